@@ -1,0 +1,23 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+/** Run by `npm start`: builds when a source is newer than what was built from it, or was never built. */
+
+const root = path.join(import.meta.dirname, '..');
+const built = path.join(root, 'dist', 'src', 'cli.js');
+const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+
+function newestMs(folder) {
+  return Math.max(
+    0,
+    ...readdirSync(folder, { recursive: true }).map((name) => statSync(path.join(folder, String(name))).mtimeMs),
+  );
+}
+
+const stale = !existsSync(built) || newestMs(path.join(root, 'src')) > statSync(built).mtimeMs;
+// Without the compiler (a production image) there is nothing to build with, and what is there was built in the image.
+if (stale && existsSync(compiler)) {
+  const { status } = spawnSync(process.execPath, [compiler, '-p', root], { stdio: 'inherit' });
+  process.exitCode = status ?? 1;
+}

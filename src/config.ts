@@ -1,0 +1,280 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+
+/**
+ * The one table of options. `carpool serve --help`, docs/configuration.md, /info and the reader below all come from it.
+ * A flag beats the environment, which beats `carpool.json`, which beats the default. Nothing else reads the environment.
+ */
+
+interface OptionOf<Type extends string, Value> {
+  readonly type: Type;
+  readonly default: Value;
+  readonly unit?: string;
+  readonly doc: string;
+  /** Shown as *** wherever options are listed. */
+  readonly secret?: boolean;
+}
+type TextOption = OptionOf<'text', string>;
+type IntegerOption = OptionOf<'integer', number> & { readonly min: number; readonly max: number };
+type BooleanOption = OptionOf<'boolean', boolean>;
+type ListOption = OptionOf<'list', readonly string[]>;
+type ObjectOption = OptionOf<'object', Readonly<Record<string, unknown>>>;
+type ChoiceOption = OptionOf<'choice', string> & { readonly pattern: RegExp; readonly choices: string };
+export type Option = TextOption | IntegerOption | BooleanOption | ListOption | ObjectOption | ChoiceOption;
+
+const MIB = 1024 * 1024;
+
+const text = (value: string, doc: string): TextOption => ({ type: 'text', default: value, doc });
+const integer = (value: number, range: readonly [number, number], doc: string, unit?: string): IntegerOption => ({
+  type: 'integer',
+  default: value,
+  min: range[0],
+  max: range[1],
+  doc,
+  ...(unit === undefined ? {} : { unit }),
+});
+const boolean = (value: boolean, doc: string): BooleanOption => ({ type: 'boolean', default: value, doc });
+const choice = (value: string, choices: string, doc: string, pattern?: RegExp): ChoiceOption => ({
+  type: 'choice',
+  default: value,
+  choices,
+  pattern: pattern ?? new RegExp(`^(${choices})$`),
+  doc,
+});
+const ms = (value: number, min: number, doc: string): IntegerOption => integer(value, [min, 86_400_000], doc, 'ms');
+
+export const OPTIONS = {
+  HOST: text('::', 'Address to listen on; `::` takes IPv6 and IPv4, and falls back to 0.0.0.0 where IPv6 is absent.'),
+  PORT: integer(8000, [0, 65_535], 'Port to listen on; 0 takes a free one and logs it.'),
+  MODELS_DIR: text('models', 'Folder of model folders, relative to the working folder.'),
+  MODELS: { type: 'list', default: [], doc: 'Names of the models to load, separated by commas; empty: all.' },
+  DEFAULT_MODEL: text('', 'Model of `POST /predict`; empty: the only model, if there is just one.'),
+  MODEL_OPTIONS: {
+    type: 'object',
+    default: {},
+    doc: 'JSON object: model name to fields that override its model.json, e.g. `{"square":{"queue":{"maxItems":8}}}`.',
+  },
+  MODEL_CONTROL: choice(
+    'none',
+    'none|explicit|poll',
+    'How models change at run time: not at all, by the repository API, or by watching the folder.',
+  ),
+  MODEL_POLL_INTERVAL_MS: ms(5000, 100, 'How often MODEL_CONTROL=poll looks at the folder.'),
+  MODEL_ERRORS: choice(
+    'exit',
+    'exit|serve',
+    'When a model cannot be loaded at start: exit with 1, or serve the others.',
+  ),
+  DEVICE: choice(
+    'auto',
+    'auto|cpu|cuda|cuda:N',
+    'Where models run. auto: CUDA where it works, else CPU; cuda: every GPU, and refuse to start without; cuda:N: one GPU.',
+    /^(auto|cpu|cuda(:\d+)?)$/,
+  ),
+  LANES: integer(0, [0, 256], 'Inference threads on a CPU; 0: chosen from the cores. With CUDA it is one per GPU.'),
+  LANE_THREADS: integer(0, [0, 256], 'Intra-op threads of each lane on a CPU; 0: chosen from the cores.'),
+  CPU_THREADS: integer(
+    0,
+    [0, 256],
+    'Threads of the pool that prepares and finishes heavy items; 0: chosen from the cores.',
+  ),
+  REQUEST_TIMEOUT_MS: ms(90_000, 1, 'Time limit of a request. The container gateway cuts at 100 s.'),
+  DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
+  FAILED_GRACE_MS: ms(10_000, 0, 'After a run got stuck: how long until the process ends itself by SIGKILL.'),
+  READY_WHEN_FULL: boolean(
+    false,
+    'Whether /ready stays 200 while a queue is full. Set it in queue mode: readiness must not flap there.',
+  ),
+  BODY_LIMIT_BYTES: integer(64 * MIB, [1024, 2048 * MIB], 'Largest request body, also after decompression.', 'bytes'),
+  BODY_BUDGET_BYTES: integer(
+    512 * MIB,
+    [MIB, 1_000_000 * MIB],
+    'Request bodies held at one time, all together.',
+    'bytes',
+  ),
+  HEADER_LIMIT_BYTES: integer(16_384, [1024, MIB], 'Largest request header.', 'bytes'),
+  HEADERS_TIMEOUT_MS: ms(10_000, 100, 'How long a client may take to send the headers.'),
+  BODY_TIMEOUT_MS: ms(60_000, 100, 'How long a client may take to send the whole request.'),
+  KEEP_ALIVE_MS: ms(75_000, 0, 'How long an idle connection is kept.'),
+  CONNECTION_LIMIT: integer(10_000, [1, 1_000_000], 'Most connections at one time.'),
+  ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
+  LOG_LEVEL: choice('info', 'debug|info|warn|error|silent', 'Lowest level that is logged.'),
+  LOG_FORMAT: choice('auto', 'auto|json|pretty', 'auto: pretty on a terminal, JSON lines elsewhere.'),
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof OPTIONS;
+export type Config = {
+  readonly [Name in OptionName]: (typeof OPTIONS)[Name] extends { type: 'integer' }
+    ? number
+    : (typeof OPTIONS)[Name] extends { type: 'boolean' }
+      ? boolean
+      : (typeof OPTIONS)[Name] extends { type: 'list' }
+        ? readonly string[]
+        : (typeof OPTIONS)[Name] extends { type: 'object' }
+          ? Readonly<Record<string, unknown>>
+          : string;
+};
+
+/** Where values may come from, by name of the option. */
+export interface ConfigSources {
+  readonly flags: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Parsed carpool.json; values may be of their own JSON type. */
+  readonly file: Readonly<Record<string, unknown>>;
+}
+
+/** Thrown with every problem at once. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+/** Reads and checks all options; pure but for a look at MODELS_DIR. Throws a ConfigError that lists every problem; the result is frozen. */
+export function readConfig(sources: ConfigSources): Config {
+  const problems: string[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries<Option>(OPTIONS)) {
+    const [origin, raw] = pick(name, sources);
+    values[name] = option.default;
+    if (raw === undefined) continue;
+    const parsed = parseOption(option, raw);
+    if ('problem' in parsed) problems.push(`${name} (${origin}): ${parsed.problem}`);
+    else values[name] = parsed.value;
+  }
+  for (const name of [...Object.keys(sources.flags), ...Object.keys(sources.file)])
+    if (!Object.hasOwn(OPTIONS, name)) problems.push(`${name}: there is no such option`);
+  const config = values as unknown as Config;
+  problems.push(...checkTogether(config));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return Object.freeze({ ...config, MODELS_DIR: path.resolve(config.MODELS_DIR) });
+}
+
+function pick(name: string, sources: ConfigSources): [string, unknown] {
+  if (Object.hasOwn(sources.flags, name)) return ['flag', sources.flags[name]];
+  const fromEnvironment = sources.env[name];
+  if (fromEnvironment !== undefined && fromEnvironment !== '') return ['environment', fromEnvironment];
+  return Object.hasOwn(sources.file, name) ? ['carpool.json', sources.file[name]] : ['default', undefined];
+}
+
+type Parsed = { readonly value: unknown } | { readonly problem: string };
+
+function parseOption(option: Option, raw: unknown): Parsed {
+  switch (option.type) {
+    case 'text':
+      return typeof raw === 'string' ? { value: raw } : { problem: 'expected text' };
+    case 'choice':
+      return typeof raw === 'string' && option.pattern.test(raw)
+        ? { value: raw }
+        : { problem: `expected ${option.choices}, got ${JSON.stringify(raw)}` };
+    case 'integer':
+      return parseInteger(option, raw);
+    case 'boolean':
+      return parseBoolean(raw);
+    case 'list':
+      return parseList(raw);
+    case 'object':
+      return parseObject(raw);
+  }
+}
+
+function parseInteger(option: IntegerOption, raw: unknown): Parsed {
+  const value = typeof raw === 'string' && /^-?\d+$/.test(raw.trim()) ? Number(raw) : raw;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= option.min && value <= option.max)
+    return { value };
+  return { problem: `expected a whole number from ${option.min} to ${option.max}, got ${JSON.stringify(raw)}` };
+}
+
+function parseBoolean(raw: unknown): Parsed {
+  if (raw === true || raw === 'true' || raw === '1') return { value: true };
+  if (raw === false || raw === 'false' || raw === '0') return { value: false };
+  return { problem: `expected true or false, got ${JSON.stringify(raw)}` };
+}
+
+function parseList(raw: unknown): Parsed {
+  if (Array.isArray(raw) && raw.every((entry) => typeof entry === 'string')) return { value: raw };
+  if (typeof raw !== 'string') return { problem: 'expected names separated by commas' };
+  return {
+    value: raw
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ''),
+  };
+}
+
+function parseObject(raw: unknown): Parsed {
+  let value = raw;
+  if (typeof raw === 'string') {
+    try {
+      value = JSON.parse(raw);
+    } catch (error) {
+      return { problem: `not valid JSON: ${(error as Error).message}` };
+    }
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? { value }
+    : { problem: 'expected a JSON object' };
+}
+
+function checkTogether(config: Config): string[] {
+  const problems: string[] = [];
+  if (!existsSync(config.MODELS_DIR) || !statSync(config.MODELS_DIR).isDirectory())
+    problems.push(`MODELS_DIR: there is no folder ${config.MODELS_DIR}`);
+  for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
+    if (typeof options !== 'object' || options === null) problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
+  if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
+    problems.push(`DEFAULT_MODEL: ${config.DEFAULT_MODEL} is not among MODELS`);
+  if (config.BODY_BUDGET_BYTES < config.BODY_LIMIT_BYTES)
+    problems.push('BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES');
+  return problems;
+}
+
+/** Flags as the command line has them (`--port 8000`, `--port=8000`, `--ready-when-full`) by option name. */
+export function parseFlags(argv: readonly string[]): Record<string, string> {
+  const flags: Record<string, string> = {};
+  const problems: string[] = [];
+  for (let at = 0; at < argv.length; at += 1) {
+    const [flag = '', inline] = (argv[at] ?? '').split(/=(.*)/s, 2);
+    const name = flag.replace(/^--/, '').replaceAll('-', '_').toUpperCase();
+    if (!flag.startsWith('--') || !Object.hasOwn(OPTIONS, name)) {
+      problems.push(`${flag}: there is no such flag`);
+      continue;
+    }
+    const next = argv[at + 1];
+    if (inline !== undefined) flags[name] = inline;
+    else if (next !== undefined && !next.startsWith('--')) {
+      flags[name] = next;
+      at += 1;
+    } else if (OPTIONS[name as OptionName].type === 'boolean') flags[name] = 'true';
+    else problems.push(`${flag}: a value is missing`);
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return flags;
+}
+
+/** Configuration of this process: its flags, its environment and `carpool.json` in the working folder. Throws ConfigError. */
+export function readProcessConfig(argv: readonly string[]): Config {
+  const flags = parseFlags(argv);
+  return readConfig({ flags, env: process.env, file: readConfigFile('carpool.json') });
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  if (!existsSync(file)) return {};
+  const parsed = parseObject(readFileSync(file, 'utf8'));
+  if ('problem' in parsed) throw new ConfigError([`${file}: ${parsed.problem}`]);
+  return parsed.value as Record<string, unknown>;
+}
+
+/** Whether the JSON log should be made readable: a person watches a terminal. */
+export function isTerminal(): boolean {
+  return process.stdout.isTTY;
+}
+
+/** Cores this process may use. */
+export function coreCount(): number {
+  return availableParallelism();
+}

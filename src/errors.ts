@@ -1,0 +1,73 @@
+/**
+ * The one table of errors. Each dialect turns a `ServerError` into its own shape; anything else becomes INTERNAL with a
+ * fixed text, and the detail goes to the log alone.
+ */
+export const ERRORS = {
+  BAD_REQUEST: { status: 400, retryable: false, message: 'The request is malformed.' },
+  NOT_FOUND: { status: 404, retryable: false, message: 'There is nothing at this address.' },
+  MODEL_NOT_FOUND: { status: 404, retryable: false, message: 'There is no such model.' },
+  METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: 'This address does not take this method.' },
+  REQUEST_TIMEOUT: { status: 408, retryable: true, message: 'The request did not arrive in time.' },
+  TOO_LARGE: { status: 413, retryable: false, message: 'The request is larger than the server takes.' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, retryable: false, message: 'This content type or encoding is not supported.' },
+  INVALID_INPUT: { status: 422, retryable: false, message: 'The input is well-formed but not valid for this model.' },
+  INFERENCE_FAILED: { status: 422, retryable: false, message: 'The model could not be run on this input.' },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    retryable: false,
+    message: 'The request headers are larger than the server takes.',
+  },
+  QUEUE_FULL: { status: 429, retryable: true, message: 'Queue is full. Please try again later.' },
+  WAIT_TOO_LONG: {
+    status: 429,
+    retryable: true,
+    message: 'The predicted wait is longer than the time limit of the request.',
+  },
+  CANCELLED: { status: 499, retryable: false, message: 'The client closed the connection.' },
+  INTERNAL: { status: 500, retryable: false, message: 'Internal error.' },
+  STARTING: { status: 503, retryable: true, message: 'The server is starting.' },
+  MODEL_UNAVAILABLE: { status: 503, retryable: true, message: 'The model is not loaded at the moment.' },
+  LOAD_NOT_ALLOWED: {
+    status: 503,
+    retryable: false,
+    message: 'explicit model load / unload is not allowed unless model control is explicit',
+  },
+  DRAINING: { status: 503, retryable: true, message: 'The server is shutting down.' },
+  FAILED: { status: 503, retryable: true, message: 'The server has failed and waits to be replaced.' },
+  LANE_LOST: { status: 503, retryable: true, message: 'The worker running this request was lost.' },
+  DEADLINE_EXCEEDED: { status: 504, retryable: true, message: 'The time limit of the request has passed.' },
+} as const satisfies Record<string, { status: number; retryable: boolean; message: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a public face: its code decides status and retryability, its message may be shown to the client. */
+export class ServerError extends Error {
+  readonly code: ErrorCode;
+  /** When a retry has a fair chance, in milliseconds; with QUEUE_FULL, WAIT_TOO_LONG and the 503s. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message?: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+    super(message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'ServerError';
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** The error itself if it has a public face, else INTERNAL with the original as its cause. */
+export function toServerError(error: unknown): ServerError {
+  return error instanceof ServerError ? error : new ServerError('INTERNAL', undefined, { cause: error });
+}
+
+/** An error as clients of the native and the OIP dialect read it: OIP's clients need `error` to be text. */
+export function errorBody(error: ServerError): { error: string; code: ErrorCode; retryAfterMs?: number } {
+  return {
+    error: error.message,
+    code: error.code,
+    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(error.retryAfterMs) }),
+  };
+}

@@ -1,0 +1,45 @@
+import type { FixedTensor } from './tensor.ts';
+import { float32, typedView } from './tensor.ts';
+
+/** The value of IEEE 754 binary16 bits; every one is exact in float32. */
+export function readFloat16(bits: number): number {
+  const sign = (bits & 0x8000) === 0 ? 1 : -1;
+  const exponent = (bits >>> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The value of bfloat16 bits: the upper half of a float32. */
+export function readBFloat16(bits: number): number {
+  const sign = (bits & 0x8000) === 0 ? 1 : -1;
+  const exponent = (bits >>> 7) & 0xff;
+  const fraction = bits & 0x7f;
+  if (exponent === 0) return sign * fraction * 2 ** -133;
+  if (exponent === 0xff) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 128) * 2 ** (exponent - 127);
+}
+
+let float16Values: Float32Array | undefined;
+
+/** All binary16 values by their bits: a look-up is several times faster than arithmetic, and most tensors are large. */
+function float16Table(): Float32Array {
+  float16Values ??= Float32Array.from({ length: 0x10000 }, (_, bits) => readFloat16(bits));
+  return float16Values;
+}
+
+/** An FP16 or BF16 tensor as FP32, each element exactly. */
+export function widenHalf(tensor: FixedTensor): FixedTensor {
+  const bits = typedView(tensor);
+  if (!(bits instanceof Uint16Array)) throw new TypeError(`${tensor.datatype} has no half-width elements`);
+  const values = new Float32Array(bits.length);
+  if (tensor.datatype === 'BF16') {
+    const words = new Uint32Array(values.buffer);
+    for (let at = 0; at < bits.length; at += 1) words[at] = (bits[at] as number) << 16;
+  } else {
+    const table = float16Table();
+    for (let at = 0; at < bits.length; at += 1) values[at] = table[bits[at] as number] as number;
+  }
+  return float32(tensor.shape, values);
+}

@@ -1,0 +1,84 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Every metric of the server: name, help, unit and buckets. A registry per server, never the global one. */
+
+/** Geometric from 0.1 ms to 100 s: a request may be a table look-up or a picture. */
+const SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100,
+];
+const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024];
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+// One table: splitting it would only hide it.
+// eslint-disable-next-line max-lines-per-function
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Counter({ name: `carpool_${name}`, help, labelNames, registers });
+  const gauge = <Label extends string>(name: string, help: string, labelNames: readonly Label[]) =>
+    new Gauge({ name: `carpool_${name}`, help, labelNames, registers });
+  const histogram = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    buckets = SECONDS,
+  ) => new Histogram({ name: `carpool_${name}`, help, labelNames, buckets, registers });
+  collectDefaultMetrics({ register: registry });
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  const eventLoop = new Gauge({
+    name: 'carpool_event_loop_delay_seconds',
+    help: 'Delay of the main thread since the last scrape',
+    labelNames: ['quantile'],
+    registers,
+    collect() {
+      // The monitor measures its own 10 ms timer: what is beyond that is delay.
+      for (const quantile of [0.5, 0.99, 1])
+        eventLoop.set({ quantile: String(quantile) }, Math.max(0, delay.percentile(quantile * 100) / 1e9 - 0.01));
+      delay.reset();
+    },
+  });
+  return {
+    registry,
+    /** Stops the measuring of the event loop. */
+    stop: () => void delay.disable(),
+    requests: counter('requests_total', 'Requests answered', ['model', 'dialect', 'code']),
+    items: counter('items_total', 'Items answered, by outcome', ['model', 'outcome']),
+    requestSeconds: histogram('request_seconds', 'From the first header byte parsed to the end of the reply', [
+      'model',
+      'dialect',
+    ]),
+    waitSeconds: histogram('queue_wait_seconds', 'From admission to the start of the run', ['model']),
+    prepareSeconds: histogram('prepare_seconds', 'Turning an item into tensors', ['model']),
+    runSeconds: histogram('run_seconds', 'A run of the model alone', ['model']),
+    finishSeconds: histogram('finish_seconds', 'Turning tensors into a reply', ['model']),
+    batchItems: histogram('batch_items', 'Items in a run', ['model'], SIZES),
+    batchCost: counter('batch_cost_total', 'Cost of all runs, in the unit of the task', ['model']),
+    cuts: counter('batches_cut_total', 'Why batches were cut: items, cost, empty or delay', ['model', 'reason']),
+    rejects: counter('rejects_total', 'Items refused, by reason', ['model', 'reason']),
+    left: counter('left_total', 'Items whose client left or whose time ran out, by what they were doing', [
+      'model',
+      'why',
+      'state',
+    ]),
+    waitingItems: gauge('queue_items', 'Items waiting', ['model']),
+    runningItems: gauge('running_items', 'Items running', ['model']),
+    permitsUsed: gauge('permits_used', 'Permits taken (waiting and running items)', ['model']),
+    permitsLimit: gauge('permits_limit', 'Permits there are', ['model']),
+    predictedWaitSeconds: gauge(
+      'predicted_wait_seconds',
+      'How long a new item would wait for its run: the figure to scale by',
+      ['model'],
+    ),
+    fitSlope: gauge('run_fit_seconds_per_cost', 'a of the fit: run time = a * cost + b', ['model']),
+    fitBase: gauge('run_fit_base_seconds', 'b of the fit: run time = a * cost + b', ['model']),
+    laneUp: gauge('lane_up', '1 while the lane takes batches', ['lane', 'device']),
+    laneLosses: counter('lane_losses_total', 'Lanes that died', ['lane']),
+    laneBusySeconds: counter('lane_busy_seconds_total', 'Time lanes spent on batches', ['lane']),
+    phase: gauge('phase', '1 for the phase the server is in', ['phase']),
+    modelLoadSeconds: gauge('model_load_seconds', 'How long loading and warming took', ['model', 'version']),
+  };
+}

@@ -1,0 +1,46 @@
+import type { Signature } from './tensor.ts';
+
+/** What dialects and pages may know of a loaded model version; plain data, no handles. */
+export interface ModelDescription {
+  readonly name: string;
+  /** As text, e.g. "1". */
+  readonly version: string;
+  /** All versions ready now, ascending. */
+  readonly versions: readonly string[];
+  readonly task: string;
+  readonly description?: string;
+  readonly licence?: string;
+  readonly signature: Signature;
+  readonly labels?: readonly string[];
+  /** Most items in one run; 1 for a model that cannot batch. */
+  readonly maxItems: number;
+  readonly maxDelayMs: number;
+  /** Devices of the lanes that hold it, e.g. ["cpu"] or ["cuda:0"]. */
+  readonly devices: readonly string[];
+  /** A request of the native API, if the model has one. */
+  readonly example?: unknown;
+}
+
+/** Count and time of one kind of event since the model was loaded, as OIP's statistics extension wants them. */
+export interface StatisticDuration {
+  count: number;
+  ns: number;
+}
+
+/** What OIP's statistics extension reports of one model version (protocol: extension_statistics). Items are counted, but executionCount counts runs. */
+export interface ModelStatistics {
+  lastInferenceMs: number;
+  inferenceCount: number;
+  executionCount: number;
+  success: StatisticDuration;
+  fail: StatisticDuration;
+  queue: StatisticDuration;
+  computeInput: StatisticDuration;
+  computeInfer: StatisticDuration;
+  computeOutput: StatisticDuration;
+  /** By batch size in items. */
+  readonly batches: Map<
+    number,
+    { computeInput: StatisticDuration; computeInfer: StatisticDuration; computeOutput: StatisticDuration }
+  >;
+}

@@ -1,0 +1,49 @@
+import { OPTIONS, type Config, type Option } from './config.ts';
+
+/** `--model-options` of MODEL_OPTIONS. */
+export function flagOf(name: string): string {
+  return `--${name.toLowerCase().replaceAll('_', '-')}`;
+}
+
+/** Text of `carpool serve --help`. */
+export function helpText(): string {
+  const lines = [
+    'Usage: carpool serve [flags]',
+    '',
+    'A flag beats the environment variable of the same name, which beats carpool.json.',
+    '',
+  ];
+  for (const [name, option] of Object.entries<Option>(OPTIONS))
+    lines.push(`  ${flagOf(name)}  (${name}, default ${shownDefault(option)})`, `      ${option.doc}`);
+  return lines.join('\n');
+}
+
+/** The table of docs/configuration.md. */
+export function optionsMarkdown(): string {
+  const rows = Object.entries<Option>(OPTIONS).map(
+    ([name, option]) =>
+      `| \`${name}\` | \`${flagOf(name)}\` | ${kindOf(option).replaceAll('|', ' \\| ')} | ${shownDefault(option)} | ${option.doc} |`,
+  );
+  return ['| variable | flag | type | default | what it does |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+function kindOf(option: Option): string {
+  if (option.type === 'choice') return option.choices;
+  return option.unit === undefined ? option.type : `${option.type}, ${option.unit}`;
+}
+
+function shownDefault(option: Option): string {
+  const { default: value } = option;
+  if (typeof value === 'object') return 'none';
+  return value === '' ? 'none' : `\`${value}\``;
+}
+
+/** Options as /info shows them: secrets hidden. */
+export function shownConfig(config: Config): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries<Option>(OPTIONS).map(([name, option]) => [
+      name,
+      option.secret === true ? '***' : config[name as keyof Config],
+    ]),
+  );
+}

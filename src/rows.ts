@@ -1,0 +1,124 @@
+import { elementCount, FIXED_DATATYPES, type FixedTensor, type Signature, type Tensor } from './tensor.ts';
+
+/** Rows into batches and back, along any axis. All tensors are row-major. */
+
+/** Elements before (outer) and after (inner) an axis: a tensor is `outer` blocks of `shape[axis] * inner` elements. */
+function around(shape: readonly number[], axis: number): { outer: number; inner: number } {
+  return { outer: elementCount(shape.slice(0, axis)), inner: elementCount(shape.slice(axis + 1)) };
+}
+
+/** Joins tensors of equal shape (but for `axis`) along `axis`. One tensor comes back as it is. */
+export function stack(parts: readonly Tensor[], axis: number): Tensor {
+  const [first] = parts;
+  if (first === undefined) throw new Error('nothing to stack');
+  if (parts.length === 1) return first;
+  let rows = 0;
+  for (const part of parts) rows += part.shape[axis] ?? 0;
+  const shape = first.shape.with(axis, rows);
+  const { outer, inner } = around(shape, axis);
+  if (first.datatype === 'BYTES') {
+    const texts = parts as readonly Extract<Tensor, { datatype: 'BYTES' }>[];
+    const data: string[] = [];
+    for (let block = 0; block < outer; block += 1)
+      for (const part of texts) {
+        const width = (part.shape[axis] ?? 0) * inner;
+        for (let at = block * width; at < (block + 1) * width; at += 1) data.push(part.data[at] ?? '');
+      }
+    return { datatype: 'BYTES', shape, data };
+  }
+  const bytes = FIXED_DATATYPES[first.datatype].bytes;
+  const data = new Uint8Array(outer * rows * inner * bytes);
+  let at = 0;
+  for (let block = 0; block < outer; block += 1)
+    for (const part of parts as readonly FixedTensor[]) {
+      const width = (part.shape[axis] ?? 0) * inner * bytes;
+      data.set(outer === 1 ? part.data : part.data.subarray(block * width, (block + 1) * width), at);
+      at += width;
+    }
+  return { datatype: first.datatype, shape, data };
+}
+
+/** Cuts a batch along `axis` into parts of the given numbers of rows: views where the axis is the first, else copies. */
+export function split(batch: Tensor, axis: number, rows: readonly number[]): Tensor[] {
+  const total = batch.shape[axis] ?? 0;
+  if (rows.reduce((sum, count) => sum + count, 0) !== total)
+    throw new Error(`an output has ${total} rows along axis ${axis} where the batch has another number`);
+  if (rows.length === 1) return [batch];
+  const { outer, inner } = around(batch.shape, axis);
+  const parts: Tensor[] = [];
+  let start = 0;
+  for (const count of rows) {
+    parts.push(
+      cut(batch, {
+        shape: batch.shape.with(axis, count),
+        outer,
+        from: start * inner,
+        width: count * inner,
+        stride: total * inner,
+      }),
+    );
+    start += count;
+  }
+  return parts;
+}
+
+interface Cut {
+  readonly shape: readonly number[];
+  readonly outer: number;
+  /** First element within a block, elements per part and per whole block. */
+  readonly from: number;
+  readonly width: number;
+  readonly stride: number;
+}
+
+function cut(batch: Tensor, { shape, outer, from, width, stride }: Cut): Tensor {
+  if (batch.datatype === 'BYTES') {
+    const data: string[] = [];
+    for (let block = 0; block < outer; block += 1)
+      data.push(...batch.data.slice(block * stride + from, block * stride + from + width));
+    return { datatype: 'BYTES', shape, data };
+  }
+  const { bytes } = FIXED_DATATYPES[batch.datatype];
+  if (outer === 1)
+    return { datatype: batch.datatype, shape, data: batch.data.subarray(from * bytes, (from + width) * bytes) };
+  const data = new Uint8Array(outer * width * bytes);
+  for (let block = 0; block < outer; block += 1) {
+    const begin = (block * stride + from) * bytes;
+    data.set(batch.data.subarray(begin, begin + width * bytes), block * width * bytes);
+  }
+  return { datatype: batch.datatype, shape, data };
+}
+
+/** Rows that a request's inputs (signature order) bring: the size of the first batch axis, 1 for a model without one. */
+export function countRows({ inputs }: Signature, tensors: readonly Tensor[]): number {
+  const index = inputs.findIndex(({ batchAxis }) => batchAxis !== null);
+  const axis = inputs[index]?.batchAxis;
+  return axis === null || axis === undefined ? 1 : (tensors[index]?.shape[axis] ?? 1);
+}
+
+/** Values above this size make a request that runs alone rather than a long key. */
+const SHARED_VALUE_BYTES = 64;
+let alone = 0;
+
+/**
+ * Requests with equal keys may share a run: equal shapes but for the batch axes, and equal values of the inputs that belong to the
+ * whole run (a sample rate, say).
+ */
+export function shapeKey({ inputs }: Signature, tensors: readonly Tensor[]): string {
+  let key = '';
+  for (const [index, { batchAxis }] of inputs.entries()) {
+    const tensor = tensors[index];
+    if (tensor === undefined) continue;
+    for (const [axis, size] of tensor.shape.entries()) key += axis === batchAxis ? 'n,' : `${size},`;
+    if (batchAxis === null) key += sharedValue(tensor);
+    key += ';';
+  }
+  return key;
+}
+
+function sharedValue(tensor: Tensor): string {
+  if (tensor.datatype !== 'BYTES' && tensor.data.byteLength <= SHARED_VALUE_BYTES)
+    return Buffer.from(tensor.data).toString('hex');
+  alone += 1;
+  return `alone ${alone}`;
+}

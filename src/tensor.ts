@@ -1,0 +1,94 @@
+/**
+ * Tensors as they travel through the server: raw little-endian bytes, row-major, at any alignment. Stacking, splitting and
+ * the binary dialect are then plain byte copies; whoever needs numbers asks for a typed view.
+ */
+
+/** Numeric and boolean element types of the Open Inference Protocol: bytes per element and the typed array that reads them. */
+export const FIXED_DATATYPES = {
+  BOOL: { bytes: 1, array: Uint8Array },
+  UINT8: { bytes: 1, array: Uint8Array },
+  UINT16: { bytes: 2, array: Uint16Array },
+  UINT32: { bytes: 4, array: Uint32Array },
+  UINT64: { bytes: 8, array: BigUint64Array },
+  INT8: { bytes: 1, array: Int8Array },
+  INT16: { bytes: 2, array: Int16Array },
+  INT32: { bytes: 4, array: Int32Array },
+  INT64: { bytes: 8, array: BigInt64Array },
+  FP16: { bytes: 2, array: Uint16Array },
+  BF16: { bytes: 2, array: Uint16Array },
+  FP32: { bytes: 4, array: Float32Array },
+  FP64: { bytes: 8, array: Float64Array },
+} as const;
+
+export type FixedDatatype = keyof typeof FIXED_DATATYPES;
+export type Datatype = FixedDatatype | 'BYTES';
+
+/** A tensor with elements of fixed size: `data` holds exactly product(shape) * bytes of little-endian elements. */
+export interface FixedTensor {
+  readonly datatype: FixedDatatype;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+/** A tensor of texts; ONNX strings are Unicode, so bytes that are not UTF-8 are refused at the door. */
+export interface BytesTensor {
+  readonly datatype: 'BYTES';
+  readonly shape: readonly number[];
+  readonly data: readonly string[];
+}
+export type Tensor = FixedTensor | BytesTensor;
+
+/** What a model takes or gives under one name. Free dimensions are -1. */
+export interface TensorSpec {
+  readonly name: string;
+  readonly datatype: Datatype;
+  readonly shape: readonly number[];
+  /** The axis along which rows of different requests are stacked; null: the tensor belongs to the whole run. */
+  readonly batchAxis: number | null;
+}
+
+/** A model's graph from outside. Tensors are passed as arrays in the order of these lists. */
+export interface Signature {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** False: one request a run, whatever its shape. */
+  readonly batchable: boolean;
+}
+
+export type TypedArray =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | BigUint64Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
+
+/** Number of elements of a shape; 1 for a scalar. */
+export function elementCount(shape: readonly number[]): number {
+  let count = 1;
+  for (const dimension of shape) count *= dimension;
+  return count;
+}
+
+/** The elements of a fixed-size tensor as a typed array: a view where the bytes are aligned, else a copy. FP16 and BF16 give their bits. */
+export function typedView(tensor: FixedTensor): TypedArray {
+  const { bytes, array } = FIXED_DATATYPES[tensor.datatype];
+  const { data } = tensor;
+  if (data.byteOffset % bytes === 0)
+    return new array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength / bytes);
+  const copy = data.slice();
+  return new array(copy.buffer, 0, copy.byteLength / bytes);
+}
+
+/** A tensor over a typed array's own memory. */
+export function fromTypedArray(datatype: FixedDatatype, shape: readonly number[], values: TypedArray): FixedTensor {
+  return { datatype, shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/** A float32 tensor over the array's own memory: the most common case of tasks. */
+export function float32(shape: readonly number[], values: Float32Array): FixedTensor {
+  return fromTypedArray('FP32', shape, values);
+}

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { describe, it, test } from 'node:test';
+import { errorBody, ERRORS, ServerError, toServerError } from '../src/errors.ts';
+
+describe('an error', () => {
+  it('is text and a code, and when to come back if that is known', () => {
+    assert.deepEqual(errorBody(new ServerError('INVALID_INPUT', 'no')), { error: 'no', code: 'INVALID_INPUT' });
+    assert.deepEqual(errorBody(new ServerError('QUEUE_FULL', undefined, { retryAfterMs: 250 })), {
+      error: 'Queue is full. Please try again later.',
+      code: 'QUEUE_FULL',
+      retryAfterMs: 250,
+    });
+  });
+});
+
+test('an error without a public face becomes INTERNAL, with a fixed text', () => {
+  const error = toServerError(new Error('/etc/passwd is not readable'));
+  assert.deepEqual(errorBody(error), { error: ERRORS.INTERNAL.message, code: 'INTERNAL' });
+  assert.equal(error.status, 500);
+  assert.equal((error.cause as Error).message, '/etc/passwd is not readable');
+});
+
+test('what may be tried again has a status that clients try again', () => {
+  for (const [code, { status, retryable }] of Object.entries(ERRORS))
+    assert.equal(retryable, [408, 429, 503, 504].includes(status) && code !== 'LOAD_NOT_ALLOWED', code);
+});
