@@ -1,0 +1,89 @@
+import { ServerError } from '../errors.ts';
+import type { QueuedModel, TicketHandle } from './queued-ticket.ts';
+import { LOWEST_PRIORITY, type TicketRequest } from './ticket.ts';
+
+/** What a request asks for before its body is prepared. */
+export interface AdmissionRequest {
+  readonly modelKey: string;
+  /** Permits to take: the items of the request. */
+  readonly items: number;
+  /** 1 (highest) to LOWEST_PRIORITY; default DEFAULT_PRIORITY. */
+  readonly priority?: number;
+  /** On the core's clock; Infinity: none. */
+  readonly deadlineMs: number;
+}
+
+/** One prepared item, or a block of rows that came together. Priority and deadline are the admission's. */
+export type AdmittedItem<Payload> = Omit<TicketRequest<Payload>, 'priority' | 'deadlineMs'>;
+
+/** What was granted: the same for every ticket of the request. */
+export interface Grant<Payload, Result> {
+  readonly model: QueuedModel<Payload, Result>;
+  readonly priority: number;
+  readonly deadlineMs: number;
+}
+
+/** What admissions do in their core. */
+export interface AdmissionPort<Payload, Result> {
+  enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>): TicketHandle<Result>;
+  giveBack(model: QueuedModel<Payload, Result>, items: number): void;
+}
+
+/** Permits held for a request. Each is handed on to a ticket or given back: call `close` when all is enqueued or has failed. */
+export class Admission<Payload, Result> {
+  readonly #port: AdmissionPort<Payload, Result>;
+  readonly #grant: Grant<Payload, Result>;
+  #held: number;
+
+  constructor(port: AdmissionPort<Payload, Result>, grant: Grant<Payload, Result>, items: number) {
+    this.#port = port;
+    this.#grant = grant;
+    this.#held = items;
+  }
+
+  /**
+   * Makes a ticket of the item, with as many of the permits held as it has items. Throws a ServerError (INTERNAL), the permits
+   * staying where they are, when it has more than are held or its items or cost are no numbers to count with.
+   */
+  enqueue(item: AdmittedItem<Payload>): TicketHandle<Result> {
+    if (!isCount(item.items) || item.items > this.#held)
+      throw wrong(`${item.items} items with ${this.#held} permits held`);
+    if (!(item.cost >= 0 && item.cost < Infinity)) throw wrong(`a cost of ${item.cost}`);
+    this.#held -= item.items;
+    return this.#port.enqueue(this.#grant, item);
+  }
+
+  /** Gives back the permits of items that will not be enqueued; at most those held. */
+  release(items: number): void {
+    const given = Math.min(items, this.#held);
+    if (given <= 0) return;
+    this.#held -= given;
+    this.#port.giveBack(this.#grant.model, given);
+  }
+
+  /** Gives back whatever was not enqueued. May be called again. */
+  close(): void {
+    this.release(this.#held);
+  }
+}
+
+/** Throws a ServerError (BAD_REQUEST, TOO_LARGE) on what no core with this many permits can take. */
+export function checkRequest(items: number, priority: number, queueItems: number): void {
+  if (!isCount(items)) throw new ServerError('BAD_REQUEST', 'A request must hold at least one item.');
+  if (!isCount(priority) || priority > LOWEST_PRIORITY)
+    throw new ServerError('BAD_REQUEST', `The priority must be a whole number from 1 to ${LOWEST_PRIORITY}.`);
+  if (items > queueItems)
+    throw new ServerError(
+      'TOO_LARGE',
+      `The request holds ${items} items; this model takes at most ${queueItems} at a time.`,
+    );
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1;
+}
+
+/** The detail is the cause: it is for the log alone. */
+function wrong(what: string): ServerError {
+  return new ServerError('INTERNAL', undefined, { cause: new RangeError(`cannot enqueue ${what}`) });
+}

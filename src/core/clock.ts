@@ -1,0 +1,54 @@
+import type { Clock } from './ticket.ts';
+
+/** The longest delay of setTimeout; it turns anything longer into 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * The process's monotonic clock. Its timers do not keep the process alive, and come early when they are set for more than
+ * 24 days; whoever sets one looks at the time again when it comes.
+ */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, Math.min(delayMs, LONGEST_TIMER_MS));
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Calls back when everything that has arrived in this turn of the event loop is read. */
+export function nextTurn(callback: () => void): void {
+  setImmediate(callback);
+}
+
+/** One timer that can be moved: at any moment it is set for one time, or for none. */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #callback: () => void;
+  #atMs = Infinity;
+  #takeBack: (() => void) | undefined;
+
+  constructor(clock: Clock, callback: () => void) {
+    this.#clock = clock;
+    this.#callback = callback;
+  }
+
+  /** Moves the alarm to this time on the clock; Infinity: none. */
+  set(atMs: number): void {
+    if (atMs === this.#atMs) return;
+    this.#takeBack?.();
+    this.#takeBack = undefined;
+    this.#atMs = atMs;
+    if (atMs === Infinity) return;
+    this.#takeBack = this.#clock.after(Math.max(0, atMs - this.#clock.now()), () => {
+      this.#atMs = Infinity;
+      this.#takeBack = undefined;
+      this.#callback();
+    });
+  }
+
+  /** Moves the alarm forward to this time, unless it comes sooner anyway. */
+  setBy(atMs: number): void {
+    if (atMs < this.#atMs) this.set(atMs);
+  }
+}

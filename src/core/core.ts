@@ -1,0 +1,253 @@
+import { ServerError } from '../errors.ts';
+import {
+  Admission,
+  checkRequest,
+  type AdmissionPort,
+  type AdmissionRequest,
+  type AdmittedItem,
+  type Grant,
+} from './admission.ts';
+import { nextTurn } from './clock.ts';
+import { Deadlines } from './deadlines.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type { Fit } from './estimator.ts';
+import type { CoreEvents } from './events.ts';
+import { forecast, type Forecast } from './forecast.ts';
+import { ModelState, type ModelOptions } from './model-state.ts';
+import { QueuedTicket, type QueuedModel, type TicketHandle } from './queued-ticket.ts';
+import { rejoin } from './scheduler.ts';
+import { DEFAULT_PRIORITY, type Clock, type Lane } from './ticket.ts';
+
+/** Retry-After of a full queue before any run has ended: a guess for want of knowledge. */
+const UNKNOWN_WAIT_MS = 1000;
+const DEFAULT_AGING_MS = 1000;
+
+export interface CoreOptions {
+  readonly clock: Clock;
+  readonly events?: CoreEvents;
+  /** A priority that is not served for this long rises one level. */
+  readonly agingMs?: number;
+  /** Calls back when what arrives in this turn of the event loop is there; default `nextTurn`. */
+  readonly defer?: (callback: () => void) => void;
+}
+
+/** All in items. */
+export interface Depth {
+  readonly waiting: number;
+  readonly running: number;
+  /** Waiting, running and in preparation. */
+  readonly permits: number;
+  readonly queueItems: number;
+}
+
+/**
+ * The heart: admits requests, keeps their tickets in order, and gives free lanes the batches that suit them best.
+ *
+ * A permit is taken by `admit` and given back exactly once: when its item settles while waiting, when its run ends, or when
+ * the admission is released or closed without having enqueued it.
+ */
+export class Core<Payload, Result> {
+  readonly #clock: Clock;
+  readonly #events: CoreEvents;
+  readonly #agingMs: number;
+  readonly #models = new Map<string, QueuedModel<Payload, Result>>();
+  readonly #deadlines: Deadlines<QueuedTicket<Payload, Result>>;
+  readonly #dispatcher: Dispatcher<Payload, Result>;
+  readonly #port: AdmissionPort<Payload, Result> = {
+    enqueue: (grant, item) => this.#enqueue(grant, item),
+    giveBack: (model, items) => this.#giveBack(model, items),
+  };
+  readonly #onCancel = (ticket: QueuedTicket<Payload, Result>): void => this.#leave(ticket, 'cancelled');
+  #sequence = 0;
+  #permits = 0;
+  #onIdle: (() => void)[] = [];
+  #failure: ServerError | undefined;
+
+  /** Throws a RangeError when `agingMs` is not above 0. */
+  constructor(options: CoreOptions) {
+    const { clock, events = {}, agingMs = DEFAULT_AGING_MS, defer = nextTurn } = options;
+    if (!(agingMs > 0)) throw new RangeError(`agingMs must be above 0, not ${agingMs}`);
+    this.#clock = clock;
+    this.#events = events;
+    this.#agingMs = agingMs;
+    this.#deadlines = new Deadlines(clock, (ticket) => this.#leave(ticket, 'expired'));
+    this.#dispatcher = new Dispatcher({
+      clock,
+      events,
+      defer,
+      models: this.#models,
+      expire: () => this.#deadlines.expire(),
+      forget: (ticket) => this.#deadlines.forget(ticket),
+      giveBack: (model, items) => this.#giveBack(model, items),
+    });
+  }
+
+  /** The lane is free, and takes the place of any other with its id. A lane that was lost is removed by the core itself. */
+  addLane(lane: Lane<Payload, Result>): void {
+    this.#dispatcher.addLane(lane);
+  }
+
+  /** The lane gets no more batches; what it runs settles when its run ends. */
+  removeLane(laneId: number): void {
+    this.#dispatcher.removeLane(laneId);
+  }
+
+  /** Throws an Error when the key is taken: each load of a model version has a key of its own. */
+  addModel(key: string, options: ModelOptions): void {
+    if (this.#models.has(key)) throw new Error(`model key ${key} is in use`);
+    this.#models.set(key, new ModelState(key, options, this.#agingMs));
+  }
+
+  /** Admits nothing more for the model; resolves when all that was admitted, in preparation included, has settled. */
+  removeModel(key: string): Promise<void> {
+    const model = this.#models.get(key);
+    if (model === undefined) return Promise.resolve();
+    model.removal ??= new Promise((resolve) => {
+      model.onEmpty = resolve;
+    });
+    this.#whenEmpty(model);
+    return model.removal;
+  }
+
+  /**
+   * Takes permits for a request. Throws a ServerError: MODEL_UNAVAILABLE, BAD_REQUEST, TOO_LARGE (more items than there are
+   * permits at all), QUEUE_FULL, WAIT_TOO_LONG (429; with the predicted wait as `retryAfterMs`), DEADLINE_EXCEEDED, or the
+   * error of `failAll`.
+   */
+  admit(request: AdmissionRequest): Admission<Payload, Result> {
+    const { modelKey, items, priority = DEFAULT_PRIORITY, deadlineMs } = request;
+    try {
+      const model = this.#check(request, priority);
+      model.permits += items;
+      this.#permits += items;
+      return new Admission(this.#port, { model, priority, deadlineMs }, items);
+    } catch (error) {
+      if (error instanceof ServerError) this.#events.refused?.({ modelKey, code: error.code, items });
+      throw error;
+    }
+  }
+
+  /** How long a new ticket would wait for the start of its run; 0 while nothing is known of run times, or of the model. */
+  predictedWaitMs(key: string, priority: number = DEFAULT_PRIORITY): number {
+    const model = this.#models.get(key);
+    return model === undefined ? 0 : this.#forecast(model, priority).waitMs;
+  }
+
+  /** Fitted run time in ms = a * cost + b, of one shape or of the model; undefined before its first run. */
+  fit(key: string, shapeKey?: string): Fit | undefined {
+    return this.#models.get(key)?.estimator.fit(shapeKey);
+  }
+
+  /** All 0 for an unknown model. */
+  depth(key: string): Depth {
+    const model = this.#models.get(key);
+    if (model === undefined) return { waiting: 0, running: 0, permits: 0, queueItems: 0 };
+    const { queue, runningItems, permits, queueItems } = model;
+    return { waiting: queue.items, running: runningItems, permits, queueItems };
+  }
+
+  /** True when not one more item of this model would be admitted for want of permits. */
+  isFull(key: string): boolean {
+    const model = this.#models.get(key);
+    return model !== undefined && model.permits >= model.queueItems;
+  }
+
+  /**
+   * The end: settles all that waits with this error (and, if asked, all that runs, without waiting for the lanes), and refuses
+   * everything that comes later with it.
+   */
+  failAll(error: ServerError, options: { readonly running?: boolean } = {}): void {
+    this.#failure = error;
+    for (const model of this.#models.values()) {
+      for (const ticket of model.queue.all()) this.#fail(ticket, error);
+    }
+    if (options.running !== true) return;
+    for (const ticket of this.#dispatcher.running()) if (ticket.state === 'running') this.#fail(ticket, error);
+  }
+
+  /** Resolves when no permit is out: nothing waits, runs, or is being prepared. */
+  idle(): Promise<void> {
+    if (this.#permits === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+    });
+  }
+
+  #check(request: AdmissionRequest, priority: number): QueuedModel<Payload, Result> {
+    const { modelKey, items, deadlineMs } = request;
+    if (this.#failure !== undefined) throw this.#failure;
+    const model = this.#models.get(modelKey);
+    if (model === undefined || model.removal !== undefined) throw new ServerError('MODEL_UNAVAILABLE');
+    checkRequest(items, priority, model.queueItems);
+    if (model.permits + items > model.queueItems) {
+      const knows = model.estimator.fit() !== undefined;
+      const waitMs = knows ? this.#forecast(model, priority).waitMs : UNKNOWN_WAIT_MS;
+      throw new ServerError('QUEUE_FULL', undefined, { retryAfterMs: Math.max(1, waitMs) });
+    }
+    const leftMs = deadlineMs - this.#clock.now();
+    if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
+    if (leftMs < Infinity) {
+      const { waitMs, runMs } = this.#forecast(model, priority);
+      // Nothing ahead: always admitted, so that a model is never refused for good on the word of runs long past.
+      if (waitMs > 0 && waitMs + runMs > leftMs)
+        throw new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs: Math.max(1, waitMs) });
+    }
+    return model;
+  }
+
+  #forecast(model: QueuedModel<Payload, Result>, priority: number): Forecast {
+    const newcomer = { priority, nowMs: this.#clock.now() };
+    return forecast(model, this.#models.values(), this.#dispatcher.slots.values(), newcomer);
+  }
+
+  #enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>): TicketHandle<Result> {
+    const { model, priority, deadlineMs } = grant;
+    const nowMs = this.#clock.now();
+    const origin = { sequence: this.#sequence++, enqueuedMs: nowMs, model, onCancel: this.#onCancel };
+    const { payload, items, cost, shapeKey } = item;
+    const ticket = new QueuedTicket({ payload, items, cost, shapeKey, priority, deadlineMs }, origin);
+    if (model.waitingTickets === 0 && model.runningItems === 0) rejoin(model.share, this.#models.values());
+    model.queue.add(ticket);
+    if (this.#failure !== undefined) this.#fail(ticket, this.#failure);
+    else if (deadlineMs <= nowMs) this.#leave(ticket, 'expired');
+    else {
+      this.#deadlines.watch(ticket);
+      if (model.limits.maxDelayMs > 0) model.estimator.arrived(shapeKey, nowMs);
+      this.#dispatcher.soon();
+    }
+    return ticket;
+  }
+
+  #leave(ticket: QueuedTicket<Payload, Result>, why: 'cancelled' | 'expired'): void {
+    const { state, model, items } = ticket;
+    if (state === 'settled') return;
+    this.#fail(ticket, new ServerError(why === 'cancelled' ? 'CANCELLED' : 'DEADLINE_EXCEEDED'));
+    this.#events.left?.({ modelKey: model.key, why, state, items });
+  }
+
+  /** Settles a ticket that waits or runs. While it runs its permits stay with the run, for the lane is busy with it. */
+  #fail(ticket: QueuedTicket<Payload, Result>, error: ServerError): void {
+    const waited = ticket.state === 'waiting';
+    this.#deadlines.forget(ticket);
+    ticket.fail(error);
+    if (!waited) return;
+    ticket.model.queue.remove(ticket);
+    this.#giveBack(ticket.model, ticket.items);
+  }
+
+  #giveBack(model: QueuedModel<Payload, Result>, items: number): void {
+    model.permits -= items;
+    this.#permits -= items;
+    this.#whenEmpty(model);
+    if (this.#permits > 0) return;
+    const waiters = this.#onIdle;
+    this.#onIdle = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #whenEmpty(model: QueuedModel<Payload, Result>): void {
+    if (model.permits > 0 || model.onEmpty === undefined) return;
+    this.#models.delete(model.key);
+    model.onEmpty();
+  }
+}

@@ -1,0 +1,173 @@
+/** Runs that a fit looks back on. */
+const WINDOW_RUNS = 64;
+/** Shapes remembered per model; beyond that the one used longest ago is forgotten. */
+const MAX_SHAPES = 64;
+/** Runs of a shape before its own fit is trusted more than the model's. */
+const MIN_SHAPE_RUNS = 8;
+/** Weight of the newest gap between arrivals. */
+const GAP_WEIGHT = 0.2;
+/** After a pause this long, past gaps say nothing of the next arrival. */
+const RECENT_MS = 1000;
+
+/** One run as it went. */
+export interface RunSample {
+  readonly items: number;
+  readonly cost: number;
+  /** Computing alone. */
+  readonly runMs: number;
+  /** From dispatch to report: how long the lane was taken. */
+  readonly wallMs: number;
+}
+
+/** time in ms = a * cost + b; both >= 0. */
+export interface Fit {
+  readonly a: number;
+  readonly b: number;
+}
+
+/**
+ * The least-squares line through (cost, ms), kept to a >= 0 and b >= 0: where the free line would leave that range, the best
+ * line within it is either through the origin or flat. With one cost only, it is the line through the origin: as long as
+ * nothing shows that larger runs are cheaper per cost, none of the decisions (waiting for company, admitting) counts on it.
+ */
+export function fitLine(costs: readonly number[], timesMs: readonly number[]): Fit | undefined {
+  const count = costs.length;
+  if (count === 0) return undefined;
+  const meanCost = sum(costs) / count;
+  const meanMs = sum(timesMs) / count;
+  let spread = 0;
+  let slope = 0;
+  let square = 0;
+  let product = 0;
+  for (const [index, cost] of costs.entries()) {
+    const ms = timesMs[index] ?? meanMs;
+    spread += (cost - meanCost) ** 2;
+    slope += (cost - meanCost) * (ms - meanMs);
+    square += cost * cost;
+    product += cost * ms;
+  }
+  const origin = square > 0 ? { a: product / square, b: 0 } : { a: 0, b: meanMs };
+  // Costs that differ by rounding alone are one cost.
+  if (spread <= 1e-9 * square) return origin;
+  const a = slope / spread;
+  if (a < 0) return { a: 0, b: meanMs };
+  const b = meanMs - a * meanCost;
+  return b < 0 ? origin : { a, b };
+}
+
+function sum(values: readonly number[]): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** The last runs; what is derived from them is computed when asked for, once per run at most. */
+class RunWindow {
+  readonly #samples: RunSample[] = [];
+  #next = 0;
+  #run: Fit | undefined;
+  #wall: Fit | undefined;
+  #costPerItem: number | undefined;
+
+  get runs(): number {
+    return this.#samples.length;
+  }
+
+  push(sample: RunSample): void {
+    this.#samples[this.#next] = sample;
+    this.#next = (this.#next + 1) % WINDOW_RUNS;
+    this.#run = undefined;
+    this.#wall = undefined;
+    this.#costPerItem = undefined;
+  }
+
+  get run(): Fit | undefined {
+    return (this.#run ??= this.#fit((sample) => sample.runMs));
+  }
+
+  get wall(): Fit | undefined {
+    return (this.#wall ??= this.#fit((sample) => sample.wallMs));
+  }
+
+  get costPerItem(): number {
+    return (this.#costPerItem ??= this.#meanCost());
+  }
+
+  #meanCost(): number {
+    if (this.#samples.length === 0) return 1;
+    return sum(this.#samples.map(({ cost }) => cost)) / sum(this.#samples.map(({ items }) => items));
+  }
+
+  #fit(time: (sample: RunSample) => number): Fit | undefined {
+    return fitLine(
+      this.#samples.map(({ cost }) => cost),
+      this.#samples.map(time),
+    );
+  }
+}
+
+interface ShapeRecord {
+  readonly window: RunWindow;
+  arrivedMs: number;
+  gapMs: number | undefined;
+}
+
+/** What is known of one model's run times and arrivals, by shape and as a whole. */
+export class Estimator {
+  readonly #all = new RunWindow();
+  /** The one used last comes last. */
+  readonly #shapes = new Map<string, ShapeRecord>();
+
+  record(shapeKey: string, sample: RunSample): void {
+    if (!(sample.items > 0 && sample.cost >= 0 && sample.runMs >= 0 && sample.wallMs >= 0)) return;
+    this.#all.push(sample);
+    this.#shape(shapeKey).window.push(sample);
+  }
+
+  /** Computing time of a run; the model's fit while this shape has not run often enough. Undefined before the first run. */
+  fit(shapeKey?: string): Fit | undefined {
+    return this.#window(shapeKey).run;
+  }
+
+  /** Time that a run takes of its lane, otherwise as `fit`. */
+  wallFit(shapeKey?: string): Fit | undefined {
+    return this.#window(shapeKey).wall;
+  }
+
+  /** Mean over the last runs; 1 before the first. */
+  get costPerItem(): number {
+    return this.#all.costPerItem;
+  }
+
+  /** A ticket has come. */
+  arrived(shapeKey: string, nowMs: number): void {
+    const record = this.#shape(shapeKey);
+    const gapMs = nowMs - record.arrivedMs;
+    record.arrivedMs = nowMs;
+    if (gapMs > RECENT_MS) record.gapMs = undefined;
+    else record.gapMs = record.gapMs === undefined ? gapMs : record.gapMs + GAP_WEIGHT * (gapMs - record.gapMs);
+  }
+
+  /** Expected time between arrivals of this shape; undefined when nothing recent tells. */
+  gapMs(shapeKey: string, nowMs: number): number | undefined {
+    const record = this.#shapes.get(shapeKey);
+    return record === undefined || nowMs - record.arrivedMs > RECENT_MS ? undefined : record.gapMs;
+  }
+
+  #window(shapeKey: string | undefined): RunWindow {
+    const own = shapeKey === undefined ? undefined : this.#shapes.get(shapeKey)?.window;
+    return own !== undefined && own.runs >= MIN_SHAPE_RUNS ? own : this.#all;
+  }
+
+  #shape(shapeKey: string): ShapeRecord {
+    const known = this.#shapes.get(shapeKey);
+    if (known !== undefined) this.#shapes.delete(shapeKey);
+    const record = known ?? { window: new RunWindow(), arrivedMs: -Infinity, gapMs: undefined };
+    this.#shapes.set(shapeKey, record);
+    if (this.#shapes.size > MAX_SHAPES) {
+      const [longestAgo] = this.#shapes.keys();
+      if (longestAgo !== undefined) this.#shapes.delete(longestAgo);
+    }
+    return record;
+  }
+}

@@ -1,0 +1,50 @@
+import type { ErrorCode, ServerError } from '../errors.ts';
+import type { CutReason, RunReport, TicketState } from './ticket.ts';
+
+/** What happens in the core, for metrics and logs. Callbacks are called in the middle of the work: be quick, do not throw. */
+export interface CoreEvents {
+  /** Items were not admitted. */
+  readonly refused?: (event: RefusedEvent) => void;
+  /** A lane begins a run. */
+  readonly started?: (event: StartedEvent) => void;
+  /** A run has ended, well or badly. */
+  readonly finished?: (event: FinishedEvent) => void;
+  /** A ticket settled before its run or during it. */
+  readonly left?: (event: LeftEvent) => void;
+}
+
+export interface RefusedEvent {
+  readonly modelKey: string;
+  readonly code: ErrorCode;
+  readonly items: number;
+}
+
+export interface StartedEvent {
+  readonly modelKey: string;
+  readonly lane: number;
+  readonly items: number;
+  readonly tickets: number;
+  readonly cost: number;
+  readonly cut: CutReason;
+  /** Per ticket, from enqueueing to now. */
+  readonly waitsMs: readonly number[];
+}
+
+export interface FinishedEvent {
+  readonly modelKey: string;
+  readonly lane: number;
+  readonly items: number;
+  readonly tickets: number;
+  /** Absent when the lane gave an error instead. */
+  readonly report?: RunReport<unknown>;
+  readonly error?: ServerError;
+  /** From the run call to its report. */
+  readonly wallMs: number;
+}
+
+export interface LeftEvent {
+  readonly modelKey: string;
+  readonly why: 'cancelled' | 'expired';
+  readonly state: Exclude<TicketState, 'settled'>;
+  readonly items: number;
+}

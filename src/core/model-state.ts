@@ -1,0 +1,64 @@
+import { Estimator, type RunSample } from './estimator.ts';
+import { WaitingQueue, type Queueable } from './queue.ts';
+import type { Rival, Share } from './scheduler.ts';
+import type { BatchLimits } from './ticket.ts';
+
+/** How a model is added to the core. */
+export interface ModelOptions {
+  readonly limits: BatchLimits;
+  /** Most items waiting and running together: the permits there are. */
+  readonly queueItems: number;
+  /** Ids of the lanes that hold the model; default: every lane. */
+  readonly lanes?: readonly number[];
+  /** Runs already seen, as warm-up makes them: the first predictions rest on these. */
+  readonly seenRuns?: readonly (RunSample & { readonly shapeKey: string })[];
+}
+
+/** All that the core keeps of one model. */
+export class ModelState<T extends Queueable<T>> implements Rival {
+  readonly key: string;
+  readonly queueItems: number;
+  readonly queue: WaitingQueue<T>;
+  readonly estimator = new Estimator();
+  readonly share: Share = { servedMs: 0, startMs: 0 };
+  /** Items admitted and not given back: in preparation, waiting or running. */
+  permits = 0;
+  runningItems = 0;
+  /** Set when the model is being removed: called when its last permit is back. */
+  onEmpty: (() => void) | undefined;
+  removal: Promise<void> | undefined;
+  #limits: BatchLimits;
+  readonly #lanes: ReadonlySet<number> | undefined;
+
+  constructor(key: string, options: ModelOptions, agingMs: number) {
+    this.key = key;
+    this.#limits = options.limits;
+    this.queueItems = options.queueItems;
+    this.#lanes = options.lanes === undefined ? undefined : new Set(options.lanes);
+    this.queue = new WaitingQueue(agingMs);
+    for (const run of options.seenRuns ?? []) this.estimator.record(run.shapeKey, run);
+  }
+
+  get limits(): BatchLimits {
+    return this.#limits;
+  }
+
+  get waitingTickets(): number {
+    return this.queue.tickets;
+  }
+
+  /** Admitted items that are not enqueued yet. */
+  get preparingItems(): number {
+    return this.permits - this.queue.items - this.runningItems;
+  }
+
+  runsOn(laneId: number): boolean {
+    return this.#lanes?.has(laneId) ?? true;
+  }
+
+  /** A lane has learnt that larger batches do not fit in its memory. */
+  lowerMaxItems(maxItems: number): void {
+    const lowered = Math.max(1, Math.floor(maxItems));
+    if (lowered < this.#limits.maxItems) this.#limits = { ...this.#limits, maxItems: lowered };
+  }
+}

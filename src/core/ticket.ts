@@ -1,0 +1,80 @@
+import type { ServerError } from '../errors.ts';
+
+/**
+ * The heart's own words. `core/` sees items only as opaque payloads with a cost and a shape key: it knows nothing of
+ * tensors, HTTP or threads, takes time from a `Clock`, and can so be driven by a fake one.
+ */
+
+/** Monotonic time in milliseconds, and timers on it. */
+export interface Clock {
+  now(): number;
+  /** Calls `callback` once after `delayMs`; the returned function takes it back. */
+  after(delayMs: number, callback: () => void): () => void;
+}
+
+/** Highest priority is 1; requests that name none get this. */
+export const DEFAULT_PRIORITY = 2;
+export const LOWEST_PRIORITY = 3;
+
+/**
+ * waiting -> running -> settled, or waiting -> settled (cancelled, expired, refused at drain).
+ * A ticket whose client left or whose deadline passed while running is settled at once; its late result is dropped, and its
+ * permits come back when the run ends, because the lane is busy with it until then.
+ */
+export type TicketState = 'waiting' | 'running' | 'settled';
+
+/** What is asked of the core for one item (or one block of rows that came together). */
+export interface TicketRequest<Payload> {
+  readonly payload: Payload;
+  /** Rows in the payload, >= 1: what `maxItems` counts. */
+  readonly items: number;
+  /** In the task's unit; what `maxCost` and the run-time fit count. */
+  readonly cost: number;
+  /** Only tickets with equal keys may share a run. */
+  readonly shapeKey: string;
+  /** 1 (highest) to LOWEST_PRIORITY. */
+  readonly priority: number;
+  /** On the core's clock. */
+  readonly deadlineMs: number;
+}
+
+/** An admitted item, waiting or running. */
+export interface Ticket<Payload = unknown> extends TicketRequest<Payload> {
+  /** Rises by one per ticket: order of arrival. */
+  readonly sequence: number;
+  readonly enqueuedMs: number;
+  state: TicketState;
+}
+
+/** Limits of one model's batches. */
+export interface BatchLimits {
+  readonly maxItems: number;
+  readonly maxCost: number;
+  readonly maxDelayMs: number;
+}
+
+/** Why a batch was cut: items full, cost full, nothing more waits that fits, or the delay has passed. */
+export type CutReason = 'items' | 'cost' | 'empty' | 'delay';
+
+/** How a run went for one ticket. */
+export type Outcome<Result> =
+  { readonly ok: true; readonly result: Result } | { readonly ok: false; readonly error: ServerError };
+
+/** One run as the lane reports it: an outcome per ticket in batch order, and the time computing took. */
+export interface RunReport<Result> {
+  readonly outcomes: readonly Outcome<Result>[];
+  /** The run alone: without stacking, splitting or the way to the lane and back. */
+  readonly runMs: number;
+  /** Copying rows into batch tensors. */
+  readonly stackMs: number;
+  /** Cutting outputs into rows. */
+  readonly splitMs: number;
+  /** Items of the largest batch that fits in memory, learnt by an out-of-memory; absent when there was none. */
+  readonly maxItems?: number;
+}
+
+/** A free lane takes a batch; the promise never rejects with anything but a ServerError (a lost lane: LANE_LOST). */
+export interface Lane<Payload, Result> {
+  readonly id: number;
+  run(modelKey: string, payloads: readonly Payload[]): Promise<RunReport<Result>>;
+}

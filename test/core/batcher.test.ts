@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { formBatch, type BatchTicket } from '../../src/core/batcher.ts';
+import type { BatchLimits } from '../../src/core/ticket.ts';
+
+const limits: BatchLimits = { maxItems: 4, maxCost: 100, maxDelayMs: 0 };
+const ticket = (items: number, cost: number, enqueuedMs = 0, deadlineMs = Infinity): BatchTicket => ({
+  items,
+  cost,
+  enqueuedMs,
+  deadlineMs,
+});
+const ones = (count: number): BatchTicket[] => Array.from({ length: count }, () => ticket(1, 1));
+
+test('takes all that waits when it fits', () => {
+  const waiting = ones(3);
+  assert.deepEqual(formBatch(waiting, limits, 0), { take: waiting, items: 3, cost: 3, cut: 'empty' });
+});
+
+test('cuts at the most items', () => {
+  const waiting = ones(6);
+  assert.deepEqual(formBatch(waiting, limits, 0), { take: waiting.slice(0, 4), items: 4, cost: 4, cut: 'items' });
+});
+
+test('cuts before the ticket that would exceed the cost, and does not look behind it', () => {
+  const waiting = [ticket(1, 60), ticket(1, 50), ticket(1, 1)];
+  assert.deepEqual(formBatch(waiting, limits, 0), { take: waiting.slice(0, 1), items: 1, cost: 60, cut: 'cost' });
+});
+
+test('never splits a ticket', () => {
+  const waiting = [ticket(3, 3), ticket(2, 2)];
+  assert.deepEqual(formBatch(waiting, limits, 0), { take: waiting.slice(0, 1), items: 3, cost: 3, cut: 'items' });
+});
+
+test('a ticket above the limits runs alone', () => {
+  assert.deepEqual(formBatch([ticket(9, 1), ticket(1, 1)], limits, 0), {
+    take: [ticket(9, 1)],
+    items: 9,
+    cost: 1,
+    cut: 'items',
+  });
+  assert.deepEqual(formBatch([ticket(1, 900), ticket(1, 1)], limits, 0), {
+    take: [ticket(1, 900)],
+    items: 1,
+    cost: 900,
+    cut: 'cost',
+  });
+});
+
+test('nothing waiting gives an empty batch', () => {
+  assert.deepEqual(formBatch([], limits, 0), { take: [], items: 0, cost: 0, cut: 'empty' });
+});
+
+test('waits for company until the delay of the head has passed, then goes', () => {
+  const delayed = { ...limits, maxDelayMs: 10 };
+  const waiting = [ticket(1, 1, 5), ticket(1, 1, 8)];
+  assert.deepEqual(formBatch(waiting, delayed, 14), { waitUntilMs: 15 });
+  assert.deepEqual(formBatch(waiting, delayed, 15), { take: waiting, items: 2, cost: 2, cut: 'delay' });
+});
+
+test('a full batch does not wait', () => {
+  const waiting = ones(4);
+  assert.deepEqual(formBatch(waiting, { ...limits, maxDelayMs: 10 }, 0), {
+    take: waiting,
+    items: 4,
+    cost: 4,
+    cut: 'items',
+  });
+});
+
+test('does not wait beyond a deadline in the batch', () => {
+  const delayed = { ...limits, maxDelayMs: 10 };
+  const waiting = [ticket(1, 1), ticket(1, 1, 0, 10)];
+  assert.deepEqual(formBatch(waiting, delayed, 1), { take: waiting, items: 2, cost: 2, cut: 'empty' });
+  assert.deepEqual(formBatch([ticket(1, 1, 0, 11)], delayed, 1), { waitUntilMs: 10 });
+});
+
+test('does not wait when that costs those present more than the run it saves', () => {
+  const delayed = { ...limits, maxDelayMs: 10 };
+  const waiting = ones(2);
+  assert.deepEqual(formBatch(waiting, delayed, 0, { gapMs: 3, fixedMs: 5 }), {
+    take: waiting,
+    items: 2,
+    cost: 2,
+    cut: 'empty',
+  });
+  assert.deepEqual(formBatch(waiting, delayed, 0, { gapMs: 2, fixedMs: 5 }), { waitUntilMs: 10 });
+});
+
+test('a batch is the longest run of tickets from the head that stays within the limits', () => {
+  const tickets = fc.array(fc.record({ items: fc.integer({ min: 1, max: 6 }), cost: fc.nat(60) }), { minLength: 1 });
+  fc.assert(
+    fc.property(
+      tickets,
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 120 }),
+      (sizes, maxItems, maxCost) => {
+        const waiting = sizes.map(({ items, cost }) => ticket(items, cost));
+        const batch = formBatch(waiting, { maxItems, maxCost, maxDelayMs: 0 }, 0);
+        assert.ok('take' in batch);
+        const { take } = batch;
+        assert.deepEqual(take, waiting.slice(0, take.length));
+        const items = take.reduce((sum, one) => sum + one.items, 0);
+        const cost = take.reduce((sum, one) => sum + one.cost, 0);
+        assert.deepEqual([batch.items, batch.cost], [items, cost]);
+        assert.ok(take.length === 1 || (items <= maxItems && cost <= maxCost));
+        const next = waiting[take.length];
+        if (next !== undefined)
+          assert.ok(items + next.items > maxItems || cost + next.cost > maxCost || cost >= maxCost);
+      },
+    ),
+  );
+});

@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { commands } from './core-commands.ts';
+import { CoreModel } from './core-model.ts';
+
+test('whatever happens: nothing lost, nothing run twice, in order, within the limits, permits exact', async () => {
+  const limits = fc.record({
+    maxItems: fc.integer({ min: 1, max: 6 }),
+    maxCost: fc.oneof(fc.integer({ min: 1, max: 30 }), fc.constant(Infinity)),
+    maxDelayMs: fc.constantFrom(0, 0, 7),
+  });
+  const steps = fc.array(commands, { maxLength: 60, size: 'max' });
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(limits, limits, steps, async (ofA, ofB, list) => {
+      const world = new CoreModel({ a: ofA, b: ofB });
+      for (const command of list) await world.apply(command);
+      await world.end();
+      runs += world.runs;
+    }),
+    { numRuns: 300 },
+  );
+  // The commands do reach the lanes: the property does not hold for want of anything happening.
+  assert.ok(runs > 1000, `${runs} runs`);
+});

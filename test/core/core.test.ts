@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Core } from '../../src/core/core.ts';
+import { ServerError } from '../../src/errors.ts';
+import { fails, options, setUp, settled } from './core-set-up.ts';
+import { FakeClock } from './fake-clock.ts';
+import { FakeLane } from './fake-lane.ts';
+
+test('requests of one turn share the first run; those that come during it share the next', async () => {
+  const { clock, lane, send, starts } = setUp();
+  const first = [send('a'), send('b')];
+  await clock.turn();
+  const second = [send('c'), send('d')];
+  await clock.advance(10);
+  lane.current?.finish({ runMs: 7, stackMs: 2, splitMs: 1 });
+  await clock.turn();
+  assert.deepEqual(lane.batches, [
+    ['a', 'b'],
+    ['c', 'd'],
+  ]);
+  assert.deepEqual(await Promise.all(first.map((handle) => settled(handle))), ['a', 'b']);
+  assert.deepEqual(
+    starts.map(({ items, tickets, cost, cut, waitsMs }) => ({ items, tickets, cost, cut, waitsMs })),
+    [
+      { items: 2, tickets: 2, cost: 2, cut: 'empty', waitsMs: [0, 0] },
+      { items: 2, tickets: 2, cost: 2, cut: 'empty', waitsMs: [10, 10] },
+    ],
+  );
+  lane.current?.finish({ runMs: 3, stackMs: 2, splitMs: 1 });
+  const timing = { queueMs: 10, stackMs: 2, runMs: 3, splitMs: 1, batchItems: 2, lane: 0 };
+  assert.deepEqual(await second[1]?.done, { result: 'd', timing });
+});
+
+test('a lost lane fails its batch with a retryable error and gets no more', async () => {
+  const { clock, core, lane, send, log } = setUp();
+  const lost = [send('a'), send('b')];
+  await clock.turn();
+  const next = send('c');
+  lane.current?.fail(new ServerError('LANE_LOST'));
+  await clock.turn();
+  assert.deepEqual(await Promise.all(lost.map((handle) => settled(handle))), ['LANE_LOST', 'LANE_LOST']);
+  assert.equal(await settled(next), 'pending');
+  assert.deepEqual(log, [['finished', 2, 2, 'LANE_LOST']]);
+  const replacement = new FakeLane<unknown>(0);
+  core.addLane(replacement);
+  await clock.turn();
+  assert.deepEqual(replacement.batches, [['c']]);
+  assert.equal(lane.batches.length, 1);
+});
+
+test('an out-of-memory makes batches smaller, never smaller than one and never larger again', async () => {
+  const { clock, lane, send } = setUp({ queueItems: 16 });
+  for (let index = 0; index < 8; index += 1) send(index);
+  await clock.turn();
+  for (const maxItems of [2, 3, 0]) {
+    send('more');
+    lane.current?.finish({ maxItems });
+    await clock.turn();
+  }
+  assert.deepEqual(
+    lane.batches.map((batch) => batch.length),
+    [4, 2, 2, 1],
+  );
+});
+
+test('with a delay, the first of a batch waits for company that long at most', async () => {
+  const limits = { ...options.limits, maxDelayMs: 10 };
+  const { clock, lane, send, starts } = setUp({ limits });
+  send('a');
+  await clock.advance(6);
+  send('b');
+  await clock.advance(3);
+  assert.deepEqual(lane.batches, []);
+  await clock.advance(1);
+  assert.deepEqual(lane.batches, [['a', 'b']]);
+  lane.current?.finish();
+  for (const payload of ['c', 'd', 'e', 'f']) send(payload);
+  await clock.turn();
+  assert.deepEqual(lane.batches[1], ['c', 'd', 'e', 'f'], 'a full batch does not wait');
+  assert.deepEqual(
+    starts.map(({ cut }) => cut),
+    ['delay', 'items'],
+  );
+});
+
+test('while one model waits for company, the lane serves another', async () => {
+  const { clock, core, lane, send } = setUp({ limits: { ...options.limits, maxDelayMs: 10 } });
+  core.addModel('n', options);
+  send('waits');
+  core
+    .admit({ modelKey: 'n', items: 1, deadlineMs: Infinity })
+    .enqueue({ payload: 'goes', items: 1, cost: 1, shapeKey: '' });
+  await clock.turn();
+  assert.deepEqual(lane.batches, [['goes']]);
+});
+
+test('different shapes never share a run', async () => {
+  const { clock, lane, send } = setUp();
+  for (const [payload, shapeKey] of ['a1', 'b1', 'a2', 'b2'].map((name) => [name, name[0]]))
+    send(payload, { shapeKey: shapeKey ?? '' });
+  await clock.turn();
+  lane.current?.finish();
+  await clock.turn();
+  assert.deepEqual(lane.batches, [
+    ['a1', 'a2'],
+    ['b1', 'b2'],
+  ]);
+});
+
+test('a model runs on its own lanes only', async () => {
+  const { clock, core, lane } = setUp();
+  core.addModel('n', { ...options, lanes: [7] });
+  const handle = core
+    .admit({ modelKey: 'n', items: 1, deadlineMs: Infinity })
+    .enqueue({ payload: 'x', items: 1, cost: 1, shapeKey: '' });
+  await clock.turn();
+  assert.deepEqual(lane.batches, []);
+  const own = new FakeLane<unknown>(7);
+  core.addLane(own);
+  await clock.turn();
+  assert.deepEqual(own.batches, [['x']]);
+  assert.equal(await settled(handle), 'pending');
+});
+
+test('a removed lane ends its run and gets no more', async () => {
+  const { clock, core, lane, send } = setUp();
+  const running = send('a');
+  await clock.turn();
+  core.removeLane(0);
+  const waiting = send('b');
+  lane.current?.finish();
+  await clock.turn();
+  assert.equal(await settled(running), 'a');
+  assert.equal(await settled(waiting), 'pending');
+  assert.equal(lane.batches.length, 1);
+});
+
+test('removing a model refuses newcomers and waits for all that was admitted', async () => {
+  const { clock, core, lane, send } = setUp();
+  const running = send('a');
+  await clock.turn();
+  const admission = core.admit({ modelKey: 'm', items: 1, deadlineMs: Infinity });
+  let removed = false;
+  const removal = core.removeModel('m').then(() => (removed = true));
+  assert.throws(() => send('b'), fails('MODEL_UNAVAILABLE'));
+  lane.current?.finish();
+  await clock.turn();
+  assert.equal(await settled(running), 'a');
+  assert.equal(removed, false);
+  const prepared = admission.enqueue({ payload: 'c', items: 1, cost: 1, shapeKey: '' });
+  await clock.turn();
+  lane.current?.finish();
+  await clock.turn();
+  assert.equal(await settled(prepared), 'c');
+  await removal;
+  await core.removeModel('m');
+  assert.deepEqual(core.depth('m'), { waiting: 0, running: 0, permits: 0, queueItems: 0 });
+  core.addModel('m', options);
+  assert.throws(() => core.addModel('m', options), /in use/);
+});
+
+test('failAll settles what waits, and what runs when asked to; nothing is admitted or run after it', async () => {
+  const { clock, core, lane, send } = setUp();
+  const running = send('a');
+  await clock.turn();
+  const waiting = send('b');
+  const admission = core.admit({ modelKey: 'm', items: 1, deadlineMs: Infinity });
+  core.failAll(new ServerError('DRAINING'));
+  assert.equal(await settled(waiting), 'DRAINING');
+  assert.equal(await settled(running), 'pending');
+  core.failAll(new ServerError('FAILED'), { running: true });
+  assert.equal(await settled(running), 'FAILED');
+  const late = admission.enqueue({ payload: 'late', items: 1, cost: 1, shapeKey: '' });
+  assert.equal(await settled(late), 'FAILED');
+  assert.throws(() => send('c'), fails('FAILED'));
+  assert.equal(core.depth('m').permits, 1);
+  lane.current?.finish();
+  await clock.turn();
+  assert.equal(core.depth('m').permits, 0);
+  assert.equal(lane.batches.length, 1);
+});
+
+test('idle resolves when the last permit is back', async () => {
+  const { clock, core, lane, send } = setUp();
+  await core.idle();
+  let idle = false;
+  const admission = core.admit({ modelKey: 'm', items: 1, deadlineMs: Infinity });
+  send('a');
+  const whenIdle = core.idle().then(() => (idle = true));
+  await clock.turn();
+  lane.current?.finish();
+  await clock.turn();
+  assert.equal(idle, false);
+  admission.close();
+  await whenIdle;
+});
+
+test('the fit is that of the runs, and warm-up runs count', async () => {
+  const { clock, core, lane, send } = setUp();
+  assert.equal(core.fit('m'), undefined);
+  send('a');
+  await clock.turn();
+  lane.current?.finish({ runMs: 5 });
+  await clock.turn();
+  assert.deepEqual(core.fit('m'), { a: 5, b: 0 });
+  const seenRuns = [1, 2].map((items) => ({ items, cost: items, runMs: 10 + items, wallMs: 12, shapeKey: 's' }));
+  core.addModel('n', { ...options, seenRuns });
+  assert.deepEqual(core.fit('n', 's'), { a: 1, b: 10 });
+});
+
+test('an aging time that is no time is refused', () => {
+  const clock = new FakeClock();
+  for (const agingMs of [0, -1, NaN]) assert.throws(() => new Core({ clock, agingMs }), RangeError);
+});

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Estimator } from '../../src/core/estimator.ts';
+import { forecast, type LaneLoad, type ModelLoad } from '../../src/core/forecast.ts';
+
+interface Load {
+  /** By priority: tickets of `items` items and as much cost each. */
+  readonly tickets?: readonly number[];
+  readonly items?: number;
+  readonly preparing?: number;
+  readonly shapes?: number;
+  readonly maxCost?: number;
+  readonly lanes?: readonly number[];
+  readonly known?: boolean;
+}
+
+const MAX_ITEMS = 8;
+
+/** A model whose runs take 10 ms and 1 ms per unit of cost; batches of 8. */
+function model({
+  tickets = [],
+  items = 1,
+  preparing = 0,
+  shapes = 1,
+  maxCost = Infinity,
+  lanes,
+  known,
+}: Load): ModelLoad {
+  const estimator = new Estimator();
+  if (known !== false) {
+    for (const count of [1, 8])
+      estimator.record('', { items: count, cost: count, runMs: 10 + count, wallMs: 10 + count });
+  }
+  const levels = [0, 1, 2].map((index) => {
+    const count = tickets[index] ?? 0;
+    return { priority: index + 1, tickets: count, items: count * items, cost: count * items };
+  });
+  const waiting = tickets.reduce((sum, count) => sum + count, 0);
+  return {
+    limits: { maxItems: MAX_ITEMS, maxCost, maxDelayMs: 0 },
+    estimator,
+    permits: waiting * items + preparing,
+    preparingItems: preparing,
+    queue: { levels, shapes: waiting > 0 ? shapes : 0 },
+    runsOn: (laneId) => lanes?.includes(laneId) ?? true,
+  };
+}
+
+const free = (id: number): LaneLoad => ({ id, run: undefined });
+const busy = (id: number, leftMs: number): LaneLoad => ({ id, run: { startedMs: 90, predictedMs: 10 + leftMs } });
+
+function wait(own: ModelLoad, lanes: LaneLoad[], others: ModelLoad[] = [], priority = 2): number {
+  const { waitMs } = forecast(own, [own, ...others], lanes, { priority, nowMs: 100 });
+  return Math.round(waitMs * 1000) / 1000;
+}
+
+test('nothing ahead: the first lane to be free', () => {
+  assert.equal(wait(model({}), [busy(0, 30), free(1)]), 0);
+  assert.equal(wait(model({}), [busy(0, 30), busy(1, 20)]), 20);
+  assert.equal(wait(model({}), [busy(0, -5)]), 0, 'a run that takes longer than predicted');
+});
+
+test('only full runs ahead are waited for: the last is shared', () => {
+  assert.equal(wait(model({ tickets: [0, 7] }), [busy(0, 5)]), 5);
+  assert.equal(wait(model({ tickets: [0, 8] }), [busy(0, 5)]), 5 + 18);
+  assert.equal(wait(model({ tickets: [0, 20] }), [busy(0, 5)]), 5 + 2 * 18);
+});
+
+test('work is shared by the lanes of the model', () => {
+  const lanes = [busy(0, 4), busy(1, 6), busy(2, 1000)];
+  assert.equal(wait(model({ tickets: [0, 16], lanes: [0, 1] }), lanes), (4 + 6 + 2 * 18) / 2);
+});
+
+test('items in preparation are ahead too', () => {
+  assert.equal(wait(model({ preparing: 16 }), [busy(0, 5)]), 5 + 2 * 18);
+  assert.equal(wait(model({ tickets: [0, 2], items: 4, preparing: 8 }), [busy(0, 5)]), 5 + 2 * 18);
+});
+
+test('tickets are not split, and cost limits runs as items do', () => {
+  // Two tickets of 5 items are two runs.
+  assert.equal(wait(model({ tickets: [0, 2], items: 5 }), [busy(0, 5)]), 5 + 2 * 15);
+  assert.equal(wait(model({ tickets: [0, 8], maxCost: 4 }), [busy(0, 5)]), 5 + 2 * 14);
+});
+
+test('each shape is a run of its own', () => {
+  assert.equal(wait(model({ tickets: [0, 4], shapes: 5 }), [busy(0, 5)]), 5 + 4 * 10 + 4);
+});
+
+test('lower priorities are not ahead', () => {
+  const own = model({ tickets: [8, 8, 8] });
+  assert.deepEqual(
+    [1, 2, 3].map((priority) => wait(own, [busy(0, 5)], [], priority)),
+    [5 + 18, 5 + 36, 5 + 54],
+  );
+});
+
+test('of another model on the same lanes, no more counts than of the own', () => {
+  const [long, short] = [model({ tickets: [0, 800] }), model({ tickets: [0, 1] })];
+  assert.equal(wait(model({}), [busy(0, 5)], [long]), 5);
+  assert.equal(wait(model({ tickets: [0, 8] }), [busy(0, 5)], [long]), 5 + 18 + 18);
+  assert.equal(wait(model({ tickets: [0, 8] }), [busy(0, 5)], [short]), 5 + 18 + 11);
+  const elsewhere = model({ tickets: [0, 800], lanes: [1] });
+  assert.equal(wait(model({ tickets: [0, 8], lanes: [0] }), [busy(0, 5), busy(1, 5)], [elsewhere]), 5 + 18);
+});
+
+test('without a lane the work itself is the wait, and without a run known there is none', () => {
+  assert.equal(wait(model({ tickets: [0, 8] }), []), 18);
+  assert.equal(wait(model({ tickets: [0, 80], known: false }), [busy(0, -10)]), 0);
+});
+
+test('the own run is that of the batch it would join', () => {
+  const runMs = (own: ModelLoad) => forecast(own, [own], [], { priority: 2, nowMs: 0 }).runMs;
+  assert.deepEqual(
+    [model({}), model({ tickets: [0, 3] }), model({ tickets: [0, 80] }), model({ known: false })].map((own) =>
+      Math.round(runMs(own)),
+    ),
+    [11, 14, 18, 0],
+  );
+});

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import fc from 'fast-check';
+import { WaitingQueue, type Place } from '../../src/core/queue.ts';
+
+interface Waiting {
+  readonly items: number;
+  readonly cost: number;
+  readonly shapeKey: string;
+  readonly priority: number;
+  readonly deadlineMs: number;
+  readonly sequence: number;
+  readonly enqueuedMs: number;
+  place: Place<Waiting> | undefined;
+}
+
+const AGING_MS = 100;
+
+function waiting(sequence: number, part: Partial<Waiting> = {}): Waiting {
+  const plain = { items: 1, cost: 1, shapeKey: 'a', priority: 2, deadlineMs: Infinity, enqueuedMs: sequence };
+  return { ...plain, sequence, place: undefined, ...part };
+}
+
+test('serves the highest priority first, each in order of arrival', () => {
+  const queue = new WaitingQueue<Waiting>(AGING_MS);
+  const [third, first, second] = [waiting(0), waiting(1, { priority: 1 }), waiting(2, { priority: 1 })];
+  for (const ticket of [third, first, second]) queue.add(ticket);
+  assert.deepEqual(queue.head(3), { ticket: first, level: 1 });
+  assert.deepEqual([...queue.alike(first)], [first, second, third]);
+});
+
+test('a line that is not served rises, and falls back when it is', () => {
+  const queue = new WaitingQueue<Waiting>(AGING_MS);
+  const [old, next, fresh] = [waiting(0, { priority: 3 }), waiting(1, { priority: 3 }), waiting(150, { priority: 1 })];
+  for (const ticket of [old, next, fresh]) queue.add(ticket);
+  assert.equal(queue.head(199)?.ticket, fresh);
+  assert.deepEqual(queue.head(200), { ticket: old, level: 1 });
+  assert.deepEqual([...queue.alike(old)], [old, fresh, next]);
+  queue.take(old, 200);
+  assert.equal(queue.head(399)?.ticket, fresh);
+  assert.equal(queue.head(400)?.ticket, next);
+});
+
+test('a line does not fall back for tickets that ride along past its first', () => {
+  const queue = new WaitingQueue<Waiting>(AGING_MS);
+  const [first, rider] = [waiting(0, { priority: 3, shapeKey: 'b' }), waiting(1, { priority: 3 })];
+  for (const ticket of [first, rider, waiting(150, { priority: 1 })]) queue.add(ticket);
+  queue.take(rider, 190);
+  assert.deepEqual(queue.head(200), { ticket: first, level: 1 });
+});
+
+interface State {
+  readonly inside: Waiting[];
+  readonly takenMs: number[];
+  nowMs: number;
+}
+
+/** The definition, the slow way. */
+function slowHead({ inside, takenMs, nowMs }: State): Waiting | undefined {
+  const level = ({ priority, enqueuedMs }: Waiting) =>
+    Math.max(1, priority - Math.floor((nowMs - Math.max(enqueuedMs, takenMs[priority] ?? 0)) / AGING_MS));
+  const fronts = [1, 2, 3].flatMap((priority) => inside.find((ticket) => ticket.priority === priority) ?? []);
+  return fronts.sort((one, other) => level(one) - level(other) || one.sequence - other.sequence)[0];
+}
+
+function compare(queue: WaitingQueue<Waiting>, state: State): void {
+  const { inside, nowMs } = state;
+  const head = queue.head(nowMs)?.ticket;
+  assert.equal(head, slowHead(state));
+  const alike = inside
+    .filter((ticket) => ticket !== head && ticket.shapeKey === head?.shapeKey)
+    .sort((one, other) => one.priority - other.priority || one.sequence - other.sequence);
+  if (head !== undefined) assert.deepEqual([...queue.alike(head)], [head, ...alike]);
+  assert.equal(queue.tickets, inside.length);
+  assert.equal(
+    queue.items,
+    inside.reduce((sum, { items }) => sum + items, 0),
+  );
+  assert.equal(queue.all().length, inside.length);
+  assert.equal(queue.shapes, new Set(inside.map(({ priority, shapeKey }) => `${priority}${shapeKey}`)).size);
+  for (const [index, level] of queue.levels.entries()) {
+    const own = inside.filter((ticket) => ticket.priority === index + 1);
+    assert.equal(level.tickets, own.length);
+    assert.ok(Math.abs(level.cost - own.reduce((sum, { cost }) => sum + cost, 0)) < 1e-9);
+  }
+}
+
+test('head, company and sums are right after any adding, removing and taking', () => {
+  const add = fc.record({
+    kind: fc.constant('add' as const),
+    priority: fc.integer({ min: 1, max: 3 }),
+    shapeKey: fc.constantFrom('a', 'b', 'c'),
+    items: fc.integer({ min: 1, max: 5 }),
+    cost: fc.double({ min: 0, max: 10, noNaN: true }),
+  });
+  const remove = fc.record({ kind: fc.constant('remove' as const), which: fc.nat(100), runs: fc.boolean() });
+  const wait = fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(150) });
+  fc.assert(
+    fc.property(fc.array(fc.oneof(add, remove, wait), { maxLength: 60, size: 'max' }), (steps) => {
+      const queue = new WaitingQueue<Waiting>(AGING_MS);
+      const state: State = { inside: [], takenMs: [], nowMs: 0 };
+      for (const [sequence, step] of steps.entries()) {
+        if (step.kind === 'wait') state.nowMs += step.ms;
+        else if (step.kind === 'add') {
+          const { priority, shapeKey, items, cost } = step;
+          const ticket = waiting(sequence, { priority, shapeKey, items, cost, enqueuedMs: state.nowMs });
+          state.inside.push(ticket);
+          queue.add(ticket);
+        } else {
+          const before = [...state.inside];
+          const [gone] = state.inside.splice(step.which % Math.max(1, state.inside.length), 1);
+          if (gone === undefined) continue;
+          if (step.runs) {
+            const first = before.find(({ priority }) => priority === gone.priority);
+            if (gone === first) state.takenMs[gone.priority] = state.nowMs;
+            queue.take(gone, state.nowMs);
+          } else queue.remove(gone);
+          queue.remove(gone);
+        }
+        compare(queue, state);
+      }
+    }),
+  );
+});

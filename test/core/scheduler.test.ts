@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import {
+  MAX_LEAD_MS,
+  charge,
+  chooseNext,
+  correct,
+  effectiveLevel,
+  forgive,
+  rejoin,
+  type Candidate,
+} from '../../src/core/scheduler.ts';
+
+const candidate = (level: number, servedMs: number, sequence: number): Candidate => ({
+  level,
+  share: { servedMs, startMs: servedMs },
+  sequence,
+});
+
+test('a priority rises one level per aging time, up to the first', () => {
+  assert.equal(effectiveLevel(3, 999, 1000), 3);
+  assert.equal(effectiveLevel(3, 1000, 1000), 2);
+  assert.equal(effectiveLevel(3, 9000, 1000), 1);
+  assert.equal(effectiveLevel(1, 9000, 1000), 1);
+});
+
+test('chooses the best level, then the least served, then the first come', () => {
+  const [low, busy, idle, later] = [candidate(2, 0, 0), candidate(1, 9, 1), candidate(1, 5, 2), candidate(1, 5, 3)];
+  assert.equal(chooseNext([low, busy, later, idle]), idle);
+  assert.equal(chooseNext([low, busy]), busy);
+  assert.equal(chooseNext<Candidate>([]), undefined);
+});
+
+test('lane time is charged as predicted and corrected as measured', () => {
+  const share = { servedMs: 10, startMs: 0 };
+  charge(share, 5);
+  assert.deepEqual(share, { servedMs: 15, startMs: 10 });
+  correct(share, 5, 7);
+  assert.equal(share.servedMs, 17);
+});
+
+test('a lead above the most allowed is forgiven, a smaller one is not', () => {
+  const [behind, near, far] = [candidate(1, 100, 0), candidate(1, 200, 1), candidate(1, 100 + 2 * MAX_LEAD_MS, 2)];
+  forgive([behind, near, far]);
+  assert.deepEqual(
+    [behind, near, far].map(({ share }) => share.servedMs),
+    [100, 200, 100 + MAX_LEAD_MS],
+  );
+});
+
+test('a model that comes back brings no credit, and no more debt than it had', () => {
+  const rival = (servedMs: number, startMs: number, waitingTickets: number, runningItems: number) => ({
+    share: { servedMs, startMs },
+    waitingTickets,
+    runningItems,
+  });
+  const rejoined = (servedMs: number, ...rivals: ReturnType<typeof rival>[]): number => {
+    const share = { servedMs, startMs: 0 };
+    rejoin(share, rivals);
+    return share.servedMs;
+  };
+  assert.equal(rejoined(0, rival(500, 400, 3, 0), rival(300, 200, 1, 0), rival(1, 0, 0, 0)), 300);
+  assert.equal(rejoined(0, rival(500, 400, 3, 1)), 400, 'it is served right after the run in progress');
+  assert.equal(rejoined(900, rival(500, 400, 3, 0)), 900);
+  assert.equal(rejoined(0, rival(500, 400, 0, 0)), 500, 'alone it goes on where the last one stopped');
+});
