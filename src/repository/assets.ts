@@ -1,0 +1,110 @@
+import { findInside, readText } from './inside.ts';
+import type { MergedManifest } from './layers.ts';
+import type { Manifest } from './manifest.ts';
+
+/** The request a model gives as its example: a JSON item, or a file to send as a raw body. */
+export type ExampleSource =
+  | { readonly data: unknown; readonly parameters?: Readonly<Record<string, unknown>> }
+  | { readonly file: string; readonly contentType: string };
+
+/** What a manifest names, found on disk; all paths absolute. */
+export interface Assets {
+  readonly weights: string;
+  /** Assets by role: `files` of the manifest without `model`. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly labels?: readonly string[];
+  /** A built-in task's name, or the path of a module. */
+  readonly task: string;
+  readonly example?: ExampleSource;
+}
+
+const BUILT_IN_TASK = /^[a-z0-9-]+$/;
+
+/** Where to look: nothing outside `root`, and `folders` in this order. */
+export interface AssetPlaces {
+  readonly root: string;
+  readonly folders: readonly string[];
+}
+
+/** Finds all files that a manifest names. Adds a line to `problems` for each one that is missing, lies outside or does not hold what it should. */
+export async function findAssets(
+  places: AssetPlaces,
+  { manifest, wrongFields }: MergedManifest,
+  problems: string[],
+): Promise<Assets> {
+  const find = async (field: string, name: string): Promise<string> => {
+    try {
+      const file = await findInside(places.root, places.folders, name);
+      if (file !== undefined) return file;
+      problems.push(`${field}: ${name}: there is no such file in the model's folder`);
+    } catch (error) {
+      problems.push(`${field}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+    return '';
+  };
+
+  const { model = 'model.onnx', ...others } = manifest.files;
+  // With `files` itself wrong, the name of the weights is not known.
+  const weights = wrongFields.has('files') ? '' : await find('files.model', model);
+  const files: [string, string][] = [];
+  for (const [role, name] of Object.entries(others)) files.push([role, await find(`files.${role}`, name)]);
+  const labels = await findLabels(manifest.labels, find, problems);
+  const example = await findExample(manifest.example, find);
+  return {
+    weights,
+    files: Object.fromEntries(files),
+    task: await findTask(manifest.task, find, problems),
+    ...(labels === undefined ? {} : { labels }),
+    ...(example === undefined ? {} : { example }),
+  };
+}
+
+type Find = (field: string, name: string) => Promise<string>;
+
+async function findTask(task: string, find: Find, problems: string[]): Promise<string> {
+  if (task.startsWith('./')) return find('task', task);
+  if (!BUILT_IN_TASK.test(task))
+    problems.push(
+      `task: ${task}: expected the name of a built-in task, or a path in the model's folder that begins with ./`,
+    );
+  return task;
+}
+
+async function findExample(example: Manifest['example'], find: Find): Promise<ExampleSource | undefined> {
+  if (example === undefined) return undefined;
+  if ('file' in example)
+    return { file: await find('example.file', example.file), contentType: example.contentType.toLowerCase() };
+  const { data, parameters } = example;
+  return parameters === undefined ? { data } : { data, parameters };
+}
+
+async function findLabels(
+  labels: Manifest['labels'],
+  find: Find,
+  problems: string[],
+): Promise<readonly string[] | undefined> {
+  if (typeof labels !== 'string') return labels;
+  const file = await find('labels', labels);
+  if (file === '') return undefined;
+  const text = await readText(file);
+  if (!labels.endsWith('.json')) return linesOf(text);
+  const parsed = parseJson(text);
+  if (Array.isArray(parsed) && parsed.every((label) => typeof label === 'string')) return parsed;
+  problems.push(`labels: ${labels}: expected a JSON array of strings`);
+  return undefined;
+}
+
+/** Lines as they are, blanks included (a label may be a space); only the line break at the end of the file begins no label. */
+function linesOf(text: string): string[] {
+  const lines = text.split(/\r?\n/);
+  if (lines.at(-1) === '') lines.pop();
+  return lines;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

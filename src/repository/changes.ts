@@ -1,0 +1,164 @@
+import type { ModelEntry, Ready } from './entry.ts';
+import type { ManifestLayer } from './layers.ts';
+import { publicReason } from './reason.ts';
+import { fingerprintModel, openModelFolder, type ModelFolder } from './scan.ts';
+import { readChosenSources, type ModelSource } from './source.ts';
+
+/** Brings versions into the lanes and out of them. */
+export interface ModelLoader<Loaded> {
+  load(source: ModelSource): Promise<Loaded>;
+  /** Lets what was admitted finish, then frees everything. */
+  unload(loaded: Loaded): Promise<void>;
+}
+
+/** For the log. Reasons here are complete; those that clients see are cleaned of paths. */
+export type RepositoryEvent =
+  | { readonly kind: 'loading' | 'unloading'; readonly name: string; readonly version: string }
+  | { readonly kind: 'loaded'; readonly name: string; readonly version: string; readonly durationMs: number }
+  /** Without version: the folder could not be read, or is not there. */
+  | { readonly kind: 'load_failed'; readonly name: string; readonly version?: string; readonly reason: string }
+  /** With reason: the loader failed, and something may be left behind. */
+  | {
+      readonly kind: 'unloaded';
+      readonly name: string;
+      readonly version: string;
+      readonly durationMs: number;
+      readonly reason?: string;
+    }
+  | { readonly kind: 'scan_failed'; readonly reason: string };
+
+export type OnRepositoryEvent = (event: RepositoryEvent) => void;
+
+export interface LoadOptions {
+  readonly overrides: readonly ManifestLayer[];
+  /** False: a version whose files and manifest are as they were stays as it is. */
+  readonly isForced: boolean;
+  /** Told the state of the folder that is being loaded. */
+  readonly onFingerprint?: (fingerprint: string) => void;
+}
+
+/** Loads and unloads one model at a time, as a whole. Whoever calls sees to it that changes of one model do not overlap. */
+export class ModelChanges<Loaded> {
+  readonly #modelsDir: string;
+  readonly #loader: ModelLoader<Loaded>;
+  readonly #emit: OnRepositoryEvent;
+
+  constructor(modelsDir: string, loader: ModelLoader<Loaded>, emit: OnRepositoryEvent) {
+    this.#modelsDir = modelsDir;
+    this.#loader = loader;
+    this.#emit = emit;
+  }
+
+  /** Brings a model to what its folder says. Resolves with why that failed (free of absolute paths), or undefined; the entry serves the old versions until the new ones are all there. */
+  async load(entry: ModelEntry<Loaded>, options: LoadOptions): Promise<string | undefined> {
+    let folder: ModelFolder | undefined;
+    const next: Ready<Loaded>[] = [];
+    try {
+      folder = await openModelFolder(this.#modelsDir, entry.name);
+      if (folder === undefined) throw new Error('there is no folder of this name in the model repository');
+      await this.#loadAll(entry, folder, { ...options, next });
+    } catch (error) {
+      const before = entry.serving;
+      for (const ready of next) if (!before.includes(ready)) await this.#unloadVersion(ready);
+      const reason = publicReason(error, folder?.root ?? this.#modelsDir);
+      entry.fail(reason);
+      return reason;
+    }
+    await this.#drain(entry, entry.serve(next));
+    noteUnchosen(entry, folder, next);
+    return undefined;
+  }
+
+  /** Takes all versions of a model out of service, lets them finish, and unloads them. Never rejects. */
+  async unload(entry: ModelEntry<Loaded>): Promise<void> {
+    await this.#drain(entry, entry.serve([]));
+  }
+
+  /** Fills `next` with every chosen version, in order. Throws at the first that does not load, having said so. */
+  async #loadAll(
+    entry: ModelEntry<Loaded>,
+    folder: ModelFolder,
+    { overrides, isForced, onFingerprint, next }: LoadOptions & { next: Ready<Loaded>[] },
+  ): Promise<void> {
+    entry.setFolders([...folder.versions.keys()]);
+    const sources = await this.#readSources(folder, overrides, onFingerprint);
+    entry.setPhase(
+      sources.map((source) => source.version),
+      'loading',
+    );
+    for (const source of sources) {
+      const old = entry.ready(source.version);
+      const isUnchanged = old !== undefined && sameSource(old.source, source);
+      next.push(isUnchanged && !isForced ? old : await this.#loadVersion(source));
+    }
+  }
+
+  async #readSources(
+    folder: ModelFolder,
+    overrides: readonly ManifestLayer[],
+    onFingerprint: LoadOptions['onFingerprint'],
+  ): Promise<readonly ModelSource[]> {
+    try {
+      onFingerprint?.(await fingerprintModel(folder));
+      return await readChosenSources(folder, overrides);
+    } catch (error) {
+      this.#emit({ kind: 'load_failed', name: folder.name, reason: messageOf(error) });
+      throw error;
+    }
+  }
+
+  async #loadVersion(source: ModelSource): Promise<Ready<Loaded>> {
+    const about = { name: source.name, version: String(source.version) };
+    const startMs = performance.now();
+    this.#emit({ kind: 'loading', ...about });
+    try {
+      const loaded = await this.#loader.load(source);
+      this.#emit({ kind: 'loaded', ...about, durationMs: performance.now() - startMs });
+      return { source, loaded };
+    } catch (error) {
+      this.#emit({ kind: 'load_failed', ...about, reason: messageOf(error) });
+      throw error;
+    }
+  }
+
+  /** Unloads versions that serve no longer. */
+  async #drain(entry: ModelEntry<Loaded>, displaced: readonly Ready<Loaded>[]): Promise<void> {
+    const leaving = displaced
+      .map((ready) => ready.source.version)
+      .filter((version) => entry.ready(version) === undefined);
+    entry.setPhase(leaving, 'unloading');
+    await Promise.all(displaced.map((ready) => this.#unloadVersion(ready)));
+    entry.setPhase(leaving, 'unloaded');
+  }
+
+  async #unloadVersion({ source, loaded }: Ready<Loaded>): Promise<void> {
+    const about = { name: source.name, version: String(source.version) };
+    const startMs = performance.now();
+    this.#emit({ kind: 'unloading', ...about });
+    try {
+      await this.#loader.unload(loaded);
+      this.#emit({ kind: 'unloaded', ...about, durationMs: performance.now() - startMs });
+    } catch (error) {
+      // It serves no longer, whatever was left behind: nothing a client could do about it.
+      this.#emit({ kind: 'unloaded', ...about, durationMs: performance.now() - startMs, reason: messageOf(error) });
+    }
+  }
+}
+
+function noteUnchosen<Loaded>(entry: ModelEntry<Loaded>, folder: ModelFolder, chosen: readonly Ready<Loaded>[]): void {
+  const versions = [...folder.versions.keys()];
+  entry.setFolders(versions);
+  entry.setPhase(
+    versions.filter((version) => !chosen.some(({ source }) => source.version === version)),
+    'not-chosen',
+  );
+}
+
+function sameSource(a: ModelSource, b: ModelSource): boolean {
+  // Both manifests come from the same schema, which gives fields in one order.
+  return a.fingerprint === b.fingerprint && JSON.stringify(a.manifest) === JSON.stringify(b.manifest);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,136 @@
+import { ServerError } from '../errors.ts';
+import type { ModelSource } from './source.ts';
+
+/** A version as the Open Inference Protocol's repository index has it. */
+export interface IndexEntry {
+  readonly name: string;
+  readonly version: string;
+  readonly state: 'READY' | 'LOADING' | 'UNLOADING' | 'UNAVAILABLE';
+  /** Why it is not ready, or why the last reload failed; else empty. */
+  readonly reason: string;
+}
+
+/** A loaded version and what it was loaded from. */
+export interface Ready<Loaded> {
+  readonly source: ModelSource;
+  readonly loaded: Loaded;
+}
+
+/** What a version that does not serve is doing. `not-chosen`: the policy passes it over, so it does not exist for clients. */
+type Phase = 'not-loaded' | 'not-chosen' | 'loading' | 'unloading' | 'unloaded' | 'failed';
+
+const REASONS: Record<Exclude<Phase, 'failed'>, string> = {
+  'not-loaded': 'not loaded',
+  'not-chosen': 'not chosen by the version policy',
+  loading: '',
+  unloading: '',
+  unloaded: 'unloaded',
+};
+const STATES: Record<Phase, IndexEntry['state']> = {
+  'not-loaded': 'UNAVAILABLE',
+  'not-chosen': 'UNAVAILABLE',
+  loading: 'LOADING',
+  unloading: 'UNLOADING',
+  unloaded: 'UNAVAILABLE',
+  failed: 'UNAVAILABLE',
+};
+
+/** One model of the repository: which versions serve, and what the others are doing. Holds state only; the Repository acts. */
+export class ModelEntry<Loaded> {
+  readonly name: string;
+  /** Ascending by version. */
+  #serving: ReadonlyMap<string, Ready<Loaded>> = new Map();
+  #latest: Ready<Loaded> | undefined;
+  /** Versions with a folder, and those still on their way out; serving or not. */
+  readonly #phases = new Map<number, Phase>();
+  #failure = '';
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** The version that serves, the highest one by default. Throws MODEL_UNAVAILABLE or MODEL_NOT_FOUND. */
+  find(version?: string): Loaded {
+    const ready = version === undefined ? this.#latest : this.#serving.get(version);
+    if (ready === undefined) throw this.#notServing(version);
+    return ready.loaded;
+  }
+
+  /** Ascending by version. */
+  get serving(): readonly Ready<Loaded>[] {
+    return [...this.#serving.values()];
+  }
+
+  get versions(): readonly string[] {
+    return [...this.#serving.keys()];
+  }
+
+  ready(version: number): Ready<Loaded> | undefined {
+    return this.#serving.get(String(version));
+  }
+
+  /** True when nothing of the model is left, on disk or in memory. */
+  get isEmpty(): boolean {
+    return this.#phases.size === 0 && this.#serving.size === 0;
+  }
+
+  /** Takes over which versions have a folder now. */
+  setFolders(versions: readonly number[]): void {
+    for (const [version, phase] of this.#phases) {
+      const isBusy = this.ready(version) !== undefined || phase === 'loading' || phase === 'unloading';
+      if (!versions.includes(version) && !isBusy) this.#phases.delete(version);
+    }
+    for (const version of versions) if (!this.#phases.has(version)) this.#phases.set(version, 'not-loaded');
+  }
+
+  setPhase(versions: readonly number[], phase: Phase): void {
+    for (const version of versions) this.#phases.set(version, phase);
+  }
+
+  /** Records why the last load failed; versions that serve go on serving, those that were loading have failed. */
+  fail(reason: string): void {
+    this.#failure = reason;
+    for (const [version, phase] of this.#phases) {
+      if (phase === 'loading' || phase === 'not-loaded' || phase === 'unloaded') this.#phases.set(version, 'failed');
+    }
+  }
+
+  /** From now on these versions serve, and no others: one assignment, so no request sees a mixture. Gives back those that served and do no longer. */
+  serve(next: readonly Ready<Loaded>[]): readonly Ready<Loaded>[] {
+    const displaced = this.serving.filter((ready) => !next.includes(ready));
+    const ascending = [...next].sort((a, b) => a.source.version - b.source.version);
+    this.#serving = new Map(ascending.map((ready) => [String(ready.source.version), ready]));
+    this.#latest = ascending.at(-1);
+    this.#failure = '';
+    return displaced;
+  }
+
+  index(): IndexEntry[] {
+    const versions = [...this.#phases.keys()].sort((a, b) => a - b);
+    return versions.map((version) => ({ name: this.name, version: String(version), ...this.#stateOf(version) }));
+  }
+
+  #stateOf(version: number): Pick<IndexEntry, 'state' | 'reason'> {
+    if (this.ready(version) !== undefined) return { state: 'READY', reason: this.#failure };
+    const phase = this.#phases.get(version) ?? 'not-loaded';
+    return { state: STATES[phase], reason: phase === 'failed' ? this.#failure : REASONS[phase] };
+  }
+
+  #notServing(version: string | undefined): ServerError {
+    const phases =
+      version === undefined
+        ? [...this.#phases.values()].filter((phase) => phase !== 'not-chosen')
+        : [...this.#phases].filter(([number]) => String(number) === version).map(([, phase]) => phase);
+    const phase = phases[0];
+    if (phase === undefined || phase === 'not-chosen') return unknownModel(this.name, version);
+    const doing = phases.find((one) => one === 'loading' || one === 'unloading') ?? phase;
+    const text = doing === 'failed' ? 'it could not be loaded' : `it is ${doing.replace('-', ' ')}`;
+    return new ServerError('MODEL_UNAVAILABLE', `Model '${this.name}' is unavailable: ${text}`);
+  }
+}
+
+/** The error for a name, or a version of it, that nothing is known of. */
+export function unknownModel(name: string, version?: string): ServerError {
+  const which = version === undefined ? `'${name}'` : `'${name}' version ${version}`;
+  return new ServerError('MODEL_NOT_FOUND', `Request for unknown model: ${which} is not found`);
+}

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { FIXED_DATATYPES, type FixedDatatype } from '../tensor.ts';
+
+/**
+ * `model.json`: everything that can be said of a model. Each field has a default, so that a folder holding only `model.onnx`
+ * is a model. `MODEL_OPTIONS` overrides any field, per model name, with no rebuild. docs/models.md is the reader's copy.
+ */
+
+const count = z.number().int().min(1);
+const milliseconds = z.number().min(0).max(86_400_000);
+const datatype = z.enum(['BYTES', ...(Object.keys(FIXED_DATATYPES) as FixedDatatype[])]);
+
+const tensorOverride = z.strictObject({
+  name: z.string(),
+  datatype: datatype.optional(),
+  /** Free dimensions are -1. */
+  shape: z.array(z.number().int().min(-1)).optional(),
+  /** The axis along which requests are stacked; null for a tensor that all requests of a run share. */
+  batchAxis: z.number().int().min(0).nullable().optional(),
+});
+
+const example = z.union([
+  z.strictObject({ data: z.unknown(), parameters: z.record(z.string(), z.unknown()).optional() }),
+  /** A file beside model.json, sent as a raw body. */
+  z.strictObject({ file: z.string(), contentType: z.string() }),
+]);
+
+export const manifestSchema = z.strictObject({
+  description: z.string().optional(),
+  licence: z.string().optional(),
+  /** A built-in task, or a path (beginning with ./) of a module beside model.json: docs/tasks.md. */
+  task: z.string().default('tensors'),
+  /** `model` is the weights file; other names are assets of the task. All relative to the version's folder, or to the model's. */
+  files: z.record(z.string(), z.string()).default({}),
+  inputs: z.array(tensorOverride).default([]),
+  outputs: z.array(tensorOverride).default([]),
+  batching: z
+    .strictObject({
+      /** Most items in one run; 1 switches batching off. */
+      maxItems: count.max(4096).default(32),
+      /** Most cost in one run, in the task's unit (pixels, ...); an item above it runs alone. */
+      maxCost: z.number().positive().optional(),
+      /** How long the first item of a batch may wait for company while a lane is free; 0: never. */
+      maxDelayMs: milliseconds.default(0),
+      /** Batch sizes run once before ready; default: powers of two up to maxItems. */
+      buckets: z.array(count).optional(),
+    })
+    .prefault({}),
+  queue: z
+    .strictObject({
+      /** Most items waiting and running together; further ones get 429. */
+      maxItems: count.max(1_000_000).default(256),
+      /** Time limit of a request of this model; default: REQUEST_TIMEOUT_MS. */
+      timeoutMs: milliseconds.min(1).optional(),
+    })
+    .prefault({}),
+  /** Devices this model may use (`cpu`, `cuda`, `cuda:1`); default: all lanes. */
+  devices: z.array(z.string().regex(/^(cpu|cuda(:\d+)?)$/)).optional(),
+  /** Load the model on this many lanes only; default: all. */
+  lanes: count.optional(),
+  /** Passed to ONNX Runtime's session as they are. */
+  session: z
+    .strictObject({
+      graphOptimizationLevel: z.enum(['disabled', 'basic', 'extended', 'layout', 'all']).optional(),
+      intraOpNumThreads: count.optional(),
+      interOpNumThreads: count.optional(),
+      enableCpuMemArena: z.boolean().optional(),
+      enableMemPattern: z.boolean().optional(),
+      executionMode: z.enum(['sequential', 'parallel']).optional(),
+      freeDimensionOverrides: z.record(z.string(), z.number().int()).optional(),
+      extra: z.record(z.string(), z.unknown()).optional(),
+    })
+    .default({}),
+  /** Class names in output order, or the name of a JSON file (array of strings) or text file (one a line). */
+  labels: z.union([z.array(z.string()), z.string()]).optional(),
+  /** A request of the native API: warm-up, docs and tests use it. */
+  example: example.optional(),
+  /** Whatever the task understands. */
+  options: z.record(z.string(), z.unknown()).default({}),
+  versions: z
+    .union([z.literal('all'), z.strictObject({ latest: count }), z.strictObject({ specific: z.array(count).min(1) })])
+    .default({ latest: 1 }),
+  /** A run longer than this is stuck, and the server has failed. */
+  runLimitMs: milliseconds.min(10).default(60_000),
+  warmup: z.boolean().default(true),
+  /** Demos and tests only. */
+  simulate: z
+    .strictObject({
+      /** Added to each run, as a sleep of the lane. */
+      runMs: milliseconds.optional(),
+      /** The lane's thread ends itself at this run (1 is the first after warm-up). */
+      dieAtRun: count.optional(),
+    })
+    .default({}),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;

@@ -1,0 +1,226 @@
+import { ServerError } from '../errors.ts';
+import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
+import type { ManifestLayer } from './layers.ts';
+import { readLoadConfig, type LoadRequest } from './load-request.ts';
+import { findMistakes, type LoadFailure } from './mistakes.ts';
+import { ModelChanges, type LoadOptions, type ModelLoader, type OnRepositoryEvent } from './changes.ts';
+import { RepositoryPoll } from './poll.ts';
+import { listModels, modelState, openModelFolder, scanModels } from './scan.ts';
+
+export type { ModelLoader, RepositoryEvent } from './changes.ts';
+
+export interface RepositoryOptions<Loaded> {
+  readonly modelsDir: string;
+  /** Models to load at start, and the only ones that `poll` looks at; none or empty: all. */
+  readonly names?: readonly string[];
+  /** Model name to fields that override its `model.json`. */
+  readonly overrides: Readonly<Record<string, unknown>>;
+  readonly control: 'none' | 'explicit' | 'poll';
+  readonly loader: ModelLoader<Loaded>;
+  readonly pollMs: number;
+  readonly onEvent?: OnRepositoryEvent;
+}
+
+/** A load under way, which others that ask for the same may join. */
+interface SharedLoad {
+  /** The `config` it was asked for with. */
+  readonly key: string;
+  /** Resolves with why it failed, or undefined. */
+  readonly outcome: Promise<string | undefined>;
+  /** The state of the folder that it loads. */
+  fingerprint?: string;
+}
+
+/**
+ * The models of a folder: which are loaded, in which versions, and how that changes. A change of one model is all or nothing:
+ * the new versions are loaded beside the old, take over together, and then the old are drained; when it fails, the old go on serving.
+ * Changes of one model wait for each other.
+ */
+export class Repository<Loaded> {
+  /** Looks for changes; undefined unless control is `poll`. */
+  readonly poll: RepositoryPoll | undefined;
+  readonly #options: RepositoryOptions<Loaded>;
+  readonly #changes: ModelChanges<Loaded>;
+  readonly #entries = new Map<string, ModelEntry<Loaded>>();
+  /** The last change of each model that was asked for; the next one waits for it. */
+  readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #shared = new Map<string, SharedLoad>();
+  #scanError = '';
+  #isClosed = false;
+
+  constructor(options: RepositoryOptions<Loaded>) {
+    this.#options = options;
+    this.#changes = new ModelChanges(options.modelsDir, options.loader, (event) => options.onEvent?.(event));
+    if (options.control === 'poll') {
+      const target = {
+        scan: () => this.#scan(),
+        apply: (name: string) => this.#apply(name),
+        remove: (name: string) => this.#remove(name),
+        onScanError: (error: unknown) => this.#reportScanError(error),
+      };
+      this.poll = new RepositoryPoll(target, options.pollMs);
+    }
+  }
+
+  /**
+   * Loads the models, one after the other in order of name, and begins to poll if that is the control mode. Resolves with those that failed; the
+   * others serve. Rejects when the repository itself cannot be read.
+   */
+  async start(): Promise<{ readonly failed: readonly LoadFailure[] }> {
+    const { modelsDir, names = [], overrides, control } = this.#options;
+    const found = await listModels(modelsDir);
+    const before = this.poll === undefined ? undefined : await this.#scan();
+    for (const name of found) await this.#noteFolders(name);
+    // In the other modes a model may come later, and find its options waiting.
+    const optionsFor = control === 'none' ? Object.keys(overrides) : [];
+    const failed = await findMistakes(found, { modelsDir, names, optionsFor });
+    for (const { name, reason } of failed) this.#options.onEvent?.({ kind: 'load_failed', name, reason });
+    const wanted = names.length > 0 ? [...new Set(names)].filter((name) => found.includes(name)) : found;
+    for (const name of wanted.sort()) {
+      const reason = await this.#enqueue(name, () => this.#load(name, { isForced: false }));
+      if (reason !== undefined) failed.push({ name, reason });
+    }
+    if (before !== undefined) this.poll?.start(before);
+    return { failed };
+  }
+
+  /** The version of a model that serves; by default the highest. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
+  find(name: string, version?: string): Loaded {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw unknownModel(name, version);
+    return entry.find(version);
+  }
+
+  /** Everything that serves, by name and version. */
+  list(): Loaded[] {
+    return this.#sorted().flatMap((entry) => entry.serving.map(({ loaded }) => loaded));
+  }
+
+  /** The versions of a model that serve, ascending; empty for a model that is unknown or not loaded. */
+  versions(name: string): readonly string[] {
+    return this.#entries.get(name)?.versions ?? [];
+  }
+
+  /** Every version that has a folder (as of the last look) or is on its way out; or only those that serve. */
+  index(readyOnly = false): IndexEntry[] {
+    const all = this.#sorted().flatMap((entry) => entry.index());
+    return readyOnly ? all.filter(({ state }) => state === 'READY') : all;
+  }
+
+  /**
+   * Loads a model, or loads it anew; resolves when the new versions serve and the old are gone. Whoever asks for the same while it is
+   * under way shares it, unless the folder has changed since it began.
+   * Throws LOAD_NOT_ALLOWED, MODEL_NOT_FOUND, or BAD_REQUEST with what is wrong; the old versions then go on serving.
+   */
+  async load(name: string, request: LoadRequest = {}): Promise<void> {
+    await this.#checkChangeable(name);
+    const config = readLoadConfig(request);
+    const key = JSON.stringify(config ?? null);
+    const shared = this.#shared.get(name);
+    const joined = shared?.key === key ? shared : this.#share(name, key, config);
+    const reason = await joined.outcome;
+    if (joined === shared && joined.fingerprint !== (await modelState(this.#options.modelsDir, name)))
+      return this.load(name, request);
+    if (reason !== undefined) throw new ServerError('BAD_REQUEST', `failed to load '${name}': ${reason}`);
+  }
+
+  /** Takes a model out of service; resolves when what it had admitted is done and it is unloaded. Throws LOAD_NOT_ALLOWED or MODEL_NOT_FOUND. */
+  async unload(name: string): Promise<void> {
+    await this.#checkChangeable(name);
+    // A load asked for after this unload must not be answered by one from before it.
+    this.#shared.delete(name);
+    await this.#enqueue(name, () => this.#changes.unload(this.#entry(name)));
+  }
+
+  /** Stops polling and takes no further changes; what serves goes on serving. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.poll?.close();
+  }
+
+  async #checkChangeable(name: string): Promise<void> {
+    if (this.#isClosed) throw new ServerError('DRAINING');
+    if (this.#options.control !== 'explicit') throw new ServerError('LOAD_NOT_ALLOWED');
+    if (this.#entries.has(name)) return;
+    if ((await modelState(this.#options.modelsDir, name)) === undefined) throw unknownModel(name);
+  }
+
+  #share(name: string, key: string, config: unknown): SharedLoad {
+    const load: SharedLoad = {
+      key,
+      outcome: this.#enqueue(name, () =>
+        this.#load(name, { config, isForced: true, onFingerprint: (fingerprint) => (load.fingerprint = fingerprint) }),
+      ).finally(() => {
+        if (this.#shared.get(name) === load) this.#shared.delete(name);
+      }),
+    };
+    this.#shared.set(name, load);
+    return load;
+  }
+
+  #load(
+    name: string,
+    { config, ...how }: { config?: unknown } & Omit<LoadOptions, 'overrides'>,
+  ): Promise<string | undefined> {
+    const { overrides } = this.#options;
+    const layers: ManifestLayer[] = [];
+    if (Object.hasOwn(overrides, name)) layers.push({ label: 'MODEL_OPTIONS', value: overrides[name] });
+    if (config !== undefined) layers.push({ label: 'config', value: config });
+    return this.#changes.load(this.#entry(name), { overrides: layers, ...how });
+  }
+
+  async #apply(name: string): Promise<void> {
+    await this.#enqueue(name, () => this.#load(name, { isForced: false }));
+  }
+
+  async #remove(name: string): Promise<void> {
+    await this.#enqueue(name, () => this.#changes.unload(this.#entry(name)));
+    await this.#noteFolders(name);
+  }
+
+  /** Runs one change of a model after those asked for before it. */
+  #enqueue<Result>(name: string, change: () => Promise<Result>): Promise<Result> {
+    const result = (this.#tails.get(name) ?? Promise.resolve()).then(change);
+    this.#tails.set(
+      name,
+      result.catch(() => undefined),
+    );
+    return result;
+  }
+
+  #entry(name: string): ModelEntry<Loaded> {
+    const entry = this.#entries.get(name) ?? new ModelEntry<Loaded>(name);
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  #sorted(): ModelEntry<Loaded>[] {
+    return [...this.#entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Takes over which versions of a model have folders, and forgets a model that is gone. */
+  async #noteFolders(name: string): Promise<void> {
+    const entry = this.#entry(name);
+    try {
+      const folder = await openModelFolder(this.#options.modelsDir, name);
+      entry.setFolders([...(folder?.versions.keys() ?? [])]);
+    } catch {
+      // It cannot be read: loading it says why, and the index needs a version to say it of.
+      entry.setFolders([1]);
+    }
+    if (entry.isEmpty) this.#entries.delete(name);
+  }
+
+  async #scan(): Promise<ReadonlyMap<string, string>> {
+    const fingerprints = await scanModels(this.#options.modelsDir, this.#options.names ?? []);
+    this.#scanError = '';
+    return fingerprints;
+  }
+
+  #reportScanError(error: unknown): void {
+    const reason = String(error);
+    // Once, not at every look.
+    if (reason !== this.#scanError) this.#options.onEvent?.({ kind: 'scan_failed', reason });
+    this.#scanError = reason;
+  }
+}

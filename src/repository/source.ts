@@ -1,0 +1,116 @@
+import { findAssets, type Assets } from './assets.ts';
+import { findInside, readText } from './inside.ts';
+import { isJsonObject, mergeLayers, type ManifestLayer } from './layers.ts';
+import type { Manifest } from './manifest.ts';
+import { fingerprintVersion, type ModelFolder } from './scan.ts';
+import { chooseVersions } from './versions.ts';
+
+/** All that loading one version of a model needs; plain data. Every path is absolute, exists, and lies in the model's folder. */
+export interface ModelSource extends Assets {
+  readonly name: string;
+  readonly version: number;
+  /** The version's own folder; the model's where it has no version folders. */
+  readonly folder: string;
+  /** With defaults filled in and overrides applied. */
+  readonly manifest: Manifest;
+  /** Changes when a file of this version does. */
+  readonly fingerprint: string;
+}
+
+/** Everything wrong with a model, in one message. */
+export class ModelProblems extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '));
+    this.name = 'ModelProblems';
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads every version that the policy in `model.json` and the overrides choose, ascending.
+ * Throws `ModelProblems`, listing all that is wrong with all of them.
+ */
+export async function readChosenSources(
+  folder: ModelFolder,
+  overrides: readonly ManifestLayer[] = [],
+): Promise<readonly ModelSource[]> {
+  const sources: ModelSource[] = [];
+  const problems = new Set<string>();
+  for (const version of await readChosenVersions(folder, overrides)) {
+    try {
+      sources.push(await readModelSource(folder, version, overrides));
+    } catch (error) {
+      if (!(error instanceof ModelProblems)) throw error;
+      for (const problem of error.problems) problems.add(problem);
+    }
+  }
+  if (problems.size > 0) throw new ModelProblems([...problems]);
+  return sources;
+}
+
+async function readChosenVersions(folder: ModelFolder, overrides: readonly ManifestLayer[]): Promise<number[]> {
+  const available = [...folder.versions.keys()];
+  const problems: string[] = [];
+  const { manifest, wrongFields } = mergeLayers([...(await readLayer(folder, undefined, problems)), ...overrides]);
+  // With the policy unknown any version will do: reading it reports what is wrong.
+  if (problems.length > 0 || wrongFields.has('versions')) return available.slice(-1);
+  try {
+    return chooseVersions(available, manifest.versions);
+  } catch (error) {
+    throw new ModelProblems([messageOf(error)]);
+  }
+}
+
+/**
+ * Reads and checks one version of a model: `model.json`, the version's own `model.json`, then `overrides` in order, later over earlier.
+ * Throws `ModelProblems`, listing all that is wrong, when it cannot be loaded as it stands.
+ */
+export async function readModelSource(
+  folder: ModelFolder,
+  version: number,
+  overrides: readonly ManifestLayer[] = [],
+): Promise<ModelSource> {
+  const versionFolder = folder.versions.get(version);
+  if (versionFolder === undefined) throw new ModelProblems([`there is no version ${version}`]);
+  // Before reading: a file that changes meanwhile then shows as a change at the next look.
+  const fingerprint = await fingerprintVersion(folder, version);
+  const problems: string[] = [];
+  const layers = await readLayer(folder, undefined, problems);
+  const ownLayers = versionFolder === folder.root ? [] : await readLayer(folder, version, problems);
+  const unreadable = problems.length > 0;
+  for (const { label, value } of ownLayers)
+    if (isJsonObject(value) && Object.hasOwn(value, 'versions'))
+      problems.push(`${label}: versions: belongs in the model's own model.json`);
+  const merged = mergeLayers([...layers, ...ownLayers, ...overrides]);
+  problems.push(...merged.problems);
+  // Without all of its text, nobody knows which files the model wants.
+  if (unreadable) throw new ModelProblems(problems);
+  const folders = [...new Set([versionFolder, folder.root])];
+  const assets = await findAssets({ root: folder.root, folders }, merged, problems);
+  if (problems.length > 0) throw new ModelProblems(problems);
+  return { name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint };
+}
+
+/** The model's `model.json`, or a version's own: one layer, or none where there is no such file. */
+async function readLayer(
+  model: ModelFolder,
+  version: number | undefined,
+  problems: string[],
+): Promise<ManifestLayer[]> {
+  const folder = version === undefined ? model.root : (model.versions.get(version) ?? model.root);
+  const label = version === undefined ? 'model.json' : `${version}/model.json`;
+  try {
+    const file = await findInside(model.root, [folder], 'model.json');
+    if (file === undefined) return [];
+    return [{ label, value: JSON.parse(await readText(file)) }];
+  } catch (error) {
+    problems.push(`${label}: ${error instanceof SyntaxError ? 'not valid JSON: ' : ''}${messageOf(error)}`);
+    return [];
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
