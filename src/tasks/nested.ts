@@ -1,0 +1,51 @@
+/** Nested arrays of JSON to flat values with a shape, and back. */
+
+/** Nested arrays laid out flat, row-major. A value that is no array has shape []. */
+export interface Flat {
+  readonly shape: readonly number[];
+  readonly values: readonly unknown[];
+}
+
+/**
+ * Flattens nested arrays; the first elements tell the shape. Throws a plain Error where arrays are nested deeper than
+ * `mostDimensions`, ragged, or empty (a run over no elements has no meaning).
+ */
+export function flatten(value: unknown, mostDimensions: number): Flat {
+  const shape: number[] = [];
+  for (let first = value; Array.isArray(first); first = (first as unknown[])[0]) {
+    if (shape.length === mostDimensions) throw new Error(`arrays may be nested ${mostDimensions} deep at most`);
+    if (first.length === 0) throw new Error('an array is empty');
+    shape.push(first.length);
+  }
+  const values: unknown[] = [];
+  collect(value, shape, { depth: 0, values });
+  return { shape, values };
+}
+
+function collect(
+  value: unknown,
+  shape: readonly number[],
+  { depth, values }: { depth: number; values: unknown[] },
+): void {
+  const size = shape[depth];
+  if (size === undefined) {
+    if (Array.isArray(value)) throw new Error('the array is ragged: some elements are arrays and some are not');
+    values.push(value);
+    return;
+  }
+  if (!Array.isArray(value) || value.length !== size) throw new Error('the array is ragged: its rows differ in length');
+  for (const child of value as unknown[]) collect(child, shape, { depth: depth + 1, values });
+}
+
+/** Values in row-major order as arrays nested after the shape; the single value for shape []. */
+export function nest(values: readonly unknown[], shape: readonly number[]): unknown {
+  if (shape.length === 0) return values[0];
+  let level: readonly unknown[] = values;
+  for (const size of shape.slice(1).toReversed()) {
+    const rows: unknown[] = [];
+    if (size === 0) return [];
+    for (let at = 0; at < level.length; at += size) rows.push(level.slice(at, at + size));
+    level = rows;
+  }
+  return level;
+}

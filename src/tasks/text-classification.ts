@@ -1,0 +1,98 @@
+import { z } from 'zod';
+import { shortFloat32 } from '../float-text.ts';
+import { ServerError } from '../errors.ts';
+import { typedView, type Tensor } from '../tensor.ts';
+import { readOptions } from './options.ts';
+import type { Item, Reply, Task, TaskSource } from './task.ts';
+import { createTextFeatures, FEATURE_NAMES } from './text-feature-table.ts';
+import { readText, TEXT_TYPES, textLength } from './text-input.ts';
+
+/**
+ * Text in, classes with scores out: `[{"label": "deu", "score": 0.98}, ...]`, best first. The request's `parameters.top_k`
+ * says how many (0: all).
+ */
+
+const options = z.strictObject({
+  /** What makes the text into the model's inputs. */
+  features: z.enum(FEATURE_NAMES),
+  /** Applied to the model's scores; `none` where the graph ends with it. */
+  activation: z.enum(['softmax', 'sigmoid', 'none']).default('none'),
+  /** The output that holds the scores; default: the first of float32. */
+  output: z.string().optional(),
+  /** Classes in a reply when the request does not say; 0: all. */
+  topK: z.number().int().min(0).default(5),
+  /** Longest text in UTF-16 units. */
+  maxCharacters: z.number().int().min(1).default(100_000),
+});
+
+const LIGHT_REPLY_BYTES = 4_096;
+
+interface Memo {
+  readonly topK: number;
+}
+
+export async function createTextClassificationTask(source: TaskSource): Promise<Task> {
+  const { features: name, activation, output, topK, maxCharacters } = readOptions(source, options);
+  const features = await createTextFeatures(name, source);
+  const scores = scoresOutput(source, output);
+  return {
+    rawTypes: TEXT_TYPES,
+    isLight: (item) => textLength(item) <= features.lightLength,
+    prepare: (item) => {
+      const memo: Memo = { topK: readTopK(item) ?? topK };
+      return { inputs: features.inputs(readText(item, maxCharacters)), memo, cost: 1 };
+    },
+    isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
+    finish: (outputs, memo) => classify(outputs[scores], { memo: memo as Memo, activation, labels: source.labels }),
+  };
+}
+
+/** The name of the output with the scores. Throws a plain Error where there is none, or where the labels do not fit it. */
+function scoresOutput({ signature, labels }: TaskSource, name: string | undefined): string {
+  const spec = signature.outputs.find((output) =>
+    name === undefined ? output.datatype === 'FP32' : output.name === name,
+  );
+  if (spec?.datatype !== 'FP32') throw new Error('text-classification needs a float32 output with a score a class');
+  const classes = spec.shape.at(-1);
+  if (labels !== undefined && classes !== undefined && classes > 1 && classes !== labels.length)
+    throw new Error(`there are ${labels.length} labels for the ${classes} classes of output ${spec.name}`);
+  return spec.name;
+}
+
+function readTopK({ parameters }: Item): number | undefined {
+  const value = parameters?.['top_k'];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
+    throw new ServerError('INVALID_INPUT', 'top_k must be a whole number; 0 asks for all classes.');
+  return value;
+}
+
+interface Ranking {
+  readonly memo: Memo;
+  readonly activation: z.output<typeof options>['activation'];
+  readonly labels: readonly string[] | undefined;
+}
+
+function classify(tensor: Tensor | undefined, { memo, activation, labels }: Ranking): Reply {
+  const values = tensor?.datatype === 'FP32' ? typedView(tensor) : undefined;
+  if (!(values instanceof Float32Array)) throw new Error('the run gave no scores');
+  if (labels !== undefined && labels.length !== values.length)
+    throw new Error(`the run gave ${values.length} scores for ${labels.length} labels`);
+  const scores = ACTIVATIONS[activation](values);
+  const ranked = Array.from(scores, (score, index) => ({ label: labels?.[index] ?? String(index), score }));
+  ranked.sort((one, other) => other.score - one.score);
+  const kept = memo.topK === 0 ? ranked : ranked.slice(0, memo.topK);
+  return { json: kept.map(({ label, score }) => ({ label, score: shortFloat32(score) })) };
+}
+
+const ACTIVATIONS: Record<Ranking['activation'], (scores: Float32Array) => Float32Array> = {
+  none: (scores) => scores,
+  sigmoid: (scores) => scores.map((score) => 1 / (1 + Math.exp(-score))),
+  softmax: (scores) => {
+    // Shifted by the greatest, so that nothing overflows.
+    const most = scores.reduce((greatest, score) => Math.max(greatest, score), -Infinity);
+    const powers = Float64Array.from(scores, (score) => Math.exp(score - most));
+    const sum = powers.reduce((total, power) => total + power, 0);
+    return Float32Array.from(powers, (power) => power / sum);
+  },
+};
