@@ -1,0 +1,191 @@
+import { ServerError } from '../errors.ts';
+import type { Lane, RunReport } from '../core/ticket.ts';
+import type { Signature, Tensor } from '../tensor.ts';
+import { deviceName, LaneThread } from './lane.ts';
+import type { Device, ModelSpec, RunAnswer } from './messages.ts';
+import type { LanePlan } from './plan.ts';
+import { watchLane, type Watch } from './watchdog.ts';
+
+/** A model as the lanes hold it, so that a lane that died can be filled again. */
+export interface Placement {
+  readonly spec: ModelSpec;
+  readonly signature: Signature;
+  readonly laneIds: readonly number[];
+  readonly devices: readonly string[];
+  readonly runLimitMs: number;
+  readonly warmSizes: readonly number[];
+  readonly row?: readonly Tensor[];
+}
+
+export type TensorLane = Lane<readonly Tensor[], readonly Tensor[]>;
+
+export interface LanesEvents {
+  /** The lane can take batches. */
+  readonly onUp: (lane: TensorLane, device: string) => void;
+  readonly onDown: (laneId: number, reason: string) => void;
+  /** Nothing but a new process helps: a run is stuck, the device is lost, a lane could not be replaced. */
+  readonly onFailed: (reason: string) => void;
+}
+
+/** A lane that dies this often within the window is not worth another try. */
+const REPLACEMENTS = 3;
+const REPLACEMENT_WINDOW_MS = 60_000;
+
+/** All lanes: starts them, fills them with models, watches them, and replaces one that dies. */
+export class Lanes {
+  readonly #events: LanesEvents;
+  readonly #threads = new Map<number, LaneThread>();
+  readonly #watches = new Map<number, Watch>();
+  readonly #placements = new Map<string, Placement>();
+  readonly #laneOptions = new Map<number, { device: Device; intraOpThreads: number }>();
+  readonly #deathsMs: number[] = [];
+  #closing = false;
+
+  constructor(events: LanesEvents) {
+    this.#events = events;
+  }
+
+  /** Starts the lanes of a plan and tries their devices; throws a plain Error when a device does not work. */
+  async start(plan: LanePlan): Promise<void> {
+    for (const [id, options] of plan.lanes.entries()) {
+      this.#laneOptions.set(id, options);
+      await this.#startThread(id);
+    }
+    for (const id of this.#threads.keys()) this.#up(id);
+  }
+
+  /** Ids of the lanes a model may use; a model that asks for the CPU where all lanes are GPUs gets a lane of its own kind. */
+  async choose(devices: readonly string[] | undefined, most: number | undefined): Promise<number[]> {
+    if (
+      devices?.includes('cpu') === true &&
+      ![...this.#laneOptions.values()].some(({ device }) => device.kind === 'cpu')
+    ) {
+      const id = Math.max(...this.#laneOptions.keys()) + 1;
+      this.#laneOptions.set(id, { device: { kind: 'cpu' }, intraOpThreads: 1 });
+      await this.#startThread(id);
+      this.#up(id);
+    }
+    const fitting = [...this.#laneOptions]
+      .filter(
+        ([, { device }]) =>
+          devices === undefined || devices.some((name) => name === device.kind || name === deviceName(device)),
+      )
+      .map(([id]) => id);
+    if (fitting.length === 0) throw new Error(`no lane runs on ${(devices ?? []).join(', ')}`);
+    return fitting.slice(0, most ?? fitting.length);
+  }
+
+  /** The thread of a lane, for loading. Throws LANE_LOST while it is being replaced. */
+  thread(id: number): LaneThread {
+    const thread = this.#threads.get(id);
+    if (thread === undefined || thread.lost) throw new ServerError('LANE_LOST');
+    return thread;
+  }
+
+  /** Remembers a model that its lanes hold now. */
+  place(placement: Placement): void {
+    this.#placements.set(placement.spec.key, placement);
+  }
+
+  /** Releases a model's sessions; call it when the model has no work left. */
+  async unload(key: string): Promise<void> {
+    const placement = this.#placements.get(key);
+    this.#placements.delete(key);
+    for (const id of placement?.laneIds ?? []) {
+      const thread = this.#threads.get(id);
+      if (thread !== undefined && !thread.lost) await thread.ask({ kind: 'unload', key });
+    }
+  }
+
+  deviceOf(id: number): string {
+    const options = this.#laneOptions.get(id);
+    return options === undefined ? '' : deviceName(options.device);
+  }
+
+  /** Ends the threads. Call it only when the core is idle: a busy thread cannot be ended without ending the process. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const watch of this.#watches.values()) watch.stop();
+    await Promise.all([...this.#threads.values()].filter(({ lost }) => !lost).map((thread) => thread.close()));
+  }
+
+  async #startThread(id: number): Promise<void> {
+    const options = this.#laneOptions.get(id);
+    if (options === undefined) throw new Error(`there is no lane ${id}`);
+    const thread = new LaneThread({ id, ...options, onLost: (reason) => this.#lost(id, reason) });
+    this.#threads.set(id, thread);
+    await thread.command({ kind: 'probe' });
+    this.#watches.set(
+      id,
+      watchLane(thread, (begunMs) =>
+        this.#events.onFailed(`a run on lane ${id} is stuck for ${Math.round(begunMs)} ms`),
+      ),
+    );
+  }
+
+  #up(id: number): void {
+    const thread = this.thread(id);
+    this.#events.onUp({ id, run: (key, tickets) => this.#run(thread, key, tickets) }, this.deviceOf(id));
+  }
+
+  async #run(
+    thread: LaneThread,
+    key: string,
+    tickets: readonly (readonly Tensor[])[],
+  ): Promise<RunReport<readonly Tensor[]>> {
+    const done = this.#watches.get(thread.id)?.expect(this.#placements.get(key)?.runLimitMs ?? Infinity);
+    try {
+      const answer = await thread.ask({ kind: 'run', key, tickets });
+      if (!answer.ok) throw new ServerError(answer.code, undefined, { cause: new Error(answer.message) });
+      if (answer.fatal !== undefined) this.#events.onFailed(`the device of lane ${thread.id} is lost: ${answer.fatal}`);
+      return toReport(answer);
+    } finally {
+      done?.();
+    }
+  }
+
+  #lost(id: number, reason: string): void {
+    this.#watches.get(id)?.stop();
+    this.#watches.delete(id);
+    if (this.#closing) return;
+    this.#events.onDown(id, reason);
+    const nowMs = performance.now();
+    this.#deathsMs.push(nowMs);
+    while (nowMs - (this.#deathsMs[0] ?? nowMs) > REPLACEMENT_WINDOW_MS) this.#deathsMs.shift();
+    if (this.#deathsMs.length > REPLACEMENTS)
+      this.#events.onFailed(`lanes died ${this.#deathsMs.length} times within a minute: ${reason}`);
+    else
+      this.#replace(id).catch((error: unknown) =>
+        this.#events.onFailed(
+          `lane ${id} could not be replaced: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      );
+  }
+
+  async #replace(id: number): Promise<void> {
+    await this.#startThread(id);
+    const thread = this.thread(id);
+    for (const { spec, signature, laneIds, warmSizes, row } of this.#placements.values()) {
+      if (!laneIds.includes(id)) continue;
+      // `simulate.dieAtRun` is a test's single death, not one of every thread that follows.
+      const simulate = { runMs: spec.simulate.runMs };
+      await thread.command({ kind: 'load', model: { ...spec, simulate }, signature });
+      await thread.command({ kind: 'warm', key: spec.key, sizes: warmSizes, ...(row === undefined ? {} : { row }) });
+    }
+    this.#up(id);
+  }
+}
+
+function toReport({ outcomes, runMs, stackMs, splitMs, maxItems }: RunAnswer): RunReport<readonly Tensor[]> {
+  return {
+    outcomes: outcomes.map((outcome) =>
+      outcome.ok
+        ? { ok: true, result: outcome.outputs }
+        : { ok: false, error: new ServerError(outcome.code, outcome.message) },
+    ),
+    runMs,
+    stackMs,
+    splitMs,
+    ...(maxItems === undefined ? {} : { maxItems }),
+  };
+}

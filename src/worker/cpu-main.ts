@@ -1,0 +1,103 @@
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { decodeInfer } from '../dialects/oip-request.ts';
+import { encodeInfer } from '../dialects/oip-response.ts';
+import { decodeNative } from '../dialects/native.ts';
+import { ServerError, toServerError } from '../errors.ts';
+import type { CpuAnswer, CpuAnswers, CpuRequest, PreparedItem } from '../pool/cpu.ts';
+import { transferables } from '../pool/messages.ts';
+import { createTask } from '../tasks/registry.ts';
+import type { Reply, Task, TaskSource } from '../tasks/task.ts';
+
+/** A CPU thread: builds each model's task once and runs its `prepare` and `finish`, and the codecs on large bodies. */
+
+/** Tasks by key; a reloaded model has a new key, so old ones are let go of, oldest first. */
+const tasks = new Map<string, Promise<Task>>();
+const MOST_TASKS = 64;
+
+function taskOf(source: TaskSource): Promise<Task> {
+  let task = tasks.get(source.key);
+  if (task === undefined) {
+    task = Promise.resolve(createTask(source));
+    tasks.set(source.key, task);
+    const [oldest] = tasks.keys();
+    if (tasks.size > MOST_TASKS && oldest !== undefined) tasks.delete(oldest);
+  }
+  return task;
+}
+
+/** A value and the buffers that go with it. */
+interface Given<Value> {
+  readonly value: Value;
+  readonly buffers: readonly ArrayBuffer[];
+}
+type Handlers = {
+  [Kind in CpuRequest['kind']]: (
+    request: Extract<CpuRequest, { kind: Kind }>,
+  ) => Given<CpuAnswers[Kind]> | Promise<Given<CpuAnswers[Kind]>>;
+};
+
+const handlers: Handlers = {
+  async prepare({ source, item }) {
+    const value = await (await taskOf(source)).prepare(item);
+    return { value, buffers: transferables(Object.values(value.inputs)) };
+  },
+  async finish({ source, outputs, memo }) {
+    return ownedReply(await (await taskOf(source)).finish(outputs, memo));
+  },
+  async decodeNative({ source, contentType, body, itemLimit }) {
+    const request = decodeNative(contentType, body, itemLimit);
+    const task = await taskOf(source);
+    const items: PreparedItem[] = [];
+    for (const item of request.items) {
+      try {
+        items.push({ kind: 'prepared', prepared: await task.prepare(item) });
+      } catch (thrown) {
+        const error = toServerError(thrown);
+        if (error.code === 'INTERNAL') throw error;
+        items.push({ kind: 'refused', code: error.code, message: error.message });
+      }
+    }
+    const tensors = items.flatMap((item) => (item.kind === 'prepared' ? Object.values(item.prepared.inputs) : []));
+    return { value: { single: request.kind === 'single', items }, buffers: transferables(tensors) };
+  },
+  decodeInfer({ body, headerLength, model }) {
+    const value = decodeInfer(body, headerLength, model);
+    return { value, buffers: transferables(value.inputs) };
+  },
+  encodeInfer({ request, outputs, model }) {
+    const value = encodeInfer(request, outputs, model);
+    const owned = value.chunks.map((chunk) => (isWhole(chunk) ? chunk : chunk.slice()));
+    return { value: { ...value, chunks: owned }, buffers: owned.map(({ buffer }) => buffer as ArrayBuffer) };
+  },
+};
+
+/** JSON leaves this thread as text: printing it is what the main thread is to be spared. */
+function ownedReply(reply: Reply): Given<Reply> {
+  const bytes =
+    'json' in reply ? Buffer.from(JSON.stringify(reply.json)) : 'jsonText' in reply ? reply.jsonText : reply.bytes;
+  const own = isWhole(bytes) ? bytes : new Uint8Array(bytes);
+  const value = 'contentType' in reply ? { ...reply, bytes: own } : { jsonText: own };
+  return { value, buffers: [own.buffer as ArrayBuffer] };
+}
+
+/** Whether the bytes are all of their buffer; small ones lie in Node's shared pool, which cannot be given away. */
+function isWhole({ byteLength, buffer }: Uint8Array): boolean {
+  return byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
+}
+
+/** The piscina entry. */
+// eslint-disable-next-line no-restricted-exports -- piscina takes the default export
+export default async function handle<Kind extends CpuRequest['kind']>(
+  request: Extract<CpuRequest, { kind: Kind }>,
+): Promise<CpuAnswer<CpuAnswers[Kind]>> {
+  try {
+    const { value, buffers } = await handlers[request.kind](request);
+    const answer = { ok: true as const, value };
+    // Piscina unwraps this on the way out. Its types know single transferables only.
+    return move({ [transferableSymbol]: buffers, [valueSymbol]: answer }) as unknown as typeof answer;
+  } catch (thrown) {
+    const error = thrown instanceof ServerError ? thrown : new ServerError('INTERNAL', undefined, { cause: thrown });
+    const detail = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : undefined;
+    return { ok: false, code: error.code, message: error.message, ...(detail === undefined ? {} : { detail }) };
+  }
+}

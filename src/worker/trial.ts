@@ -1,0 +1,128 @@
+import type { TrialAnswer } from '../pool/messages.ts';
+import {
+  elementCount,
+  fromTypedArray,
+  FIXED_DATATYPES,
+  typedView,
+  type Signature,
+  type Tensor,
+  type TensorSpec,
+} from '../tensor.ts';
+import type { LaneSession } from './session.ts';
+import { split, stack } from '../rows.ts';
+
+/** Sizes tried for free dimensions that are not the batch, where no example says better. */
+const FREE_SIZES = [1, 8, 16, 32, 64, 128, 256, 512];
+
+/** Outputs of a row alone and in a batch may differ by this share of the output's range (quantised models round by batch). */
+const TOLERANCE = 0.02;
+
+/**
+ * Finds by running whether rows can be stacked, and along which axis each output grows: two different rows alone, then both
+ * together. A model whose rows change each other's answer, or whose outputs do not grow, runs one by one. The session's
+ * signature is replaced by what was found.
+ */
+export async function trial(session: LaneSession, example: readonly Tensor[] | undefined): Promise<TrialAnswer> {
+  const { signature } = session;
+  if (!signature.batchable) return settle(session, single(signature), 'no input has a free dimension');
+  const rows = example === undefined ? FREE_SIZES.map((size) => makeRow(signature, size)) : [example];
+  let why = 'no trial input ran; give an example in model.json';
+  for (const row of rows) {
+    try {
+      const found = await compare(session, row, changed(row));
+      return typeof found === 'string' ? settle(session, single(signature), found) : settle(session, found);
+    } catch (error) {
+      why = `the trial run failed: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+  return settle(session, single(signature), why);
+}
+
+function settle(session: LaneSession, signature: Signature, why?: string): TrialAnswer {
+  session.signature = signature;
+  return { ok: true, signature, ...(why === undefined ? {} : { why }) };
+}
+
+/** The same model, run one by one: no tensor has a batch axis. */
+function single(signature: Signature): Signature {
+  const alone = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: null });
+  return { inputs: signature.inputs.map(alone), outputs: signature.outputs.map(alone), batchable: false };
+}
+
+async function compare(
+  session: LaneSession,
+  first: readonly Tensor[],
+  second: readonly Tensor[],
+): Promise<Signature | string> {
+  const { inputs, outputs } = session.signature;
+  const alone = [(await session.run(first)).outputs, (await session.run(second)).outputs];
+  const together = await session.run(
+    inputs.map(({ batchAxis }, index) => {
+      const parts = [first[index], second[index]].filter((tensor) => tensor !== undefined);
+      return stack(batchAxis === null ? parts.slice(0, 1) : parts, batchAxis ?? 0);
+    }),
+  );
+  const specs: TensorSpec[] = [];
+  for (const [index, spec] of outputs.entries()) {
+    const batch = together.outputs[index];
+    const [one, two] = alone.map((tensors) => tensors[index]);
+    if (batch === undefined || one === undefined || two === undefined) return `output ${spec.name} is missing`;
+    const axis = spec.batchAxis ?? grownAxis(one.shape, batch.shape);
+    if (axis === undefined) return `output ${spec.name} does not grow with the batch`;
+    const parts = split(batch, axis, [1, 1]);
+    // Whoever names the axis in model.json vouches for the values too (a model that draws random numbers, say).
+    if (spec.batchAxis === null && ![one, two].every((row, at) => alike(row, parts[at])))
+      return `rows in a batch change each other's ${spec.name}`;
+    specs.push({ ...spec, batchAxis: axis });
+  }
+  return { inputs, outputs: specs, batchable: true };
+}
+
+/** The one axis that is 1 alone and 2 together. */
+function grownAxis(alone: readonly number[], together: readonly number[]): number | undefined {
+  if (alone.length !== together.length) return undefined;
+  const different = alone.flatMap((size, axis) => (size === together[axis] ? [] : [axis]));
+  const [axis] = different;
+  return different.length === 1 && axis !== undefined && alone[axis] === 1 && together[axis] === 2 ? axis : undefined;
+}
+
+function alike(alone: Tensor, row: Tensor | undefined): boolean {
+  if (row === undefined || alone.datatype === 'BYTES' || row.datatype === 'BYTES')
+    return row !== undefined && JSON.stringify(alone.data) === JSON.stringify(row.data);
+  const [expected, actual] = [typedView(alone), typedView(row)];
+  let range = 0;
+  for (const value of expected) if (Number.isFinite(Number(value))) range = Math.max(range, Math.abs(Number(value)));
+  return expected.every((value, index) => {
+    const difference = Math.abs(Number(value) - Number(actual[index]));
+    return Number.isNaN(difference)
+      ? Object.is(value, actual[index]) || value === actual[index]
+      : difference <= TOLERANCE * range + 1e-6;
+  });
+}
+
+/** A made-up row: batch axes 1, other free dimensions `size`, values small, positive and not all equal. */
+export function makeRow(signature: Signature, size: number): Tensor[] {
+  return signature.inputs.map(({ datatype, shape, batchAxis }) => {
+    const dimensions = shape.map((dimension, axis) => (axis === batchAxis ? 1 : dimension === -1 ? size : dimension));
+    const count = elementCount(dimensions);
+    if (datatype === 'BYTES') return { datatype, shape: dimensions, data: Array.from({ length: count }, () => 'a') };
+    const values = new FIXED_DATATYPES[datatype].array(count);
+    for (let index = 0; index < count; index += 1) {
+      if (values instanceof BigInt64Array || values instanceof BigUint64Array) values[index] = BigInt(index % 2);
+      else values[index] = datatype === 'FP32' || datatype === 'FP64' ? ((index * 37) % 101) / 101 : index % 2;
+    }
+    return fromTypedArray(datatype, dimensions, values);
+  });
+}
+
+/** A second row of the same shapes whose answer should differ: floats scaled, other values in reverse order. */
+function changed(row: readonly Tensor[]): Tensor[] {
+  return row.map((tensor) => {
+    if (tensor.datatype === 'BYTES') return { ...tensor, data: tensor.data.toReversed() };
+    const values = typedView(tensor).slice();
+    if (values instanceof Float32Array || values instanceof Float64Array)
+      for (let index = 0; index < values.length; index += 1) values[index] = (values[index] ?? 0) * 0.75;
+    else values.reverse();
+    return fromTypedArray(tensor.datatype, tensor.shape, values);
+  });
+}
