@@ -1,0 +1,78 @@
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { ERRORS, ServerError, toServerError } from '../errors.ts';
+import { shownConfig } from '../options-help.ts';
+import { Exchange } from './exchange.ts';
+import { refuseMethod, Routes } from './express-routes.ts';
+import { addOipManagement } from './oip-management.ts';
+import { PROBES } from './probes.ts';
+import { hotRoute } from './routes.ts';
+import type { Services } from './services.ts';
+
+/** Everything that is not hot: pages for people, metrics, management. */
+export function createApp(services: Services): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  const routes = new Routes(app, services);
+  routes.add('get', '/', { dialect: 'http', handle: (exchange) => exchange.json(overview(services)) });
+  routes.add('get', '/info', { dialect: 'http', handle: (exchange) => exchange.json(info(services)) });
+  routes.add('get', '/metrics', {
+    dialect: 'http',
+    async handle(exchange) {
+      services.refreshGauges();
+      const { registry } = services.metrics;
+      await exchange.reply({ contentType: registry.contentType, chunks: [Buffer.from(await registry.metrics())] });
+    },
+  });
+  addOipManagement(routes, services);
+  routes.refuseOtherMethods();
+  app.use((request: Request, response: Response) => {
+    const exchange = new Exchange(request, response, { services, dialect: 'http' });
+    if (Object.hasOwn(PROBES, request.path)) refuseMethod(exchange, ['get', 'head']);
+    else if (hotRoute(request.path) === undefined) void exchange.fail(new ServerError('NOT_FOUND'));
+    else refuseMethod(exchange, ['post']);
+  });
+  app.use((thrown: unknown, request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) {
+      next(thrown);
+      return;
+    }
+    // Express throws errors with a 4xx status of its own for paths that cannot be decoded.
+    const status = (thrown as { status?: unknown }).status;
+    const error = status === ERRORS.BAD_REQUEST.status ? new ServerError('BAD_REQUEST') : toServerError(thrown);
+    void new Exchange(request, response, { services, dialect: 'http' }).fail(error);
+  });
+  return app;
+}
+
+function overview({ version, repository, state }: Services): unknown {
+  return {
+    name: 'carpool',
+    version,
+    phase: state.phase,
+    models: repository.list().map(({ name, version: modelVersion, description }) => ({
+      name,
+      version: modelVersion,
+      task: description.task,
+      predict: `/predict/${name}`,
+      infer: `/v2/models/${name}/infer`,
+      ...(description.description === undefined ? {} : { description: description.description }),
+    })),
+    see: ['/info', '/metrics', '/v2', '/health', '/ready', '/started'],
+  };
+}
+
+function info({ version, config, plan, repository, submitter }: Services): unknown {
+  return {
+    name: 'carpool',
+    version,
+    node: process.version,
+    plan: plan(),
+    models: repository.list().map((model) => ({
+      ...model.description,
+      versions: repository.versions(model.name),
+      queue: submitter.queueOf(model),
+    })),
+    config: shownConfig(config),
+  };
+}

@@ -1,0 +1,193 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorBody, toServerError, type ServerError } from '../errors.ts';
+import { Cancellation } from '../serving/cancellation.ts';
+import type { ServedModel } from '../serving/served-model.ts';
+import { countFailure, countSuccess } from '../serving/statistics.ts';
+import type { RequestTiming } from '../serving/timing.ts';
+import { compress } from './encoding.ts';
+import type { Services } from './services.ts';
+import { readTraceparent, requestId, type Trace } from './trace.ts';
+
+export interface ReplyParts {
+  readonly contentType: string;
+  readonly chunks: readonly Uint8Array[];
+  readonly status?: number;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  /** Content coding wanted, already agreed with the client. */
+  readonly coding?: string | undefined;
+}
+
+/**
+ * One request and its reply. Whatever a route does, headers, metrics, statistics and the log line come from here, once: when the
+ * response is closed. A connection that closes before that is a cancellation.
+ */
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly id: string;
+  readonly trace: Trace | undefined;
+  readonly cancellation = new Cancellation();
+  readonly dialect: string;
+  /** Set by the route once it knows them. */
+  model: ServedModel | undefined;
+  timing: RequestTiming | undefined;
+  items = 0;
+  error: ServerError | undefined;
+  readonly #services: Services;
+  readonly #startMs = performance.now();
+  #release: (() => void) | undefined;
+
+  constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: string }) {
+    this.request = request;
+    this.response = response;
+    this.dialect = options.dialect;
+    this.#services = options.services;
+    this.id = requestId(header(request, 'x-request-id'));
+    this.trace = readTraceparent(header(request, 'traceparent'));
+    response.once('close', () => this.#close());
+    // A connection that breaks is a cancellation, not an error.
+    request.on('error', () => undefined);
+  }
+
+  get elapsedMs(): number {
+    return performance.now() - this.#startMs;
+  }
+
+  /** What to do when the exchange is over, however it ends. */
+  releaseLater(release: () => void): void {
+    this.#release = release;
+  }
+
+  /** Sends the reply; nothing happens where the client has left. */
+  async reply({ status = 200, contentType, chunks, headers, coding }: ReplyParts): Promise<void> {
+    const body = coding === undefined ? { chunks } : await compress(chunks, coding);
+    if (this.response.headersSent || this.response.destroyed) return;
+    let length = 0;
+    for (const chunk of body.chunks) length += chunk.byteLength;
+    const { coding: used } = body as { coding?: string };
+    this.response.writeHead(status, {
+      'Content-Type': contentType,
+      'Content-Length': length,
+      ...(used === undefined ? {} : { 'Content-Encoding': used, Vary: 'Accept-Encoding' }),
+      'X-Request-Id': this.id,
+      ...this.#timingHeaders(),
+      ...headers,
+    });
+    const last = body.chunks.length - 1;
+    for (let index = 0; index < last; index += 1) this.response.write(body.chunks[index]);
+    this.response.end(body.chunks[last]);
+  }
+
+  /** Sends a JSON value. */
+  async json(value: unknown, status = 200): Promise<void> {
+    await this.reply({ status, contentType: 'application/json', chunks: [Buffer.from(JSON.stringify(value))] });
+  }
+
+  /** Sends an error in the shape of the dialect; what is not a ServerError is logged and told as INTERNAL. */
+  async fail(thrown: unknown): Promise<void> {
+    const error = toServerError(thrown);
+    this.error = error;
+    if (error.code === 'INTERNAL')
+      this.#services.log.error({ ...this.#ids(), err: error.cause ?? error }, 'request failed');
+    const retry = error.retryAfterMs;
+    await this.reply({
+      status: error.status,
+      contentType: 'application/json',
+      chunks: [Buffer.from(JSON.stringify(errorBody(error)))],
+      headers: {
+        ...(retry === undefined
+          ? {}
+          : { 'Retry-After': Math.max(1, Math.ceil(retry / 1000)), 'Retry-After-Ms': Math.ceil(retry) }),
+        // The rest of the body is not wanted: the connection cannot be used again without reading it.
+        ...(error.code === 'TOO_LARGE' && !this.request.complete ? { Connection: 'close' } : {}),
+      },
+    });
+  }
+
+  #timingHeaders(): Record<string, string | number> {
+    const { timing, model } = this;
+    if (timing === undefined) return {};
+    const part = (name: string, ms: number): string => `${name};dur=${ms.toFixed(2)}`;
+    const parts = [
+      part('prepare', timing.prepareMs),
+      part('queue', timing.queueMs),
+      part('batch', timing.stackMs + timing.splitMs),
+      part('run', timing.runMs),
+      part('finish', timing.finishMs),
+      part('total', this.elapsedMs),
+    ];
+    return {
+      'Server-Timing': parts.join(', '),
+      'X-Batch-Size': timing.batchItems,
+      'X-Lane': [...timing.lanes].join(','),
+      ...(model === undefined ? {} : { 'X-Model-Version': model.version }),
+    };
+  }
+
+  #close(): void {
+    const { response, model, timing, error, dialect } = this;
+    const cancelled = !response.writableFinished;
+    if (cancelled) this.cancellation.cancel();
+    this.#release?.();
+    const { metrics, access } = this.#services;
+    const code = cancelled ? 499 : response.statusCode;
+    const totalMs = this.elapsedMs;
+    const labels = { model: model?.name ?? '', dialect };
+    metrics.requests.inc({ ...labels, code });
+    metrics.requestSeconds.observe(labels, totalMs / 1000);
+    if (model !== undefined) {
+      if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);
+      else countFailure(model.statistics, totalMs);
+    }
+    const level = code >= 500 ? 'warn' : 'info';
+    if (!access.isLevelEnabled(level)) return;
+    access[level](
+      {
+        ...this.#ids(),
+        method: this.request.method,
+        // A query may hold what should not be logged.
+        path: pathOf(this.request),
+        status: code,
+        dialect,
+        durationMs: rounded(totalMs),
+        ...(model === undefined ? {} : { model: model.name, version: model.version, items: this.items }),
+        ...(timing === undefined
+          ? {}
+          : {
+              queueMs: rounded(timing.queueMs),
+              runMs: rounded(timing.runMs),
+              batch: timing.batchItems,
+              lane: [...timing.lanes].join(','),
+            }),
+        ...(error === undefined ? {} : { code: error.code }),
+      },
+      cancelled ? 'client left' : 'request',
+    );
+  }
+
+  #ids(): Record<string, string> {
+    const job = header(this.request, 'salad-job-id');
+    return {
+      requestId: this.id,
+      ...(job === undefined ? {} : { jobId: job }),
+      ...(this.trace === undefined ? {} : { trace_id: this.trace.traceId, span_id: this.trace.spanId }),
+    };
+  }
+}
+
+/** The path of a request, without its query. */
+export function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '/';
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+/** A header that may be sent once; of several the first counts. */
+export function header(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,107 @@
+import type { Request } from 'express';
+import {
+  modelConfig,
+  modelMetadata,
+  modelStatistics,
+  repositoryIndex,
+  serverMetadata,
+} from '../dialects/oip-metadata.ts';
+import { ServerError } from '../errors.ts';
+import type { ModelDescription } from '../model.ts';
+import type { ServedModel } from '../serving/served-model.ts';
+import type { Handler, Routes } from './express-routes.ts';
+import { readBody } from './body.ts';
+import type { Exchange } from './exchange.ts';
+import type { Services } from './services.ts';
+
+/** Management requests are small. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+/** The Open Inference Protocol but for inference itself: metadata, config, statistics, repository. */
+export function addOipManagement(routes: Routes, services: Services): void {
+  const { repository, version, config } = services;
+  const get = (path: string, handle: Handler): void => routes.add('get', path, { dialect: 'oip', handle });
+  const post = (path: string, handle: Handler): void => routes.add('post', path, { dialect: 'oip', handle });
+  const ofModel = (path: string, answer: (model: ServedModel) => unknown): void => {
+    for (const prefix of ['/v2/models/:model', '/v2/models/:model/versions/:version'])
+      get(prefix + path, (exchange, request) => exchange.json(answer(findModel(services, request))));
+  };
+  const describe = (model: ServedModel): ModelDescription => ({
+    ...model.description,
+    versions: repository.versions(model.name),
+  });
+
+  get('/v2', (exchange) => exchange.json(serverMetadata(version)));
+  get('/v2/models/stats', (exchange) => exchange.json(modelStatistics(repository.list().map(statisticsOf))));
+  ofModel('', (model) => modelMetadata(describe(model)));
+  ofModel('/config', (model) => modelConfig(describe(model)));
+  ofModel('/stats', (model) => modelStatistics([statisticsOf(model)]));
+  ofModel('/ready', ({ name }) => {
+    if (services.state.phase !== 'ready')
+      throw new ServerError('MODEL_UNAVAILABLE', `The server is ${services.state.phase}.`);
+    return { name, ready: true };
+  });
+
+  post('/v2/repository/index', async (exchange) => {
+    const { ready } = await readJson(exchange, services);
+    if (ready !== undefined && typeof ready !== 'boolean')
+      throw new ServerError('BAD_REQUEST', "'ready' must be true or false.");
+    await exchange.json(repositoryIndex(repository.index(), ready));
+  });
+  post('/v2/repository/models/:model/load', async (exchange, request) => {
+    const { parameters } = await readJson(exchange, services);
+    const { config: override, ...rest } = objectOr(parameters, 'parameters');
+    const files = Object.keys(rest).find((key) => key.startsWith('file:'));
+    await repository.load(nameOf(request), {
+      ...(override === undefined ? {} : { config: override }),
+      ...(files === undefined ? {} : { files }),
+    });
+    await empty(exchange);
+  });
+  post('/v2/repository/models/:model/unload', async (exchange, request) => {
+    await readJson(exchange, services);
+    await repository.unload(nameOf(request));
+    await empty(exchange);
+  });
+  services.log.debug({ control: config.MODEL_CONTROL }, 'model control');
+}
+
+function findModel({ repository }: Services, request: Request): ServedModel {
+  const { version } = request.params;
+  return repository.find(nameOf(request), typeof version === 'string' ? version : undefined);
+}
+
+function nameOf(request: Request): string {
+  const { model } = request.params;
+  return typeof model === 'string' ? model : '';
+}
+
+function statisticsOf({ description, statistics }: ServedModel) {
+  return { model: description, statistics };
+}
+
+/** tritonclient takes status 200 alone as success, and wants no body. */
+function empty(exchange: Exchange): Promise<void> {
+  return exchange.reply({ contentType: 'application/json', chunks: [] });
+}
+
+/** A JSON object, or `{}` for an empty body: index is asked without one. */
+async function readJson(exchange: Exchange, { budget }: Services): Promise<Record<string, unknown>> {
+  const { bytes, release } = await readBody(exchange.request, { limitBytes: BODY_LIMIT_BYTES, budget });
+  release();
+  if (bytes.byteLength === 0) return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new ServerError('BAD_REQUEST', 'The body must be a JSON object.');
+  }
+  return objectOr(value, 'the body');
+}
+
+function objectOr(value: unknown, what: string): Record<string, unknown> {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ServerError('BAD_REQUEST', `${what} must be a JSON object.`);
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Services } from './services.ts';
+
+/**
+ * Health that tells the truth, in constant time: state and queue lengths only. 200 or 503, nothing else, because SaladCloud's
+ * probes know nothing else.
+ */
+
+interface ProbeAnswer {
+  readonly ok: boolean;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+type Probe = (services: Services) => ProbeAnswer;
+
+/** Whether a queue is full: requests for that model would be refused now. */
+function isFull({ repository, submitter }: Services): boolean {
+  return repository.list().some((model) => submitter.isFull(model));
+}
+
+const started: Probe = ({ state }) => ({ ok: state.started, body: { started: state.started } });
+
+/** Only what a restart would cure makes it 503. */
+const live: Probe = ({ state }) =>
+  state.phase === 'failed' ? { ok: false, body: { live: false, why: state.why } } : { ok: true, body: { live: true } };
+
+const ready: Probe = (services) => {
+  const { state, config } = services;
+  if (state.phase !== 'ready') return { ok: false, body: { ready: false, why: `${state.phase}: ${state.why}` } };
+  if (!config.READY_WHEN_FULL && isFull(services)) return { ok: false, body: { ready: false, why: 'a queue is full' } };
+  return { ok: true, body: { ready: true } };
+};
+
+/**
+ * The probe of SaladCloud's reference servers: `busy` is 200, and the word `ready` stands in no other body, because scripts
+ * search the text for it.
+ */
+const healthCheck: Probe = (services) => {
+  const { phase } = services.state;
+  if (phase !== 'ready') return { ok: false, body: { status: phase } };
+  return { ok: true, body: { status: isFull(services) ? 'busy' : 'ready' } };
+};
+
+export const PROBES: Readonly<Record<string, Probe>> = {
+  '/started': started,
+  '/health': live,
+  '/ready': ready,
+  '/health_check': healthCheck,
+  '/hc': healthCheck,
+  '/v2/health/live': live,
+  '/v2/health/ready': ready,
+};
+
+/** Answers a probe; not logged at info, not counted. */
+export function answerProbe(probe: Probe, { request, response, services }: ProbeCall): void {
+  const { ok, body } = probe(services);
+  const text = JSON.stringify(body);
+  response.writeHead(ok ? 200 : 503, {
+    'Content-Type': 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+  });
+  response.end(request.method === 'HEAD' ? undefined : text);
+  services.access.debug({ path: request.url, ok }, 'probe');
+}
+
+export interface ProbeCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly services: Services;
+}

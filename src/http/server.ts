@@ -1,0 +1,105 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { errorBody, ServerError, type ErrorCode } from '../errors.ts';
+import { createApp } from './app.ts';
+import { Exchange, pathOf } from './exchange.ts';
+import { answerProbe, PROBES } from './probes.ts';
+import { hotRoute, type HotRoute } from './routes.ts';
+import type { Services } from './services.ts';
+
+/** Node checks its header and body limits this often. */
+const CHECK_EVERY_MS = 1000;
+/** Beyond a request's own limit, a connection on which nothing moves is closed. */
+const IDLE_SLACK_MS = 30_000;
+
+/**
+ * The HTTP server. Probes and inference routes are looked up in a table first, because Express costs them a factor of five;
+ * everything else goes to the Express app.
+ */
+export function createHttpServer(services: Services): Server {
+  const { config } = services;
+  const app = createApp(services);
+  const server = createServer(
+    {
+      maxHeaderSize: config.HEADER_LIMIT_BYTES,
+      headersTimeout: config.HEADERS_TIMEOUT_MS,
+      requestTimeout: config.BODY_TIMEOUT_MS,
+      keepAliveTimeout: config.KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      noDelay: true,
+    },
+    (request, response) => {
+      const path = pathOf(request);
+      const probe = Object.hasOwn(PROBES, path) ? PROBES[path] : undefined;
+      if (probe !== undefined && (request.method === 'GET' || request.method === 'HEAD'))
+        answerProbe(probe, { request, response, services });
+      else {
+        const route = request.method === 'POST' ? hotRoute(path) : undefined;
+        if (route === undefined) app(request, response);
+        else void serve(route, { request, response, services });
+      }
+    },
+  );
+  server.maxConnections = config.CONNECTION_LIMIT;
+  server.timeout = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    // A body that is too large is refused before it is sent.
+    if (Number(request.headers['content-length'] ?? 0) <= config.BODY_LIMIT_BYTES) response.writeContinue();
+    server.emit('request', request, response);
+  });
+  server.on('clientError', answerClientError);
+  return server;
+}
+
+/** Runs a route; whatever it throws is answered in the shape of its dialect. */
+async function serve(
+  route: HotRoute,
+  call: { request: IncomingMessage; response: ServerResponse; services: Services },
+): Promise<void> {
+  const exchange = new Exchange(call.request, call.response, { services: call.services, dialect: route.dialect });
+  try {
+    await route.handle(exchange, call.services);
+  } catch (error) {
+    await exchange.fail(error);
+  }
+}
+
+const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
+};
+
+/** What Node's parser refuses never becomes a request; it is answered as JSON all the same. */
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+    socket.destroy();
+    return;
+  }
+  const refusal = new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST');
+  const body = JSON.stringify(errorBody(refusal));
+  socket.end(
+    `HTTP/1.1 ${refusal.status} ${refusal.code}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+/** Listens; `::` means both families, and IPv4 alone where the machine has no IPv6. Resolves with the port. */
+export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {
+  try {
+    await listenOn(server, host, port);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (host !== '::' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
+    await listenOn(server, '0.0.0.0', port);
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, ipv6Only: false }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

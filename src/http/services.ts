@@ -1,0 +1,28 @@
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { CpuPool } from '../pool/cpu.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { ServedModel } from '../serving/served-model.ts';
+import type { Submitter } from '../serving/submit.ts';
+import type { ServerState } from '../state.ts';
+import type { BodyBudget } from './body.ts';
+
+/** What routes may use. */
+export interface Services {
+  readonly config: Config;
+  readonly version: string;
+  readonly state: ServerState;
+  readonly log: Log;
+  /** One line a request. */
+  readonly access: Log;
+  readonly metrics: Metrics;
+  readonly repository: Repository<ServedModel>;
+  readonly submitter: Submitter;
+  readonly cpu: CpuPool;
+  readonly budget: BodyBudget;
+  /** What `carpool` chose at start, in words: lanes, devices. */
+  readonly plan: () => { lanes: number; why: string };
+  /** Brings the gauges up to date, before a scrape. */
+  readonly refreshGauges: () => void;
+}

@@ -1,0 +1,24 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+
+/** A W3C trace context that came with a request, and our own span in it. https://www.w3.org/TR/trace-context/ */
+export interface Trace {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentId: string;
+}
+
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/;
+
+/** The trace of a `traceparent` header; undefined where there is none or it is not valid (then it is as if there were none). */
+export function readTraceparent(header: string | undefined): Trace | undefined {
+  const match = header === undefined ? null : TRACEPARENT.exec(header);
+  const [, traceId, parentId] = match ?? [];
+  if (traceId === undefined || parentId === undefined || /^0+$/.test(traceId) || /^0+$/.test(parentId))
+    return undefined;
+  return { traceId, parentId, spanId: randomBytes(8).toString('hex') };
+}
+
+/** The client's request id where it is fit to be repeated in headers and logs, else a new one. */
+export function requestId(header: string | undefined): string {
+  return header !== undefined && /^[\w.:@/+=-]{1,128}$/.test(header) ? header : randomUUID();
+}

@@ -1,0 +1,184 @@
+import type { Server } from 'node:http';
+// Without it a respawned worker thread fails with 'Module did not self-register'.
+import 'onnxruntime-node';
+import { coreCount, isTerminal, type Config } from './config.ts';
+import { systemClock } from './core/clock.ts';
+import { Core } from './core/core.ts';
+import type { CoreEvents } from './core/events.ts';
+import { ServerError } from './errors.ts';
+import { BodyBudget } from './http/body.ts';
+import { createHttpServer, listen } from './http/server.ts';
+import type { Services } from './http/services.ts';
+import { createLogs, type Log, type Logs } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { CpuPool } from './pool/cpu.ts';
+import { Lanes } from './pool/lanes.ts';
+import { findGpus, planLanes, type LanePlan } from './pool/plan.ts';
+import { Repository } from './repository/repository.ts';
+import { countCoreEvents, refreshGauges } from './serving/events.ts';
+import { Loader } from './serving/loader.ts';
+import type { ServedModel } from './serving/served-model.ts';
+import { Submitter, type TensorCore } from './serving/submit.ts';
+import { ServerState } from './state.ts';
+import { VERSION } from './version.ts';
+
+/** The composition root: every part is made here and handed to those that need it. */
+
+/** Most threads that prepare and finish, where CPU_THREADS does not say: beyond that the lanes want the cores. */
+const MOST_CPU_THREADS = 4;
+
+export interface CarpoolServer {
+  readonly port: number;
+  readonly state: ServerState;
+  /** Resolves when every model is loaded and warm; rejects with a StartError when the server cannot do its work. */
+  readonly started: Promise<void>;
+  /** Refuses new work, finishes what was admitted within the grace, closes. Resolves with whether all was finished. */
+  drain(): Promise<boolean>;
+}
+
+/** The server cannot start: says why, with every problem. */
+export class StartError extends Error {}
+
+/** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws what listening throws. */
+export async function startServer(config: Config, logs: Logs = defaultLogs(config)): Promise<CarpoolServer> {
+  const { log } = logs;
+  const parts = createParts(config, logs);
+  const server = createHttpServer(parts.services);
+  const port = await listen(server, { host: config.HOST, port: config.PORT });
+  log.info({ host: config.HOST, port, version: VERSION }, 'listening');
+  const started = load(parts);
+  return { port, state: parts.services.state, started, drain: () => drain(parts, server, started) };
+}
+
+function defaultLogs(config: Config): Logs {
+  const pretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && isTerminal());
+  return createLogs({ level: config.LOG_LEVEL, pretty });
+}
+
+interface Parts {
+  readonly services: Services;
+  readonly core: TensorCore;
+  readonly lanes: Lanes;
+  plan: LanePlan | undefined;
+}
+
+function createParts(config: Config, { log, access }: Logs): Parts {
+  const metrics = createMetrics();
+  const state = new ServerState();
+  const events: CoreEvents = countCoreEvents(metrics, (key) => loader.find(key));
+  const core: TensorCore = new Core({ clock: systemClock, events });
+  const fail = (reason: string): void => {
+    if (state.enter('failed', reason))
+      core.failAll(new ServerError('FAILED', `The server has failed: ${reason}.`), { running: true });
+  };
+  const lanes = new Lanes({
+    onUp(lane, device) {
+      metrics.laneUp.set({ lane: lane.id, device }, 1);
+      core.addLane(lane);
+      log.info({ lane: lane.id, device }, 'lane is up');
+    },
+    onDown(lane, reason) {
+      metrics.laneUp.set({ lane, device: lanes.deviceOf(lane) }, 0);
+      metrics.laneLosses.inc({ lane });
+      core.removeLane(lane);
+      log.error({ lane, reason }, 'lane died; it is being replaced');
+    },
+    onFailed: fail,
+  });
+  const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, coreCount() - 1));
+  const cpu = new CpuPool(cpuThreads, (error) => log.error({ err: error }, 'a CPU thread died'));
+  const loader = new Loader({ lanes, core, cpu, metrics, log, timeoutMs: config.REQUEST_TIMEOUT_MS });
+  const repository = new Repository<ServedModel>({
+    modelsDir: config.MODELS_DIR,
+    names: config.MODELS,
+    overrides: config.MODEL_OPTIONS,
+    control: config.MODEL_CONTROL as 'none' | 'explicit' | 'poll',
+    pollMs: config.MODEL_POLL_INTERVAL_MS,
+    loader,
+    onEvent: ({ kind, ...event }) => log[kind.endsWith('_failed') ? 'error' : 'info'](event, kind.replace('_', ' ')),
+  });
+  const submitter = new Submitter({ core, cpu, metrics, clock: systemClock });
+  state.onChange((phase, why) => log[phase === 'failed' ? 'error' : 'info']({ phase, why }, `server is ${phase}`));
+  const parts: Parts = {
+    core,
+    lanes,
+    plan: undefined,
+    services: {
+      config,
+      version: VERSION,
+      state,
+      log,
+      access,
+      metrics,
+      repository,
+      submitter,
+      cpu,
+      budget: new BodyBudget(config.BODY_BUDGET_BYTES),
+      plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
+      refreshGauges: () => refreshGauges(metrics, core, repository),
+    },
+  };
+  return parts;
+}
+
+async function load(parts: Parts): Promise<void> {
+  const { services, lanes } = parts;
+  const { config, log, repository, state } = services;
+  parts.plan = await startLanes(lanes, config, log);
+  const { failed } = await repository.start();
+  const loaded = repository.list();
+  if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || loaded.length === 0))
+    throw new StartError(failed.map(({ name, reason }) => `model ${name}: ${reason}`).join('\n'));
+  if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
+    log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
+  state.enter('ready', `${loaded.length} model version(s) loaded`);
+}
+
+/** Starts the lanes where DEVICE says; `auto` goes back to the CPU when CUDA is there but does not work. */
+async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LanePlan> {
+  const options = { lanes: config.LANES, laneThreads: config.LANE_THREADS, cores: coreCount() };
+  const plan = planLanes({ ...options, device: config.DEVICE, gpus: findGpus() });
+  try {
+    await lanes.start(plan);
+    log.info({ lanes: plan.lanes.length, why: plan.why }, 'lanes chosen');
+    return plan;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (config.DEVICE !== 'auto') throw new StartError(`DEVICE=${config.DEVICE}: ${reason}`, { cause: error });
+    log.warn({ reason }, 'CUDA is there but does not work; using the CPU');
+    const onCpu = planLanes({ ...options, device: 'cpu', gpus: [] });
+    await lanes.start(onCpu);
+    const fallback = { ...onCpu, why: `CUDA does not work here; ${onCpu.why}` };
+    log.info({ lanes: fallback.lanes.length, why: fallback.why }, 'lanes chosen');
+    return fallback;
+  }
+}
+
+async function drain({ services, core, lanes }: Parts, server: Server, started: Promise<void>): Promise<boolean> {
+  const { config, state, repository, cpu, metrics } = services;
+  state.enter('draining', 'asked to stop');
+  await repository.close();
+  // A lane that is loading a model is as busy as one that runs it.
+  const idle = started.catch(() => undefined).then(() => core.idle());
+  const finished = await Promise.race([idle.then(() => true), sleep(config.DRAIN_GRACE_MS).then(() => false)]);
+  if (!finished) core.failAll(new ServerError('DRAINING'), { running: true });
+  await closeServer(server);
+  metrics.stop();
+  if (finished) await Promise.all([lanes.close(), cpu.close()]);
+  return finished;
+}
+
+/** Replies that are being written may take this long, then their connections are cut. */
+const LAST_WRITES_MS = 2000;
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const cut = setTimeout(() => server.closeAllConnections(), LAST_WRITES_MS);
+  await closed;
+  clearTimeout(cut);
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}

@@ -1,0 +1,64 @@
+import type { CoreEvents } from '../core/events.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { ServedModel } from './served-model.ts';
+import { countRun } from './statistics.ts';
+import type { TensorCore } from './submit.ts';
+
+/** A model's name out of its key `name/version#load`. */
+export function nameOfKey(key: string): string {
+  return key.slice(0, key.indexOf('/'));
+}
+
+/** Turns what happens in the core into metrics and statistics. `find` gives the loaded model of a key. */
+export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedModel | undefined): CoreEvents {
+  return {
+    refused({ modelKey, code, items }) {
+      metrics.rejects.inc({ model: nameOfKey(modelKey), reason: code }, items);
+    },
+    started({ modelKey, items, cost, cut, waitsMs }) {
+      const model = nameOfKey(modelKey);
+      metrics.batchItems.observe({ model }, items);
+      metrics.batchCost.inc({ model }, cost);
+      metrics.cuts.inc({ model, reason: cut });
+      for (const waitMs of waitsMs) metrics.waitSeconds.observe({ model }, waitMs / 1000);
+    },
+    finished({ modelKey, lane, items, report, wallMs }) {
+      metrics.laneBusySeconds.inc({ lane }, wallMs / 1000);
+      if (report === undefined) return;
+      metrics.runSeconds.observe({ model: nameOfKey(modelKey) }, report.runMs / 1000);
+      const model = find(modelKey);
+      if (model !== undefined) countRun(model.statistics, { items, ...report });
+    },
+    left({ modelKey, why, state, items }) {
+      metrics.left.inc({ model: nameOfKey(modelKey), why, state }, items);
+    },
+  };
+}
+
+/** Sets the gauges that are read, not counted; called at each scrape. */
+export function refreshGauges(metrics: Metrics, core: TensorCore, repository: Repository<ServedModel>): void {
+  const gauges = [
+    metrics.waitingItems,
+    metrics.runningItems,
+    metrics.permitsUsed,
+    metrics.permitsLimit,
+    metrics.predictedWaitSeconds,
+    metrics.fitSlope,
+    metrics.fitBase,
+  ];
+  for (const gauge of gauges) gauge.reset();
+  for (const { key, name } of repository.list()) {
+    const labels = { model: name };
+    const depth = core.depth(key);
+    metrics.waitingItems.inc(labels, depth.waiting);
+    metrics.runningItems.inc(labels, depth.running);
+    metrics.permitsUsed.inc(labels, depth.permits);
+    metrics.permitsLimit.inc(labels, depth.queueItems);
+    metrics.predictedWaitSeconds.set(labels, core.predictedWaitMs(key) / 1000);
+    const fit = core.fit(key);
+    if (fit === undefined) continue;
+    metrics.fitSlope.set(labels, fit.a / 1000);
+    metrics.fitBase.set(labels, fit.b / 1000);
+  }
+}

@@ -1,0 +1,30 @@
+/** Where a request's time went, in milliseconds; for one of several items the longest of each, since they overlap. */
+export interface RequestTiming {
+  prepareMs: number;
+  queueMs: number;
+  stackMs: number;
+  runMs: number;
+  splitMs: number;
+  finishMs: number;
+  /** Items of the largest batch it rode in. */
+  batchItems: number;
+  /** Lanes it ran on. */
+  readonly lanes: Set<number>;
+}
+
+export function emptyTiming(): RequestTiming {
+  return { prepareMs: 0, queueMs: 0, stackMs: 0, runMs: 0, splitMs: 0, finishMs: 0, batchItems: 0, lanes: new Set() };
+}
+
+/** Takes one ticket's timing into its request's. */
+export function addTicket(
+  timing: RequestTiming,
+  ticket: { queueMs: number; stackMs: number; runMs: number; splitMs: number; batchItems: number; lane: number },
+): void {
+  timing.queueMs = Math.max(timing.queueMs, ticket.queueMs);
+  timing.stackMs = Math.max(timing.stackMs, ticket.stackMs);
+  timing.runMs = Math.max(timing.runMs, ticket.runMs);
+  timing.splitMs = Math.max(timing.splitMs, ticket.splitMs);
+  timing.batchItems = Math.max(timing.batchItems, ticket.batchItems);
+  timing.lanes.add(ticket.lane);
+}

@@ -1,0 +1,296 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { gunzipSync, gzipSync, inflateSync } from 'node:zlib';
+import { ask, post, startTestServer, type Answer, type RequestBody, type TestServer } from '../http/in-process.ts';
+
+/**
+ * The Open Inference Protocol over HTTP, as its clients (tritonclient, perf_analyzer) use it. What a codec does with bytes is tested
+ * beside the codec; here it is routes, statuses, headers and models.
+ */
+
+let server: TestServer;
+before(async () => {
+  server = await startTestServer({ MODELS: 'square,language-id,voice-activity', MODEL_CONTROL: 'explicit' });
+});
+after(() => server[Symbol.asyncDispose]());
+
+const get = (path: string) => ask(server.url + path);
+const send = (path: string, body: RequestBody, headers: Record<string, string> = {}) =>
+  post(server.url + path, body, headers);
+const infer = (model: string, body: unknown, headers: Record<string, string> = {}) =>
+  send(`/v2/models/${model}/infer`, JSON.stringify(body), headers);
+
+interface Output {
+  name: string;
+  datatype: string;
+  shape: number[];
+  data: unknown[];
+}
+const outputsOf = ({ json }: Answer): Output[] => (json as { outputs: Output[] }).outputs;
+const square = (data: number[], rest: object = {}) => ({
+  inputs: [{ name: 'x', shape: [data.length], datatype: 'FP64', data }],
+  ...rest,
+});
+
+test('health, server and model metadata', async () => {
+  for (const path of [
+    '/v2/health/live',
+    '/v2/health/ready',
+    '/v2/models/square/ready',
+    '/v2/models/square/versions/1/ready',
+  ])
+    assert.equal((await get(path)).status, 200, path);
+  const metadata = (await get('/v2')).json as { name: string; extensions: string[] };
+  assert.equal(metadata.name, 'carpool');
+  for (const extension of [
+    'binary_tensor_data',
+    'classification',
+    'statistics',
+    'model_repository',
+    'model_configuration',
+  ])
+    assert.ok(metadata.extensions.includes(extension), extension);
+  assert.deepEqual((await get('/v2/models/language-id')).json, {
+    name: 'language-id',
+    versions: ['1'],
+    platform: 'onnxruntime_onnx',
+    inputs: [{ name: 'ngrams', datatype: 'FP32', shape: [-1, 620] }],
+    outputs: [{ name: 'probs', datatype: 'FP32', shape: [-1, 50] }],
+  });
+  const config = (await get('/v2/models/language-id/config')).json as Record<string, unknown>;
+  assert.ok(Number(config['max_batch_size']) >= 1);
+  assert.deepEqual(config['input'], [{ name: 'ngrams', data_type: 'TYPE_FP32', dims: [620] }]);
+});
+
+test('JSON in, JSON out; the id comes back; all outputs unless some are named', async () => {
+  const { status, json, headers } = await infer('square', square([3, 0.5], { id: 'a1' }));
+  assert.equal(status, 200);
+  assert.match(headers.get('content-type') ?? '', /application\/json/);
+  assert.deepEqual(json, {
+    model_name: 'square',
+    model_version: '1',
+    id: 'a1',
+    outputs: [{ name: 'y', datatype: 'FP64', shape: [2], data: [9, 0.25] }],
+  });
+});
+
+test('binary both ways, with the header length, at any alignment', async () => {
+  const header = JSON.stringify({
+    id: 'odd',
+    inputs: [{ name: 'x', shape: [2], datatype: 'FP64', parameters: { binary_data_size: 16 } }],
+    parameters: { binary_data_output: true },
+  });
+  const blob = Buffer.from(new Float64Array([4, -1.5]).buffer);
+  const answer = await send('/v2/models/square/infer', new Uint8Array(Buffer.concat([Buffer.from(header), blob])), {
+    'Inference-Header-Content-Length': String(header.length),
+  });
+  assert.match(answer.headers.get('content-type') ?? '', /application\/octet-stream/);
+  const length = Number(answer.headers.get('inference-header-content-length'));
+  const head = JSON.parse(Buffer.from(answer.bytes.subarray(0, length)).toString()) as { outputs: unknown[] };
+  assert.deepEqual(head.outputs, [{ name: 'y', datatype: 'FP64', shape: [2], parameters: { binary_data_size: 16 } }]);
+  assert.deepEqual([...new Float64Array(answer.bytes.slice(length).buffer)], [16, 2.25]);
+});
+
+test('a raw body (header length 0) is the one input', async () => {
+  const answer = await send('/v2/models/square/infer', new Uint8Array(new Float64Array([5]).buffer), {
+    'Inference-Header-Content-Length': '0',
+  });
+  assert.equal(answer.status, 200);
+  const length = Number(answer.headers.get('inference-header-content-length'));
+  assert.deepEqual([...new Float64Array(answer.bytes.slice(length).buffer)], [25]);
+});
+
+test('classification gives value:index:label, best first', async () => {
+  const body = {
+    inputs: [{ name: 'ngrams', shape: [1, 620], datatype: 'FP32', data: Array<number>(620).fill(0.001) }],
+    outputs: [{ name: 'probs', parameters: { classification: 3 } }],
+  };
+  const [output] = outputsOf(await infer('language-id', body));
+  assert.deepEqual([output?.datatype, output?.shape], ['BYTES', [1, 3]]);
+  const values = (output?.data as string[]).map((text) => Number(/^(\d+\.\d{6}):\d+:[a-z]{3}$/.exec(text)?.[1]));
+  assert.deepEqual(
+    values,
+    values.toSorted((a, b) => b - a),
+  );
+});
+
+test('a stateful model: state on axis 1, a scalar for the whole run, rows of two requests equal each alone', async () => {
+  const ask1 = (rows: number[][]) =>
+    infer('voice-activity', {
+      inputs: [
+        { name: 'input', shape: [rows.length, 576], datatype: 'FP32', data: rows },
+        {
+          name: 'state',
+          shape: [2, rows.length, 128],
+          datatype: 'FP32',
+          data: Array<number>(2 * rows.length * 128).fill(0),
+        },
+        { name: 'sr', shape: [], datatype: 'INT64', data: [16000] },
+      ],
+    });
+  const wave = (hertz: number) =>
+    Array.from({ length: 576 }, (_, at) => 0.3 * Math.sin((2 * Math.PI * hertz * at) / 16000));
+  const [one, two, both] = await Promise.all([ask1([wave(220)]), ask1([wave(440)]), ask1([wave(220), wave(440)])]);
+  const [a, b] = [outputsOf(one), outputsOf(two)];
+  const [probability, state] = outputsOf(both);
+  assert.deepEqual(
+    [probability?.shape, state?.shape],
+    [
+      [2, 1],
+      [2, 2, 128],
+    ],
+  );
+  for (const [index, alone] of [a, b].entries())
+    assert.ok(Math.abs(Number(probability?.data[index]) - Number(alone[0]?.data[0])) < 1e-5);
+});
+
+test('more rows than a batch holds come back whole and in order', async () => {
+  const data = Array.from({ length: 150 }, (_, at) => at);
+  const [output] = outputsOf(await infer('square', square(data)));
+  assert.deepEqual(
+    output?.data,
+    data.map((value) => value * value),
+  );
+});
+
+test('compressed both ways; gzip and deflate before what asyncio clients cannot read', async () => {
+  const data = Array.from({ length: 60 }, (_, at) => at + 0.123456789);
+  const body = new Uint8Array(gzipSync(JSON.stringify(square(data))));
+  for (const [accept, coding, plain] of [
+    ['gzip, deflate, br', 'gzip', gunzipSync],
+    ['deflate', 'deflate', inflateSync],
+  ] as const) {
+    // fetch would inflate by itself: ask for the bytes as they come.
+    const { hostname, port } = new URL(server.url);
+    const { default: http } = await import('node:http');
+    const response = await new Promise<{ headers: NodeJS.Dict<string | string[]>; bytes: Buffer }>(
+      (resolve, reject) => {
+        const request = http.request(
+          {
+            hostname,
+            port,
+            path: '/v2/models/square/infer',
+            method: 'POST',
+            headers: { 'Content-Encoding': 'gzip', 'Accept-Encoding': accept },
+          },
+          (incoming) => {
+            const chunks: Buffer[] = [];
+            incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+            incoming.on('end', () => resolve({ headers: incoming.headers, bytes: Buffer.concat(chunks) }));
+          },
+        );
+        request.on('error', reject);
+        request.end(body);
+      },
+    );
+    assert.equal(response.headers['content-encoding'], coding);
+    const { outputs } = JSON.parse(plain(response.bytes).toString()) as { outputs: Output[] };
+    assert.equal(outputs[0]?.data.length, 60);
+  }
+});
+
+test('NaN is no error: the model runs on it, and JSON answers null', async () => {
+  const header = JSON.stringify({
+    inputs: [{ name: 'x', shape: [1], datatype: 'FP64', parameters: { binary_data_size: 8 } }],
+  });
+  const answer = await send(
+    '/v2/models/square/infer',
+    new Uint8Array(Buffer.concat([Buffer.from(header), Buffer.from(new Float64Array([NaN]).buffer)])),
+    { 'Inference-Header-Content-Length': String(header.length) },
+  );
+  assert.deepEqual([answer.status, outputsOf(answer)[0]?.data], [200, [null]]);
+});
+
+const x = { name: 'x', shape: [1], datatype: 'FP64', data: [1] };
+const refusals: [string, string, unknown, number][] = [
+  ['unknown model', '/v2/models/nope/infer', { inputs: [x] }, 404],
+  ['unknown version', '/v2/models/square/versions/9/infer', { inputs: [x] }, 404],
+  ['no inputs', '/v2/models/square/infer', {}, 400],
+  ['not an object', '/v2/models/square/infer', [], 400],
+  ['unknown input', '/v2/models/square/infer', { inputs: [x, { ...x, name: 'z' }] }, 422],
+  [
+    'missing input',
+    '/v2/models/voice-activity/infer',
+    { inputs: [{ name: 'sr', shape: [], datatype: 'INT64', data: [16000] }] },
+    422,
+  ],
+  ['wrong datatype', '/v2/models/square/infer', { inputs: [{ ...x, datatype: 'FP32' }] }, 422],
+  ['unknown datatype', '/v2/models/square/infer', { inputs: [{ ...x, datatype: 'FP12' }] }, 400],
+  ['wrong shape', '/v2/models/square/infer', { inputs: [{ ...x, shape: [1, 1] }] }, 422],
+  ['too few elements', '/v2/models/square/infer', { inputs: [{ ...x, shape: [2] }] }, 400],
+  ['a dimension of 0', '/v2/models/square/infer', { inputs: [{ ...x, shape: [0], data: [] }] }, 400],
+  ['a negative dimension', '/v2/models/square/infer', { inputs: [{ ...x, shape: [-1] }] }, 400],
+  ['an unsafe dimension', '/v2/models/square/infer', { inputs: [{ ...x, shape: [9007199254740993] }] }, 400],
+  ['unknown output', '/v2/models/square/infer', { inputs: [x], outputs: [{ name: 'z' }] }, 422],
+  [
+    'shared memory',
+    '/v2/models/square/infer',
+    { inputs: [{ name: 'x', shape: [1], datatype: 'FP64', parameters: { shared_memory_region: 'r' } }] },
+    400,
+  ],
+  ['a reserved parameter', '/v2/models/square/infer', { inputs: [x], parameters: { triton_enable: 1 } }, 400],
+];
+for (const [what, path, body, status] of refusals)
+  test(`refuses ${what} with ${status}`, async () => {
+    const answer = await send(path, JSON.stringify(body));
+    const error = answer.json as { error: unknown; code: unknown };
+    assert.equal(answer.status, status, JSON.stringify(error));
+    assert.equal(typeof error.error, 'string');
+    assert.equal(typeof error.code, 'string');
+  });
+
+test('a time limit in microseconds is honoured', async () => {
+  await using slow = await startTestServer({
+    MODELS: 'square',
+    MODEL_OPTIONS: '{"square":{"simulate":{"runMs":400}}}',
+  });
+  const answer = await post(
+    `${slow.url}/v2/models/square/infer`,
+    JSON.stringify(square([1], { parameters: { timeout: 50_000 } })),
+  );
+  assert.equal(answer.status, 504);
+});
+
+test('statistics: the compute counts of a model move together', async () => {
+  await infer('square', square([2]));
+  const {
+    model_stats: [stats],
+  } = (await get('/v2/models/square/stats')).json as { model_stats: Record<string, unknown>[] };
+  const inference = stats?.['inference_stats'] as Record<string, { count: number; ns: number }>;
+  assert.ok(Number(stats?.['inference_count']) >= 1 && Number(stats?.['execution_count']) >= 1);
+  const counts = ['success', 'queue', 'compute_input', 'compute_infer', 'compute_output'].map(
+    (name) => inference[name]?.count,
+  );
+  assert.deepEqual(new Set(counts).size, 1);
+  assert.ok(Number(inference['success']?.ns) >= Number(inference['compute_infer']?.ns));
+  assert.equal(((await get('/v2/models/stats')).json as { model_stats: unknown[] }).model_stats.length, 3);
+});
+
+test('the repository: index without a body, unload, refuse, load with an override, serve again', async () => {
+  const index = async () => (await send('/v2/repository/index', '')).json as { name: string; state: string }[];
+  const stateOf = async () => (await index()).find(({ name }) => name === 'square')?.state;
+  assert.equal(await stateOf(), 'READY');
+  const unloaded = await send('/v2/repository/models/square/unload', '{"parameters":{"unload_dependents":false}}');
+  assert.deepEqual([unloaded.status, unloaded.bytes.length], [200, 0]);
+  assert.equal(await stateOf(), 'UNAVAILABLE');
+  assert.equal((await infer('square', square([2]))).status, 503);
+  const bad = await send(
+    '/v2/repository/models/square/load',
+    '{"parameters":{"config":"{\\"batching\\":{\\"maxItems\\":0}}"}}',
+  );
+  assert.equal(bad.status, 400);
+  const loaded = await send(
+    '/v2/repository/models/square/load',
+    '{"parameters":{"config":"{\\"batching\\":{\\"maxItems\\":5}}"}}',
+  );
+  assert.deepEqual([loaded.status, loaded.bytes.length], [200, 0]);
+  assert.equal(((await get('/v2/models/square/config')).json as { max_batch_size: number }).max_batch_size, 5);
+  assert.deepEqual(outputsOf(await infer('square', square([3])))[0]?.data, [9]);
+  assert.equal((await send('/v2/repository/models/nope/load', '{}')).status, 404);
+});
+
+test('load and unload are refused with 503 unless control is explicit', async () => {
+  await using fixed = await startTestServer({ MODELS: 'square' });
+  const { status, json } = await post(`${fixed.url}/v2/repository/models/square/unload`, '{}');
+  assert.deepEqual([status, (json as { code: string }).code], [503, 'LOAD_NOT_ALLOWED']);
+});

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Carpool } from './carpool.ts';
+
+const slowSquare = (fields: Record<string, unknown>): Record<string, string> => ({
+  MODELS: 'square',
+  MODEL_OPTIONS: JSON.stringify({ square: fields }),
+});
+
+/** Asks again until it holds; the test's own limit ends it. */
+async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await holds())) await sleep(20);
+}
+
+test('bad configuration: every problem at once, exit code 2, nothing started', async () => {
+  await using carpool = Carpool.spawn({
+    PORT: 'eighty',
+    LANES: '-1',
+    MODELS_DIR: '/nowhere/at/all',
+    MODEL_OPTIONS: '{',
+  });
+  assert.deepEqual(await carpool.exit(), { code: 2, signal: null });
+  for (const problem of ['PORT', 'LANES', 'MODELS_DIR', 'MODEL_OPTIONS'])
+    assert.match(carpool.stderr, new RegExp(problem));
+  assert.deepEqual(carpool.logs, []);
+});
+
+test('a model that cannot be loaded ends the start with exit code 1 and says why', async () => {
+  await using carpool = Carpool.spawn({
+    MODELS: 'square',
+    MODEL_OPTIONS: '{"square":{"batching":{"maxItems":"many"}}}',
+  });
+  assert.deepEqual(await carpool.exit(), { code: 1, signal: null });
+  assert.match(carpool.stderr, /square.*batching\.maxItems/s);
+});
+
+test(
+  'SIGTERM under load: what was admitted is answered, what comes later is refused, exit code 0',
+  { timeout: 60_000 },
+  async () => {
+    await using carpool = await Carpool.start(slowSquare({ batching: { maxItems: 2 }, simulate: { runMs: 300 } }));
+    const admitted = Array.from({ length: 8 }, (_, data) => carpool.post('/predict', { data }));
+    await until(async () => (await carpool.metric('carpool_permits_used', { model: 'square' })) === 8);
+    carpool.signal('SIGTERM');
+    await carpool.log((line) => line['msg'] === 'server is draining');
+    const ready = await carpool.get('/ready');
+    const late = await carpool.post('/predict', { data: 1 });
+    assert.equal(ready.status, 503);
+    assert.equal(late.status, 503);
+    assert.equal((late.body as { code: string }).code, 'DRAINING');
+    const answers = await Promise.all(admitted);
+    assert.deepEqual(
+      answers.map(({ status, body }) => [status, (body as { result: number }).result]),
+      answers.map((_, data) => [200, data * data]),
+    );
+    assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
+  },
+);
+
+test('a drain whose grace runs out answers what waits with 503 and ends by a signal', { timeout: 60_000 }, async () => {
+  await using carpool = await Carpool.start({
+    ...slowSquare({ batching: { maxItems: 1 }, simulate: { runMs: 4000 } }),
+    DRAIN_GRACE_MS: '300',
+  });
+  const answers = [1, 2].map((data) => carpool.post('/predict', { data }));
+  await until(async () => (await carpool.metric('carpool_permits_used', { model: 'square' })) === 2);
+  carpool.signal('SIGTERM');
+  for (const { status, body } of await Promise.all(answers)) {
+    assert.equal(status, 503);
+    assert.equal((body as { code: string }).code, 'DRAINING');
+  }
+  assert.deepEqual(await carpool.exit(), { code: null, signal: 'SIGKILL' });
+});
+
+test('a client that leaves takes its waiting ticket with it: it is never computed', { timeout: 60_000 }, async () => {
+  await using carpool = await Carpool.start(slowSquare({ batching: { maxItems: 1 }, simulate: { runMs: 700 } }));
+  const first = carpool.post('/predict', { data: 2 });
+  await until(async () => (await carpool.metric('carpool_running_items', { model: 'square' })) === 1);
+  const leaving = request(`${carpool.url}/predict`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+  });
+  leaving.on('error', () => undefined);
+  leaving.end('{"data":3}');
+  await until(async () => (await carpool.metric('carpool_permits_used', { model: 'square' })) === 2);
+  leaving.destroy();
+  await until(async () => (await carpool.metric('carpool_left_total', { why: 'cancelled', state: 'waiting' })) === 1);
+  assert.equal(await carpool.metric('carpool_permits_used', { model: 'square' }), 1);
+  assert.equal((await first).status, 200);
+  await until(async () => (await carpool.metric('carpool_permits_used', { model: 'square' })) === 0);
+  assert.equal(await carpool.metric('carpool_batch_items_sum', { model: 'square' }), 1);
+});
+
+test(
+  'a lane that dies is replaced: its batch gets a retryable 503, and the next request is served',
+  { timeout: 60_000 },
+  async () => {
+    await using carpool = await Carpool.start(slowSquare({ simulate: { dieAtRun: 2 } }));
+    assert.equal((await carpool.post('/predict', { data: 2 })).status, 200);
+    const lost = await carpool.post('/predict', { data: 3 });
+    assert.equal(lost.status, 503);
+    assert.equal((lost.body as { code: string }).code, 'LANE_LOST');
+    const again = await carpool.post('/predict', { data: 4 });
+    assert.deepEqual([again.status, again.body], [200, { result: 16 }]);
+    assert.equal(await carpool.metric('carpool_lane_losses_total'), 1);
+    assert.equal((await carpool.get('/health')).status, 200);
+  },
+);
+
+test(
+  'a hung run: health turns 503, what waits is answered, and the process leaves non-zero within its grace',
+  { timeout: 60_000 },
+  async () => {
+    await using carpool = await Carpool.start({
+      ...slowSquare({ batching: { maxItems: 1 }, runLimitMs: 500, simulate: { runMs: 60_000 } }),
+      FAILED_GRACE_MS: '1500',
+    });
+    const answers = [1, 2].map((data) => carpool.post('/predict', { data }));
+    await carpool.log((line) => line['msg'] === 'server is failed');
+    for (const path of ['/health', '/ready', '/v2/health/live']) assert.equal((await carpool.get(path)).status, 503);
+    assert.deepEqual((await carpool.get('/health_check')).body, { status: 'failed' });
+    for (const { status, body } of await Promise.all(answers)) {
+      assert.equal(status, 503);
+      assert.equal((body as { code: string }).code, 'FAILED');
+    }
+    const { code, signal } = await carpool.exit();
+    assert.ok(code !== 0 || signal !== null);
+  },
+);
+
+test(
+  'the reference burst: 8 of 9 squares, one 429, health busy and then ready, nothing computed for nobody',
+  { timeout: 60_000 },
+  async () => {
+    await using carpool = await Carpool.start(
+      slowSquare({
+        batching: { maxItems: 4, maxDelayMs: 50 },
+        queue: { maxItems: 8 },
+        simulate: { runMs: 2000 },
+      }),
+    );
+    const predicts = Array.from({ length: 9 }, (_, data) => carpool.post('/predict', { data }));
+    const health: unknown[] = [];
+    for (const atMs of [300, 1000, 2300, 3000]) {
+      await sleep(atMs - (health.length === 0 ? 0 : ([300, 1000, 2300][health.length - 1] ?? 0)));
+      health.push((await carpool.get('/health_check')).body);
+    }
+    const answers = await Promise.all(predicts);
+    assert.deepEqual(
+      answers.filter(({ status }) => status === 200).map(({ body }) => (body as { result: number }).result),
+      answers.flatMap(({ status }, data) => (status === 200 ? [data * data] : [])),
+    );
+    const refused = answers.filter(({ status }) => status === 429);
+    assert.equal(refused.length, 1);
+    assert.equal(answers.filter(({ status }) => status === 200).length, 8);
+    assert.match((refused[0]?.body as { error: string }).error, /full/i);
+    assert.ok(Number(refused[0]?.headers.get('retry-after')) >= 1);
+    assert.deepEqual(health, [{ status: 'busy' }, { status: 'busy' }, { status: 'ready' }, { status: 'ready' }]);
+    assert.equal(await carpool.metric('carpool_batch_items_sum', { model: 'square' }), 8);
+    assert.equal(await carpool.metric('carpool_batch_items_count', { model: 'square' }), 2);
+  },
+);
