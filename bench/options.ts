@@ -1,0 +1,88 @@
+import { parseArgs } from 'node:util';
+import { MLP_WIDTHS, MODEL_NAMES, type ModelName } from './models.ts';
+import { type BenchDialect, DIALECTS } from './payload.ts';
+
+export interface BenchOptions {
+  readonly model: ModelName;
+  readonly dialect: BenchDialect;
+  readonly widths: readonly number[];
+  readonly connections: number;
+  readonly seconds: number;
+  readonly rounds: number;
+  /** Intra-op threads of the bare loop. */
+  readonly threads: number;
+  /** Offered load of the overload benchmark, in multiples of the peak. */
+  readonly times: number;
+  /** Laid over the model's model.json by the server's MODEL_OPTIONS. */
+  readonly modelOptions: Readonly<Record<string, unknown>>;
+}
+
+const DEFAULTS: BenchOptions = {
+  model: 'mlp',
+  dialect: 'native',
+  widths: MLP_WIDTHS,
+  connections: 64,
+  seconds: 8,
+  rounds: 3,
+  threads: 1,
+  times: 10,
+  modelOptions: {},
+};
+
+/** Reads the flags of a benchmark. Throws a plain Error that says which flag is wrong. */
+export function readOptions(args: readonly string[], defaults: Partial<BenchOptions> = {}): BenchOptions {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      model: text,
+      dialect: text,
+      widths: text,
+      connections: text,
+      seconds: text,
+      rounds: text,
+      threads: text,
+      times: text,
+      'model-options': text,
+    },
+  });
+  const base = { ...DEFAULTS, ...defaults };
+  return {
+    model: oneOf('model', values.model, MODEL_NAMES) ?? base.model,
+    dialect: oneOf('dialect', values.dialect, DIALECTS) ?? base.dialect,
+    widths: values.widths?.split(/[,-]/).map((width) => positive('widths', width) ?? 0) ?? base.widths,
+    connections: positive('connections', values.connections) ?? base.connections,
+    seconds: positive('seconds', values.seconds) ?? base.seconds,
+    rounds: positive('rounds', values.rounds) ?? base.rounds,
+    threads: positive('threads', values.threads) ?? base.threads,
+    times: positive('times', values.times) ?? base.times,
+    modelOptions: object('model-options', values['model-options']) ?? base.modelOptions,
+  };
+}
+
+function positive(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name}: a whole number of 1 or more`);
+  return value;
+}
+
+function oneOf<Name extends string>(flag: string, text: string | undefined, names: readonly Name[]): Name | undefined {
+  if (text === undefined) return undefined;
+  const found = names.find((name) => name === text);
+  if (found === undefined) throw new Error(`--${flag}: one of ${names.join(', ')}`);
+  return found;
+}
+
+function object(flag: string, text: string | undefined): Record<string, unknown> | undefined {
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error(`--${flag}: a JSON object, as in model.json`);
+  return value as Record<string, unknown>;
+}

@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import process from 'node:process';
+import { formatTable, short } from '../load-tests/runner/table.ts';
+import { type Child, startChild } from './child.ts';
+import { probeHealth } from './health-probe.ts';
+import type { ClosedLoopAnswer, ClosedLoopRequest, OpenLoopAnswer, OpenLoopRequest } from './load-client.ts';
+import { prepareModel } from './models.ts';
+import { type BenchOptions, readOptions } from './options.ts';
+import { makePayload } from './payload.ts';
+import { judgeRetryAfter } from './retry-truth.ts';
+import { type ServerProcess, startServer } from './server-process.ts';
+import { growth, median, percentileOf } from './statistics.ts';
+
+/** What becomes of a server that is offered many times what it can do: bench/README.md. */
+
+const PEAK_CONNECTIONS = [32, 64, 128];
+const PEAK_SECONDS = 6;
+/** Room for a full queue and for the refusals under way. */
+const OVERLOAD_CONNECTIONS = 1000;
+const RSS_INTERVAL_MS = 500;
+
+/**
+ * Refusals cost the server and this client processor time that the model needs too. Where all share a few cores, only a model that is
+ * slow against a request can be offered ten times its capacity; so this one is wide, and its batches are kept small.
+ */
+const DEFAULTS: Partial<BenchOptions> = {
+  widths: [768, 4096, 4096, 4096, 4096, 4096, 10],
+  dialect: 'oip-binary',
+  seconds: 20,
+  modelOptions: { batching: { maxItems: 4 } },
+};
+
+type LoadChild = Child<ClosedLoopRequest | OpenLoopRequest, ClosedLoopAnswer | OpenLoopAnswer>;
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2), DEFAULTS);
+  const model = prepareModel(options.model, options.widths);
+  const client: LoadChild = startChild('./load-client.js', []);
+  let server: ServerProcess | undefined;
+  try {
+    server = await startServer({
+      MODELS_DIR: model.modelsDir,
+      MODELS: model.name,
+      DEFAULT_MODEL: model.name,
+      MODEL_OPTIONS: JSON.stringify({ [model.name]: options.modelOptions }),
+    });
+    const target = { port: server.port, payload: makePayload(model, options.dialect) };
+    const peak = await findPeak(client, target);
+    const perSecond = Math.round(peak * options.times);
+    printHead(options, { peak, perSecond, lanes: await server.lanes() });
+    const memory = watchMemory(server.pid);
+    const probe = probeHealth(server.port);
+    const answer = (await client.ask({
+      kind: 'open-loop',
+      ...target,
+      seconds: options.seconds,
+      perSecond,
+      connections: OVERLOAD_CONNECTIONS,
+    })) as OpenLoopAnswer;
+    const health = await probe.stop();
+    const rss = memory.stop();
+    printResult({
+      answer,
+      peak,
+      rss,
+      seconds: options.seconds,
+      healthMs: health.latenciesMs,
+      healthFailures: health.failures,
+    });
+  } finally {
+    await Promise.all([client.stop(), server?.stop()]);
+    model.remove();
+  }
+}
+
+/** The best goodput of a closed loop, in replies a second. */
+async function findPeak(client: LoadChild, target: Pick<ClosedLoopRequest, 'port' | 'payload'>): Promise<number> {
+  let peak = 0;
+  for (const connections of PEAK_CONNECTIONS) {
+    const request: ClosedLoopRequest = { kind: 'closed-loop', ...target, connections, seconds: PEAK_SECONDS };
+    peak = Math.max(peak, ((await client.ask(request)) as ClosedLoopAnswer).perSecond);
+  }
+  return peak;
+}
+
+/** Resident memory of a process in MiB at intervals; nothing where there is no /proc. */
+function watchMemory(pid: number): { stop(): readonly number[] } {
+  const series: number[] = [];
+  const timer = setInterval(() => {
+    const rssMib = readRssMib(pid);
+    if (rssMib !== undefined) series.push(rssMib);
+  }, RSS_INTERVAL_MS);
+  return {
+    stop() {
+      clearInterval(timer);
+      return series;
+    },
+  };
+}
+
+function readRssMib(pid: number): number | undefined {
+  try {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kib === undefined ? undefined : Number(kib) / 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+function printHead(
+  options: BenchOptions,
+  { peak, perSecond, lanes }: { peak: number; perSecond: number; lanes: string },
+): void {
+  const model = options.model === 'mlp' ? `mlp ${options.widths.join('-')}` : options.model;
+  console.log(
+    `${model}, ${options.dialect}; peak ${short(peak)} replies/s, offered ${perSecond}/s for ${options.seconds} s\n` +
+      `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}\n` +
+      `lanes: ${lanes}\n`,
+  );
+}
+
+interface Result {
+  readonly answer: OpenLoopAnswer;
+  readonly peak: number;
+  readonly seconds: number;
+  readonly rss: readonly number[];
+  readonly healthMs: readonly number[];
+  readonly healthFailures: number;
+}
+
+function printResult({ answer, peak, seconds, rss, healthMs, healthFailures }: Result): void {
+  const { admitted, refused, others } = answer;
+  // What was admitted in time but answered after the end belongs to the queue, not to the rate.
+  const inTime = admitted.dueMs.reduce(
+    (count, dueMs, index) => count + (dueMs + (admitted.latencyMs[index] ?? 0) <= seconds * 1000 ? 1 : 0),
+    0,
+  );
+  const total =
+    admitted.dueMs.length + refused.dueMs.length + [...others.values()].reduce((sum, count) => sum + count, 0);
+  const serverErrors = [...others].reduce((sum, [status, count]) => sum + (status >= 500 ? count : 0), 0);
+  const truth = judgeRetryAfter(admitted, refused);
+  const rows = [
+    ['answered requests', String(total)],
+    ['goodput, replies/s', short(inTime / seconds)],
+    ['goodput / peak', short(inTime / seconds / peak)],
+    [
+      'latency of 200, p50 / p99 ms',
+      `${short(median(admitted.latencyMs))} / ${short(percentileOf(admitted.latencyMs, 99))}`,
+    ],
+    ['share answered 429', short(refused.dueMs.length / total)],
+    [
+      'latency of 429, p50 / p99 ms',
+      `${short(median(refused.latencyMs))} / ${short(percentileOf(refused.latencyMs, 99))}`,
+    ],
+    ['429 that told a time', short(truth.told)],
+    ['told time / real time of the queue, median', short(truth.medianRatio)],
+    ['told times true within a factor of two', short(truth.withinTwo)],
+    ['5xx', String(serverErrors)],
+    [
+      'other statuses (0: broken connection)',
+      [...others].map(([status, count]) => `${status}: ${count}`).join(', ') || 'none',
+    ],
+    ['arrivals the client dropped', String(answer.dropped)],
+    ['/health p50 / p99 ms', `${short(percentileOf(healthMs, 50))} / ${short(percentileOf(healthMs, 99))}`],
+    ['/health not 200', String(healthFailures)],
+    ['memory at the end, MiB', short(rss.at(-1) ?? Number.NaN)],
+    ['memory growth, second to last quarter', short(growth(rss))],
+  ];
+  console.log(formatTable(['', 'value'], rows));
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

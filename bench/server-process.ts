@@ -1,0 +1,79 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+export interface ServerProcess {
+  readonly port: number;
+  readonly pid: number;
+  /** Which lanes the server chose, and why, in its own words. */
+  lanes(): Promise<string>;
+  /** The text of /metrics. */
+  metrics(): Promise<string>;
+  /** SIGTERM, and waits for the end. */
+  stop(): Promise<void>;
+}
+
+const START_LIMIT_MS = 120_000;
+
+/**
+ * Starts `carpool serve` on a free port of the loopback and waits until it is ready. It logs as in production (info), to a temporary
+ * file, so that nobody's time goes into reading it. Throws a plain Error with the end of the log when it does not get ready.
+ */
+export async function startServer(options: Readonly<Record<string, string>>): Promise<ServerProcess> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'carpool-bench-log-'));
+  const logFile = path.join(folder, 'log');
+  const log = openSync(logFile, 'w');
+  const child = spawn(process.execPath, [fileURLToPath(new URL('../src/cli.js', import.meta.url)), 'serve'], {
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'info', LOG_FORMAT: 'json', ...options },
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  const ended = once(child, 'exit');
+  const stop = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const deadlineMs = performance.now() + START_LIMIT_MS;
+  while (child.exitCode === null && performance.now() < deadlineMs) {
+    const port = readPort(readFileSync(logFile, 'utf8'));
+    if (port !== undefined && (await isReady(port)))
+      return {
+        port,
+        pid: child.pid ?? 0,
+        lanes: async () => {
+          const response = await fetch(`http://127.0.0.1:${port}/info`);
+          const { plan } = (await response.json()) as { plan?: { why?: string } };
+          return plan?.why ?? 'unknown lanes';
+        },
+        metrics: async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text(),
+        stop,
+      };
+    await sleep(50);
+  }
+  const end = readFileSync(logFile, 'utf8').slice(-2000);
+  await stop();
+  throw new Error(`the server did not get ready:\n${end}`);
+}
+
+/** The port of the log line `listening`, if it is there. */
+export function readPort(log: string): number | undefined {
+  // The last piece is not a whole line yet.
+  for (const line of log.split('\n').slice(0, -1)) {
+    if (!line.includes('"listening"')) continue;
+    const entry = JSON.parse(line) as { msg?: unknown; port?: unknown };
+    if (entry.msg === 'listening' && typeof entry.port === 'number') return entry.port;
+  }
+  return undefined;
+}
+
+async function isReady(port: number): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}/ready`);
+  await response.arrayBuffer();
+  return response.ok;
+}

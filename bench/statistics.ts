@@ -1,0 +1,21 @@
+import { ascending, percentile } from '../load-tests/runner/samples.ts';
+
+/** The median of values in any order; 0 of none. */
+export function median(values: Iterable<number>): number {
+  return percentile(ascending(values), 50);
+}
+
+/** A percentile (0-100) of values in any order; 0 of none. */
+export function percentileOf(values: Iterable<number>, percent: number): number {
+  return percentile(ascending(values), percent);
+}
+
+/**
+ * How much a series grew: the median of its last quarter over the median of its second, minus 1. The first quarter is left out, because
+ * a process that has just been loaded fills its caches and heap.
+ */
+export function growth(series: readonly number[]): number {
+  const quarter = Math.floor(series.length / 4);
+  if (quarter === 0) return Number.NaN;
+  return median(series.slice(-quarter)) / median(series.slice(quarter, 2 * quarter)) - 1;
+}
