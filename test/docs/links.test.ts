@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import test from 'node:test';
+import { fileUrl, readDocument } from './documents.ts';
+
+const documents = [
+  ...readdirSync(fileUrl('docs')).map((name) => `docs/${name}`),
+  ...['README.md', 'deploy/README.md', 'bench/README.md', 'load-tests/README.md'],
+].filter((file) => file.endsWith('.md') && existsSync(fileUrl(file)));
+
+/** Relative links of a document: the file (from the root) and the heading in it, if any. */
+function relativeLinks(document: string): { file: string; anchor: string | undefined }[] {
+  const text = readDocument(document).replace(/^```.*?^```/gms, '');
+  return [...text.matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].map(([, target = '', anchor]) => ({
+    file: target === '' ? document : path.posix.join(path.posix.dirname(document), target),
+    anchor,
+  }));
+}
+
+/** Anchors that GitHub makes of a document's headings. */
+function anchorsOf(document: string): string[] {
+  const text = readDocument(document).replace(/^```.*?^```/gms, '');
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{Letter}\p{Number}_\- ]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+for (const document of documents)
+  test(`${document} links only to files and headings that exist`, () => {
+    const dead = relativeLinks(document).filter(
+      ({ file, anchor }) =>
+        !existsSync(fileUrl(file)) || (anchor !== undefined && !anchorsOf(file).includes(decodeURIComponent(anchor))),
+    );
+    assert.deepEqual(dead, []);
+  });
+
+test('the documents link to each other at all', () => {
+  assert.ok(documents.includes('docs/api.md'));
+  assert.ok(relativeLinks('docs/api.md').length > 5);
+});

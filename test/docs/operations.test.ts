@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { createMetrics } from '../../src/metrics.ts';
+import { ask, post, startTestServer } from '../http/in-process.ts';
+import { code, readDocument, tableRows } from './documents.ts';
+
+interface Described {
+  readonly name: string;
+  readonly type: string;
+  /** prom-client keeps it, its types do not say so. */
+  readonly labelNames: readonly string[];
+}
+
+const rows = tableRows(readDocument('docs/operations.md'), '| metric | type | labels | meaning |');
+
+function registered(): Described[] {
+  const metrics = createMetrics();
+  metrics.stop();
+  const all = metrics.registry.getMetricsAsArray() as unknown as Described[];
+  return all.filter(({ name }) => name.startsWith('carpool_'));
+}
+
+test('docs/operations.md lists exactly the metrics of the server, with type and labels', async () => {
+  const metrics = createMetrics();
+  metrics.stop();
+  const types = new Map((await metrics.registry.getMetricsAsJSON()).map(({ name, type }) => [name, String(type)]));
+  assert.deepEqual(
+    rows.map(([name, type, labels = '']) => [code(name), type, labels.split(',').map((label) => code(label.trim()))]),
+    registered().map(({ name, labelNames }) => [name, types.get(name), [...labelNames]]),
+  );
+  for (const [name, , , meaning] of rows) assert.ok((meaning ?? '').length > 10, name);
+});
+
+test('every metric has a value after a request, but those that count what goes wrong', async () => {
+  await using server = await startTestServer({ MODELS: 'square', DEFAULT_MODEL: 'square' });
+  assert.equal((await post(`${server.url}/predict`, '{"data":3}')).status, 200);
+  const text = Buffer.from((await ask(`${server.url}/metrics`)).bytes).toString();
+  const valued = new Set([...text.matchAll(/^(carpool_\w+?)(?:_bucket|_sum|_count)?\{/gm)].map((match) => match[1]));
+  const names = rows.map(([name]) => code(name));
+  assert.deepEqual(
+    names.filter((name) => !valued.has(name)),
+    ['carpool_rejects_total', 'carpool_left_total', 'carpool_lane_losses_total'],
+  );
+  assert.match(text, /^carpool_phase\{phase="ready"\} 1$/m);
+});

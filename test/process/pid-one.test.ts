@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import test from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { SHIPPED_MODELS } from './carpool.ts';
+
+const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+/** A process namespace of its own, as a container has it; without root where the kernel allows that. */
+const NAMESPACE = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
+const skip =
+  spawnSync('unshare', [...NAMESPACE, 'true']).status === 0 ? false : 'process namespaces are not to be had here';
+
+test('as PID 1, too, a server with a stuck run ends itself, and not with 0', { skip, timeout: 60_000 }, async () => {
+  const stuck = { square: { runLimitMs: 300, simulate: { runMs: 600_000 } } };
+  const child = spawn('unshare', [...NAMESPACE, process.execPath, CLI, 'serve'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      MODELS_DIR: SHIPPED_MODELS,
+      MODELS: 'square',
+      DEVICE: 'cpu',
+      LOG_FORMAT: 'json',
+      FAILED_GRACE_MS: '100',
+      MODEL_OPTIONS: JSON.stringify(stuck),
+    },
+    cwd: fileURLToPath(new URL('.', import.meta.url)),
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  try {
+    const ended = once(child, 'exit', { signal: AbortSignal.timeout(40_000) }) as Promise<
+      [number | null, string | null]
+    >;
+    let port = 0;
+    for await (const text of createInterface({ input: child.stdout })) {
+      const line = JSON.parse(text) as { msg?: string; port?: number };
+      if (line.msg === 'listening') port = line.port ?? 0;
+      if (line.msg === 'server is ready') break;
+    }
+    const response = await fetch(`http://127.0.0.1:${port}/predict`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: '{"data":3}',
+    });
+    assert.equal(response.status, 503);
+    const [code, signal] = await ended;
+    assert.ok(signal !== null || (code !== null && code !== 0), `it ended with ${code}`);
+  } finally {
+    child.kill('SIGKILL');
+  }
+});
