@@ -6,8 +6,8 @@ import { VERSION } from './version.ts';
 
 /**
  * `carpool serve`. Exit codes: 0 after a drain that finished everything, 1 when the server could not start, 2 for bad
- * configuration or usage; a failed server, and a drain whose grace ran out, end by SIGKILL, because a lane may be busy and
- * an orderly exit would abort on it.
+ * configuration or usage; a failed server, and a drain whose grace ran out, end by SIGKILL (as PID 1 by an abort), because a
+ * lane may be busy and an orderly exit would wait for it.
  */
 
 const USAGE = 'Usage: carpool serve [flags] | carpool --version | carpool serve --help';
@@ -60,6 +60,8 @@ function endWhenFailed(server: CarpoolServer, graceMs: number): void {
 /** Nothing else surely ends a process with a busy lane, and the platform sees that it did not end well. */
 function kill(): void {
   process.kill(process.pid, 'SIGKILL');
+  // The kernel keeps SIGKILL from PID 1 of a container when it is its own; nothing keeps an abort.
+  process.abort();
 }
 
 function stopOnSignals(server: CarpoolServer): void {

@@ -47,7 +47,8 @@ const ms = (value: number, min: number, doc: string): IntegerOption => integer(v
 export const OPTIONS = {
   HOST: text('::', 'Address to listen on; `::` takes IPv6 and IPv4, and falls back to 0.0.0.0 where IPv6 is absent.'),
   PORT: integer(8000, [0, 65_535], 'Port to listen on; 0 takes a free one and logs it.'),
-  MODELS_DIR: text('models', 'Folder of model folders, relative to the working folder.'),
+  // A path of this machine is nobody else's business.
+  MODELS_DIR: { ...text('models', 'Folder of model folders, relative to the working folder.'), secret: true },
   MODELS: { type: 'list', default: [], doc: 'Names of the models to load, separated by commas; empty: all.' },
   DEFAULT_MODEL: text('', 'Model of `POST /predict`; empty: the only model, if there is just one.'),
   MODEL_OPTIONS: {
@@ -225,11 +226,14 @@ function checkTogether(config: Config): string[] {
   if (!existsSync(config.MODELS_DIR) || !statSync(config.MODELS_DIR).isDirectory())
     problems.push(`MODELS_DIR: there is no folder ${config.MODELS_DIR}`);
   for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
-    if (typeof options !== 'object' || options === null) problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
+    if (typeof options !== 'object' || options === null || Array.isArray(options))
+      problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
   if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
     problems.push(`DEFAULT_MODEL: ${config.DEFAULT_MODEL} is not among MODELS`);
   if (config.BODY_BUDGET_BYTES < config.BODY_LIMIT_BYTES)
     problems.push('BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES');
+  if (config.HEADERS_TIMEOUT_MS > config.BODY_TIMEOUT_MS)
+    problems.push('HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS, which includes it');
   return problems;
 }
 

@@ -47,7 +47,11 @@ export class ServerError extends Error {
   readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message?: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+    // A refusal is an answer, not an accident: without its stack it costs a tenth, which is what matters under overload.
+    const { stackTraceLimit } = Error;
+    if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
     super(message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause });
+    Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ServerError';
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;

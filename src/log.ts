@@ -23,7 +23,7 @@ const SECRETS = [
   'token',
   'password',
   'secret',
-].flatMap((key) => [`["${key}"]`, `*["${key}"]`]);
+].flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
 
 export type Log = Logger;
 

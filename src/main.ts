@@ -14,6 +14,7 @@ import { createMetrics } from './metrics.ts';
 import { CpuPool } from './pool/cpu.ts';
 import { Lanes } from './pool/lanes.ts';
 import { findGpus, planLanes, type LanePlan } from './pool/plan.ts';
+import type { RepositoryEvent } from './repository/changes.ts';
 import { Repository } from './repository/repository.ts';
 import { countCoreEvents, refreshGauges } from './serving/events.ts';
 import { Loader } from './serving/loader.ts';
@@ -95,7 +96,7 @@ function createParts(config: Config, { log, access }: Logs): Parts {
     control: config.MODEL_CONTROL as 'none' | 'explicit' | 'poll',
     pollMs: config.MODEL_POLL_INTERVAL_MS,
     loader,
-    onEvent: ({ kind, ...event }) => log[kind.endsWith('_failed') ? 'error' : 'info'](event, kind.replace('_', ' ')),
+    onEvent: (event) => logRepository(log, event),
   });
   const submitter = new Submitter({ core, cpu, metrics, clock: systemClock });
   state.onChange((phase, why) => log[phase === 'failed' ? 'error' : 'info']({ phase, why }, `server is ${phase}`));
@@ -115,10 +116,19 @@ function createParts(config: Config, { log, access }: Logs): Parts {
       cpu,
       budget: new BodyBudget(config.BODY_BUDGET_BYTES),
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
-      refreshGauges: () => refreshGauges(metrics, core, repository),
+      refreshGauges: () => refreshGauges(metrics, { core, repository, phase: state.phase }),
     },
   };
   return parts;
+}
+
+function logRepository(log: Log, event: RepositoryEvent): void {
+  const { kind, ...rest } = event;
+  const { name: model, durationMs, ...fields } = { name: undefined, durationMs: undefined, ...rest };
+  log[kind.endsWith('_failed') ? 'error' : 'info'](
+    { model, ...fields, ...(durationMs === undefined ? {} : { durationMs: Math.round(durationMs) }) },
+    `model ${kind.replace('_', ' ')}`,
+  );
 }
 
 async function load(parts: Parts): Promise<void> {
@@ -155,7 +165,7 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
 }
 
 async function drain({ services, core, lanes }: Parts, server: Server, started: Promise<void>): Promise<boolean> {
-  const { config, state, repository, cpu, metrics } = services;
+  const { config, state, repository, cpu, metrics, log } = services;
   state.enter('draining', 'asked to stop');
   await repository.close();
   // A lane that is loading a model is as busy as one that runs it.
@@ -165,6 +175,7 @@ async function drain({ services, core, lanes }: Parts, server: Server, started: 
   await closeServer(server);
   metrics.stop();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);
+  log.info({ finished }, 'stopped');
   return finished;
 }
 

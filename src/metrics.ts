@@ -51,7 +51,9 @@ export function createMetrics() {
       'model',
       'dialect',
     ]),
-    waitSeconds: histogram('queue_wait_seconds', 'From admission to the start of the run', ['model']),
+    waitSeconds: histogram('queue_wait_seconds', 'From joining the queue, prepared, to the start of the run', [
+      'model',
+    ]),
     prepareSeconds: histogram('prepare_seconds', 'Turning an item into tensors', ['model']),
     runSeconds: histogram('run_seconds', 'A run of the model alone', ['model']),
     finishSeconds: histogram('finish_seconds', 'Turning tensors into a reply', ['model']),

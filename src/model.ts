@@ -15,7 +15,7 @@ export interface ModelDescription {
   /** Most items in one run; 1 for a model that cannot batch. */
   readonly maxItems: number;
   readonly maxDelayMs: number;
-  /** Devices of the lanes that hold it, e.g. ["cpu"] or ["cuda:0"]. */
+  /** The device of each lane that holds it, e.g. ["cpu", "cpu"] or ["cuda:0"]. */
   readonly devices: readonly string[];
   /** A request of the native API, if the model has one. */
   readonly example?: unknown;

@@ -34,6 +34,12 @@ interface LaneSlot<Payload, Result> {
   run: Run<Payload, Result> | undefined;
 }
 
+/**
+ * When many requests arrive in one turn, decoding them takes longer than a short run. A free lane that waited for the last of them would
+ * find all clients waiting for one batch, and then have nothing to do until all have their replies and ask again.
+ */
+const LONGEST_TURN_MS = 0.5;
+
 /** Brings waiting tickets and free lanes together: a batch is formed only when a lane is free. */
 export class Dispatcher<Payload, Result> {
   readonly #options: DispatcherOptions<Payload, Result>;
@@ -43,6 +49,7 @@ export class Dispatcher<Payload, Result> {
   /** Rings when a batch has waited for company long enough. */
   readonly #wake: Alarm;
   #due = false;
+  #dueSinceMs = 0;
 
   constructor(options: DispatcherOptions<Payload, Result>) {
     this.#options = options;
@@ -67,10 +74,16 @@ export class Dispatcher<Payload, Result> {
     this.#slots.delete(laneId);
   }
 
-  /** Looks for work for the free lanes before this turn of the event loop ends. */
+  /** Looks for work for the free lanes before this turn of the event loop ends, or once it has lasted too long. */
   soon(): void {
-    if (this.#due || !this.#hasFreeLane()) return;
+    if (!this.#hasFreeLane()) return;
+    const nowMs = this.#options.clock.now();
+    if (this.#due) {
+      if (nowMs - this.#dueSinceMs >= LONGEST_TURN_MS) this.#dispatch();
+      return;
+    }
     this.#due = true;
+    this.#dueSinceMs = nowMs;
     this.#options.defer(() => {
       this.#due = false;
       this.#dispatch();

@@ -19,6 +19,7 @@ export function createApp(services: Services): Express {
   routes.add('get', '/metrics', {
     dialect: 'http',
     async handle(exchange) {
+      exchange.quiet = true;
       services.refreshGauges();
       const { registry } = services.metrics;
       await exchange.reply({ contentType: registry.contentType, chunks: [Buffer.from(await registry.metrics())] });
@@ -69,10 +70,18 @@ function info({ version, config, plan, repository, submitter }: Services): unkno
     node: process.version,
     plan: plan(),
     models: repository.list().map((model) => ({
-      ...model.description,
+      ...shortened(model.description),
       versions: repository.versions(model.name),
       queue: submitter.queueOf(model),
     })),
     config: shownConfig(config),
   };
+}
+
+/** An example of thousands of numbers hides everything else on the page. */
+const LONGEST_EXAMPLE = 1000;
+
+function shortened<Description extends { readonly example?: unknown }>(description: Description): Description {
+  const { example, ...rest } = description;
+  return JSON.stringify(example ?? null).length > LONGEST_EXAMPLE ? (rest as Description) : description;
 }

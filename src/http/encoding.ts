@@ -23,8 +23,19 @@ const ENCODERS: Readonly<Record<string, Compress>> = {
 /** The coding for a reply: what the client likes best of `offered` (RFC 9110 12.5.3); undefined: as it is. */
 export function chooseEncoding(acceptEncoding: string | undefined, offered: readonly string[]): string | undefined {
   if (acceptEncoding === undefined || acceptEncoding === '') return undefined;
-  const available = offered.filter((coding) => coding in ENCODERS);
-  return new Negotiator({ headers: { 'accept-encoding': acceptEncoding } }).encoding(available);
+  // As it is comes last: a client that likes it better than the others says so by its weight.
+  const available = [...offered.filter((coding) => coding in ENCODERS), 'identity'];
+  const coding = preferredEncoding(acceptEncoding, available);
+  return coding === 'identity' ? undefined : coding;
+}
+
+/** Among what the client likes equally, our order decides. */
+function preferredEncoding(acceptEncoding: string, available: string[]): string | undefined {
+  // The types lack the option.
+  const negotiator = new Negotiator({ headers: { 'accept-encoding': acceptEncoding } }) as unknown as {
+    encoding(available: string[], options: { preferred: string[] }): string | undefined;
+  };
+  return negotiator.encoding(available, { preferred: available });
 }
 
 /** The body compressed, with its coding; as it is where that is not worth it. */

@@ -32,10 +32,13 @@ export class Exchange {
   model: ServedModel | undefined;
   timing: RequestTiming | undefined;
   items = 0;
+  /** True for what is asked again and again by machines: logged at debug only. */
+  quiet = false;
   error: ServerError | undefined;
   readonly #services: Services;
   readonly #startMs = performance.now();
   #release: (() => void) | undefined;
+  #closed = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: string }) {
     this.request = request;
@@ -53,9 +56,10 @@ export class Exchange {
     return performance.now() - this.#startMs;
   }
 
-  /** What to do when the exchange is over, however it ends. */
+  /** What to do when the exchange is over, however it ends; at once where the client left meanwhile. */
   releaseLater(release: () => void): void {
-    this.#release = release;
+    if (this.#closed) release();
+    else this.#release = release;
   }
 
   /** Sends the reply; nothing happens where the client has left. */
@@ -125,9 +129,10 @@ export class Exchange {
   }
 
   #close(): void {
-    const { response, model, timing, error, dialect } = this;
+    const { response, model, timing, dialect } = this;
     const cancelled = !response.writableFinished;
     if (cancelled) this.cancellation.cancel();
+    this.#closed = true;
     this.#release?.();
     const { metrics, access } = this.#services;
     const code = cancelled ? 499 : response.statusCode;
@@ -139,40 +144,41 @@ export class Exchange {
       if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);
       else countFailure(model.statistics, totalMs);
     }
-    const level = code >= 500 ? 'warn' : 'info';
-    if (!access.isLevelEnabled(level)) return;
-    access[level](
-      {
-        ...this.#ids(),
-        method: this.request.method,
-        // A query may hold what should not be logged.
-        path: pathOf(this.request),
-        status: code,
-        dialect,
-        durationMs: rounded(totalMs),
-        ...(model === undefined ? {} : { model: model.name, version: model.version, items: this.items }),
-        ...(timing === undefined
-          ? {}
-          : {
-              queueMs: rounded(timing.queueMs),
-              runMs: rounded(timing.runMs),
-              batch: timing.batchItems,
-              lane: [...timing.lanes].join(','),
-            }),
-        ...(error === undefined ? {} : { code: error.code }),
-      },
-      cancelled ? 'client left' : 'request',
-    );
+    const level = code >= 500 ? 'warn' : this.quiet ? 'debug' : 'info';
+    if (access.isLevelEnabled(level))
+      access[level](this.#logLine(code, totalMs), cancelled ? 'client left' : 'request');
+  }
+
+  #logLine(status: number, totalMs: number): Record<string, unknown> {
+    const { model, timing, error } = this;
+    return {
+      ...this.#ids(),
+      method: this.request.method,
+      // A query may hold what should not be logged.
+      path: pathOf(this.request),
+      status,
+      dialect: this.dialect,
+      durationMs: rounded(totalMs),
+      ...(model === undefined ? {} : { model: model.name, version: model.version, items: this.items }),
+      ...(timing === undefined ? {} : loggedTiming(timing)),
+      ...(error === undefined ? {} : { code: error.code }),
+    };
   }
 
   #ids(): Record<string, string> {
     const job = header(this.request, 'salad-job-id');
     return {
       requestId: this.id,
-      ...(job === undefined ? {} : { jobId: job }),
-      ...(this.trace === undefined ? {} : { trace_id: this.trace.traceId, span_id: this.trace.spanId }),
+      ...(job === undefined ? {} : { jobId: job.slice(0, 128) }),
+      ...(this.trace === undefined
+        ? {}
+        : { trace_id: this.trace.traceId, span_id: this.trace.spanId, parent_span_id: this.trace.parentId }),
     };
   }
+}
+
+function loggedTiming({ queueMs, runMs, batchItems, lanes }: RequestTiming): Record<string, unknown> {
+  return { queueMs: rounded(queueMs), runMs: rounded(runMs), batch: batchItems, lane: [...lanes].join(',') };
 }
 
 /** The path of a request, without its query. */

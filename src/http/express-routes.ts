@@ -26,7 +26,9 @@ export class Routes {
     methods.add(method);
     this.#app[method](path, (request: Request, response: Response) => {
       const exchange = new Exchange(request, response, { services: this.#services, dialect });
-      void handle(exchange, request).catch((error: unknown) => exchange.fail(error));
+      // A handler may throw before it returns its promise; Express would answer that with a second exchange.
+      const answer = async (): Promise<void> => handle(exchange, request);
+      void answer().catch((error: unknown) => exchange.fail(error));
     });
   }
 

@@ -1,19 +1,27 @@
 import { ServerError } from '../errors.ts';
 import type { ServedModel } from '../serving/served-model.ts';
+import type { Exchange } from './exchange.ts';
 import type { Services } from './services.ts';
 
 /**
  * What can be refused before a body is read: a server that is not ready, a model that is not there, a queue that is full.
  * Throws STARTING, DRAINING, FAILED, MODEL_NOT_FOUND, MODEL_UNAVAILABLE or QUEUE_FULL.
  */
-export function admitRequest({ state, repository, submitter }: Services, name: string, version?: string): ServedModel {
+export function admitRequest(
+  exchange: Exchange,
+  { state, repository, submitter }: Services,
+  name: string,
+  version?: string,
+): ServedModel {
   checkPhase(state);
   const model = repository.find(name, version);
+  exchange.model = model;
   if (submitter.isFull(model)) throw submitter.refusal(model);
   return model;
 }
 
-function checkPhase({ phase, why }: Services['state']): void {
+/** Throws STARTING, DRAINING or FAILED unless the server is ready. */
+export function checkPhase({ phase, why }: Services['state']): void {
   if (phase === 'starting') throw new ServerError('STARTING', undefined, { retryAfterMs: 1000 });
   if (phase === 'draining') throw new ServerError('DRAINING', undefined, { retryAfterMs: 1000 });
   if (phase === 'failed') throw new ServerError('FAILED', `The server has failed: ${why}.`, { retryAfterMs: 1000 });

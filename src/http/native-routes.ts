@@ -18,8 +18,7 @@ const CODINGS = ['zstd', 'gzip', 'br', 'deflate'];
 
 /** `POST /predict` (default model) and `POST /predict/<model>`: items of the model's task in, replies out. */
 export async function predict(exchange: Exchange, services: Services, name?: string): Promise<void> {
-  const model = admitRequest(services, name ?? defaultModel(services));
-  exchange.model = model;
+  const model = admitRequest(exchange, services, name ?? defaultModel(services));
   const { config, budget, submitter } = services;
   const { request } = exchange;
   const options = submitOptions(exchange);

@@ -19,8 +19,7 @@ const CODINGS = ['gzip', 'deflate', 'zstd', 'br'];
 
 /** `POST /v2/models/<name>[/versions/<version>]/infer`: tensors in, tensors out, for the graph of any model. */
 export async function infer(exchange: Exchange, services: Services, name: string, version?: string): Promise<void> {
-  const model = admitRequest(services, name, version);
-  exchange.model = model;
+  const model = admitRequest(exchange, services, name, version);
   const { config, budget, submitter } = services;
   const headerLength = readHeaderLength(header(exchange.request, 'inference-header-content-length'));
   const body = await readBody(exchange.request, { limitBytes: config.BODY_LIMIT_BYTES, budget });

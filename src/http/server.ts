@@ -1,4 +1,11 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { errorBody, ServerError, type ErrorCode } from '../errors.ts';
 import { createApp } from './app.ts';
@@ -9,8 +16,16 @@ import type { Services } from './services.ts';
 
 /** Node checks its header and body limits this often. */
 const CHECK_EVERY_MS = 1000;
+/** Connections that wait to be accepted: a burst of new clients must not meet dropped packets (the kernel has its own limit). */
+const BACKLOG = 4096;
 /** Beyond a request's own limit, a connection on which nothing moves is closed. */
 const IDLE_SLACK_MS = 30_000;
+
+interface Call {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly services: Services;
+}
 
 /**
  * The HTTP server. Probes and inference routes are looked up in a table first, because Express costs them a factor of five;
@@ -26,19 +41,11 @@ export function createHttpServer(services: Services): Server {
       requestTimeout: config.BODY_TIMEOUT_MS,
       keepAliveTimeout: config.KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_EVERY_MS,
+      // Looked at in `dispatch`, because Node's own refusal has no body.
+      requireHostHeader: false,
       noDelay: true,
     },
-    (request, response) => {
-      const path = pathOf(request);
-      const probe = Object.hasOwn(PROBES, path) ? PROBES[path] : undefined;
-      if (probe !== undefined && (request.method === 'GET' || request.method === 'HEAD'))
-        answerProbe(probe, { request, response, services });
-      else {
-        const route = request.method === 'POST' ? hotRoute(path) : undefined;
-        if (route === undefined) app(request, response);
-        else void serve(route, { request, response, services });
-      }
-    },
+    (request, response) => dispatch(app, { request, response, services }),
   );
   server.maxConnections = config.CONNECTION_LIMIT;
   server.timeout = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
@@ -47,15 +54,35 @@ export function createHttpServer(services: Services): Server {
     if (Number(request.headers['content-length'] ?? 0) <= config.BODY_LIMIT_BYTES) response.writeContinue();
     server.emit('request', request, response);
   });
+  // Node would answer an expectation it does not know with a bare 417; RFC 9110 (10.1.1) allows to pay no heed to it.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    server.emit('request', request, response);
+  });
   server.on('clientError', answerClientError);
   return server;
 }
 
+function dispatch(app: RequestListener, call: Call): void {
+  const { request, response, services } = call;
+  // RFC 9112 (3.2) wants such a request refused.
+  if (request.headers.host === undefined && request.httpVersion === '1.1') {
+    const error = new ServerError('BAD_REQUEST', 'A request of HTTP/1.1 must have a Host header.');
+    void new Exchange(request, response, { services, dialect: 'http' }).fail(error);
+    return;
+  }
+  const path = pathOf(request);
+  const probe = Object.hasOwn(PROBES, path) ? PROBES[path] : undefined;
+  if (probe !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+    answerProbe(probe, call);
+    return;
+  }
+  const route = request.method === 'POST' ? hotRoute(path) : undefined;
+  if (route === undefined) app(request, response);
+  else void serve(route, call);
+}
+
 /** Runs a route; whatever it throws is answered in the shape of its dialect. */
-async function serve(
-  route: HotRoute,
-  call: { request: IncomingMessage; response: ServerResponse; services: Services },
-): Promise<void> {
+async function serve(route: HotRoute, call: Call): Promise<void> {
   const exchange = new Exchange(call.request, call.response, { services: call.services, dialect: route.dialect });
   try {
     await route.handle(exchange, call.services);
@@ -78,7 +105,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   const refusal = new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST');
   const body = JSON.stringify(errorBody(refusal));
   socket.end(
-    `HTTP/1.1 ${refusal.status} ${refusal.code}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 
@@ -97,7 +124,7 @@ export async function listen(server: Server, { host, port }: { host: string; por
 function listenOn(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, ipv6Only: false }, () => {
+    server.listen({ host, port, ipv6Only: false, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });

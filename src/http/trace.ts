@@ -7,7 +7,8 @@ export interface Trace {
   readonly parentId: string;
 }
 
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/;
+/** Version 00 ends with the flags; later ones may go on after a hyphen. */
+const TRACEPARENT = /^(?!ff|00.{53}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/;
 
 /** The trace of a `traceparent` header; undefined where there is none or it is not valid (then it is as if there were none). */
 export function readTraceparent(header: string | undefined): Trace | undefined {

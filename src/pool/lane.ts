@@ -41,6 +41,7 @@ export class LaneThread {
   readonly #progress: Int32Array;
   readonly #onLost: (reason: string) => void;
   #lost = false;
+  #closing = false;
 
   constructor({ id, device, intraOpThreads, onLost }: LaneOptions) {
     this.id = id;
@@ -60,6 +61,9 @@ export class LaneThread {
       workerData: { device, intraOpThreads, progress } satisfies LaneData,
     });
     this.#pool.on('error', (error: unknown) => this.#lose(error));
+    // Piscina tells nobody of a thread that exits while idle, and puts an empty one in its place. A run that dies with its thread
+    // gives a better reason, so it goes first.
+    this.#pool.on('workerDestroy', () => setImmediate(() => this.#lose('the thread ended while idle')));
   }
 
   get lost(): boolean {
@@ -102,11 +106,12 @@ export class LaneThread {
 
   /** Ends the thread once it is idle. */
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#pool.close();
   }
 
   #lose(error: unknown): void {
-    if (this.#lost) return;
+    if (this.#lost || this.#closing) return;
     this.#lost = true;
     this.#onLost(error instanceof Error ? error.message : String(error));
     // Piscina has put a fresh, empty thread in a dead one's place, which may be ended; one that is merely late may not.

@@ -38,6 +38,8 @@ export class Lanes {
   readonly #watches = new Map<number, Watch>();
   readonly #placements = new Map<string, Placement>();
   readonly #laneOptions = new Map<number, { device: Device; intraOpThreads: number }>();
+  /** Ids of the lanes that take batches. */
+  readonly #running = new Set<number>();
   readonly #deathsMs: number[] = [];
   #closing = false;
 
@@ -45,11 +47,19 @@ export class Lanes {
     this.#events = events;
   }
 
-  /** Starts the lanes of a plan and tries their devices; throws a plain Error when a device does not work. */
+  /**
+   * Starts the lanes of a plan and tries their devices. Throws a plain Error when a device does not work, and is then as if it had
+   * not been called.
+   */
   async start(plan: LanePlan): Promise<void> {
-    for (const [id, options] of plan.lanes.entries()) {
-      this.#laneOptions.set(id, options);
-      await this.#startThread(id);
+    try {
+      for (const [id, options] of plan.lanes.entries()) {
+        this.#laneOptions.set(id, options);
+        await this.#startThread(id);
+      }
+    } catch (error) {
+      await this.#forgetAll();
+      throw error;
     }
     for (const id of this.#threads.keys()) this.#up(id);
   }
@@ -109,12 +119,21 @@ export class Lanes {
     await Promise.all([...this.#threads.values()].filter(({ lost }) => !lost).map((thread) => thread.close()));
   }
 
+  async #forgetAll(): Promise<void> {
+    const threads = [...this.#threads.values()];
+    for (const watch of this.#watches.values()) watch.stop();
+    for (const map of [this.#threads, this.#watches, this.#laneOptions]) map.clear();
+    await Promise.all(threads.filter(({ lost }) => !lost).map((thread) => thread.close()));
+  }
+
   async #startThread(id: number): Promise<void> {
     const options = this.#laneOptions.get(id);
     if (options === undefined) throw new Error(`there is no lane ${id}`);
     const thread = new LaneThread({ id, ...options, onLost: (reason) => this.#lost(id, reason) });
     this.#threads.set(id, thread);
-    await thread.command({ kind: 'probe' });
+    await thread.command({ kind: 'probe' }).catch((error: unknown) => {
+      throw new Error(`${deviceName(options.device)} does not work: ${explain(error)}`, { cause: error });
+    });
     this.#watches.set(
       id,
       watchLane(thread, (begunMs) =>
@@ -125,6 +144,7 @@ export class Lanes {
 
   #up(id: number): void {
     const thread = this.thread(id);
+    this.#running.add(id);
     this.#events.onUp({ id, run: (key, tickets) => this.#run(thread, key, tickets) }, this.deviceOf(id));
   }
 
@@ -147,7 +167,8 @@ export class Lanes {
   #lost(id: number, reason: string): void {
     this.#watches.get(id)?.stop();
     this.#watches.delete(id);
-    if (this.#closing) return;
+    // Whoever starts or refills a lane hears of its death by the request that fails.
+    if (this.#closing || !this.#running.delete(id)) return;
     this.#events.onDown(id, reason);
     const nowMs = performance.now();
     this.#deathsMs.push(nowMs);
@@ -174,6 +195,14 @@ export class Lanes {
     }
     this.#up(id);
   }
+}
+
+/** ONNX Runtime says that a library is missing, not what to do about it. */
+function explain(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /load shared library|load library|libcu|providers_cuda/i.test(text)
+    ? `the CUDA libraries (CUDA 12, cuDNN 9, ONNX Runtime's CUDA provider) are not installed here, or not all of them (${text})`
+    : text;
 }
 
 function toReport({ outcomes, runMs, stackMs, splitMs, maxItems }: RunAnswer): RunReport<readonly Tensor[]> {

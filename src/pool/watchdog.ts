@@ -14,7 +14,7 @@ export interface Watch {
  * in shared memory: one that stays begun beyond the longest limit of what was sent is stuck. A batch that is cut in halves
  * begins a run per part, so a long answer alone is no sign of trouble.
  */
-export function watchLane(thread: LaneThread, onStuck: (begunForMs: number) => void): Watch {
+export function watchLane(thread: Pick<LaneThread, 'progress'>, onStuck: (begunForMs: number) => void): Watch {
   const limits = new Map<symbol, number>();
   let seenBegun = -1;
   let seenAtMs = 0;

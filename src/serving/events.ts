@@ -37,7 +37,10 @@ export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedM
 }
 
 /** Sets the gauges that are read, not counted; called at each scrape. */
-export function refreshGauges(metrics: Metrics, core: TensorCore, repository: Repository<ServedModel>): void {
+export function refreshGauges(
+  metrics: Metrics,
+  { core, repository, phase }: { core: TensorCore; repository: Repository<ServedModel>; phase: string },
+): void {
   const gauges = [
     metrics.waitingItems,
     metrics.runningItems,
@@ -46,8 +49,10 @@ export function refreshGauges(metrics: Metrics, core: TensorCore, repository: Re
     metrics.predictedWaitSeconds,
     metrics.fitSlope,
     metrics.fitBase,
+    metrics.phase,
   ];
   for (const gauge of gauges) gauge.reset();
+  metrics.phase.set({ phase }, 1);
   for (const { key, name } of repository.list()) {
     const labels = { model: name };
     const depth = core.depth(key);

@@ -96,16 +96,18 @@ export class Loader implements ModelLoader<ServedModel> {
       await thread.command({ kind: 'load', model: spec, signature });
       await thread.command({ kind: 'warm', key, sizes: warmSizes, ...rowPart });
     }
-    const devices = [...new Set(laneIds.map((id) => lanes.deviceOf(id)))];
+    const devices = laneIds.map((id) => lanes.deviceOf(id));
     lanes.place({ spec, signature, laneIds, devices, runLimitMs: source.manifest.runLimitMs, warmSizes, ...rowPart });
     const cost = example?.cost ?? 1;
     const shape = row === undefined ? '' : shapeKey(signature, row);
+    // The warm-up does without the sleep of `simulate`, but the runs to come do not.
+    const sleepMs = source.manifest.simulate.runMs ?? 0;
     const seenRuns = runs.map(({ items, runMs }) => ({
       shapeKey: shape,
       cost: items * cost,
       items,
-      wallMs: runMs,
-      runMs,
+      wallMs: runMs + sleepMs,
+      runMs: runMs + sleepMs,
     }));
     return { signature, task, taskSource, devices, seenRuns };
   }

@@ -50,8 +50,10 @@ async function runPart(
     if (!memory && isDeviceLost(message)) totals.fatal = message;
     if (tickets.length === 1 || totals.fatal !== undefined) return tickets.map(() => failed(message));
     const half = Math.ceil(tickets.length / 2);
-    if (memory)
-      session.maxItems = Math.max(1, Math.floor(rowsOf(session, tickets).reduce((sum, rows) => sum + rows, 0) / 2));
+    if (memory) {
+      const rows = rowsOf(session, tickets).reduce((sum, count) => sum + count, 0);
+      session.maxItems = Math.max(1, Math.min(session.maxItems ?? Infinity, Math.floor(rows / 2)));
+    }
     return [
       ...(await runPart(session, tickets.slice(0, half), totals)),
       ...(await runPart(session, tickets.slice(half), totals)),

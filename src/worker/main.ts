@@ -15,7 +15,8 @@ import { runBatch } from './batch.ts';
 import { PROBE_GRAPH } from './probe-graph.ts';
 import { openSession, sessionOptions, type LaneSession } from './session.ts';
 import { stack } from '../rows.ts';
-import { makeRow, trial } from './trial.ts';
+import { trial } from './trial.ts';
+import { makeRow } from './trial-rows.ts';
 
 /** A lane's thread: sessions by model key, one request at a time. Nothing is thrown out of it; answers are tagged. */
 

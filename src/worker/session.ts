@@ -11,6 +11,9 @@ export interface SessionRun {
   readonly runMs: number;
 }
 
+/** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
+const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
+
 /** A model loaded on this lane. `run` computes on this thread and blocks it: that is what a lane is for. */
 export class LaneSession {
   readonly spec: ModelSpec;
@@ -39,7 +42,7 @@ export class LaneSession {
     Atomics.add(this.#progress, PROGRESS_BEGUN, 1);
     try {
       const startMs = performance.now();
-      const results = await this.#session.run(feeds);
+      const results = await this.#session.run(feeds, QUIET);
       const outputs = this.signature.outputs.map(({ name }) => {
         const output = results[name];
         if (output === undefined) throw new Error(`output ${name} is missing`);

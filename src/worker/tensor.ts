@@ -30,9 +30,15 @@ export function datatypeOf(ortType: string): Datatype {
   return datatype;
 }
 
-/** An ONNX Runtime tensor over the same memory where alignment allows. BF16 has no such type in Node's binding. */
+/**
+ * An ONNX Runtime tensor over the same memory where alignment allows. Throws a plain Error on BF16, which Node's binding has no
+ * type for, and on texts with a NUL, which it would cut short there.
+ */
 export function toOrt(tensor: Tensor): OrtTensor {
-  if (tensor.datatype === 'BYTES') return new OrtTensor('string', [...tensor.data], tensor.shape);
+  if (tensor.datatype === 'BYTES') {
+    if (tensor.data.some((text) => text.includes('\0'))) throw new Error('a text must not contain a NUL character');
+    return new OrtTensor('string', [...tensor.data], tensor.shape);
+  }
   if (tensor.datatype === 'BF16') throw new Error('BF16 tensors cannot be run by ONNX Runtime for Node');
   const type = ORT_TYPES[tensor.datatype];
   return new OrtTensor(type, typedView(tensor) as Float32Array, tensor.shape);

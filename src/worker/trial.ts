@@ -1,15 +1,8 @@
 import type { TrialAnswer } from '../pool/messages.ts';
-import {
-  elementCount,
-  fromTypedArray,
-  FIXED_DATATYPES,
-  typedView,
-  type Signature,
-  type Tensor,
-  type TensorSpec,
-} from '../tensor.ts';
-import type { LaneSession } from './session.ts';
 import { split, stack } from '../rows.ts';
+import type { Signature, Tensor, TensorSpec } from '../tensor.ts';
+import type { LaneSession } from './session.ts';
+import { changedRow, makeRow, numbersOf } from './trial-rows.ts';
 
 /** Sizes tried for free dimensions that are not the batch, where no example says better. */
 const FREE_SIZES = [1, 8, 16, 32, 64, 128, 256, 512];
@@ -29,7 +22,7 @@ export async function trial(session: LaneSession, example: readonly Tensor[] | u
   let why = 'no trial input ran; give an example in model.json';
   for (const row of rows) {
     try {
-      const found = await compare(session, row, changed(row));
+      const found = await compare(session, row, changedRow(signature, row));
       return typeof found === 'string' ? settle(session, single(signature), found) : settle(session, found);
     } catch (error) {
       why = `the trial run failed: ${error instanceof Error ? error.message : String(error)}`;
@@ -89,7 +82,7 @@ function grownAxis(alone: readonly number[], together: readonly number[]): numbe
 function alike(alone: Tensor, row: Tensor | undefined): boolean {
   if (row === undefined || alone.datatype === 'BYTES' || row.datatype === 'BYTES')
     return row !== undefined && JSON.stringify(alone.data) === JSON.stringify(row.data);
-  const [expected, actual] = [typedView(alone), typedView(row)];
+  const [expected, actual] = [numbersOf(alone), numbersOf(row)];
   let range = 0;
   for (const value of expected) if (Number.isFinite(Number(value))) range = Math.max(range, Math.abs(Number(value)));
   return expected.every((value, index) => {
@@ -97,32 +90,5 @@ function alike(alone: Tensor, row: Tensor | undefined): boolean {
     return Number.isNaN(difference)
       ? Object.is(value, actual[index]) || value === actual[index]
       : difference <= TOLERANCE * range + 1e-6;
-  });
-}
-
-/** A made-up row: batch axes 1, other free dimensions `size`, values small, positive and not all equal. */
-export function makeRow(signature: Signature, size: number): Tensor[] {
-  return signature.inputs.map(({ datatype, shape, batchAxis }) => {
-    const dimensions = shape.map((dimension, axis) => (axis === batchAxis ? 1 : dimension === -1 ? size : dimension));
-    const count = elementCount(dimensions);
-    if (datatype === 'BYTES') return { datatype, shape: dimensions, data: Array.from({ length: count }, () => 'a') };
-    const values = new FIXED_DATATYPES[datatype].array(count);
-    for (let index = 0; index < count; index += 1) {
-      if (values instanceof BigInt64Array || values instanceof BigUint64Array) values[index] = BigInt(index % 2);
-      else values[index] = datatype === 'FP32' || datatype === 'FP64' ? ((index * 37) % 101) / 101 : index % 2;
-    }
-    return fromTypedArray(datatype, dimensions, values);
-  });
-}
-
-/** A second row of the same shapes whose answer should differ: floats scaled, other values in reverse order. */
-function changed(row: readonly Tensor[]): Tensor[] {
-  return row.map((tensor) => {
-    if (tensor.datatype === 'BYTES') return { ...tensor, data: tensor.data.toReversed() };
-    const values = typedView(tensor).slice();
-    if (values instanceof Float32Array || values instanceof Float64Array)
-      for (let index = 0; index < values.length; index += 1) values[index] = (values[index] ?? 0) * 0.75;
-    else values.reverse();
-    return fromTypedArray(tensor.datatype, tensor.shape, values);
   });
 }

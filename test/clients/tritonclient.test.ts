@@ -14,7 +14,10 @@ test(
   'the real tritonclient: metadata, inference in every form, errors, management',
   { skip: found ? false : 'no Python with tritonclient[http]: set CARPOOL_PYTHON', timeout: 120_000 },
   async () => {
-    await using server = await startTestServer({ MODELS: 'square,language-id,voice-activity', MODEL_CONTROL: 'explicit' });
+    await using server = await startTestServer({
+      MODELS: 'square,language-id,voice-activity',
+      MODEL_CONTROL: 'explicit',
+    });
     const { stdout } = await promisify(execFile)(python, [SCRIPT, `127.0.0.1:${server.port}`]);
     assert.equal(stdout.trim(), 'all right');
   },

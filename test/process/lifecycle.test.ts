@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Carpool } from './carpool.ts';
@@ -8,6 +9,10 @@ const slowSquare = (fields: Record<string, unknown>): Record<string, string> => 
   MODELS: 'square',
   MODEL_OPTIONS: JSON.stringify({ square: fields }),
 });
+
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6'));
+}
 
 /** Asks again until it holds; the test's own limit ends it. */
 async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
@@ -34,6 +39,15 @@ test('a model that cannot be loaded ends the start with exit code 1 and says why
   });
   assert.deepEqual(await carpool.exit(), { code: 1, signal: null });
   assert.match(carpool.stderr, /square.*batching\.maxItems/s);
+});
+
+test('the default address takes IPv4 and IPv6; a port in use ends the start with exit code 1', async () => {
+  await using carpool = await Carpool.start({ MODELS: 'square', HOST: '::' });
+  for (const address of hasIpv6() ? ['127.0.0.1', '[::1]'] : ['127.0.0.1'])
+    assert.equal((await fetch(`http://${address}:${carpool.port}/ready`)).status, 200, address);
+  await using second = Carpool.spawn({ MODELS: 'square', HOST: '::', PORT: String(carpool.port) });
+  assert.deepEqual(await second.exit(), { code: 1, signal: null });
+  assert.match(second.stderr, /EADDRINUSE/);
 });
 
 test(
@@ -114,7 +128,7 @@ test(
   { timeout: 60_000 },
   async () => {
     await using carpool = await Carpool.start({
-      ...slowSquare({ batching: { maxItems: 1 }, runLimitMs: 500, simulate: { runMs: 60_000 } }),
+      ...slowSquare({ batching: { maxItems: 1 }, runLimitMs: 500, simulate: { runMs: 20_000 } }),
       FAILED_GRACE_MS: '1500',
     });
     const answers = [1, 2].map((data) => carpool.post('/predict', { data }));

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { createServer, request as httpRequest, type RequestOptions } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import zlib, { gzipSync } from 'node:zlib';
+import { ServerError } from '../../src/errors.ts';
+import { BodyBudget, readBody } from '../../src/http/body.ts';
+import { refusal } from '../tasks/support.ts';
+
+const LIMIT_BYTES = 100_000;
+const BUDGET_BYTES = 300_000;
+
+/** What became of each body: its text, or the code of the refusal. */
+type Outcome = string;
+
+/** A server that only reads bodies. */
+async function startReader(t: TestContext) {
+  const budget = new BodyBudget(BUDGET_BYTES);
+  const outcomes: Outcome[] = [];
+  let wake = (): void => undefined;
+  const server = createServer((request, response) => {
+    void readBody(request, { limitBytes: LIMIT_BYTES, budget })
+      .then(
+        ({ bytes, release }) => {
+          // A body owns its memory, because it may be handed to another thread.
+          assert.equal(bytes.byteLength, bytes.buffer.byteLength);
+          outcomes.push(Buffer.from(bytes).toString());
+          release();
+        },
+        (error: unknown) => {
+          outcomes.push(error instanceof ServerError ? error.code : String(error));
+        },
+      )
+      .finally(() => {
+        response.end();
+        wake();
+      });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    budget,
+    outcomes,
+    next: () => new Promise<void>((resolve) => (wake = resolve)),
+    open: (options: RequestOptions = {}) => {
+      const request = httpRequest({ port, host: '127.0.0.1', method: 'POST', ...options });
+      request.on('error', () => undefined);
+      request.on('response', (response) => response.resume());
+      return request;
+    },
+  };
+}
+
+/** Throws unless all of the budget is there. */
+function assertGivenBack(budget: BodyBudget): void {
+  budget.take(BUDGET_BYTES);
+  budget.give(BUDGET_BYTES);
+}
+
+const zstd = (zlib as { zstdCompressSync?: typeof gzipSync }).zstdCompressSync;
+const long = 'x'.repeat(LIMIT_BYTES);
+
+/** What is sent, and what comes of it. */
+const cases: readonly [string, Buffer, Record<string, string>, Outcome][] = [
+  ['a body with a length', Buffer.from('hello'), { 'Content-Length': '5' }, 'hello'],
+  ['a body in chunks', Buffer.from('hello'), { 'Transfer-Encoding': 'chunked' }, 'hello'],
+  ['no body', Buffer.alloc(0), { 'Content-Length': '0' }, ''],
+  ['a body of just the limit', Buffer.from(long), { 'Content-Length': String(LIMIT_BYTES) }, long],
+  ['a body above the limit', Buffer.from(`${long}x`), { 'Content-Length': String(LIMIT_BYTES + 1) }, 'TOO_LARGE'],
+  ['chunks above the limit', Buffer.from(`${long}x`), { 'Transfer-Encoding': 'chunked' }, 'TOO_LARGE'],
+  ['gzip', gzipSync('hello'), { 'Content-Encoding': 'gzip' }, 'hello'],
+  ['gzip by its old name and in capitals', gzipSync('hello'), { 'Content-Encoding': ' X-GZIP ' }, 'hello'],
+  ['identity', Buffer.from('hello'), { 'Content-Encoding': 'identity' }, 'hello'],
+  ['gzip of just the limit', gzipSync(long), { 'Content-Encoding': 'gzip' }, long],
+  ['gzip that grows above the limit', gzipSync(`${long}x`), { 'Content-Encoding': 'gzip' }, 'TOO_LARGE'],
+  ['gzip that is none', Buffer.from('hello'), { 'Content-Encoding': 'gzip' }, 'BAD_REQUEST'],
+  ['gzip that is cut off', gzipSync('hello').subarray(0, 12), { 'Content-Encoding': 'gzip' }, 'BAD_REQUEST'],
+  ['two codings', gzipSync('hello'), { 'Content-Encoding': 'gzip, gzip' }, 'UNSUPPORTED_MEDIA_TYPE'],
+  [
+    'a coding that is a name of JavaScript',
+    Buffer.from('a'),
+    { 'Content-Encoding': 'constructor' },
+    'UNSUPPORTED_MEDIA_TYPE',
+  ],
+  ...(zstd === undefined
+    ? ([
+        ['zstd where Node lacks it', Buffer.from('a'), { 'Content-Encoding': 'zstd' }, 'UNSUPPORTED_MEDIA_TYPE'],
+      ] as const)
+    : ([['zstd', zstd('hello'), { 'Content-Encoding': 'zstd' }, 'hello']] as const)
+  ).map(([what, body, headers, outcome]): [string, Buffer, Record<string, string>, Outcome] => [
+    what,
+    body,
+    headers,
+    outcome,
+  ]),
+];
+for (const [what, body, headers, outcome] of cases)
+  test(`${what}: ${outcome.slice(0, 30)}, and the budget is given back`, async (t) => {
+    const reader = await startReader(t);
+    const done = reader.next();
+    reader.open({ headers }).end(body);
+    await done;
+    assert.deepEqual(reader.outcomes, [outcome]);
+    assertGivenBack(reader.budget);
+  });
+
+for (const headers of [{ 'Content-Length': '1000' }, { 'Transfer-Encoding': 'chunked' }])
+  test(`a client that leaves in the middle (${Object.keys(headers).join()}): CANCELLED`, async (t) => {
+    const reader = await startReader(t);
+    const done = reader.next();
+    const request = reader.open({ headers });
+    request.write('x'.repeat(500), () => setTimeout(() => request.destroy(), 20));
+    await done;
+    assert.deepEqual(reader.outcomes, ['CANCELLED']);
+    assertGivenBack(reader.budget);
+  });
+
+test('bodies share one budget: beyond it a body is refused for now, and taken when the others are through', async (t) => {
+  const reader = await startReader(t);
+  const slow = [1, 2, 3].map(() => reader.open({ headers: { 'Content-Length': String(LIMIT_BYTES) } }));
+  for (const request of slow) await new Promise((resolve) => request.write('x', resolve));
+  // The three have announced all there is; one byte more is too much.
+  await assert.doesNotReject(async () => {
+    while (true)
+      try {
+        reader.budget.take(1);
+        reader.budget.give(1);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      } catch {
+        return;
+      }
+  });
+  for (const headers of [{ 'Content-Length': '1' }, { 'Transfer-Encoding': 'chunked' }]) {
+    const refused = reader.next();
+    reader.open({ headers }).end('y');
+    await refused;
+  }
+  assert.deepEqual(reader.outcomes, ['QUEUE_FULL', 'QUEUE_FULL']);
+  for (const request of slow) {
+    const done = reader.next();
+    request.destroy();
+    await done;
+  }
+  assertGivenBack(reader.budget);
+  const taken = reader.next();
+  reader.open({ headers: { 'Content-Length': '1' } }).end('y');
+  await taken;
+  assert.equal(reader.outcomes.at(-1), 'y');
+});
+
+test('a refusal for want of budget says when to come again', () => {
+  const budget = new BodyBudget(10);
+  budget.take(10);
+  assert.throws(
+    () => budget.take(1),
+    (error) => refusal('QUEUE_FULL')(error) && (error as ServerError).retryAfterMs === 1000,
+  );
+});

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findGpus } from '../../src/pool/plan.ts';
+import { Carpool } from './carpool.ts';
+
+const skip = findGpus().length > 0 ? 'this machine has a GPU' : false;
+
+for (const device of ['cuda', 'cuda:1'])
+  test(
+    `DEVICE=${device} without CUDA: exit code 1, and what is missing in words`,
+    { skip, timeout: 60_000 },
+    async () => {
+      await using carpool = Carpool.spawn({ DEVICE: device });
+      assert.deepEqual(await carpool.exit(), { code: 1, signal: null });
+      assert.match(
+        carpool.stderr,
+        new RegExp(`The server could not start:\\nDEVICE=${device}: .*CUDA libraries.*not installed`),
+      );
+      assert.ok(!carpool.logs.some((line) => line['msg'] === 'server is ready'));
+    },
+  );
+
+test('DEVICE=auto without CUDA serves on the CPU and says so', { skip, timeout: 60_000 }, async () => {
+  await using carpool = await Carpool.start({ DEVICE: 'auto', MODELS: 'square' });
+  assert.deepEqual((await carpool.post('/predict', { data: 12 })).body, { result: 144 });
+  const { body } = await carpool.get('/info');
+  const { plan, models } = body as { plan: { lanes: number; why: string }; models: { devices: string[] }[] };
+  assert.ok(plan.lanes >= 1);
+  assert.match(plan.why, /no NVIDIA device/);
+  assert.deepEqual(models[0]?.devices, ['cpu']);
+  const chosen = carpool.logs.find((line) => line['msg'] === 'lanes chosen');
+  assert.equal(chosen?.['why'], plan.why);
+});

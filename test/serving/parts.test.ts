@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { manifestSchema } from '../../src/repository/manifest.ts';
+import { Cancellation } from '../../src/serving/cancellation.ts';
+import { nameOfKey } from '../../src/serving/events.ts';
+import { exampleItem, sizesOf } from '../../src/serving/loader.ts';
+import { countFailure, countRun, countSuccess, createStatistics } from '../../src/serving/statistics.ts';
+import { addTicket, emptyTiming } from '../../src/serving/timing.ts';
+import type { Signature } from '../../src/tensor.ts';
+import { pathOf, spec } from '../tasks/support.ts';
+
+test('a cancellation is told once to each who asked, at once to who asks late', () => {
+  const cancellation = new Cancellation();
+  const told: string[] = [];
+  cancellation.onCancel(() => told.push('a'));
+  cancellation.onCancel(() => {
+    told.push('b');
+    cancellation.cancel();
+  });
+  assert.deepEqual([cancellation.cancelled, told], [false, []]);
+  cancellation.cancel();
+  cancellation.cancel();
+  cancellation.onCancel(() => told.push('late'));
+  assert.deepEqual([cancellation.cancelled, told], [true, ['a', 'b', 'late']]);
+});
+
+test('of several tickets the longest of each time counts, and every lane is named', () => {
+  const timing = emptyTiming();
+  addTicket(timing, { queueMs: 5, stackMs: 1, runMs: 10, splitMs: 1, batchItems: 4, lane: 1 });
+  addTicket(timing, { queueMs: 2, stackMs: 3, runMs: 20, splitMs: 0, batchItems: 2, lane: 0 });
+  assert.deepEqual(timing, {
+    prepareMs: 0,
+    queueMs: 5,
+    stackMs: 3,
+    runMs: 20,
+    splitMs: 1,
+    finishMs: 0,
+    batchItems: 4,
+    lanes: new Set([1, 0]),
+  });
+});
+
+test('statistics: nanoseconds, one count of each per request, and runs by their size', () => {
+  const statistics = createStatistics();
+  countRun(statistics, { items: 3, stackMs: 1, runMs: 2, splitMs: 0.5 });
+  countRun(statistics, { items: 3, stackMs: 1, runMs: 4, splitMs: 0.5 });
+  countRun(statistics, { items: 1, stackMs: 0, runMs: 1, splitMs: 0 });
+  countSuccess(
+    statistics,
+    { ...emptyTiming(), prepareMs: 1, queueMs: 2, stackMs: 3, runMs: 4, splitMs: 5, finishMs: 6 },
+    30,
+  );
+  countFailure(statistics, 7);
+  assert.deepEqual([statistics.executionCount, statistics.inferenceCount], [3, 7]);
+  assert.deepEqual(statistics.batches.get(3)?.computeInfer, { count: 2, ns: 6e6 });
+  assert.deepEqual(statistics.batches.get(1)?.computeInfer, { count: 1, ns: 1e6 });
+  const { success, fail, queue, computeInput, computeInfer, computeOutput } = statistics;
+  assert.deepEqual(
+    [success, fail, queue, computeInput, computeInfer, computeOutput],
+    [30, 7, 2, 4, 4, 11].map((ms) => ({ count: 1, ns: ms * 1e6 })),
+  );
+});
+
+const batchable: Signature = { inputs: [spec('x', 'FP32', [-1])], outputs: [], batchable: true };
+/** Batching of model.json and cost of an item, and the sizes that must be warmed. */
+for (const [batching, cost, sizes] of [
+  [{ maxItems: 8 }, 1, [1, 2, 4, 8]],
+  [{ maxItems: 10 }, 1, [1, 2, 4, 8, 10]],
+  [{ maxItems: 1 }, 1, [1]],
+  [{ maxItems: 32, maxCost: 100 }, 30, [1, 2, 3]],
+  [{ maxItems: 32, maxCost: 10 }, 30, [1]],
+  [{ maxItems: 16, buckets: [3, 6, 99] }, 1, [3, 6, 16]],
+] as const)
+  test(`warms ${sizes.join(', ')} for ${JSON.stringify(batching)} at a cost of ${cost}`, () => {
+    const manifest = manifestSchema.parse({ batching });
+    assert.deepEqual(sizesOf({ manifest }, batchable, cost), sizes);
+    assert.deepEqual(sizesOf({ manifest }, { ...batchable, batchable: false }, cost), [1]);
+  });
+
+test('an example is an item as a client would send it', async () => {
+  assert.equal(await exampleItem({}), undefined);
+  assert.deepEqual(await exampleItem({ example: { data: 3, parameters: { top: 1 } } }), {
+    kind: 'json',
+    value: 3,
+    parameters: { top: 1 },
+  });
+  const file = pathOf('models/super-resolution/example.png');
+  const item = await exampleItem({ example: { file, contentType: 'image/png' } });
+  assert.ok(item?.kind === 'raw' && item.contentType === 'image/png');
+  // Its buffer is its own, because it will be given away.
+  assert.equal(item.bytes.byteLength, item.bytes.buffer.byteLength);
+});
+
+test('the name of a model is read off its key', () => assert.equal(nameOfKey('language-id/2#7'), 'language-id'));

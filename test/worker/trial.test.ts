@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { trial } from '../../src/worker/trial.ts';
+import { node, openModel, RUNNABLE, simple, tensor, value, type Graph } from './models.ts';
+
+/** Models that can batch, with the batch axes that must be found: of each input, then of each output. */
+const batchable: readonly [string, Graph, (number | null)[]][] = [
+  ['free dimensions without names', simple('Mul', 'FP32', ['', '']), [0, 0]],
+  ['free dimensions with names of their own', simple('Mul', 'FP32', ['a', 'b', 3]), [0, 0]],
+  ['a batch called `time`', simple('Mul', 'FP32', ['time', 3]), [0, 0]],
+  ['a batch of single numbers', simple('Mul', 'FP32', ['batch']), [0, 0]],
+  ['the batch on axis 1', simple('Mul', 'FP32', [2, 'batch', 4]), [1, 1]],
+  [
+    'an output that has the batch on another axis than the input',
+    {
+      inputs: [value('x', 'FP32', ['batch', 3])],
+      outputs: [value('y', 'FP32', [3, 'batch'])],
+      nodes: [node('Transpose', ['x'], 'y', { perm: { ints: [1, 0] } })],
+    },
+    [0, 1],
+  ],
+  [
+    'a state with the batch on axis 1 beside rows on axis 0, as Silero has it',
+    {
+      inputs: [value('x', 'FP32', ['', '']), value('state', 'FP32', [2, '', 4])],
+      outputs: [value('y', 'FP32', ['a', 'b']), value('next', 'FP32', ['c', 'd', 'e'])],
+      nodes: [node('Mul', ['x', 'x'], 'y'), node('Neg', ['state'], 'next')],
+    },
+    [0, 1, 0, 1],
+  ],
+  [
+    'a scalar that belongs to the whole run',
+    {
+      inputs: [value('x', 'FP32', ['batch', 2]), value('scale', 'FP32', [])],
+      outputs: [value('y', 'FP32', ['batch', 2])],
+      nodes: [node('Mul', ['x', 'scale'], 'y')],
+    },
+    [0, null, 0],
+  ],
+];
+for (const [what, graph, axes] of batchable)
+  test(`rows can be stacked: ${what}`, async (t) => {
+    const session = await openModel(t, graph);
+    const { signature, why } = await trial(session, undefined);
+    assert.equal(why, undefined);
+    assert.equal(signature.batchable, true);
+    assert.deepEqual(
+      [...signature.inputs, ...signature.outputs].map(({ batchAxis }) => batchAxis),
+      axes,
+    );
+    assert.equal(session.signature, signature);
+  });
+
+for (const datatype of RUNNABLE)
+  test(`rows of ${datatype} can be stacked`, async (t) => {
+    const session = await openModel(t, simple(datatype === 'BOOL' ? 'Not' : 'Identity', datatype, ['batch', 3]));
+    const { signature, why } = await trial(session, undefined);
+    assert.deepEqual([signature.batchable, why], [true, undefined]);
+    assert.deepEqual(
+      [...signature.inputs, ...signature.outputs].map((spec) => [spec.datatype, spec.shape, spec.batchAxis]),
+      [
+        [datatype, [-1, 3], 0],
+        [datatype, [-1, 3], 0],
+      ],
+    );
+  });
+
+/** x less the batch's mean: the answer of a row depends on its company. */
+const mixing = (shape: readonly (number | string)[]): Graph => ({
+  inputs: [value('x', 'FP32', shape)],
+  outputs: [value('y', 'FP32', shape)],
+  nodes: [node('ReduceMean', ['x'], 'mean', { axes: { ints: [0] } }), node('Sub', ['x', 'mean'], 'y')],
+});
+const mixingHalf: Graph = {
+  inputs: [value('x', 'FP16', ['batch', 3])],
+  outputs: [value('y', 'FP16', ['batch', 3])],
+  nodes: [
+    node('Cast', ['x'], 'wide', { to: { int: 1 } }),
+    node('ReduceMean', ['wide'], 'mean', { axes: { ints: [0] } }),
+    node('Sub', ['wide', 'mean'], 'less'),
+    node('Cast', ['less'], 'y', { to: { int: 10 } }),
+  ],
+};
+const mixingIds: Graph = {
+  inputs: [value('x', 'INT64', ['batch'])],
+  outputs: [value('y', 'INT64', ['batch'])],
+  nodes: [node('ReduceMax', ['x'], 'most', { axes: { ints: [0] } }), node('Sub', ['x', 'most'], 'y')],
+};
+const sum: Graph = {
+  inputs: [value('x', 'FP32', ['batch', 3])],
+  outputs: [value('y', 'FP32', [1, 3])],
+  nodes: [node('ReduceMean', ['x'], 'y', { axes: { ints: [0] } })],
+};
+
+/** Models that must run one request at a time, and the reason that is given. */
+const alone: readonly [string, Graph, RegExp][] = [
+  ['static shapes', simple('Mul', 'FP32', [1, 3]), /no input has a free dimension/],
+  ['rows that mix', mixing(['batch', 3]), /change each other's y/],
+  ['single numbers that mix', mixing(['batch']), /change each other's y/],
+  ['half floats that mix', mixingHalf, /change each other's y/],
+  ['whole numbers that mix', mixingIds, /change each other's y/],
+  ['an output that does not grow', sum, /output y does not grow/],
+];
+for (const [what, graph, reason] of alone)
+  test(`runs one by one: ${what}`, async (t) => {
+    const session = await openModel(t, graph);
+    const { signature, why } = await trial(session, undefined);
+    assert.equal(signature.batchable, false);
+    assert.match(why ?? '', reason);
+    for (const { batchAxis } of [...signature.inputs, ...signature.outputs]) assert.equal(batchAxis, null);
+  });
+
+test('half floats near zero do not look as if rows mixed: their bits are not compared as numbers', async (t) => {
+  const session = await openModel(t, {
+    inputs: [value('x', 'FP16', ['batch', 2])],
+    outputs: [value('y', 'FP16', ['batch', 2])],
+    nodes: [
+      node('Cast', ['x'], 'wide', { to: { int: 1 } }),
+      node('Tanh', ['wide'], 'small'),
+      node('Cast', ['small'], 'y', { to: { int: 10 } }),
+    ],
+  });
+  assert.equal((await trial(session, undefined)).why, undefined);
+});
+
+test('an example serves where made-up sizes do not run, and its shared values are left alone', async (t) => {
+  const graph: Graph = {
+    inputs: [value('x', 'FP32', ['batch', 'n']), value('scale', 'FP32', [])],
+    outputs: [value('y', 'FP32', ['batch', 2])],
+    nodes: [node('MatMul', ['x', 'weights'], 'product'), node('Mul', ['product', 'scale'], 'y')],
+    initializers: [
+      { name: 'weights', datatype: 'FP32', shape: [7, 2], data: Float32Array.from({ length: 14 }, (_, at) => at) },
+    ],
+  };
+  const without = await trial(await openModel(t, graph), undefined);
+  assert.equal(without.signature.batchable, false);
+  assert.match(without.why ?? '', /trial run failed/);
+  const example = [tensor('FP32', [1, 7], [1, 2, 3, 4, 5, 6, 7]), tensor('FP32', [], [2])];
+  const with7 = await trial(await openModel(t, graph), example);
+  assert.equal(with7.why, undefined);
+  assert.deepEqual(
+    with7.signature.inputs.map(({ batchAxis }) => batchAxis),
+    [0, null],
+  );
+});
+
+test('model.json vouches for an output by naming its axis', async (t) => {
+  const session = await openModel(t, mixing(['batch', 3]), { outputs: [{ name: 'y', batchAxis: 0 }] });
+  const { signature, why } = await trial(session, undefined);
+  assert.deepEqual([signature.batchable, why], [true, undefined]);
+});
+
+test('model.json switches batching off by a batch axis of null', async (t) => {
+  const session = await openModel(t, simple('Mul', 'FP32', ['batch', 3]), { inputs: [{ name: 'x', batchAxis: null }] });
+  const { signature } = await trial(session, undefined);
+  assert.equal(signature.batchable, false);
+});
