@@ -7,8 +7,11 @@ import type { CpuAnswer, CpuAnswers, CpuRequest, PreparedItem } from '../pool/cp
 import { transferables } from '../pool/messages.ts';
 import { createTask } from '../tasks/registry.ts';
 import type { Reply, Task, TaskSource } from '../tasks/task.ts';
+import { giveWay } from './priority.ts';
 
 /** A CPU thread: builds each model's task once and runs its `prepare` and `finish`, and the codecs on large bodies. */
+
+giveWay();
 
 /** Tasks by key; a reloaded model has a new key, so old ones are let go of, oldest first. */
 const tasks = new Map<string, Promise<Task>>();

@@ -12,6 +12,7 @@ import {
 } from '../pool/messages.ts';
 import type { Tensor } from '../tensor.ts';
 import { runBatch } from './batch.ts';
+import { giveWay } from './priority.ts';
 import { PROBE_GRAPH } from './probe-graph.ts';
 import { openSession, sessionOptions, type LaneSession } from './session.ts';
 import { stack } from '../rows.ts';
@@ -21,6 +22,7 @@ import { makeRow } from './trial-rows.ts';
 /** A lane's thread: sessions by model key, one request at a time. Nothing is thrown out of it; answers are tagged. */
 
 const lane = workerData as LaneData;
+giveWay();
 const sessions = new Map<string, LaneSession>();
 
 type Handlers = {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { findGpus } from '../../src/pool/plan.ts';
 import { Carpool } from './carpool.ts';
@@ -31,3 +32,22 @@ test('DEVICE=auto without CUDA serves on the CPU and says so', { skip, timeout: 
   const chosen = carpool.logs.find((line) => line['msg'] === 'lanes chosen');
   assert.equal(chosen?.['why'], plan.why);
 });
+
+test(
+  'lanes give way to the main thread',
+  { skip: process.platform === 'linux' ? false : 'niceness is a thread of its own only on Linux' },
+  async () => {
+    await using carpool = await Carpool.start({ MODELS: 'square' });
+    const tasks = `/proc/${carpool.process.pid ?? 0}/task`;
+    const niceness = readdirSync(tasks).map((id) => {
+      // proc(5): the fields after the name in brackets begin with the third; nice is the 19th.
+      const fields = readFileSync(`${tasks}/${id}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+      return { main: Number(id) === carpool.process.pid, nice: Number(fields[16]) };
+    });
+    assert.deepEqual(
+      niceness.filter(({ main }) => main),
+      [{ main: true, nice: 0 }],
+    );
+    assert.ok(niceness.some(({ nice }) => nice > 0));
+  },
+);
