@@ -48,7 +48,7 @@ async function serve(argv: readonly string[]): Promise<void> {
 
 function endWhenFailed(server: CarpoolServer, graceMs: number): void {
   server.state.onChange((phase) => {
-    if (phase === 'failed') setTimeout(kill, graceMs);
+    if (phase === 'failed') setTimeout(() => kill(server), graceMs);
   });
   for (const event of ['uncaughtException', 'unhandledRejection'])
     process.on(event, (error: unknown) => {
@@ -58,7 +58,8 @@ function endWhenFailed(server: CarpoolServer, graceMs: number): void {
 }
 
 /** Nothing else surely ends a process with a busy lane, and the platform sees that it did not end well. */
-function kill(): void {
+function kill(server: CarpoolServer): void {
+  server.flushLogs();
   process.kill(process.pid, 'SIGKILL');
   // The kernel keeps SIGKILL from PID 1 of a container when it is its own; nothing keeps an abort.
   process.abort();
@@ -69,13 +70,13 @@ function stopOnSignals(server: CarpoolServer): void {
   const stop = (): void => {
     signals += 1;
     // Whoever asks twice does not want to wait.
-    if (signals > 1) kill();
+    if (signals > 1) kill(server);
     else
       server.drain().then(
-        (finished) => (finished ? process.exit(0) : kill()),
+        (finished) => (finished ? process.exit(0) : kill(server)),
         (error: unknown) => {
           console.error(error);
-          kill();
+          kill(server);
         },
       );
   };

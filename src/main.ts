@@ -35,6 +35,8 @@ export interface CarpoolServer {
   readonly started: Promise<void>;
   /** Refuses new work, finishes what was admitted within the grace, closes. Resolves with whether all was finished. */
   drain(): Promise<boolean>;
+  /** Writes out the log lines gathered so far: before a signal ends the process. */
+  flushLogs(): void;
 }
 
 /** The server cannot start: says why, with every problem. */
@@ -48,7 +50,13 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
   const port = await listen(server, { host: config.HOST, port: config.PORT });
   log.info({ host: config.HOST, port, version: VERSION }, 'listening');
   const started = load(parts);
-  return { port, state: parts.services.state, started, drain: () => drain(parts, server, started) };
+  return {
+    port,
+    state: parts.services.state,
+    started,
+    drain: () => drain(parts, server, started),
+    flushLogs: logs.flush,
+  };
 }
 
 function defaultLogs(config: Config): Logs {
