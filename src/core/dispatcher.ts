@@ -14,7 +14,7 @@ export interface DispatcherOptions<Payload, Result> {
   readonly models: ReadonlyMap<string, QueuedModel<Payload, Result>>;
   /** Settles the tickets whose deadline has passed. */
   readonly expire: () => void;
-  /** A ticket is about to settle with the outcome of its run. */
+  /** The ticket's run has ended: its deadline means nothing any more. */
   readonly forget: (ticket: QueuedTicket<Payload, Result>) => void;
   /** The permits of a run that has ended. */
   readonly giveBack: (model: QueuedModel<Payload, Result>, items: number) => void;
@@ -39,6 +39,20 @@ interface LaneSlot<Payload, Result> {
  * find all clients waiting for one batch, and then have nothing to do until all have their replies and ask again.
  */
 const LONGEST_TURN_MS = 0.5;
+
+/**
+ * Each settled ticket is a reply to write, about 0.1 ms. Those of a large batch, written in one go, would hold up health probes and the
+ * requests that make the next batch for as long.
+ */
+const SETTLE_AT_ONCE = 8;
+
+/** How a run ended for one of its tickets. */
+interface Ending<Payload, Result> {
+  readonly laneId: number;
+  readonly run: Run<Payload, Result>;
+  readonly ending: RunReport<Result> | ServerError;
+  readonly index: number;
+}
 
 /** Brings waiting tickets and free lanes together: a batch is formed only when a lane is free. */
 export class Dispatcher<Payload, Result> {
@@ -188,7 +202,11 @@ export class Dispatcher<Payload, Result> {
     slot.run = undefined;
     this.#runs.delete(run);
     this.#learn(run, report, wallMs);
-    this.#settle(slot.id, run, report ?? error ?? new ServerError('INTERNAL'));
+    // Their runs have ended in time: no deadline may take them now.
+    for (const ticket of run.batch.take) if (ticket.state !== 'settled') this.#options.forget(ticket);
+    // The lane first: it computes the next batch while this one's replies are written.
+    this.#dispatch();
+    await this.#settle(slot.id, run, report ?? error ?? new ServerError('INTERNAL'));
     const { model, batch } = run;
     model.runningItems -= batch.items;
     this.#options.giveBack(model, batch.items);
@@ -201,7 +219,6 @@ export class Dispatcher<Payload, Result> {
       ...(report === undefined ? {} : { report }),
       ...(error === undefined ? {} : { error }),
     });
-    this.#dispatch();
   }
 
   #learn(run: Run<Payload, Result>, report: RunReport<Result> | undefined, wallMs: number): void {
@@ -212,29 +229,36 @@ export class Dispatcher<Payload, Result> {
     if (report.maxItems !== undefined) model.lowerMaxItems(report.maxItems);
   }
 
-  #settle(laneId: number, run: Run<Payload, Result>, ending: RunReport<Result> | ServerError): void {
+  /** Settles the tickets of a run in slices, with a turn of the event loop between them. */
+  async #settle(laneId: number, run: Run<Payload, Result>, ending: RunReport<Result> | ServerError): Promise<void> {
     for (const [index, ticket] of run.batch.take.entries()) {
+      if (index > 0 && index % SETTLE_AT_ONCE === 0)
+        await new Promise<void>((resolve) => {
+          this.#options.defer(resolve);
+        });
       // Cancelled or expired meanwhile: the late result is dropped.
-      if (ticket.state === 'settled') continue;
-      this.#options.forget(ticket);
-      if (ending instanceof ServerError) {
-        ticket.fail(ending);
-        continue;
-      }
-      const outcome = ending.outcomes[index];
-      if (outcome === undefined) {
-        const cause = new Error(
-          `the lane gave ${ending.outcomes.length} outcomes for ${run.batch.take.length} tickets`,
-        );
-        ticket.fail(new ServerError('INTERNAL', undefined, { cause }));
-      } else if (outcome.ok) {
-        const { stackMs, runMs, splitMs } = ending;
-        const queueMs = run.startedMs - ticket.enqueuedMs;
-        const timing = { queueMs, stackMs, runMs, splitMs, batchItems: run.batch.items, lane: laneId };
-        ticket.succeed({ result: outcome.result, timing });
-      } else {
-        ticket.fail(outcome.error);
-      }
+      if (ticket.state !== 'settled') this.#end(ticket, { laneId, run, ending, index });
+    }
+  }
+
+  #end(ticket: QueuedTicket<Payload, Result>, { laneId, run, ending, index }: Ending<Payload, Result>): void {
+    if (ending instanceof ServerError) {
+      ticket.fail(ending);
+      return;
+    }
+    const outcome = ending.outcomes[index];
+    if (outcome === undefined) {
+      const cause = new Error(`the lane gave ${ending.outcomes.length} outcomes for ${run.batch.take.length} tickets`);
+      ticket.fail(new ServerError('INTERNAL', undefined, { cause }));
+    } else if (outcome.ok) {
+      const { stackMs, runMs, splitMs } = ending;
+      const queueMs = run.startedMs - ticket.enqueuedMs;
+      ticket.succeed({
+        result: outcome.result,
+        timing: { queueMs, stackMs, runMs, splitMs, batchItems: run.batch.items, lane: laneId },
+      });
+    } else {
+      ticket.fail(outcome.error);
     }
   }
 }

@@ -31,6 +31,31 @@ test('requests of one turn share the first run; those that come during it share 
   assert.deepEqual(await second[1]?.done, { result: 'd', timing });
 });
 
+test('a large batch settles in slices, after the lane has its next, and no deadline takes what has run in time', async () => {
+  const limits = { maxItems: 20, maxCost: Infinity, maxDelayMs: 0 };
+  const { clock, core, lane, send } = setUp({ limits, queueItems: 40 });
+  const handles = Array.from({ length: 20 }, (_, index) => send(index, { deadlineMs: 50 }));
+  await clock.turn();
+  const next = send('next');
+  const order: unknown[] = [];
+  for (const { done } of handles)
+    void done.then(
+      ({ result }) => order.push(result),
+      (error: unknown) => order.push(error),
+    );
+  await clock.advance(49);
+  lane.current?.finish();
+  for (let hop = 0; hop < 10; hop += 1) await Promise.resolve();
+  assert.deepEqual(lane.batches[1], ['next']);
+  assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.equal(core.depth('m').permits, 21);
+  await clock.advance(5);
+  await clock.turn();
+  assert.deepEqual(order, [...Array(20).keys()]);
+  assert.equal(core.depth('m').permits, 1);
+  assert.equal(await settled(next), 'pending');
+});
+
 test('a lost lane fails its batch with a retryable error and gets no more', async () => {
   const { clock, core, lane, send, log } = setUp();
   const lost = [send('a'), send('b')];
