@@ -1,4 +1,6 @@
 import type { Server } from 'node:http';
+// First: it must be set before the library is loaded.
+import './no-telemetry.ts';
 // Without it a respawned worker thread fails with 'Module did not self-register'.
 import 'onnxruntime-node';
 import { coreCount, isTerminal, type Config } from './config.ts';

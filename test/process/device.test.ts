@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { findGpus } from '../../src/pool/plan.ts';
 import { Carpool } from './carpool.ts';
@@ -51,3 +54,14 @@ test(
     assert.ok(niceness.some(({ nice }) => nice > 0));
   },
 );
+
+test('ONNX Runtime reports to nobody: it leaves no file of its telemetry behind', async () => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'carpool-telemetry-'));
+  try {
+    await using carpool = await Carpool.start({ MODELS: 'square', TMPDIR: folder });
+    assert.equal((await carpool.post('/predict', { data: 2 })).status, 200);
+    assert.deepEqual(await readdir(folder), []);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
