@@ -1,7 +1,6 @@
 import { shortFloat32 } from '../float-text.ts';
-import { readBFloat16, readFloat16 } from '../half-float.ts';
+import { bfloat16Bits, float16Bits, readBFloat16, readFloat16 } from '../half-float.ts';
 import { FIXED_DATATYPES, typedView, type Datatype, type FixedDatatype, type Tensor } from '../tensor.ts';
-import { bfloat16Bits, float16Bits } from './half-float-bits.ts';
 
 /** JSON values to tensor elements and back. */
 

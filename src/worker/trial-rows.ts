@@ -1,5 +1,4 @@
-import { widenHalf } from '../half-float.ts';
-import { float16Bits } from '../tasks/half-float-bits.ts';
+import { float16Bits, widenHalf } from '../half-float.ts';
 import {
   elementCount,
   FIXED_DATATYPES,

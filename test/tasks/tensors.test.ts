@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readBFloat16, readFloat16 } from '../../src/half-float.ts';
-import { bfloat16Bits, float16Bits } from '../../src/tasks/half-float-bits.ts';
+import { bfloat16Bits, float16Bits, readBFloat16, readFloat16 } from '../../src/half-float.ts';
 import { createTask } from '../../src/tasks/registry.ts';
 import type { Task } from '../../src/tasks/task.ts';
 import { typedView, type Datatype, type Signature, type Tensor } from '../../src/tensor.ts';
