@@ -21,7 +21,7 @@ export const ERRORS = {
   WAIT_TOO_LONG: {
     status: 429,
     retryable: true,
-    message: 'The predicted wait is longer than the time limit of the request.',
+    message: 'The predicted wait and run are longer than the time limit of the request.',
   },
   CANCELLED: { status: 499, retryable: false, message: 'The client closed the connection.' },
   INTERNAL: { status: 500, retryable: false, message: 'Internal error.' },

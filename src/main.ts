@@ -12,11 +12,12 @@ import { BodyBudget } from './http/body.ts';
 import { createHttpServer, listen } from './http/server.ts';
 import type { Services } from './http/services.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { CpuPool } from './pool/cpu.ts';
 import { Lanes } from './pool/lanes.ts';
 import { findGpus, planLanes, type LanePlan } from './pool/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
+import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
 import { countCoreEvents, refreshGauges } from './serving/events.ts';
 import { Loader } from './serving/loader.ts';
@@ -78,24 +79,14 @@ function createParts(config: Config, { log, access }: Logs): Parts {
   const state = new ServerState();
   const events: CoreEvents = countCoreEvents(metrics, (key) => loader.find(key));
   const core: TensorCore = new Core({ clock: systemClock, events });
-  const fail = (reason: string): void => {
+  const fail = (detail: string): void => {
+    // Clients see why in probes and refusals: without the paths of this machine.
+    const reason = publicReason(detail, config.MODELS_DIR);
+    if (reason !== detail) log.error({ detail }, 'failing');
     if (state.enter('failed', reason))
-      core.failAll(new ServerError('FAILED', `The server has failed: ${reason}.`), { running: true });
+      core.failAll(new ServerError('FAILED', `The server has failed: ${reason}`), { running: true });
   };
-  const lanes = new Lanes({
-    onUp(lane, device) {
-      metrics.laneUp.set({ lane: lane.id, device }, 1);
-      core.addLane(lane);
-      log.info({ lane: lane.id, device }, 'lane is up');
-    },
-    onDown(lane, reason) {
-      metrics.laneUp.set({ lane, device: lanes.deviceOf(lane) }, 0);
-      metrics.laneLosses.inc({ lane });
-      core.removeLane(lane);
-      log.error({ lane, reason }, 'lane died; it is being replaced');
-    },
-    onFailed: fail,
-  });
+  const lanes = createLanes({ core, metrics, log, fail });
   const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, coreCount() - 1));
   const cpu = new CpuPool(cpuThreads, (error) => log.error({ err: error }, 'a CPU thread died'));
   const loader = new Loader({ lanes, core, cpu, metrics, log, timeoutMs: config.REQUEST_TIMEOUT_MS });
@@ -130,6 +121,35 @@ function createParts(config: Config, { log, access }: Logs): Parts {
     },
   };
   return parts;
+}
+
+function createLanes({ core, metrics, log, fail }: LanesParts): Lanes {
+  const lanes = new Lanes({
+    onUp(lane, device) {
+      metrics.laneUp.set({ lane: lane.id, device }, 1);
+      core.addLane(lane);
+      log.info({ lane: lane.id, device }, 'lane is up');
+    },
+    onDown(lane, reason) {
+      metrics.laneUp.set({ lane, device: lanes.deviceOf(lane) }, 0);
+      metrics.laneLosses.inc({ lane });
+      core.removeLane(lane);
+      log.error({ lane, reason }, 'lane died; it is being replaced');
+    },
+    onModelLost(key, reason) {
+      log.error({ key, reason }, 'model lost: it could not be loaded on the new lane; load it again');
+      void core.removeModel(key);
+    },
+    onFailed: fail,
+  });
+  return lanes;
+}
+
+interface LanesParts {
+  readonly core: TensorCore;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly fail: (reason: string) => void;
 }
 
 function logRepository(log: Log, event: RepositoryEvent): void {

@@ -89,6 +89,12 @@ function cut(batch: Tensor, { shape, outer, from, width, stride }: Cut): Tensor 
   return { datatype: batch.datatype, shape, data };
 }
 
+/** The tensor with memory of its own, fit to be handed to another thread: rows cut from one batch share its buffer. */
+export function ownTensor(tensor: Tensor): Tensor {
+  if (tensor.datatype === 'BYTES' || tensor.data.byteLength === tensor.data.buffer.byteLength) return tensor;
+  return { ...tensor, data: tensor.data.slice() };
+}
+
 /** Rows that a request's inputs (signature order) bring: the size of the first batch axis, 1 for a model without one. */
 export function countRows({ inputs }: Signature, tensors: readonly Tensor[]): number {
   const index = inputs.findIndex(({ batchAxis }) => batchAxis !== null);

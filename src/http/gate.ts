@@ -24,7 +24,7 @@ export function admitRequest(
 export function checkPhase({ phase, why }: Services['state']): void {
   if (phase === 'starting') throw new ServerError('STARTING', undefined, { retryAfterMs: 1000 });
   if (phase === 'draining') throw new ServerError('DRAINING', undefined, { retryAfterMs: 1000 });
-  if (phase === 'failed') throw new ServerError('FAILED', `The server has failed: ${why}.`, { retryAfterMs: 1000 });
+  if (phase === 'failed') throw new ServerError('FAILED', `The server has failed: ${why}`, { retryAfterMs: 1000 });
 }
 
 /** The model of requests that name none: DEFAULT_MODEL, or the only one there is. Throws MODEL_NOT_FOUND. */

@@ -2,6 +2,7 @@ import { decodeNative } from '../dialects/native.ts';
 import { encodeNative, refusalOf } from '../dialects/native-reply.ts';
 import { ServerError } from '../errors.ts';
 import type { PreparedItem } from '../pool/cpu.ts';
+import type { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { SubmitOptions } from '../serving/submit.ts';
 import type { Item } from '../tasks/task.ts';
@@ -27,6 +28,7 @@ export async function predict(exchange: Exchange, services: Services, name?: str
   const { kind, items, raw } = await decode(services, model, {
     contentType: request.headers['content-type'],
     body: body.bytes,
+    cancellation: exchange.cancellation,
   });
   exchange.items = items.length;
   const { results, timing } = await submitter.items(model, items, options);
@@ -52,12 +54,19 @@ interface Decoded {
 async function decode(
   { cpu, config }: Services,
   model: ServedModel,
-  { contentType, body }: { contentType: string | undefined; body: Uint8Array },
+  {
+    contentType,
+    body,
+    cancellation,
+  }: { contentType: string | undefined; body: Uint8Array; cancellation: Cancellation },
 ): Promise<Decoded> {
   const itemLimit = config.ITEM_LIMIT;
   const isJson = contentType === undefined || /json|urlencoded/i.test(contentType);
   if (isJson && body.byteLength > LIGHT_JSON_BYTES) {
-    const large = await cpu.run({ kind: 'decodeNative', source: model.taskSource, contentType, body, itemLimit });
+    const large = await cpu.run(
+      { kind: 'decodeNative', source: model.taskSource, contentType, body, itemLimit },
+      { limitMs: model.timeoutMs, cancellation },
+    );
     return { kind: large.single ? 'single' : 'many', items: large.items, raw: false };
   }
   const { kind, items } = decodeNative(contentType, body, itemLimit);

@@ -2,7 +2,9 @@ import { decodeInfer } from '../dialects/oip-request.ts';
 import { encodeInfer, type OipAnswer } from '../dialects/oip-response.ts';
 import type { OipRequest } from '../dialects/oip-types.ts';
 import { ServerError } from '../errors.ts';
+import type { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';
+import { ownTensor } from '../rows.ts';
 import type { Tensor } from '../tensor.ts';
 import { readBody } from './body.ts';
 import { chooseEncoding } from './encoding.ts';
@@ -24,7 +26,11 @@ export async function infer(exchange: Exchange, services: Services, name: string
   const headerLength = readHeaderLength(header(exchange.request, 'inference-header-content-length'));
   const body = await readBody(exchange.request, { limitBytes: config.BODY_LIMIT_BYTES, budget });
   exchange.releaseLater(body.release);
-  const request = await decode(services, model, { body: body.bytes, headerLength });
+  const request = await decode(services, model, {
+    body: body.bytes,
+    headerLength,
+    cancellation: exchange.cancellation,
+  });
   if (request.rows > config.ITEM_LIMIT)
     throw new ServerError('TOO_LARGE', `A request may have at most ${config.ITEM_LIMIT} rows.`);
   exchange.items = request.rows;
@@ -35,7 +41,7 @@ export async function infer(exchange: Exchange, services: Services, name: string
   });
   exchange.timing = timing;
   const startMs = performance.now();
-  const answer = await encode(services, model, { request, outputs });
+  const answer = await encode(services, model, { request, outputs, cancellation: exchange.cancellation });
   timing.finishMs += performance.now() - startMs;
   await exchange.reply({
     contentType: answer.headerLength === undefined ? 'application/json' : 'application/octet-stream',
@@ -55,18 +61,25 @@ function readHeaderLength(value: string | undefined): number | undefined {
 async function decode(
   { cpu }: Services,
   model: ServedModel,
-  { body, headerLength }: { body: Uint8Array; headerLength: number | undefined },
+  {
+    body,
+    headerLength,
+    cancellation,
+  }: { body: Uint8Array; headerLength: number | undefined; cancellation: Cancellation },
 ): Promise<OipRequest> {
   const { name, signature, maxItems } = model.description;
   const oipModel = { name, signature, maxItems };
   if ((headerLength ?? body.byteLength) <= LIGHT_JSON_BYTES) return decodeInfer(body, headerLength, oipModel);
-  return cpu.run({ kind: 'decodeInfer', body, headerLength, model: oipModel });
+  return cpu.run(
+    { kind: 'decodeInfer', body, headerLength, model: oipModel },
+    { limitMs: model.timeoutMs, cancellation },
+  );
 }
 
 async function encode(
   { cpu }: Services,
   model: ServedModel,
-  { request, outputs }: { request: OipRequest; outputs: readonly Tensor[] },
+  { request, outputs, cancellation }: { request: OipRequest; outputs: readonly Tensor[]; cancellation: Cancellation },
 ): Promise<OipAnswer> {
   const { name, version, signature, labels } = model.description;
   const answering = { name, version, signature, ...(labels === undefined ? {} : { labels }) };
@@ -78,5 +91,8 @@ async function encode(
     textBytes += tensor.datatype === 'BYTES' ? tensor.data.length * 16 : tensor.data.byteLength;
   }
   if (textBytes <= LIGHT_OUTPUT_BYTES) return encodeInfer(wanted, outputs, answering);
-  return cpu.run({ kind: 'encodeInfer', request: wanted, outputs, model: answering });
+  return cpu.run(
+    { kind: 'encodeInfer', request: wanted, outputs: outputs.map(ownTensor), model: answering },
+    { limitMs: model.timeoutMs, cancellation },
+  );
 }

@@ -7,6 +7,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { errorBody, ServerError, type ErrorCode } from '../errors.ts';
 import { createApp } from './app.ts';
 import { Exchange, pathOf } from './exchange.ts';
@@ -59,6 +60,7 @@ export function createHttpServer(services: Services): Server {
     server.emit('request', request, response);
   });
   server.on('clientError', answerClientError);
+  server.on('connect', (_, socket) => refuseSocket(socket, new ServerError('METHOD_NOT_ALLOWED')));
   return server;
 }
 
@@ -102,7 +104,11 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     socket.destroy();
     return;
   }
-  const refusal = new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST');
+  refuseSocket(socket, new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST'));
+}
+
+/** Answers where there is no response object to do it. */
+function refuseSocket(socket: Duplex, refusal: ServerError): void {
   const body = JSON.stringify(errorBody(refusal));
   socket.end(
     `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

@@ -57,11 +57,31 @@ export type CpuAnswer<Value> =
 
 const WORKER = new URL('../worker/cpu-main.js', import.meta.url);
 
-/** Threads that prepare and finish heavy items. What waits here is bounded by the permits of the models. */
+export interface CpuLimits {
+  /** From now: after it the result is of no use to anybody. */
+  readonly limitMs: number;
+  /** Tells when the client has left. */
+  readonly cancellation?: { onCancel(callback: () => void): void };
+}
+
+/** A call still running this long after its limit is stuck, and its thread is replaced. */
+const STUCK_AFTER_MS = 5000;
+
+/**
+ * Threads that prepare and finish heavy items. What waits here is bounded by the permits of the models, and leaves when its client does
+ * or its time is up. User code may hang: no ONNX Runtime runs in these threads, so one that is stuck can be ended, unlike a lane.
+ */
 export class CpuPool {
   readonly #pool: Piscina;
+  readonly #threads: number;
+  readonly #onError: (error: unknown) => void;
+  /** Calls that wait for a thread, first come first. */
+  readonly #waiting = new Set<() => void>();
+  #running = 0;
 
   constructor(threads: number, onError: (error: unknown) => void) {
+    this.#threads = threads;
+    this.#onError = onError;
     this.#pool = new Piscina({
       filename: WORKER.href,
       minThreads: 1,
@@ -74,14 +94,67 @@ export class CpuPool {
   }
 
   /**
-   * Runs one request. Buffers of the item or the outputs are given away. Throws the ServerError the task threw; anything else
-   * becomes INTERNAL with the detail as its cause.
+   * Runs one request. Buffers of the item or the outputs are given away. Throws DEADLINE_EXCEEDED, CANCELLED, or the ServerError the task
+   * threw; anything else becomes INTERNAL with the detail as its cause.
    */
-  async run<Kind extends CpuRequest['kind']>(request: Extract<CpuRequest, { kind: Kind }>): Promise<CpuAnswers[Kind]> {
+  run<Kind extends CpuRequest['kind']>(
+    request: Extract<CpuRequest, { kind: Kind }>,
+    { limitMs, cancellation }: CpuLimits,
+  ): Promise<CpuAnswers[Kind]> {
+    return new Promise((resolve, reject) => {
+      const abort = new AbortController();
+      let started = false;
+      let stuck: NodeJS.Timeout | undefined;
+      const start = (): void => {
+        started = true;
+        this.#running += 1;
+        void this.#send(request, abort.signal)
+          .then(resolve, reject)
+          .finally(() => {
+            clearTimeout(late);
+            clearTimeout(stuck);
+            this.#running -= 1;
+            this.#next();
+          });
+      };
+      const leave = (code: ErrorCode): void => {
+        reject(new ServerError(code));
+        if (this.#waiting.delete(start)) clearTimeout(late);
+      };
+      const late = setTimeout(
+        () => {
+          leave('DEADLINE_EXCEEDED');
+          if (started) stuck = setTimeout(() => abort.abort(), STUCK_AFTER_MS).unref();
+        },
+        Math.max(0, limitMs),
+      );
+      this.#waiting.add(start);
+      cancellation?.onCancel(() => leave('CANCELLED'));
+      this.#next();
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  #next(): void {
+    for (const start of this.#waiting) {
+      if (this.#running >= this.#threads) return;
+      this.#waiting.delete(start);
+      start();
+    }
+  }
+
+  async #send<Kind extends CpuRequest['kind']>(
+    request: Extract<CpuRequest, { kind: Kind }>,
+    signal: AbortSignal,
+  ): Promise<CpuAnswers[Kind]> {
     let answer: CpuAnswer<CpuAnswers[Kind]>;
     try {
-      answer = (await this.#pool.run(request, { transferList: given(request) })) as CpuAnswer<CpuAnswers[Kind]>;
+      answer = (await this.#pool.run(request, { transferList: given(request), signal })) as CpuAnswer<CpuAnswers[Kind]>;
     } catch (error) {
+      if (signal.aborted) this.#onError(new Error(`${request.kind} was stuck; its thread was replaced`));
       throw new ServerError('INTERNAL', undefined, { cause: error });
     }
     if (answer.ok) return answer.value;
@@ -90,10 +163,6 @@ export class CpuPool {
       answer.message,
       answer.detail === undefined ? {} : { cause: new Error(answer.detail) },
     );
-  }
-
-  async close(): Promise<void> {
-    await this.#pool.close();
   }
 }
 

@@ -23,6 +23,8 @@ export interface LanesEvents {
   /** The lane can take batches. */
   readonly onUp: (lane: TensorLane, device: string) => void;
   readonly onDown: (laneId: number, reason: string) => void;
+  /** A model could not be loaded again on the lane that took a dead one's place (its files have changed, say); no lane serves it now. */
+  readonly onModelLost: (key: string, reason: string) => void;
   /** Nothing but a new process helps: a run is stuck, the device is lost, a lane could not be replaced. */
   readonly onFailed: (reason: string) => void;
 }
@@ -153,6 +155,8 @@ export class Lanes {
     key: string,
     tickets: readonly (readonly Tensor[])[],
   ): Promise<RunReport<readonly Tensor[]>> {
+    // It was lost or unloaded while its tickets waited.
+    if (!this.#placements.has(key)) throw new ServerError('MODEL_UNAVAILABLE');
     const done = this.#watches.get(thread.id)?.expect(this.#placements.get(key)?.runLimitMs ?? Infinity);
     try {
       const answer = await thread.ask({ kind: 'run', key, tickets });
@@ -186,12 +190,17 @@ export class Lanes {
   async #replace(id: number): Promise<void> {
     await this.#startThread(id);
     const thread = this.thread(id);
-    for (const { spec, signature, laneIds, warmSizes, row } of this.#placements.values()) {
-      if (!laneIds.includes(id)) continue;
-      // `simulate.dieAtRun` is a test's single death, not one of every thread that follows.
-      const simulate = { runMs: spec.simulate.runMs };
-      await thread.command({ kind: 'load', model: { ...spec, simulate }, signature });
-      await thread.command({ kind: 'warm', key: spec.key, sizes: warmSizes, ...(row === undefined ? {} : { row }) });
+    for (const placement of this.#placements.values()) {
+      if (!placement.laneIds.includes(id)) continue;
+      try {
+        await fill(thread, placement);
+      } catch (error) {
+        if (thread.lost) throw error;
+        // One model's broken file must not take the others down.
+        const { key } = placement.spec;
+        this.#placements.delete(key);
+        this.#events.onModelLost(key, error instanceof Error ? error.message : String(error));
+      }
     }
     this.#up(id);
   }
@@ -203,6 +212,13 @@ function explain(error: unknown): string {
   return /load shared library|load library|libcu|providers_cuda/i.test(text)
     ? `the CUDA libraries (CUDA 12, cuDNN 9, ONNX Runtime's CUDA provider) are not installed here, or not all of them (${text})`
     : text;
+}
+
+async function fill(thread: LaneThread, { spec, signature, warmSizes, row }: Placement): Promise<void> {
+  // `simulate.dieAtRun` is a test's single death, not one of every thread that follows.
+  const simulate = { runMs: spec.simulate.runMs };
+  await thread.command({ kind: 'load', model: { ...spec, simulate }, signature });
+  await thread.command({ kind: 'warm', key: spec.key, sizes: warmSizes, ...(row === undefined ? {} : { row }) });
 }
 
 function toReport({ outcomes, runMs, stackMs, splitMs, maxItems }: RunAnswer): RunReport<readonly Tensor[]> {

@@ -120,7 +120,10 @@ export class Loader implements ModelLoader<ServedModel> {
       const task = await createTask(taskSource);
       return task.isLight(item)
         ? await task.prepare(item)
-        : await this.#parts.cpu.run({ kind: 'prepare', source: taskSource, item });
+        : await this.#parts.cpu.run(
+            { kind: 'prepare', source: taskSource, item },
+            { limitMs: source.manifest.runLimitMs },
+          );
     } catch (error) {
       throw new Error(`its example cannot be prepared: ${explain(error)}`, { cause: error });
     }

@@ -4,8 +4,8 @@ import type { Admission } from '../core/admission.ts';
 import type { Core, Depth } from '../core/core.ts';
 import { ServerError, toServerError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
-import type { CpuPool, PreparedItem } from '../pool/cpu.ts';
-import { shapeKey, split, stack } from '../rows.ts';
+import type { CpuLimits, CpuPool, PreparedItem } from '../pool/cpu.ts';
+import { ownTensor, shapeKey, split, stack } from '../rows.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
 import type { Item, Prepared, Reply } from '../tasks/task.ts';
 import type { Cancellation } from './cancellation.ts';
@@ -141,24 +141,24 @@ export class Submitter {
     this.#metrics.prepareSeconds.observe({ model: model.name }, (preparedMs - startMs) / 1000);
     const outputs = await this.#run(model, { inputs: inOrder(model, prepared), rows: 1, cost: prepared.cost }, walk);
     const finishMs = this.#clock.now();
-    const reply = await this.#finish(model, outputs, { memo: prepared.memo, deadlineMs: walk.deadlineMs });
+    const reply = await this.#finish(model, outputs, { memo: prepared.memo, walk });
     const spentMs = this.#clock.now() - finishMs;
     walk.timing.finishMs = Math.max(walk.timing.finishMs, spentMs);
     this.#metrics.finishSeconds.observe({ model: model.name }, spentMs / 1000);
     return reply;
   }
 
-  async #prepare(model: ServedModel, item: Item | PreparedItem, { deadlineMs }: Walk): Promise<Prepared> {
+  async #prepare(model: ServedModel, item: Item | PreparedItem, walk: Walk): Promise<Prepared> {
     if (item.kind === 'prepared') return item.prepared;
     if (item.kind === 'refused') throw new ServerError(item.code, item.message);
     if (model.task.isLight(item)) return model.task.prepare(item);
-    return this.#before(deadlineMs, this.#cpu.run({ kind: 'prepare', source: model.taskSource, item }));
+    return this.#cpu.run({ kind: 'prepare', source: model.taskSource, item }, this.#limits(walk));
   }
 
   async #finish(
     model: ServedModel,
     tensors: readonly Tensor[],
-    { memo, deadlineMs }: { memo: unknown; deadlineMs: number },
+    { memo, walk }: { memo: unknown; walk: Walk },
   ): Promise<Reply> {
     const outputs: Record<string, Tensor> = {};
     let bytes = 0;
@@ -169,9 +169,9 @@ export class Submitter {
       bytes += tensor.datatype === 'BYTES' ? tensor.data.length * 16 : tensor.data.byteLength;
     }
     if (model.task.isLightReply(bytes)) return model.task.finish(outputs, memo);
-    return this.#before(
-      deadlineMs,
-      this.#cpu.run({ kind: 'finish', source: model.taskSource, outputs: owned(outputs), memo }),
+    return this.#cpu.run(
+      { kind: 'finish', source: model.taskSource, outputs: owned(outputs), memo },
+      this.#limits(walk),
     );
   }
 
@@ -196,20 +196,8 @@ export class Submitter {
     return reply.result;
   }
 
-  /** The promise, or DEADLINE_EXCEEDED when it takes too long; what is late is dropped. */
-  async #before<T>(deadlineMs: number, promise: Promise<T>): Promise<T> {
-    let stop: (() => void) | undefined;
-    const late = new Promise<never>((_, reject) => {
-      stop = this.#clock.after(Math.max(0, deadlineMs - this.#clock.now()), () =>
-        reject(new ServerError('DEADLINE_EXCEEDED')),
-      );
-    });
-    try {
-      return await Promise.race([promise, late]);
-    } finally {
-      stop?.();
-      promise.catch(() => undefined);
-    }
+  #limits({ deadlineMs, options }: Walk): CpuLimits {
+    return { limitMs: deadlineMs - this.#clock.now(), cancellation: options.cancellation };
   }
 }
 
@@ -230,16 +218,9 @@ function inOrder(model: ServedModel, { inputs }: Prepared): Tensor[] {
   });
 }
 
-/** Outputs that share one batch's buffer with other tickets are copied before they are handed to another thread. */
+/** Outputs of this ticket alone: they are handed to another thread. */
 function owned(outputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, tensor]) => [
-      name,
-      tensor.datatype === 'BYTES' || tensor.data.byteLength === tensor.data.buffer.byteLength
-        ? tensor
-        : { ...tensor, data: tensor.data.slice() },
-    ]),
-  );
+  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, ownTensor(tensor)]));
 }
 
 function cutRows(

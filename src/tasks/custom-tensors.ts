@@ -21,8 +21,8 @@ export interface CustomInput {
   readonly datatype?: Datatype;
 }
 
-/** What `finish` gets for an output: a typed array of the datatype (bits for FP16 and BF16), or texts. */
-export interface CustomOutput {
+/** What `finish` gets for an output, and `cost` for an input: a typed array of the datatype (bits for FP16 and BF16), or texts. */
+export interface CustomValue {
   readonly data: TypedArray | readonly string[];
   readonly shape: readonly number[];
   readonly datatype: Datatype;
@@ -47,9 +47,10 @@ export function customInputs(signature: Signature, inputs: unknown): Record<stri
   return Object.fromEntries(tensors);
 }
 
-export function customOutputs(outputs: Readonly<Record<string, Tensor>>): Record<string, CustomOutput> {
+/** Tensors as typed arrays with their shapes, by name. */
+export function customValues(tensors: Readonly<Record<string, Tensor>>): Record<string, CustomValue> {
   return Object.fromEntries(
-    Object.entries(outputs).map(([name, tensor]) => [
+    Object.entries(tensors).map(([name, tensor]) => [
       name,
       tensor.datatype === 'BYTES' ? tensor : { ...tensor, data: typedView(tensor) },
     ]),

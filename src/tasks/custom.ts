@@ -1,7 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import { ServerError, type ErrorCode } from '../errors.ts';
-import type { Signature, Tensor } from '../tensor.ts';
-import { customInputs, customOutputs, type CustomInput, type CustomOutput } from './custom-tensors.ts';
+import type { Signature } from '../tensor.ts';
+import { customInputs, customValues, type CustomInput, type CustomValue } from './custom-tensors.ts';
 import { plainJson } from './plain-json.ts';
 import type { Item, Reply, Task, TaskSource } from './task.ts';
 
@@ -34,9 +34,9 @@ export interface CustomPrepared {
 export interface CustomModule {
   readonly prepare: (item: Item, context: CustomContext) => CustomPrepared | Promise<CustomPrepared>;
   /** `{ contentType, bytes }` is a reply of bytes; any other value is the reply as JSON. */
-  readonly finish: (outputs: Readonly<Record<string, CustomOutput>>, context: CustomContext, memo: unknown) => unknown;
+  readonly finish: (outputs: Readonly<Record<string, CustomValue>>, context: CustomContext, memo: unknown) => unknown;
   /** The item's share of a run, above 0; default 1. */
-  readonly cost?: (inputs: Readonly<Record<string, Tensor>>) => number;
+  readonly cost?: (inputs: Readonly<Record<string, CustomValue>>) => number;
   /** Runs once in each thread, at its first request. */
   readonly setup?: (context: Omit<CustomContext, 'state'>) => unknown;
   /** Media types taken as raw bodies. */
@@ -71,12 +71,12 @@ export async function createCustomTask(source: TaskSource): Promise<Task> {
         const prepared: unknown = await prepare(item, known);
         const { inputs, memo } = (prepared ?? {}) as Partial<CustomPrepared>;
         const tensors = customInputs(signature, inputs);
-        return { inputs: tensors, memo, cost: cost === undefined ? 1 : checkedCost(cost(tensors)) };
+        return { inputs: tensors, memo, cost: cost === undefined ? 1 : checkedCost(cost(customValues(tensors))) };
       });
     },
     finish: async (outputs, memo) => {
       const known = await context();
-      return inUserCode(async () => toReply(await finish(customOutputs(outputs), known, memo)));
+      return inUserCode(async () => toReply(await finish(customValues(outputs), known, memo)));
     },
   };
 }

@@ -153,6 +153,25 @@ test('more rows than a batch holds come back whole and in order', async () => {
   );
 });
 
+test('large JSON answers of one batch are each their own, though they were cut from one buffer', async () => {
+  await using held = await startTestServer({
+    MODELS: 'super-resolution',
+    MODEL_OPTIONS: '{"super-resolution":{"simulate":{"runMs":300}}}',
+  });
+  const side = 40;
+  const upscale = async (seed: number): Promise<unknown[] | undefined> => {
+    const data = Array.from({ length: side * side * 3 }, (_, at) => (at * seed) % 256);
+    const body = { inputs: [{ name: 'image', shape: [1, side, side, 3], datatype: 'FP32', data }] };
+    return outputsOf(await post(`${held.url}/v2/models/super-resolution/infer`, JSON.stringify(body)))[0]?.data;
+  };
+  const alone = [await upscale(3), await upscale(5), await upscale(7)];
+  const [, ...together] = await Promise.all([upscale(1), upscale(3), upscale(5), upscale(7)]);
+  for (const [index, values] of together.entries()) {
+    assert.equal(values?.length, 4 * side * side * 3);
+    for (const [at, value] of values.entries()) assert.ok(Math.abs(Number(value) - Number(alone[index]?.[at])) < 1e-3);
+  }
+});
+
 test('compressed both ways; gzip and deflate before what asyncio clients cannot read', async () => {
   const data = Array.from({ length: 60 }, (_, at) => at + 0.123456789);
   const body = new Uint8Array(gzipSync(JSON.stringify(square(data))));

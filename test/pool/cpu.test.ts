@@ -4,14 +4,25 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { ServerError } from '../../src/errors.ts';
-import { CpuPool } from '../../src/pool/cpu.ts';
+import { CpuPool, type CpuAnswers, type CpuLimits, type CpuRequest } from '../../src/pool/cpu.ts';
+import { Cancellation } from '../../src/serving/cancellation.ts';
 import { fromTypedArray, type Signature, type Tensor } from '../../src/tensor.ts';
 import { jsonOf, openShipped, pathOf, raw, refusal, run, sourceFor, spec } from '../tasks/support.ts';
 import { elements, tensor } from '../worker/models.ts';
 import { watchWorkers } from './threads.ts';
 
-function openPool(t: TestContext): CpuPool {
-  const pool = new CpuPool(1, () => undefined);
+/** Most tests do not care for the limit. */
+class PatientPool extends CpuPool {
+  override run<Kind extends CpuRequest['kind']>(
+    request: Extract<CpuRequest, { kind: Kind }>,
+    limits: CpuLimits = { limitMs: 20_000 },
+  ): Promise<CpuAnswers[Kind]> {
+    return super.run(request, limits);
+  }
+}
+
+function openPool(t: TestContext, onError: (error: unknown) => void = () => undefined): PatientPool {
+  const pool = new PatientPool(1, onError);
   t.after(() => pool.close());
   return pool;
 }
@@ -148,4 +159,43 @@ test('a reply stays JSON on the main thread and becomes text on a CPU thread, wi
   const there = await pool.run({ kind: 'finish', source: numbers, outputs: outputs(), memo: undefined });
   assert.ok('jsonText' in there);
   assert.deepEqual(JSON.parse(Buffer.from(there.jsonText).toString()), here);
+});
+
+const prepareTwo = { kind: 'prepare', source: numbers, item: { kind: 'json', value: 2 } } as const;
+
+/** A task of the user's own whose `prepare` never comes back. */
+async function hangingTask(t: TestContext, body: string): Promise<Extract<CpuRequest, { kind: 'prepare' }>> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-cpu-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'task.mjs');
+  await writeFile(file, `export function prepare() { ${body} } export function finish() { return 1; }`);
+  const source = sourceFor(file, NUMBERS, { key: `hang/1#${folder}`, folder });
+  return { kind: 'prepare', source, item: { kind: 'json', value: 1 } };
+}
+
+for (const [what, body] of [
+  ['a promise that never settles', 'return new Promise(() => undefined);'],
+  ['an endless loop', 'for (;;);'],
+] as const)
+  test(`${what} costs its own client a 504, and its thread is replaced`, { timeout: 60_000 }, async (t) => {
+    const errors: unknown[] = [];
+    const pool = openPool(t, (error) => errors.push(error));
+    await assert.rejects(pool.run(await hangingTask(t, body), { limitMs: 300 }), refusal('DEADLINE_EXCEEDED'));
+    assert.deepEqual(elements((await pool.run(prepareTwo)).inputs['x']), [2]);
+    assert.match(String(errors[0]), /stuck/);
+  });
+
+test('what waits for a thread leaves with its client and with its time', { timeout: 60_000 }, async (t) => {
+  const pool = openPool(t);
+  const hanging = assert.rejects(
+    pool.run(await hangingTask(t, 'return new Promise(() => undefined);'), { limitMs: 500 }),
+    refusal('DEADLINE_EXCEEDED'),
+  );
+  const cancellation = new Cancellation();
+  const leaving = pool.run(prepareTwo, { limitMs: 20_000, cancellation });
+  const late = pool.run(prepareTwo, { limitMs: 100 });
+  cancellation.cancel();
+  await assert.rejects(leaving, refusal('CANCELLED'));
+  await assert.rejects(late, refusal('DEADLINE_EXCEEDED'));
+  await hanging;
 });

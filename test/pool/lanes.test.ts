@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { Lanes, type TensorLane } from '../../src/pool/lanes.ts';
 import type { ModelSpec } from '../../src/pool/messages.ts';
@@ -22,6 +23,7 @@ function openLanes(t: TestContext) {
       told.push(`down ${id}`);
       up.delete(id);
     },
+    onModelLost: (key) => void told.push(`lost ${key}`),
     onFailed: (reason) => void told.push(`failed: ${reason}`),
   });
   t.after(() => lanes.close());
@@ -55,7 +57,22 @@ test('lanes come up, run, and close without a word', async (t) => {
     assert.ok(bad?.ok === false && bad.error.code === 'INFERENCE_FAILED');
   }
   await lanes.unload(model.key);
-  await assert.rejects(up.get(0)?.run(model.key, ids(1)) ?? Promise.resolve(), refusal('INTERNAL'));
+  await assert.rejects(up.get(0)?.run(model.key, ids(1)) ?? Promise.resolve(), refusal('MODEL_UNAVAILABLE'));
+});
+
+test('a model whose file was broken meanwhile is lost by itself when its lane is filled again', async (t) => {
+  const { lanes, up, told } = openLanes(t);
+  await lanes.start(onCpu(1));
+  const mortal = specOf(await writeModel(t, TABLE), { key: 'mortal/1#1', simulate: { dieAtRun: 1 } });
+  const broken = specOf(await writeModel(t, TABLE), { key: 'broken/1#2' });
+  await place(lanes, broken, [0]);
+  await place(lanes, mortal, [0]);
+  await writeFile(broken.weights, 'junk');
+  await assert.rejects(up.get(0)?.run(mortal.key, ids(1)) ?? Promise.resolve(), refusal('LANE_LOST'));
+  await until(() => told.length === 4);
+  assert.deepEqual(told, ['up 0 cpu', 'down 0', 'lost broken/1#2', 'up 0 cpu']);
+  const report = await up.get(0)?.run(mortal.key, ids(3));
+  assert.deepEqual(report?.outcomes[0]?.ok && elements(report.outcomes[0].result[0]), [3, 30]);
 });
 
 test(
