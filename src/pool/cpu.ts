@@ -134,8 +134,9 @@ export class CpuPool {
     });
   }
 
+  /** Ends the threads, whatever they do: call it when nobody waits for them. */
   async close(): Promise<void> {
-    await this.#pool.close();
+    await this.#pool.destroy();
   }
 
   #next(): void {
