@@ -25,6 +25,11 @@ const directions = [
     banned: ['http', 'dialects', 'worker'],
     packages: ['express', 'onnxruntime-node', 'piscina'],
   },
+  {
+    from: 'src/hub/**',
+    banned: ['http', 'dialects', 'core', 'pool', 'worker', 'tasks', 'serving'],
+    packages: ['express', 'onnxruntime-node', 'piscina'],
+  },
 ];
 
 export default defineConfig(

@@ -1,22 +1,32 @@
 #!/usr/bin/env node
 import { ConfigError, readProcessConfig, type Config } from './config.ts';
+import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
+import { HubError } from './hub/hub-error.ts';
 import { startServer, StartError, type CarpoolServer } from './main.ts';
 import { helpText } from './options-help.ts';
 import { VERSION } from './version.ts';
 
 /**
- * `carpool serve`. Exit codes: 0 after a drain that finished everything, 1 when the server could not start, 2 for bad
+ * `carpool serve` and `carpool pull`. Exit codes of `serve`: 0 after a drain that finished everything, 1 when the server could not start, 2 for bad
  * configuration or usage; a failed server, and a drain whose grace ran out, end by SIGKILL (as PID 1 by an abort), because a
- * lane may be busy and an orderly exit would wait for it.
+ * lane may be busy and an orderly exit would wait for it. Of `pull`: 0 when the model is there, 1 when it could not be had, 2 for
+ * bad usage.
  */
 
-const USAGE = 'Usage: carpool serve [flags] | carpool --version | carpool serve --help';
+const USAGE = [
+  'Usage: carpool serve [flags]         serves the models of a folder',
+  '       carpool pull hf:<owner>/<name> brings a model from a hub into that folder',
+  '       carpool --version',
+  '`carpool serve --help` and `carpool pull --help` say more.',
+].join('\n');
 
 async function main(argv: readonly string[]): Promise<void> {
   const [command, ...rest] = argv;
   if (command === '--version') console.log(VERSION);
   else if (command === 'serve' && rest.includes('--help')) console.log(helpText());
   else if (command === 'serve') await serve(rest);
+  else if (command === 'pull' && rest.includes('--help')) console.log(PULL_USAGE);
+  else if (command === 'pull') await pull(rest);
   else if (command === '--help' || command === undefined) console.log(USAGE);
   else {
     console.error(`${command}: there is no such command\n${USAGE}`);
@@ -24,16 +34,38 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-async function serve(argv: readonly string[]): Promise<void> {
-  let config: Config;
+/** The configuration that flags, environment and carpool.json give; undefined when it has problems, which are told. */
+function readOrTell(argv: readonly string[]): Config | undefined {
   try {
-    config = readProcessConfig(argv);
+    return readProcessConfig(argv);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     console.error(['The configuration has problems:', ...error.problems.map((problem) => `  ${problem}`)].join('\n'));
     process.exitCode = 2;
+    return undefined;
+  }
+}
+
+async function pull(argv: readonly string[]): Promise<void> {
+  const given = pullFlags(argv);
+  if ('problem' in given) {
+    console.error(`${given.problem}\n${PULL_USAGE}`);
+    process.exitCode = 2;
     return;
   }
+  const config = readOrTell(given.flags);
+  if (config === undefined) return;
+  try {
+    console.log(await pullOne(config, process.stderr));
+  } catch (error) {
+    console.error(error instanceof HubError ? error.message : error);
+    process.exitCode = 1;
+  }
+}
+
+async function serve(argv: readonly string[]): Promise<void> {
+  const config = readOrTell(argv);
+  if (config === undefined) return;
   const server = await startServer(config);
   endWhenFailed(server, config.FAILED_GRACE_MS);
   stopOnSignals(server);

@@ -1,48 +1,18 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
+import { parseReferences } from './hub/reference.ts';
+import { boolean, choice, integer, ms, parseObject, parseOption, text, type Option } from './option.ts';
+import { DTYPE_CHOICES } from './repository/dtype.ts';
+
+export type { Option } from './option.ts';
 
 /**
  * The one table of options. `carpool serve --help`, docs/configuration.md, /info and the reader below all come from it.
  * A flag beats the environment, which beats `carpool.json`, which beats the default. Nothing else reads the environment.
  */
 
-interface OptionOf<Type extends string, Value> {
-  readonly type: Type;
-  readonly default: Value;
-  readonly unit?: string;
-  readonly doc: string;
-  /** Shown as *** wherever options are listed. */
-  readonly secret?: boolean;
-}
-type TextOption = OptionOf<'text', string>;
-type IntegerOption = OptionOf<'integer', number> & { readonly min: number; readonly max: number };
-type BooleanOption = OptionOf<'boolean', boolean>;
-type ListOption = OptionOf<'list', readonly string[]>;
-type ObjectOption = OptionOf<'object', Readonly<Record<string, unknown>>>;
-type ChoiceOption = OptionOf<'choice', string> & { readonly pattern: RegExp; readonly choices: string };
-export type Option = TextOption | IntegerOption | BooleanOption | ListOption | ObjectOption | ChoiceOption;
-
 const MIB = 1024 * 1024;
-
-const text = (value: string, doc: string): TextOption => ({ type: 'text', default: value, doc });
-const integer = (value: number, range: readonly [number, number], doc: string, unit?: string): IntegerOption => ({
-  type: 'integer',
-  default: value,
-  min: range[0],
-  max: range[1],
-  doc,
-  ...(unit === undefined ? {} : { unit }),
-});
-const boolean = (value: boolean, doc: string): BooleanOption => ({ type: 'boolean', default: value, doc });
-const choice = (value: string, choices: string, doc: string, pattern?: RegExp): ChoiceOption => ({
-  type: 'choice',
-  default: value,
-  choices,
-  pattern: pattern ?? new RegExp(`^(${choices})$`),
-  doc,
-});
-const ms = (value: number, min: number, doc: string): IntegerOption => integer(value, [min, 86_400_000], doc, 'ms');
 
 export const OPTIONS = {
   HOST: text('::', 'Address to listen on; `::` takes IPv6 and IPv4, and falls back to 0.0.0.0 where IPv6 is absent.'),
@@ -50,6 +20,18 @@ export const OPTIONS = {
   // A path of this machine is nobody else's business.
   MODELS_DIR: { ...text('models', 'Folder of model folders, relative to the working folder.'), secret: true },
   MODELS: { type: 'list', default: [], doc: 'Names of the models to load, separated by commas; empty: all.' },
+  CARPOOL_MODELS: {
+    type: 'list',
+    default: [],
+    doc: 'Models to bring from a hub into MODELS_DIR at start, `[folder=]hf:owner/name[@revision][#dtype]`, separated by commas; what is complete is not fetched again.',
+  },
+  DTYPE: choice(
+    'auto',
+    DTYPE_CHOICES.join('|'),
+    "Which weight files to take in folders of the hub's layout. auto: the most exact there is; `dtype` of model.json goes over it.",
+  ),
+  HF_TOKEN: { ...text('', 'Token for private and gated models; sent to HF_ENDPOINT alone.'), secret: true },
+  HF_ENDPOINT: text('https://huggingface.co', 'The hub that models are pulled from: another one, or a mirror.'),
   DEFAULT_MODEL: text('', 'Model of `POST /predict`; empty: the only model, if there is just one.'),
   MODEL_OPTIONS: {
     type: 'object',
@@ -88,6 +70,11 @@ export const OPTIONS = {
     'Whether /ready stays 200 while a queue is full. Set it in queue mode: readiness must not flap there.',
   ),
   BODY_LIMIT_BYTES: integer(64 * MIB, [1024, 2048 * MIB], 'Largest request body, also after decompression.', 'bytes'),
+  INPUT_URLS: choice(
+    'public',
+    'off|public|any',
+    'Whether images that a request names by URL are fetched: from the internet alone, or from any address.',
+  ),
   BODY_BUDGET_BYTES: integer(
     512 * MIB,
     [MIB, 1_000_000 * MIB],
@@ -162,69 +149,8 @@ function pick(name: string, sources: ConfigSources): [string, unknown] {
   return Object.hasOwn(sources.file, name) ? ['carpool.json', sources.file[name]] : ['default', undefined];
 }
 
-type Parsed = { readonly value: unknown } | { readonly problem: string };
-
-function parseOption(option: Option, raw: unknown): Parsed {
-  switch (option.type) {
-    case 'text':
-      return typeof raw === 'string' ? { value: raw } : { problem: 'expected text' };
-    case 'choice':
-      return typeof raw === 'string' && option.pattern.test(raw)
-        ? { value: raw }
-        : { problem: `expected ${option.choices}, got ${JSON.stringify(raw)}` };
-    case 'integer':
-      return parseInteger(option, raw);
-    case 'boolean':
-      return parseBoolean(raw);
-    case 'list':
-      return parseList(raw);
-    case 'object':
-      return parseObject(raw);
-  }
-}
-
-function parseInteger(option: IntegerOption, raw: unknown): Parsed {
-  const value = typeof raw === 'string' && /^-?\d+$/.test(raw.trim()) ? Number(raw) : raw;
-  if (typeof value === 'number' && Number.isInteger(value) && value >= option.min && value <= option.max)
-    return { value };
-  return { problem: `expected a whole number from ${option.min} to ${option.max}, got ${JSON.stringify(raw)}` };
-}
-
-function parseBoolean(raw: unknown): Parsed {
-  if (raw === true || raw === 'true' || raw === '1') return { value: true };
-  if (raw === false || raw === 'false' || raw === '0') return { value: false };
-  return { problem: `expected true or false, got ${JSON.stringify(raw)}` };
-}
-
-function parseList(raw: unknown): Parsed {
-  if (Array.isArray(raw) && raw.every((entry) => typeof entry === 'string')) return { value: raw };
-  if (typeof raw !== 'string') return { problem: 'expected names separated by commas' };
-  return {
-    value: raw
-      .split(',')
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== ''),
-  };
-}
-
-function parseObject(raw: unknown): Parsed {
-  let value = raw;
-  if (typeof raw === 'string') {
-    try {
-      value = JSON.parse(raw);
-    } catch (error) {
-      return { problem: `not valid JSON: ${(error as Error).message}` };
-    }
-  }
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? { value }
-    : { problem: 'expected a JSON object' };
-}
-
 function checkTogether(config: Config): string[] {
-  const problems: string[] = [];
-  if (!existsSync(config.MODELS_DIR) || !statSync(config.MODELS_DIR).isDirectory())
-    problems.push(`MODELS_DIR: there is no folder ${config.MODELS_DIR}`);
+  const problems = [...checkPlaces(config)];
   for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
     if (typeof options !== 'object' || options === null || Array.isArray(options))
       problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
@@ -234,6 +160,20 @@ function checkTogether(config: Config): string[] {
     problems.push('BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES');
   if (config.HEADERS_TIMEOUT_MS > config.BODY_TIMEOUT_MS)
     problems.push('HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS, which includes it');
+  return problems;
+}
+
+function checkPlaces({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {
+  const problems: string[] = [];
+  const isThere = existsSync(MODELS_DIR);
+  // A pull makes the folder.
+  if (isThere ? !statSync(MODELS_DIR).isDirectory() : CARPOOL_MODELS.length === 0)
+    problems.push(`MODELS_DIR: there is no folder ${MODELS_DIR}`);
+  const wrong: string[] = [];
+  parseReferences(CARPOOL_MODELS, wrong);
+  problems.push(...wrong.map((problem) => `CARPOOL_MODELS: ${problem}`));
+  if (!/^https?:\/\/[^/]/.test(HF_ENDPOINT) || !URL.canParse(HF_ENDPOINT))
+    problems.push(`HF_ENDPOINT: expected the address of a hub, got ${HF_ENDPOINT}`);
   return problems;
 }
 

@@ -40,13 +40,24 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+interface ErrorOptions {
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+  readonly param?: string;
+  readonly reason?: string;
+}
+
 /** An error with a public face: its code decides status and retryability, its message may be shown to the client. */
 export class ServerError extends Error {
   readonly code: ErrorCode;
   /** When a retry has a fair chance, in milliseconds; with QUEUE_FULL, WAIT_TOO_LONG and the 503s. */
   readonly retryAfterMs: number | undefined;
+  /** The field of the request that is wrong, as its dialect writes it. */
+  readonly param: string | undefined;
+  /** A dialect's own name for the error, where it has one finer than our code. */
+  readonly reason: string | undefined;
 
-  constructor(code: ErrorCode, message?: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message?: string, options: ErrorOptions = {}) {
     // A refusal is an answer, not an accident: without its stack it costs a tenth, which is what matters under overload.
     const { stackTraceLimit } = Error;
     if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
@@ -55,6 +66,8 @@ export class ServerError extends Error {
     this.name = 'ServerError';
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.param = options.param;
+    this.reason = options.reason;
   }
 
   get status(): number {

@@ -8,7 +8,9 @@ import { systemClock } from './core/clock.ts';
 import { Core } from './core/core.ts';
 import type { CoreEvents } from './core/events.ts';
 import { ServerError } from './errors.ts';
+import { pullModels } from './hub/pull-models.ts';
 import { BodyBudget } from './http/body.ts';
+import { InputFetcher } from './http/input-fetcher.ts';
 import { createHttpServer, listen } from './http/server.ts';
 import type { Services } from './http/services.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
@@ -17,6 +19,7 @@ import { CpuPool } from './pool/cpu.ts';
 import { Lanes } from './pool/lanes.ts';
 import { findGpus, planLanes, type LanePlan } from './pool/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
+import type { DtypeChoice } from './repository/dtype.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
 import { countCoreEvents, refreshGauges } from './serving/events.ts';
@@ -94,11 +97,13 @@ function createParts(config: Config, { log, access }: Logs): Parts {
     modelsDir: config.MODELS_DIR,
     names: config.MODELS,
     overrides: config.MODEL_OPTIONS,
+    dtype: config.DTYPE as DtypeChoice,
     control: config.MODEL_CONTROL as 'none' | 'explicit' | 'poll',
     pollMs: config.MODEL_POLL_INTERVAL_MS,
     loader,
     onEvent: (event) => logRepository(log, event),
   });
+  const budget = new BodyBudget(config.BODY_BUDGET_BYTES);
   const submitter = new Submitter({ core, cpu, metrics, clock: systemClock });
   state.onChange((phase, why) => log[phase === 'failed' ? 'error' : 'info']({ phase, why }, `server is ${phase}`));
   const parts: Parts = {
@@ -115,7 +120,8 @@ function createParts(config: Config, { log, access }: Logs): Parts {
       repository,
       submitter,
       cpu,
-      budget: new BodyBudget(config.BODY_BUDGET_BYTES),
+      budget,
+      inputs: new InputFetcher({ mode: config.INPUT_URLS, limitBytes: config.BODY_LIMIT_BYTES, budget }),
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
       refreshGauges: () => refreshGauges(metrics, { core, repository, phase: state.phase }),
     },
@@ -165,7 +171,13 @@ async function load(parts: Parts): Promise<void> {
   const { services, lanes } = parts;
   const { config, log, repository, state } = services;
   parts.plan = await startLanes(lanes, config, log);
-  const { failed } = await repository.start();
+  const stop = new AbortController();
+  state.onChange((phase) => {
+    if (phase === 'draining') stop.abort();
+  });
+  const notPulled = await pullModels(config, log, stop.signal);
+  const started = await repository.start();
+  const failed = [...notPulled, ...started.failed];
   const loaded = repository.list();
   if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || loaded.length === 0))
     throw new StartError(failed.map(({ name, reason }) => `model ${name}: ${reason}`).join('\n'));

@@ -51,6 +51,11 @@ export function createMetrics() {
       'model',
       'dialect',
     ]),
+    firstEventSeconds: histogram(
+      'first_event_seconds',
+      'Of streamed replies: from the first header byte parsed to the first event',
+      ['model', 'dialect'],
+    ),
     waitSeconds: histogram('queue_wait_seconds', 'From joining the queue, prepared, to the start of the run', [
       'model',
     ]),
@@ -59,6 +64,7 @@ export function createMetrics() {
     finishSeconds: histogram('finish_seconds', 'Turning tensors into a reply', ['model']),
     batchItems: histogram('batch_items', 'Items in a run', ['model'], SIZES),
     batchCost: counter('batch_cost_total', 'Cost of all runs, in the unit of the task', ['model']),
+    work: counter('work_total', 'What models have done, by unit: tokens, audio_seconds', ['model', 'unit']),
     cuts: counter('batches_cut_total', 'Why batches were cut: items, cost, empty or delay', ['model', 'reason']),
     rejects: counter('rejects_total', 'Items refused, by reason', ['model', 'reason']),
     left: counter('left_total', 'Items whose client left or whose time ran out, by what they were doing', [

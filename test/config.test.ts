@@ -69,6 +69,19 @@ test('every problem is told at once, with the place it came from', () => {
   assert.equal(problems.length, 9);
 });
 
+test('with models to pull, the folder for them need not be there; what is wrong with them is told', () => {
+  const config = read({ env: { MODELS_DIR: '/nowhere/models', CARPOOL_MODELS: 'hf:acme/tiny#q8, b=hf:acme/b@v1' } });
+  assert.deepEqual(config.CARPOOL_MODELS, ['hf:acme/tiny#q8', 'b=hf:acme/b@v1']);
+  const problems = problemsOf(() =>
+    read({ env: { CARPOOL_MODELS: 'tiny,hf:a/x,hf:b/x', HF_ENDPOINT: 'hub', DTYPE: 'q5' } }),
+  );
+  assert.equal(problems.length, 4);
+  assert.match(problems[0] ?? '', /^DTYPE \(environment\): expected auto\|fp32\|/);
+  assert.match(problems[1] ?? '', /^CARPOOL_MODELS: tiny: expected hf:/);
+  assert.match(problems[2] ?? '', /^CARPOOL_MODELS: hf:b\/x: another one goes to x too/);
+  assert.match(problems[3] ?? '', /^HF_ENDPOINT: /);
+});
+
 test('options that contradict each other are told', () => {
   const problems = problemsOf(() =>
     read({

@@ -25,7 +25,10 @@ export interface Grant<Payload, Result> {
 
 /** What admissions do in their core. */
 export interface AdmissionPort<Payload, Result> {
-  enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>): TicketHandle<Result>;
+  /** `permits` are those the ticket gives back when it settles. */
+  enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>, permits: number): TicketHandle<Result>;
+  /** Takes a further permit where there is one. */
+  take(model: QueuedModel<Payload, Result>): boolean;
   giveBack(model: QueuedModel<Payload, Result>, items: number): void;
 }
 
@@ -46,11 +49,25 @@ export class Admission<Payload, Result> {
    * staying where they are, when it has more than are held or its items or cost are no numbers to count with.
    */
   enqueue(item: AdmittedItem<Payload>): TicketHandle<Result> {
-    if (!isCount(item.items) || item.items > this.#held)
-      throw wrong(`${item.items} items with ${this.#held} permits held`);
-    if (!(item.cost >= 0 && item.cost < Infinity)) throw wrong(`a cost of ${item.cost}`);
+    this.#check(item);
     this.#held -= item.items;
-    return this.#port.enqueue(this.#grant, item);
+    return this.#port.enqueue(this.#grant, item, item.items);
+  }
+
+  /**
+   * Makes a ticket that runs on permits which stay here: for a request of many tickets, some of them one after the other. Hold as
+   * many permits as there are such tickets at a time. Throws as `enqueue`.
+   */
+  lend(item: AdmittedItem<Payload>): TicketHandle<Result> {
+    this.#check(item);
+    return this.#port.enqueue(this.#grant, item, 0);
+  }
+
+  /** Takes one more permit if there is one to spare. */
+  tryTake(): boolean {
+    const taken = this.#port.take(this.#grant.model);
+    if (taken) this.#held += 1;
+    return taken;
   }
 
   /** Gives back the permits of items that will not be enqueued; at most those held. */
@@ -64,6 +81,12 @@ export class Admission<Payload, Result> {
   /** Gives back whatever was not enqueued. May be called again. */
   close(): void {
     this.release(this.#held);
+  }
+
+  #check(item: AdmittedItem<Payload>): void {
+    if (!isCount(item.items) || item.items > this.#held)
+      throw wrong(`${item.items} items with ${this.#held} permits held`);
+    if (!(item.cost >= 0 && item.cost < Infinity)) throw wrong(`a cost of ${item.cost}`);
   }
 }
 

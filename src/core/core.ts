@@ -54,8 +54,9 @@ export class Core<Payload, Result> {
   readonly #deadlines: Deadlines<QueuedTicket<Payload, Result>>;
   readonly #dispatcher: Dispatcher<Payload, Result>;
   readonly #port: AdmissionPort<Payload, Result> = {
-    enqueue: (grant, item) => this.#enqueue(grant, item),
-    giveBack: (model, items) => this.#giveBack(model, items),
+    enqueue: (grant, item, permits) => this.#enqueue(grant, item, permits),
+    take: (model) => this.#take(model),
+    giveBack: (model, permits) => this.#giveBack(model, permits),
   };
   readonly #onCancel = (ticket: QueuedTicket<Payload, Result>): void => this.#leave(ticket, 'cancelled');
   #sequence = 0;
@@ -78,7 +79,7 @@ export class Core<Payload, Result> {
       models: this.#models,
       expire: () => this.#deadlines.expire(),
       forget: (ticket) => this.#deadlines.forget(ticket),
-      giveBack: (model, items) => this.#giveBack(model, items),
+      giveBack: (model, permits) => this.#giveBack(model, permits),
     });
   }
 
@@ -200,12 +201,19 @@ export class Core<Payload, Result> {
     return forecast(model, this.#models.values(), this.#dispatcher.slots.values(), newcomer);
   }
 
-  #enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>): TicketHandle<Result> {
+  #take(model: QueuedModel<Payload, Result>): boolean {
+    if (this.#failure !== undefined || model.removal !== undefined || model.permits >= model.queueItems) return false;
+    model.permits += 1;
+    this.#permits += 1;
+    return true;
+  }
+
+  #enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>, permits: number): TicketHandle<Result> {
     const { model, priority, deadlineMs } = grant;
     const nowMs = this.#clock.now();
-    const origin = { sequence: this.#sequence++, enqueuedMs: nowMs, model, onCancel: this.#onCancel };
-    const { payload, items, cost, shapeKey } = item;
-    const ticket = new QueuedTicket({ payload, items, cost, shapeKey, priority, deadlineMs }, origin);
+    const origin = { sequence: this.#sequence++, enqueuedMs: nowMs, model, permits, onCancel: this.#onCancel };
+    const ticket = new QueuedTicket({ ...item, priority, deadlineMs }, origin);
+    const { shapeKey } = item;
     if (model.waitingTickets === 0 && model.runningItems === 0) rejoin(model.share, this.#models.values());
     model.queue.add(ticket);
     if (this.#failure !== undefined) this.#fail(ticket, this.#failure);
@@ -230,14 +238,17 @@ export class Core<Payload, Result> {
     const waited = ticket.state === 'waiting';
     this.#deadlines.forget(ticket);
     ticket.fail(error);
-    if (!waited) return;
+    if (!waited) {
+      this.#dispatcher.leave(ticket);
+      return;
+    }
     ticket.model.queue.remove(ticket);
-    this.#giveBack(ticket.model, ticket.items);
+    this.#giveBack(ticket.model, ticket.permits);
   }
 
-  #giveBack(model: QueuedModel<Payload, Result>, items: number): void {
-    model.permits -= items;
-    this.#permits -= items;
+  #giveBack(model: QueuedModel<Payload, Result>, permits: number): void {
+    model.permits -= permits;
+    this.#permits -= permits;
     this.#whenEmpty(model);
     if (this.#permits > 0) return;
     const waiters = this.#onIdle;

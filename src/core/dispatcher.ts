@@ -1,10 +1,13 @@
 import { ServerError, toServerError } from '../errors.ts';
-import { formBatch, type Batch, type Company } from './batcher.ts';
+import type { Batch } from './batcher.ts';
 import { Alarm } from './clock.ts';
 import type { CoreEvents } from './events.ts';
+import { LaneSlot, type Run } from './lane-slot.ts';
+import { nextBatch } from './next-batch.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
 import { charge, chooseNext, correct, forgive, type Candidate } from './scheduler.ts';
-import type { Clock, Lane, RunReport } from './ticket.ts';
+import { settle } from './settle.ts';
+import type { Clock, Lane, RunReport, TicketOfRun } from './ticket.ts';
 
 export interface DispatcherOptions<Payload, Result> {
   readonly clock: Clock;
@@ -20,39 +23,11 @@ export interface DispatcherOptions<Payload, Result> {
   readonly giveBack: (model: QueuedModel<Payload, Result>, items: number) => void;
 }
 
-interface Run<Payload, Result> {
-  readonly model: QueuedModel<Payload, Result>;
-  readonly batch: Batch<QueuedTicket<Payload, Result>>;
-  readonly shapeKey: string;
-  readonly startedMs: number;
-  readonly predictedMs: number;
-}
-
-interface LaneSlot<Payload, Result> {
-  readonly id: number;
-  readonly lane: Lane<Payload, Result>;
-  run: Run<Payload, Result> | undefined;
-}
-
 /**
  * When many requests arrive in one turn, decoding them takes longer than a short run. A free lane that waited for the last of them would
  * find all clients waiting for one batch, and then have nothing to do until all have their replies and ask again.
  */
 const LONGEST_TURN_MS = 0.5;
-
-/**
- * Each settled ticket is a reply to write, about 0.1 ms. Those of a large batch, written in one go, would hold up health probes and the
- * requests that make the next batch for as long.
- */
-const SETTLE_AT_ONCE = 8;
-
-/** How a run ended for one of its tickets. */
-interface Ending<Payload, Result> {
-  readonly laneId: number;
-  readonly run: Run<Payload, Result>;
-  readonly ending: RunReport<Result> | ServerError;
-  readonly index: number;
-}
 
 /** Brings waiting tickets and free lanes together: a batch is formed only when a lane is free. */
 export class Dispatcher<Payload, Result> {
@@ -74,18 +49,39 @@ export class Dispatcher<Payload, Result> {
     return this.#slots;
   }
 
-  /** Tickets of the runs that have not ended. */
+  /** Tickets that are on a lane: in a run, or resting between two. */
   running(): QueuedTicket<Payload, Result>[] {
-    return [...this.#runs].flatMap(({ batch }) => batch.take);
+    return [
+      ...[...this.#runs].flatMap(({ batch }) => batch.take),
+      ...[...this.#slots.values()].flatMap((slot) => slot.allResting()),
+    ];
   }
 
   addLane(lane: Lane<Payload, Result>): void {
-    this.#slots.set(lane.id, { id: lane.id, lane, run: undefined });
+    this.removeLane(lane.id);
+    this.#slots.set(lane.id, new LaneSlot(lane));
     this.soon();
   }
 
+  /** What rests on the lane is lost with it. */
   removeLane(laneId: number): void {
+    const slot = this.#slots.get(laneId);
     this.#slots.delete(laneId);
+    for (const ticket of slot?.allResting() ?? []) {
+      this.#options.forget(ticket);
+      slot?.remove(ticket);
+      ticket.fail(new ServerError('LANE_LOST'));
+      this.#release(ticket);
+    }
+  }
+
+  /** A ticket that was on a lane has settled: gives its permits back if it rests, for otherwise its run does. */
+  leave(ticket: QueuedTicket<Payload, Result>): void {
+    for (const slot of this.#slots.values())
+      if (slot.remove(ticket)) {
+        this.#release(ticket);
+        this.soon();
+      }
   }
 
   /** Looks for work for the free lanes before this turn of the event loop ends, or once it has lasted too long. */
@@ -122,13 +118,13 @@ export class Dispatcher<Payload, Result> {
   /** Starts a run on a free lane if there is one to start; else says when to look again. */
   #serve(slot: LaneSlot<Payload, Result>, nowMs: number): number {
     let wakeMs = Infinity;
-    let candidates = this.#candidates(slot.id, nowMs);
+    let candidates = this.#candidates(slot, nowMs);
     forgive(candidates);
     for (;;) {
       const next = chooseNext(candidates);
-      if (next === undefined) return wakeMs;
-      const { model, head } = next;
-      const batch = formBatch(model.queue.alike(head), model.limits, nowMs, company(model, head.shapeKey, nowMs));
+      if (next === undefined) break;
+      const { model, head, resting } = next;
+      const batch = nextBatch(model, { head, resting, nowMs });
       if ('take' in batch) {
         this.#start(slot, model, batch);
         return Infinity;
@@ -136,19 +132,27 @@ export class Dispatcher<Payload, Result> {
       wakeMs = Math.min(wakeMs, batch.waitUntilMs);
       candidates = candidates.filter((candidate) => candidate !== next);
     }
+    const { stale } = slot;
+    if (stale !== undefined) this.#start(slot, stale, { take: [], items: 0, cost: 0, cut: 'empty' });
+    return wakeMs;
   }
 
-  #candidates(laneId: number, nowMs: number) {
+  #candidates(slot: LaneSlot<Payload, Result>, nowMs: number) {
     const candidates: (Candidate & {
       model: QueuedModel<Payload, Result>;
-      head: QueuedTicket<Payload, Result>;
+      head: QueuedTicket<Payload, Result> | undefined;
+      resting: readonly QueuedTicket<Payload, Result>[];
     })[] = [];
     for (const model of this.#options.models.values()) {
-      if (model.waitingTickets === 0 || !model.runsOn(laneId)) continue;
-      const head = model.queue.head(nowMs);
-      if (head === undefined) continue;
-      const { ticket, level } = head;
-      candidates.push({ model, head: ticket, level, share: model.share, sequence: ticket.sequence });
+      const resting = slot.resting(model);
+      const waits = model.waitingTickets > 0 && model.runsOn(slot.id);
+      if (!waits && resting.length === 0) continue;
+      const head = waits ? model.queue.head(nowMs) : undefined;
+      const [oldest] = resting;
+      const sequence = oldest?.sequence ?? head?.ticket.sequence;
+      if (sequence === undefined) continue;
+      const level = Math.min(head?.level ?? Infinity, ...resting.map(({ priority }) => priority));
+      candidates.push({ model, head: head?.ticket, resting, level, share: model.share, sequence });
     }
     return candidates;
   }
@@ -159,20 +163,25 @@ export class Dispatcher<Payload, Result> {
     batch: Batch<QueuedTicket<Payload, Result>>,
   ): void {
     const startedMs = this.#options.clock.now();
-    const shapeKey = batch.take[0]?.shapeKey ?? '';
-    const fit = model.estimator.wallFit(shapeKey);
-    const predictedMs = fit === undefined ? 0 : fit.a * batch.cost + fit.b;
-    const payloads: Payload[] = [];
-    for (const ticket of batch.take) {
+    const newcomers = batch.take.filter(({ state }) => state === 'waiting');
+    // The steps of a stepping model are alike, but for those that take newcomers in.
+    const fitKey = model.stepping ? (newcomers.length > 0 ? 'join' : 'step') : (batch.take[0]?.shapeKey ?? '');
+    const fitCost = model.stepping ? batch.items : batch.cost;
+    const fit = model.estimator.wallFit(fitKey);
+    const predictedMs = fit === undefined ? 0 : fit.a * fitCost + fit.b;
+    slot.begin(model);
+    const tickets = batch.take.map((ticket) => {
+      if (ticket.state !== 'waiting') return { id: ticket.sequence, payload: undefined };
       model.queue.take(ticket, startedMs);
-      payloads.push(ticket.start() as Payload);
-    }
-    model.runningItems += batch.items;
+      model.runningItems += ticket.items;
+      return { id: ticket.sequence, payload: ticket.start(startedMs) };
+    });
     charge(model.share, predictedMs);
-    const run = { model, batch, shapeKey, startedMs, predictedMs };
+    const run = { model, batch, fitKey, fitCost, startedMs, predictedMs };
     slot.run = run;
     this.#runs.add(run);
-    void this.#follow(slot, run, payloads);
+    void this.#follow(slot, run, tickets);
+    if (batch.take.length === 0) return;
     this.#options.events.started?.({
       modelKey: model.key,
       lane: slot.id,
@@ -180,92 +189,107 @@ export class Dispatcher<Payload, Result> {
       tickets: batch.take.length,
       cost: batch.cost,
       cut: batch.cut,
-      waitsMs: batch.take.map((ticket) => startedMs - ticket.enqueuedMs),
+      waitsMs: newcomers.map((ticket) => startedMs - ticket.enqueuedMs),
     });
   }
 
   async #follow(
     slot: LaneSlot<Payload, Result>,
     run: Run<Payload, Result>,
-    payloads: readonly Payload[],
+    tickets: readonly TicketOfRun<Payload>[],
   ): Promise<void> {
-    let report: RunReport<Result> | undefined;
-    let error: ServerError | undefined;
-    try {
-      report = await slot.lane.run(run.model.key, payloads);
-    } catch (reason) {
-      error = toServerError(reason);
-    }
+    const { model, batch } = run;
+    const ending = await runOn(slot.lane, model.key, tickets);
+    const error = ending instanceof ServerError ? ending : undefined;
+    const report = ending instanceof ServerError ? undefined : ending;
     const wallMs = this.#options.clock.now() - run.startedMs;
     // A lost lane takes no further batch; whoever replaces it adds the new one.
-    if (error?.code === 'LANE_LOST' && this.#slots.get(slot.id) === slot) this.#slots.delete(slot.id);
+    if (error?.code === 'LANE_LOST' && this.#slots.get(slot.id) === slot) this.removeLane(slot.id);
     slot.run = undefined;
     this.#runs.delete(run);
     this.#learn(run, report, wallMs);
+    const onward = this.#rest(slot, run, report);
     // Their runs have ended in time: no deadline may take them now.
-    for (const ticket of run.batch.take) if (ticket.state !== 'settled') this.#options.forget(ticket);
+    for (const ticket of batch.take)
+      if (ticket.state !== 'settled' && !onward.has(ticket)) this.#options.forget(ticket);
     // The lane first: it computes the next batch while this one's replies are written.
     this.#dispatch();
-    await this.#settle(slot.id, run, report ?? error ?? new ServerError('INTERNAL'));
-    const { model, batch } = run;
-    model.runningItems -= batch.items;
-    this.#options.giveBack(model, batch.items);
+    // At once and before anything else of these tickets: what a ticket tells must come in order.
+    for (const [ticket, progress] of onward) ticket.hear(progress);
+    await settle(run, {
+      laneId: slot.id,
+      ending,
+      nowMs: this.#options.clock.now(),
+      goesOn: (ticket) => onward.has(ticket),
+      defer: this.#options.defer,
+    });
+    for (const ticket of batch.take) if (!onward.has(ticket)) this.#release(ticket);
+    if (batch.take.length > 0) this.#tell(slot.id, run, { wallMs, ending });
+  }
+
+  #tell(
+    lane: number,
+    { model, batch }: Run<Payload, Result>,
+    { wallMs, ending }: { wallMs: number; ending: RunReport<Result> | ServerError },
+  ): void {
     this.#options.events.finished?.({
       modelKey: model.key,
-      lane: slot.id,
+      lane,
       items: batch.items,
       tickets: batch.take.length,
       wallMs,
-      ...(report === undefined ? {} : { report }),
-      ...(error === undefined ? {} : { error }),
+      ...(ending instanceof ServerError ? { error: ending } : { report: ending }),
     });
   }
 
+  /** The tickets of a run that go on in the next one, with what they tell; they rest on the lane until then. */
+  #rest(
+    slot: LaneSlot<Payload, Result>,
+    { model, batch }: Run<Payload, Result>,
+    report: RunReport<Result> | undefined,
+  ): Map<QueuedTicket<Payload, Result>, unknown> {
+    const onward = new Map<QueuedTicket<Payload, Result>, unknown>();
+    if (report === undefined) return onward;
+    let left = false;
+    for (const [index, ticket] of batch.take.entries()) {
+      const outcome = report.outcomes[index];
+      ticket.spend(report, batch.items);
+      if (outcome === undefined || !('more' in outcome)) continue;
+      if (ticket.state === 'settled') left = true;
+      else onward.set(ticket, outcome.progress);
+    }
+    if (this.#slots.get(slot.id) === slot) slot.rest(model, [...onward.keys()], { left });
+    else {
+      // The lane was taken away during the run, and what it knew of them with it.
+      for (const ticket of onward.keys()) ticket.fail(new ServerError('LANE_LOST'));
+      onward.clear();
+    }
+    return onward;
+  }
+
+  /** A ticket is on no lane any more. */
+  #release({ model, items, permits }: QueuedTicket<Payload, Result>): void {
+    model.runningItems -= items;
+    this.#options.giveBack(model, permits);
+  }
+
   #learn(run: Run<Payload, Result>, report: RunReport<Result> | undefined, wallMs: number): void {
-    const { model, batch, shapeKey, predictedMs } = run;
+    const { model, batch, fitKey, fitCost, predictedMs } = run;
     correct(model.share, predictedMs, wallMs);
     if (report === undefined) return;
-    model.estimator.record(shapeKey, { items: batch.items, cost: batch.cost, runMs: report.runMs, wallMs });
+    model.estimator.record(fitKey, { items: batch.items, cost: fitCost, runMs: report.runMs, wallMs });
     if (report.maxItems !== undefined) model.lowerMaxItems(report.maxItems);
-  }
-
-  /** Settles the tickets of a run in slices, with a turn of the event loop between them. */
-  async #settle(laneId: number, run: Run<Payload, Result>, ending: RunReport<Result> | ServerError): Promise<void> {
-    for (const [index, ticket] of run.batch.take.entries()) {
-      if (index > 0 && index % SETTLE_AT_ONCE === 0)
-        await new Promise<void>((resolve) => {
-          this.#options.defer(resolve);
-        });
-      // Cancelled or expired meanwhile: the late result is dropped.
-      if (ticket.state !== 'settled') this.#end(ticket, { laneId, run, ending, index });
-    }
-  }
-
-  #end(ticket: QueuedTicket<Payload, Result>, { laneId, run, ending, index }: Ending<Payload, Result>): void {
-    if (ending instanceof ServerError) {
-      ticket.fail(ending);
-      return;
-    }
-    const outcome = ending.outcomes[index];
-    if (outcome === undefined) {
-      const cause = new Error(`the lane gave ${ending.outcomes.length} outcomes for ${run.batch.take.length} tickets`);
-      ticket.fail(new ServerError('INTERNAL', undefined, { cause }));
-    } else if (outcome.ok) {
-      const { stackMs, runMs, splitMs } = ending;
-      const queueMs = run.startedMs - ticket.enqueuedMs;
-      ticket.succeed({
-        result: outcome.result,
-        timing: { queueMs, stackMs, runMs, splitMs, batchItems: run.batch.items, lane: laneId },
-      });
-    } else {
-      ticket.fail(outcome.error);
-    }
   }
 }
 
-function company<P, R>(model: QueuedModel<P, R>, shapeKey: string, nowMs: number): Company | undefined {
-  if (model.limits.maxDelayMs <= 0) return undefined;
-  const gapMs = model.estimator.gapMs(shapeKey, nowMs);
-  const fit = model.estimator.fit(shapeKey);
-  return gapMs === undefined || fit === undefined ? undefined : { gapMs, fixedMs: fit.b };
+async function runOn<Payload, Result>(
+  lane: Lane<Payload, Result>,
+  modelKey: string,
+  tickets: readonly TicketOfRun<Payload>[],
+): Promise<RunReport<Result> | ServerError> {
+  try {
+    return await lane.run(modelKey, tickets);
+  } catch (error) {
+    return toServerError(error);
+  }
 }

@@ -20,6 +20,9 @@ export interface ModelLoad {
   readonly estimator: Estimator;
   readonly permits: number;
   readonly preparingItems: number;
+  readonly runningItems: number;
+  readonly stepping: boolean;
+  readonly service: { readonly ms: number; readonly cost: number } | undefined;
   readonly queue: {
     readonly levels: readonly LevelDepth[];
     readonly shapes: number;
@@ -47,6 +50,7 @@ export function forecast(
   newcomer: Newcomer,
 ): Forecast {
   const own = [...lanes].filter((lane) => model.runsOn(lane.id));
+  if (model.stepping) return steppingForecast(model, own, newcomer);
   const ahead = workAhead(model, newcomer, Math.floor);
   let waitingMs = ahead.ms;
   if (waitingMs > 0) {
@@ -56,6 +60,21 @@ export function forecast(
     }
   }
   return { waitMs: waitMs(own, waitingMs, newcomer.nowMs), runMs: ownRunMs(model, ahead.items) };
+}
+
+/**
+ * Tickets of a stepping model join between two steps as long as there is room; after that, one goes in for each that comes out, and
+ * those come out at the rate at which tickets were served.
+ */
+function steppingForecast(model: ModelLoad, lanes: readonly LaneLoad[], newcomer: Newcomer): Forecast {
+  const { limits, service, runningItems, preparingItems, queue } = model;
+  const serviceMs = service?.ms ?? 0;
+  const byCost = Math.floor(limits.maxCost / (service?.cost ?? 1));
+  const room = Math.max(1, Math.min(limits.maxItems, byCost)) * Math.max(1, lanes.length);
+  let items = preparingItems + runningItems + 1;
+  for (const level of queue.levels) if (level.priority <= newcomer.priority) items += level.items;
+  const turns = Math.max(0, items - room);
+  return { waitMs: waitMs(lanes, 0, newcomer.nowMs) + (turns * serviceMs) / room, runMs: serviceMs };
 }
 
 function waitMs(lanes: readonly LaneLoad[], waitingMs: number, nowMs: number): number {

@@ -12,7 +12,12 @@ export interface ModelOptions {
   readonly lanes?: readonly number[];
   /** Runs already seen, as warm-up makes them: the first predictions rest on these. */
   readonly seenRuns?: readonly (RunSample & { readonly shapeKey: string })[];
+  /** Its tickets take several runs; they join and leave the batch between these. */
+  readonly stepping?: boolean;
 }
+
+/** Weight of the newest ticket in what a stepping model's tickets take. */
+const SERVICE_WEIGHT = 0.1;
 
 /** All that the core keeps of one model. */
 export class ModelState<T extends Queueable<T>> implements Rival {
@@ -21,6 +26,9 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   readonly queue: WaitingQueue<T>;
   readonly estimator = new Estimator();
   readonly share: Share = { servedMs: 0, startMs: 0 };
+  readonly stepping: boolean;
+  /** Of a stepping model: mean time on a lane, and mean cost, of the last tickets; undefined before the first has ended. */
+  service: { readonly ms: number; readonly cost: number } | undefined;
   /** Items admitted and not given back: in preparation, waiting or running. */
   permits = 0;
   runningItems = 0;
@@ -36,6 +44,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     this.queueItems = options.queueItems;
     this.#lanes = options.lanes === undefined ? undefined : new Set(options.lanes);
     this.queue = new WaitingQueue(agingMs);
+    this.stepping = options.stepping ?? false;
     for (const run of options.seenRuns ?? []) this.estimator.record(run.shapeKey, run);
   }
 
@@ -54,6 +63,13 @@ export class ModelState<T extends Queueable<T>> implements Rival {
 
   runsOn(laneId: number): boolean {
     return this.#lanes?.has(laneId) ?? true;
+  }
+
+  /** A ticket of a stepping model has ended well, this long after its first run began. */
+  served(ms: number, { cost }: { readonly cost: number }): void {
+    const before = this.service ?? { ms, cost };
+    const mean = (old: number, value: number): number => old + SERVICE_WEIGHT * (value - old);
+    this.service = { ms: mean(before.ms, ms), cost: mean(before.cost, cost) };
   }
 
   /** A lane has learnt that larger batches do not fit in its memory. */

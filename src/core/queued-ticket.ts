@@ -1,16 +1,16 @@
 import type { ServerError } from '../errors.ts';
 import type { ModelState } from './model-state.ts';
 import type { Place } from './queue.ts';
-import type { Ticket, TicketRequest, TicketState } from './ticket.ts';
+import type { RunReport, Ticket, TicketRequest, TicketState } from './ticket.ts';
 
-/** How a ticket's time was spent. */
+/** How a ticket's time was spent; over all its runs, where it took several. */
 export interface TicketTiming {
-  /** From enqueueing to the start of the run call. */
+  /** From enqueueing to the start of the (first) run call. */
   readonly queueMs: number;
   readonly stackMs: number;
   readonly runMs: number;
   readonly splitMs: number;
-  /** Items of the whole batch. */
+  /** Items of the whole batch; of the largest. */
   readonly batchItems: number;
   /** Id of the lane that ran it. */
   readonly lane: number;
@@ -37,6 +37,8 @@ export interface TicketOrigin<Payload, Result> {
   readonly sequence: number;
   readonly enqueuedMs: number;
   readonly model: QueuedModel<Payload, Result>;
+  /** Those it gives back when it settles: 0 where its request keeps them. */
+  readonly permits: number;
   readonly onCancel: (ticket: QueuedTicket<Payload, Result>) => void;
 }
 
@@ -53,8 +55,13 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   readonly sequence: number;
   readonly enqueuedMs: number;
   readonly model: QueuedModel<Payload, Result>;
+  readonly permits: number;
   readonly done: Promise<TicketReply<Result>>;
+  readonly onProgress: ((progress: unknown) => void) | undefined;
   state: TicketState = 'waiting';
+  /** Start of its first run. */
+  startedMs = 0;
+  readonly #spent = { stackMs: 0, runMs: 0, splitMs: 0, batchItems: 0 };
   /** Its place in the queue while it waits. */
   place: Place<QueuedTicket<Payload, Result>> | undefined;
   heapIndex = -1;
@@ -69,9 +76,11 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     this.shapeKey = request.shapeKey;
     this.priority = request.priority;
     this.deadlineMs = request.deadlineMs;
+    this.onProgress = request.onProgress;
     this.sequence = origin.sequence;
     this.enqueuedMs = origin.enqueuedMs;
     this.model = origin.model;
+    this.permits = origin.permits;
     this.#onCancel = origin.onCancel;
     let resolve: (reply: TicketReply<Result>) => void = ignore;
     let reject: (error: ServerError) => void = ignore;
@@ -88,16 +97,30 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   }
 
   /** waiting -> running; gives the payload to the lane. */
-  start(): Payload | undefined {
+  start(nowMs: number): Payload | undefined {
     const { payload } = this;
     this.payload = undefined;
+    this.startedMs = nowMs;
     this.state = 'running';
     return payload;
   }
 
-  succeed(reply: TicketReply<Result>): void {
+  /** What a run tells of it, if anything. */
+  hear(progress: unknown): void {
+    if (progress !== undefined && this.state !== 'settled') this.onProgress?.(progress);
+  }
+
+  /** Adds a run of its batch to the time spent. */
+  spend({ stackMs, runMs, splitMs }: RunReport<unknown>, batchItems: number): void {
+    this.#spent.stackMs += stackMs;
+    this.#spent.runMs += runMs;
+    this.#spent.splitMs += splitMs;
+    this.#spent.batchItems = Math.max(this.#spent.batchItems, batchItems);
+  }
+
+  succeed(result: Result, lane: number): void {
     this.state = 'settled';
-    this.#resolve(reply);
+    this.#resolve({ result, timing: { queueMs: this.startedMs - this.enqueuedMs, ...this.#spent, lane } });
   }
 
   fail(error: ServerError): void {

@@ -36,6 +36,8 @@ export interface TicketRequest<Payload> {
   readonly priority: number;
   /** On the core's clock. */
   readonly deadlineMs: number;
+  /** Hears what a run tells of a ticket that goes on in the next one. Be quick, do not throw. */
+  readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
 /** An admitted item, waiting or running. */
@@ -58,7 +60,18 @@ export type CutReason = 'items' | 'cost' | 'empty' | 'delay';
 
 /** How a run went for one ticket. */
 export type Outcome<Result> =
-  { readonly ok: true; readonly result: Result } | { readonly ok: false; readonly error: ServerError };
+  | { readonly ok: true; readonly result: Result }
+  /** Its lane goes on with it in the next run. */
+  | { readonly ok: true; readonly more: true; readonly progress?: unknown }
+  | { readonly ok: false; readonly error: ServerError };
+
+/** A ticket as its lane gets it. */
+export interface TicketOfRun<Payload> {
+  /** The same in every run of the ticket. */
+  readonly id: number;
+  /** Undefined when the lane has it from an earlier run. */
+  readonly payload: Payload | undefined;
+}
 
 /** One run as the lane reports it: an outcome per ticket in batch order, and the time computing took. */
 export interface RunReport<Result> {
@@ -76,5 +89,6 @@ export interface RunReport<Result> {
 /** A free lane takes a batch; the promise never rejects with anything but a ServerError (a lost lane: LANE_LOST). */
 export interface Lane<Payload, Result> {
   readonly id: number;
-  run(modelKey: string, payloads: readonly Payload[]): Promise<RunReport<Result>>;
+  /** Tickets of earlier runs that are not named any more have left. */
+  run(modelKey: string, tickets: readonly TicketOfRun<Payload>[]): Promise<RunReport<Result>>;
 }

@@ -1,5 +1,6 @@
 import { ServerError } from '../errors.ts';
 import type { Item, JsonItem } from '../tasks/task.ts';
+import { parseJson } from './json-body.ts';
 
 /**
  * Requests of the native API (docs/api.md). JSON: `{"data": item}` for one item or `{"items": [item, ...]}` for many, with
@@ -10,8 +11,6 @@ export interface NativeRequest {
   readonly items: readonly Item[];
 }
 
-/** Deeper JSON is no input of any task; walking or cloning it would run out of stack. */
-const MOST_DEPTH = 64;
 const FIELDS = ['data', 'items', 'parameters'];
 /** No type, and what `curl -d` says by itself: nobody means a form here. */
 const JSON_TYPES = ['', 'application/json', 'application/x-www-form-urlencoded'];
@@ -23,11 +22,17 @@ const UTF8_NAMES = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
  * text in another charset than UTF-8).
  */
 export function decodeNative(contentType: string | undefined, body: Uint8Array, itemLimit: number): NativeRequest {
+  if (isJsonType(contentType)) return decodeNativeJson(parseJson(body), itemLimit);
   const { type, charset } = parseContentType(contentType ?? '');
-  if (JSON_TYPES.includes(type) || type.endsWith('+json')) return decodeJson(body, itemLimit);
   if (type.startsWith('text/') && charset !== undefined && !UTF8_NAMES.includes(charset))
     throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'Text must be UTF-8.');
   return { kind: 'single', items: [{ kind: 'raw', contentType: type, bytes: body }] };
+}
+
+/** Whether a body of this content type is taken for JSON. */
+export function isJsonType(contentType: string | undefined): boolean {
+  const { type } = parseContentType(contentType ?? '');
+  return JSON_TYPES.includes(type) || type.endsWith('+json');
 }
 
 /** RFC 9110, 8.3.1: type and charset in lower case. */
@@ -39,8 +44,8 @@ function parseContentType(header: string): { type: string; charset: string | und
   return { type: type.trim(), charset };
 }
 
-function decodeJson(body: Uint8Array, itemLimit: number): NativeRequest {
-  const request = parse(body);
+/** Reads a request that came as JSON and is parsed already. Throws BAD_REQUEST or TOO_LARGE. */
+export function decodeNativeJson(request: unknown, itemLimit: number): NativeRequest {
   if (typeof request !== 'object' || request === null || Array.isArray(request))
     throw malformed('The body must be an object: {"data": ...} or {"items": [...]}.');
   const unknown = Object.keys(request).find((field) => !FIELDS.includes(field));
@@ -55,25 +60,6 @@ function decodeJson(body: Uint8Array, itemLimit: number): NativeRequest {
   if (items.length > itemLimit)
     throw new ServerError('TOO_LARGE', `A request may have ${itemLimit} items at most, not ${items.length}.`);
   return { kind: 'many', items: items.map((item: unknown) => jsonItem(item, shared)) };
-}
-
-function parse(body: Uint8Array): unknown {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
-  } catch {
-    throw malformed('The body is not valid JSON in UTF-8.');
-  }
-  if (isDeeper(value, MOST_DEPTH)) throw malformed(`JSON may be nested ${MOST_DEPTH} deep at most.`);
-  return value;
-}
-
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (depth === 0) return true;
-  for (const child of Array.isArray(value) ? (value as unknown[]) : Object.values(value))
-    if (typeof child === 'object' && isDeeper(child, depth - 1)) return true;
-  return false;
 }
 
 function readParameters(parameters: unknown): JsonItem['parameters'] {

@@ -1,5 +1,6 @@
 import type { ModelDescription } from '../model.ts';
 import type { Tensor } from '../tensor.ts';
+import { JsonChunks } from './json-chunks.ts';
 import { tensorToBinary } from './oip-binary.ts';
 import { classify } from './oip-classification.ts';
 import { tensorPieces } from './oip-tensor-text.ts';
@@ -15,9 +16,6 @@ export interface OipAnswer {
 
 /** What the answer says of the model. */
 export type AnsweringModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels'>;
-
-/** Bytes of JSON (about) after which it is cut into a chunk: bounds strings, however large the tensors. */
-const CHUNK_CHARACTERS = 65_536;
 
 /**
  * Encodes the answer to an inference request: JSON with flat `data`, or JSON followed by the blobs of the outputs that were
@@ -69,27 +67,4 @@ function answerTensor(
   const { labels } = model;
   const options = { classes: wanted.classification, batchAxis: spec.batchAxis, ...(labels && { labels }) };
   return { name: spec.name, tensor: classify(tensor, options) };
-}
-
-/** Gathers JSON text into chunks of UTF-8. */
-class JsonChunks {
-  readonly #encoder = new TextEncoder();
-  readonly #chunks: Uint8Array[] = [];
-  #pending = '';
-
-  add(text: string): void {
-    this.#pending += text;
-    if (this.#pending.length >= CHUNK_CHARACTERS) this.#flush();
-  }
-
-  finish(): Uint8Array[] {
-    if (this.#pending !== '') this.#flush();
-    return this.#chunks;
-  }
-
-  /** Pieces end between characters, so a surrogate pair is never cut. */
-  #flush(): void {
-    this.#chunks.push(this.#encoder.encode(this.#pending));
-    this.#pending = '';
-  }
 }

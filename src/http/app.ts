@@ -5,8 +5,10 @@ import { Exchange } from './exchange.ts';
 import { refuseMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
-import { hotRoute } from './routes.ts';
+import { addOpenAiModels } from './openai-routes.ts';
+import { dialectOf, hotRoute } from './routes.ts';
 import type { Services } from './services.ts';
+import { teiFields } from './tei-routes.ts';
 
 /** Everything that is not hot: pages for people, metrics, management. */
 export function createApp(services: Services): Express {
@@ -15,7 +17,10 @@ export function createApp(services: Services): Express {
   app.disable('etag');
   const routes = new Routes(app, services);
   routes.add('get', '/', { dialect: 'http', handle: (exchange) => exchange.json(overview(services)) });
-  routes.add('get', '/info', { dialect: 'http', handle: (exchange) => exchange.json(info(services)) });
+  routes.add('get', '/info', {
+    dialect: 'http',
+    handle: async (exchange) => exchange.json({ ...(await teiFields(services)), ...info(services) }),
+  });
   routes.add('get', '/metrics', {
     dialect: 'http',
     async handle(exchange) {
@@ -26,9 +31,10 @@ export function createApp(services: Services): Express {
     },
   });
   addOipManagement(routes, services);
+  addOpenAiModels(routes, services);
   routes.refuseOtherMethods();
   app.use((request: Request, response: Response) => {
-    const exchange = new Exchange(request, response, { services, dialect: 'http' });
+    const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });
     if (Object.hasOwn(PROBES, request.path)) refuseMethod(exchange, ['get', 'head']);
     else if (hotRoute(request.path) === undefined) void exchange.fail(new ServerError('NOT_FOUND'));
     else refuseMethod(exchange, ['post']);
@@ -41,7 +47,7 @@ export function createApp(services: Services): Express {
     // Express throws errors with a 4xx status of its own for paths that cannot be decoded.
     const status = (thrown as { status?: unknown }).status;
     const error = status === ERRORS.BAD_REQUEST.status ? new ServerError('BAD_REQUEST') : toServerError(thrown);
-    void new Exchange(request, response, { services, dialect: 'http' }).fail(error);
+    void new Exchange(request, response, { services, dialect: dialectOf(request.path) }).fail(error);
   });
   return app;
 }
@@ -59,11 +65,11 @@ function overview({ version, repository, state }: Services): unknown {
       infer: `/v2/models/${name}/infer`,
       ...(description.description === undefined ? {} : { description: description.description }),
     })),
-    see: ['/info', '/metrics', '/v2', '/health', '/ready', '/started'],
+    see: ['/info', '/metrics', '/v1/models', '/v2', '/health', '/ready', '/started'],
   };
 }
 
-function info({ version, config, plan, repository, submitter }: Services): unknown {
+function info({ version, config, plan, repository, submitter }: Services): Readonly<Record<string, unknown>> {
   return {
     name: 'carpool',
     version,

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorBody, toServerError, type ServerError } from '../errors.ts';
+import { tellError } from '../dialects/error-shape.ts';
+import { toServerError, type ServerError } from '../errors.ts';
 import { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { countFailure, countSuccess } from '../serving/statistics.ts';
@@ -27,7 +28,8 @@ export class Exchange {
   readonly id: string;
   readonly trace: Trace | undefined;
   readonly cancellation = new Cancellation();
-  readonly dialect: string;
+  /** Whose shape errors have; a route may find out that it is another one. */
+  dialect: string;
   /** Set by the route once it knows them. */
   model: ServedModel | undefined;
   timing: RequestTiming | undefined;
@@ -35,9 +37,11 @@ export class Exchange {
   /** True for what is asked again and again by machines: logged at debug only. */
   quiet = false;
   error: ServerError | undefined;
+  /** When the first event of a stream went out, on the exchange's own clock. */
+  firstEventMs: number | undefined;
   readonly #services: Services;
   readonly #startMs = performance.now();
-  #release: (() => void) | undefined;
+  readonly #releases: (() => void)[] = [];
   #closed = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: string }) {
@@ -59,7 +63,7 @@ export class Exchange {
   /** What to do when the exchange is over, however it ends; at once where the client left meanwhile. */
   releaseLater(release: () => void): void {
     if (this.#closed) release();
-    else this.#release = release;
+    else this.#releases.push(release);
   }
 
   /** Sends the reply; nothing happens where the client has left. */
@@ -87,25 +91,45 @@ export class Exchange {
     await this.reply({ status, contentType: 'application/json', chunks: [Buffer.from(JSON.stringify(value))] });
   }
 
+  /** Begins a reply that comes as server-sent events; what is said by the status is said now. */
+  startStream(): void {
+    this.response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-cache',
+      // Proxies of nginx's kind would gather the events.
+      'X-Accel-Buffering': 'no',
+      'X-Request-Id': this.id,
+      ...(this.model === undefined ? {} : { 'X-Model-Version': this.model.version }),
+    });
+  }
+
   /** Sends an error in the shape of the dialect; what is not a ServerError is logged and told as INTERNAL. */
   async fail(thrown: unknown): Promise<void> {
-    const error = toServerError(thrown);
-    this.error = error;
-    if (error.code === 'INTERNAL')
-      this.#services.log.error({ ...this.#ids(), err: error.cause ?? error }, 'request failed');
+    const error = this.note(thrown);
+    const { status, body, headers } = tellError(this.dialect, error);
     const retry = error.retryAfterMs;
     await this.reply({
-      status: error.status,
+      status,
       contentType: 'application/json',
-      chunks: [Buffer.from(JSON.stringify(errorBody(error)))],
+      chunks: [Buffer.from(JSON.stringify(body))],
       headers: {
         ...(retry === undefined
           ? {}
           : { 'Retry-After': Math.max(1, Math.ceil(retry / 1000)), 'Retry-After-Ms': Math.ceil(retry) }),
+        ...headers,
         // The rest of the body is not wanted: the connection cannot be used again without reading it.
         ...(error.code === 'TOO_LARGE' && !this.request.complete ? { Connection: 'close' } : {}),
       },
     });
+  }
+
+  /** Takes down what went wrong, for the log and the metrics; the error as clients may see it. */
+  note(thrown: unknown): ServerError {
+    const error = toServerError(thrown);
+    this.error = error;
+    if (error.code === 'INTERNAL')
+      this.#services.log.error({ ...this.#ids(), err: error.cause ?? error }, 'request failed');
+    return error;
   }
 
   #timingHeaders(): Record<string, string | number> {
@@ -133,13 +157,14 @@ export class Exchange {
     const cancelled = !response.writableFinished;
     if (cancelled) this.cancellation.cancel();
     this.#closed = true;
-    this.#release?.();
+    for (const release of this.#releases) release();
     const { metrics, access } = this.#services;
-    const code = cancelled ? 499 : response.statusCode;
+    const code = cancelled ? 499 : this.#status();
     const totalMs = this.elapsedMs;
     const labels = { model: model?.name ?? '', dialect };
     metrics.requests.inc({ ...labels, code });
     metrics.requestSeconds.observe(labels, totalMs / 1000);
+    if (this.firstEventMs !== undefined) metrics.firstEventSeconds.observe(labels, this.firstEventMs / 1000);
     if (model !== undefined) {
       if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);
       else countFailure(model.statistics, totalMs);
@@ -147,6 +172,12 @@ export class Exchange {
     const level = code >= 500 ? 'warn' : this.quiet ? 'debug' : 'info';
     if (access.isLevelEnabled(level))
       access[level](this.#logLine(code, totalMs), cancelled ? 'client left' : 'request');
+  }
+
+  /** A stream that broke off had begun with 200. */
+  #status(): number {
+    const { statusCode } = this.response;
+    return statusCode === 200 ? (this.error?.status ?? statusCode) : statusCode;
   }
 
   #logLine(status: number, totalMs: number): Record<string, unknown> {
@@ -159,6 +190,7 @@ export class Exchange {
       status,
       dialect: this.dialect,
       durationMs: rounded(totalMs),
+      ...(this.firstEventMs === undefined ? {} : { firstEventMs: rounded(this.firstEventMs) }),
       ...(model === undefined ? {} : { model: model.name, version: model.version, items: this.items }),
       ...(timing === undefined ? {} : loggedTiming(timing)),
       ...(error === undefined ? {} : { code: error.code }),

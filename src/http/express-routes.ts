@@ -13,7 +13,7 @@ type Method = 'get' | 'post';
 export class Routes {
   readonly #app: Express;
   readonly #services: Services;
-  readonly #paths = new Map<string, Set<Method>>();
+  readonly #paths = new Map<string, { methods: Set<Method>; dialect: string }>();
 
   constructor(app: Express, services: Services) {
     this.#app = app;
@@ -21,9 +21,9 @@ export class Routes {
   }
 
   add(method: Method, path: string, { dialect, handle }: { dialect: string; handle: Handler }): void {
-    let methods = this.#paths.get(path);
-    if (methods === undefined) this.#paths.set(path, (methods = new Set()));
-    methods.add(method);
+    let known = this.#paths.get(path);
+    if (known === undefined) this.#paths.set(path, (known = { methods: new Set(), dialect }));
+    known.methods.add(method);
     this.#app[method](path, (request: Request, response: Response) => {
       const exchange = new Exchange(request, response, { services: this.#services, dialect });
       // A handler may throw before it returns its promise; Express would answer that with a second exchange.
@@ -34,9 +34,9 @@ export class Routes {
 
   /** Answers 405 on known paths with other methods; call it after the last route. */
   refuseOtherMethods(): void {
-    for (const [path, methods] of this.#paths)
+    for (const [path, { methods, dialect }] of this.#paths)
       this.#app.all(path, (request: Request, response: Response) =>
-        refuseMethod(new Exchange(request, response, { services: this.#services, dialect: 'http' }), [...methods]),
+        refuseMethod(new Exchange(request, response, { services: this.#services, dialect }), [...methods]),
       );
   }
 }

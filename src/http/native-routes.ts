@@ -1,37 +1,47 @@
-import { decodeNative } from '../dialects/native.ts';
+import { decodeNative, decodeNativeJson, isJsonType } from '../dialects/native.ts';
 import { encodeNative, refusalOf } from '../dialects/native-reply.ts';
-import { ServerError } from '../errors.ts';
+import { parseJson } from '../dialects/json-body.ts';
+import { isTeiPredict } from '../dialects/tei-requests.ts';
 import type { PreparedItem } from '../pool/cpu.ts';
-import type { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import type { SubmitOptions } from '../serving/submit.ts';
 import type { Item } from '../tasks/task.ts';
-import { readBody } from './body.ts';
+import { decodeBody, LIGHT_JSON_BYTES, readWhole } from './api-request.ts';
 import { chooseEncoding } from './encoding.ts';
 import { header, type Exchange } from './exchange.ts';
-import { admitRequest, defaultModel } from './gate.ts';
+import { admitRequest, checkPhase, defaultModel } from './gate.ts';
+import { chooseModel } from './model-choice.ts';
 import type { Services } from './services.ts';
-
-/** JSON of this size takes about a millisecond to parse: a larger body leaves the main thread. */
-const LIGHT_JSON_BYTES = 128 * 1024;
+import { submitOptions } from './submit-options.ts';
+import { CLASSIFIER, predictInputs } from './tei-routes.ts';
 
 const CODINGS = ['zstd', 'gzip', 'br', 'deflate'];
+/** Where `inputs` stands in a large request that has it: in front, beside a few small fields. */
+const INPUTS_WITHIN_BYTES = 4096;
 
-/** `POST /predict` (default model) and `POST /predict/<model>`: items of the model's task in, replies out. */
+/**
+ * `POST /predict` (default model) and `POST /predict/<model>`: items of the model's task in, replies out. A JSON request with `inputs`
+ * is TEI's, and is answered as TEI does.
+ */
 export async function predict(exchange: Exchange, services: Services, name?: string): Promise<void> {
-  const model = admitRequest(exchange, services, name ?? defaultModel(services));
-  const { config, budget, submitter } = services;
   const { request } = exchange;
+  const early = admitEarly(exchange, services, name);
   const options = submitOptions(exchange);
-  const body = await readBody(request, { limitBytes: config.BODY_LIMIT_BYTES, budget });
-  exchange.releaseLater(body.release);
-  const { kind, items, raw } = await decode(services, model, {
-    contentType: request.headers['content-type'],
-    body: body.bytes,
-    cancellation: exchange.cancellation,
-  });
+  const body = await readWhole(exchange, services);
+  const contentType = request.headers['content-type'];
+  const isJson = isJsonType(contentType);
+  const isLarge = isJson && body.byteLength > LIGHT_JSON_BYTES;
+  const json = isJson && !isLarge ? parseJson(body) : undefined;
+  const { isTei, bytes } = isLarge
+    ? await lookForInputs(exchange, services, body)
+    : { isTei: isTeiPredict(json), bytes: body };
+  if (isTei) return predictTei(exchange, services, { body: bytes, model: name === undefined ? undefined : early });
+  const model = early ?? admitRequest(exchange, services, defaultModel(services));
+  const { kind, items, raw } = isLarge
+    ? await decodeLarge(exchange, services, { model, contentType, body: bytes })
+    : decodeSmall(services, { contentType, body, json });
   exchange.items = items.length;
-  const { results, timing } = await submitter.items(model, items, options);
+  const whole = await services.inputs.items(exchange, model, items);
+  const { results, timing } = await services.submitter.items(model, whole, options);
   const refusal = refusalOf(kind, results);
   if (refusal !== undefined) throw refusal;
   exchange.timing = timing;
@@ -45,52 +55,73 @@ export async function predict(exchange: Exchange, services: Services, name?: str
   });
 }
 
+/**
+ * The model, before the body is read; undefined where only the body can tell: it may be TEI's, for a classifier that is not the
+ * default model. Throws as `admitRequest` and `defaultModel` do.
+ */
+function admitEarly(exchange: Exchange, services: Services, name: string | undefined): ServedModel | undefined {
+  if (name !== undefined) return admitRequest(exchange, services, name);
+  checkPhase(services.state);
+  const { repository, submitter } = services;
+  const hasClassifier = repository.list().some((model) => CLASSIFIER.fits(model) && !submitter.isFull(model));
+  return hasClassifier ? undefined : admitRequest(exchange, services, defaultModel(services));
+}
+
+async function predictTei(
+  exchange: Exchange,
+  services: Services,
+  { body, model }: { body: Uint8Array; model: ServedModel | undefined },
+): Promise<void> {
+  exchange.dialect = 'tei';
+  const request = await decodeBody(exchange, services, {
+    api: 'tei.predict',
+    body,
+    choose(name) {
+      if (model === undefined) return chooseModel(services, CLASSIFIER, name);
+      if (!CLASSIFIER.fits(model)) throw CLASSIFIER.refusal(model);
+      return model;
+    },
+  });
+  await predictInputs(exchange, services, request);
+}
+
+/** Whether a large JSON request is TEI's. What looks like it is looked at closely, away from the main thread. */
+async function lookForInputs(
+  { cancellation }: Exchange,
+  { cpu, config }: Services,
+  body: Uint8Array,
+): Promise<{ isTei: boolean; bytes: Uint8Array }> {
+  const start = Buffer.from(body.buffer as ArrayBuffer, body.byteOffset, INPUTS_WITHIN_BYTES);
+  if (!start.includes('"inputs"')) return { isTei: false, bytes: body };
+  const { fields, body: bytes } = await cpu.run(
+    { kind: 'peekJson', body },
+    { limitMs: config.REQUEST_TIMEOUT_MS, cancellation },
+  );
+  return { isTei: isTeiPredict(Object.fromEntries(fields.map((name) => [name, true]))), bytes };
+}
+
 interface Decoded {
   readonly kind: 'single' | 'many';
   readonly items: readonly (Item | PreparedItem)[];
   readonly raw: boolean;
 }
 
-async function decode(
+function decodeSmall(
+  { config }: Services,
+  { contentType, body, json }: { contentType: string | undefined; body: Uint8Array; json: unknown },
+): Decoded {
+  if (json === undefined) return { ...decodeNative(contentType, body, config.ITEM_LIMIT), raw: true };
+  return { ...decodeNativeJson(json, config.ITEM_LIMIT), raw: false };
+}
+
+async function decodeLarge(
+  { cancellation }: Exchange,
   { cpu, config }: Services,
-  model: ServedModel,
-  {
-    contentType,
-    body,
-    cancellation,
-  }: { contentType: string | undefined; body: Uint8Array; cancellation: Cancellation },
+  { model, contentType, body }: { model: ServedModel; contentType: string | undefined; body: Uint8Array },
 ): Promise<Decoded> {
-  const itemLimit = config.ITEM_LIMIT;
-  const isJson = contentType === undefined || /json|urlencoded/i.test(contentType);
-  if (isJson && body.byteLength > LIGHT_JSON_BYTES) {
-    const large = await cpu.run(
-      { kind: 'decodeNative', source: model.taskSource, contentType, body, itemLimit },
-      { limitMs: model.timeoutMs, cancellation },
-    );
-    return { kind: large.single ? 'single' : 'many', items: large.items, raw: false };
-  }
-  const { kind, items } = decodeNative(contentType, body, itemLimit);
-  return { kind, items, raw: items[0]?.kind === 'raw' };
-}
-
-/** `X-Request-Timeout-Ms` shortens the time limit; `X-Request-Priority` is 1 (highest) to 3. Throws BAD_REQUEST. */
-function submitOptions({ request, cancellation }: Exchange): SubmitOptions {
-  const timeoutMs = wholeNumber(header(request, 'x-request-timeout-ms'), {
-    name: 'X-Request-Timeout-Ms',
-    most: 86_400_000,
-  });
-  const priority = wholeNumber(header(request, 'x-request-priority'), { name: 'X-Request-Priority', most: 3 });
-  return {
-    cancellation,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(priority === undefined ? {} : { priority }),
-  };
-}
-
-function wholeNumber(value: string | undefined, { name, most }: { name: string; most: number }): number | undefined {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (!/^\d{1,9}$/.test(value) || number < 1 || number > most)
-    throw new ServerError('BAD_REQUEST', `${name} must be a whole number from 1 to ${most}.`);
-  return number;
+  const { single, items } = await cpu.run(
+    { kind: 'decodeNative', source: model.taskSource, contentType, body, itemLimit: config.ITEM_LIMIT },
+    { limitMs: model.timeoutMs, cancellation },
+  );
+  return { kind: single ? 'single' : 'many', items, raw: false };
 }

@@ -1,7 +1,10 @@
 import type { Exchange } from './exchange.ts';
+import { chatCompletions, completions, oipGenerate } from './generation-routes.ts';
 import { predict } from './native-routes.ts';
 import { infer } from './oip-routes.ts';
+import { embeddings, generateImages, transcribe } from './openai-routes.ts';
 import type { Services } from './services.ts';
+import { TEI_ROUTES } from './tei-routes.ts';
 
 /** A POST route found without Express. */
 export interface HotRoute {
@@ -9,22 +12,48 @@ export interface HotRoute {
   readonly handle: (exchange: Exchange, services: Services) => Promise<void>;
 }
 
-const DEFAULT_PREDICT: HotRoute = { dialect: 'native', handle: (exchange, services) => predict(exchange, services) };
+const openAi = (handle: HotRoute['handle']): HotRoute => ({ dialect: 'openai', handle });
+const native: HotRoute = { dialect: 'native', handle: (exchange, services) => predict(exchange, services) };
+
+const FIXED: ReadonlyMap<string, HotRoute> = new Map([
+  ['/predict', native],
+  ['/predict/', native],
+  ['/v1/embeddings', openAi(embeddings)],
+  ['/embeddings', openAi(embeddings)],
+  ['/v1/chat/completions', openAi(chatCompletions)],
+  ['/v1/completions', openAi(completions)],
+  ['/v1/audio/transcriptions', openAi((exchange, services) => transcribe(exchange, services, 'openai.transcriptions'))],
+  ['/v1/audio/translations', openAi((exchange, services) => transcribe(exchange, services, 'openai.translations'))],
+  ['/v1/images/generations', openAi(generateImages)],
+  ...Object.entries(TEI_ROUTES).map(([path, handle]): [string, HotRoute] => [path, { dialect: 'tei', handle }]),
+]);
 const PREDICT = /^\/predict\/([^/]+)\/?$/;
-const INFER = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/infer$/;
+const OF_MODEL = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/(infer|generate|generate_stream)$/;
 
 /** The inference route of a path (without its query), or undefined. */
 export function hotRoute(path: string): HotRoute | undefined {
-  if (path === '/predict' || path === '/predict/') return DEFAULT_PREDICT;
+  const fixed = FIXED.get(path);
+  if (fixed !== undefined) return fixed;
   const name = PREDICT.exec(path)?.[1];
   if (name !== undefined)
     return { dialect: 'native', handle: (exchange, services) => predict(exchange, services, decodeName(name)) };
-  const [, model, version] = INFER.exec(path) ?? [];
-  if (model === undefined) return undefined;
+  const [, encoded, version, verb] = OF_MODEL.exec(path) ?? [];
+  if (encoded === undefined) return undefined;
+  const model = decodeName(encoded);
+  if (verb === 'infer')
+    return { dialect: 'oip', handle: (exchange, services) => infer(exchange, services, model, version) };
+  const isStream = verb === 'generate_stream';
   return {
     dialect: 'oip',
-    handle: (exchange, services) => infer(exchange, services, decodeName(model), version),
+    handle: (exchange, services) => oipGenerate(exchange, services, { name: model, version, isStream }),
   };
+}
+
+/** The dialect of whatever stands at a path, or would: errors there have its shape. */
+export function dialectOf(path: string): string {
+  const fixed = FIXED.get(path);
+  if (fixed !== undefined) return fixed.dialect;
+  return /^\/v1(\/|$)/.test(path) ? 'openai' : 'http';
 }
 
 /** A name that is not valid percent-encoding names no model, and is looked up as it stands. */

@@ -8,11 +8,12 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { errorBody, ServerError, type ErrorCode } from '../errors.ts';
+import { tellError } from '../dialects/error-shape.ts';
+import { ServerError, type ErrorCode } from '../errors.ts';
 import { createApp } from './app.ts';
 import { Exchange, pathOf } from './exchange.ts';
 import { answerProbe, PROBES } from './probes.ts';
-import { hotRoute, type HotRoute } from './routes.ts';
+import { dialectOf, hotRoute, type HotRoute } from './routes.ts';
 import type { Services } from './services.ts';
 
 /** Node checks its header and body limits this often. */
@@ -64,15 +65,19 @@ export function createHttpServer(services: Services): Server {
   return server;
 }
 
+/** The path of the last request on a connection: a body that does not arrive in time is refused without a request at hand. */
+const lastPaths = new WeakMap<Duplex, string>();
+
 function dispatch(app: RequestListener, call: Call): void {
   const { request, response, services } = call;
+  const path = pathOf(request);
+  if (request.method === 'POST') lastPaths.set(request.socket, path);
   // RFC 9112 (3.2) wants such a request refused.
   if (request.headers.host === undefined && request.httpVersion === '1.1') {
     const error = new ServerError('BAD_REQUEST', 'A request of HTTP/1.1 must have a Host header.');
-    void new Exchange(request, response, { services, dialect: 'http' }).fail(error);
+    void new Exchange(request, response, { services, dialect: dialectOf(path) }).fail(error);
     return;
   }
-  const path = pathOf(request);
   const probe = Object.hasOwn(PROBES, path) ? PROBES[path] : undefined;
   if (probe !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
     answerProbe(probe, call);
@@ -98,20 +103,26 @@ const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
 };
 
+/** How far the path of a request that was refused is looked for. */
+const MOST_REQUEST_LINE = 256;
+
 /** What Node's parser refuses never becomes a request; it is answered as JSON all the same. */
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+function answerClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy();
     return;
   }
-  refuseSocket(socket, new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST'));
+  const [, path] = /^[A-Z]+ (\/[^ ?\r\n]*)/.exec(error.rawPacket?.toString('latin1', 0, MOST_REQUEST_LINE) ?? '') ?? [];
+  const refusal = new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST');
+  refuseSocket(socket, refusal, dialectOf(path ?? lastPaths.get(socket) ?? ''));
 }
 
 /** Answers where there is no response object to do it. */
-function refuseSocket(socket: Duplex, refusal: ServerError): void {
-  const body = JSON.stringify(errorBody(refusal));
+function refuseSocket(socket: Duplex, refusal: ServerError, dialect = 'http'): void {
+  const told = tellError(dialect, refusal);
+  const body = JSON.stringify(told.body);
   socket.end(
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${told.status} ${STATUS_CODES[told.status] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 

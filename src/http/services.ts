@@ -7,6 +7,7 @@ import type { ServedModel } from '../serving/served-model.ts';
 import type { Submitter } from '../serving/submit.ts';
 import type { ServerState } from '../state.ts';
 import type { BodyBudget } from './body.ts';
+import type { InputFetcher } from './input-fetcher.ts';
 
 /** What routes may use. */
 export interface Services {
@@ -21,6 +22,7 @@ export interface Services {
   readonly submitter: Submitter;
   readonly cpu: CpuPool;
   readonly budget: BodyBudget;
+  readonly inputs: InputFetcher;
   /** What `carpool` chose at start, in words: lanes, devices. */
   readonly plan: () => { lanes: number; why: string };
   /** Brings the gauges up to date, before a scrape. */

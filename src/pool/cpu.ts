@@ -1,4 +1,6 @@
 import { Piscina } from 'piscina';
+import type { ApiCallName, ApiName } from '../dialects/apis.ts';
+import type { EmbeddingRows } from '../dialects/embedding-text.ts';
 import type { AnsweringModel, OipAnswer } from '../dialects/oip-response.ts';
 import type { OipModel, OipRequest } from '../dialects/oip-types.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
@@ -15,6 +17,14 @@ export type CpuRequest =
       readonly outputs: Readonly<Record<string, Tensor>>;
       readonly memo: unknown;
     }
+  /** One of the task's `calls`; `give` are buffers of the argument that go along. */
+  | {
+      readonly kind: 'call';
+      readonly source: TaskSource;
+      readonly name: string;
+      readonly argument: unknown;
+      readonly give?: readonly ArrayBuffer[];
+    }
   /** Large JSON bodies of the native dialect: decoded and prepared in one go, because parsed JSON is dear to hand over. */
   | {
       readonly kind: 'decodeNative';
@@ -23,6 +33,28 @@ export type CpuRequest =
       readonly body: Uint8Array;
       readonly itemLimit: number;
     }
+  /** What a large JSON body says of where it should go; the body comes back. */
+  | { readonly kind: 'peekJson'; readonly body: Uint8Array }
+  /** A large body of a translated API. */
+  | {
+      readonly kind: 'decodeApi';
+      readonly api: ApiName;
+      readonly contentType: string | undefined;
+      readonly body: Uint8Array;
+      readonly itemLimit: number;
+    }
+  /** Some of the items of a request. */
+  | { readonly kind: 'prepareItems'; readonly source: TaskSource; readonly items: ItemBlock }
+  /** A body of an API that calls a function of the task; the answer is JSON text. */
+  | {
+      readonly kind: 'callApi';
+      readonly api: ApiCallName;
+      readonly source: TaskSource;
+      readonly body: Uint8Array;
+      readonly itemLimit: number;
+    }
+  /** Many embeddings as JSON text. */
+  | { readonly kind: 'printEmbeddings'; readonly rows: EmbeddingRows }
   /** Large JSON bodies of OIP. */
   | {
       readonly kind: 'decodeInfer';
@@ -43,17 +75,38 @@ export type PreparedItem =
   | { readonly kind: 'prepared'; readonly prepared: Prepared }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
+/** Items, or JSON text of them: it is handed over at once, however many they are. */
+export type ItemBlock = readonly Item[] | Uint8Array;
+
 export interface CpuAnswers {
   prepare: Prepared;
   finish: Reply;
-  decodeNative: { readonly single: boolean; readonly items: readonly PreparedItem[] };
+  call: unknown;
+  decodeNative: { readonly single: boolean; readonly items: readonly (PreparedItem | Item)[] };
+  peekJson: {
+    readonly model: string | undefined;
+    /** Names of the first fields. */
+    readonly fields: readonly string[];
+    readonly body: Uint8Array;
+  };
+  decodeApi: { readonly model: string | undefined; readonly options: unknown; readonly blocks: readonly ItemBlock[] };
+  prepareItems: readonly (PreparedItem | Item)[];
+  callApi: Uint8Array;
+  printEmbeddings: Uint8Array;
   decodeInfer: OipRequest;
   encodeInfer: OipAnswer;
 }
 
 export type CpuAnswer<Value> =
   | { readonly ok: true; readonly value: Value }
-  | { readonly ok: false; readonly code: ErrorCode; readonly message: string; readonly detail?: string };
+  | {
+      readonly ok: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      readonly param?: string;
+      readonly reason?: string;
+      readonly detail?: string;
+    };
 
 const WORKER = new URL('../worker/cpu-main.js', import.meta.url);
 
@@ -73,14 +126,15 @@ const STUCK_AFTER_MS = 5000;
  */
 export class CpuPool {
   readonly #pool: Piscina;
-  readonly #threads: number;
+  /** How many there may be. */
+  readonly threads: number;
   readonly #onError: (error: unknown) => void;
   /** Calls that wait for a thread, first come first. */
   readonly #waiting = new Set<() => void>();
   #running = 0;
 
   constructor(threads: number, onError: (error: unknown) => void) {
-    this.#threads = threads;
+    this.threads = threads;
     this.#onError = onError;
     this.#pool = new Piscina({
       filename: WORKER.href,
@@ -141,7 +195,7 @@ export class CpuPool {
 
   #next(): void {
     for (const start of this.#waiting) {
-      if (this.#running >= this.#threads) return;
+      if (this.#running >= this.threads) return;
       this.#waiting.delete(start);
       start();
     }
@@ -159,11 +213,12 @@ export class CpuPool {
       throw new ServerError('INTERNAL', undefined, { cause: error });
     }
     if (answer.ok) return answer.value;
-    throw new ServerError(
-      answer.code,
-      answer.message,
-      answer.detail === undefined ? {} : { cause: new Error(answer.detail) },
-    );
+    const { code, message, detail, param, reason } = answer;
+    throw new ServerError(code, message, {
+      ...(detail === undefined ? {} : { cause: new Error(detail) }),
+      ...(param === undefined ? {} : { param }),
+      ...(reason === undefined ? {} : { reason }),
+    });
   }
 }
 
@@ -173,9 +228,18 @@ function given(request: CpuRequest): ArrayBuffer[] {
       return transferables(Object.values(request.outputs));
     case 'encodeInfer':
       return transferables(request.outputs);
+    case 'call':
+      return [...(request.give ?? [])];
     case 'prepare':
       return request.item.kind === 'raw' ? bufferOf(request.item.bytes) : [];
+    case 'prepareItems':
+      return request.items instanceof Uint8Array ? bufferOf(request.items) : [];
+    case 'printEmbeddings':
+      return bufferOf(request.rows.bytes);
     case 'decodeNative':
+    case 'peekJson':
+    case 'decodeApi':
+    case 'callApi':
     case 'decodeInfer':
       return bufferOf(request.body);
   }

@@ -83,7 +83,8 @@ export class LaneThread {
     request: Extract<LaneRequest, { kind: Kind }>,
   ): Promise<LaneAnswer<Kind>> {
     if (this.#lost) throw new ServerError('LANE_LOST');
-    const transferList = 'tickets' in request ? transferables(request.tickets.flat()) : [];
+    const transferList =
+      'tickets' in request ? transferables(request.tickets.flatMap(({ inputs }) => inputs ?? [])) : [];
     try {
       const answer = this.#pool.run(request, { transferList }) as Promise<LaneAnswer<Kind>>;
       return await (request.kind === 'run' ? answer : within(answer, CONTROL_LIMIT_MS, request.kind));

@@ -1,23 +1,25 @@
 import { ServerError } from '../errors.ts';
-import type { Lane, RunReport } from '../core/ticket.ts';
+import type { Lane, RunReport, TicketOfRun } from '../core/ticket.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import { deviceName, LaneThread } from './lane.ts';
-import type { Device, ModelSpec, RunAnswer } from './messages.ts';
+import { rawKey, type Device, type LaneWork, type ModelSpec, type RunAnswer, type RunLimits } from './messages.ts';
 import type { LanePlan } from './plan.ts';
 import { watchLane, type Watch } from './watchdog.ts';
 
 /** A model as the lanes hold it, so that a lane that died can be filled again. */
 export interface Placement {
   readonly spec: ModelSpec;
-  readonly signature: Signature;
+  /** Of the graph, as the trial found it; absent where a program reads its own. */
+  readonly signature?: Signature;
   readonly laneIds: readonly number[];
   readonly devices: readonly string[];
   readonly runLimitMs: number;
-  readonly warmSizes: readonly number[];
-  readonly row?: readonly Tensor[];
+  /** What is run before it takes requests; absent where model.json switches that off. */
+  readonly warm?:
+    { readonly sizes: readonly number[]; readonly limits: RunLimits; readonly row?: readonly Tensor[] } | undefined;
 }
 
-export type TensorLane = Lane<readonly Tensor[], readonly Tensor[]>;
+export type TensorLane = Lane<LaneWork, readonly Tensor[]>;
 
 export interface LanesEvents {
   /** The lane can take batches. */
@@ -153,19 +155,31 @@ export class Lanes {
   async #run(
     thread: LaneThread,
     key: string,
-    tickets: readonly (readonly Tensor[])[],
+    tickets: readonly TicketOfRun<LaneWork>[],
   ): Promise<RunReport<readonly Tensor[]>> {
+    const placement = this.#placementOf(key);
     // It was lost or unloaded while its tickets waited.
-    if (!this.#placements.has(key)) throw new ServerError('MODEL_UNAVAILABLE');
-    const done = this.#watches.get(thread.id)?.expect(this.#placements.get(key)?.runLimitMs ?? Infinity);
+    if (placement === undefined) throw new ServerError('MODEL_UNAVAILABLE');
+    const done = this.#watches.get(thread.id)?.expect(placement.runLimitMs);
     try {
-      const answer = await thread.ask({ kind: 'run', key, tickets });
+      const answer = await thread.ask({
+        kind: 'run',
+        key,
+        tickets: tickets.map(({ id, payload }) => ({ id, ...payload })),
+      });
       if (!answer.ok) throw new ServerError(answer.code, undefined, { cause: new Error(answer.message) });
       if (answer.fatal !== undefined) this.#events.onFailed(`the device of lane ${thread.id} is lost: ${answer.fatal}`);
       return toReport(answer);
     } finally {
       done?.();
     }
+  }
+
+  #placementOf(key: string): Placement | undefined {
+    const placement = this.#placements.get(key);
+    if (placement !== undefined) return placement;
+    for (const other of this.#placements.values()) if (rawKey(other.spec.key) === key) return other;
+    return undefined;
   }
 
   #lost(id: number, reason: string): void {
@@ -193,7 +207,7 @@ export class Lanes {
     for (const placement of this.#placements.values()) {
       if (!placement.laneIds.includes(id)) continue;
       try {
-        await fill(thread, placement);
+        await fillLane(thread, { ...placement, spec: withoutDeath(placement.spec) });
       } catch (error) {
         if (thread.lost) throw error;
         // One model's broken file must not take the others down.
@@ -214,20 +228,26 @@ function explain(error: unknown): string {
     : text;
 }
 
-async function fill(thread: LaneThread, { spec, signature, warmSizes, row }: Placement): Promise<void> {
-  // `simulate.dieAtRun` is a test's single death, not one of every thread that follows.
-  const simulate = { runMs: spec.simulate.runMs };
-  await thread.command({ kind: 'load', model: { ...spec, simulate }, signature });
-  await thread.command({ kind: 'warm', key: spec.key, sizes: warmSizes, ...(row === undefined ? {} : { row }) });
+/** Loads a model, of which another lane has found out all there is to know, and warms it. Throws a plain Error. */
+export async function fillLane(
+  thread: LaneThread,
+  { spec, signature, warm }: Pick<Placement, 'spec' | 'signature' | 'warm'>,
+): Promise<void> {
+  await thread.command({ kind: 'load', model: spec, ...(signature === undefined ? {} : { signature }) });
+  if (warm !== undefined) await thread.command({ kind: 'warm', key: spec.key, ...warm });
+}
+
+/** `simulate.dieAtRun` is a test's single death, not one of every thread that follows. */
+function withoutDeath(spec: ModelSpec): ModelSpec {
+  return { ...spec, simulate: { runMs: spec.simulate.runMs } };
 }
 
 function toReport({ outcomes, runMs, stackMs, splitMs, maxItems }: RunAnswer): RunReport<readonly Tensor[]> {
   return {
-    outcomes: outcomes.map((outcome) =>
-      outcome.ok
-        ? { ok: true, result: outcome.outputs }
-        : { ok: false, error: new ServerError(outcome.code, outcome.message) },
-    ),
+    outcomes: outcomes.map((outcome) => {
+      if (!outcome.ok) return { ok: false, error: new ServerError(outcome.code, outcome.message) };
+      return 'outputs' in outcome ? { ok: true, result: outcome.outputs } : outcome;
+    }),
     runMs,
     stackMs,
     splitMs,

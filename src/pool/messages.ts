@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { ProgramSpec } from '../tasks/task.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 
 /**
@@ -36,6 +37,33 @@ export interface ModelSpec {
   readonly inputs: readonly TensorOverride[];
   readonly outputs: readonly TensorOverride[];
   readonly simulate: { readonly runMs?: number | undefined; readonly dieAtRun?: number | undefined };
+  /** Absent: the graph itself, run once on stacked rows. */
+  readonly program?: ProgramSpec;
+}
+
+/** The key under which a lane runs a program's bare graph, for the tensor API. */
+export function rawKey(key: string): string {
+  return `${key}:graph`;
+}
+
+/** What a ticket brings to its (first) run. */
+export interface LaneWork {
+  /** In signature order. */
+  readonly inputs: readonly Tensor[];
+  /** For a program. */
+  readonly parameters?: unknown;
+}
+
+/** A ticket in a run. */
+export interface LaneTicket extends Partial<LaneWork> {
+  /** The same in every run of the ticket; unique among those of a lane. Without inputs it goes on from its last run. */
+  readonly id: number;
+}
+
+/** Limits of a batch: rows, and cost in the task's unit. */
+export interface RunLimits {
+  readonly maxItems: number;
+  readonly maxCost: number;
 }
 
 export type LaneRequest =
@@ -45,10 +73,16 @@ export type LaneRequest =
   | { readonly kind: 'load'; readonly model: ModelSpec; readonly signature?: Signature }
   /** Checks by running whether rows can be stacked; `row` is an example, made up where absent. */
   | { readonly kind: 'trial'; readonly key: string; readonly row?: readonly Tensor[] }
-  /** Runs once at each size. */
-  | { readonly kind: 'warm'; readonly key: string; readonly sizes: readonly number[]; readonly row?: readonly Tensor[] }
-  /** One batch: the inputs of each ticket, in signature order. */
-  | { readonly kind: 'run'; readonly key: string; readonly tickets: readonly (readonly Tensor[])[] }
+  /** Runs what will be run later: a graph once at each size, a program whatever shapes it uses within the limits. */
+  | {
+      readonly kind: 'warm';
+      readonly key: string;
+      readonly sizes: readonly number[];
+      readonly limits: RunLimits;
+      readonly row?: readonly Tensor[];
+    }
+  /** One batch. What a program holds of tickets that are not named any more is to be let go of: they have left. */
+  | { readonly kind: 'run'; readonly key: string; readonly tickets: readonly LaneTicket[] }
   | { readonly kind: 'unload'; readonly key: string };
 
 export interface Failure {
@@ -59,7 +93,11 @@ export interface Failure {
   readonly fatal?: boolean;
 }
 
-export type TicketOutcome = { readonly ok: true; readonly outputs: readonly Tensor[] } | Failure;
+export type TicketOutcome =
+  | { readonly ok: true; readonly outputs: readonly Tensor[] }
+  /** Not done: the ticket goes on in the next run of its lane. `progress` is told to whoever waits for it. */
+  | { readonly ok: true; readonly more: true; readonly progress?: unknown }
+  | Failure;
 
 export interface RunAnswer {
   readonly ok: true;
@@ -74,6 +112,12 @@ export interface RunAnswer {
 export interface LoadAnswer {
   readonly ok: true;
   readonly signature: Signature;
+  /** Of a program: the signature of its bare graph, where the tensor API may have it. */
+  readonly raw?: Signature;
+  /** Of a program: limits that suit it on this device, where model.json names none. */
+  readonly limits?: Partial<RunLimits & { readonly queueItems: number }>;
+  /** Of a program: its tickets take several runs. */
+  readonly stepping?: boolean;
 }
 
 export interface TrialAnswer {
@@ -85,7 +129,13 @@ export interface TrialAnswer {
 
 export interface WarmAnswer {
   readonly ok: true;
-  readonly runs: readonly { readonly items: number; readonly runMs: number }[];
+  /** `cost` and `shapeKey` are a program's own; else they follow from the row. */
+  readonly runs: readonly {
+    readonly items: number;
+    readonly runMs: number;
+    readonly cost?: number;
+    readonly shapeKey?: string;
+  }[];
 }
 
 export interface DoneAnswer {

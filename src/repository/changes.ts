@@ -1,3 +1,4 @@
+import type { DtypeChoice } from './dtype.ts';
 import type { ModelEntry, Ready } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
 import { publicReason } from './reason.ts';
@@ -37,16 +38,26 @@ export interface LoadOptions {
   readonly onFingerprint?: (fingerprint: string) => void;
 }
 
+export interface ChangesOptions<Loaded> {
+  readonly modelsDir: string;
+  readonly loader: ModelLoader<Loaded>;
+  /** Which weight files to take in folders of the hub's layout; default: `auto`. */
+  readonly dtype?: DtypeChoice;
+  readonly onEvent: OnRepositoryEvent;
+}
+
 /** Loads and unloads one model at a time, as a whole. Whoever calls sees to it that changes of one model do not overlap. */
 export class ModelChanges<Loaded> {
   readonly #modelsDir: string;
   readonly #loader: ModelLoader<Loaded>;
+  readonly #dtype: DtypeChoice;
   readonly #emit: OnRepositoryEvent;
 
-  constructor(modelsDir: string, loader: ModelLoader<Loaded>, emit: OnRepositoryEvent) {
+  constructor({ modelsDir, loader, dtype = 'auto', onEvent }: ChangesOptions<Loaded>) {
     this.#modelsDir = modelsDir;
     this.#loader = loader;
-    this.#emit = emit;
+    this.#dtype = dtype;
+    this.#emit = onEvent;
   }
 
   /** Brings a model to what its folder says. Resolves with why that failed (free of absolute paths), or undefined; the entry serves the old versions until the new ones are all there. */
@@ -100,7 +111,7 @@ export class ModelChanges<Loaded> {
   ): Promise<readonly ModelSource[]> {
     try {
       onFingerprint?.(await fingerprintModel(folder));
-      return await readChosenSources(folder, overrides);
+      return await readChosenSources(folder, overrides, this.#dtype);
     } catch (error) {
       this.#emit({ kind: 'load_failed', name: folder.name, reason: messageOf(error) });
       throw error;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FIXED_DATATYPES, type FixedDatatype } from '../tensor.ts';
+import { DTYPE_CHOICES } from './dtype.ts';
 
 /**
  * `model.json`: everything that can be said of a model. Each field has a default, so that a folder holding only `model.onnx`
@@ -8,6 +9,7 @@ import { FIXED_DATATYPES, type FixedDatatype } from '../tensor.ts';
 
 const count = z.number().int().min(1);
 const milliseconds = z.number().min(0).max(86_400_000);
+const dtype = z.enum(DTYPE_CHOICES);
 const datatype = z.enum(['BYTES', ...(Object.keys(FIXED_DATATYPES) as FixedDatatype[])]);
 
 const tensorOverride = z.strictObject({
@@ -32,12 +34,14 @@ export const manifestSchema = z.strictObject({
   task: z.string().default('tensors'),
   /** `model` is the weights file; other names are assets of the task. All relative to the version's folder, or to the model's. */
   files: z.record(z.string(), z.string()).default({}),
+  /** Which of several weight files to take, by the precision in its name: one for all graphs, or by role. Default: DTYPE. */
+  dtype: z.union([dtype, z.record(z.string(), dtype)]).optional(),
   inputs: z.array(tensorOverride).default([]),
   outputs: z.array(tensorOverride).default([]),
   batching: z
     .strictObject({
-      /** Most items in one run; 1 switches batching off. */
-      maxItems: count.max(4096).default(32),
+      /** Most items in one run; 1 switches batching off. Default: 32, or what suits the task and the device. */
+      maxItems: count.max(4096).optional(),
       /** Most cost in one run, in the task's unit (pixels, ...); an item above it runs alone. */
       maxCost: z.number().positive().optional(),
       /** How long the first item of a batch may wait for company while a lane is free; 0: never. */
@@ -48,8 +52,8 @@ export const manifestSchema = z.strictObject({
     .prefault({}),
   queue: z
     .strictObject({
-      /** Most items waiting and running together; further ones get 429. */
-      maxItems: count.max(1_000_000).default(256),
+      /** Most items waiting and running together; further ones get 429. Default: 256, or what suits the task. */
+      maxItems: count.max(1_000_000).optional(),
       /** Time limit of a request of this model; default: REQUEST_TIMEOUT_MS. */
       timeoutMs: milliseconds.min(1).optional(),
     })

@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts';
+import type { DtypeChoice } from './dtype.ts';
 import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
 import { readLoadConfig, type LoadRequest } from './load-request.ts';
@@ -15,6 +16,8 @@ export interface RepositoryOptions<Loaded> {
   readonly names?: readonly string[];
   /** Model name to fields that override its `model.json`. */
   readonly overrides: Readonly<Record<string, unknown>>;
+  /** Which weight files to take in folders of the hub's layout; default: `auto`. */
+  readonly dtype?: DtypeChoice;
   readonly control: 'none' | 'explicit' | 'poll';
   readonly loader: ModelLoader<Loaded>;
   readonly pollMs: number;
@@ -50,7 +53,7 @@ export class Repository<Loaded> {
 
   constructor(options: RepositoryOptions<Loaded>) {
     this.#options = options;
-    this.#changes = new ModelChanges(options.modelsDir, options.loader, (event) => options.onEvent?.(event));
+    this.#changes = new ModelChanges({ ...options, onEvent: (event) => options.onEvent?.(event) });
     if (options.control === 'poll') {
       const target = {
         scan: () => this.#scan(),

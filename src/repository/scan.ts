@@ -17,6 +17,15 @@ const VERSION_FOLDER = /^[1-9]\d{0,8}$/;
 // ELOOP: links that lead in a circle lead nowhere.
 const MISSING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
+/** One of these in a folder: it is meant to be a model. */
+const SIGNS_OF_A_MODEL: ReadonlySet<string> = new Set([
+  'model.json',
+  'model.onnx',
+  'onnx',
+  'config.json',
+  'model_index.json',
+]);
+
 /** True for a name that may be a model's: letters, digits, dot, underscore and hyphen, no dot in front. */
 export function isModelName(name: string): boolean {
   return MODEL_NAME.test(name);
@@ -42,7 +51,7 @@ export async function listMisnamed(modelsDir: string): Promise<string[]> {
   for (const entry of await readdir(modelsDir, { withFileTypes: true })) {
     if (!entry.isDirectory() || entry.name.startsWith('.') || isModelName(entry.name)) continue;
     const files = await readdir(path.join(modelsDir, entry.name)).catch(() => []);
-    if (files.some((file) => file === 'model.json' || file === 'model.onnx')) names.push(entry.name);
+    if (files.some((file) => SIGNS_OF_A_MODEL.has(file))) names.push(entry.name);
   }
   return names.sort();
 }

@@ -1,4 +1,6 @@
 import { findAssets, type Assets } from './assets.ts';
+import type { DtypeChoice } from './dtype.ts';
+import { readHubLayer } from './hub-layout.ts';
 import { findInside, readText } from './inside.ts';
 import { isJsonObject, mergeLayers, type ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
@@ -35,12 +37,13 @@ export class ModelProblems extends Error {
 export async function readChosenSources(
   folder: ModelFolder,
   overrides: readonly ManifestLayer[] = [],
+  dtype: DtypeChoice = 'auto',
 ): Promise<readonly ModelSource[]> {
   const sources: ModelSource[] = [];
   const problems = new Set<string>();
   for (const version of await readChosenVersions(folder, overrides)) {
     try {
-      sources.push(await readModelSource(folder, version, overrides));
+      sources.push(await readModelSource(folder, version, overrides, dtype));
     } catch (error) {
       if (!(error instanceof ModelProblems)) throw error;
       for (const problem of error.problems) problems.add(problem);
@@ -64,13 +67,15 @@ async function readChosenVersions(folder: ModelFolder, overrides: readonly Manif
 }
 
 /**
- * Reads and checks one version of a model: `model.json`, the version's own `model.json`, then `overrides` in order, later over earlier.
+ * Reads and checks one version of a model: what a folder in the hub's layout says by itself, `model.json`, the version's own `model.json`, then
+ * `overrides` in order, later over earlier. `dtype` chooses among weight files where none of them does.
  * Throws `ModelProblems`, listing all that is wrong, when it cannot be loaded as it stands.
  */
 export async function readModelSource(
   folder: ModelFolder,
   version: number,
   overrides: readonly ManifestLayer[] = [],
+  dtype: DtypeChoice = 'auto',
 ): Promise<ModelSource> {
   const versionFolder = folder.versions.get(version);
   if (versionFolder === undefined) throw new ModelProblems([`there is no version ${version}`]);
@@ -83,11 +88,18 @@ export async function readModelSource(
   for (const { label, value } of ownLayers)
     if (isJsonObject(value) && Object.hasOwn(value, 'versions'))
       problems.push(`${label}: versions: belongs in the model's own model.json`);
-  const merged = mergeLayers([...layers, ...ownLayers, ...overrides]);
-  problems.push(...merged.problems);
+  const said = [...layers, ...ownLayers, ...overrides];
+  const stated = mergeLayers(said);
+  problems.push(...stated.problems);
   // Without all of its text, nobody knows which files the model wants.
   if (unreadable) throw new ModelProblems(problems);
   const folders = [...new Set([versionFolder, folder.root])];
+  const skip = new Set([...folder.versions.keys()].map(String));
+  const hub = await readHubLayer({ root: folder.root, folders, skip }, stated.manifest, dtype);
+  problems.push(...hub.problems);
+  // Where the hub's layout lacks its weights that is said already: nobody looks for `model.onnx` as well.
+  const wrongFields = new Set([...stated.wrongFields, ...(hub.problems.length > 0 ? ['files'] : [])]);
+  const merged = { ...mergeLayers([...hub.layers, ...said]), wrongFields };
   const assets = await findAssets({ root: folder.root, folders }, merged, problems);
   if (problems.length > 0) throw new ModelProblems(problems);
   return { name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint };

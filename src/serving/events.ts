@@ -5,6 +5,9 @@ import type { ServedModel } from './served-model.ts';
 import { countRun } from './statistics.ts';
 import type { TensorCore } from './submit.ts';
 
+/** What `rawKey` adds. */
+const GRAPH = /:graph$/;
+
 /** A model's name out of its key `name/version#load`. */
 export function nameOfKey(key: string): string {
   return key.slice(0, key.indexOf('/'));
@@ -27,7 +30,7 @@ export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedM
       metrics.laneBusySeconds.inc({ lane }, wallMs / 1000);
       if (report === undefined) return;
       metrics.runSeconds.observe({ model: nameOfKey(modelKey) }, report.runMs / 1000);
-      const model = find(modelKey);
+      const model = find(modelKey.replace(GRAPH, ''));
       if (model !== undefined) countRun(model.statistics, { items, ...report });
     },
     left({ modelKey, why, state, items }) {

@@ -3,15 +3,17 @@ import { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CpuPool } from '../pool/cpu.ts';
-import type { Lanes } from '../pool/lanes.ts';
-import type { ModelSpec } from '../pool/messages.ts';
+import { fillLane, type Lanes, type Placement } from '../pool/lanes.ts';
+import type { LaneThread } from '../pool/lane.ts';
+import { rawKey, type LoadAnswer, type ModelSpec, type WarmAnswer } from '../pool/messages.ts';
 import type { ModelLoader } from '../repository/changes.ts';
 import { shapeKey } from '../rows.ts';
 import type { ModelSource } from '../repository/source.ts';
-import { createTask } from '../tasks/registry.ts';
-import type { Item, Prepared, Task, TaskSource } from '../tasks/task.ts';
+import { chooseProgram, createTask } from '../tasks/registry.ts';
+import type { Item, Prepared, ProgramSpec, Task, TaskSource } from '../tasks/task.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import type { ModelOptions } from '../core/model-state.ts';
+import type { BatchLimits } from '../core/ticket.ts';
 import type { ServedModel } from './served-model.ts';
 import { createStatistics } from './statistics.ts';
 import type { TensorCore } from './submit.ts';
@@ -53,12 +55,11 @@ export class Loader implements ModelLoader<ServedModel> {
       const loaded = await this.#onLanes(key, source, laneIds);
       const model = this.#describe({ key, source, laneIds, ...loaded });
       this.#models.set(key, model);
-      core.addModel(key, {
-        limits: limitsOf(model),
-        queueItems: source.manifest.queue.maxItems,
-        lanes: laneIds,
-        seenRuns: loaded.seenRuns,
-      });
+      const { limits, queueItems, seenRuns, stepping } = loaded;
+      const options = { queueItems, lanes: laneIds };
+      core.addModel(key, { ...options, limits, seenRuns, stepping });
+      if (model.graph !== undefined && model.graph.key !== key)
+        core.addModel(model.graph.key, { ...options, limits: { ...limits, maxCost: Infinity } });
       metrics.modelLoadSeconds.set(
         { model: source.name, version: String(source.version) },
         (performance.now() - startMs) / 1000,
@@ -71,45 +72,46 @@ export class Loader implements ModelLoader<ServedModel> {
   }
 
   async unload(model: ServedModel): Promise<void> {
-    await this.#parts.core.removeModel(model.key);
+    const { core } = this.#parts;
+    await Promise.all([core.removeModel(model.key), core.removeModel(rawKey(model.key))]);
     this.#models.delete(model.key);
     await this.#parts.lanes.unload(model.key);
     this.#parts.metrics.modelLoadSeconds.remove({ model: model.name, version: model.version });
   }
 
   async #onLanes(key: string, source: ModelSource, laneIds: readonly number[]): Promise<Loaded> {
-    const { lanes, log } = this.#parts;
+    const { lanes } = this.#parts;
     const [first, ...others] = laneIds.map((id) => lanes.thread(id));
     if (first === undefined) throw new Error('there is no lane');
-    const spec = specOf(key, source);
-    const { signature: candidate } = await first.command({ kind: 'load', model: spec });
-    const example = await this.#example(source, taskSourceOf(key, source, candidate));
-    const row = example === undefined ? undefined : rowOf(candidate, example);
-    const rowPart = row === undefined ? {} : { row };
-    const { signature, why } = await first.command({ kind: 'trial', key, ...rowPart });
-    if (why !== undefined) log.warn({ model: source.name, why }, 'this model runs one request at a time');
-    const taskSource = taskSourceOf(key, source, signature);
+    const program = await chooseProgram(withoutSignature(key, source));
+    const spec = specOf(key, source, program);
+    const answer = await first.command({ kind: 'load', model: spec });
+    const tried = program === undefined ? await this.#tryGraph(first, { key, source, answer }) : undefined;
+    const signature = tried?.signature ?? answer.signature;
+    const taskSource = { ...withoutSignature(key, source), signature };
     const task = await createTask(taskSource);
-    const warmSizes = source.manifest.warmup ? sizesOf(source, signature, example?.cost ?? 1) : [];
-    const { runs } = await first.command({ kind: 'warm', key, sizes: warmSizes, ...rowPart });
-    for (const thread of others) {
-      await thread.command({ kind: 'load', model: spec, signature });
-      await thread.command({ kind: 'warm', key, sizes: warmSizes, ...rowPart });
-    }
+    const limits = limitsOf(source, signature, answer);
+    const warm = warmPlan(source, { limits, ...(tried ?? { cost: 1 }) });
+    const runs = warm === undefined ? [] : (await first.command({ kind: 'warm', key, ...warm })).runs;
     const devices = laneIds.map((id) => lanes.deviceOf(id));
-    lanes.place({ spec, signature, laneIds, devices, runLimitMs: source.manifest.runLimitMs, warmSizes, ...rowPart });
-    const cost = example?.cost ?? 1;
-    const shape = row === undefined ? '' : shapeKey(signature, row);
-    // The warm-up does without the sleep of `simulate`, but the runs to come do not.
-    const sleepMs = source.manifest.simulate.runMs ?? 0;
-    const seenRuns = runs.map(({ items, runMs }) => ({
-      shapeKey: shape,
-      cost: items * cost,
-      items,
-      wallMs: runMs + sleepMs,
-      runMs: runMs + sleepMs,
-    }));
-    return { signature, task, taskSource, devices, seenRuns };
+    const known = program === undefined ? { signature } : {};
+    const placement = { spec, ...known, laneIds, devices, runLimitMs: source.manifest.runLimitMs, warm };
+    for (const thread of others) await fillLane(thread, placement);
+    lanes.place(placement);
+    const graph = program === undefined ? { key, signature } : rawGraph(key, answer.raw);
+    const seenRuns = runsSeen(source, runs, { signature, ...(tried ?? { cost: 1 }) });
+    const queueItems = source.manifest.queue.maxItems ?? answer.limits?.queueItems ?? QUEUE_ITEMS;
+    const { stepping = false } = answer;
+    return { signature, graph, task, taskSource, devices, limits, queueItems, seenRuns, stepping };
+  }
+
+  /** Finds out by running how the rows of a graph can be stacked. */
+  async #tryGraph(lane: LaneThread, { key, source, answer }: { key: string; source: ModelSource; answer: LoadAnswer }) {
+    const example = await this.#example(source, { ...withoutSignature(key, source), signature: answer.signature });
+    const row = example === undefined ? undefined : rowOf(answer.signature, example);
+    const { signature, why } = await lane.command({ kind: 'trial', key, ...(row === undefined ? {} : { row }) });
+    if (why !== undefined) this.#parts.log.warn({ model: source.name, why }, 'this model runs one request at a time');
+    return { signature, row, cost: example?.cost ?? 1 };
   }
 
   /** The model's example, prepared: a row of true shape and values for the trial and the warm-up. */
@@ -129,14 +131,27 @@ export class Loader implements ModelLoader<ServedModel> {
     }
   }
 
-  #describe({ key, source, signature, task, taskSource, devices }: Loaded & Described): ServedModel {
+  #describe({
+    source,
+    devices,
+    graph,
+    limits,
+    key,
+    signature,
+    task,
+    taskSource,
+    queueItems,
+  }: Loaded & Described): ServedModel {
     const { manifest } = source;
     return {
       key,
+      limits,
+      queueItems,
       name: source.name,
       version: String(source.version),
       manifest,
       signature,
+      graph,
       task,
       taskSource,
       statistics: createStatistics(),
@@ -145,8 +160,8 @@ export class Loader implements ModelLoader<ServedModel> {
         name: source.name,
         version: String(source.version),
         task: manifest.task,
-        signature,
-        maxItems: signature.batchable ? manifest.batching.maxItems : 1,
+        signature: graph?.signature ?? NO_TENSORS,
+        maxItems: limits.maxItems,
         maxDelayMs: manifest.batching.maxDelayMs,
         devices,
         ...(manifest.description === undefined ? {} : { description: manifest.description }),
@@ -158,8 +173,19 @@ export class Loader implements ModelLoader<ServedModel> {
   }
 }
 
+/** Most items in a run, and in the queue, where neither model.json nor a program says. */
+const MAX_ITEMS = 32;
+const QUEUE_ITEMS = 256;
+
+/** What the tensor API shows of a model whose program keeps its graph to itself. */
+const NO_TENSORS: Signature = { inputs: [], outputs: [], batchable: false };
+
 interface Loaded {
   readonly signature: Signature;
+  readonly graph: ServedModel['graph'];
+  readonly limits: BatchLimits;
+  readonly queueItems: number;
+  readonly stepping: boolean;
   readonly task: Task;
   readonly taskSource: TaskSource;
   readonly devices: readonly string[];
@@ -172,15 +198,21 @@ interface Described {
   readonly laneIds: readonly number[];
 }
 
-function limitsOf({ manifest, description }: ServedModel) {
+/** model.json's limits; what it leaves open, the program decides. A graph that cannot batch runs one by one. */
+function limitsOf({ manifest: { batching } }: ModelSource, { batchable }: Signature, answer: LoadAnswer): BatchLimits {
+  const maxItems = batchable ? (batching.maxItems ?? answer.limits?.maxItems ?? MAX_ITEMS) : 1;
   return {
-    maxItems: description.maxItems,
-    maxCost: manifest.batching.maxCost ?? Infinity,
-    maxDelayMs: description.maxItems === 1 ? 0 : manifest.batching.maxDelayMs,
+    maxItems,
+    maxCost: batching.maxCost ?? answer.limits?.maxCost ?? Infinity,
+    maxDelayMs: maxItems === 1 || answer.stepping === true ? 0 : batching.maxDelayMs,
   };
 }
 
-function specOf(key: string, { weights, manifest }: ModelSource): ModelSpec {
+function rawGraph(key: string, signature: Signature | undefined): ServedModel['graph'] {
+  return signature === undefined ? undefined : { key: rawKey(key), signature };
+}
+
+function specOf(key: string, { weights, manifest }: ModelSource, program: ProgramSpec | undefined): ModelSpec {
   return {
     key,
     weights,
@@ -188,17 +220,18 @@ function specOf(key: string, { weights, manifest }: ModelSource): ModelSpec {
     inputs: manifest.inputs,
     outputs: manifest.outputs,
     simulate: manifest.simulate,
+    ...(program === undefined ? {} : { program }),
   };
 }
 
-function taskSourceOf(key: string, source: ModelSource, signature: Signature): TaskSource {
+function withoutSignature(key: string, source: ModelSource): Omit<TaskSource, 'signature'> {
   return {
     key,
     model: source.name,
     task: source.task,
     folder: source.folder,
+    weights: source.weights,
     files: source.files,
-    signature,
     options: source.manifest.options,
     ...(source.labels === undefined ? {} : { labels: source.labels }),
   };
@@ -223,14 +256,48 @@ function rowOf(signature: Signature, { inputs }: Prepared): Tensor[] {
   });
 }
 
+/** What is run before the model takes requests; undefined where model.json switches it off. */
+function warmPlan(
+  source: ModelSource,
+  { limits, row, cost }: Pick<Tried, 'row' | 'cost'> & { readonly limits: BatchLimits },
+): Placement['warm'] {
+  if (!source.manifest.warmup) return undefined;
+  const { maxItems, maxCost } = limits;
+  const sizes = sizesOf(source, limits, cost);
+  return { sizes, limits: { maxItems, maxCost }, ...(row === undefined ? {} : { row }) };
+}
+
+interface Tried {
+  readonly signature: Signature;
+  /** The example as a row, and its cost. */
+  readonly row?: readonly Tensor[] | undefined;
+  readonly cost: number;
+}
+
+/** The warm-up's runs as the estimator wants them. It does without the sleep of `simulate`, but the runs to come do not. */
+function runsSeen(
+  { manifest }: ModelSource,
+  runs: WarmAnswer['runs'],
+  tried: Tried,
+): NonNullable<ModelOptions['seenRuns']> {
+  const sleepMs = manifest.simulate.runMs ?? 0;
+  const shape = tried.row === undefined ? '' : shapeKey(tried.signature, tried.row);
+  return runs.map(({ items, runMs, cost, shapeKey: own }) => ({
+    shapeKey: own ?? shape,
+    cost: cost ?? items * tried.cost,
+    items,
+    wallMs: runMs + sleepMs,
+    runMs: runMs + sleepMs,
+  }));
+}
+
 /** Batch sizes to warm: those of model.json, else powers of two, as far as the limits let a batch grow. */
 export function sizesOf(
   { manifest: { batching } }: Pick<ModelSource, 'manifest'>,
-  signature: Signature,
+  { maxItems, maxCost }: Pick<BatchLimits, 'maxItems' | 'maxCost'>,
   cost: number,
 ): number[] {
-  if (!signature.batchable) return [1];
-  const most = Math.max(1, Math.min(batching.maxItems, Math.floor((batching.maxCost ?? Infinity) / cost)));
+  const most = Math.max(1, Math.min(maxItems, Math.floor(maxCost / cost)));
   const sizes = batching.buckets ?? Array.from({ length: 13 }, (_, power) => 2 ** power);
   return [...new Set([...sizes.filter((size) => size < most), most])];
 }

@@ -1,3 +1,4 @@
+import type { BatchLimits } from '../core/ticket.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import type { ModelDescription, ModelStatistics } from '../model.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
@@ -10,7 +11,14 @@ export interface ServedModel {
   readonly name: string;
   readonly version: string;
   readonly manifest: Manifest;
+  /** What tickets of its task take and give. */
   readonly signature: Signature;
+  /** What the tensor API runs: the graph itself. Absent where a program keeps it to itself. */
+  readonly graph: { readonly key: string; readonly signature: Signature } | undefined;
+  /** model.json's, or what suits the task and its device where that says nothing. */
+  readonly limits: BatchLimits;
+  /** Items waiting and running together. */
+  readonly queueItems: number;
   readonly task: Task;
   readonly taskSource: TaskSource;
   readonly statistics: ModelStatistics;

@@ -1,18 +1,23 @@
 import type { Clock } from '../core/ticket.ts';
 import { DEFAULT_PRIORITY } from '../core/ticket.ts';
-import type { Admission } from '../core/admission.ts';
+import type { Admission, AdmittedItem } from '../core/admission.ts';
 import type { Core, Depth } from '../core/core.ts';
 import { ServerError, toServerError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CpuLimits, CpuPool, PreparedItem } from '../pool/cpu.ts';
-import { ownTensor, shapeKey, split, stack } from '../rows.ts';
+import type { LaneWork } from '../pool/messages.ts';
+import { ownTensor, shapeKey } from '../rows.ts';
 import { elementCount, type Tensor } from '../tensor.ts';
-import type { Item, Prepared, Reply } from '../tasks/task.ts';
+import type { Item, Prepared, Reply, Work } from '../tasks/task.ts';
+import { inSlices } from '../slices.ts';
+import { cutRows, joinRows } from './blocks.ts';
 import type { Cancellation } from './cancellation.ts';
+import { Conversation, type TicketRun } from './conversation.ts';
 import type { ServedModel } from './served-model.ts';
+import { outputsByName } from './outputs.ts';
 import { addTicket, emptyTiming, type RequestTiming } from './timing.ts';
 
-export type TensorCore = Core<readonly Tensor[], readonly Tensor[]>;
+export type TensorCore = Core<LaneWork, readonly Tensor[]>;
 
 export interface SubmitOptions {
   readonly cancellation: Cancellation;
@@ -20,6 +25,10 @@ export interface SubmitOptions {
   readonly priority?: number;
   /** Shortens the model's own time limit, never lengthens it. */
   readonly timeoutMs?: number;
+  /** Hears what a task tells of its items before they are done; the number is the item's. */
+  readonly onEvent?: (index: number, event: unknown) => void;
+  /** Hears of each item when it is done, before the others are. */
+  readonly onResult?: (index: number, result: ItemResult) => void;
 }
 
 export type ItemResult =
@@ -67,20 +76,16 @@ export class Submitter {
     options: SubmitOptions,
   ): Promise<{ results: ItemResult[]; timing: RequestTiming }> {
     const deadlineMs = this.#deadline(model, options);
-    const admission = this.#admit(model, { items: items.length, deadlineMs, options });
+    const admission = this.#admit(model.key, { items: items.length, deadlineMs, options });
     const timing = emptyTiming();
     try {
-      const results = await Promise.all(
-        items.map(async (item): Promise<ItemResult> => {
-          try {
-            return { ok: true, reply: await this.#item(model, item, { admission, deadlineMs, options, timing }) };
-          } catch (error) {
-            return { ok: false, error: toServerError(error) };
-          }
-        }),
-      );
-      for (const result of results)
-        this.#metrics.items.inc({ model: model.name, outcome: result.ok ? 'ok' : result.error.code });
+      const started: Promise<ItemResult>[] = [];
+      // Thousands of items are not begun in one go: each costs the main thread some time.
+      await inSlices(items, (item, index) => {
+        started.push(this.#itemResult(model, item, { admission, deadlineMs, options, timing, index }));
+      });
+      const results = await Promise.all(started);
+      this.#countItems(model, results);
       return { results, timing };
     } finally {
       admission.close();
@@ -96,18 +101,21 @@ export class Submitter {
     request: { inputs: readonly Tensor[]; rows: number },
     options: SubmitOptions,
   ): Promise<{ outputs: readonly Tensor[]; timing: RequestTiming }> {
+    const { graph, description } = model;
+    if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
     const deadlineMs = this.#deadline(model, options);
-    const admission = this.#admit(model, { items: request.rows, deadlineMs, options });
+    const admission = this.#admit(graph.key, { items: request.rows, deadlineMs, options });
     const timing = emptyTiming();
     try {
-      const blocks = cutRows(model, request);
+      const blocks = cutRows(graph.signature, request, description.maxItems);
       const outputs = await Promise.all(
-        blocks.map(({ inputs, rows }) =>
-          this.#run(model, { inputs, rows, cost: rows }, { admission, deadlineMs, options, timing }),
-        ),
+        blocks.map(({ inputs, rows }) => {
+          const ticket = { payload: { inputs }, items: rows, cost: rows, shapeKey: shapeKey(graph.signature, inputs) };
+          return this.#run(ticket, { admission, options, timing });
+        }),
       );
       this.#metrics.items.inc({ model: model.name, outcome: 'ok' }, request.rows);
-      return { outputs: joinRows(model, outputs), timing };
+      return { outputs: joinRows(graph.signature, outputs), timing };
     } catch (error) {
       this.#metrics.items.inc({ model: model.name, outcome: toServerError(error).code }, request.rows);
       throw error;
@@ -116,15 +124,92 @@ export class Submitter {
     }
   }
 
+  /**
+   * Calls one of the functions of a model's task by name, on the CPU pool or, where `light`, here. Throws a ServerError: BAD_REQUEST
+   * where the task has no such function, and what the function throws.
+   */
+  async call(
+    model: ServedModel,
+    { name, argument, light = false }: { name: string; argument: unknown; light?: boolean },
+    options: SubmitOptions,
+  ): Promise<unknown> {
+    const call = model.task.calls?.[name];
+    if (call === undefined)
+      throw new ServerError('BAD_REQUEST', `The task ${model.description.task} does not offer "${name}".`);
+    if (light) return call(argument as never);
+    const limitMs = this.#deadline(model, options) - this.#clock.now();
+    const request = { kind: 'call' as const, source: model.taskSource, name, argument };
+    return this.#cpu.run(request, { limitMs, cancellation: options.cancellation });
+  }
+
+  async #itemResult(
+    model: ServedModel,
+    item: Item | PreparedItem,
+    walk: Walk & { readonly index: number },
+  ): Promise<ItemResult> {
+    let result: ItemResult;
+    try {
+      const reply =
+        model.task.serve !== undefined && (item.kind === 'json' || item.kind === 'raw')
+          ? await this.#converse(model, item, walk)
+          : await this.#item(model, item, walk);
+      result = { ok: true, reply };
+    } catch (error) {
+      result = { ok: false, error: toServerError(error) };
+    }
+    walk.options.onResult?.(walk.index, result);
+    return result;
+  }
+
+  #countItems({ name }: ServedModel, results: readonly ItemResult[]): void {
+    const outcomes = new Map<string, number>();
+    for (const result of results) {
+      const outcome = result.ok ? 'ok' : result.error.code;
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+    for (const [outcome, count] of outcomes) this.#metrics.items.inc({ model: name, outcome }, count);
+  }
+
   #deadline(model: ServedModel, { timeoutMs }: SubmitOptions): number {
     return this.#clock.now() + Math.min(timeoutMs ?? Infinity, model.timeoutMs);
   }
 
   #admit(
-    model: ServedModel,
+    modelKey: string,
     { items, deadlineMs, options }: { items: number; deadlineMs: number; options: SubmitOptions },
-  ): Admission<readonly Tensor[], readonly Tensor[]> {
-    return this.#core.admit({ modelKey: model.key, items, priority: options.priority ?? DEFAULT_PRIORITY, deadlineMs });
+  ): Admission<LaneWork, readonly Tensor[]> {
+    return this.#core.admit({ modelKey, items, priority: options.priority ?? DEFAULT_PRIORITY, deadlineMs });
+  }
+
+  /** An item of a task that serves by itself: its permit stays with it until it is done. */
+  async #converse(model: ServedModel, item: Item, walk: Walk & { readonly index: number }): Promise<Reply> {
+    const { serve } = model.task;
+    if (serve === undefined) throw new ServerError('INTERNAL');
+    const { admission, timing, options, index } = walk;
+    const { onEvent } = options;
+    const conversation = new Conversation({
+      model,
+      admission,
+      cpu: this.#cpu,
+      limits: () => this.#limits(walk),
+      run: (work, ticketRun) => this.#run(ticketOf(model, work, ticketRun.onProgress), walk, ticketRun),
+      onEvent: onEvent === undefined ? undefined : (event) => onEvent(index, event),
+      onCount: (unit, amount) => this.#metrics.work.inc({ model: model.name, unit }, amount),
+    });
+    const startMs = performance.now();
+    try {
+      return await serve(item, conversation);
+    } finally {
+      admission.release(1);
+      const { firstRunMs, lastRunMs } = conversation;
+      const endMs = performance.now();
+      const prepareMs = (firstRunMs ?? endMs) - startMs;
+      const finishMs = endMs - (lastRunMs ?? endMs);
+      timing.prepareMs = Math.max(timing.prepareMs, prepareMs);
+      timing.finishMs = Math.max(timing.finishMs, finishMs);
+      this.#metrics.prepareSeconds.observe({ model: model.name }, prepareMs / 1000);
+      this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
+    }
   }
 
   async #item(model: ServedModel, item: Item | PreparedItem, walk: Walk): Promise<Reply> {
@@ -139,7 +224,7 @@ export class Submitter {
     const preparedMs = this.#clock.now();
     walk.timing.prepareMs = Math.max(walk.timing.prepareMs, preparedMs - startMs);
     this.#metrics.prepareSeconds.observe({ model: model.name }, (preparedMs - startMs) / 1000);
-    const outputs = await this.#run(model, { inputs: inOrder(model, prepared), rows: 1, cost: prepared.cost }, walk);
+    const outputs = await this.#run(ticketOf(model, prepared), walk);
     const finishMs = this.#clock.now();
     const reply = await this.#finish(model, outputs, { memo: prepared.memo, walk });
     const spentMs = this.#clock.now() - finishMs;
@@ -160,14 +245,7 @@ export class Submitter {
     tensors: readonly Tensor[],
     { memo, walk }: { memo: unknown; walk: Walk },
   ): Promise<Reply> {
-    const outputs: Record<string, Tensor> = {};
-    let bytes = 0;
-    for (const [index, { name }] of model.signature.outputs.entries()) {
-      const tensor = tensors[index];
-      if (tensor === undefined) continue;
-      outputs[name] = tensor;
-      bytes += tensor.datatype === 'BYTES' ? tensor.data.length * 16 : tensor.data.byteLength;
-    }
+    const { outputs, bytes } = outputsByName(model.signature, tensors);
     if (model.task.isLightReply(bytes)) return model.task.finish(outputs, memo);
     return this.#cpu.run(
       { kind: 'finish', source: model.taskSource, outputs: owned(outputs), memo },
@@ -176,21 +254,17 @@ export class Submitter {
   }
 
   async #run(
-    model: ServedModel,
-    work: { inputs: readonly Tensor[]; rows: number; cost: number },
-    { admission, options, timing }: Walk,
+    item: AdmittedItem<LaneWork>,
+    { admission, options, timing }: Pick<Walk, 'admission' | 'options' | 'timing'>,
+    { lent = false, signal }: TicketRun = {},
   ): Promise<readonly Tensor[]> {
-    if (options.cancellation.cancelled) throw new ServerError('CANCELLED');
+    if (options.cancellation.cancelled || signal?.aborted === true) throw new ServerError('CANCELLED');
     // A dimension of 0 can end the whole process inside ONNX Runtime.
-    if (work.inputs.some(({ shape }) => elementCount(shape) === 0))
+    if (item.payload.inputs.some(({ shape }) => elementCount(shape) === 0))
       throw new ServerError('INVALID_INPUT', 'An input has no elements.');
-    const ticket = admission.enqueue({
-      payload: work.inputs,
-      items: work.rows,
-      cost: work.cost,
-      shapeKey: shapeKey(model.signature, work.inputs),
-    });
+    const ticket = lent ? admission.lend(item) : admission.enqueue(item);
     options.cancellation.onCancel(() => ticket.cancel());
+    signal?.addEventListener('abort', () => ticket.cancel(), { once: true });
     const reply = await ticket.done;
     addTicket(timing, reply.timing);
     return reply.result;
@@ -203,13 +277,29 @@ export class Submitter {
 
 /** What one item carries along its way. */
 interface Walk {
-  readonly admission: Admission<readonly Tensor[], readonly Tensor[]>;
+  readonly admission: Admission<LaneWork, readonly Tensor[]>;
   readonly deadlineMs: number;
   readonly options: SubmitOptions;
   readonly timing: RequestTiming;
 }
 
-function inOrder(model: ServedModel, { inputs }: Prepared): Tensor[] {
+function ticketOf(
+  model: ServedModel,
+  work: Work,
+  onProgress?: AdmittedItem<LaneWork>['onProgress'],
+): AdmittedItem<LaneWork> {
+  const inputs = inOrder(model, work);
+  const { parameters, cost, bucket } = work;
+  return {
+    payload: parameters === undefined ? { inputs } : { inputs, parameters },
+    items: 1,
+    cost,
+    shapeKey: bucket ?? shapeKey(model.signature, inputs),
+    onProgress,
+  };
+}
+
+function inOrder(model: ServedModel, { inputs }: Work): Tensor[] {
   return model.signature.inputs.map(({ name }) => {
     const tensor = inputs[name];
     if (tensor === undefined)
@@ -221,33 +311,4 @@ function inOrder(model: ServedModel, { inputs }: Prepared): Tensor[] {
 /** Outputs of this ticket alone: they are handed to another thread. */
 function owned(outputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, ownTensor(tensor)]));
-}
-
-function cutRows(
-  model: ServedModel,
-  { inputs, rows }: { inputs: readonly Tensor[]; rows: number },
-): { inputs: readonly Tensor[]; rows: number }[] {
-  const most = model.description.maxItems;
-  if (rows <= most) return [{ inputs, rows }];
-  const sizes = Array.from({ length: Math.ceil(rows / most) }, (_, block) => Math.min(most, rows - block * most));
-  const cut = model.signature.inputs.map(({ batchAxis }, index) => {
-    const tensor = inputs[index];
-    if (tensor === undefined) throw new ServerError('INTERNAL');
-    const parts = batchAxis === null ? sizes.map(() => tensor) : split(tensor, batchAxis, sizes);
-    // Each ticket gives its buffers away, so none may share one.
-    return parts.map((part) => (part.datatype === 'BYTES' ? part : { ...part, data: part.data.slice() }));
-  });
-  return sizes.map((size, block) => ({
-    rows: size,
-    inputs: cut.map((parts) => parts[block]).filter((part) => part !== undefined),
-  }));
-}
-
-function joinRows(model: ServedModel, blocks: readonly (readonly Tensor[])[]): readonly Tensor[] {
-  const [first] = blocks;
-  if (blocks.length === 1 && first !== undefined) return first;
-  return model.signature.outputs.map(({ batchAxis }, index) => {
-    const parts = blocks.map((tensors) => tensors[index]).filter((tensor) => tensor !== undefined);
-    return stack(batchAxis === null ? parts.slice(0, 1) : parts, batchAxis ?? 0);
-  });
 }

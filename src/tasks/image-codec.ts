@@ -48,3 +48,29 @@ export async function encodeImage(
   const file = await image[format]().toBuffer();
   return Uint8Array.from(file);
 }
+
+/** The kernels of libvips by the names of Pillow's. libvips has neither Hamming nor box for making smaller to any size; linear is the nearest. */
+const KERNELS = {
+  nearest: 'nearest',
+  lanczos: 'lanczos3',
+  bilinear: 'linear',
+  bicubic: 'cubic',
+  box: 'linear',
+  hamming: 'linear',
+} as const;
+export type Resampling = keyof typeof KERNELS;
+
+/** The image at another size, whatever that does to its proportions. Made smaller, its pixels are averaged over (antialiasing). */
+export async function resizeImage(
+  { data, width, height, channels }: Pixels,
+  to: { readonly width: number; readonly height: number },
+  resampling: Resampling,
+): Promise<Pixels> {
+  if (channels !== 3) throw new Error(`an image of ${channels} channels cannot be resized`);
+  if (width === to.width && height === to.height) return { data, width, height, channels };
+  const resized = await sharp(data, { raw: { width, height, channels } })
+    .resize({ ...to, fit: 'fill', kernel: KERNELS[resampling] })
+    .raw()
+    .toBuffer();
+  return { ...to, channels, data: resized };
+}

@@ -4,6 +4,15 @@ import type { Item } from './task.ts';
 /** Media types of a raw image. What the bytes are is read from the bytes: clients label images wrongly all the time. */
 export const IMAGE_TYPES: readonly string[] = ['image/png', 'image/jpeg', 'image/webp'];
 
+const URL_TEXT = /^https?:\/\//i;
+
+/** The address that an item gives in place of an image, for whoever may fetch it: tasks themselves fetch nothing. */
+export function imageUrlOf(item: Item): string | undefined {
+  if (item.kind === 'raw') return undefined;
+  const text = textIn(item.value);
+  return typeof text === 'string' && URL_TEXT.test(text) ? text : undefined;
+}
+
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 /**
@@ -22,10 +31,20 @@ export function readImageBytes(item: Item): Uint8Array {
 }
 
 function textOf(value: unknown): string {
+  const text = textIn(value);
+  if (typeof text !== 'string')
+    throw new ServerError('INVALID_INPUT', 'This model takes an image: base64 text, a data URL, or {"image": text}.');
+  if (URL_TEXT.test(text))
+    throw new ServerError(
+      'INVALID_INPUT',
+      'Images are not fetched from URLs here (INPUT_URLS, requests above 128 KiB); send the image.',
+    );
+  return text;
+}
+
+function textIn(value: unknown): unknown {
   const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, 'image');
-  const text = isObject ? (value as { image: unknown }).image : value;
-  if (typeof text === 'string') return text;
-  throw new ServerError('INVALID_INPUT', 'This model takes an image: base64 text, a data URL, or {"image": text}.');
+  return isObject ? (value as { image: unknown }).image : value;
 }
 
 function decodeBase64(text: string): Uint8Array {

@@ -2,7 +2,10 @@ import { z } from 'zod';
 import type { TaskSource } from './task.ts';
 
 /** The `options` of model.json as the task's schema reads them. Throws a plain Error that lists what is wrong with them. */
-export function readOptions<Schema extends z.ZodType>(source: TaskSource, schema: Schema): z.output<Schema> {
+export function readOptions<Schema extends z.ZodType>(
+  source: Pick<TaskSource, 'options'>,
+  schema: Schema,
+): z.output<Schema> {
   const result = schema.safeParse(source.options);
   if (result.success) return result.data;
   const problems = result.error.issues.map(({ path, message }) => `${['options', ...path].join('.')}: ${message}`);

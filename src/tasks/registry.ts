@@ -1,11 +1,43 @@
 import { isAbsolute } from 'node:path';
-import type { CreateTask, Task, TaskSource } from './task.ts';
+import type { ChooseProgram, CreateTask, ProgramSpec, Task, TaskSource } from './task.ts';
+
+/** How a built-in task is made, and which program its models need on a lane, if any. */
+interface BuiltIn {
+  readonly create: CreateTask;
+  readonly program?: ChooseProgram;
+}
 
 /** The built-in tasks. Each is loaded when a model asks for it, because every thread that runs tasks loads its own. */
-const TASKS: Readonly<Record<string, () => Promise<CreateTask>>> = {
-  tensors: async () => (await import('./tensors.ts')).createTensorsTask,
-  'text-classification': async () => (await import('./text-classification.ts')).createTextClassificationTask,
-  'image-to-image': async () => (await import('./image-to-image.ts')).createImageToImageTask,
+const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
+  tensors: async () => ({ create: (await import('./tensors.ts')).createTensorsTask }),
+  'text-classification': async () => {
+    const task = await import('./text-classification.ts');
+    return { create: task.createTextClassificationTask, program: task.chooseTextClassificationProgram };
+  },
+  embeddings: async () => {
+    const task = await import('./text/embeddings.ts');
+    return { create: task.createEmbeddingsTask, program: task.chooseEmbeddingsProgram };
+  },
+  reranking: async () => {
+    const task = await import('./text/reranking.ts');
+    return { create: task.createRerankingTask, program: task.chooseRerankingProgram };
+  },
+  'image-to-image': async () => ({ create: (await import('./image-to-image.ts')).createImageToImageTask }),
+  'image-classification': async () => ({
+    create: (await import('./image-classification.ts')).createImageClassificationTask,
+  }),
+  chat: async () => ({
+    create: (await import('./chat/task.ts')).createChatTask,
+    program: (await import('./chat/model.ts')).chooseGeneration,
+  }),
+  'text-to-image': async () => ({
+    create: (await import('./text-to-image/task.ts')).createTextToImageTask,
+    program: (await import('./text-to-image/pipeline.ts')).chooseDiffusion,
+  }),
+  transcription: async () => ({
+    create: (await import('./transcription/task.ts')).createTranscriptionTask,
+    program: (await import('./transcription/model-files.ts')).chooseSpeechProgram,
+  }),
 };
 
 /** What `task` of model.json may say, besides the path of a module. */
@@ -14,7 +46,16 @@ export const taskNames: readonly string[] = Object.keys(TASKS);
 /** The task of a model: a built-in one by name, or the user's own by the absolute path of its module. Throws a plain Error saying what is wrong. */
 export async function createTask(source: TaskSource): Promise<Task> {
   if (isAbsolute(source.task)) return (await import('./custom.ts')).createCustomTask(source);
-  const load = Object.hasOwn(TASKS, source.task) ? TASKS[source.task] : undefined;
-  if (load === undefined) throw new Error(`unknown task "${source.task}"; there are ${taskNames.join(', ')}`);
-  return (await load())(source);
+  return (await builtIn(source.task)).create(source);
+}
+
+/** The program that a model's task needs on its lanes; undefined: rows are stacked and the graph is run once. Throws as `createTask`. */
+export async function chooseProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec | undefined> {
+  return isAbsolute(source.task) ? undefined : (await builtIn(source.task)).program?.(source);
+}
+
+function builtIn(name: string): Promise<BuiltIn> {
+  const load = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
+  if (load === undefined) throw new Error(`unknown task "${name}"; there are ${taskNames.join(', ')}`);
+  return load();
 }

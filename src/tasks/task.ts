@@ -29,24 +29,43 @@ export interface TaskSource {
   readonly task: string;
   /** The folder that holds the weights and assets of this version. */
   readonly folder: string;
+  /** Absolute path of the weights (`files.model`). */
+  readonly weights: string;
   /** Further files named in `model.json` (absolute paths), by role. */
   readonly files: Readonly<Record<string, string>>;
+  /** What a ticket's inputs and outputs are: the graph's own, or the program's where the task has one. */
   readonly signature: Signature;
   readonly labels?: readonly string[];
   /** `options` of `model.json`: whatever the task understands. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/**
- * One item ready to run: one row for each batched input (the batch axis is present and 1), by input name. The tensors are given
- * away: their memory goes to another thread, so none may be kept or given twice.
- */
-export interface Prepared {
+/** What a program of a lane is made of; plain data. Without one, a lane stacks rows and runs the graph once. */
+export interface ProgramSpec {
+  /** Which program: src/worker/programs.ts. */
+  readonly kind: string;
+  /** Absolute paths of its ONNX files by role; `model` is the one whose raw graph the tensor API serves. */
+  readonly graphs: Readonly<Record<string, string>>;
+  /** What else the program understands. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** What one ticket brings to a lane. The tensors are given away: their memory goes to another thread, so none may be kept or given twice. */
+export interface Work {
+  /** One row for each batched input (the batch axis is present and 1), by input name of the signature. */
   readonly inputs: Readonly<Record<string, Tensor>>;
+  /** For a program: what is not a tensor (sampling parameters, say); structured-cloneable. */
+  readonly parameters?: unknown;
+  /** The share of a run, in units of the task (items by default: 1; pixels, tokens, ...). */
+  readonly cost: number;
+  /** Work of one bucket may share a run whatever its shapes are: the program pads. Without it, shapes must be equal. */
+  readonly bucket?: string;
+}
+
+/** One item ready to run. */
+export interface Prepared extends Work {
   /** Anything `finish` needs from the item; structured-cloneable and small. */
   readonly memo?: unknown;
-  /** The item's share of a run, in units of the task (items by default: 1; pixels, tokens, ...). */
-  readonly cost: number;
 }
 
 /**
@@ -58,6 +77,31 @@ export type Reply =
   | { readonly jsonText: Uint8Array }
   | { readonly contentType: string; readonly bytes: Uint8Array };
 
+/** A row's outputs by output name (batch axis present and 1). */
+export type Outputs = Readonly<Record<string, Tensor>>;
+
+/** What `serve` may use. Everything it starts ends with the request: a client that leaves rejects all of it with CANCELLED. */
+export interface ServeContext {
+  /**
+   * Runs one ticket; `onProgress` hears what a stepping program tells between its steps. Rejects with a ServerError; with CANCELLED
+   * when `signal` is aborted, by which a ticket is ended early.
+   */
+  run(work: Work, onProgress?: (progress: unknown) => void, signal?: AbortSignal): Promise<Outputs>;
+  /**
+   * Runs `count` tickets, as many side by side as there are permits to spare (always at least one); `work` is asked for each when its
+   * turn has come, so that not all need to be in memory. Results in order. Rejects with the first error, once what runs is cancelled.
+   */
+  runEach(count: number, work: (index: number) => Work | Promise<Work>): Promise<readonly Outputs[]>;
+  /** Calls one of the task's own `calls`: on the CPU pool, or here where `light`. `give` lists buffers that go along. */
+  call(name: string, argument: unknown, options?: { light?: boolean; give?: readonly ArrayBuffer[] }): Promise<unknown>;
+  /** Tells a client that takes its reply piece by piece; nothing happens for others. The value is the task's own. */
+  emit(event: unknown): void;
+  /** Counts what was done, for `carpool_work_total`: `tokens` generated, `audio_seconds` transcribed, ... */
+  count(unit: string, amount: number): void;
+  /** True when somebody listens to `emit`. */
+  readonly streaming: boolean;
+}
+
 export interface Task {
   /** Media types taken as raw bodies, e.g. `text/plain`, `image/png`. */
   readonly rawTypes: readonly string[];
@@ -67,9 +111,21 @@ export interface Task {
   prepare(item: Item): Prepared | Promise<Prepared>;
   /** True when `finish` on outputs of this many bytes may happen on the main thread. */
   isLightReply(outputBytes: number): boolean;
-  /** `outputs` are the item's own rows (batch axis present and 1), by output name. */
-  finish(outputs: Readonly<Record<string, Tensor>>, memo: unknown): Reply | Promise<Reply>;
+  /** `outputs` are the item's own rows. */
+  finish(outputs: Outputs, memo: unknown): Reply | Promise<Reply>;
+  /**
+   * For items that are more than prepare, one ticket, finish: several tickets (long audio), or a reply that comes piece by piece.
+   * Takes the place of `prepare` and `finish`, on the main thread: whatever computes belongs into `calls`.
+   */
+  readonly serve?: (item: Item, context: ServeContext) => Promise<Reply>;
+  /** Functions that `serve` and dialects call by name on any thread; arguments and results are structured-cloneable. */
+  readonly calls?: Readonly<Record<string, (argument: never) => unknown>>;
 }
 
 /** Builds a task for a model; reads assets, throws a plain Error saying what is wrong with the model folder. */
 export type CreateTask = (source: TaskSource) => Task | Promise<Task>;
+
+/** Decides whether a model needs a program, from its files and options; throws a plain Error saying what is wrong with the folder. */
+export type ChooseProgram = (
+  source: Omit<TaskSource, 'signature'>,
+) => ProgramSpec | undefined | Promise<ProgramSpec | undefined>;

@@ -3,9 +3,14 @@ import { shortFloat32 } from '../float-text.ts';
 import { ServerError } from '../errors.ts';
 import { typedView, type Tensor } from '../tensor.ts';
 import { readOptions } from './options.ts';
-import type { Item, Reply, Task, TaskSource } from './task.ts';
+import type { Item, ProgramSpec, Reply, Task, TaskSource } from './task.ts';
 import { createTextFeatures, FEATURE_NAMES } from './text-feature-table.ts';
 import { readText, TEXT_TYPES, textLength } from './text-input.ts';
+import { ACTIVATION_NAMES, ACTIVATIONS, type Activation } from './text/scores.ts';
+import {
+  chooseSequenceClassificationProgram,
+  createSequenceClassificationTask,
+} from './text/sequence-classification.ts';
 
 /**
  * Text in, classes with scores out: `[{"label": "deu", "score": 0.98}, ...]`, best first. The request's `parameters.top_k`
@@ -16,7 +21,7 @@ const options = z.strictObject({
   /** What makes the text into the model's inputs. */
   features: z.enum(FEATURE_NAMES),
   /** Applied to the model's scores; `none` where the graph ends with it. */
-  activation: z.enum(['softmax', 'sigmoid', 'none']).default('none'),
+  activation: z.enum(ACTIVATION_NAMES).default('none'),
   /** The output that holds the scores; default: the first of float32. */
   output: z.string().optional(),
   /** Classes in a reply when the request does not say; 0: all. */
@@ -31,7 +36,20 @@ interface Memo {
   readonly topK: number;
 }
 
+/** A model with a tokenizer is a text encoder, unless its options name features. */
+function hasTokens({ files, options: own }: Pick<TaskSource, 'files' | 'options'>): boolean {
+  return files['tokenizer'] !== undefined && own['features'] === undefined;
+}
+
+/** Throws a plain Error that names the file at fault. */
+export async function chooseTextClassificationProgram(
+  source: Omit<TaskSource, 'signature'>,
+): Promise<ProgramSpec | undefined> {
+  return hasTokens(source) ? chooseSequenceClassificationProgram(source) : undefined;
+}
+
 export async function createTextClassificationTask(source: TaskSource): Promise<Task> {
+  if (hasTokens(source)) return createSequenceClassificationTask(source);
   const { features: name, activation, output, topK, maxCharacters } = readOptions(source, options);
   const features = await createTextFeatures(name, source);
   const scores = scoresOutput(source, output);
@@ -69,7 +87,7 @@ function readTopK({ parameters }: Item): number | undefined {
 
 interface Ranking {
   readonly memo: Memo;
-  readonly activation: z.output<typeof options>['activation'];
+  readonly activation: Activation;
   readonly labels: readonly string[] | undefined;
 }
 
@@ -84,15 +102,3 @@ function classify(tensor: Tensor | undefined, { memo, activation, labels }: Rank
   const kept = memo.topK === 0 ? ranked : ranked.slice(0, memo.topK);
   return { json: kept.map(({ label, score }) => ({ label, score: shortFloat32(score) })) };
 }
-
-const ACTIVATIONS: Record<Ranking['activation'], (scores: Float32Array) => Float32Array> = {
-  none: (scores) => scores,
-  sigmoid: (scores) => scores.map((score) => 1 / (1 + Math.exp(-score))),
-  softmax: (scores) => {
-    // Shifted by the greatest, so that nothing overflows.
-    const most = scores.reduce((greatest, score) => Math.max(greatest, score), -Infinity);
-    const powers = Float64Array.from(scores, (score) => Math.exp(score - most));
-    const sum = powers.reduce((total, power) => total + power, 0);
-    return Float32Array.from(powers, (power) => power / sum);
-  },
-};

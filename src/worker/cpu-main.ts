@@ -1,12 +1,15 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { API_CALLS, APIS } from '../dialects/apis.ts';
+import { printEmbeddings } from '../dialects/embedding-text.ts';
 import { decodeInfer } from '../dialects/oip-request.ts';
 import { encodeInfer } from '../dialects/oip-response.ts';
 import { decodeNative } from '../dialects/native.ts';
-import { ServerError, toServerError } from '../errors.ts';
-import type { CpuAnswer, CpuAnswers, CpuRequest, PreparedItem } from '../pool/cpu.ts';
+import { ServerError } from '../errors.ts';
+import type { CpuAnswer, CpuAnswers, CpuRequest } from '../pool/cpu.ts';
 import { transferables } from '../pool/messages.ts';
 import { createTask } from '../tasks/registry.ts';
 import type { Reply, Task, TaskSource } from '../tasks/task.ts';
+import { blocksOf, itemsOf, peekJson, prepareItems } from './cpu-requests.ts';
 import { giveWay } from './priority.ts';
 
 /** A CPU thread: builds each model's task once and runs its `prepare` and `finish`, and the codecs on large bodies. */
@@ -47,21 +50,38 @@ const handlers: Handlers = {
   async finish({ source, outputs, memo }) {
     return ownedReply(await (await taskOf(source)).finish(outputs, memo));
   },
+  async call({ source, name, argument }) {
+    const call = (await taskOf(source)).calls?.[name];
+    if (call === undefined) throw new Error(`the task ${source.task} has no call ${name}`);
+    const value = await call(argument as never);
+    return { value, buffers: wholeBuffers(value) };
+  },
   async decodeNative({ source, contentType, body, itemLimit }) {
     const request = decodeNative(contentType, body, itemLimit);
     const task = await taskOf(source);
-    const items: PreparedItem[] = [];
-    for (const item of request.items) {
-      try {
-        items.push({ kind: 'prepared', prepared: await task.prepare(item) });
-      } catch (thrown) {
-        const error = toServerError(thrown);
-        if (error.code === 'INTERNAL') throw error;
-        items.push({ kind: 'refused', code: error.code, message: error.message });
-      }
-    }
-    const tensors = items.flatMap((item) => (item.kind === 'prepared' ? Object.values(item.prepared.inputs) : []));
-    return { value: { single: request.kind === 'single', items }, buffers: transferables(tensors) };
+    const { items, buffers } = await prepareItems(task, request.items);
+    return { value: { single: request.kind === 'single', items }, buffers };
+  },
+  peekJson({ body }) {
+    return { value: peekJson(body), buffers: [body.buffer as ArrayBuffer] };
+  },
+  decodeApi({ api, body, ...context }) {
+    const { model, items, options } = APIS[api](body, context);
+    const { blocks, buffers } = blocksOf(items);
+    return { value: { model, options, blocks }, buffers };
+  },
+  async prepareItems({ source, items }) {
+    const prepared = await prepareItems(await taskOf(source), itemsOf(items));
+    return { value: prepared.items, buffers: prepared.buffers };
+  },
+  async callApi({ api, source, body, itemLimit }) {
+    const { name, argument } = API_CALLS[api](body, { itemLimit });
+    const call = (await taskOf(source)).calls?.[name];
+    if (call === undefined) throw new Error(`the task ${source.task} has no call ${name}`);
+    return ownedText(JSON.stringify(await call(argument as never)));
+  },
+  printEmbeddings({ rows }) {
+    return ownedText(printEmbeddings(rows));
   },
   decodeInfer({ body, headerLength, model }) {
     const value = decodeInfer(body, headerLength, model);
@@ -74,6 +94,12 @@ const handlers: Handlers = {
   },
 };
 
+function ownedText(text: string): Given<Uint8Array> {
+  const bytes = new TextEncoder().encode(text);
+  const own = isWhole(bytes) ? bytes : bytes.slice();
+  return { value: own, buffers: [own.buffer] };
+}
+
 /** JSON leaves this thread as text: printing it is what the main thread is to be spared. */
 function ownedReply(reply: Reply): Given<Reply> {
   const bytes =
@@ -81,6 +107,17 @@ function ownedReply(reply: Reply): Given<Reply> {
   const own = isWhole(bytes) ? bytes : new Uint8Array(bytes);
   const value = 'contentType' in reply ? { ...reply, bytes: own } : { jsonText: own };
   return { value, buffers: [own.buffer as ArrayBuffer] };
+}
+
+/** Buffers of the typed arrays in a value, or one level down, that are theirs alone: worth handing over, and safe to. */
+function wholeBuffers(value: unknown): ArrayBuffer[] {
+  const values =
+    ArrayBuffer.isView(value) || typeof value !== 'object' || value === null ? [value] : Object.values(value);
+  const buffers = new Set<ArrayBuffer>();
+  for (const part of values)
+    if (ArrayBuffer.isView(part) && part.buffer instanceof ArrayBuffer && part.byteLength === part.buffer.byteLength)
+      buffers.add(part.buffer);
+  return [...buffers];
 }
 
 /** Whether the bytes are all of their buffer; small ones lie in Node's shared pool, which cannot be given away. */
@@ -101,6 +138,14 @@ export default async function handle<Kind extends CpuRequest['kind']>(
   } catch (thrown) {
     const error = thrown instanceof ServerError ? thrown : new ServerError('INTERNAL', undefined, { cause: thrown });
     const detail = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : undefined;
-    return { ok: false, code: error.code, message: error.message, ...(detail === undefined ? {} : { detail }) };
+    const { code, message, param, reason } = error;
+    return {
+      ok: false,
+      code,
+      message,
+      ...(param === undefined ? {} : { param }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(detail === undefined ? {} : { detail }),
+    };
   }
 }

@@ -2,6 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { InferenceSession } from 'onnxruntime-node';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import {
+  rawKey,
   transferables,
   type Failure,
   type LaneAnswer,
@@ -10,20 +11,19 @@ import {
   type LaneRequest,
   type RunAnswer,
 } from '../pool/messages.ts';
-import type { Tensor } from '../tensor.ts';
-import { runBatch } from './batch.ts';
+import { sessionOptions } from './graph.ts';
+import { GraphProgram } from './graph-program.ts';
 import { giveWay } from './priority.ts';
 import { PROBE_GRAPH } from './probe-graph.ts';
-import { openSession, sessionOptions, type LaneSession } from './session.ts';
-import { stack } from '../rows.ts';
+import type { Program } from './program.ts';
+import { openProgram } from './programs.ts';
 import { trial } from './trial.ts';
-import { makeRow } from './trial-rows.ts';
 
-/** A lane's thread: sessions by model key, one request at a time. Nothing is thrown out of it; answers are tagged. */
+/** A lane's thread: programs by model key, one request at a time. Nothing is thrown out of it; answers are tagged. */
 
 const lane = workerData as LaneData;
 giveWay();
-const sessions = new Map<string, LaneSession>();
+const programs = new Map<string, Program>();
 
 type Handlers = {
   [Kind in LaneRequest['kind']]: (request: Extract<LaneRequest, { kind: Kind }>) => Promise<LaneAnswers[Kind]>;
@@ -36,44 +36,38 @@ const handlers: Handlers = {
     return { ok: true };
   },
   async load({ model, signature }) {
-    const session = await openSession(model, lane, signature);
-    sessions.set(model.key, session);
-    return { ok: true, signature: session.signature };
+    const program = await openProgram(model, lane);
+    const { raw } = program;
+    if (raw !== undefined && signature !== undefined) raw.signature = signature;
+    programs.set(model.key, program);
+    if (model.program !== undefined && raw !== undefined) programs.set(rawKey(model.key), new GraphProgram(raw));
+    return { ok: true, ...program.description };
   },
   async trial({ key, row }) {
-    return trial(find(key), row);
+    const { raw } = find(key);
+    if (raw === undefined) throw new Error(`model ${key} has no graph to try`);
+    return trial(raw, row);
   },
-  async warm({ key, sizes, row }) {
-    const session = find(key);
-    const runs = [];
-    const inputs = row ?? makeRow(session.signature, 1);
-    for (const items of sizes) {
-      const batch = session.signature.inputs.map(({ batchAxis }, index) => {
-        const part = inputs[index];
-        if (part === undefined) throw new Error('an input of the example is missing');
-        return batchAxis === null ? part : stack(Array<Tensor>(items).fill(part), batchAxis);
-      });
-      // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
-      await session.run(batch);
-      runs.push({ items, runMs: (await session.run(batch)).runMs });
-    }
-    return { ok: true, runs };
+  async warm({ key, ...plan }) {
+    return { ok: true, runs: await find(key).warm(plan) };
   },
   run({ key, tickets }) {
-    return runBatch(find(key), tickets);
+    return find(key).run(tickets);
   },
   async unload({ key }) {
-    const session = sessions.get(key);
-    sessions.delete(key);
-    await session?.release();
+    const program = programs.get(key);
+    programs.delete(key);
+    // It shares the session of its program.
+    programs.delete(rawKey(key));
+    await program?.release();
     return { ok: true };
   },
 };
 
-function find(key: string): LaneSession {
-  const session = sessions.get(key);
-  if (session === undefined) throw new Error(`model ${key} is not on this lane`);
-  return session;
+function find(key: string): Program {
+  const program = programs.get(key);
+  if (program === undefined) throw new Error(`model ${key} is not on this lane`);
+  return program;
 }
 
 /** The piscina entry. */
@@ -96,7 +90,7 @@ export default async function handle<Kind extends LaneRequest['kind']>(
 
 /** The answer with its output buffers handed over instead of copied. */
 function moved(answer: RunAnswer): RunAnswer {
-  const buffers = transferables(answer.outcomes.flatMap((outcome) => (outcome.ok ? outcome.outputs : [])));
+  const buffers = transferables(answer.outcomes.flatMap((outcome) => ('outputs' in outcome ? outcome.outputs : [])));
   if (buffers.length === 0) return answer;
   // Piscina unwraps this on the way out: the main thread receives `answer`. Its types know single transferables only.
   return move({ [transferableSymbol]: buffers, [valueSymbol]: answer }) as unknown as RunAnswer;

@@ -1,7 +1,7 @@
-import { InferenceSession, type OnnxValue } from 'onnxruntime-node';
+import type { OnnxValue } from 'onnxruntime-node';
 import type { LaneData, ModelSpec } from '../pool/messages.ts';
-import { PROGRESS_BEGUN, PROGRESS_ENDED } from '../pool/messages.ts';
 import type { Signature, Tensor } from '../tensor.ts';
+import { openGraph, type Graph } from './graph.ts';
 import { readSignature } from './signature.ts';
 import { fromOrt, toOrt } from './tensor.ts';
 
@@ -11,24 +11,19 @@ export interface SessionRun {
   readonly runMs: number;
 }
 
-/** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
-const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
-
 /** A model loaded on this lane. `run` computes on this thread and blocks it: that is what a lane is for. */
 export class LaneSession {
   readonly spec: ModelSpec;
   signature: Signature;
   /** Most items of a batch that memory held, once a larger one did not fit. */
   maxItems: number | undefined;
-  readonly #session: InferenceSession;
-  readonly #progress: Int32Array;
+  readonly graph: Graph;
   #runs = 0;
 
-  constructor(spec: ModelSpec, session: InferenceSession, options: { signature: Signature; progress: Int32Array }) {
+  constructor(spec: ModelSpec, graph: Graph, signature: Signature) {
     this.spec = spec;
-    this.signature = options.signature;
-    this.#session = session;
-    this.#progress = options.progress;
+    this.signature = signature;
+    this.graph = graph;
   }
 
   /** Runs the graph on whole tensors, in signature order; `simulate` adds model.json's sleep. Throws what ONNX Runtime throws. */
@@ -39,20 +34,14 @@ export class LaneSession {
       if (tensor === undefined) throw new Error(`input ${spec.name} is missing`);
       feeds[spec.name] = toOrt(tensor);
     }
-    Atomics.add(this.#progress, PROGRESS_BEGUN, 1);
-    try {
-      const startMs = performance.now();
-      const results = await this.#session.run(feeds, QUIET);
-      const outputs = this.signature.outputs.map(({ name }) => {
-        const output = results[name];
-        if (output === undefined) throw new Error(`output ${name} is missing`);
-        return fromOrt(output);
-      });
-      if (simulate) this.#simulate();
-      return { outputs, runMs: performance.now() - startMs };
-    } finally {
-      Atomics.add(this.#progress, PROGRESS_ENDED, 1);
-    }
+    const startMs = performance.now();
+    const results = await this.graph.run(feeds, undefined, simulate ? this.spec.simulate.runMs : 0);
+    const outputs = this.signature.outputs.map(({ name }) => {
+      const output = results[name];
+      if (output === undefined) throw new Error(`output ${name} is missing`);
+      return fromOrt(output);
+    });
+    return { outputs, runMs: performance.now() - startMs };
   }
 
   /** Counts a batch of requests (not warm-up), so that `simulate.dieAtRun` can end the thread at one. */
@@ -64,39 +53,12 @@ export class LaneSession {
   }
 
   async release(): Promise<void> {
-    await this.#session.release();
-  }
-
-  /** Sleeps without giving up the thread, as a real run would. */
-  #simulate(): void {
-    const { runMs } = this.spec.simulate;
-    if (runMs !== undefined && runMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, runMs);
+    await this.graph.release();
   }
 }
 
-/** Opens the weights on the lane's device; the signature comes from metadata and overrides unless it is known already. */
-export async function openSession(spec: ModelSpec, lane: LaneData, known?: Signature): Promise<LaneSession> {
-  const session = await InferenceSession.create(spec.weights, sessionOptions(spec.session, lane));
-  return new LaneSession(spec, session, {
-    signature: known ?? readSignature(session, spec),
-    progress: new Int32Array(lane.progress),
-  });
-}
-
-/**
- * CUDA takes `deviceId` alone in Node, and its lane needs one CPU thread; a CPU lane gets its share of the cores. A model's
- * own session options win.
- */
-export function sessionOptions(
-  own: Readonly<Record<string, unknown>>,
-  lane: LaneData,
-): InferenceSession.SessionOptions {
-  const { device } = lane;
-  return {
-    executionProviders: device.kind === 'cuda' ? [{ name: 'cuda', deviceId: device.index }, 'cpu'] : ['cpu'],
-    intraOpNumThreads: device.kind === 'cuda' ? 1 : lane.intraOpThreads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    ...own,
-  };
+/** Opens the weights on the lane's device; the signature comes from metadata and overrides. */
+export async function openSession(spec: ModelSpec, lane: LaneData): Promise<LaneSession> {
+  const graph = await openGraph(spec.weights, spec.session, lane);
+  return new LaneSession(spec, graph, readSignature(graph.session, spec));
 }

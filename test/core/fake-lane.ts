@@ -1,4 +1,4 @@
-import type { Clock, Lane, RunReport } from '../../src/core/ticket.ts';
+import type { Clock, Lane, RunReport, TicketOfRun } from '../../src/core/ticket.ts';
 
 /** A run that waits to be ended by the test. */
 export interface FakeRun<Payload> {
@@ -22,7 +22,8 @@ export class FakeLane<Payload> implements Lane<Payload, Payload> {
     this.#onRun = onRun;
   }
 
-  run(modelKey: string, payloads: readonly Payload[]): Promise<RunReport<Payload>> {
+  run(modelKey: string, tickets: readonly TicketOfRun<Payload>[]): Promise<RunReport<Payload>> {
+    const payloads = tickets.map(({ payload }) => payload as Payload);
     if (this.current !== undefined) throw new Error(`lane ${this.id} is busy`);
     this.batches.push(payloads);
     return new Promise((resolve, reject) => {

@@ -41,6 +41,9 @@ function model({
     estimator,
     permits: waiting * items + preparing,
     preparingItems: preparing,
+    runningItems: 0,
+    stepping: false,
+    service: undefined,
     queue: { levels, shapes: waiting > 0 ? shapes : 0 },
     runsOn: (laneId) => lanes?.includes(laneId) ?? true,
   };

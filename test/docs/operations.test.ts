@@ -31,7 +31,7 @@ test('docs/operations.md lists exactly the metrics of the server, with type and 
   for (const [name, , , meaning] of rows) assert.ok((meaning ?? '').length > 10, name);
 });
 
-test('every metric has a value after a request, but those that count what goes wrong', async () => {
+test('every metric has a value after a request, but those of streams, of tasks that count their work, and of what goes wrong', async () => {
   await using server = await startTestServer({ MODELS: 'square', DEFAULT_MODEL: 'square' });
   assert.equal((await post(`${server.url}/predict`, '{"data":3}')).status, 200);
   const text = Buffer.from((await ask(`${server.url}/metrics`)).bytes).toString();
@@ -39,7 +39,13 @@ test('every metric has a value after a request, but those that count what goes w
   const names = rows.map(([name]) => code(name));
   assert.deepEqual(
     names.filter((name) => !valued.has(name)),
-    ['carpool_rejects_total', 'carpool_left_total', 'carpool_lane_losses_total'],
+    [
+      'carpool_first_event_seconds',
+      'carpool_work_total',
+      'carpool_rejects_total',
+      'carpool_left_total',
+      'carpool_lane_losses_total',
+    ],
   );
   assert.match(text, /^carpool_phase\{phase="ready"\} 1$/m);
 });

@@ -6,6 +6,8 @@ import { refusal } from '../tasks/support.ts';
 import { elements, simple, specOf, TABLE, tensor, writeModel } from '../worker/models.ts';
 import { openLane, until, watchWorkers } from './threads.ts';
 
+const LIMITS = { maxItems: 4, maxCost: Infinity };
+
 test('a lane loads, finds the batch axis, warms and runs', async (t) => {
   const { lane, lost } = openLane(t);
   const model = specOf(await writeModel(t, TABLE));
@@ -14,7 +16,7 @@ test('a lane loads, finds the batch axis, warms and runs', async (t) => {
   const loaded = await lane.command({ kind: 'load', model });
   assert.deepEqual(loaded.signature.inputs[0], { name: 'id', datatype: 'INT64', shape: [-1], batchAxis: 0 });
   assert.equal((await lane.command({ kind: 'trial', key })).signature.batchable, true);
-  const { runs } = await lane.command({ kind: 'warm', key, sizes: [1, 4] });
+  const { runs } = await lane.command({ kind: 'warm', key, sizes: [1, 4], limits: LIMITS });
   assert.deepEqual(
     runs.map(({ items }) => items),
     [1, 4],
@@ -23,11 +25,14 @@ test('a lane loads, finds the batch axis, warms and runs', async (t) => {
   const answer = await lane.ask({
     kind: 'run',
     key,
-    tickets: [[tensor('INT64', [1], [3])], [tensor('INT64', [2], [1, 2])]],
+    tickets: [
+      { id: 1, inputs: [tensor('INT64', [1], [3])] },
+      { id: 2, inputs: [tensor('INT64', [2], [1, 2])] },
+    ],
   });
   assert.ok(answer.ok);
   assert.deepEqual(
-    answer.outcomes.map((outcome) => outcome.ok && elements(outcome.outputs[0])),
+    answer.outcomes.map((outcome) => 'outputs' in outcome && elements(outcome.outputs[0])),
     [
       [3, 30],
       [1, 10, 2, 20],
@@ -59,15 +64,16 @@ test('large inputs and outputs change hands, small ones are copied', async (t) =
   const values = Float32Array.from({ length: 2048 }, (_, index) => index % 7);
   const large = fromTypedArray('FP32', [1, 2048], values.slice());
   const small = fromTypedArray('FP32', [1, 4], new Float32Array([1, 2, 3, 4]));
-  const answer = await lane.ask({ kind: 'run', key: model.key, tickets: [[large]] });
+  const answer = await lane.ask({ kind: 'run', key: model.key, tickets: [{ id: 1, inputs: [large] }] });
   assert.equal(large.data.byteLength, 0);
-  assert.ok(answer.ok && answer.outcomes[0]?.ok);
-  const [output] = answer.outcomes[0].outputs;
+  const outcome = answer.ok ? answer.outcomes[0] : undefined;
+  assert.ok(outcome?.ok && 'outputs' in outcome);
+  const [output] = outcome.outputs;
   assert.deepEqual(
     elements(output),
     Array.from(values, (x) => x * x),
   );
-  await lane.ask({ kind: 'run', key: model.key, tickets: [[small]] });
+  await lane.ask({ kind: 'run', key: model.key, tickets: [{ id: 2, inputs: [small] }] });
   assert.equal(small.data.byteLength, 16);
 });
 
@@ -84,7 +90,8 @@ test('a thread that ends inside a run: LANE_LOST for it and for all that follows
   const model = specOf(await writeModel(t, TABLE), { simulate: { dieAtRun: 2 } });
   await lane.command({ kind: 'load', model });
   await lane.command({ kind: 'trial', key: model.key });
-  const run = () => lane.ask({ kind: 'run', key: model.key, tickets: [[tensor('INT64', [1], [1])]] });
+  const run = () =>
+    lane.ask({ kind: 'run', key: model.key, tickets: [{ id: 1, inputs: [tensor('INT64', [1], [1])] }] });
   assert.ok((await run()).ok);
   await assert.rejects(run(), refusal('LANE_LOST'));
   await assert.rejects(run(), refusal('LANE_LOST'));

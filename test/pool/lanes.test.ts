@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
+import type { Outcome } from '../../src/core/ticket.ts';
+import type { Tensor } from '../../src/tensor.ts';
 import { Lanes, type TensorLane } from '../../src/pool/lanes.ts';
 import type { ModelSpec } from '../../src/pool/messages.ts';
 import { planLanes, type LanePlan } from '../../src/pool/plan.ts';
@@ -36,10 +38,21 @@ async function place(lanes: Lanes, model: ModelSpec, laneIds: readonly number[],
   await lanes.thread(first).command({ kind: 'load', model });
   const { signature } = await lanes.thread(first).command({ kind: 'trial', key: model.key });
   for (const id of laneIds.slice(1)) await lanes.thread(id).command({ kind: 'load', model, signature });
-  lanes.place({ spec: model, signature, laneIds, devices: ['cpu'], runLimitMs, warmSizes: [1, 2] });
+  lanes.place({
+    spec: model,
+    signature,
+    laneIds,
+    devices: ['cpu'],
+    runLimitMs,
+    warm: { sizes: [1, 2], limits: { maxItems: 2, maxCost: Infinity } },
+  });
 }
 
-const ids = (...of: number[]) => of.map((id) => [tensor('INT64', [1], [id])]);
+const ids = (...of: number[]) => of.map((id) => ({ id, payload: { inputs: [tensor('INT64', [1], [id])] } }));
+
+/** The first output of a ticket that is done. */
+const resultOf = (outcome: Outcome<readonly Tensor[]> | undefined) =>
+  outcome !== undefined && 'result' in outcome && elements(outcome.result[0]);
 
 test('lanes come up, run, and close without a word', async (t) => {
   const { lanes, up, told } = openLanes(t);
@@ -53,7 +66,7 @@ test('lanes come up, run, and close without a word', async (t) => {
   for (const id of [0, 1]) {
     const report = await up.get(id)?.run(model.key, ids(2, 99));
     const [good, bad] = report?.outcomes ?? [];
-    assert.deepEqual(good?.ok && elements(good.result[0]), [2, 20]);
+    assert.deepEqual(resultOf(good), [2, 20]);
     assert.ok(bad?.ok === false && bad.error.code === 'INFERENCE_FAILED');
   }
   await lanes.unload(model.key);
@@ -72,7 +85,7 @@ test('a model whose file was broken meanwhile is lost by itself when its lane is
   await until(() => told.length === 4);
   assert.deepEqual(told, ['up 0 cpu', 'down 0', 'lost broken/1#2', 'up 0 cpu']);
   const report = await up.get(0)?.run(mortal.key, ids(3));
-  assert.deepEqual(report?.outcomes[0]?.ok && elements(report.outcomes[0].result[0]), [3, 30]);
+  assert.deepEqual(resultOf(report?.outcomes[0]), [3, 30]);
 });
 
 test(
@@ -92,7 +105,7 @@ test(
     assert.deepEqual(told, ['up 0 cpu', 'up 1 cpu', 'down 0', 'up 0 cpu']);
     for (const { key } of [mortal, mortal, other]) {
       const report = await up.get(0)?.run(key, ids(3));
-      assert.deepEqual(report?.outcomes[0]?.ok && elements(report.outcomes[0].result[0]), [3, 30]);
+      assert.deepEqual(resultOf(report?.outcomes[0]), [3, 30]);
     }
     await assert.rejects(up.get(0)?.run(elsewhere.key, ids(1)) ?? Promise.resolve(), refusal('INTERNAL'));
   },
@@ -108,7 +121,7 @@ test('a lane that dies while idle is replaced as well', { timeout: 30_000 }, asy
   await until(() => told.length === 3);
   assert.deepEqual(told, ['up 0 cpu', 'down 0', 'up 0 cpu']);
   const report = await up.get(0)?.run(model.key, ids(4));
-  assert.deepEqual(report?.outcomes[0]?.ok && elements(report.outcomes[0].result[0]), [4, 40]);
+  assert.deepEqual(resultOf(report?.outcomes[0]), [4, 40]);
 });
 
 test('lanes that keep dying make the server failed instead of trying for ever', { timeout: 60_000 }, async (t) => {

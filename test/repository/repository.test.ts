@@ -132,7 +132,7 @@ test('MODEL_OPTIONS reach the source, per model', async (t) => {
   const rig = createRig(t, modelsDir, { overrides: { a: { queue: { maxItems: 3 } } } });
   assert.deepEqual(await rig.repository.start(), { failed: [] });
   assert.equal(rig.repository.find('a').source.manifest.queue.maxItems, 3);
-  assert.equal(rig.repository.find('constructor').source.manifest.queue.maxItems, 256);
+  assert.equal(rig.repository.find('constructor').source.manifest.queue.maxItems, undefined);
 });
 
 for (const control of ['none', 'poll'] as const) {

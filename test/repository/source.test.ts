@@ -28,7 +28,7 @@ test('a bare folder with weights is a model with defaults', async (t) => {
   assert.equal(source.weights, path.join(modelsDir, 'm/model.onnx'));
   assert.equal(source.task, 'tensors');
   assert.deepEqual(source.files, {});
-  assert.equal(source.manifest.batching.maxItems, 32);
+  assert.equal(source.manifest.batching.maxDelayMs, 0);
   assert.ok(!('labels' in source) && !('example' in source));
 });
 

@@ -6,8 +6,7 @@ import { nameOfKey } from '../../src/serving/events.ts';
 import { exampleItem, sizesOf } from '../../src/serving/loader.ts';
 import { countFailure, countRun, countSuccess, createStatistics } from '../../src/serving/statistics.ts';
 import { addTicket, emptyTiming } from '../../src/serving/timing.ts';
-import type { Signature } from '../../src/tensor.ts';
-import { pathOf, spec } from '../tasks/support.ts';
+import { pathOf } from '../tasks/support.ts';
 
 test('a cancellation is told once to each who asked, at once to who asks late', () => {
   const cancellation = new Cancellation();
@@ -61,7 +60,6 @@ test('statistics: nanoseconds, one count of each per request, and runs by their 
   );
 });
 
-const batchable: Signature = { inputs: [spec('x', 'FP32', [-1])], outputs: [], batchable: true };
 /** Batching of model.json and cost of an item, and the sizes that must be warmed. */
 for (const [batching, cost, sizes] of [
   [{ maxItems: 8 }, 1, [1, 2, 4, 8]],
@@ -73,8 +71,9 @@ for (const [batching, cost, sizes] of [
 ] as const)
   test(`warms ${sizes.join(', ')} for ${JSON.stringify(batching)} at a cost of ${cost}`, () => {
     const manifest = manifestSchema.parse({ batching });
-    assert.deepEqual(sizesOf({ manifest }, batchable, cost), sizes);
-    assert.deepEqual(sizesOf({ manifest }, { ...batchable, batchable: false }, cost), [1]);
+    const { maxItems = 32, maxCost = Infinity } = manifest.batching;
+    assert.deepEqual(sizesOf({ manifest }, { maxItems, maxCost }, cost), sizes);
+    assert.deepEqual(sizesOf({ manifest }, { maxItems: 1, maxCost }, cost), [1]);
   });
 
 test('an example is an item as a client would send it', async () => {

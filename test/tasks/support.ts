@@ -25,7 +25,7 @@ export function spec(name: string, datatype: Datatype, shape: number[], batchAxi
 }
 
 export function sourceFor(task: string, signature: Signature, more: Partial<TaskSource> = {}): TaskSource {
-  return { key: 'test/1#1', model: 'test', task, folder: '', files: {}, signature, options: {}, ...more };
+  return { key: 'test/1#1', model: 'test', task, folder: '', weights: '', files: {}, signature, options: {}, ...more };
 }
 
 interface ShippedManifest {

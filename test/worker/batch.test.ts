@@ -2,15 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TicketOutcome } from '../../src/pool/messages.ts';
 import type { Signature, Tensor } from '../../src/tensor.ts';
-import { runBatch, type BatchSession } from '../../src/worker/batch.ts';
+import { runBatch as runTickets, type BatchSession } from '../../src/worker/batch.ts';
 import { trial } from '../../src/worker/trial.ts';
 import { spec } from '../tasks/support.ts';
 import { elements, node, openModel, simple, TABLE, tensor, value } from './models.ts';
 
 const outputsOf = (outcome: TicketOutcome | undefined): readonly Tensor[] => {
-  assert.ok(outcome?.ok);
+  assert.ok(outcome?.ok && 'outputs' in outcome);
   return outcome.outputs;
 };
+
+const runBatch = (session: BatchSession, tickets: readonly (readonly Tensor[])[]) =>
+  runTickets(
+    session,
+    tickets.map((inputs, id) => ({ id, inputs })),
+  );
 
 test('one bad item of eight fails alone, and the others are right', async (t) => {
   const session = await openModel(t, TABLE);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { PROGRESS_BEGUN, PROGRESS_ENDED } from '../../src/pool/messages.ts';
 import { pathOf } from '../tasks/support.ts';
 import { PROBE_GRAPH } from '../../src/worker/probe-graph.ts';
-import { sessionOptions } from '../../src/worker/session.ts';
+import { sessionOptions } from '../../src/worker/graph.ts';
 import { elements, laneData, openModel, RUNNABLE, simple, tensor, value } from './models.ts';
 
 test('the graph that tries a device is the shipped square', async () => {

@@ -1,0 +1,72 @@
+import type { Batch } from './batcher.ts';
+import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
+import type { Lane } from './ticket.ts';
+
+/** A batch on its lane. */
+export interface Run<Payload, Result> {
+  readonly model: QueuedModel<Payload, Result>;
+  readonly batch: Batch<QueuedTicket<Payload, Result>>;
+  /** What its time is booked under. */
+  readonly fitKey: string;
+  readonly fitCost: number;
+  readonly startedMs: number;
+  readonly predictedMs: number;
+}
+
+/** A lane as the dispatcher sees it, with the tickets that rest between two of its runs. */
+export class LaneSlot<Payload, Result> {
+  readonly id: number;
+  readonly lane: Lane<Payload, Result>;
+  run: Run<Payload, Result> | undefined;
+  readonly #resting = new Map<QueuedModel<Payload, Result>, QueuedTicket<Payload, Result>[]>();
+  /** Models of which the lane still holds the state of tickets that have left. */
+  readonly #stale = new Set<QueuedModel<Payload, Result>>();
+
+  constructor(lane: Lane<Payload, Result>) {
+    this.id = lane.id;
+    this.lane = lane;
+  }
+
+  /** Tickets that go on in the lane's next run of the model, oldest first. */
+  resting(model: QueuedModel<Payload, Result>): readonly QueuedTicket<Payload, Result>[] {
+    return this.#resting.get(model) ?? [];
+  }
+
+  /** All that rest here, of every model. */
+  allResting(): QueuedTicket<Payload, Result>[] {
+    return [...this.#resting.values()].flat();
+  }
+
+  /** A run has ended with these to go on; `left`: it held others that are not to. */
+  rest(
+    model: QueuedModel<Payload, Result>,
+    tickets: readonly QueuedTicket<Payload, Result>[],
+    { left }: { left: boolean },
+  ): void {
+    if (tickets.length > 0) this.#resting.set(model, [...tickets]);
+    if (left) this.#stale.add(model);
+  }
+
+  /** A run of the model begins: it names all that rest, so that the lane lets go of the others. */
+  begin(model: QueuedModel<Payload, Result>): void {
+    this.#resting.delete(model);
+    this.#stale.delete(model);
+  }
+
+  /** Takes out a ticket that leaves; false where it does not rest here. */
+  remove(ticket: QueuedTicket<Payload, Result>): boolean {
+    const tickets = this.#resting.get(ticket.model);
+    const index = tickets?.indexOf(ticket) ?? -1;
+    if (tickets === undefined || index < 0) return false;
+    tickets.splice(index, 1);
+    if (tickets.length === 0) this.#resting.delete(ticket.model);
+    this.#stale.add(ticket.model);
+    return true;
+  }
+
+  /** A model whose lane is to be told that nobody is left. */
+  get stale(): QueuedModel<Payload, Result> | undefined {
+    for (const model of this.#stale) if (!this.#resting.has(model)) return model;
+    return undefined;
+  }
+}

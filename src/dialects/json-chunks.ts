@@ -1,0 +1,31 @@
+/** Bytes of JSON (about) after which it is cut into a chunk: bounds strings, however large the answer. */
+const CHUNK_CHARACTERS = 65_536;
+
+/** Gathers JSON text into chunks of UTF-8. */
+export class JsonChunks {
+  readonly #encoder = new TextEncoder();
+  readonly #chunks: Uint8Array[] = [];
+  #pending = '';
+
+  /** Pieces must end between characters, so that a surrogate pair is never cut. */
+  add(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= CHUNK_CHARACTERS) this.#flush();
+  }
+
+  /** Text that is UTF-8 already. */
+  addBytes(bytes: Uint8Array): void {
+    if (this.#pending !== '') this.#flush();
+    this.#chunks.push(bytes);
+  }
+
+  finish(): Uint8Array[] {
+    if (this.#pending !== '') this.#flush();
+    return this.#chunks;
+  }
+
+  #flush(): void {
+    this.#chunks.push(this.#encoder.encode(this.#pending));
+    this.#pending = '';
+  }
+}

@@ -1,0 +1,91 @@
+import { jsonItem, type ApiRequest } from './api.ts';
+import { Fields } from './fields.ts';
+import { SentText, type Generation, type GenerationPiece, type StreamEncoder } from './generation-reply.ts';
+import { parseJsonObject } from './json-body.ts';
+import { readSampling, SAMPLING_FIELDS } from './openai-sampling.ts';
+
+const KNOWN = new Set(['id', 'text_input', 'parameters']);
+const KNOWN_PARAMETERS = new Set(['max_tokens', 'details', 'echo', ...SAMPLING_FIELDS]);
+/** The specification's own default. */
+const DEFAULT_MAX_TOKENS = 20;
+
+export interface GenerateOptions {
+  readonly id?: string;
+  /** Why the text ended and how many tokens it has are wanted, too. */
+  readonly details: boolean;
+}
+
+/**
+ * `POST /v2/models/<model>/generate` and `generate_stream`: the text as it is, without a chat template. Throws BAD_REQUEST.
+ * https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/generate_rest.yaml
+ */
+export function decodeGenerate(body: Uint8Array): ApiRequest<GenerateOptions> {
+  const fields = new Fields(parseJsonObject(body));
+  fields.refuseUnknown(KNOWN);
+  fields.required('text_input');
+  const prompt = fields.text('text_input');
+  const id = fields.text('id');
+  const parameters = new Fields(fields.object('parameters') ?? {});
+  parameters.refuseUnknown(KNOWN_PARAMETERS);
+  const item = jsonItem(
+    { prompt },
+    {
+      ...readSampling(parameters),
+      max_tokens: parameters.number('max_tokens', { min: 1, integer: true }) ?? DEFAULT_MAX_TOKENS,
+      echo: parameters.boolean('echo'),
+    },
+  );
+  const details = parameters.boolean('details') ?? false;
+  return { model: undefined, items: [item], options: { details, ...(id === undefined ? {} : { id }) } };
+}
+
+/** What every answer says of the model. */
+export interface GenerateHead {
+  readonly model: string;
+  readonly version: string;
+}
+
+export function encodeGenerate(head: GenerateHead, generation: Generation, options: GenerateOptions): unknown {
+  return {
+    ...objectHead(head, options),
+    text_output: generation.text,
+    ...(options.details ? { details: detailsOf(generation) } : {}),
+  };
+}
+
+function objectHead({ model, version }: GenerateHead, { id }: GenerateOptions): Readonly<Record<string, unknown>> {
+  return { ...(id === undefined ? {} : { id }), model_name: model, model_version: version };
+}
+
+function detailsOf({ finish_reason, prompt_tokens, completion_tokens }: Generation): unknown {
+  return { finish_reason, prompt_tokens, completion_tokens };
+}
+
+/** Each event is an answer whose `text_output` is the next piece; the last one has the details, where wanted. */
+export class GenerateStream implements StreamEncoder {
+  readonly #head: Readonly<Record<string, unknown>>;
+  readonly #details: boolean;
+  readonly #sent = new SentText();
+
+  constructor(head: GenerateHead, options: GenerateOptions) {
+    this.#head = objectHead(head, options);
+    this.#details = options.details;
+  }
+
+  piece(index: number, { text }: GenerationPiece): string[] {
+    this.#sent.add(index, text);
+    return [JSON.stringify({ ...this.#head, text_output: text })];
+  }
+
+  done(index: number, generation: Generation): string[] {
+    const rest = this.#sent.rest(index, generation.text);
+    // A client must hear something even of an empty text.
+    if (rest === '' && !this.#details && !this.#sent.isFirst(index)) return [];
+    const details = this.#details ? { details: detailsOf(generation) } : {};
+    return [JSON.stringify({ ...this.#head, text_output: rest, ...details })];
+  }
+
+  end(): string[] {
+    return [];
+  }
+}

@@ -1,0 +1,57 @@
+import { jsonItem, type ApiRequest, type DecodeContext } from './api.ts';
+import { Fields } from './fields.ts';
+import { parseJsonObject } from './json-body.ts';
+import {
+  forChoice,
+  HARMLESS_FIELDS,
+  readChoices,
+  readSampling,
+  readStream,
+  SAMPLING_FIELDS,
+  type StreamFields,
+} from './openai-sampling.ts';
+import { checkCount, readTextInputs } from './text-inputs.ts';
+
+const KNOWN = new Set([
+  ...['model', 'prompt', 'max_tokens', 'n', 'best_of', 'stream', 'stream_options', 'logprobs', 'echo', 'suffix'],
+  ...SAMPLING_FIELDS,
+  ...HARMLESS_FIELDS,
+]);
+/** OpenAI's own default. */
+const DEFAULT_MAX_TOKENS = 16;
+
+export interface CompletionsOptions extends StreamFields {
+  /** Choices of each prompt. */
+  readonly choices: number;
+  /** A bad prompt is told by its index. */
+  readonly isList: boolean;
+}
+
+/**
+ * `POST /v1/completions`: the prompts as they are, without a chat template; one item a choice, the choices of a prompt side by side.
+ * Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/completions/create
+ */
+export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<CompletionsOptions> {
+  const fields = new Fields(parseJsonObject(body));
+  fields.refuseUnknown(KNOWN);
+  fields.refuseFeature('suffix', ['']);
+  const { inputs, isList } = readTextInputs(fields, 'prompt', itemLimit);
+  const choices = readChoices(fields);
+  const bestOf = fields.number('best_of', { min: 1, integer: true }) ?? choices;
+  if (bestOf !== choices) throw fields.valueError('best_of', "this server takes it only equal to 'n'");
+  checkCount(inputs.length * choices, itemLimit);
+  const logprobs = fields.number('logprobs', { min: 0, max: 20, integer: true });
+  const parameters = {
+    ...readSampling(fields),
+    max_tokens: fields.number('max_tokens', { min: 1, integer: true }) ?? DEFAULT_MAX_TOKENS,
+    ...(logprobs === undefined ? {} : { logprobs: true, top_logprobs: logprobs }),
+    echo: fields.boolean('echo'),
+  };
+  return {
+    model: fields.text('model'),
+    items: inputs.flatMap((prompt) =>
+      Array.from({ length: choices }, (_, choice) => jsonItem({ prompt }, forChoice(parameters, choice))),
+    ),
+    options: { choices, isList, ...readStream(fields) },
+  };
+}

@@ -1,0 +1,76 @@
+import { given, type Fields } from './fields.ts';
+
+/** Fields of chat and completion requests that say how tokens are chosen: OpenAI's, and ours (the second line). */
+export const SAMPLING_FIELDS = [
+  ...['temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'seed', 'stop', 'logit_bias'],
+  ...['top_k', 'min_p', 'repetition_penalty', 'ignore_eos'],
+];
+
+/** Taken and not heeded: they say how OpenAI bills, stores or routes. */
+export const HARMLESS_FIELDS = [
+  ...['user', 'store', 'metadata', 'service_tier', 'parallel_tool_calls', 'safety_identifier', 'prompt_cache_key'],
+  ...['prompt_cache_retention', 'verbosity', 'reasoning_effort'],
+];
+
+const MOST_STOPS = 16;
+const MOST_CHOICES = 128;
+
+/** The task's parameters that say how tokens are chosen; those not given are left out. Throws an error that names the field. */
+export function readSampling(fields: Fields): Record<string, unknown> {
+  return given({
+    temperature: fields.number('temperature', { min: 0, max: 2 }),
+    top_p: fields.number('top_p', { min: 0, max: 1 }),
+    presence_penalty: fields.number('presence_penalty', { min: -2, max: 2 }),
+    frequency_penalty: fields.number('frequency_penalty', { min: -2, max: 2 }),
+    seed: fields.number('seed', { integer: true }),
+    stop: readStop(fields),
+    logit_bias: readLogitBias(fields),
+    top_k: fields.number('top_k', { min: -1, integer: true }),
+    min_p: fields.number('min_p', { min: 0, max: 1 }),
+    repetition_penalty: fields.number('repetition_penalty', { min: 0 }),
+    ignore_eos: fields.boolean('ignore_eos'),
+  });
+}
+
+/** `stop`: a text or several; an empty list is none. */
+function readStop(fields: Fields): string | readonly string[] | undefined {
+  const stop = fields.value('stop');
+  if (stop === undefined || typeof stop === 'string') return stop;
+  if (!Array.isArray(stop) || !stop.every((one) => typeof one === 'string'))
+    throw fields.typeError('stop', 'a string or an array of strings');
+  if (stop.length > MOST_STOPS) throw fields.valueError('stop', `expected at most ${MOST_STOPS} strings`);
+  return stop.length === 0 ? undefined : stop;
+}
+
+function readLogitBias(fields: Fields): Readonly<Record<string, unknown>> | undefined {
+  const bias = fields.object('logit_bias');
+  for (const [id, value] of Object.entries(bias ?? {}))
+    if (!/^\d{1,9}$/.test(id) || typeof value !== 'number' || Math.abs(value) > 100)
+      throw fields.valueError('logit_bias', 'expected token ids with numbers from -100 to 100');
+  return bias;
+}
+
+/** How many choices a prompt gets. */
+export function readChoices(fields: Fields): number {
+  return fields.number('n', { min: 1, max: MOST_CHOICES, integer: true }) ?? 1;
+}
+
+/** The same for each of several choices, but for the seed: equal seeds would give equal choices. */
+export function forChoice(parameters: Readonly<Record<string, unknown>>, choice: number): Record<string, unknown> {
+  const { seed } = parameters;
+  return typeof seed === 'number' && choice > 0 ? { ...parameters, seed: seed + choice } : { ...parameters };
+}
+
+export interface StreamFields {
+  readonly stream: boolean;
+  /** A last event with the token counts is wanted. */
+  readonly includeUsage: boolean;
+}
+
+export function readStream(fields: Fields): StreamFields {
+  const stream = fields.boolean('stream') ?? false;
+  const options = fields.object('stream_options');
+  if (options !== undefined && !stream)
+    throw fields.error('stream_options', "'stream_options' needs 'stream': true.", 'invalid_value');
+  return { stream, includeUsage: stream && options?.['include_usage'] === true };
+}

@@ -1,0 +1,67 @@
+import type { Exchange } from './exchange.ts';
+
+/** The container gateway cuts a connection on which nothing moves for 100 s. */
+const HEARTBEAT_MS = 15_000;
+/** Until something happens the status is open, so that what fails early fails with its own; but no longer than this. */
+const OPEN_AFTER_MS = 60_000;
+/** What may wait for a client that does not read. */
+const BUFFER_LIMIT_BYTES = 1024 * 1024;
+
+/**
+ * A reply as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). It begins with the first event; until
+ * then the exchange may still be answered otherwise. A client that does not read is cut off, which cancels its request.
+ */
+export class EventStream {
+  readonly #exchange: Exchange;
+  readonly #opening: NodeJS.Timeout;
+  #heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+    this.#opening = setTimeout(() => this.#beat(), OPEN_AFTER_MS);
+    exchange.cancellation.onCancel(() => this.#stop());
+  }
+
+  get isOpen(): boolean {
+    return this.#exchange.response.headersSent;
+  }
+
+  /** Sends events, each with one line of data. */
+  send(data: readonly string[]): void {
+    if (data.length === 0) return;
+    this.#exchange.firstEventMs ??= this.#exchange.elapsedMs;
+    this.#write(data.map((line) => `data: ${line}\n\n`).join(''));
+  }
+
+  /** Ends the reply, after the last event. */
+  end(): void {
+    this.#stop();
+    this.#exchange.response.end();
+  }
+
+  /** Lets go of it: the exchange is answered otherwise. */
+  abandon(): void {
+    this.#stop();
+  }
+
+  #beat(): void {
+    this.#write(': keep-alive\n\n');
+  }
+
+  #write(text: string): void {
+    const { response } = this.#exchange;
+    if (response.destroyed || response.writableEnded) return;
+    if (!this.isOpen) {
+      this.#exchange.startStream();
+      clearTimeout(this.#opening);
+      this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+    }
+    response.write(text);
+    if (response.writableLength > BUFFER_LIMIT_BYTES) response.destroy();
+  }
+
+  #stop(): void {
+    clearTimeout(this.#opening);
+    clearInterval(this.#heartbeat);
+  }
+}

@@ -1,0 +1,139 @@
+import { lookup, type LookupAddress } from 'node:dns';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent, request, type Dispatcher } from 'undici';
+import { ServerError } from '../errors.ts';
+import { isPublicAddress } from './public-address.ts';
+
+/**
+ * Fetches what a client names by URL instead of sending it. The client chooses the address, so the server must not be made to reach
+ * what only it can reach (SSRF): every address is checked when the connection to it is made, redirects included.
+ */
+
+export interface FetchLimits {
+  readonly limitBytes: number;
+  /** For all of it: names, connections, redirects, body. */
+  readonly timeoutMs: number;
+  /** Also from this machine and its networks. */
+  readonly allowPrivate: boolean;
+  /** Which addresses may be reached; default: as `allowPrivate` says. */
+  readonly allows?: (address: string) => boolean;
+  /** Default: the system's. */
+  readonly resolve?: (hostname: string) => Promise<readonly LookupAddress[]>;
+}
+
+export interface FetchedInput {
+  readonly bytes: Uint8Array;
+  /** Lower case, no parameters; empty when the server named none. */
+  readonly contentType: string;
+}
+
+const MOST_REDIRECTS = 5;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * Throws INVALID_INPUT on a URL that is not http or https, on an address that is not allowed, and on whatever fails on the way;
+ * TOO_LARGE above `limitBytes`. Messages tell nothing of a network but the status of an answer.
+ */
+export async function fetchInput(url: string, limits: FetchLimits): Promise<FetchedInput> {
+  const allows = limits.allows ?? (limits.allowPrivate ? () => true : isPublicAddress);
+  const agent = new Agent({ connect: { lookup: guardedLookup(allows, limits.resolve ?? systemResolve) } });
+  const signal = AbortSignal.timeout(limits.timeoutMs);
+  try {
+    let target = checkedUrl(url, allows);
+    for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
+      const answer = await request(target, {
+        dispatcher: agent,
+        signal,
+        // A compressed answer would have to be unpacked within the limit; images are compressed as they are.
+        headers: { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'carpool' },
+      });
+      const { location } = answer.headers;
+      if (!REDIRECTS.has(answer.statusCode) || typeof location !== 'string')
+        return await read(answer, limits.limitBytes);
+      // Not read: the connection ends with the agent.
+      answer.body.on('error', () => undefined).destroy();
+      target = checkedUrl(location, allows, target);
+    }
+    throw new ServerError('INVALID_INPUT', 'The URL leads to too many redirects.');
+  } catch (error) {
+    throw asServerError(error, signal);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+/** Connections to addresses written as numbers need no look-up, so those are checked here. */
+function checkedUrl(text: string, allows: (address: string) => boolean, base?: URL): URL {
+  const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
+  if (url === undefined || !['http:', 'https:'].includes(url.protocol))
+    throw new ServerError('INVALID_INPUT', 'The URL must be a whole one of http or https.');
+  if (url.username !== '' || url.password !== '')
+    throw new ServerError('INVALID_INPUT', 'The URL must not hold a user name or a password.');
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0 && !allows(host)) throw new NotAllowed();
+  return url;
+}
+
+class NotAllowed extends ServerError {
+  constructor() {
+    super('INVALID_INPUT', 'The URL leads to an address that this server does not fetch from.');
+  }
+}
+
+function systemResolve(hostname: string): Promise<readonly LookupAddress[]> {
+  return new Promise((resolve, reject) => {
+    lookup(hostname, { all: true }, (error, addresses) => {
+      if (error === null) resolve(addresses);
+      else reject(error);
+    });
+  });
+}
+
+/** The look-up that a connection is made by: what is checked is what is connected to, whatever the name says a moment later. */
+function guardedLookup(
+  allows: (address: string) => boolean,
+  resolve: (hostname: string) => Promise<readonly LookupAddress[]>,
+): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname).then(
+      (addresses) => {
+        const [first] = addresses;
+        // A name with a single address that is not allowed is not to be trusted with the others.
+        if (first === undefined || !addresses.every(({ address }) => allows(address)))
+          callback(new NotAllowed(), '', 0);
+        else if (options.all === true) callback(null, [...addresses]);
+        else callback(null, first.address, first.family);
+      },
+      (error: unknown) => callback(error as NodeJS.ErrnoException, '', 0),
+    );
+  };
+}
+
+async function read({ statusCode, headers, body }: Dispatcher.ResponseData, limitBytes: number): Promise<FetchedInput> {
+  if (statusCode !== 200) throw new ServerError('INVALID_INPUT', `The URL was answered with status ${statusCode}.`);
+  const tooLarge = new ServerError('TOO_LARGE', `What the URL leads to is larger than ${limitBytes} bytes.`);
+  if (Number(headers['content-length'] ?? 0) > limitBytes) throw tooLarge;
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    length += chunk.byteLength;
+    if (length > limitBytes) throw tooLarge;
+    chunks.push(chunk);
+  }
+  // Memory of its own, because it is handed to other threads.
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  const type = headers['content-type'];
+  const [contentType = ''] = typeof type === 'string' ? type.toLowerCase().split(';') : [];
+  return { bytes, contentType: contentType.trim() };
+}
+
+function asServerError(error: unknown, signal: AbortSignal): ServerError {
+  if (error instanceof ServerError) return error;
+  const message = signal.aborted ? 'The URL was not answered in time.' : 'The URL could not be fetched.';
+  return new ServerError('INVALID_INPUT', message, { cause: error });
+}

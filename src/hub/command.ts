@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util';
+import type { Config } from '../config.ts';
+import { createBar, createLines, megabytes } from './progress.ts';
+import { pullModel } from './pull.ts';
+import { optionsOf } from './pull-models.ts';
+import { parseReferences } from './reference.ts';
+
+/** `carpool pull`: brings one model from a hub into a folder. */
+
+export const PULL_USAGE = [
+  'Usage: carpool pull hf:<owner>/<name>[@revision] [--dtype q8] [--to <models folder>] [--name <folder>]',
+  '',
+  'Fetches what serving needs: configuration, tokenizer, and the ONNX files of one dtype. A pull that was broken off goes on where it',
+  'stopped; one that is complete is fetched again only when the revision has moved.',
+  '',
+  '  --dtype  auto (the most exact there is), fp32, fp16, q8, int8, uint8, q4, ...; default: DTYPE',
+  '  --to     the folder of model folders; default: MODELS_DIR',
+  "  --name   name of the model's folder; default: <name>",
+  '',
+  'HF_TOKEN is the token for private and gated models, HF_ENDPOINT another hub or a mirror.',
+].join('\n');
+
+/** Flags of the configuration that say the same as the command line of `carpool pull`, or what is wrong with it. */
+export function pullFlags(argv: readonly string[]): { flags: string[] } | { problem: string } {
+  const text = { type: 'string' } as const;
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      options: { dtype: text, to: text, name: text },
+      allowPositionals: true,
+    });
+    const [reference, ...others] = positionals;
+    if (reference === undefined || others.length > 0) return { problem: 'Give one model: hf:<owner>/<name>' };
+    const { name, dtype, to } = values;
+    const whole = `${name === undefined ? '' : `${name}=`}${reference}${dtype === undefined ? '' : `#${dtype}`}`;
+    return { flags: [`--carpool-models=${whole}`, ...(to === undefined ? [] : [`--models-dir=${to}`])] };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Pulls the model of the configuration, with progress on `stderr` and the outcome in words. Rejects with a HubError. */
+export async function pullOne(config: Config, stderr: NodeJS.WriteStream): Promise<string> {
+  const [reference] = parseReferences(config.CARPOOL_MODELS, []);
+  if (reference === undefined) throw new Error(PULL_USAGE);
+  const line = (text: string): boolean => stderr.write(`${text}\n`);
+  const { folder, commit, bytes, isNew } = await pullModel(reference, {
+    ...optionsOf(config),
+    refresh: true,
+    progress: stderr.isTTY ? createBar(stderr) : createLines(line),
+    onNote: line,
+  });
+  const what = `${reference.repository}@${commit.slice(0, 12)}, ${megabytes(bytes)} MB`;
+  return isNew ? `${folder} is there: ${what}` : `${folder} is up to date: ${what}`;
+}

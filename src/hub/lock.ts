@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * A lock between processes, also of several machines on one disk: a file that its holder touches every few seconds. One that nobody
+ * touches any more was left behind. No clock of another machine is trusted: whoever waits sees for himself that nothing changes.
+ */
+
+export interface LockOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called once when somebody else holds it. */
+  readonly onWait?: () => void;
+  readonly lookMs?: number;
+  readonly staleMs?: number;
+}
+
+const TOUCH_MS = 5000;
+
+/** Takes the lock `file`, waiting while another process holds it. Resolves with what gives it back. Rejects with the signal's reason. */
+export async function takeLock(file: string, options: LockOptions = {}): Promise<() => Promise<void>> {
+  const { signal, onWait, lookMs = 500, staleMs = 30_000 } = options;
+  const content = JSON.stringify({ pid: process.pid, host: os.hostname(), token: randomUUID() });
+  let seen = '';
+  let seenAtMs = performance.now();
+  let hasWaited = false;
+  while (!(await create(file, content))) {
+    signal?.throwIfAborted();
+    const state = await look(file);
+    if (state.key !== seen) {
+      seen = state.key;
+      seenAtMs = performance.now();
+    }
+    if (state.isDead || performance.now() - seenAtMs > staleMs) await remove(file, state.content);
+    else {
+      if (!hasWaited) onWait?.();
+      hasWaited = true;
+      await sleep(lookMs, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+  const touch = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => undefined), TOUCH_MS);
+  touch.unref();
+  return async () => {
+    clearInterval(touch);
+    await remove(file, content);
+  };
+}
+
+async function create(file: string, content: string): Promise<boolean> {
+  try {
+    await writeFile(file, content, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function look(file: string): Promise<{ content: string; key: string; isDead: boolean }> {
+  try {
+    const content = await readFile(file, 'utf8');
+    const { mtimeMs } = await stat(file);
+    return { content, key: `${content} ${mtimeMs}`, isDead: isDead(content) };
+  } catch {
+    return { content: '', key: 'gone', isDead: false };
+  }
+}
+
+/** True when the holder ran on this machine and does not any more. */
+function isDead(content: string): boolean {
+  try {
+    const { pid, host } = JSON.parse(content) as { pid: number; host: string };
+    if (host !== os.hostname()) return false;
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
+  }
+}
+
+/** Removes the lock if it still is the one that was seen: two that wait may both find it left behind, and the slower one must not take away the quicker one's. */
+async function remove(file: string, content: string): Promise<void> {
+  const aside = `${file}.${randomUUID()}`;
+  try {
+    await rename(file, aside);
+    if ((await readFile(aside, 'utf8')) !== content) await rename(aside, file);
+  } catch {
+    // Somebody else was quicker.
+  } finally {
+    await rm(aside, { force: true });
+  }
+}

@@ -1,0 +1,47 @@
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import { isDtypeChoice } from '../repository/dtype.ts';
+import type { LoadFailure } from '../repository/mistakes.ts';
+import { createLines } from './progress.ts';
+import { pullModel, type PullOptions } from './pull.ts';
+import { parseReferences } from './reference.ts';
+
+export type PullConfig = Pick<Config, 'CARPOOL_MODELS' | 'MODELS_DIR' | 'DTYPE' | 'HF_TOKEN' | 'HF_ENDPOINT'>;
+
+/**
+ * Brings the models of CARPOOL_MODELS into MODELS_DIR, one after the other; those that are complete need no network. Resolves with those that failed;
+ * rejects only when `signal` says to stop.
+ */
+export async function pullModels(config: PullConfig, log: Log, signal?: AbortSignal): Promise<LoadFailure[]> {
+  const failed: LoadFailure[] = [];
+  // What is wrong with them was told when the configuration was read.
+  for (const reference of parseReferences(config.CARPOOL_MODELS, [])) {
+    const about = { model: reference.folder, repository: reference.repository };
+    try {
+      const { commit, bytes, isNew } = await pullModel(reference, {
+        ...optionsOf(config),
+        refresh: false,
+        progress: createLines((line) => log.info({ model: reference.folder }, line)),
+        onNote: (text) => log.info({ model: reference.folder }, text),
+        signal,
+      });
+      log.info({ ...about, commit, bytes }, isNew ? 'model pulled' : 'model is there already');
+    } catch (error) {
+      signal?.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error({ ...about, reason }, 'model pull failed');
+      failed.push({ name: reference.folder, reason });
+    }
+  }
+  return failed;
+}
+
+/** What of the configuration a pull needs. */
+export function optionsOf(config: PullConfig): Pick<PullOptions, 'modelsDir' | 'endpoint' | 'token' | 'defaultDtype'> {
+  return {
+    modelsDir: config.MODELS_DIR,
+    endpoint: config.HF_ENDPOINT.replace(/\/+$/, ''),
+    token: config.HF_TOKEN,
+    defaultDtype: isDtypeChoice(config.DTYPE) ? config.DTYPE : 'auto',
+  };
+}

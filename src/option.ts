@@ -1,0 +1,103 @@
+/** Kinds of options, and how their values are read from text and JSON. */
+
+interface OptionOf<Type extends string, Value> {
+  readonly type: Type;
+  readonly default: Value;
+  readonly unit?: string;
+  readonly doc: string;
+  /** Shown as *** wherever options are listed. */
+  readonly secret?: boolean;
+}
+type TextOption = OptionOf<'text', string>;
+type IntegerOption = OptionOf<'integer', number> & { readonly min: number; readonly max: number };
+type BooleanOption = OptionOf<'boolean', boolean>;
+type ListOption = OptionOf<'list', readonly string[]>;
+type ObjectOption = OptionOf<'object', Readonly<Record<string, unknown>>>;
+type ChoiceOption = OptionOf<'choice', string> & { readonly pattern: RegExp; readonly choices: string };
+export type Option = TextOption | IntegerOption | BooleanOption | ListOption | ObjectOption | ChoiceOption;
+
+export const text = (value: string, doc: string): TextOption => ({ type: 'text', default: value, doc });
+export const integer = (
+  value: number,
+  range: readonly [number, number],
+  doc: string,
+  unit?: string,
+): IntegerOption => ({
+  type: 'integer',
+  default: value,
+  min: range[0],
+  max: range[1],
+  doc,
+  ...(unit === undefined ? {} : { unit }),
+});
+export const boolean = (value: boolean, doc: string): BooleanOption => ({ type: 'boolean', default: value, doc });
+export const choice = (value: string, choices: string, doc: string, pattern?: RegExp): ChoiceOption => ({
+  type: 'choice',
+  default: value,
+  choices,
+  pattern: pattern ?? new RegExp(`^(${choices})$`),
+  doc,
+});
+export const ms = (value: number, min: number, doc: string): IntegerOption =>
+  integer(value, [min, 86_400_000], doc, 'ms');
+
+export type Parsed = { readonly value: unknown } | { readonly problem: string };
+
+/** A value from a flag, the environment (text) or carpool.json (its JSON type), or what is wrong with it. */
+export function parseOption(option: Option, raw: unknown): Parsed {
+  switch (option.type) {
+    case 'text':
+      return typeof raw === 'string' ? { value: raw } : { problem: 'expected text' };
+    case 'choice':
+      return typeof raw === 'string' && option.pattern.test(raw)
+        ? { value: raw }
+        : { problem: `expected ${option.choices}, got ${JSON.stringify(raw)}` };
+    case 'integer':
+      return parseInteger(option, raw);
+    case 'boolean':
+      return parseBoolean(raw);
+    case 'list':
+      return parseList(raw);
+    case 'object':
+      return parseObject(raw);
+  }
+}
+
+function parseInteger(option: IntegerOption, raw: unknown): Parsed {
+  const value = typeof raw === 'string' && /^-?\d+$/.test(raw.trim()) ? Number(raw) : raw;
+  if (typeof value === 'number' && Number.isInteger(value) && value >= option.min && value <= option.max)
+    return { value };
+  return { problem: `expected a whole number from ${option.min} to ${option.max}, got ${JSON.stringify(raw)}` };
+}
+
+function parseBoolean(raw: unknown): Parsed {
+  if (raw === true || raw === 'true' || raw === '1') return { value: true };
+  if (raw === false || raw === 'false' || raw === '0') return { value: false };
+  return { problem: `expected true or false, got ${JSON.stringify(raw)}` };
+}
+
+function parseList(raw: unknown): Parsed {
+  if (Array.isArray(raw) && raw.every((entry) => typeof entry === 'string')) return { value: raw };
+  if (typeof raw !== 'string') return { problem: 'expected names separated by commas' };
+  return {
+    value: raw
+      .split(',')
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== ''),
+  };
+}
+
+/** A JSON object, or the text of one. */
+export function parseObject(raw: unknown): Parsed {
+  let value = raw;
+  if (typeof raw === 'string') {
+    try {
+      value = JSON.parse(raw);
+    } catch (error) {
+      return { problem: `not valid JSON: ${(error as Error).message}` };
+    }
+  }
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? { value }
+    : { problem: 'expected a JSON object' };
+}

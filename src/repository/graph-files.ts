@@ -1,0 +1,67 @@
+import { DTYPE_SUFFIXES, DTYPES, type Dtype, type DtypeChoice } from './dtype.ts';
+import type { GraphNeed, HubKind } from './hub-kind.ts';
+
+/** One dtype for all graphs, or one by role; roles that are not named get `auto`. */
+export type DtypeWish = DtypeChoice | Readonly<Record<string, DtypeChoice>>;
+
+export interface GraphFile {
+  readonly file: string;
+  /** Undefined for a file whose name follows no rule. */
+  readonly dtype: Dtype | undefined;
+}
+
+export interface GraphFiles {
+  readonly found: ReadonlyMap<string, GraphFile>;
+  /** One line for each graph that is missing, and each role that is wished for and is not there. */
+  readonly problems: readonly string[];
+}
+
+/** Finds the ONNX file of each graph of a folder with these files, by the dtype wished for. Roles in `named` are known already. */
+export function findGraphs(
+  names: ReadonlySet<string>,
+  { graphs }: HubKind,
+  wish: DtypeWish,
+  named: Readonly<Record<string, string>> = {},
+): GraphFiles {
+  const found = new Map<string, GraphFile>();
+  const problems: string[] = [];
+  const roles = graphs.map(({ role }) => role);
+  if (typeof wish === 'object')
+    for (const role of Object.keys(wish).filter((one) => !roles.includes(one)))
+      problems.push(`dtype.${role}: there is no such graph; there are ${roles.join(', ')}`);
+  for (const need of graphs) {
+    if (Object.hasOwn(named, need.role)) continue;
+    const dtype = typeof wish === 'string' ? wish : (wish[need.role] ?? 'auto');
+    const graph = findGraph(names, need, dtype) ?? (graphs.length === 1 ? onlyGraph(names, dtype) : undefined);
+    if (graph !== undefined) found.set(need.role, graph);
+    else if (need.isOptional !== true) problems.push(missing(names, need, dtype));
+  }
+  return { found, problems };
+}
+
+function findGraph(names: ReadonlySet<string>, need: GraphNeed, dtype: DtypeChoice): GraphFile | undefined {
+  return candidates(need, dtype === 'auto' ? DTYPES : [dtype]).find(({ file }) => names.has(file));
+}
+
+/** All names a graph may have, the preferred one first. */
+function candidates({ stems, folders }: GraphNeed, dtypes: readonly Dtype[]): { file: string; dtype: Dtype }[] {
+  return stems.flatMap((stem) =>
+    dtypes.flatMap((dtype) =>
+      folders.map((folder) => ({ file: `${folder}${stem}${DTYPE_SUFFIXES[dtype]}.onnx`, dtype })),
+    ),
+  );
+}
+
+/** Where there is but one ONNX file, its name does not matter. */
+function onlyGraph(names: ReadonlySet<string>, dtype: DtypeChoice): GraphFile | undefined {
+  const [file, ...others] = [...names].filter((name) => /^(onnx\/)?[^/]+\.onnx$/.test(name));
+  return file === undefined || others.length > 0 || dtype !== 'auto' ? undefined : { file, dtype: undefined };
+}
+
+function missing(names: ReadonlySet<string>, need: GraphNeed, dtype: DtypeChoice): string {
+  const there = candidates(need, DTYPES).filter(({ file }) => names.has(file));
+  if (there.length > 0)
+    return `dtype: there is no ${dtype} file of ${need.role}; there are ${[...new Set(there.map((one) => one.dtype))].join(', ')}`;
+  const looked = need.stems.flatMap((stem) => need.folders.map((folder) => `${folder}${stem}.onnx`));
+  return `files.${need.role}: there is no ${looked.join(' or ')} in the model's folder, in any dtype`;
+}

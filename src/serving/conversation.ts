@@ -1,0 +1,101 @@
+import type { Admission } from '../core/admission.ts';
+import { ServerError } from '../errors.ts';
+import type { CpuLimits, CpuPool } from '../pool/cpu.ts';
+import type { LaneWork } from '../pool/messages.ts';
+import type { Outputs, ServeContext, Work } from '../tasks/task.ts';
+import type { Tensor } from '../tensor.ts';
+import { outputsByName } from './outputs.ts';
+import type { ServedModel } from './served-model.ts';
+
+/** How a ticket is run. */
+export interface TicketRun {
+  /** Its permit stays with the request. */
+  readonly lent?: boolean;
+  /** Ends it early. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: unknown) => void) | undefined;
+}
+
+export interface ConversationParts {
+  readonly model: ServedModel;
+  /** Holds one permit for this item; what it needs beyond that is taken and given back here. */
+  readonly admission: Admission<LaneWork, readonly Tensor[]>;
+  readonly cpu: CpuPool;
+  readonly limits: () => CpuLimits;
+  readonly run: (work: Work, options: TicketRun) => Promise<readonly Tensor[]>;
+  readonly onEvent: ((event: unknown) => void) | undefined;
+  readonly onCount: (unit: string, amount: number) => void;
+}
+
+/** What one item's `serve` may use; it keeps the time. */
+export class Conversation implements ServeContext {
+  readonly streaming: boolean;
+  /** On `performance.now()`: when its first ticket was made, and when its last one ended. */
+  firstRunMs: number | undefined;
+  lastRunMs: number | undefined;
+  readonly #parts: ConversationParts;
+
+  constructor(parts: ConversationParts) {
+    this.#parts = parts;
+    this.streaming = parts.onEvent !== undefined;
+  }
+
+  async run(work: Work, onProgress?: (progress: unknown) => void, signal?: AbortSignal): Promise<Outputs> {
+    this.firstRunMs ??= performance.now();
+    try {
+      const tensors = await this.#parts.run(work, { lent: true, onProgress, signal });
+      return outputsByName(this.#parts.model.signature, tensors).outputs;
+    } finally {
+      this.lastRunMs = performance.now();
+    }
+  }
+
+  async runEach(count: number, work: (index: number) => Work | Promise<Work>): Promise<readonly Outputs[]> {
+    const { admission, model } = this.#parts;
+    const results: Outputs[] = [];
+    const failures: unknown[] = [];
+    const abort = new AbortController();
+    let next = 0;
+    const follow = async (): Promise<void> => {
+      while (next < count && !abort.signal.aborted) {
+        const index = next;
+        next += 1;
+        try {
+          results[index] = await this.run(await work(index), undefined, abort.signal);
+        } catch (error) {
+          failures.push(error);
+          abort.abort();
+        }
+      }
+    };
+    const most = Math.min(count, model.description.maxItems * model.description.devices.length);
+    const followers = [follow()];
+    while (followers.length < most && admission.tryTake()) followers.push(follow().finally(() => admission.release(1)));
+    await Promise.all(followers);
+    // The first is the reason; the others fail because of it.
+    if (failures.length > 0) throw failures[0];
+    return results;
+  }
+
+  async call(
+    name: string,
+    argument: unknown,
+    { light = false, give }: { light?: boolean; give?: readonly ArrayBuffer[] } = {},
+  ): Promise<unknown> {
+    const { model, cpu, limits } = this.#parts;
+    const call = model.task.calls?.[name];
+    if (call === undefined)
+      throw new ServerError('INTERNAL', undefined, { cause: new Error(`the task has no call ${name}`) });
+    if (light) return call(argument as never);
+    const request = { kind: 'call' as const, source: model.taskSource, name, argument };
+    return cpu.run(give === undefined ? request : { ...request, give }, limits());
+  }
+
+  count(unit: string, amount: number): void {
+    this.#parts.onCount(unit, amount);
+  }
+
+  emit(event: unknown): void {
+    this.#parts.onEvent?.(event);
+  }
+}

@@ -1,0 +1,18 @@
+import type { Outputs } from '../tasks/task.ts';
+import type { Signature, Tensor } from '../tensor.ts';
+
+/** A ticket's tensors (signature order) by name, and their size: texts are taken for 16 bytes each. */
+export function outputsByName(
+  signature: Signature,
+  tensors: readonly Tensor[],
+): { readonly outputs: Outputs; readonly bytes: number } {
+  const outputs: Record<string, Tensor> = {};
+  let bytes = 0;
+  for (const [index, { name }] of signature.outputs.entries()) {
+    const tensor = tensors[index];
+    if (tensor === undefined) continue;
+    outputs[name] = tensor;
+    bytes += tensor.datatype === 'BYTES' ? tensor.data.length * 16 : tensor.data.byteLength;
+  }
+  return { outputs, bytes };
+}

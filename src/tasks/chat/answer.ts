@@ -1,0 +1,164 @@
+import { shortFloat32 } from '../../float-text.ts';
+import { typedView, type Tensor } from '../../tensor.ts';
+import type { Outputs, Reply } from '../task.ts';
+import type { TextTokenizer } from '../text/tokenizer.ts';
+import type { GenerationProgress, TokenLogprob } from './generation.ts';
+import { StopTexts } from './stop-texts.ts';
+import { TextStream } from './text-stream.ts';
+import { tokenBytes } from './token-bytes.ts';
+
+/** What preparing an item leaves for its answer; structured-cloneable. */
+export interface AnswerMemo {
+  readonly promptTokens: number;
+  /** Tokens that end the answer and are no part of it. */
+  readonly stopTokens: readonly number[];
+  readonly stop: readonly string[];
+  readonly logprobs: boolean;
+  /** Comes before the answer. */
+  readonly echo: string;
+}
+
+/** A token with its log probability, in the words of OpenAI's API. */
+export interface ReplyLogprob {
+  readonly token: string;
+  readonly id: number;
+  readonly logprob: number;
+  readonly bytes: readonly number[];
+}
+export interface ReplyTokenLogprob extends ReplyLogprob {
+  readonly top_logprobs: readonly ReplyLogprob[];
+}
+
+/** A further piece of an answer: whole characters, no part of a stop text; and the tokens that have come since the last piece. */
+export interface AnswerPiece {
+  readonly text: string;
+  readonly token_ids: readonly number[];
+  readonly logprobs?: readonly ReplyTokenLogprob[];
+}
+
+/** OpenAI's stand-in for a token that is not among the likely ones; JSON has no infinity. */
+const LEAST_LOGPROB = -9999;
+
+/** An answer as it grows: tokens in, pieces of text out, and the reply at the end. */
+export class Answer {
+  readonly #tokenizer: TextTokenizer;
+  readonly #memo: AnswerMemo;
+  readonly #emit: (piece: AnswerPiece) => void;
+  readonly #stream: TextStream;
+  readonly #stops: StopTexts;
+  readonly #tokens: number[] = [];
+  readonly #logprobs: ReplyTokenLogprob[] = [];
+  #text = '';
+  #emitted = 0;
+  #generated = 0;
+  #ended = false;
+
+  constructor(tokenizer: TextTokenizer, memo: AnswerMemo, emit: (piece: AnswerPiece) => void) {
+    this.#tokenizer = tokenizer;
+    this.#memo = memo;
+    this.#emit = emit;
+    this.#stream = new TextStream(tokenizer);
+    this.#stops = new StopTexts(memo.stop);
+    if (memo.echo !== '') this.#tell(memo.echo);
+  }
+
+  /** A stop text was met: the answer is whole, whatever else the model says. */
+  get stopped(): boolean {
+    return this.#stops.stopped;
+  }
+
+  get generatedTokens(): number {
+    return this.#generated;
+  }
+
+  /** Takes in tokens in order. */
+  take({ tokens, logprobs }: GenerationProgress): void {
+    for (const [index, token] of tokens.entries()) {
+      if (this.#whole()) return;
+      this.#generated += 1;
+      if (this.#memo.stopTokens.includes(token)) {
+        this.#ended = true;
+        return;
+      }
+      this.#tokens.push(token);
+      const logprob = logprobs?.[index];
+      if (logprob !== undefined) this.#logprobs.push(this.#replyLogprob(logprob));
+      const text = this.#stops.push(this.#stream.push(token));
+      if (text !== '' || this.stopped) this.#tell(text);
+    }
+  }
+
+  /** Takes in the tokens that no progress has told of. */
+  takeOutputs(outputs: Outputs): void {
+    const tokens = numbers(outputs['tokens']).slice(this.#generated);
+    if (!this.#memo.logprobs) {
+      this.take({ tokens });
+      return;
+    }
+    const logprobs = numbers(outputs['logprobs']);
+    const topTokens = numbers(outputs['top_tokens']);
+    const topLogprobs = numbers(outputs['top_logprobs']);
+    const top = logprobs.length === 0 ? 0 : topTokens.length / logprobs.length;
+    const from = this.#generated;
+    this.take({
+      tokens,
+      logprobs: tokens.map((id, index) => {
+        const start = (from + index) * top;
+        const likeliest = topTokens.slice(start, start + top).map((other, place) => ({
+          id: other,
+          logprob: topLogprobs[start + place] ?? LEAST_LOGPROB,
+        }));
+        return {
+          id,
+          logprob: logprobs[from + index] ?? LEAST_LOGPROB,
+          top: likeliest.filter((entry) => entry.id >= 0),
+        };
+      }),
+    });
+  }
+
+  /** The whole answer, once no more tokens come. */
+  reply(): Reply {
+    if (!this.stopped) {
+      const rest = this.#stops.push(this.#stream.end());
+      this.#tell(rest + this.#stops.end());
+    }
+    return {
+      json: {
+        text: this.#text,
+        finish_reason: this.#whole() ? 'stop' : 'length',
+        prompt_tokens: this.#memo.promptTokens,
+        completion_tokens: this.#generated,
+        token_ids: this.#tokens,
+        ...(this.#memo.logprobs ? { logprobs: this.#logprobs } : {}),
+      },
+    };
+  }
+
+  #whole(): boolean {
+    return this.stopped || this.#ended;
+  }
+
+  #tell(text: string): void {
+    this.#text += text;
+    const tokens = this.#tokens.slice(this.#emitted);
+    if (text === '' && tokens.length === 0) return;
+    const logprobs = this.#logprobs.slice(this.#emitted);
+    this.#emitted = this.#tokens.length;
+    this.#emit({ text, token_ids: tokens, ...(this.#memo.logprobs ? { logprobs } : {}) });
+  }
+
+  #replyLogprob({ id, logprob, top }: TokenLogprob): ReplyTokenLogprob {
+    const one = (entry: { id: number; logprob: number }): ReplyLogprob => {
+      const { text, bytes } = tokenBytes(this.#tokenizer, entry.id);
+      const value = Math.max(LEAST_LOGPROB, entry.logprob);
+      return { token: text, id: entry.id, logprob: shortFloat32(Math.fround(value)), bytes };
+    };
+    return { ...one({ id, logprob }), top_logprobs: top.map(one) };
+  }
+}
+
+function numbers(tensor: Tensor | undefined): number[] {
+  if (tensor === undefined || tensor.datatype === 'BYTES') return [];
+  return Array.from(typedView(tensor) as Int32Array | Float32Array);
+}

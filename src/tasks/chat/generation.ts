@@ -1,0 +1,70 @@
+/** What passes between the chat task and the program that generates: the ticket's parameters, its progress and its outputs. */
+
+/** How the next token is chosen. Neutral values switch a part off. */
+export interface Sampling {
+  /** 0: always the likeliest token. */
+  readonly temperature: number;
+  /** Only the k likeliest; 0: all. */
+  readonly topK: number;
+  /** Only the likeliest that together have this probability; 1: all. */
+  readonly topP: number;
+  /** Only those at least this fraction as likely as the likeliest; 0: all. */
+  readonly minP: number;
+  /** Divides positive and multiplies negative logits of tokens of the prompt and the answer; 1: none. */
+  readonly repetitionPenalty: number;
+  /** Taken off the logits of tokens that the answer has already; 0: none. */
+  readonly presencePenalty: number;
+  /** Taken off once for each time that the answer has the token. */
+  readonly frequencyPenalty: number;
+  /** Added to logits: pairs of token and amount. */
+  readonly logitBias: readonly (readonly [number, number])[];
+  /** A whole number of up to 2^53; the same gives the same answer. */
+  readonly seed: number;
+}
+
+/** A ticket's parameters; its one input is `prompt`, INT32 [1, tokens]. */
+export interface GenerationParameters {
+  readonly sampling: Sampling;
+  /** At most; at least 1. */
+  readonly maxTokens: number;
+  /** The answer ends with any of these, which is its last token. */
+  readonly stopTokens: readonly number[];
+  /** How many of the likeliest tokens are told with each token; undefined: no log probabilities at all. */
+  readonly topLogprobs?: number;
+}
+
+/** A token's log probability by the model itself (the log softmax of its logits, before penalties, bias and temperature). */
+export interface TokenLogprob {
+  readonly id: number;
+  readonly logprob: number;
+  /** The likeliest, best first. */
+  readonly top: readonly { readonly id: number; readonly logprob: number }[];
+}
+
+/** What a run tells of a ticket that goes on. */
+export interface GenerationProgress {
+  readonly tokens: readonly number[];
+  /** One for each of `tokens`, where asked for. */
+  readonly logprobs?: readonly TokenLogprob[];
+}
+
+/**
+ * Outputs of a ticket, in the order of the program's signature: `tokens` INT32 [1, n], the whole answer with the stop token that ended it,
+ * if one did; where asked for, `logprobs` FP32 [1, n], `top_tokens` INT32 [1, n, top] and `top_logprobs` FP32 [1, n, top]; else those have no elements.
+ */
+export const GENERATION_OUTPUTS = ['tokens', 'logprobs', 'top_tokens', 'top_logprobs'] as const;
+
+/** Options of the program. */
+export interface GenerationOptions {
+  /** Most tokens of prompt and answer together. */
+  readonly contextTokens: number;
+  /** Most prompt tokens computed in one run, so that a long prompt does not hold up those who wait for their next token. */
+  readonly prefillChunk: number;
+  /** Memory for keys and values of all tickets on a lane. */
+  readonly kvCacheBytes: number;
+  /** From config.json, where the graph does not say. */
+  readonly keyValueHeads?: number;
+  readonly headSize?: number;
+  /** Attention reaches back over a window of fewer tokens than the context. */
+  readonly slidingWindow: boolean;
+}

@@ -1,0 +1,148 @@
+import { randomInt } from 'node:crypto';
+import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
+import type { Item } from '../task.ts';
+import { readParameters } from '../text/parameters.ts';
+import type { Sampling } from './generation.ts';
+import type { ChatModel, SamplingDefaults } from './model.ts';
+
+/** What a chat item holds. */
+export type Prompt =
+  | { readonly messages: readonly Message[] }
+  /** Text or token ids, as they are: no template. */
+  | { readonly prompt: string | readonly number[] };
+
+export interface Message {
+  readonly role: string;
+  readonly content: string;
+  readonly name?: string;
+}
+
+export interface ChatParameters {
+  readonly sampling: Sampling;
+  readonly maxTokens: number;
+  readonly stop: readonly string[];
+  readonly ignoreEnd: boolean;
+  readonly topLogprobs: number | undefined;
+  readonly echo: boolean;
+  readonly addGenerationPrompt: boolean;
+  readonly templateVariables: Readonly<Record<string, unknown>>;
+}
+
+const MAX_STOPS = 16;
+const MAX_STOP_CHARACTERS = 1000;
+const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
+const stopText = z.string().min(1, 'must not be empty').max(MAX_STOP_CHARACTERS);
+
+const schema = z.strictObject({
+  max_tokens: z.int().min(1).optional(),
+  temperature: z.number().min(0).max(100).optional(),
+  top_p: z.number().gt(0).max(1).optional(),
+  /** -1 and 0: all. */
+  top_k: z.int().min(-1).optional(),
+  min_p: z.number().min(0).max(1).optional(),
+  repetition_penalty: z.number().gt(0).max(10).optional(),
+  presence_penalty: z.number().min(-2).max(2).optional(),
+  frequency_penalty: z.number().min(-2).max(2).optional(),
+  seed: z.int().optional(),
+  stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)], 'a text or a list of texts is expected').default([]),
+  logprobs: z.boolean().default(false),
+  top_logprobs: z.int().min(0).max(20).optional(),
+  logit_bias: z
+    .record(z.string().regex(/^\d{1,9}$/, 'a token id is expected'), z.number().min(-100).max(100))
+    .default({}),
+  ignore_eos: z.boolean().default(false),
+  echo: z.boolean().default(false),
+  add_generation_prompt: z.boolean().default(true),
+  chat_template_kwargs: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** The parameters of a request over the model's own defaults. Throws INVALID_INPUT that names the one at fault. */
+export function readChatParameters(item: Item, { sampling, maxTokens }: ChatModel): ChatParameters {
+  const asked = readParameters(item, schema);
+  if (asked.top_logprobs !== undefined && asked.top_logprobs > 0 && !asked.logprobs)
+    throw new ServerError('INVALID_INPUT', 'Parameter "top_logprobs": needs "logprobs" to be true.');
+  return {
+    sampling: samplingOf(asked, sampling),
+    maxTokens: asked.max_tokens ?? maxTokens,
+    stop: [asked.stop].flat(),
+    ignoreEnd: asked.ignore_eos,
+    topLogprobs: asked.logprobs ? (asked.top_logprobs ?? 0) : undefined,
+    echo: asked.echo,
+    addGenerationPrompt: asked.add_generation_prompt,
+    templateVariables: asked.chat_template_kwargs,
+  };
+}
+
+function samplingOf(asked: z.output<typeof schema>, own: SamplingDefaults): Sampling {
+  const { seed = randomInt(2 ** 47) } = asked;
+  return {
+    temperature: asked.temperature ?? own.temperature,
+    topK: Math.max(0, asked.top_k ?? own.topK),
+    topP: asked.top_p ?? own.topP,
+    minP: asked.min_p ?? own.minP,
+    repetitionPenalty: asked.repetition_penalty ?? own.repetitionPenalty,
+    presencePenalty: asked.presence_penalty ?? own.presencePenalty,
+    frequencyPenalty: asked.frequency_penalty ?? own.frequencyPenalty,
+    logitBias: Object.entries(asked.logit_bias).map(([id, amount]) => [Number(id), amount] as const),
+    seed: seed < 0 ? seed + MAX_SEED : seed,
+  };
+}
+
+const part = z.object({ type: z.literal('text', 'only parts of type "text" can be read'), text: z.string() });
+const message = z.object({
+  role: z.string().min(1),
+  content: z
+    .union([z.string(), z.array(part)], 'a text, or a list of parts {"type": "text", "text": ...}, is expected')
+    .nullish(),
+  name: z.string().optional(),
+});
+const promptSchema = z.union([z.string(), z.array(z.int().min(0)).min(1)]);
+
+const WANTED =
+  'This model takes {"messages": [{"role": ..., "content": ...}]}, or {"prompt": ...} with a text or token ids';
+
+/** The conversation or the bare prompt of an item. Throws INVALID_INPUT, TOO_LARGE (more than `maxCharacters` UTF-16 units, or as many ids). */
+export function readPrompt(item: Item, maxCharacters: number): Prompt {
+  const value = item.kind === 'json' ? item.value : undefined;
+  if (typeof value !== 'object' || value === null) throw new ServerError('INVALID_INPUT', `${WANTED}.`);
+  const { messages, prompt, ...others } = value as { messages?: unknown; prompt?: unknown };
+  const [other] = Object.keys(others);
+  if (other !== undefined) throw new ServerError('INVALID_INPUT', `${WANTED}; there is no field "${other}".`);
+  if ((messages === undefined) === (prompt === undefined))
+    throw new ServerError('INVALID_INPUT', `${WANTED}; one of the two.`);
+  const read = messages === undefined ? readBare(prompt) : readMessages(messages);
+  const length =
+    'prompt' in read ? read.prompt.length : read.messages.reduce((sum, { content }) => sum + content.length, 0);
+  if (length > maxCharacters)
+    throw new ServerError('TOO_LARGE', `The prompt is longer than ${maxCharacters} characters.`);
+  return read;
+}
+
+function readBare(value: unknown): Prompt {
+  const result = promptSchema.safeParse(value);
+  if (result.success) return { prompt: result.data };
+  throw new ServerError('INVALID_INPUT', 'The prompt must be a text or a list of token ids, at least one.');
+}
+
+function readMessages(value: unknown): Prompt {
+  if (!Array.isArray(value) || value.length === 0)
+    throw new ServerError('INVALID_INPUT', 'messages must be a list of at least one message.');
+  const messages = value.map((entry: unknown, index): Message => {
+    const result = message.safeParse(entry);
+    if (!result.success) {
+      const [issue] = result.error.issues;
+      const path = ['messages', index, ...(issue?.path ?? [])].join('.');
+      throw new ServerError('INVALID_INPUT', `${path}: ${issue?.message ?? 'invalid'}.`);
+    }
+    const { role, content, name } = result.data;
+    return {
+      // OpenAI's newer name of the same role; templates know the older one.
+      role: role === 'developer' ? 'system' : role,
+      content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join('\n'),
+      ...(name === undefined ? {} : { name }),
+    };
+  });
+  return { messages };
+}

@@ -1,0 +1,168 @@
+import { ServerError } from '../../errors.ts';
+import { fromTypedArray } from '../../tensor.ts';
+import type { Item, Prepared, Reply, ServeContext, Task, TaskSource } from '../task.ts';
+import { textCalls } from '../text/calls.ts';
+import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
+import { Answer, type AnswerMemo } from './answer.ts';
+import type { GenerationParameters, GenerationProgress } from './generation.ts';
+import { readChatModel, stopTokensOf, type ChatModel } from './model.ts';
+import { readChatParameters, readPrompt, type ChatParameters, type Prompt } from './request.ts';
+import { loadChatTemplate, type ChatTemplate } from './template.ts';
+
+/**
+ * A conversation or a prompt in, the model's answer out, token by token. An item costs the tokens of its prompt and of the longest answer
+ * it may get: what its keys and values take at most.
+ */
+
+/** Prompts up to this many UTF-16 units are put through the template and made into tokens on the main thread. */
+const LIGHT_CHARACTERS = 400;
+/** A whole answer becomes text in well under a millisecond up to about 500 tokens. */
+const LIGHT_REPLY_BYTES = 2048;
+
+/** Builds the task. Throws a plain Error on a folder that is not a chat model. */
+export async function createChatTask(source: TaskSource): Promise<Task> {
+  const model = await readChatModel(source);
+  const tokenizer = await loadTokenizer(source.files);
+  const template = await loadChatTemplate(source.files, tokenizer);
+  const stopTokens = stopTokensOf(model, tokenizer);
+  const parts: ChatParts = { model, tokenizer, template, stopTokens };
+  const prepare = (item: Item): Prepared => prepareChat(item, parts);
+  return {
+    rawTypes: [],
+    isLight,
+    prepare,
+    isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
+    finish: (outputs, memo) => {
+      const answer = new Answer(tokenizer, memo as AnswerMemo, () => undefined);
+      answer.takeOutputs(outputs);
+      return answer.reply();
+    },
+    serve: (item, context) => converse(item, context, tokenizer),
+    calls: {
+      ...textCalls({
+        tokenizer,
+        maxCharacters: model.maxCharacters,
+        info: { maxInputLength: model.program.contextTokens },
+      }),
+      prepare,
+    },
+  };
+}
+
+interface ChatParts {
+  readonly model: ChatModel;
+  readonly tokenizer: TextTokenizer;
+  readonly template: ChatTemplate | undefined;
+  readonly stopTokens: readonly number[];
+}
+
+function prepareChat(item: Item, parts: ChatParts): Prepared {
+  const { model, tokenizer } = parts;
+  const { contextTokens } = model.program;
+  const asked = readChatParameters(item, model);
+  const prompt = readPrompt(item, model.maxCharacters);
+  const ids = promptIds(prompt, asked, parts);
+  const room = contextTokens - ids.length;
+  if (room < 1)
+    throw new ServerError(
+      'INVALID_INPUT',
+      `The prompt has ${ids.length} tokens; prompt and answer together can have ${contextTokens}.`,
+    );
+  const maxTokens = Math.min(asked.maxTokens, room);
+  const { sampling, topLogprobs } = asked;
+  const stopTokens = asked.ignoreEnd ? [] : parts.stopTokens;
+  const parameters: GenerationParameters = {
+    sampling,
+    maxTokens,
+    stopTokens,
+    ...(topLogprobs === undefined ? {} : { topLogprobs }),
+  };
+  const memo: AnswerMemo = {
+    promptTokens: ids.length,
+    stopTokens,
+    stop: asked.stop,
+    logprobs: topLogprobs !== undefined,
+    echo: asked.echo ? echoed(prompt, tokenizer) : '',
+  };
+  return {
+    inputs: { prompt: fromTypedArray('INT32', [1, ids.length], Int32Array.from(ids)) },
+    parameters,
+    cost: ids.length + maxTokens,
+    bucket: '',
+    memo,
+  };
+}
+
+/** Runs one ticket, and tells pieces of its answer as they come; ends it when a stop text is met. */
+async function converse(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
+  const prepared = (await context.call('prepare', item, { light: isLight(item) })) as Prepared;
+  const memo = prepared.memo as AnswerMemo;
+  const answer = new Answer(tokenizer, memo, (piece) => {
+    context.emit(piece);
+  });
+  const listens = context.streaming || memo.stop.length > 0;
+  const ending = new AbortController();
+  const listen = (progress: unknown): void => {
+    // A run that computed a part of the prompt, or of others' prompts, has nothing to tell.
+    if (progress === undefined) return;
+    answer.take(progress as GenerationProgress);
+    if (answer.stopped) ending.abort();
+  };
+  try {
+    answer.takeOutputs(await context.run(prepared, listens ? listen : undefined, ending.signal));
+  } catch (error) {
+    // The end that a stop text made.
+    if (!(answer.stopped && error instanceof ServerError && error.code === 'CANCELLED')) throw error;
+  }
+  context.count('tokens', answer.generatedTokens);
+  return answer.reply();
+}
+
+/** Token ids of a prompt. Throws INVALID_INPUT where there is nothing to go on from. */
+function promptIds(prompt: Prompt, asked: ChatParameters, { tokenizer, template }: ChatParts): readonly number[] {
+  if ('messages' in prompt) {
+    if (asked.echo) throw new ServerError('INVALID_INPUT', 'Parameter "echo": only a prompt can be echoed.');
+    if (template === undefined)
+      throw new ServerError('INVALID_INPUT', 'This model has no chat template: send a prompt instead of messages.');
+    const { addGenerationPrompt, templateVariables } = asked;
+    const text = template({ messages: prompt.messages, addGenerationPrompt, variables: templateVariables });
+    // A template writes the special tokens itself.
+    return nonEmpty(tokenizer.encode(text, { addSpecialTokens: false }), tokenizer);
+  }
+  if (typeof prompt.prompt === 'string') return nonEmpty(tokenizer.encode(prompt.prompt), tokenizer);
+  const wrong = prompt.prompt.find((id) => tokenizer.idToToken(id) === undefined);
+  if (wrong !== undefined) throw new ServerError('INVALID_INPUT', `The model has no token ${wrong}.`);
+  return prompt.prompt;
+}
+
+/** A prompt of no tokens starts from the token that begins texts. */
+function nonEmpty(ids: readonly number[], tokenizer: TextTokenizer): readonly number[] {
+  if (ids.length > 0) return ids;
+  const begin = tokenizer.specialToken('bos_token');
+  const id = begin === undefined ? undefined : tokenizer.tokenToId(begin);
+  if (id === undefined) throw new ServerError('INVALID_INPUT', 'The prompt is empty.');
+  return [id];
+}
+
+function echoed(prompt: Prompt, tokenizer: TextTokenizer): string {
+  if ('messages' in prompt) return '';
+  return typeof prompt.prompt === 'string'
+    ? prompt.prompt
+    : tokenizer.decode(prompt.prompt, { skipSpecialTokens: true });
+}
+
+function isLight(item: Item): boolean {
+  return item.kind === 'raw' || lengthOf(item.value) <= LIGHT_CHARACTERS;
+}
+
+/** Characters, numbers and names in a JSON value; looks no further once it is clearly much. */
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 1;
+  let length = 0;
+  for (const part of Object.values(value)) {
+    length += lengthOf(part);
+    if (length > LIGHT_CHARACTERS) break;
+  }
+  return length;
+}

@@ -1,0 +1,47 @@
+import type { TextTokenizer } from '../text/tokenizer.ts';
+
+/** What decoders write for bytes that are no whole character. */
+const BROKEN = '\ufffd';
+/** A character has at most four bytes, so at most as many tokens; more that decode to nothing whole are not the beginning of one. */
+const MAX_HELD_TOKENS = 8;
+
+/**
+ * Tokens to text, piece by piece: the pieces together are what decoding all at once gives, and none ends within a character. A
+ * token's text depends on the one before it (SentencePiece drops the space of the first), so each is decoded behind those that came
+ * last, and what these give alone is cut off.
+ */
+export class TextStream {
+  readonly #tokenizer: TextTokenizer;
+  /** From the tokens of the last piece on; `#before` of them have been told. */
+  #window: number[] = [];
+  #before = 0;
+
+  constructor(tokenizer: TextTokenizer) {
+    this.#tokenizer = tokenizer;
+  }
+
+  /** The text that is certain with one more token; often none. Special tokens have no text. */
+  push(token: number): string {
+    if (this.#tokenizer.specialIds.has(token)) return '';
+    this.#window.push(token);
+    const { before, text } = this.#decode();
+    const held = this.#window.length - this.#before;
+    if (text.length <= before.length || (text.endsWith(BROKEN) && held < MAX_HELD_TOKENS)) return '';
+    this.#window = this.#window.slice(this.#before);
+    this.#before = this.#window.length;
+    return text.slice(before.length);
+  }
+
+  /** The rest when no more tokens come. */
+  end(): string {
+    const { before, text } = this.#decode();
+    this.#window = [];
+    this.#before = 0;
+    return text.slice(before.length);
+  }
+
+  #decode(): { before: string; text: string } {
+    const decode = (ids: readonly number[]): string => this.#tokenizer.decode(ids, { skipSpecialTokens: true });
+    return { before: decode(this.#window.slice(0, this.#before)), text: decode(this.#window) };
+  }
+}

@@ -1,0 +1,76 @@
+import { ServerError } from '../../errors.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+/** What a text model's tokenizer does for clients (TEI's /tokenize and /decode), and what /info tells. */
+
+export interface TextInfo {
+  readonly maxInputLength: number;
+  readonly pooling?: string;
+  readonly id2label?: Readonly<Record<string, string>>;
+  readonly dimensions?: number;
+  readonly prompts?: Readonly<Record<string, string>>;
+}
+
+export interface TokenizeArgument {
+  readonly texts: readonly string[];
+  readonly addSpecialTokens: boolean;
+  readonly promptName?: string;
+}
+
+export interface DecodeArgument {
+  readonly ids: readonly (readonly number[])[];
+  readonly skipSpecialTokens: boolean;
+}
+
+/** One token of a text; `start` and `stop` are null: the tokenizer does not tell where it lies. */
+export interface TokenOfText {
+  readonly id: number;
+  readonly text: string;
+  readonly special: boolean;
+  readonly start: null;
+  readonly stop: null;
+}
+
+interface CallParts {
+  readonly tokenizer: TextTokenizer;
+  readonly maxCharacters: number;
+  readonly prompts?: Readonly<Record<string, string>>;
+  readonly info: TextInfo;
+}
+
+/** A task's `calls`: `tokenize`, `decode` and `info`. They throw a ServerError (INVALID_INPUT, TOO_LARGE). */
+export function textCalls({ tokenizer, maxCharacters, prompts = {}, info }: CallParts) {
+  return {
+    tokenize: ({ texts, addSpecialTokens, promptName }: TokenizeArgument): TokenOfText[][] => {
+      const prompt = promptOf(prompts, promptName);
+      return texts.map((text) => {
+        if (text.length > maxCharacters)
+          throw new ServerError('TOO_LARGE', `The text is longer than ${maxCharacters} characters.`);
+        return tokenizer.encode(prompt + text, { addSpecialTokens }).map((id) => tokenOf(tokenizer, id));
+      });
+    },
+    decode: ({ ids, skipSpecialTokens }: DecodeArgument): string[] =>
+      ids.map((one) => tokenizer.decode(one, { skipSpecialTokens })),
+    info: (): TextInfo => info,
+  };
+}
+
+/** The text that goes before an input; none without a name. Throws INVALID_INPUT on a name that the model does not have. */
+export function promptOf(prompts: Readonly<Record<string, string>>, name: string | undefined): string {
+  if (name === undefined) return '';
+  const prompt = Object.hasOwn(prompts, name) ? prompts[name] : undefined;
+  if (prompt !== undefined) return prompt;
+  const names = Object.keys(prompts).join(', ');
+  throw new ServerError(
+    'INVALID_INPUT',
+    `There is no prompt "${name}"; ${names === '' ? 'this model has none' : `there are ${names}`}.`,
+  );
+}
+
+function tokenOf(tokenizer: TextTokenizer, id: number): TokenOfText {
+  const token = tokenizer.idToToken(id) ?? '';
+  const special = tokenizer.specialIds.has(id);
+  // A word's later pieces are written ##ing; read alone they would keep the mark.
+  const text = special ? token : token.startsWith('##') ? token.slice(2) : tokenizer.decode([id]);
+  return { id, text, special, start: null, stop: null };
+}

@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
+import { shortFloat32 } from '../../float-text.ts';
+import { typedView } from '../../tensor.ts';
+import { readOptions } from '../options.ts';
+import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
+import { TEXT_TYPES } from '../text-input.ts';
+import { promptOf } from './calls.ts';
+import type { TextInput } from './encode.ts';
+import { RESULT, type EncoderTicket } from './encoder-contract.ts';
+import { encoderOptions, encoderProgram, openEncoderModel, poolingOption, type EncoderModel } from './encoder-model.ts';
+import { readParameters, truncation } from './parameters.ts';
+import { isLightText, readTextInput } from './text-items.ts';
+
+/** A text in, its vector out: `{"embedding": [...], "tokens": n}`. */
+
+const options = z.strictObject({
+  ...encoderOptions,
+  ...poolingOption,
+  /** Scale vectors to length 1 where the request does not say. */
+  normalize: z.boolean().default(true),
+  /** The prompt for requests that name none; default: what config_sentence_transformers.json says. */
+  defaultPromptName: z.string().optional(),
+});
+
+const parameters = z.strictObject({
+  ...truncation,
+  normalize: z.boolean().optional(),
+  prompt_name: z.string().optional(),
+  dimensions: z.number().int().min(1).optional(),
+  encoding: z.enum(['float', 'base64']).default('float'),
+  all: z.boolean().default(false),
+});
+
+/** Bytes of vectors that are printed within a millisecond. */
+const LIGHT_REPLY_BYTES = 8_192;
+
+interface Memo {
+  readonly tokens: number;
+  readonly encoding: 'float' | 'base64';
+  readonly all: boolean;
+}
+
+/** Texts of one model share runs of the text encoder. Throws a plain Error that names the file at fault. */
+export async function chooseEmbeddingsProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec> {
+  return encoderProgram(source, 'embedding', readOptions(source, options));
+}
+
+export async function createEmbeddingsTask(source: TaskSource): Promise<Task> {
+  const own = readOptions(source, options);
+  const model = await openEncoderModel(source, own, ({ files, size }) => ({
+    pooling: own.pooling ?? files.pooling ?? 'mean',
+    prompts: files.prompts,
+    ...(size === undefined ? {} : { dimensions: size }),
+  }));
+  const { prompts, defaultPrompt } = model.files;
+  const usual = own.defaultPromptName ?? defaultPrompt;
+  if (usual !== undefined && !Object.hasOwn(prompts, usual)) throw new Error(`there is no prompt named ${usual}`);
+  return {
+    rawTypes: TEXT_TYPES,
+    isLight: isLightText,
+    prepare: (item) => prepare(item, { model, usual, normalize: own.normalize }),
+    isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
+    finish: (outputs, memo) => finish(outputs, memo as Memo),
+    calls: model.calls,
+  };
+}
+
+interface Ways {
+  readonly model: EncoderModel;
+  /** Name of the prompt for requests that name none. */
+  readonly usual: string | undefined;
+  readonly normalize: boolean;
+}
+
+function prepare(item: Item, { model, usual, normalize }: Ways): Prepared {
+  const asked = readParameters(item, parameters);
+  const { dimensions, all } = asked;
+  if (dimensions !== undefined && model.size !== undefined && dimensions > model.size)
+    throw new ServerError(
+      'INVALID_INPUT',
+      `dimensions must be at most ${model.size}, the size of this model's vectors.`,
+    );
+  const text = prompted(readTextInput(item), model, { asked: asked.prompt_name, usual });
+  const encoded = model.encoder.single(text, {
+    truncate: asked.truncate ?? model.autoTruncate,
+    direction: asked.truncation_direction,
+  });
+  const wanted: EncoderTicket = {
+    // Vectors of tokens come as the graph gives them, if nothing else is asked for.
+    normalize: asked.normalize ?? (normalize && !all),
+    ...(all ? { all } : {}),
+    ...(dimensions === undefined ? {} : { dimensions }),
+  };
+  const memo: Memo = { tokens: encoded.ids.length, encoding: asked.encoding, all };
+  return { ...model.encoder.work(encoded, wanted), memo };
+}
+
+function prompted(
+  text: TextInput,
+  { files }: EncoderModel,
+  { asked, usual }: { readonly asked: string | undefined; readonly usual: string | undefined },
+): TextInput {
+  if (typeof text === 'string') return promptOf(files.prompts, asked ?? usual) + text;
+  if (asked !== undefined) throw new ServerError('INVALID_INPUT', 'prompt_name goes with a text, not with token ids.');
+  return text;
+}
+
+function finish(outputs: Outputs, { tokens, encoding, all }: Memo): Reply {
+  const tensor = outputs[RESULT];
+  const values = tensor === undefined || tensor.datatype === 'BYTES' ? undefined : typedView(tensor);
+  if (tensor === undefined || !(values instanceof Float32Array)) throw new Error('the run gave no vector');
+  const size = tensor.shape.at(-1) ?? values.length;
+  const vectors: (number[] | string)[] = [];
+  for (let start = 0; start < values.length; start += size)
+    vectors.push(encodeVector(values.subarray(start, start + size), encoding));
+  return { json: { embedding: all ? vectors : vectors[0], tokens } };
+}
+
+/** Base64 is of little-endian float32, as OpenAI's API has it. */
+function encodeVector(vector: Float32Array, encoding: Memo['encoding']): number[] | string {
+  return encoding === 'base64'
+    ? Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
+    : Array.from(vector, shortFloat32);
+}

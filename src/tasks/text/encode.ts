@@ -1,0 +1,156 @@
+import { ServerError } from '../../errors.ts';
+import { fromTypedArray } from '../../tensor.ts';
+import type { Work } from '../task.ts';
+import { IDS, type EncoderTicket } from './encoder-contract.ts';
+import { bucketLength } from './length-buckets.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+/** What an encoder's texts may be. */
+export interface EncodeLimits {
+  /** Tokens, special ones included. */
+  readonly maxLength: number;
+  /** Longest text in UTF-16 units that is not cut. */
+  readonly maxCharacters: number;
+  /** The only length of rows that the graph takes. */
+  readonly fixedLength: number | undefined;
+}
+
+export interface Truncation {
+  readonly truncate: boolean;
+  /** Which end of a long text goes. */
+  readonly direction: 'left' | 'right';
+}
+
+/** A text of letters, or of token ids that are taken as they are. */
+export type TextInput = string | readonly number[];
+
+/** Ids of a text or a pair, special tokens included. */
+export interface Encoded {
+  readonly ids: readonly number[];
+  /** Index of the first token of the second text. */
+  readonly secondFrom: number | undefined;
+}
+
+/** Makes texts into ids within a model's limits. */
+export class TokenEncoder {
+  readonly #tokenizer: TextTokenizer;
+  readonly #limits: EncodeLimits;
+  /** Special tokens around one text and around two. */
+  readonly #overhead: { readonly single: number; readonly pair: number };
+
+  /** Throws a plain Error where the special tokens alone fill the model's length. */
+  constructor(tokenizer: TextTokenizer, limits: EncodeLimits) {
+    this.#tokenizer = tokenizer;
+    this.#limits = limits;
+    this.#overhead = { single: tokenizer.frame([]).ids.length, pair: tokenizer.frame([], []).ids.length };
+    if (limits.maxLength <= this.#overhead.single)
+      throw new Error(`a length of ${limits.maxLength} tokens leaves no room for a text`);
+  }
+
+  /** Throws INVALID_INPUT (too long and not to be cut; no tokens at all; an id that does not exist) or TOO_LARGE. */
+  single(text: TextInput, cut: Truncation): Encoded {
+    if (typeof text !== 'string') return this.#given(text, cut);
+    const room = this.#limits.maxLength - this.#overhead.single;
+    const ids = this.#bare(text, room, cut);
+    this.#check(ids.length + this.#overhead.single, cut);
+    return this.#filled({ ids: this.#tokenizer.frame(shorten(ids, room, cut)).ids, secondFrom: undefined });
+  }
+
+  /** Likewise; of a pair that is too long, the longer text is cut first. */
+  pair(first: string, second: string, cut: Truncation): Encoded {
+    const room = this.#limits.maxLength - this.#overhead.pair;
+    if (room < 2) throw new ServerError('INVALID_INPUT', 'This model has no room for two texts.');
+    const both = [this.#bare(first, room, cut), this.#bare(second, room, cut)] as const;
+    const [one, other] = both;
+    this.#check(one.length + other.length + this.#overhead.pair, cut);
+    const rooms = sharedRoom(one.length, other.length, room);
+    const framed = this.#tokenizer.frame(shorten(one, rooms[0], cut), shorten(other, rooms[1], cut));
+    const from = framed.typeIds.findIndex((type) => type > 0);
+    return this.#filled({ ids: framed.ids, secondFrom: from === -1 ? undefined : from });
+  }
+
+  /** The ticket of an encoded text. */
+  work(
+    { ids, secondFrom }: Encoded,
+    wanted: EncoderTicket = {},
+  ): Omit<Work, 'parameters'> & { parameters: EncoderTicket } {
+    const { fixedLength, maxLength } = this.#limits;
+    const bucket = fixedLength ?? bucketLength(ids.length, maxLength);
+    return {
+      inputs: { [IDS]: fromTypedArray('INT32', [1, ids.length], Int32Array.from(ids)) },
+      parameters: secondFrom === undefined ? wanted : { ...wanted, secondFrom },
+      cost: bucket,
+      bucket: String(bucket),
+    };
+  }
+
+  #given(ids: readonly number[], cut: Truncation): Encoded {
+    for (const id of ids)
+      if (!Number.isInteger(id) || id < 0 || id >= this.#tokenizer.vocabularySize)
+        throw new ServerError('INVALID_INPUT', `There is no token ${id}.`);
+    this.#check(ids.length, cut);
+    return this.#filled({ ids: shorten(ids, this.#limits.maxLength, cut), secondFrom: undefined });
+  }
+
+  #bare(text: string, room: number, cut: Truncation): readonly number[] {
+    const { maxCharacters } = this.#limits;
+    const encode = (part: string) => this.#tokenizer.encode(part, { addSpecialTokens: false });
+    if (!cut.truncate) {
+      if (text.length > maxCharacters) throw tooLong(maxCharacters);
+      return encode(text);
+    }
+    const enough = Math.min(maxCharacters, room * GENEROUS_CHARACTERS);
+    if (text.length <= enough) return encode(text);
+    const ids = encode(endOf(text, enough, cut.direction));
+    if (ids.length >= room + SETTLED_TOKENS) return ids;
+    if (text.length > maxCharacters) throw tooLong(maxCharacters);
+    return encode(text);
+  }
+
+  #check(length: number, { truncate }: Truncation): void {
+    const { maxLength } = this.#limits;
+    if (!truncate && length > maxLength)
+      throw new ServerError('INVALID_INPUT', `\`inputs\` must have less than ${maxLength} tokens. Given: ${length}`);
+  }
+
+  #filled(encoded: Encoded): Encoded {
+    if (encoded.ids.length === 0) throw new ServerError('INVALID_INPUT', 'The text has no tokens.');
+    return encoded;
+  }
+}
+
+/** Of a text that will be cut, so many characters a token are looked at; most languages have 2 to 5. */
+const GENEROUS_CHARACTERS = 32;
+/** Where a text was cut, the last word may come out otherwise; what lies so many tokens before it does not. */
+const SETTLED_TOKENS = 64;
+
+/** The beginning or end of a text, cut at white space where there is some nearby. */
+function endOf(text: string, length: number, direction: 'left' | 'right'): string {
+  const reach = 200;
+  if (direction === 'right') {
+    const part = text.slice(0, length);
+    const space = part.lastIndexOf(' ');
+    return space > length - reach ? part.slice(0, space) : part;
+  }
+  const part = text.slice(-length);
+  const space = part.indexOf(' ');
+  return space >= 0 && space < reach ? part.slice(space) : part;
+}
+
+function shorten(ids: readonly number[], room: number, { direction }: Truncation): readonly number[] {
+  if (ids.length <= room) return ids;
+  return direction === 'right' ? ids.slice(0, room) : ids.slice(ids.length - room);
+}
+
+/** How many tokens of each of two texts stay when both are to fit: the longer one gives way first (Hugging Face's "longest first"). */
+function sharedRoom(one: number, other: number, room: number): readonly [number, number] {
+  if (one + other <= room) return [one, other];
+  const less = Math.min(one, other);
+  const rest = Math.max(less, room - less);
+  const [short, long] = less + rest > room ? [Math.floor(room / 2), Math.ceil(room / 2)] : [less, rest];
+  return one > other ? [long, short] : [short, long];
+}
+
+function tooLong(maxCharacters: number): ServerError {
+  return new ServerError('TOO_LARGE', `The text is longer than ${maxCharacters} characters.`);
+}

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import type { ProgramSpec, TaskSource } from '../task.ts';
+import { textCalls, type TextInfo } from './calls.ts';
+import { TokenEncoder } from './encode.ts';
+import { ENCODER, POOLINGS, RESULT, type EncoderOptions } from './encoder-contract.ts';
+import { readTextModelFiles, type TextModelFiles } from './model-files.ts';
+import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
+
+/** Options of model.json that all text encoders understand. */
+export const encoderOptions = {
+  /** Longest text in tokens, special ones included; default: what the model's files say. */
+  maxLength: z.number().int().min(1).optional(),
+  /** Longest text in UTF-16 units that is looked at whole. */
+  maxCharacters: z.number().int().min(1).default(100_000),
+  /** Cut a text that is too long where the request does not say; false: refuse it. */
+  autoTruncate: z.boolean().default(true),
+  /** The graph's output to use. */
+  output: z.string().optional(),
+  /** The side that padding goes to; only a graph that pools by itself may need `left`. */
+  paddingSide: z.enum(['left', 'right']).default('right'),
+};
+
+export const poolingOption = { pooling: z.enum(POOLINGS).optional() };
+
+/** Options as a schema with `encoderOptions` reads them. */
+interface ReadOptions {
+  readonly maxLength?: number | undefined;
+  readonly maxCharacters: number;
+  readonly autoTruncate: boolean;
+  readonly output?: string | undefined;
+  readonly paddingSide: 'left' | 'right';
+  readonly pooling?: EncoderOptions['pooling'];
+}
+
+type Source = Omit<TaskSource, 'signature'>;
+
+/** The program that runs a model's texts. Throws a plain Error that names the file at fault. */
+export async function encoderProgram(
+  source: Source,
+  wants: EncoderOptions['wants'],
+  options: ReadOptions,
+): Promise<ProgramSpec> {
+  const tokenizer = await loadTokenizer(source.files);
+  const files = await readTextModelFiles(source, tokenizer.config);
+  const own: EncoderOptions = {
+    wants,
+    pooling: options.pooling,
+    // Where no file says: the mean, as most models for sentences have it.
+    usualPooling: files.pooling ?? 'mean',
+    ownPooling: files.hasDense,
+    output: options.output,
+    maxLength: options.maxLength ?? files.maxLength,
+    padId: padIdOf(tokenizer, files),
+    padSide: options.paddingSide,
+  };
+  return { kind: ENCODER, graphs: { model: source.weights }, options: { ...own } };
+}
+
+function padIdOf(tokenizer: TextTokenizer, files: TextModelFiles): number {
+  const token = tokenizer.specialToken('pad_token');
+  return (token === undefined ? undefined : tokenizer.tokenToId(token)) ?? files.padId;
+}
+
+/** What a text encoder's task is made of. */
+export interface EncoderModel {
+  readonly encoder: TokenEncoder;
+  readonly files: TextModelFiles;
+  readonly autoTruncate: boolean;
+  /** Numbers of a text's vector, or classes; undefined where the graph does not say. */
+  readonly size: number | undefined;
+  readonly calls: ReturnType<typeof textCalls>;
+}
+
+/** Reads the files and the program's signature. Throws a plain Error that names the file at fault. */
+export async function openEncoderModel(
+  source: TaskSource,
+  options: ReadOptions,
+  info: (base: { files: TextModelFiles; size: number | undefined }) => Omit<TextInfo, 'maxInputLength'>,
+): Promise<EncoderModel> {
+  const tokenizer = await loadTokenizer(source.files);
+  const files = await readTextModelFiles(source, tokenizer.config);
+  const fixed = source.signature.inputs[0]?.shape[1];
+  const fixedLength = fixed === undefined || fixed === -1 ? undefined : fixed;
+  const maxLength = Math.min(options.maxLength ?? files.maxLength, fixedLength ?? Infinity);
+  const { maxCharacters, autoTruncate } = options;
+  const size = source.signature.outputs.find(({ name }) => name === RESULT)?.shape.at(-1);
+  const known = size === undefined || size === -1 ? undefined : size;
+  return {
+    encoder: new TokenEncoder(tokenizer, { maxLength, maxCharacters, fixedLength }),
+    files,
+    autoTruncate,
+    size: known,
+    calls: textCalls({
+      tokenizer,
+      maxCharacters,
+      prompts: files.prompts,
+      info: { maxInputLength: maxLength, ...info({ files, size: known }) },
+    }),
+  };
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
+import type { Item } from '../task.ts';
+
+/** Parameters of a request that text tasks have in common. */
+export const truncation = {
+  truncate: z.boolean().optional(),
+  truncation_direction: z
+    .string()
+    .transform((text) => text.toLowerCase())
+    .pipe(z.enum(['left', 'right']))
+    .default('right'),
+};
+
+/** The item's parameters as the schema reads them; null stands for absent. Throws INVALID_INPUT that names the parameter at fault. */
+export function readParameters<Schema extends z.ZodType>({ parameters }: Item, schema: Schema): z.output<Schema> {
+  const given = Object.entries(parameters ?? {}).filter(([, value]) => value !== null && value !== undefined);
+  const result = schema.safeParse(Object.fromEntries(given));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  if (issue?.code === 'unrecognized_keys')
+    throw new ServerError('INVALID_INPUT', `There is no parameter "${issue.keys.join('", "')}".`);
+  throw new ServerError('INVALID_INPUT', `Parameter "${issue?.path.join('.') ?? ''}": ${issue?.message ?? 'invalid'}.`);
+}

@@ -1,0 +1,140 @@
+import { float32, typedView, type Tensor } from '../../tensor.ts';
+import type { Outputs, ServeContext, Work } from '../task.ts';
+import { FRAMES, SAMPLE_RATE_HZ } from './log-mel.ts';
+import { slicePcm, type Pcm } from './pcm.ts';
+import { promptTokens, type Settings } from './request.ts';
+import { unfinished, type Take } from './segments.ts';
+import { FEATURES, STATS, TOKENS, type SpeechParameters, type SpeechTokens } from './speech-work.ts';
+import type { Window } from './windows.ts';
+
+/** What a model's requests have in common. */
+export interface SpeechSetup {
+  readonly tokens: SpeechTokens;
+  readonly mels: number;
+  /** Most tokens of a window. */
+  readonly maxTokens: number;
+}
+
+export interface ListeningParts {
+  readonly context: ServeContext;
+  readonly model: SpeechSetup;
+  readonly pcm: Pcm;
+  readonly windows: readonly Window[];
+  readonly settings: Settings;
+  /** Tokens of the text before. */
+  readonly previous: readonly number[];
+}
+
+/** The argument of the task's call `features`. */
+export interface FeaturesCall {
+  readonly pcm: Pcm;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Audio of which the model has yet to say what it hears. */
+type Stretch = Pick<Take, 'window' | 'start' | 'end'>;
+
+/** How often what a window's last run left is run again. */
+const MOST_ROUNDS = 4;
+/** Less sound than this after the last timestamp is not run again: timestamps are not that exact. */
+const LEAST_SAMPLES = 0.8 * SAMPLE_RATE_HZ;
+
+/** The windows of one request on their way through the lanes. */
+export class Listening {
+  readonly #parts: ListeningParts;
+  readonly #timestamps: boolean;
+
+  constructor(parts: ListeningParts) {
+    this.#parts = parts;
+    // With timestamps the decoder keeps to what was said; without, it is apt to go on when a window ends within a sentence.
+    this.#timestamps = parts.settings.timestamps || parts.windows.length > 1;
+  }
+
+  /** What was heard, in order within each window, and the language it is in. */
+  async all(): Promise<{ takes: readonly Take[]; language: string }> {
+    const { windows, context } = this.#parts;
+    const { language = 'en' } = this.#parts.settings;
+    const stretches = windows.map(({ start, end }, window): Stretch => ({ window, start, end }));
+    const [first] = stretches;
+    if (this.#parts.settings.language !== undefined || first === undefined)
+      return { takes: await this.#rounds([], stretches, language), language };
+    // The first window tells the language of all: one that says little could be taken for another.
+    const outputs = await context.run(await this.#work(first, undefined));
+    const found = this.#languageIn(outputs);
+    return { takes: await this.#rounds([takeOf(first, outputs)], stretches.slice(1), found), language: found };
+  }
+
+  /** All stretches, and again what their last runs left. */
+  async #rounds(before: readonly Take[], stretches: readonly Stretch[], language: string): Promise<Take[]> {
+    let latest = [...before, ...(await this.#run(stretches, language))];
+    const takes: Take[] = [];
+    for (let round = 1; latest.length > 0; round += 1) {
+      const rests: Stretch[] = [];
+      for (const take of latest) {
+        const rest = round < MOST_ROUNDS ? this.#rest(take) : undefined;
+        takes.push(rest?.kept ?? take);
+        if (rest !== undefined) rests.push(rest.stretch);
+      }
+      latest = await this.#run(rests, language);
+    }
+    return takes;
+  }
+
+  async #run(stretches: readonly Stretch[], language: string): Promise<Take[]> {
+    if (stretches.length === 0) return [];
+    const at = (index: number): Stretch => {
+      const stretch = stretches[index];
+      if (stretch === undefined) throw new RangeError(`there is no stretch ${index}`);
+      return stretch;
+    };
+    const outputs = await this.#parts.context.runEach(stretches.length, (index) => this.#work(at(index), language));
+    return outputs.map((of, index) => takeOf(at(index), of));
+  }
+
+  /** The end of a window that its last run left to the next one: Whisper's own code, going through the audio in order, seeks there. */
+  #rest(take: Take): { kept: Take; stretch: Stretch } | undefined {
+    const window = this.#parts.windows[take.window];
+    const left = this.#timestamps ? unfinished(take, this.#parts.model.tokens) : undefined;
+    if (window === undefined || left === undefined) return undefined;
+    const { kept, from, heardTo } = left;
+    if (heardTo - take.start < LEAST_SAMPLES || window.speechEnd - heardTo < LEAST_SAMPLES) return undefined;
+    const next = this.#parts.windows[take.window + 1];
+    // What the next window hears as well is not lost.
+    if (next !== undefined && heardTo - next.start >= LEAST_SAMPLES) return undefined;
+    return { kept: { ...take, tokens: kept }, stretch: { window: take.window, start: from, end: window.end } };
+  }
+
+  async #work({ window, start, end }: Stretch, language: string | undefined): Promise<Work> {
+    const { context, model, pcm, settings, previous } = this.#parts;
+    const argument: FeaturesCall = slicePcm(pcm, start, end);
+    const features = (await context.call('features', argument)) as Float32Array;
+    const timestamps = this.#timestamps;
+    const prompt = promptTokens({ ...settings, timestamps, language }, previous, model.tokens);
+    const parameters: SpeechParameters = {
+      prompt,
+      timestamps,
+      maxTokens: Math.min(model.maxTokens, model.tokens.maxPositions - prompt.length),
+      temperature: settings.temperature,
+      seed: settings.seed + window,
+    };
+    const inputs = { [FEATURES]: float32([1, model.mels, FRAMES], features) };
+    return { inputs, parameters, cost: 1, bucket: '' };
+  }
+
+  #languageIn(outputs: Outputs): string {
+    const token = numbers(outputs[STATS])[2];
+    const { languages } = this.#parts.model.tokens;
+    return Object.entries(languages).find(([, id]) => id === token)?.[0] ?? 'en';
+  }
+}
+
+function takeOf(stretch: Stretch, outputs: Outputs): Take {
+  const [avgLogprob = 0, noSpeechProb = NaN] = numbers(outputs[STATS]);
+  return { ...stretch, tokens: numbers(outputs[TOKENS]), avgLogprob, noSpeechProb };
+}
+
+function numbers(tensor: Tensor | undefined): number[] {
+  if (tensor === undefined || tensor.datatype === 'BYTES') throw new Error('the run gave no tokens');
+  return Array.from(typedView(tensor), Number);
+}

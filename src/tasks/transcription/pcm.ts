@@ -1,0 +1,108 @@
+import { ServerError } from '../../errors.ts';
+import { SAMPLE_RATE_HZ } from './log-mel.ts';
+
+const BLOCK_SECONDS = 10;
+const BLOCK_SAMPLES = BLOCK_SECONDS * SAMPLE_RATE_HZ;
+
+/**
+ * Decoded audio: mono, 16 kHz, 16 bits (what Whisper's own loader decodes to), in shared blocks, so that every thread reads the same
+ * memory and an hour costs 115 MB once.
+ */
+export interface Pcm {
+  readonly blocks: readonly SharedArrayBuffer[];
+  readonly samples: number;
+}
+
+/** Gathers samples into blocks. */
+export class PcmWriter {
+  readonly #limitSamples: number;
+  readonly #blocks: SharedArrayBuffer[] = [];
+  #last: Int16Array = new Int16Array(0);
+  #used = 0;
+
+  constructor(maxSeconds: number) {
+    this.#limitSamples = maxSeconds * SAMPLE_RATE_HZ;
+  }
+
+  get samples(): number {
+    return this.#blocks.length * BLOCK_SAMPLES - (this.#last.length - this.#used);
+  }
+
+  /** Takes samples from -1 to 1; louder ones are clipped, NaN is 0. Throws TOO_LARGE beyond the limit. */
+  write(values: Float32Array): void {
+    let at = 0;
+    while (at < values.length) {
+      const count = this.#room(values.length - at);
+      const into = this.#last.subarray(this.#used - count, this.#used);
+      for (let index = 0; index < count; index += 1) {
+        const value = Math.round((values[at + index] as number) * 32_768);
+        into[index] = value > 32_767 ? 32_767 : value < -32_768 ? -32_768 : value;
+      }
+      at += count;
+    }
+  }
+
+  /** Takes samples as they are. Throws TOO_LARGE beyond the limit. */
+  writeWhole(values: Int16Array): void {
+    let at = 0;
+    while (at < values.length) {
+      const count = this.#room(values.length - at);
+      this.#last.set(values.subarray(at, at + count), this.#used - count);
+      at += count;
+    }
+  }
+
+  finish(): Pcm {
+    return { blocks: this.#blocks, samples: this.samples };
+  }
+
+  /** Claims up to `wanted` samples at the end of the last block, or of a new one. */
+  #room(wanted: number): number {
+    if (this.samples + wanted > this.#limitSamples)
+      throw new ServerError(
+        'TOO_LARGE',
+        `The audio is longer than the ${this.#limitSamples / SAMPLE_RATE_HZ} s that this model takes.`,
+      );
+    if (this.#used === this.#last.length) {
+      const block = new SharedArrayBuffer(BLOCK_SAMPLES * 2);
+      this.#blocks.push(block);
+      this.#last = new Int16Array(block);
+      this.#used = 0;
+    }
+    const count = Math.min(wanted, this.#last.length - this.#used);
+    this.#used += count;
+    return count;
+  }
+}
+
+/** Samples from `start` to `end` (not included), from -1 to 1. */
+export function readPcm({ blocks, samples }: Pcm, start: number, end: number): Float32Array {
+  const last = Math.min(end, samples);
+  const values = new Float32Array(Math.max(0, last - start));
+  let at = start;
+  while (at < last) {
+    const block = blocks[Math.floor(at / BLOCK_SAMPLES)];
+    if (block === undefined) break;
+    const offset = at % BLOCK_SAMPLES;
+    const count = Math.min(last - at, BLOCK_SAMPLES - offset);
+    const whole = new Int16Array(block, offset * 2, count);
+    for (let index = 0; index < count; index += 1) values[at - start + index] = (whole[index] as number) / 32_768;
+    at += count;
+  }
+  return values;
+}
+
+/** A stretch of samples with only the blocks that hold it, to be handed to another thread. */
+export function slicePcm(
+  { blocks, samples }: Pcm,
+  start: number,
+  end: number,
+): { pcm: Pcm; start: number; end: number } {
+  const first = Math.floor(start / BLOCK_SAMPLES);
+  const skipped = first * BLOCK_SAMPLES;
+  return {
+    pcm: { blocks: blocks.slice(first, Math.ceil(end / BLOCK_SAMPLES)), samples: samples - skipped },
+    start: start - skipped,
+    end: end - skipped,
+  };
+}

@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
+import type { Item } from '../task.ts';
+import { UNKNOWN_LANGUAGE, type SpeechTokens } from './speech-work.ts';
+
+/** Media types that people label audio with; what the bytes are is read from the bytes. */
+export const AUDIO_TYPES: readonly string[] = [
+  ...['audio/wav', 'audio/x-wav', 'audio/wave', 'audio/vnd.wave', 'audio/mpeg', 'audio/mp3', 'audio/mp4', 'audio/m4a'],
+  ...['audio/x-m4a', 'audio/aac', 'audio/ogg', 'audio/opus', 'audio/flac', 'audio/x-flac', 'audio/webm', 'audio/amr'],
+  ...['audio/aiff', 'audio/x-aiff', 'video/mp4', 'video/webm', 'video/mpeg', 'application/ogg'],
+  'application/octet-stream',
+];
+
+const ANY_AUDIO = /^(?:audio|video)\/|^application\/(?:ogg|octet-stream)$/;
+
+/** The audio of an item: bytes, or base64 text not yet decoded. Throws UNSUPPORTED_MEDIA_TYPE or INVALID_INPUT. */
+export function audioOf(item: Item): Uint8Array | string {
+  if (item.kind === 'raw') {
+    if (ANY_AUDIO.test(item.contentType)) return item.bytes;
+    throw new ServerError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      'This model takes audio: a raw body, or {"audio": base64} in JSON.',
+    );
+  }
+  const { value } = item;
+  const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, 'audio');
+  const text = isObject ? (value as { audio: unknown }).audio : value;
+  if (typeof text === 'string') return text;
+  throw new ServerError('INVALID_INPUT', 'This model takes audio: a raw body, base64 text, or {"audio": base64 text}.');
+}
+
+/** Bytes of base64 text or of a data URL. Throws INVALID_INPUT. */
+export function audioBytes(text: string): Uint8Array {
+  const comma = text.startsWith('data:') ? text.indexOf(',') : -1;
+  if (text.startsWith('data:') && !text.slice(0, comma).endsWith(';base64'))
+    throw new ServerError('INVALID_INPUT', 'A data URL must hold base64: data:audio/wav;base64,...');
+  const body = text.slice(comma + 1).replace(/\s+/g, '');
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(body)) throw new ServerError('INVALID_INPUT', 'The audio is not valid base64.');
+  return Buffer.from(body, 'base64');
+}
+
+/** What a request asks for, checked. */
+export interface Settings {
+  /** ISO code; undefined: to be found out. */
+  readonly language: string | undefined;
+  readonly task: 'transcribe' | 'translate';
+  /** Text that comes before, to set names and style. */
+  readonly prompt: string | undefined;
+  readonly temperature: number;
+  readonly timestamps: boolean;
+  readonly seed: number;
+}
+
+const MAX_PROMPT_CHARACTERS = 10_000;
+
+const parametersSchema = z.strictObject({
+  language: z.string().nullish(),
+  task: z.enum(['transcribe', 'translate']).nullish(),
+  prompt: z.string().max(MAX_PROMPT_CHARACTERS).nullish(),
+  temperature: z.number().min(0).max(2).nullish(),
+  timestamps: z.boolean().nullish(),
+  seed: z.number().int().min(0).nullish(),
+});
+
+/** An item's parameters. Throws INVALID_INPUT naming the one that is unknown or wrong. */
+export function readSettings({ parameters }: Item, tokens: SpeechTokens): Settings {
+  const { language, prompt, ...rest } = checked(parameters);
+  const settings: Settings = {
+    language: languageCode(language ?? undefined, tokens),
+    task: rest.task ?? 'transcribe',
+    prompt: prompt ?? undefined,
+    temperature: rest.temperature ?? 0,
+    timestamps: rest.timestamps ?? false,
+    seed: rest.seed ?? 0,
+  };
+  if (settings.task === 'translate' && tokens.translate === undefined)
+    throw new ServerError('INVALID_INPUT', 'task: this model knows English alone and cannot translate.');
+  return settings;
+}
+
+function checked(parameters: Item['parameters']): z.output<typeof parametersSchema> {
+  const result = parametersSchema.safeParse(parameters ?? {});
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const place = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
+  throw new ServerError('INVALID_INPUT', `${place}${issue?.message ?? ''}`);
+}
+
+/** A language by ISO code or English name, as its code. */
+function languageCode(language: string | undefined, { languages, translate }: SpeechTokens): string | undefined {
+  const multilingual = translate !== undefined;
+  if (language === undefined || language === '') return multilingual ? undefined : 'en';
+  const known = multilingual ? Object.keys(languages) : ['en'];
+  const wanted = language.toLowerCase();
+  const code = known.find((candidate) => candidate === wanted || nameOf(candidate) === wanted);
+  if (code !== undefined) return code;
+  const why = multilingual ? 'this model does not know it' : 'this model knows English alone';
+  throw new ServerError('INVALID_INPUT', `language: ${why}. Give an ISO 639-1 code, like "en".`);
+}
+
+const names = new Intl.DisplayNames('en', { type: 'language', fallback: 'none' });
+
+function nameOf(code: string): string | undefined {
+  return names.of(code)?.toLowerCase();
+}
+
+/** The decoder's prompt up to the text; `previous` are ids of the text before. */
+export function promptTokens(
+  { language, task, timestamps }: Pick<Settings, 'language' | 'task' | 'timestamps'>,
+  previous: readonly number[],
+  tokens: SpeechTokens,
+): number[] {
+  const { startOfPrevious, languages, transcribe, translate } = tokens;
+  const prompt: number[] = [];
+  // Half of the decoder's positions are for the text; Whisper's own code cuts the earlier text likewise.
+  const most = Math.floor(tokens.maxPositions / 2) - 1;
+  if (previous.length > 0 && startOfPrevious !== undefined) prompt.push(startOfPrevious, ...previous.slice(-most));
+  prompt.push(tokens.start);
+  if (transcribe !== undefined && translate !== undefined)
+    prompt.push(
+      language === undefined ? UNKNOWN_LANGUAGE : (languages[language] ?? UNKNOWN_LANGUAGE),
+      task === 'translate' ? translate : transcribe,
+    );
+  if (!timestamps) prompt.push(tokens.noTimestamps);
+  return prompt;
+}

@@ -1,0 +1,116 @@
+import { SAMPLE_RATE_HZ } from './log-mel.ts';
+import type { SpeechTokens } from './speech-work.ts';
+
+/** What was heard in one run of the model: a window, or what a first run left of it. */
+export interface Take {
+  /** Which window it belongs to. */
+  readonly window: number;
+  /** In samples; `end` is not included. */
+  readonly start: number;
+  readonly end: number;
+  readonly tokens: readonly number[];
+  readonly avgLogprob: number;
+  /** NaN where the model does not tell. */
+  readonly noSpeechProb: number;
+}
+
+/** A stretch of text with its times in the audio. */
+export interface Segment {
+  /** In seconds. */
+  readonly start: number;
+  readonly end: number;
+  /** Text tokens alone. */
+  readonly ids: readonly number[];
+  readonly take: Take;
+}
+
+/** Samples between two timestamp tokens: 0.02 s. */
+const STEP_SAMPLES = SAMPLE_RATE_HZ / 50;
+
+/**
+ * Text tokens of a take as segments between timestamps; without any timestamps all of it is one segment. A segment that was not closed
+ * ends with the take; empty ones are left out.
+ */
+export function segmentsOf(take: Take, { timestampBegin, end: endToken }: SpeechTokens): Segment[] {
+  const segments: Segment[] = [];
+  let start = take.start;
+  let ids: number[] = [];
+  const close = (end: number): void => {
+    if (ids.length > 0)
+      segments.push({ start: start / SAMPLE_RATE_HZ, end: Math.max(start, end) / SAMPLE_RATE_HZ, ids, take });
+    ids = [];
+  };
+  for (const token of take.tokens) {
+    if (token >= timestampBegin) {
+      const time = Math.min(take.end, take.start + (token - timestampBegin) * STEP_SAMPLES);
+      close(time);
+      start = time;
+    } else if (token < endToken) ids.push(token);
+  }
+  close(take.end);
+  return segments;
+}
+
+/** A take that stops before its end, and what is left to be heard. */
+export interface Unfinished {
+  /** What is to be kept of the take. */
+  readonly kept: readonly number[];
+  /** In samples. */
+  readonly from: number;
+  /** Where the last segment that was written ended. */
+  readonly heardTo: number;
+}
+
+/** A fragment is misheard where a sentence is not: the last segment is heard again with what follows it, unless it is longer than this. */
+const AGAIN_SAMPLES = 12 * SAMPLE_RATE_HZ;
+
+/**
+ * Whether the model says that more is spoken than it wrote: it then ends with two timestamps, of the last segment's end and of the next
+ * one's start, which it leaves to the next window.
+ */
+export function unfinished({ tokens, start }: Take, { timestampBegin, end }: SpeechTokens): Unfinished | undefined {
+  const written = tokens.filter((token) => token !== end);
+  const [previous, last] = written.slice(-2);
+  if (previous === undefined || last === undefined || previous < timestampBegin || last < timestampBegin)
+    return undefined;
+  const sampleOf = (token: number): number => start + (token - timestampBegin) * STEP_SAMPLES;
+  const heardTo = sampleOf(last);
+  const closing = written.slice(0, -2).findLastIndex((token) => token >= timestampBegin);
+  const from = sampleOf(written[closing] ?? last);
+  if (closing <= 0 || heardTo - from > AGAIN_SAMPLES) return { kept: tokens, from: heardTo, heardTo };
+  return { kept: written.slice(0, closing), from, heardTo };
+}
+
+/** The first `count` text tokens. */
+export function keepFirst(segments: readonly Segment[], count: number): Segment[] {
+  const kept: Segment[] = [];
+  let left = count;
+  for (const segment of segments) {
+    if (left <= 0) break;
+    kept.push(segment.ids.length <= left ? segment : part(segment, 0, left));
+    left -= segment.ids.length;
+  }
+  return kept;
+}
+
+/** All but the first `count` text tokens. */
+export function dropFirst(segments: readonly Segment[], count: number): Segment[] {
+  const kept: Segment[] = [];
+  let left = count;
+  for (const segment of segments) {
+    if (left < segment.ids.length) kept.push(left <= 0 ? segment : part(segment, left, segment.ids.length));
+    left -= segment.ids.length;
+  }
+  return kept;
+}
+
+/** Some tokens of a segment; its time is shared out evenly among them. */
+function part(segment: Segment, from: number, to: number): Segment {
+  const perToken = (segment.end - segment.start) / segment.ids.length;
+  return {
+    ...segment,
+    start: segment.start + from * perToken,
+    end: segment.start + to * perToken,
+    ids: segment.ids.slice(from, to),
+  };
+}

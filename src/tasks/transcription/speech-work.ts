@@ -1,0 +1,44 @@
+/** What the transcription task and the speech program of the lanes tell each other. */
+
+/** In a prompt: the token of the language that the program is to find out. */
+export const UNKNOWN_LANGUAGE = -1;
+
+/** Numbers of a Whisper model: tokens by what they mean. Plain data. */
+export interface SpeechTokens {
+  readonly start: number;
+  readonly end: number;
+  readonly noTimestamps: number;
+  /** The token of 0.00 s; each further one is 0.02 s later. All text tokens are below `end`. */
+  readonly timestampBegin: number;
+  readonly noSpeech: number | undefined;
+  readonly startOfPrevious: number | undefined;
+  /** Of a multilingual model: tokens by ISO code, and those of its two tasks; else none. */
+  readonly languages: Readonly<Record<string, number>>;
+  readonly transcribe: number | undefined;
+  readonly translate: number | undefined;
+  /** Never chosen, and never chosen first. */
+  readonly suppress: readonly number[];
+  readonly beginSuppress: readonly number[];
+  /** The latest first timestamp, in steps of 0.02 s. */
+  readonly maxInitialTimestamp: number;
+  /** Positions of the decoder: prompt and text together. */
+  readonly maxPositions: number;
+}
+
+/** What a ticket brings besides its features. */
+export interface SpeechParameters {
+  /** From an earlier text, if any, to the last token before the text; UNKNOWN_LANGUAGE may stand in it. */
+  readonly prompt: readonly number[];
+  readonly timestamps: boolean;
+  readonly maxTokens: number;
+  /** 0: the likeliest token each time. */
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** Inputs and outputs of a ticket, by name. */
+export const FEATURES = 'features';
+/** INT32 [1, n], n >= 1: what the decoder wrote, the end token with it if it came. */
+export const TOKENS = 'tokens';
+/** FP32 [1, 3]: mean log probability of the tokens, probability that nobody speaks (NaN: unknown), token of the language (-1: none). */
+export const STATS = 'stats';

@@ -1,0 +1,92 @@
+import { Bank } from './bank.ts';
+import type { DecoderLayout } from './layout.ts';
+import type { Row } from './row.ts';
+
+export interface BankRules {
+  /** Rows of a run must have pasts of one length, with no room between past and new tokens. */
+  readonly exact: boolean;
+  /**
+   * What another run costs, in cached tokens read: padding is worth it as long as it costs less. A run reads the weights once, and for each
+   * row the cache up to the longest row's end.
+   */
+  readonly passTokens: number;
+}
+
+/** The banks of a model's rows: rows of like length share one, so that nobody pays for the longest of all. */
+export class Banks {
+  readonly #layout: DecoderLayout;
+  readonly #rules: BankRules;
+  readonly #round: (tokens: number) => number;
+  #banks: Bank[] = [];
+
+  constructor(layout: DecoderLayout, rules: BankRules) {
+    this.#layout = layout;
+    this.#rules = rules;
+    this.#round = rules.exact ? (tokens) => tokens : roomFor;
+  }
+
+  get all(): readonly Bank[] {
+    return this.#banks;
+  }
+
+  /** A bank beside these, for one row. */
+  apart(row: Row): Bank {
+    const bank = new Bank(this.#layout, this.#round);
+    bank.add(row);
+    return bank;
+  }
+
+  /** Takes in the only row of a bank beside these. */
+  join(bank: Bank): void {
+    const [row] = bank.rows;
+    if (row === undefined) throw new Error('the bank has no row');
+    const needed = this.#round(row.cached);
+    let best: Bank | undefined;
+    let least = needed + this.#rules.passTokens;
+    for (const candidate of this.#banks) {
+      const count = candidate.rows.length;
+      const more = Math.max(candidate.capacity, needed) * (count + 1) - candidate.capacity * count;
+      if ((this.#rules.exact && candidate.capacity !== needed) || more >= least) continue;
+      least = more;
+      best = candidate;
+    }
+    if (best === undefined) this.#banks.push(bank);
+    else best.add(row, bank);
+  }
+
+  /** Lets go of rows. */
+  remove(rows: readonly Row[]): void {
+    if (rows.length === 0) return;
+    for (const bank of this.#banks)
+      for (const row of rows) {
+        if (bank.rows.includes(row)) bank.remove(row);
+      }
+    this.#banks = this.#banks.filter((bank) => bank.rows.length > 0);
+    for (const bank of this.#banks) bank.shrink();
+    this.#mergeLike();
+  }
+
+  clear(): void {
+    this.#banks = [];
+  }
+
+  /** Joins banks that cost less together; by half a run, so that rows do not go to and fro. */
+  #mergeLike(): void {
+    if (this.#rules.exact) return;
+    for (const [index, one] of this.#banks.entries())
+      for (const other of this.#banks.slice(index + 1)) {
+        const rows = one.rows.length + other.rows.length;
+        const apart = one.capacity * one.rows.length + other.capacity * other.rows.length;
+        if (Math.max(one.capacity, other.capacity) * rows - apart > this.#rules.passTokens / 2) continue;
+        this.#banks = [...this.#banks.filter((bank) => bank !== one && bank !== other), Bank.merge(one, other)];
+        this.#mergeLike();
+        return;
+      }
+  }
+}
+
+/** Capacity grows in steps of an eighth, at least 32 tokens: copying at each step then costs less than the empty room. */
+function roomFor(tokens: number): number {
+  const step = Math.max(32, 2 ** Math.floor(Math.log2(Math.max(1, tokens))) / 8);
+  return Math.ceil(tokens / step) * step;
+}

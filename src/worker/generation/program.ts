@@ -1,0 +1,260 @@
+import { ServerError } from '../../errors.ts';
+import type { LaneTicket, RunAnswer, TicketOutcome, WarmAnswer } from '../../pool/messages.ts';
+import { GENERATION_OUTPUTS, type GenerationOptions } from '../../tasks/chat/generation.ts';
+import type { Signature } from '../../tensor.ts';
+import { failed } from '../failure.ts';
+import { runHalving, type RunTotals } from '../halving.ts';
+import type { Program, WarmPlan } from '../program.ts';
+import type { LaneSession } from '../session.ts';
+import { Bank } from './bank.ts';
+import { Banks, type BankRules } from './banks.ts';
+import type { Decoder } from './decoder.ts';
+import { readRow, type RowLimits } from './parameters.ts';
+import { Row } from './row.ts';
+
+/** Steps shorter than this in all share a run: the way to the lane and back is saved, and newcomers hardly wait. */
+const STEPS_TOGETHER_MS = 10;
+const MAX_ITEMS = 32;
+/** Length of the made-up rows that warm the decoder. */
+const WARM_TOKENS = 64;
+
+export interface GenerationParts {
+  readonly decoder: Decoder;
+  readonly raw: LaneSession;
+  readonly rules: BankRules;
+  readonly options: GenerationOptions;
+  readonly vocabulary: number | undefined;
+}
+
+/** A newcomer whose prompt is being computed, in a bank of its own. */
+interface Newcomer {
+  readonly row: Row;
+  readonly bank: Bank;
+}
+
+/** What one run has done so far. */
+interface Run extends RunTotals {
+  /** Outcomes of tickets that ended in it, by id. */
+  readonly ended: Map<number, TicketOutcome>;
+  fatal?: string;
+}
+
+/**
+ * Text generation, iteration by iteration. A ticket brings its prompt (INT32 [1, tokens]) and `GenerationParameters`, and is a `Row` between
+ * its runs. Every run computes some of the newcomers' prompts, and a further token of every row that has one already.
+ */
+export class GenerationProgram implements Program {
+  readonly description: Program['description'];
+  readonly raw: LaneSession;
+  readonly #decoder: Decoder;
+  readonly #options: GenerationOptions;
+  readonly #limits: RowLimits;
+  readonly #banks: Banks;
+  #newcomers: Newcomer[] = [];
+  #maxItems: number | undefined;
+
+  constructor({ decoder, raw, rules, options, vocabulary }: GenerationParts) {
+    this.raw = raw;
+    this.#decoder = decoder;
+    this.#options = options;
+    this.#limits = { contextTokens: options.contextTokens, vocabulary };
+    this.#banks = new Banks(decoder.layout, rules);
+    this.description = {
+      signature: SIGNATURE,
+      raw: raw.signature,
+      stepping: true,
+      limits: {
+        maxItems: MAX_ITEMS,
+        maxCost: Math.max(1, Math.floor(options.kvCacheBytes / decoder.layout.tokenBytes)),
+      },
+    };
+  }
+
+  async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
+    this.raw.countBatch();
+    const startMs = performance.now();
+    const run: Run = { ended: new Map(), ...noTime() };
+    this.#leave(new Set(tickets.map(({ id }) => id)));
+    for (const ticket of tickets) if (ticket.inputs !== undefined) this.#enter(ticket, run);
+    await this.#prefill(run);
+    for (let lastMs = startMs; ;) {
+      await this.#step(run);
+      const nowMs = performance.now();
+      const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#newcomers.length === 0;
+      if (!goesOn || tickets.length === 0 || nowMs - startMs + (nowMs - lastMs) > STEPS_TOGETHER_MS) break;
+      lastMs = nowMs;
+    }
+    const { ended, ...totals } = run;
+    const rows = this.#rows();
+    const outcomes = tickets.map(({ id }): TicketOutcome => {
+      const outcome = ended.get(id);
+      if (outcome !== undefined) return outcome;
+      const row = rows.get(id);
+      if (row === undefined) return failed('the lane does not have this ticket');
+      const progress = row.tell();
+      return { ok: true, more: true, ...(progress === undefined ? {} : { progress }) };
+    });
+    return { ok: true, outcomes, ...totals, ...(this.#maxItems === undefined ? {} : { maxItems: this.#maxItems }) };
+  }
+
+  /** Computes a piece of a prompt, and a step of as many made-up rows as each size says. */
+  async warm({ sizes }: WarmPlan): Promise<WarmAnswer['runs']> {
+    const chunk = Math.min(this.#options.prefillChunk, this.#options.contextTokens);
+    const first = this.#banks.apart(madeUp(0));
+    await this.#compute(first, { ids: [new Int32Array(chunk)], totals: noTime() });
+    const runs = [];
+    for (const items of sizes) {
+      const tokens = Math.min(WARM_TOKENS, this.#options.contextTokens);
+      const bank = new Bank(this.#decoder.layout, (count) => count);
+      for (let index = 0; index < items; index += 1) {
+        const row = madeUp(index);
+        row.cached = tokens;
+        bank.add(row);
+      }
+      const ids = bank.rows.map(() => [0]);
+      // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
+      await this.#compute(bank, { ids, totals: noTime() });
+      const totals = noTime();
+      await this.#compute(bank, { ids, totals });
+      runs.push({ items, runMs: totals.runMs, cost: items * tokens, shapeKey: '' });
+    }
+    return runs;
+  }
+
+  async release(): Promise<void> {
+    this.#banks.clear();
+    this.#newcomers = [];
+    await this.raw.release();
+  }
+
+  #rows(): Map<number, Row> {
+    const banks = [...this.#banks.all, ...this.#newcomers.map(({ bank }) => bank)];
+    return new Map(banks.flatMap(({ rows }) => rows.map((row) => [row.id, row])));
+  }
+
+  #leave(named: ReadonlySet<number>): void {
+    this.#newcomers = this.#newcomers.filter(({ row }) => named.has(row.id));
+    this.#banks.remove(this.#banks.all.flatMap(({ rows }) => rows.filter(({ id }) => !named.has(id))));
+  }
+
+  #enter(ticket: LaneTicket, run: Run): void {
+    try {
+      const row = readRow(ticket, this.#limits);
+      this.#newcomers.push({ row, bank: this.#banks.apart(row) });
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      run.ended.set(ticket.id, { ok: false, code: error.code, message: error.message });
+    }
+  }
+
+  /** Computes prompts in the order of arrival, as many tokens as one run may; a short one whole or in the next run. */
+  async #prefill(run: Run): Promise<void> {
+    let rest = this.#options.prefillChunk;
+    while (rest > 0 && run.fatal === undefined) {
+      const [newcomer] = this.#newcomers;
+      if (newcomer === undefined) return;
+      const { row, bank } = newcomer;
+      const tokens = Math.min(row.prompt.length - row.cached, this.#options.prefillChunk);
+      if (tokens > rest) return;
+      rest -= tokens;
+      const ids = row.prompt.subarray(row.cached, row.cached + tokens);
+      await this.#halving([row], run, async (_, totals) => {
+        const { logits, keep } = await this.#compute(bank, { ids: [ids], totals });
+        keep();
+        return row.cached < row.prompt.length ? [{ ok: true, more: true }] : [outcomeOf(row, logits[0])];
+      });
+      const ended = run.ended.has(row.id);
+      if (!ended && row.cached < row.prompt.length) continue;
+      this.#newcomers = this.#newcomers.slice(1);
+      if (!ended) this.#banks.join(bank);
+    }
+  }
+
+  /** A further token for every row that has one. */
+  async #step(run: Run): Promise<void> {
+    for (const bank of this.#banks.all) {
+      if (run.fatal !== undefined) return;
+      // Kept once all rows have run: until then the bank stays as it was, should they have to run one by one.
+      const keeps: (() => void)[] = [];
+      await this.#halving(bank.rows, run, async (part, totals) => {
+        const [first] = part;
+        const from = first === undefined ? 0 : bank.rows.indexOf(first);
+        const ids = part.map(({ lastToken }) => [lastToken]);
+        const { logits, keep } = await this.#compute(bank, { from, ids, totals });
+        keeps.push(keep);
+        return part.map((row, index) => outcomeOf(row, logits[index]));
+      });
+      for (const keep of keeps) keep();
+    }
+    this.#banks.remove(this.#banks.all.flatMap(({ rows }) => rows.filter(({ id }) => run.ended.has(id))));
+  }
+
+  async #halving(
+    rows: readonly Row[],
+    run: Run,
+    runWhole: (part: readonly Row[], totals: RunTotals) => Promise<readonly TicketOutcome[]>,
+  ): Promise<void> {
+    const answer = await runHalving(rows, {
+      runWhole,
+      onOutOfMemory: (part) => {
+        this.#maxItems = Math.max(1, Math.min(this.#maxItems ?? Infinity, Math.floor(part.length / 2)));
+      },
+    });
+    run.runMs += answer.runMs;
+    if (answer.fatal !== undefined) run.fatal = answer.fatal;
+    for (const [index, row] of rows.entries()) {
+      const outcome = answer.outcomes[index];
+      if (outcome !== undefined && !('more' in outcome)) run.ended.set(row.id, outcome);
+    }
+  }
+
+  /**
+   * Runs new tokens of rows of a bank, from row `from` on; `keep` then puts their keys and values into the bank. Throws what ONNX Runtime
+   * throws.
+   */
+  async #compute(
+    bank: Bank,
+    { from = 0, ids, totals }: { from?: number; ids: readonly ArrayLike<number>[]; totals: RunTotals },
+  ): Promise<{ logits: readonly Float32Array[]; keep: () => void }> {
+    const startMs = performance.now();
+    const count = ids.length;
+    const { logits, parts } = await this.#decoder.run({
+      ids,
+      pasts: bank.rows.slice(from, from + count).map(({ cached }) => cached),
+      cache: bank.views(from, count),
+      capacity: bank.capacity,
+    });
+    totals.runMs += performance.now() - startMs;
+    return { logits, keep: () => bank.store(parts, { from, count, tokens: ids[0]?.length ?? 0 }) };
+  }
+}
+
+function outcomeOf(row: Row, logits: Float32Array | undefined): TicketOutcome {
+  const state = logits === undefined ? 'broken' : row.take(logits);
+  if (state === 'more') return { ok: true, more: true };
+  if (state === 'whole') return { ok: true, outputs: row.outputs() };
+  return failed('no logit is a number');
+}
+
+function noTime(): RunTotals {
+  return { runMs: 0, stackMs: 0, splitMs: 0 };
+}
+
+function madeUp(id: number): Row {
+  const sampling = {
+    ...{ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, logitBias: [] },
+    ...{ repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
+  };
+  return new Row(id, Int32Array.of(0), { sampling, maxTokens: 1, stopTokens: [] });
+}
+
+const SIGNATURE: Signature = {
+  inputs: [{ name: 'prompt', datatype: 'INT32', shape: [-1, -1], batchAxis: 0 }],
+  outputs: GENERATION_OUTPUTS.map((name) => ({
+    name,
+    datatype: name === 'tokens' || name === 'top_tokens' ? 'INT32' : 'FP32',
+    shape: name.startsWith('top_') ? [-1, -1, -1] : [-1, -1],
+    batchAxis: 0,
+  })),
+  batchable: true,
+};

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { API_CALLS, APIS } from '../../src/dialects/apis.ts';
+import { ServerError } from '../../src/errors.ts';
+import { fuzzBudgetMs } from './budget.ts';
+
+/** All APIs share the budget of one fuzz test. */
+const apis = Object.entries({ ...APIS, ...API_CALLS });
+const budget = {
+  numRuns: Number.MAX_SAFE_INTEGER,
+  plugins: [fc.interruptAfterTimeLimit(fuzzBudgetMs() / apis.length)],
+};
+
+const FIELDS = [
+  ...['model', 'input', 'inputs', 'messages', 'prompt', 'query', 'texts', 'ids', 'text_input', 'parameters'],
+  ...['temperature', 'n', 'stop', 'stream', 'stream_options', 'logit_bias', 'logprobs', 'size', 'tools', 'dimensions'],
+  ...['__proto__', 'constructor', 'encoding_format', 'source_sentence', 'sentences', 'role', 'content', 'type', 'text'],
+];
+const leaf = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.constant(null));
+const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small' },
+    leaf,
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(fc.constantFrom(...FIELDS), tie('value'), { maxKeys: 5 }),
+  ),
+}));
+const request = fc.dictionary(fc.constantFrom(...FIELDS), value, { maxKeys: 8 });
+const CODES = ['BAD_REQUEST', 'INVALID_INPUT', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
+
+for (const [name, decode] of apis)
+  test(`${name}: any JSON object is a request or is refused as the client's mistake`, () => {
+    fc.assert(
+      fc.property(request, (fields) => {
+        try {
+          decode(Buffer.from(JSON.stringify(fields)), { itemLimit: 8, contentType: undefined });
+        } catch (error) {
+          assert.ok(error instanceof ServerError && CODES.includes(error.code), String(error));
+        }
+      }),
+      budget,
+    );
+  });

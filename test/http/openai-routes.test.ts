@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServerError } from '../../src/errors.ts';
+import { ask, post } from './in-process.ts';
+import { RawClient } from './raw-client.ts';
+import { startStubServer, type StubModel } from './stub-services.ts';
+
+const base64 = (values: readonly number[]): string => Buffer.from(Float32Array.from(values).buffer).toString('base64');
+
+/** Its vector says how long the text is. */
+const vectors: StubModel = {
+  name: 'vectors',
+  task: 'embeddings',
+  serve(item) {
+    const value = item.kind === 'json' ? item.value : undefined;
+    if (value === 'bad') return Promise.reject(new ServerError('INVALID_INPUT', 'This text is bad.'));
+    const length = (value as string | number[]).length;
+    return Promise.resolve({ json: { embedding: base64([length, 0.1]), tokens: length } });
+  },
+};
+const chat: StubModel = {
+  name: 'talker',
+  task: 'chat',
+  serve: () =>
+    Promise.resolve({
+      json: { text: 'Hi', finish_reason: 'stop', prompt_tokens: 3, completion_tokens: 2, token_ids: [1, 2] },
+    }),
+};
+const ears: StubModel = {
+  name: 'ears',
+  task: 'transcription',
+  serve: (item) =>
+    Promise.resolve({
+      json: {
+        text: item.kind === 'raw' ? `${item.contentType} ${item.bytes.byteLength}` : '',
+        language: 'en',
+        task: item.parameters?.['task'],
+        duration: 1.5,
+        segments: item.parameters?.['timestamps'] === true ? [{ id: 0, start: 0, end: 1.5, text: ' Hello' }] : [],
+        real_time_factor: 0.1,
+      },
+    }),
+};
+const painter: StubModel = {
+  name: 'painter',
+  task: 'text-to-image',
+  serve: (item) =>
+    Promise.resolve({
+      contentType: 'image/png',
+      bytes: Buffer.from(JSON.stringify(item.kind === 'json' && [item.value, item.parameters])),
+    }),
+};
+const all = [chat, ears, painter, vectors];
+
+interface EmbeddingList {
+  readonly data: { readonly embedding: number[] | string; readonly index: number }[];
+  readonly usage: unknown;
+}
+const errorOf = (json: unknown) =>
+  (json as { error: { message: string; type: string; param: string | null; code: string | null } }).error;
+
+test('embeddings come back in order, as numbers or base64, with the tokens added up', async () => {
+  await using server = await startStubServer(all);
+  const url = `${server.url}/v1/embeddings`;
+  const { status, json } = await post(url, '{"model":"vectors","input":["a","bcd",[7,8]]}');
+  assert.equal(status, 200);
+  const { data, usage } = json as EmbeddingList;
+  assert.deepEqual(
+    data.map(({ embedding, index }) => [index, embedding]),
+    [
+      [0, [1, 0.1]],
+      [1, [3, 0.1]],
+      [2, [2, 0.1]],
+    ],
+  );
+  assert.deepEqual(usage, { prompt_tokens: 6, total_tokens: 6 });
+  const one = await post(`${server.url}/embeddings`, '{"input":"abc","encoding_format":"base64"}');
+  assert.deepEqual((one.json as EmbeddingList).data, [{ object: 'embedding', embedding: base64([3, 0.1]), index: 0 }]);
+});
+
+test('a large request is decoded and printed away from the main thread, and is answered alike', async () => {
+  await using server = await startStubServer(all);
+  const input = Array.from({ length: 9000 }, (_, index) => 'x'.repeat(index % 50) + String(index));
+  const { json } = await post(`${server.url}/v1/embeddings`, JSON.stringify({ input, model: 'vectors' }));
+  const { data } = json as EmbeddingList;
+  assert.equal(data.length, 9000);
+  for (const [index, { embedding, index: told }] of data.entries())
+    assert.deepEqual([told, embedding], [index, [input[index]?.length, 0.1]]);
+  assert.deepEqual([...new Set(server.offThread)], ['decodeApi', 'prepareItems', 'printEmbeddings']);
+});
+
+test('the model may be named with its version or an owner, or not at all', async () => {
+  await using server = await startStubServer(all);
+  for (const model of ['"vectors"', '"vectors:1"', '"acme/vectors"', 'null', '""']) {
+    const { status } = await post(`${server.url}/v1/embeddings`, `{"model":${model},"input":"a"}`);
+    assert.equal(status, 200, model);
+  }
+});
+
+/** Each a way to be wrong: path, body, the status, param and code it must get. */
+const refusals: [string, string, string, number, string | null, string | null][] = [
+  ['an unknown model', 'embeddings', '{"model":"nope","input":"a"}', 404, 'model', 'model_not_found'],
+  ['an unknown version', 'embeddings', '{"model":"vectors:2","input":"a"}', 404, 'model', 'model_not_found'],
+  ['a model of another task', 'embeddings', '{"model":"talker","input":"a"}', 400, 'model', 'wrong_task'],
+  ['no input', 'embeddings', '{"model":"vectors"}', 400, 'input', 'missing_required_parameter'],
+  ['an empty list', 'embeddings', '{"input":[]}', 400, 'input', 'empty_input'],
+  ['an input of another type', 'embeddings', '{"input":["a",{}]}', 400, 'input[1]', 'invalid_type'],
+  ['an input the model does not take', 'embeddings', '{"input":["a","bad"]}', 400, 'input[1]', null],
+  ['a lone input the model does not take', 'embeddings', '{"input":"bad"}', 400, null, null],
+  ['an unknown field', 'embeddings', '{"input":"a","colour":1}', 400, 'colour', 'unknown_parameter'],
+  ['an unknown encoding', 'embeddings', '{"input":"a","encoding_format":"x"}', 400, 'encoding_format', 'invalid_value'],
+  ['what is not JSON', 'chat/completions', '{', 400, null, null],
+  ['no messages', 'chat/completions', '{"messages":[]}', 400, 'messages', 'empty_input'],
+  ['tools', 'chat/completions', chatBody('"tools":[{"type":"function"}]'), 400, 'tools', 'unsupported_parameter'],
+  ['a temperature out of range', 'chat/completions', chatBody('"temperature":3'), 400, 'temperature', 'invalid_value'],
+  ['a temperature in words', 'chat/completions', chatBody('"temperature":"hot"'), 400, 'temperature', 'invalid_type'],
+  [
+    'an image by URL',
+    'images/generations',
+    '{"prompt":"a","response_format":"url"}',
+    400,
+    'response_format',
+    'unsupported_parameter',
+  ],
+  ['an odd size', 'images/generations', '{"prompt":"a","size":"big"}', 400, 'size', 'invalid_value'],
+  ['eleven images', 'images/generations', '{"prompt":"a","n":11}', 400, 'n', 'invalid_value'],
+  ['audio that is no form', 'audio/transcriptions', '{}', 415, null, 'unsupported_media_type'],
+];
+function chatBody(field: string): string {
+  return `{"messages":[{"role":"user","content":"a"}],${field}}`;
+}
+for (const [what, path, body, status, param, code] of refusals)
+  test(`refuses ${what} with ${status} in OpenAI's shape`, async () => {
+    await using server = await startStubServer(all);
+    const answer = await post(`${server.url}/v1/${path}`, body);
+    assert.equal(answer.status, status);
+    const error = errorOf(answer.json);
+    assert.deepEqual([error.type, error.param, error.code], ['invalid_request_error', param, code]);
+    assert.ok(error.message.length > 10 && !/\/(src|dist|home)\b|node:internal/.test(error.message), error.message);
+    assert.ok(answer.headers.get('x-request-id'));
+  });
+
+test('paths that are not there, wrong methods and refusals of the server have the same shape', async () => {
+  await using server = await startStubServer([{ ...chat, isFull: true }, vectors], { BODY_LIMIT_BYTES: '2048' });
+  const nowhere = await ask(`${server.url}/v1/nothing`);
+  assert.deepEqual([nowhere.status, errorOf(nowhere.json).code], [404, 'unknown_url']);
+  const wrong = await ask(`${server.url}/v1/embeddings`);
+  assert.deepEqual(
+    [wrong.status, errorOf(wrong.json).code, wrong.headers.get('allow')],
+    [405, 'method_not_allowed', 'POST'],
+  );
+  const large = await post(`${server.url}/v1/embeddings`, JSON.stringify({ input: 'x'.repeat(3000) }));
+  assert.deepEqual([large.status, errorOf(large.json).code], [413, 'too_large']);
+  const full = await post(`${server.url}/v1/chat/completions`, chatBody('"n":1'));
+  assert.deepEqual(
+    [full.status, errorOf(full.json).type, errorOf(full.json).code],
+    [429, 'requests', 'rate_limit_exceeded'],
+  );
+  assert.deepEqual(
+    ['retry-after', 'retry-after-ms', 'x-should-retry'].map((name) => full.headers.get(name)),
+    ['2', '1500', 'true'],
+  );
+  server.state.enter('draining', 'test');
+  const draining = await post(`${server.url}/v1/embeddings`, '{"input":"a"}');
+  assert.deepEqual([draining.status, errorOf(draining.json).type], [503, 'service_unavailable']);
+});
+
+test('what the HTTP parser refuses has the shape of its path', async () => {
+  await using server = await startStubServer(all);
+  for (const [path, isOpenAi] of [
+    ['/v1/embeddings', true],
+    ['/predict', false],
+  ] as const) {
+    const client = new RawClient(server.port);
+    client.send(`POST ${path} HTTP/1.1\r\nHost: test\r\nbad header\r\n\r\n`);
+    const answer = await client.answer();
+    assert.equal(answer?.status, 400);
+    const { error } = JSON.parse(answer.body) as { error: unknown };
+    assert.equal(typeof error === 'object', isOpenAi, path);
+    await client.closed;
+  }
+});
+
+test('models are listed, and one is found by its name, with an owner too', async () => {
+  await using server = await startStubServer(all);
+  const list = (await ask(`${server.url}/v1/models`)).json as {
+    data: { id: string; object: string; created: number }[];
+  };
+  assert.deepEqual(
+    list.data.map(({ id, object }) => [id, object]),
+    all.map(({ name }) => [name, 'model']),
+  );
+  assert.ok(list.data.every(({ created }) => Number.isSafeInteger(created)));
+  for (const path of ['talker', 'acme/talker', 'acme%2Ftalker'])
+    assert.equal(((await ask(`${server.url}/v1/models/${path}`)).json as { id: string }).id, 'talker', path);
+  const unknown = await ask(`${server.url}/v1/models/nope`);
+  assert.deepEqual([unknown.status, errorOf(unknown.json).code], [404, 'model_not_found']);
+});
+
+test('a chat is answered as the API has it; several choices get seeds of their own', async () => {
+  await using server = await startStubServer(all);
+  const { json } = await post(
+    `${server.url}/v1/chat/completions`,
+    chatBody('"n":2,"seed":5,"max_completion_tokens":9'),
+    {
+      'X-Request-Id': 'r1',
+    },
+  );
+  const { created, ...rest } = json as { created: number };
+  assert.ok(Math.abs(created - Date.now() / 1000) < 60);
+  const choice = (index: number) => ({
+    index,
+    message: { role: 'assistant', content: 'Hi', refusal: null },
+    logprobs: null,
+    finish_reason: 'stop',
+  });
+  assert.deepEqual(rest, {
+    id: 'chatcmpl-r1',
+    object: 'chat.completion',
+    model: 'talker',
+    choices: [choice(0), choice(1)],
+    usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+    system_fingerprint: null,
+  });
+  assert.deepEqual(
+    server.items.map(({ parameters }) => parameters),
+    [
+      { seed: 5, max_tokens: 9 },
+      { seed: 6, max_tokens: 9 },
+    ],
+  );
+});
+
+test('completions of several prompts are told apart', async () => {
+  await using server = await startStubServer(all);
+  const { json } = await post(`${server.url}/v1/completions`, '{"prompt":["a",[1,2]],"n":2,"best_of":2}');
+  const { choices, usage } = json as { choices: { index: number; text: string }[]; usage: unknown };
+  assert.deepEqual(
+    choices.map(({ index, text }) => [index, text]),
+    [0, 1, 2, 3].map((index) => [index, 'Hi']),
+  );
+  assert.deepEqual(usage, { prompt_tokens: 6, completion_tokens: 8, total_tokens: 14 });
+  assert.deepEqual(
+    server.items.map((item) => item.kind === 'json' && item.value),
+    ['a', 'a', [1, 2], [1, 2]].map((prompt) => ({ prompt })),
+  );
+});
+
+const form = (fields: Readonly<Record<string, string>>, file?: Uint8Array<ArrayBuffer>): FormData => {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(fields)) data.append(name, value);
+  if (file !== undefined) data.append('file', new Blob([file], { type: 'audio/x-wav' }), 'a.wav');
+  return data;
+};
+
+test('sound in a form is transcribed in every form of reply', async () => {
+  await using server = await startStubServer(all);
+  const url = `${server.url}/v1/audio/transcriptions`;
+  const sound = new Uint8Array(1000);
+  const say = (fields: Record<string, string>) => ask(url, { method: 'POST', body: form(fields, sound) });
+  assert.deepEqual((await say({ model: 'ears', temperature: '0.5' })).json, {
+    text: 'audio/x-wav 1000',
+    usage: { type: 'duration', seconds: 2 },
+  });
+  assert.deepEqual(server.items[0]?.parameters, { task: 'transcribe', temperature: 0.5, timestamps: false });
+  const verbose = (await say({ response_format: 'verbose_json', 'timestamp_granularities[]': 'segment' })).json;
+  const { language, duration, segments } = verbose as Record<string, unknown>;
+  assert.deepEqual([language, duration, segments], ['english', 1.5, [{ id: 0, start: 0, end: 1.5, text: ' Hello' }]]);
+  const text = async (format: string) => Buffer.from((await say({ response_format: format })).bytes).toString();
+  assert.equal(await text('text'), 'audio/x-wav 1000\n');
+  assert.equal(await text('srt'), '1\n00:00:00,000 --> 00:00:01,500\nHello\n\n');
+  assert.equal(await text('vtt'), 'WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello\n\n');
+  const translated = await ask(`${server.url}/v1/audio/translations`, { method: 'POST', body: form({}, sound) });
+  assert.equal(translated.status, 200);
+  assert.equal(server.items.at(-1)?.parameters?.['task'], 'translate');
+});
+
+test('a form without sound, or that asks for what is not there, is refused by name', async () => {
+  await using server = await startStubServer(all);
+  const sound = new Uint8Array(10);
+  const cases: [FormData, string][] = [
+    [form({ model: 'ears' }), 'file'],
+    [form({ model: 'ears' }, new Uint8Array(0)), 'file'],
+    [form({ 'timestamp_granularities[]': 'word' }, sound), 'timestamp_granularities[]'],
+    [form({ response_format: 'mp3' }, sound), 'response_format'],
+    [form({ temperature: 'hot' }, sound), 'temperature'],
+    [form({ stream: 'true' }, sound), 'stream'],
+    [form({ colour: 'red' }, sound), 'colour'],
+  ];
+  for (const [body, param] of cases) {
+    const { status, json } = await ask(`${server.url}/v1/audio/transcriptions`, { method: 'POST', body });
+    assert.deepEqual([status, errorOf(json).param], [400, param]);
+  }
+});
+
+test('images come as base64, each with a seed of its own', async () => {
+  await using server = await startStubServer(all);
+  const { json } = await post(
+    `${server.url}/v1/images/generations`,
+    '{"prompt":"a cat","n":2,"size":"64x32","seed":1,"steps":4,"negative_prompt":"dog","user":"me"}',
+  );
+  const { data } = json as { data: { b64_json: string }[] };
+  const parameters = { width: 64, height: 32, steps: 4 };
+  assert.deepEqual(
+    data.map(({ b64_json: text }) => JSON.parse(Buffer.from(text, 'base64').toString()) as unknown),
+    [1, 2].map((seed) => [
+      { prompt: 'a cat', negative_prompt: 'dog' },
+      { ...parameters, seed },
+    ]),
+  );
+});

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServerError } from '../../src/errors.ts';
+import { ask, post } from './in-process.ts';
+import { startStubServer, type StubModel } from './stub-services.ts';
+
+const base64 = (values: readonly number[]): string => Buffer.from(Float32Array.from(values).buffer).toString('base64');
+const VECTORS: Readonly<Record<string, readonly number[]>> = { up: [0, 1], right: [1, 0], between: [0.6, 0.8] };
+
+const embedder: StubModel = {
+  name: 'embedder',
+  task: 'embeddings',
+  calls: {
+    tokenize: () => [],
+    info: () => ({ maxInputLength: 256, pooling: 'cls' }),
+  },
+  serve(item) {
+    const value = item.kind === 'json' ? item.value : undefined;
+    if (value === 'bad') return Promise.reject(new ServerError('INVALID_INPUT', 'This text is bad.'));
+    const vector = VECTORS[String(value)] ?? [1, 0];
+    if (item.parameters?.['all'] !== true) return Promise.resolve({ json: { embedding: base64(vector), tokens: 1 } });
+    const reply = { embedding: [vector, vector], tokens: 2 };
+    return Promise.resolve(value === 'up' ? { jsonText: Buffer.from(JSON.stringify(reply)) } : { json: reply });
+  },
+};
+const reranker: StubModel = {
+  name: 'reranker',
+  task: 'reranking',
+  serve: (item) => {
+    const { text } = (item.kind === 'json' ? item.value : {}) as { text: string };
+    return Promise.resolve({ json: { score: text.length, tokens: 3 } });
+  },
+};
+const classifier: StubModel = {
+  name: 'classifier',
+  task: 'text-classification',
+  serve: (item) => Promise.resolve({ json: [{ label: JSON.stringify(item.kind === 'json' && item.value), score: 1 }] }),
+};
+const all = [classifier, embedder, reranker];
+
+test('/embed gives one row for each input, also for a single one', async () => {
+  await using server = await startStubServer(all);
+  const embed = async (body: string) => (await post(`${server.url}/embed`, body)).json;
+  assert.deepEqual(await embed('{"inputs":"up"}'), [[0, 1]]);
+  assert.deepEqual(await embed('{"inputs":["up",[1,2],"between"],"truncation_direction":"Left"}'), [
+    [0, 1],
+    [1, 0],
+    [0.6, 0.8],
+  ]);
+  assert.deepEqual(server.items.at(-1)?.parameters, {
+    truncation_direction: 'left',
+    normalize: true,
+    encoding: 'base64',
+  });
+  assert.deepEqual(await embed('{"inputs":[5,6],"normalize":false}'), [[1, 0]]);
+  assert.equal(server.items.at(-1)?.parameters?.['normalize'], false);
+});
+
+test('/embed_all gives the vectors of each token, whichever thread printed them', async () => {
+  await using server = await startStubServer(all);
+  const { json } = await post(`${server.url}/embed_all`, '{"inputs":["up","right"]}');
+  assert.deepEqual(json, [
+    [
+      [0, 1],
+      [0, 1],
+    ],
+    [
+      [1, 0],
+      [1, 0],
+    ],
+  ]);
+});
+
+test('/similarity compares the source with each sentence', async () => {
+  await using server = await startStubServer(all);
+  const { json } = await post(
+    `${server.url}/similarity`,
+    '{"inputs":{"source_sentence":"up","sentences":["up","right","between"]}}',
+  );
+  assert.deepEqual(json, [1, 0, 0.8]);
+});
+
+test('/rerank sorts by score, and gives the texts back where asked', async () => {
+  await using server = await startStubServer(all);
+  const body = { query: 'q', texts: ['aa', 'b', 'cccc', 'dd'] };
+  assert.deepEqual((await post(`${server.url}/rerank`, JSON.stringify(body))).json, [
+    { index: 2, score: 4 },
+    { index: 0, score: 2 },
+    { index: 3, score: 2 },
+    { index: 1, score: 1 },
+  ]);
+  const withTexts = await post(
+    `${server.url}/rerank`,
+    JSON.stringify({ ...body, return_text: true, raw_scores: true }),
+  );
+  assert.deepEqual((withTexts.json as unknown[])[0], { index: 2, text: 'cccc', score: 4 });
+  assert.deepEqual(server.items.at(-1)?.parameters, { raw_scores: true });
+});
+
+test('/predict is TEI where it has inputs: a text, a pair, or lists of them', async () => {
+  await using server = await startStubServer(all);
+  const predict = async (body: unknown, path = '/predict') => {
+    const { json } = await post(server.url + path, JSON.stringify(body));
+    return json;
+  };
+  const list = (value: unknown) => [{ label: JSON.stringify(value), score: 1 }];
+  assert.deepEqual(await predict({ inputs: 'a' }), list('a'));
+  assert.deepEqual(await predict({ inputs: ['a', 'b'] }), list(['a', 'b']));
+  assert.deepEqual(await predict({ inputs: [['a'], ['b', 'c']] }, '/predict/classifier'), [
+    list('a'),
+    list(['b', 'c']),
+  ]);
+  assert.deepEqual(await predict({ data: 'a' }, '/predict/classifier'), { result: list('a') });
+  const long = 'x'.repeat(200_000);
+  assert.deepEqual(await predict({ inputs: [[long], ['b']] }), [list(long), list('b')]);
+  assert.deepEqual(server.offThread, ['peekJson', 'decodeApi', 'prepareItems']);
+});
+
+test('/tokenize and /decode call the model of the tokenizer', async () => {
+  await using server = await startStubServer(all);
+  assert.deepEqual((await post(`${server.url}/tokenize`, '{"inputs":"a","prompt_name":"query"}')).json, [
+    'tokenize',
+    { texts: ['a'], addSpecialTokens: true, promptName: 'query' },
+  ]);
+  assert.deepEqual((await post(`${server.url}/decode`, '{"ids":[[1,2],[3]],"skip_special_tokens":false}')).json, [
+    'decode',
+    { ids: [[1, 2], [3]], skipSpecialTokens: false },
+  ]);
+});
+
+test('/info has the fields of TEI, of the default text model', async () => {
+  await using server = await startStubServer(all);
+  const info = (await ask(`${server.url}/info`)).json as Record<string, unknown>;
+  assert.equal(info['model_id'], 'embedder');
+  assert.deepEqual(info['model_type'], { embedding: { pooling: 'cls' } });
+  assert.deepEqual([info['max_input_length'], info['max_client_batch_size'], info['name']], [256, 64, 'carpool']);
+});
+
+/** Each a way to be wrong: path, body, the status, type and a part of the message it must get. */
+const refusals: [string, string, number, string, RegExp][] = [
+  ['/embed', '{"inputs":[]}', 400, 'Empty', /`inputs` cannot be empty/],
+  ['/embed', '{}', 422, 'Validation', /inputs/],
+  ['/embed', '{"inputs":["a",1]}', 422, 'Validation', /inputs\[1\]/],
+  ['/embed', '{"inputs":["up","bad"]}', 422, 'Validation', /^inputs\[1\]: This text is bad/],
+  ['/embed', '{"inputs":["a","b","c","d"]}', 413, 'Validation', /batch size 4 > maximum allowed batch size 3/],
+  ['/embed', '{', 400, 'Validation', /JSON/],
+  ['/embed', '{"inputs":"a","model":"nope"}', 404, 'Backend', /nope/],
+  ['/embed', '{"inputs":"a","model":"reranker"}', 424, 'Backend', /model is not an embedding model/],
+  ['/embed', '{"inputs":"a","truncation_direction":"up"}', 422, 'Validation', /truncation_direction/],
+  ['/embed_sparse', '{"inputs":"a"}', 424, 'Backend', /splade/],
+  ['/rerank', '{"query":"q","texts":[]}', 400, 'Empty', /`texts` cannot be empty/],
+  ['/rerank', '{"texts":["a"]}', 422, 'Validation', /query/],
+  ['/predict', '{"inputs":["a","b","c"]}', 422, 'Validation', /inputs/],
+  ['/predict/embedder', '{"inputs":"a"}', 424, 'Backend', /model is not a classifier model/],
+  ['/decode', '{"ids":["a"]}', 422, 'Validation', /ids/],
+];
+for (const [path, body, status, type, message] of refusals)
+  test(`${path} refuses ${body} with ${status} in TEI's shape`, async () => {
+    await using server = await startStubServer(all, { ITEM_LIMIT: '3' });
+    const answer = await post(server.url + path, body);
+    const { error, error_type: told } = answer.json as { error: string; error_type: string };
+    assert.deepEqual([answer.status, told], [status, type]);
+    assert.match(error, message);
+  });
+
+test('without a model for it, a route says so; full and draining servers do in the same shape', async () => {
+  await using server = await startStubServer([{ ...embedder, isFull: true }]);
+  const none = await post(`${server.url}/rerank`, '{"query":"q","texts":["a"]}');
+  assert.equal(none.status, 424);
+  const { error, error_type: type } = none.json as { error: string; error_type: string };
+  assert.deepEqual([error, type], ['model is not a re-ranker model', 'Backend']);
+  const full = await post(`${server.url}/embed`, '{"inputs":"a"}');
+  assert.deepEqual([full.status, (full.json as { error_type: string }).error_type], [429, 'Overloaded']);
+  assert.equal(full.headers.get('retry-after'), '2');
+  server.state.enter('draining', 'test');
+  const draining = await post(`${server.url}/embed`, '{"inputs":"a"}');
+  assert.deepEqual([draining.status, (draining.json as { error_type: string }).error_type], [503, 'Unhealthy']);
+  const wrong = await ask(`${server.url}/embed`);
+  assert.deepEqual([wrong.status, wrong.headers.get('allow')], [405, 'POST']);
+});

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseReference, parseReferences } from '../../src/hub/reference.ts';
+
+test('a reference names a repository, and perhaps a revision, a dtype and a folder', () => {
+  assert.deepEqual(parseReference('hf:acme/tiny-1.5'), {
+    repository: 'acme/tiny-1.5',
+    revision: 'main',
+    folder: 'tiny-1.5',
+  });
+  assert.deepEqual(parseReference('mine=hf:acme/tiny@refs/pr/1#q8'), {
+    repository: 'acme/tiny',
+    revision: 'refs/pr/1',
+    dtype: 'q8',
+    folder: 'mine',
+  });
+});
+
+test('what is no reference is refused, saying why', () => {
+  for (const [text, reason] of [
+    ['acme/tiny', /expected hf:owner\/name/],
+    ['hf:tiny', /expected hf:owner\/name/],
+    ['hf:acme/tiny/more', /expected hf:owner\/name/],
+    ['hf:../tiny', /no name of a repository/],
+    ['hf:acme/..', /no name of a repository/],
+    ['hf:acme/a..b', /no name of a repository/],
+    ['hf:acme/tiny@../../x', /no revision/],
+    ['hf:acme/tiny@a b', /no revision/],
+    ['hf:acme/tiny#q5', /q5 is no dtype; there are auto, fp32/],
+    ['../up=hf:acme/tiny', /model name may hold only/],
+    ['.hidden=hf:acme/tiny', /model name may hold only/],
+    ['=hf:acme/tiny', /model name may hold only/],
+  ] as const)
+    assert.throws(() => parseReference(text), { message: reason }, text);
+});
+
+test('of a list every mistake is told, two models for one folder among them', () => {
+  const problems: string[] = [];
+  const references = parseReferences(['hf:a/x#q8', 'nonsense', 'hf:b/x', 'y=hf:b/x'], problems);
+  assert.deepEqual(
+    references.map(({ repository, folder }) => `${repository} ${folder}`),
+    ['a/x x', 'b/x y'],
+  );
+  assert.equal(problems.length, 2);
+  assert.match(problems[1] ?? '', /hf:b\/x: another one goes to x too/);
+});

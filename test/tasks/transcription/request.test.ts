@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { audioBytes, audioOf, promptTokens, readSettings } from '../../../src/tasks/transcription/request.ts';
+import { UNKNOWN_LANGUAGE, type SpeechTokens } from '../../../src/tasks/transcription/speech-work.ts';
+import { json, raw, refusal } from '../support.ts';
+
+const ENGLISH: SpeechTokens = {
+  start: 50_257,
+  end: 50_256,
+  noTimestamps: 50_362,
+  timestampBegin: 50_363,
+  noSpeech: 50_361,
+  startOfPrevious: 50_360,
+  languages: {},
+  transcribe: undefined,
+  translate: undefined,
+  suppress: [],
+  beginSuppress: [],
+  maxInitialTimestamp: 50,
+  maxPositions: 448,
+};
+const MANY: SpeechTokens = { ...ENGLISH, languages: { en: 1, de: 2, fr: 3 }, transcribe: 8, translate: 9 };
+
+const settings = (parameters: Record<string, unknown>, tokens = MANY) => readSettings(json('', parameters), tokens);
+
+test('parameters have defaults', () => {
+  assert.deepEqual(settings({ language: null }), {
+    language: undefined,
+    task: 'transcribe',
+    prompt: undefined,
+    temperature: 0,
+    timestamps: false,
+    seed: 0,
+  });
+  assert.equal(settings({}, ENGLISH).language, 'en');
+});
+
+test('a language goes by its code or its English name, in any case', () => {
+  for (const language of ['de', 'DE', 'german', 'German']) assert.equal(settings({ language }).language, 'de');
+});
+
+test('what a model cannot do is refused, naming the parameter', () => {
+  const cases: [Record<string, unknown>, SpeechTokens, RegExp][] = [
+    [{ language: 'de' }, ENGLISH, /language.*English alone/],
+    [{ language: 'xx' }, MANY, /language/],
+    [{ task: 'translate' }, ENGLISH, /task.*English alone/],
+    [{ task: 'sing' }, MANY, /task/],
+    [{ temperature: 9 }, MANY, /temperature/],
+    [{ temperature: 'hot' }, MANY, /temperature/],
+    [{ timestamps: 'yes' }, MANY, /timestamps/],
+    [{ seed: -1 }, MANY, /seed/],
+    [{ prompt: 'x'.repeat(10_001) }, MANY, /prompt/],
+    [{ beam_size: 5 }, MANY, /beam_size/],
+  ];
+  for (const [parameters, tokens, message] of cases)
+    assert.throws(() => settings(parameters, tokens), refusal('INVALID_INPUT', message));
+});
+
+test('the prompt says language, task and whether timestamps are wanted', () => {
+  const asked = { task: 'translate', timestamps: true } as const;
+  assert.deepEqual(promptTokens({ ...asked, language: 'fr' }, [], MANY), [50_257, 3, 9]);
+  assert.deepEqual(promptTokens({ ...asked, language: undefined }, [], MANY), [50_257, UNKNOWN_LANGUAGE, 9]);
+  assert.deepEqual(
+    promptTokens({ task: 'transcribe', timestamps: false, language: 'en' }, [], ENGLISH),
+    [50_257, 50_362],
+  );
+});
+
+test('the end of an earlier text goes before it, as much as leaves half of the positions', () => {
+  const previous = Array.from({ length: 500 }, (_, index) => index);
+  const prompt = promptTokens({ task: 'transcribe', timestamps: true, language: 'en' }, previous, ENGLISH);
+  assert.deepEqual(prompt, [50_360, ...previous.slice(-223), 50_257]);
+});
+
+test('audio comes raw, as base64 or as a data URL', () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  assert.equal(audioOf(raw('audio/anything', bytes)), bytes);
+  for (const text of ['AQID', 'data:audio/wav;base64,AQID', 'AQ\nID'])
+    assert.deepEqual([...audioBytes(text)], [1, 2, 3]);
+  assert.equal(audioOf(json({ audio: 'AQID' })), 'AQID');
+  assert.throws(() => audioOf(raw('image/png', bytes)), refusal('UNSUPPORTED_MEDIA_TYPE'));
+  assert.throws(() => audioOf(json({ sound: 'AQID' })), refusal('INVALID_INPUT'));
+  assert.throws(() => audioBytes('***'), refusal('INVALID_INPUT'));
+  assert.throws(() => audioBytes('data:audio/wav,AQID'), refusal('INVALID_INPUT'));
+});

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { refusal } from '../support.ts';
+import { contextOn, MODEL, sample, samplesOf, SmallServer, wavOf, wordErrors, wordsOf } from './support.ts';
+
+const skip = MODEL === undefined ? 'there is no shared transcription model' : false;
+
+const SAID =
+  'And so my fellow Americans ask not what your country can do for you, ask what you can do for your country.';
+
+describe('transcription', { skip }, () => {
+  let server: SmallServer;
+  let speech: Int16Array = new Int16Array(0);
+  before(async () => {
+    server = await SmallServer.open(MODEL ?? '');
+    speech = samplesOf(await sample(MODEL ?? ''));
+  });
+  after(() => server.lane.program.release());
+
+  test('the samples say what they say', async () => {
+    const [first, second] = await Promise.all([
+      sample(MODEL ?? '').then((bytes) => server.transcribe(bytes)),
+      sample(MODEL ?? '', 'sample-synthetic.wav').then((bytes) => server.transcribe(bytes)),
+    ]);
+    assert.equal(first.text, SAID);
+    assert.equal(second.text, "Please send the report to the office before 9 o'clock tomorrow morning.");
+    assert.deepEqual([first.language, first.task, first.duration, first.segments], ['en', 'transcribe', 11, []]);
+    assert.ok(first.real_time_factor > 0);
+  });
+
+  test('segments have times, and together the words', async () => {
+    const reply = await server.transcribe(wavOf(speech), { timestamps: true });
+    assert.equal(wordErrors(wordsOf(reply.text), wordsOf(SAID)), 0);
+    assert.equal(
+      reply.segments
+        .map(({ text }) => text)
+        .join('')
+        .trim(),
+      reply.text,
+    );
+    assert.ok(reply.segments.length >= 2);
+    let last = 0;
+    for (const [index, segment] of reply.segments.entries()) {
+      assert.deepEqual([segment.id, segment.seek, segment.temperature], [index, 0, 0]);
+      assert.ok(segment.start >= last && segment.end > segment.start && segment.end <= 11);
+      assert.ok(segment.avg_logprob < 0 && segment.avg_logprob > -1 && segment.no_speech_prob < 0.5);
+      assert.ok(segment.compression_ratio > 0.5 && segment.compression_ratio < 2.4);
+      last = segment.end;
+    }
+  });
+
+  test('another sample rate, two channels and other bits are heard as well', async () => {
+    // 48 kHz by repeating samples: the images above 8 kHz are what the low-pass is for.
+    const stereo = new Int16Array(speech.length * 3);
+    for (let at = 0; at < stereo.length; at += 1) stereo[at] = speech[Math.floor(at / 3)] ?? 0;
+    const reply = await server.transcribe(wavOf(stereo, 48_000));
+    assert.equal(wordErrors(wordsOf(reply.text), wordsOf(SAID)), 0);
+  });
+
+  test('two minutes are cut, run together and joined without lost or doubled words', async () => {
+    const parts: Int16Array[] = [];
+    // Pauses of different lengths put the cuts at different places of the sentence.
+    for (let index = 0; index < 10; index += 1) parts.push(speech, new Int16Array(index * 1000));
+    const audio = new Int16Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const part of parts) {
+      audio.set(part, at);
+      at += part.length;
+    }
+    server.lane.sizes.length = 0;
+    const reply = await server.transcribe(wavOf(audio), { timestamps: true });
+    const said = Array<string[]>(10).fill(wordsOf(SAID)).flat();
+    const heard = wordsOf(reply.text);
+    assert.ok(wordErrors(heard, said) <= 2, `${wordErrors(heard, said)} errors in: ${reply.text}`);
+    assert.ok(
+      server.lane.sizes.some((size) => size >= 4),
+      'windows run together',
+    );
+    for (const [index, { start }] of reply.segments.entries())
+      assert.ok(start >= (reply.segments[index - 1]?.end ?? 0), `segment ${index}`);
+  });
+
+  test('without pauses windows overlap, and no word at a seam is lost or doubled', async () => {
+    const audio = Int16Array.from({ length: 6 * speech.length }, (_, at) => {
+      // A hum as loud as the speech fills its pauses.
+      const hum = 2500 * Math.sin(at * 0.05) + 2000 * Math.sin(at * 0.031);
+      return Math.max(-32_768, Math.min(32_767, (speech[at % speech.length] ?? 0) + hum));
+    });
+    const reply = await server.transcribe(wavOf(audio));
+    const said = Array<string[]>(6).fill(wordsOf(SAID)).flat();
+    assert.ok(wordErrors(wordsOf(reply.text), said) <= 3, reply.text);
+  });
+
+  test('silence is empty text, without a run', async () => {
+    server.lane.sizes.length = 0;
+    const reply = await server.transcribe(wavOf(new Int16Array(40 * 16_000)), { timestamps: true });
+    assert.deepEqual([reply.text, reply.segments, reply.duration, server.lane.sizes], ['', [], 40, []]);
+  });
+
+  test('an earlier text steers the spelling and is not repeated', async () => {
+    const reply = await server.transcribe(wavOf(speech), { prompt: 'A speech of the president.' });
+    assert.equal(wordErrors(wordsOf(reply.text), wordsOf(SAID)), 0);
+  });
+
+  test('JSON with base64 gives the same as the bytes', async () => {
+    const audio = Buffer.from(wavOf(speech.slice(0, 60_000)));
+    const context = contextOn(server.lane, () => server.task);
+    const value = { audio: audio.toString('base64') };
+    const reply = await server.task.serve?.({ kind: 'json', value }, context);
+    const same = await server.transcribe(audio);
+    assert.equal((reply as { json: { text: string } }).json.text, same.text);
+    assert.ok(same.text.length > 5);
+  });
+
+  test('audio that is none, of zero length, or too long is refused', async () => {
+    await assert.rejects(server.transcribe(new Uint8Array(0)), refusal('INVALID_INPUT', /empty/));
+    await assert.rejects(server.transcribe(wavOf(new Int16Array(0))), refusal('INVALID_INPUT', /no samples/));
+    await assert.rejects(
+      server.transcribe(Buffer.from('no audio, however one looks at it')),
+      (error) => refusal('INVALID_INPUT')(error) || refusal('UNSUPPORTED_MEDIA_TYPE')(error),
+    );
+    await assert.rejects(server.transcribe(wavOf(speech), { language: 'de' }), refusal('INVALID_INPUT', /English/));
+  });
+});
