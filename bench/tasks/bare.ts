@@ -21,6 +21,8 @@ export interface BareAnswer {
   readonly perSecond: number;
   /** Of one run, step or batch of windows. */
   readonly medianMs: number;
+  /** Of the prompts, for chat. */
+  readonly prefillMs?: number;
 }
 
 const [modelsDir = '', threads = '1'] = process.argv.slice(2);
@@ -80,13 +82,11 @@ async function chat(batch: number, context: number, steps: number): Promise<Bare
       if (present !== undefined) past[name] = present;
     }
   };
-  await step(
-    Array.from({ length: context }, (_, at) => 500 + at),
-    0,
-  );
+  const prompt = Array.from({ length: context }, (_, at) => 500 + at);
+  const prefillMs = await timed(() => step(prompt, 0));
   const times: number[] = [];
   for (let index = 0; index < steps; index += 1) times.push(await timed(() => step([600 + index], context + index)));
-  return { perSecond: (batch * 1000) / median(times), medianMs: median(times) };
+  return { perSecond: (batch * 1000) / median(times), medianMs: median(times), prefillMs };
 }
 
 async function speech(batch: number, tokens: number, runs: number): Promise<BareAnswer> {

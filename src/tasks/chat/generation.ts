@@ -62,6 +62,8 @@ export interface GenerationOptions {
   readonly prefillChunk: number;
   /** Memory for keys and values of all tickets on a lane. */
   readonly kvCacheBytes: number;
+  /** Memory for keys and values of prompts and answers that have ended, for others that begin alike; 0: none. */
+  readonly prefixCacheBytes: number;
   /** From config.json, where the graph does not say. */
   readonly keyValueHeads?: number;
   readonly headSize?: number;

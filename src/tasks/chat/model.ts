@@ -20,6 +20,8 @@ const options = z.strictObject({
     .int()
     .min(1)
     .default(2 ** 30),
+  /** Default: an eighth of `kvCacheBytes`. */
+  prefixCacheBytes: z.int().min(0).optional(),
   /** Longest prompt in UTF-16 units. */
   maxCharacters: z.int().min(1).default(1_000_000),
   temperature: z.number().min(0).max(100).optional(),
@@ -101,6 +103,7 @@ export async function readChatModel(source: Omit<TaskSource, 'signature'>): Prom
       contextTokens,
       prefillChunk: own.prefillChunk,
       kvCacheBytes: own.kvCacheBytes,
+      prefixCacheBytes: own.prefixCacheBytes ?? Math.floor(own.kvCacheBytes / 8),
       slidingWindow: config.use_sliding_window !== false && (config.sliding_window ?? Infinity) < contextTokens,
       ...(heads === null || heads === undefined ? {} : { keyValueHeads: heads }),
       ...(headSize === undefined ? {} : { headSize }),

@@ -1,9 +1,13 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { DecoderLayout } from './layout.ts';
-import type { Row } from './row.ts';
 
 /** Elements of a cache; half floats as their bits. */
 export type CacheArray = Float32Array | Uint16Array;
+
+/** What a bank needs to know of its rows: how many tokens of each it holds. */
+export interface Cached {
+  cached: number;
+}
 
 /** Keys and values of one run's new tokens, for one tensor of the cache: [rows, heads, tokens, size]. */
 export interface NewPart {
@@ -19,7 +23,7 @@ export interface NewPart {
  * capacity, size]. Row i has slot i; its tokens begin at 0, what lies beyond them is masked. So rows need no padding on the left, a
  * new token is written behind the last, and rows come and go without moving the others' past.
  */
-export class Bank {
+export class Bank<Row extends Cached> {
   readonly rows: Row[] = [];
   readonly #layout: DecoderLayout;
   readonly #round: (tokens: number) => number;
@@ -73,15 +77,15 @@ export class Bank {
     for (const row of rows) row.cached += tokens;
   }
 
-  /** Takes in a row; its past comes from the only slot of `source`, or is nothing yet. */
-  add(row: Row, source?: Bank): void {
+  /** Takes in a row; its past comes from a slot of another bank, or is nothing yet. */
+  add(row: Row, source?: { readonly bank: Bank<Cached>; readonly slot: number }): void {
     const slot = this.rows.length;
     const capacity = row.cached > this.#capacity ? this.#round(row.cached) : this.#capacity;
     const slots = slot < this.#slots ? this.#slots : Math.max(slot + 1, Math.ceil(this.#slots * 1.5));
     if (capacity !== this.#capacity || slots !== this.#slots) this.#resize(capacity, slots);
     this.rows.push(row);
     this.#views = undefined;
-    if (source !== undefined) this.#copy({ from: source, slot: 0, cached: row.cached }, slot);
+    if (source !== undefined) this.#copy({ from: source.bank, slot: source.slot, cached: row.cached }, slot);
     // A masked value counts nothing, but NaN times nothing is NaN: what a former row left must go.
     for (const [index, { heads, size }] of this.#layout.cache.entries())
       for (let head = 0; head < heads; head += 1) {
@@ -105,8 +109,8 @@ export class Bank {
   }
 
   /** A bank of the rows of both, with no more memory than they need. */
-  static merge(one: Bank, other: Bank): Bank {
-    const merged = new Bank(one.#layout, one.#round);
+  static merge<Row extends Cached>(one: Bank<Row>, other: Bank<Row>): Bank<Row> {
+    const merged = new Bank<Row>(one.#layout, one.#round);
     const all = [one, other].flatMap((bank) => bank.rows.map((row, slot) => ({ bank, row, slot })));
     merged.#resize(one.#round(Math.max(...all.map(({ row }) => row.cached))), all.length);
     for (const [slot, { bank, row, slot: from }] of all.entries()) {
@@ -132,14 +136,14 @@ export class Bank {
   }
 
   /** The memory as it is, under a bank of its own. */
-  #snapshot(): Bank {
-    const bank = new Bank(this.#layout, this.#round);
+  #snapshot(): Bank<Row> {
+    const bank = new Bank<Row>(this.#layout, this.#round);
     bank.#capacity = this.#capacity;
     bank.#arrays = this.#arrays;
     return bank;
   }
 
-  #copy({ from, slot, cached }: { from: Bank; slot: number; cached: number }, to: number): void {
+  #copy({ from, slot, cached }: { from: Bank<Cached>; slot: number; cached: number }, to: number): void {
     for (const [index, { heads, size }] of this.#layout.cache.entries()) {
       const source = from.#arrays[index];
       if (source === undefined) continue;

@@ -1,5 +1,6 @@
 import { Bank } from './bank.ts';
 import type { DecoderLayout } from './layout.ts';
+import type { Prefix } from './prefix-store.ts';
 import type { Row } from './row.ts';
 
 export interface BankRules {
@@ -17,7 +18,7 @@ export class Banks {
   readonly #layout: DecoderLayout;
   readonly #rules: BankRules;
   readonly #round: (tokens: number) => number;
-  #banks: Bank[] = [];
+  #banks: Bank<Row>[] = [];
 
   constructor(layout: DecoderLayout, rules: BankRules) {
     this.#layout = layout;
@@ -25,23 +26,24 @@ export class Banks {
     this.#round = rules.exact ? (tokens) => tokens : roomFor;
   }
 
-  get all(): readonly Bank[] {
+  get all(): readonly Bank<Row>[] {
     return this.#banks;
   }
 
-  /** A bank beside these, for one row. */
-  apart(row: Row): Bank {
-    const bank = new Bank(this.#layout, this.#round);
-    bank.add(row);
+  /** A bank beside these, for one row, which may begin with what another holds. */
+  apart(row: Row, prefix?: Prefix): Bank<Row> {
+    const bank = new Bank<Row>(this.#layout, this.#round);
+    row.cached = prefix?.tokens ?? 0;
+    bank.add(row, prefix);
     return bank;
   }
 
   /** Takes in the only row of a bank beside these. */
-  join(bank: Bank): void {
+  join(bank: Bank<Row>): void {
     const [row] = bank.rows;
     if (row === undefined) throw new Error('the bank has no row');
     const needed = this.#round(row.cached);
-    let best: Bank | undefined;
+    let best: Bank<Row> | undefined;
     let least = needed + this.#rules.passTokens;
     for (const candidate of this.#banks) {
       const count = candidate.rows.length;
@@ -51,7 +53,7 @@ export class Banks {
       best = candidate;
     }
     if (best === undefined) this.#banks.push(bank);
-    else best.add(row, bank);
+    else best.add(row, { bank, slot: 0 });
   }
 
   /** Lets go of rows. */

@@ -10,6 +10,7 @@ import { Bank } from './bank.ts';
 import { Banks, type BankRules } from './banks.ts';
 import type { Decoder } from './decoder.ts';
 import { readRow, type RowLimits } from './parameters.ts';
+import { PrefixStore } from './prefix-store.ts';
 import { Row } from './row.ts';
 
 /** Steps shorter than this in all share a run: the way to the lane and back is saved, and newcomers hardly wait. */
@@ -29,7 +30,7 @@ export interface GenerationParts {
 /** A newcomer whose prompt is being computed, in a bank of its own. */
 interface Newcomer {
   readonly row: Row;
-  readonly bank: Bank;
+  readonly bank: Bank<Row>;
 }
 
 /** What one run has done so far. */
@@ -41,7 +42,8 @@ interface Run extends RunTotals {
 
 /**
  * Text generation, iteration by iteration. A ticket brings its prompt (INT32 [1, tokens]) and `GenerationParameters`, and is a `Row` between
- * its runs. Every run computes some of the newcomers' prompts, and a further token of every row that has one already.
+ * its runs. A run computes some of the newcomers' prompts, which gives them their first token at once, or a further token of every row that
+ * has one; with newcomers waiting the two take turns.
  */
 export class GenerationProgram implements Program {
   readonly description: Program['description'];
@@ -50,7 +52,10 @@ export class GenerationProgram implements Program {
   readonly #options: GenerationOptions;
   readonly #limits: RowLimits;
   readonly #banks: Banks;
+  readonly #prefixes: PrefixStore;
   #newcomers: Newcomer[] = [];
+  /** The last run computed prompts: this one is for those who wait for their next token. */
+  #owesStep = false;
   #maxItems: number | undefined;
 
   constructor({ decoder, raw, rules, options, vocabulary }: GenerationParts) {
@@ -59,6 +64,7 @@ export class GenerationProgram implements Program {
     this.#options = options;
     this.#limits = { contextTokens: options.contextTokens, vocabulary };
     this.#banks = new Banks(decoder.layout, rules);
+    this.#prefixes = new PrefixStore(decoder.layout, Math.floor(options.prefixCacheBytes / decoder.layout.tokenBytes));
     this.description = {
       signature: SIGNATURE,
       raw: raw.signature,
@@ -76,13 +82,12 @@ export class GenerationProgram implements Program {
     const run: Run = { ended: new Map(), ...noTime() };
     this.#leave(new Set(tickets.map(({ id }) => id)));
     for (const ticket of tickets) if (ticket.inputs !== undefined) this.#enter(ticket, run);
-    await this.#prefill(run);
-    for (let lastMs = startMs; ;) {
-      await this.#step(run);
-      const nowMs = performance.now();
-      const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#newcomers.length === 0;
-      if (!goesOn || tickets.length === 0 || nowMs - startMs + (nowMs - lastMs) > STEPS_TOGETHER_MS) break;
-      lastMs = nowMs;
+    if (this.#newcomers.length > 0 && !this.#owesStep) {
+      await this.#prefill(run);
+      this.#owesStep = this.#banks.all.length > 0;
+    } else {
+      this.#owesStep = false;
+      await this.#steps(run, startMs);
     }
     const { ended, ...totals } = run;
     const rows = this.#rows();
@@ -97,6 +102,17 @@ export class GenerationProgram implements Program {
     return { ok: true, outcomes, ...totals, ...(this.#maxItems === undefined ? {} : { maxItems: this.#maxItems }) };
   }
 
+  /** Further tokens of all rows: one, or as many as take no longer than is worth a run of its own. */
+  async #steps(run: Run, startMs: number): Promise<void> {
+    for (let lastMs = startMs; ;) {
+      await this.#step(run);
+      const nowMs = performance.now();
+      const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#newcomers.length === 0;
+      if (!goesOn || this.#banks.all.length === 0 || nowMs - startMs + (nowMs - lastMs) > STEPS_TOGETHER_MS) return;
+      lastMs = nowMs;
+    }
+  }
+
   /** Computes a piece of a prompt, and a step of as many made-up rows as each size says. */
   async warm({ sizes }: WarmPlan): Promise<WarmAnswer['runs']> {
     const chunk = Math.min(this.#options.prefillChunk, this.#options.contextTokens);
@@ -105,7 +121,7 @@ export class GenerationProgram implements Program {
     const runs = [];
     for (const items of sizes) {
       const tokens = Math.min(WARM_TOKENS, this.#options.contextTokens);
-      const bank = new Bank(this.#decoder.layout, (count) => count);
+      const bank = new Bank<Row>(this.#decoder.layout, (count) => count);
       for (let index = 0; index < items; index += 1) {
         const row = madeUp(index);
         row.cached = tokens;
@@ -123,6 +139,7 @@ export class GenerationProgram implements Program {
 
   async release(): Promise<void> {
     this.#banks.clear();
+    this.#prefixes.clear();
     this.#newcomers = [];
     await this.raw.release();
   }
@@ -134,20 +151,32 @@ export class GenerationProgram implements Program {
 
   #leave(named: ReadonlySet<number>): void {
     this.#newcomers = this.#newcomers.filter(({ row }) => named.has(row.id));
-    this.#banks.remove(this.#banks.all.flatMap(({ rows }) => rows.filter(({ id }) => !named.has(id))));
+    this.#remove(({ id }) => !named.has(id));
+  }
+
+  #remove(leaves: (row: Row) => boolean): void {
+    const leaving: Row[] = [];
+    for (const bank of this.#banks.all)
+      for (const row of bank.rows.filter(leaves)) {
+        this.#prefixes.keep(row, bank);
+        leaving.push(row);
+      }
+    this.#banks.remove(leaving);
   }
 
   #enter(ticket: LaneTicket, run: Run): void {
     try {
       const row = readRow(ticket, this.#limits);
-      this.#newcomers.push({ row, bank: this.#banks.apart(row) });
+      const running = [...this.#banks.all, ...this.#newcomers.map(({ bank }) => bank)];
+      const prefix = this.#prefixes.find(row.prompt, running);
+      this.#newcomers.push({ row, bank: this.#banks.apart(row, prefix) });
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       run.ended.set(ticket.id, { ok: false, code: error.code, message: error.message });
     }
   }
 
-  /** Computes prompts in the order of arrival, as many tokens as one run may; a short one whole or in the next run. */
+  /** Computes prompts in the order of arrival, as many tokens as one run may; a short one whole or in a later run. */
   async #prefill(run: Run): Promise<void> {
     let rest = this.#options.prefillChunk;
     while (rest > 0 && run.fatal === undefined) {
@@ -166,7 +195,8 @@ export class GenerationProgram implements Program {
       const ended = run.ended.has(row.id);
       if (!ended && row.cached < row.prompt.length) continue;
       this.#newcomers = this.#newcomers.slice(1);
-      if (!ended) this.#banks.join(bank);
+      if (ended) this.#prefixes.keep(row, bank);
+      else this.#banks.join(bank);
     }
   }
 
@@ -186,7 +216,7 @@ export class GenerationProgram implements Program {
       });
       for (const keep of keeps) keep();
     }
-    this.#banks.remove(this.#banks.all.flatMap(({ rows }) => rows.filter(({ id }) => run.ended.has(id))));
+    this.#remove(({ id }) => run.ended.has(id));
   }
 
   async #halving(
@@ -213,7 +243,7 @@ export class GenerationProgram implements Program {
    * throws.
    */
   async #compute(
-    bank: Bank,
+    bank: Bank<Row>,
     { from = 0, ids, totals }: { from?: number; ids: readonly ArrayLike<number>[]; totals: RunTotals },
   ): Promise<{ logits: readonly Float32Array[]; keep: () => void }> {
     const startMs = performance.now();

@@ -31,6 +31,15 @@ export class Row {
     return this.tokens.at(-1) ?? 0;
   }
 
+  /** The tokens of prompt and answer that a cache holds. */
+  context(): Int32Array {
+    if (this.cached <= this.prompt.length) return this.prompt.subarray(0, this.cached);
+    const context = new Int32Array(this.cached);
+    context.set(this.prompt);
+    context.set(this.tokens.slice(0, this.cached - this.prompt.length), this.prompt.length);
+    return context;
+  }
+
   /** Chooses the next token by the logits [vocabulary], which are altered. */
   take(logits: Float32Array): RowState {
     const { topLogprobs, maxTokens } = this.#parameters;

@@ -32,6 +32,8 @@ const CACHE_BYTES = { cpu: 1 << 30, cuda: 4 * 2 ** 30 };
 const MOST_ROWS = { cpu: 8, cuda: 32 };
 /** Windows in one encoder run: batching gains nothing on a CPU, and a lane's run should be short. */
 const ENCODER_ROWS = { cpu: 2, cuda: 16 };
+/** Windows that are written together: a step of more costs as much a row on a CPU, and their first pass makes a long run. */
+const COHORT_ROWS = { cpu: 4, cuda: 32 };
 const FRAMES = 3000;
 /** Logits of a whole prompt come with the first pass. */
 const PROMPT_LOGITS_BYTES = 256 * 2 ** 20;
@@ -87,7 +89,8 @@ export class SpeechProgram implements Program {
     let fatal: string | undefined;
     if (this.#newcomersFirst()) {
       fatal = await this.#encode(settled);
-      if (this.#waiting.length === 0) fatal ??= await this.#begin(settled);
+      const enough = this.#encoded.length >= COHORT_ROWS[this.#parts.device];
+      if (enough || this.#waiting.length === 0) fatal ??= await this.#begin(settled);
     } else fatal = await this.#steps(settled);
     const outcomes = tickets.map(({ id }): TicketOutcome => settled.get(id) ?? { ok: true, more: true });
     if (fatal !== undefined) this.#keepOnly(new Set());
@@ -203,7 +206,8 @@ export class SpeechProgram implements Program {
     this.#encoded = [];
     return [...groups].flatMap(([length, listeners]) => {
       const vocabulary = this.#parts.tokens.timestampBegin + 1501;
-      const rows = Math.max(1, Math.floor(PROMPT_LOGITS_BYTES / (length * vocabulary * 4)));
+      const fitting = Math.max(1, Math.floor(PROMPT_LOGITS_BYTES / (length * vocabulary * 4)));
+      const rows = Math.min(COHORT_ROWS[this.#parts.device], fitting);
       return Array.from({ length: Math.ceil(listeners.length / rows) }, (_, part) =>
         listeners.slice(part * rows, (part + 1) * rows),
       );

@@ -26,7 +26,7 @@ export function chooseToken(logits: Float32Array, written: Written, tokens: Spee
   const { index, most } = largest(logits, 0, logits.length);
   // Nothing left: the window ends here.
   if (most === -Infinity) return { token: tokens.end, logprob: 0 };
-  const total = logSum(logits, 0, logits.length);
+  const total = logSumBelow(logits, most, { from: 0, to: logits.length });
   if (written.temperature === 0) return { token: index, logprob: most - total };
   const token = draw(logits, most, written) ?? index;
   return { token, logprob: (logits[token] as number) - total };
@@ -73,7 +73,11 @@ const NEGLIGIBLE = 20;
 /** log(sum(exp)) of a range; -Infinity where nothing is allowed. */
 export function logSum(logits: Float32Array, from: number, to: number): number {
   const { most } = largest(logits, from, to);
-  if (most === -Infinity) return -Infinity;
+  return most === -Infinity ? -Infinity : logSumBelow(logits, most, { from, to });
+}
+
+/** The same where the largest is known. */
+function logSumBelow(logits: Float32Array, most: number, { from, to }: { from: number; to: number }): number {
   let sum = 0;
   for (let at = from; at < to; at += 1) {
     const below = (logits[at] as number) - most;

@@ -300,7 +300,7 @@ describe('the chat task', () => {
   test('its program knows the context and the cache by the configs and options', async () => {
     const spec = await chooseGeneration(source({ options: { kvCacheBytes: 1000, contextTokens: 64 } }));
     assert.deepEqual(spec.options, {
-      ...{ contextTokens: 64, prefillChunk: 128, kvCacheBytes: 1000, slidingWindow: false },
+      ...{ contextTokens: 64, prefillChunk: 128, kvCacheBytes: 1000, prefixCacheBytes: 125, slidingWindow: false },
       ...{ keyValueHeads: 4, headSize: 8 },
     });
     await assert.rejects(chooseGeneration(source({ options: { beams: 1 } })), /beams/);

@@ -17,6 +17,8 @@ const KINDS: Readonly<Record<string, TinyDecoder>> = {
   'a graph with GroupQueryAttention': { grouped: true },
 };
 
+const OPTIONS = { contextTokens: 256, prefillChunk: 16 };
+
 let folder = '';
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'carpool-generation-'));
@@ -59,7 +61,7 @@ for (const [what, kind] of Object.entries(KINDS))
     let session: InferenceSession;
     before(async () => {
       const file = await write(kind);
-      program = await openTestProgram(file, { contextTokens: 256, prefillChunk: 16 });
+      program = await openTestProgram(file, OPTIONS);
       // The written-out attention is the reference of both.
       session = await InferenceSession.create(await write({ ...kind, grouped: false }));
     });
@@ -105,6 +107,28 @@ for (const [what, kind] of Object.entries(KINDS))
       assert.deepEqual(good?.tokens, await reference(session, [1, 2, 3], 4));
       for (const refused of [unknown, negative, long])
         assert.ok(refused?.outcome?.ok === false && refused.outcome.code === 'INVALID_INPUT');
+    });
+
+    test('computes only the rest of a prompt that begins like one before, or like one that runs', async () => {
+      const keeping = await openTestProgram(await write(kind), { ...OPTIONS, prefixCacheBytes: 2 ** 20 });
+      const random = randomNumbers(5);
+      const system = Array.from({ length: 50 }, () => Math.floor(random() * VOCABULARY));
+      const ask = (rest: number[], joins = 0): Request => ({
+        prompt: [...system, ...rest],
+        joins,
+        parameters: { maxTokens: 12 },
+      });
+      const [first] = await generate(keeping, [ask([1, 2])]);
+      // Four pieces of 16; nobody owes anybody a step.
+      assert.equal(first?.runsToFirst, 4);
+      const conversation = [1, 2, ...first.tokens, 7];
+      const requests = [ask([3]), ask([1, 2]), ask(conversation, 5), ask([3, 9], 9), ask([])];
+      const answers = await generate(keeping, requests, 10);
+      for (const [index, { prompt }] of requests.entries())
+        assert.deepEqual(answers[index]?.tokens, await reference(session, prompt, 12), `request ${index}`);
+      for (const [index, answer] of answers.entries())
+        assert.ok(answer.runsToFirst <= 2, `request ${index} waited ${answer.runsToFirst} runs for its first token`);
+      await keeping.release();
     });
 
     test('warms every size it is asked for, and generates as before afterwards', async () => {
@@ -160,13 +184,14 @@ describe('generation', () => {
     }
   });
 
-  test('a prompt longer than the chunk takes several runs, in which the others go on', async () => {
+  test('a prompt longer than the chunk takes several runs, between which the others go on', async () => {
     const [short, long] = await generate(program, [
       { prompt: [1], parameters: { maxTokens: 40 } },
       { prompt: Array<number>(40).fill(2), joins: 1, parameters: { maxTokens: 2 } },
     ]);
     assert.equal(short?.runsToFirst, 1);
-    assert.equal(long?.runsToFirst, 3);
+    // The step owed to the other, then three pieces with a step between each two.
+    assert.equal(long?.runsToFirst, 6);
   });
 
   test('a row whose run fails ends alone; those beside it and after it are served', async () => {

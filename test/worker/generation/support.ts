@@ -28,6 +28,7 @@ export function openTestProgram(weights: string, own: Partial<GenerationOptions>
     contextTokens: 8192,
     prefillChunk: 128,
     kvCacheBytes: 2 ** 30,
+    prefixCacheBytes: 0,
     slidingWindow: false,
     ...own,
   };

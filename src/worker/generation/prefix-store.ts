@@ -1,0 +1,86 @@
+import { Bank, type Cached } from './bank.ts';
+import type { DecoderLayout } from './layout.ts';
+import type { Row } from './row.ts';
+
+/** Shorter beginnings in common are computed again as quickly as they are copied. */
+const LEAST_TOKENS = 4;
+
+/** Where the keys and values of a prompt's beginning lie. */
+export interface Prefix {
+  readonly bank: Bank<Cached>;
+  readonly slot: number;
+  readonly tokens: number;
+}
+
+interface Kept {
+  readonly ids: Int32Array;
+  readonly bank: Bank<Cached>;
+}
+
+/**
+ * Keys and values of prompts and answers that have ended, the latest of them: a newcomer that begins alike (the system prompt that all have,
+ * the conversation so far) does not compute them again. What still runs is looked at as well.
+ */
+export class PrefixStore {
+  readonly #layout: DecoderLayout;
+  readonly #mostTokens: number;
+  /** The one used last comes last. */
+  #kept: Kept[] = [];
+
+  constructor(layout: DecoderLayout, mostTokens: number) {
+    this.#layout = layout;
+    this.#mostTokens = mostTokens;
+  }
+
+  /** Tokens kept. */
+  get tokens(): number {
+    return this.#kept.reduce((sum, { ids }) => sum + ids.length, 0);
+  }
+
+  /** Copies what a bank holds of a row that leaves it; others are forgotten for it, the one used longest ago first. */
+  keep(row: Row, bank: Bank<Row>): void {
+    const ids = row.context().subarray(0, this.#mostTokens);
+    const slot = bank.rows.indexOf(row);
+    if (ids.length < LEAST_TOKENS || slot < 0) return;
+    if (this.#kept.some((kept) => inCommon(kept.ids, ids) === ids.length)) return;
+    this.#kept = this.#kept.filter((kept) => inCommon(kept.ids, ids) < kept.ids.length);
+    while (this.tokens + ids.length > this.#mostTokens) this.#kept.shift();
+    const copy = new Bank<Cached>(this.#layout, (tokens) => tokens);
+    copy.add({ cached: ids.length }, { bank, slot });
+    // A copy of its own: `ids` may be a view of a longer context.
+    this.#kept.push({ ids: ids.slice(), bank: copy });
+  }
+
+  /** The longest beginning of a prompt that is here or in the banks of those that run, its last token left out: that one gives the logits. */
+  find(prompt: Int32Array, running: readonly Bank<Row>[]): Prefix | undefined {
+    const most = prompt.length - 1;
+    let best: Prefix | undefined;
+    let used: Kept | undefined;
+    for (const kept of this.#kept) {
+      const tokens = Math.min(most, inCommon(kept.ids, prompt));
+      if (tokens <= (best?.tokens ?? LEAST_TOKENS - 1)) continue;
+      best = { bank: kept.bank, slot: 0, tokens };
+      used = kept;
+    }
+    for (const bank of running)
+      for (const [slot, row] of bank.rows.entries()) {
+        const tokens = Math.min(most, inCommon(row.context(), prompt));
+        if (tokens > (best?.tokens ?? LEAST_TOKENS - 1)) best = { bank, slot, tokens };
+      }
+    if (used !== undefined && best?.bank === used.bank)
+      this.#kept = [...this.#kept.filter((kept) => kept !== used), used];
+    return best;
+  }
+
+  clear(): void {
+    this.#kept = [];
+  }
+}
+
+/** How many tokens two texts begin with alike. */
+function inCommon(one: Int32Array, other: Int32Array): number {
+  const most = Math.min(one.length, other.length);
+  let count = 0;
+  while (count < most && one[count] === other[count]) count += 1;
+  return count;
+}
