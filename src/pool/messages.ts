@@ -34,6 +34,8 @@ export interface ModelSpec {
   /** Absolute path of the ONNX file. */
   readonly weights: string;
   readonly session: Readonly<Record<string, unknown>>;
+  /** By role of the graph (`model`, `decoder`). */
+  readonly accuracyLevel?: Readonly<Record<string, number>>;
   readonly inputs: readonly TensorOverride[];
   readonly outputs: readonly TensorOverride[];
   readonly simulate: { readonly runMs?: number | undefined; readonly dieAtRun?: number | undefined };

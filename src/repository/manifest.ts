@@ -10,6 +10,7 @@ import { DTYPE_CHOICES } from './dtype.ts';
 const count = z.number().int().min(1);
 const milliseconds = z.number().min(0).max(86_400_000);
 const dtype = z.enum(DTYPE_CHOICES);
+const accuracyLevel = z.number().int().min(0).max(4);
 const datatype = z.enum(['BYTES', ...(Object.keys(FIXED_DATATYPES) as FixedDatatype[])]);
 
 const tensorOverride = z.strictObject({
@@ -36,6 +37,8 @@ export const manifestSchema = z.strictObject({
   files: z.record(z.string(), z.string()).default({}),
   /** Which of several weight files to take, by the precision in its name: one for all graphs, or by role. Default: DTYPE. */
   dtype: z.union([dtype, z.record(z.string(), dtype)]).optional(),
+  /** Precision of multiplications with quantised weights (MatMulNBits), for all graphs or by role; default: as exported. */
+  accuracyLevel: z.union([accuracyLevel, z.record(z.string(), accuracyLevel)]).optional(),
   inputs: z.array(tensorOverride).default([]),
   outputs: z.array(tensorOverride).default([]),
   batching: z

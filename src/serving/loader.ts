@@ -217,11 +217,16 @@ function specOf(key: string, { weights, manifest }: ModelSource, program: Progra
     key,
     weights,
     session: manifest.session,
+    ...(manifest.accuracyLevel === undefined ? {} : { accuracyLevel: byRole(manifest.accuracyLevel) }),
     inputs: manifest.inputs,
     outputs: manifest.outputs,
     simulate: manifest.simulate,
     ...(program === undefined ? {} : { program }),
   };
+}
+
+function byRole(level: number | Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return typeof level === 'number' ? { model: level, decoder: level } : level;
 }
 
 function withoutSignature(key: string, source: ModelSource): Omit<TaskSource, 'signature'> {

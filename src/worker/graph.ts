@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { InferenceSession, type OnnxValue, type Tensor as OrtTensor } from 'onnxruntime-node';
-import { PROGRESS_BEGUN, PROGRESS_ENDED, type LaneData } from '../pool/messages.ts';
+import { PROGRESS_BEGUN, PROGRESS_ENDED, type LaneData, type ModelSpec } from '../pool/messages.ts';
+import { setAccuracyLevel } from './accuracy-level.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
@@ -40,25 +43,53 @@ export class Graph {
   }
 }
 
-/** Opens an ONNX file on the lane's device; `own` are session options of model.json. Throws what ONNX Runtime throws. */
-export async function openGraph(file: string, own: Readonly<Record<string, unknown>>, lane: LaneData): Promise<Graph> {
+/** Session options of model.json, and how precisely its operators multiply. */
+export type OwnOptions = Readonly<Record<string, unknown>> & { readonly accuracyLevel?: number | undefined };
+
+/** What model.json says of one of a model's graphs. */
+export function ownOptions({ session, accuracyLevel }: ModelSpec, role: string): OwnOptions {
+  return { ...session, accuracyLevel: accuracyLevel?.[role] };
+}
+
+/** Opens an ONNX file on the lane's device. Throws what ONNX Runtime throws. */
+export async function openGraph(file: string, own: OwnOptions, lane: LaneData): Promise<Graph> {
+  if (own.accuracyLevel !== undefined) return openGraphBytes(await readGraph(file, own), { file, own, lane });
   return new Graph(await InferenceSession.create(file, sessionOptions(own, lane)), lane);
+}
+
+/** Reads an ONNX file, with the precision that model.json asks for. Throws a plain Error where no operator has one to be set. */
+export async function readGraph(file: string, { accuracyLevel }: OwnOptions): Promise<Buffer> {
+  const model = await readFile(file);
+  if (accuracyLevel !== undefined && setAccuracyLevel(model, accuracyLevel) === 0)
+    throw new Error('model.json: accuracyLevel: no operator of the graph has one (MatMulNBits has)');
+  return model;
+}
+
+/** Where ONNX Runtime looks for weights outside a graph that it gets as bytes (onnxruntime_session_options_config_keys.h). */
+const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
+
+/** Opens a graph from bytes that stood in `file`, changed or not. Throws what ONNX Runtime throws. */
+export async function openGraphBytes(
+  bytes: Uint8Array,
+  { file, own, lane }: { file: string; own: OwnOptions; lane: LaneData },
+): Promise<Graph> {
+  const extra = { ...(own['extra'] as object | undefined), [WEIGHTS_FOLDER]: dirname(file) };
+  return new Graph(await InferenceSession.create(bytes, sessionOptions({ ...own, extra }, lane)), lane);
 }
 
 /**
  * CUDA takes `deviceId` alone in Node, and its lane needs one CPU thread; a CPU lane gets its share of the cores. A model's
  * own session options win.
  */
-export function sessionOptions(
-  own: Readonly<Record<string, unknown>>,
-  lane: LaneData,
-): InferenceSession.SessionOptions {
+export function sessionOptions(own: OwnOptions, lane: LaneData): InferenceSession.SessionOptions {
   const { device } = lane;
+  // Ours, not ONNX Runtime's.
+  const options = Object.fromEntries(Object.entries(own).filter(([name]) => name !== 'accuracyLevel'));
   return {
     executionProviders: device.kind === 'cuda' ? [{ name: 'cuda', deviceId: device.index }, 'cpu'] : ['cpu'],
     intraOpNumThreads: device.kind === 'cuda' ? 1 : lane.intraOpThreads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
-    ...own,
+    ...options,
   };
 }

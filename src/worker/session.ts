@@ -1,7 +1,7 @@
 import type { OnnxValue } from 'onnxruntime-node';
 import type { LaneData, ModelSpec } from '../pool/messages.ts';
 import type { Signature, Tensor } from '../tensor.ts';
-import { openGraph, type Graph } from './graph.ts';
+import { openGraph, ownOptions, type Graph } from './graph.ts';
 import { readSignature } from './signature.ts';
 import { fromOrt, toOrt } from './tensor.ts';
 
@@ -59,6 +59,6 @@ export class LaneSession {
 
 /** Opens the weights on the lane's device; the signature comes from metadata and overrides. */
 export async function openSession(spec: ModelSpec, lane: LaneData): Promise<LaneSession> {
-  const graph = await openGraph(spec.weights, spec.session, lane);
+  const graph = await openGraph(spec.weights, ownOptions(spec, 'model'), lane);
   return new LaneSession(spec, graph, readSignature(graph.session, spec));
 }

@@ -1,9 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { InferenceSession } from 'onnxruntime-node';
+import { stat } from 'node:fs/promises';
 import type { LaneData, ModelSpec } from '../../pool/messages.ts';
 import type { GenerationOptions } from '../../tasks/chat/generation.ts';
-import { Graph, openGraph, sessionOptions } from '../graph.ts';
+import { openGraph, openGraphBytes, ownOptions, readGraph, type Graph } from '../graph.ts';
 import type { Program } from '../program.ts';
 import { LaneSession } from '../session.ts';
 import { readSignature } from '../signature.ts';
@@ -16,8 +14,6 @@ import { GenerationProgram } from './program.ts';
 const PASS_WEIGHTS = 2;
 /** Graphs with it derive a row's length from the sum of its mask. */
 const GROUPED_OPERATOR = 'GroupQueryAttention';
-/** Where ONNX Runtime looks for weights outside a graph that it gets as bytes (onnxruntime_session_options_config_keys.h). */
-const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
 
 /** Opens a decoder-only model for generation. Throws a plain Error saying what is wrong with it. */
 export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Promise<Program> {
@@ -64,23 +60,24 @@ async function openDecoder(
   file: string,
   { spec, lane, options }: { spec: ModelSpec; lane: LaneData; options: GenerationOptions },
 ): Promise<OpenedDecoder> {
-  const model = await readFile(file);
+  const own = ownOptions(spec, 'model');
+  const model = await readGraph(file, own);
   const grouped = model.includes(GROUPED_OPERATOR);
   const outside = await stat(`${file}_data`).catch(() => undefined);
   const bytes = model.byteLength + (outside?.size ?? 0);
-  if (grouped) return { graph: await openGraph(file, spec.session, lane), extended: false, grouped, bytes };
+  if (grouped) return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
   // For its metadata alone, so without the work that would make it quick.
-  const plain = await openGraph(file, { ...spec.session, graphOptimizationLevel: 'disabled' }, lane);
+  const plain = await openGraph(file, { ...own, graphOptimizationLevel: 'disabled' }, lane);
   const layout = readLayout(plain.session, options);
   const logits = plain.session.outputMetadata.find(({ name }) => name === 'logits');
   const logitsType = logits?.isTensor === true && logits.type === 'float16' ? 'float16' : 'float32';
   await plain.release();
-  const settings = sessionOptions({ ...spec.session, extra: { [WEIGHTS_FOLDER]: dirname(file) } }, lane);
   try {
-    const session = await InferenceSession.create(Buffer.concat([model, graphExtension(layout, logitsType)]), settings);
-    return { graph: new Graph(session, lane), extended: true, grouped, bytes };
+    const extension = graphExtension(layout, logitsType);
+    const graph = await openGraphBytes(Buffer.concat([model, extension]), { file, own, lane });
+    return { graph, extended: true, grouped, bytes };
   } catch {
     // A graph that takes no further nodes (beyond 2 GiB with them, say) gives its whole cache with each token, which is slower alone.
-    return { graph: await openGraph(file, spec.session, lane), extended: false, grouped, bytes };
+    return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
   }
 }

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { widenHalf } from '../../half-float.ts';
 import type { LaneData } from '../../pool/messages.ts';
 import { FIXED_DATATYPES, typedView } from '../../tensor.ts';
-import { Graph, openGraph, sessionOptions } from '../graph.ts';
+import { openGraph, openGraphBytes, readGraph, type Graph, type OwnOptions } from '../graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../tensor.ts';
 import { withConstantInput } from './constant-input.ts';
 import { DecoderCache } from './decoder-cache.ts';
@@ -112,28 +111,20 @@ export class SpeechDecoder {
 }
 
 /** Opens the decoder's two sessions; where the graph cannot be changed (weights beside the file), one session serves both. */
-export async function openSpeechDecoder(
-  file: string,
-  own: Readonly<Record<string, unknown>>,
-  lane: LaneData,
-): Promise<SpeechDecoder> {
+export async function openSpeechDecoder(file: string, own: OwnOptions, lane: LaneData): Promise<SpeechDecoder> {
   const first = await openGraph(file, own, lane);
   return new SpeechDecoder(first, (await openFurther(file, own, lane)) ?? first);
 }
 
-async function openFurther(
-  file: string,
-  own: Readonly<Record<string, unknown>>,
-  lane: LaneData,
-): Promise<Graph | undefined> {
-  const edited = withConstantInput(await readFile(file), {
+async function openFurther(file: string, own: OwnOptions, lane: LaneData): Promise<Graph | undefined> {
+  const edited = withConstantInput(await readGraph(file, own), {
     input: CACHE_SWITCH,
     value: true,
     drop: (output) => /^present\.\d+\.encoder\./.test(output),
   });
   if (edited === undefined) return undefined;
   try {
-    return new Graph(await InferenceSession.create(edited, sessionOptions(own, lane)), lane);
+    return await openGraphBytes(edited, { file, own, lane });
   } catch {
     return undefined;
   }

@@ -20,6 +20,7 @@ import { float32, type Signature, type Tensor } from '../../tensor.ts';
 import { failed, isDeviceLost } from '../failure.ts';
 import { runHalving } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
+import { ownOptions } from '../graph.ts';
 import { openSession, type LaneSession } from '../session.ts';
 import { Cohort, type Done, type Listener } from './cohort.ts';
 import { openSpeechDecoder, type SpeechDecoder } from './decoder.ts';
@@ -285,6 +286,6 @@ export async function openSpeechProgram(spec: ModelSpec, lane: LaneData): Promis
   if (program === undefined || decoderFile === undefined) throw new Error('the speech program needs a decoder');
   const { tokens, mels } = optionsSchema.parse(program.options);
   const encoder = await openSession(spec, lane);
-  const decoder = await openSpeechDecoder(decoderFile, spec.session, lane);
+  const decoder = await openSpeechDecoder(decoderFile, ownOptions(spec, 'decoder'), lane);
   return new SpeechProgram({ encoder, decoder, tokens, mels, device: lane.device.kind });
 }
