@@ -34,6 +34,8 @@ COPY models /app/models
 
 FROM ${CUDA_IMAGE} AS cuda
 WORKDIR /app
+# Decodes compressed audio for transcription (docs/tasks.md); WAV needs nothing.
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
 COPY --from=base /usr/local/bin/node /usr/local/bin/node
 # Fails the build, not the start, if the base lacks a library that Node needs.
 RUN node --version
@@ -49,6 +51,7 @@ ENTRYPOINT ["node", "dist/src/cli.js", "serve"]
 
 FROM ${NODE_IMAGE} AS cpu
 WORKDIR /app
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
 COPY --from=modules /app/node_modules ./node_modules
 COPY --from=app /app ./
 ENV NODE_ENV=production MODELS_DIR=/app/models
