@@ -131,7 +131,7 @@ export interface TrialAnswer {
 
 export interface WarmAnswer {
   readonly ok: true;
-  /** `cost` and `shapeKey` are a program's own; else they follow from the row. */
+  /** `cost` and `shapeKey` are a program's own; else they follow from the row. Stepping: by rows, under `join` or `step`. */
   readonly runs: readonly {
     readonly items: number;
     readonly runMs: number;

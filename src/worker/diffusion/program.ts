@@ -80,7 +80,7 @@ export class DiffusionProgram implements Program {
       // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
       let runMs = await this.#drawAll(tickets);
       if (runMs < SLOW_RUN_MS) runMs = await this.#drawAll(tickets);
-      runs.push({ items, runMs, cost: 2 * items, shapeKey: '' });
+      runs.push({ items, runMs, shapeKey: 'join' });
     }
     return runs;
   }

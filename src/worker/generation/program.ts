@@ -132,7 +132,7 @@ export class GenerationProgram implements Program {
       await this.#compute(bank, { ids, totals: noTime() });
       const totals = noTime();
       await this.#compute(bank, { ids, totals });
-      runs.push({ items, runMs: totals.runMs, cost: items * tokens, shapeKey: '' });
+      runs.push({ items, runMs: totals.runMs, shapeKey: 'step' });
     }
     return runs;
   }

@@ -106,7 +106,7 @@ export class SpeechProgram implements Program {
   }
 
   async warm({ sizes, limits }: WarmPlan): Promise<WarmAnswer['runs']> {
-    const runs: { items: number; runMs: number; cost: number; shapeKey: string }[] = [];
+    const runs: { items: number; runMs: number; shapeKey: string }[] = [];
     const { mels, tokens, device } = this.#parts;
     // A CPU has nothing to learn from larger batches, and would take seconds for them.
     const most = device === 'cpu' ? this.#encoderRows : limits.maxItems;
@@ -128,7 +128,7 @@ export class SpeechProgram implements Program {
       while (tickets.length > 0) {
         const answer = await this.run(tickets);
         for (const outcome of answer.outcomes) if (!outcome.ok) throw new Error(outcome.message);
-        runs.push({ items, runMs: answer.runMs, cost: tickets.length, shapeKey });
+        runs.push({ items: tickets.length, runMs: answer.runMs, shapeKey });
         const goOn = tickets.filter((_, index) => isUnfinished(answer.outcomes[index]));
         tickets = goOn.map(({ id }) => ({ id }));
         shapeKey = this.#cohorts.length > 0 ? 'step' : 'join';
