@@ -183,17 +183,15 @@ test('a client that leaves while its body is unpacked gives its share of the bud
   await assertServes();
   // Two bodies of nearly the limit fit the budget only when nothing of those above is still held.
   const body = `{"data":2${' '.repeat(BODY_LIMIT_BYTES - 200)}}`;
-  const answers = await Promise.all(
-    [1, 2].map(
-      async () =>
-        (
-          await fetch(`${server.url}/predict`, {
-            method: 'POST',
-            body,
-            headers: { 'Content-Type': 'application/json' },
-          })
-        ).status,
-    ),
-  );
+  const send = async (): Promise<number> =>
+    (await fetch(`${server.url}/predict`, { method: 'POST', body, headers: { 'Content-Type': 'application/json' } }))
+      .status;
+  let answers: number[] = [];
+  // A busy machine may still be unpacking the last one.
+  for (let tries = 0; tries < 50; tries += 1) {
+    answers = await Promise.all([send(), send()]);
+    if (!answers.includes(429)) break;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   assert.deepEqual(answers, [200, 200]);
 });
