@@ -126,8 +126,10 @@ export class ConfigError extends Error {
 export function readConfig(sources: ConfigSources): Config {
   const problems: string[] = [];
   const values: Record<string, unknown> = {};
+  const origins = new Map<string, string>();
   for (const [name, option] of Object.entries<Option>(OPTIONS)) {
     const [origin, raw] = pick(name, sources);
+    origins.set(name, origin);
     values[name] = option.default;
     if (raw === undefined) continue;
     const parsed = parseOption(option, raw);
@@ -136,10 +138,20 @@ export function readConfig(sources: ConfigSources): Config {
   }
   for (const name of [...Object.keys(sources.flags), ...Object.keys(sources.file)])
     if (!Object.hasOwn(OPTIONS, name)) problems.push(`${name}: there is no such option`);
+  // carpool.json's default is one of its own models, which whoever names others did not ask for.
+  if (
+    origins.get('DEFAULT_MODEL') === 'carpool.json' &&
+    !['carpool.json', 'default'].includes(origins.get('MODELS') ?? '')
+  )
+    values['DEFAULT_MODEL'] = isAmong(values) ? values['DEFAULT_MODEL'] : '';
   const config = values as unknown as Config;
   problems.push(...checkTogether(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return Object.freeze({ ...config, MODELS_DIR: path.resolve(config.MODELS_DIR) });
+}
+
+function isAmong({ MODELS, DEFAULT_MODEL }: Readonly<Record<string, unknown>>): boolean {
+  return Array.isArray(MODELS) && MODELS.includes(DEFAULT_MODEL);
 }
 
 function pick(name: string, sources: ConfigSources): [string, unknown] {

@@ -174,6 +174,7 @@ export class Dispatcher<Payload, Result> {
       if (ticket.state !== 'waiting') return { id: ticket.sequence, payload: undefined };
       model.queue.take(ticket, startedMs);
       model.runningItems += ticket.items;
+      model.runningCost += ticket.cost;
       return { id: ticket.sequence, payload: ticket.start(startedMs) };
     });
     charge(model.share, predictedMs);
@@ -268,8 +269,10 @@ export class Dispatcher<Payload, Result> {
   }
 
   /** A ticket is on no lane any more. */
-  #release({ model, items, permits }: QueuedTicket<Payload, Result>): void {
+  #release({ model, items, cost, permits }: QueuedTicket<Payload, Result>): void {
     model.runningItems -= items;
+    // Sums of fractions drift.
+    model.runningCost = model.runningItems === 0 ? 0 : model.runningCost - cost;
     this.#options.giveBack(model, permits);
   }
 

@@ -21,6 +21,7 @@ export interface ModelLoad {
   readonly permits: number;
   readonly preparingItems: number;
   readonly runningItems: number;
+  readonly runningCost: number;
   readonly stepping: boolean;
   readonly service: { readonly ms: number; readonly cost: number } | undefined;
   readonly queue: {
@@ -67,14 +68,24 @@ export function forecast(
  * those come out at the rate at which tickets were served.
  */
 function steppingForecast(model: ModelLoad, lanes: readonly LaneLoad[], newcomer: Newcomer): Forecast {
-  const { limits, service, runningItems, preparingItems, queue } = model;
+  const { limits, service, queue, preparingItems } = model;
   const serviceMs = service?.ms ?? 0;
-  const byCost = Math.floor(limits.maxCost / (service?.cost ?? 1));
-  const room = Math.max(1, Math.min(limits.maxItems, byCost)) * Math.max(1, lanes.length);
-  let items = preparingItems + runningItems + 1;
-  for (const level of queue.levels) if (level.priority <= newcomer.priority) items += level.items;
-  const turns = Math.max(0, items - room);
-  return { waitMs: waitMs(lanes, 0, newcomer.nowMs) + (turns * serviceMs) / room, runMs: serviceMs };
+  const meanCost = service?.cost ?? 1;
+  let items = model.runningItems + preparingItems + 1;
+  let cost = model.runningCost + (preparingItems + 1) * meanCost;
+  for (const level of queue.levels) {
+    if (level.priority > newcomer.priority) break;
+    items += level.items;
+    cost += level.cost;
+  }
+  const own = Math.max(1, lanes.length);
+  // Beyond the room there is, in rows and in cost, the share of a service that has to end first.
+  const turns = Math.max(beyond(items, limits.maxItems * own), beyond(cost, limits.maxCost * own));
+  return { waitMs: waitMs(lanes, 0, newcomer.nowMs) + turns * serviceMs, runMs: serviceMs };
+}
+
+function beyond(amount: number, room: number): number {
+  return room === Infinity ? 0 : Math.max(0, amount / room - 1);
 }
 
 function waitMs(lanes: readonly LaneLoad[], waitingMs: number, nowMs: number): number {

@@ -32,6 +32,8 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   /** Items admitted and not given back: in preparation, waiting or running. */
   permits = 0;
   runningItems = 0;
+  /** Cost of the tickets on lanes. */
+  runningCost = 0;
   /** Set when the model is being removed: called when its last permit is back. */
   onEmpty: (() => void) | undefined;
   removal: Promise<void> | undefined;

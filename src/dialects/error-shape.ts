@@ -45,7 +45,9 @@ function openAiError(error: ServerError): ToldError {
   };
   // The client retries every 408, 409, 429 and 5xx unless it is told.
   const retried = status === 408 || status === 429 || status >= 500;
-  return { status, body, ...(retried ? { headers: { 'X-Should-Retry': String(ERRORS[code].retryable) } } : {}) };
+  // What took too long once takes as long again.
+  const useful = ERRORS[code].retryable && code !== 'DEADLINE_EXCEEDED';
+  return { status, body, ...(retried ? { headers: { 'X-Should-Retry': String(useful) } } : {}) };
 }
 
 function openAiType(status: number): string {
@@ -59,6 +61,7 @@ const TEI_TYPES: Partial<Record<ErrorCode, string>> = {
   WAIT_TOO_LONG: 'Overloaded',
   INTERNAL: 'Backend',
   INFERENCE_FAILED: 'Backend',
+  DEADLINE_EXCEEDED: 'Backend',
   MODEL_NOT_FOUND: 'Backend',
 };
 const TEI_REASONS: Readonly<Record<string, string>> = { empty_input: 'Empty', wrong_task: 'Backend' };

@@ -15,6 +15,8 @@ export interface TokenLogprob extends Candidate {
 }
 export interface Generation {
   readonly text: string;
+  /** UTF-16 units of the text that are the prompt's, where it was to be echoed. */
+  readonly echo_length?: number;
   readonly finish_reason: string;
   readonly prompt_tokens: number;
   readonly completion_tokens: number;

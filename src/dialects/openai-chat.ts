@@ -96,6 +96,8 @@ function readMessage(fields: Fields, message: unknown, where: string): unknown {
 }
 
 function readContent(fields: Fields, content: unknown, where: string): unknown {
+  // An assistant that said nothing.
+  if (content === null) return '';
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) throw fields.typeError(where, 'a string or an array of parts');
   return content.map((part: unknown, index) => {

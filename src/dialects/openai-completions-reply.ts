@@ -17,10 +17,10 @@ export function encodeCompletions(
 ): unknown {
   return {
     ...objectHead(head),
-    choices: generations.map(({ text, finish_reason, logprobs }, index) => ({
+    choices: generations.map(({ text, finish_reason, logprobs, echo_length: echoed = 0 }, index) => ({
       text,
       index,
-      logprobs: legacyLogprobs(logprobs, 0),
+      logprobs: legacyLogprobs(logprobs, echoed),
       finish_reason,
     })),
     usage: usageOf(generations, choices),

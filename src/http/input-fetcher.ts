@@ -13,6 +13,8 @@ const TASKS: ReadonlySet<string> = new Set(['image-classification', 'image-to-im
 const LONGEST_FETCH_MS = 10_000;
 /** Fetches at one time, over all requests; further ones wait for their turn. */
 const MOST_FETCHES = 32;
+/** Of one request, so that others find a place. */
+const MOST_OF_ONE = 4;
 
 export interface InputFetcherOptions {
   /** `off`, `public` (addresses of the internet alone) or `any`. */
@@ -40,29 +42,45 @@ export class InputFetcher {
     this.#options = options;
   }
 
-  /** The items, with what was fetched in place of a URL; one that could not be fetched is refused, and no other. */
+  /**
+   * The items, with what was fetched in place of a URL; one that could not be fetched is refused, and no other. Nothing is fetched for a
+   * request that would be refused anyhow. Throws DEADLINE_EXCEEDED when the time of the request is up.
+   */
   async items(
     requester: Requester,
-    model: ServedModel,
+    { model, timeoutMs }: { model: ServedModel; timeoutMs: number },
     items: readonly (Item | PreparedItem)[],
   ): Promise<readonly (Item | PreparedItem)[]> {
-    if (this.#options.mode === 'off' || !TASKS.has(model.description.task)) return items;
-    return Promise.all(items.map((item) => this.#item(requester, model, item)));
+    if (this.#options.mode === 'off' || !TASKS.has(model.description.task) || items.length > model.queueItems)
+      return items;
+    const fetched = [...items];
+    const deadlineMs = performance.now() + timeoutMs;
+    let next = 0;
+    const follow = async (): Promise<void> => {
+      while (next < items.length) {
+        const index = next;
+        next += 1;
+        const item = items[index];
+        if (item !== undefined) fetched[index] = await this.#item(requester, item, deadlineMs);
+      }
+    };
+    await Promise.all(Array.from({ length: MOST_OF_ONE }, follow));
+    return fetched;
   }
 
-  async #item(requester: Requester, model: ServedModel, item: Item | PreparedItem): Promise<Item | PreparedItem> {
+  async #item(requester: Requester, item: Item | PreparedItem, deadlineMs: number): Promise<Item | PreparedItem> {
     const url = item.kind === 'json' ? imageUrlOf(item) : undefined;
     if (url === undefined || item.kind !== 'json') return item;
     const { parameters } = item;
     try {
-      const { bytes, contentType } = await this.#inTurn(requester, () => this.#fetch(url, model.timeoutMs));
+      const { bytes, contentType } = await this.#inTurn(requester, deadlineMs, (leftMs) => this.#fetch(url, leftMs));
       const { budget } = this.#options;
       budget.take(bytes.byteLength);
       requester.releaseLater(() => budget.give(bytes.byteLength));
       return { kind: 'raw', contentType, bytes, ...(parameters === undefined ? {} : { parameters }) };
     } catch (thrown) {
       const { code, message } = toServerError(thrown);
-      if (code === 'INTERNAL' || code === 'QUEUE_FULL' || code === 'CANCELLED') throw thrown;
+      if (code !== 'INVALID_INPUT' && code !== 'TOO_LARGE') throw thrown;
       return { kind: 'refused', code, message };
     }
   }
@@ -72,13 +90,19 @@ export class InputFetcher {
     return fetch(url, { limitBytes, timeoutMs: Math.min(timeoutMs, LONGEST_FETCH_MS), allowPrivate: mode === 'any' });
   }
 
-  async #inTurn<Value>({ cancellation }: Pick<Requester, 'cancellation'>, work: () => Promise<Value>): Promise<Value> {
+  async #inTurn<Value>(
+    { cancellation }: Pick<Requester, 'cancellation'>,
+    deadlineMs: number,
+    work: (leftMs: number) => Promise<Value>,
+  ): Promise<Value> {
     // Whoever leaves hands its place on, so the number that run stays as it is.
     if (this.#running >= MOST_FETCHES) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#running += 1;
     try {
       if (cancellation.cancelled) throw new ServerError('CANCELLED');
-      return await work();
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
+      return await work(leftMs);
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#running -= 1;

@@ -2,6 +2,7 @@ import { decodeNative, decodeNativeJson, isJsonType } from '../dialects/native.t
 import { encodeNative, refusalOf } from '../dialects/native-reply.ts';
 import { parseJson } from '../dialects/json-body.ts';
 import { isTeiPredict } from '../dialects/tei-requests.ts';
+import { ServerError } from '../errors.ts';
 import type { PreparedItem } from '../pool/cpu.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Item } from '../tasks/task.ts';
@@ -40,8 +41,12 @@ export async function predict(exchange: Exchange, services: Services, name?: str
     ? await decodeLarge(exchange, services, { model, contentType, body: bytes })
     : decodeSmall(services, { contentType, body, json });
   exchange.items = items.length;
-  const whole = await services.inputs.items(exchange, model, items);
-  const { results, timing } = await services.submitter.items(model, whole, options);
+  const timeoutMs = Math.min(options.timeoutMs ?? Infinity, model.timeoutMs);
+  const startMs = performance.now();
+  const whole = await services.inputs.items(exchange, { model, timeoutMs }, items);
+  const leftMs = timeoutMs - (performance.now() - startMs);
+  if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
+  const { results, timing } = await services.submitter.items(model, whole, { ...options, timeoutMs: leftMs });
   const refusal = refusalOf(kind, results);
   if (refusal !== undefined) throw refusal;
   exchange.timing = timing;

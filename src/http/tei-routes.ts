@@ -117,7 +117,7 @@ async function callTask(exchange: Exchange, services: Services, api: ApiCallName
     { kind: 'peekJson', body: await readWhole(exchange, services) },
     { limitMs: config.REQUEST_TIMEOUT_MS, cancellation },
   );
-  const model = (exchange.model = chooseModel(services, TOKENIZER, peeked.model));
+  const model = (exchange.model = chooseTokenizer(services, peeked.model));
   const text = await cpu.run(
     { kind: 'callApi', api, source: model.taskSource, body: peeked.body, itemLimit: config.ITEM_LIMIT },
     { limitMs: model.timeoutMs, cancellation },
@@ -125,11 +125,22 @@ async function callTask(exchange: Exchange, services: Services, api: ApiCallName
   await replyJsonChunks(exchange, [text]);
 }
 
+/** Without a name it is the model that `GET /info` tells of, as TEI has but one; a chat model where there is no such. */
+function chooseTokenizer(services: Services, name: string | undefined): ServedModel {
+  const model = name === undefined || name === '' ? textModel(services, 'tokenize') : undefined;
+  return model ?? chooseModel(services, TOKENIZER, name);
+}
+
+/** The model that TEI's routes would use, if its task has such a call. */
+function textModel(services: Services, call: string): ServedModel | undefined {
+  return [EMBEDDING, RERANKER, CLASSIFIER]
+    .map(({ fits }) => firstThatFits(services, (one) => fits(one) && one.task.calls?.[call] !== undefined))
+    .find((one) => one !== undefined);
+}
+
 /** TEI's fields of `GET /info`, of the model that its routes would use; nothing where there is no text model. */
 export async function teiFields(services: Services): Promise<Readonly<Record<string, unknown>>> {
-  const model = [EMBEDDING, RERANKER, CLASSIFIER]
-    .map(({ fits }) => firstThatFits(services, (one) => fits(one) && one.task.calls?.['info'] !== undefined))
-    .find((one) => one !== undefined);
+  const model = textModel(services, 'info');
   if (model === undefined) return {};
   const { config, submitter } = services;
   const info = (await submitter.call(

@@ -92,7 +92,7 @@ export class Loader implements ModelLoader<ServedModel> {
     const task = await createTask(taskSource);
     const limits = limitsOf(source, signature, answer);
     const warm = warmPlan(source, { limits, ...(tried ?? { cost: 1 }) });
-    const runs = warm === undefined ? [] : (await first.command({ kind: 'warm', key, ...warm })).runs;
+    const runs = await this.#warm(first, { key, warm, model: source.name });
     const devices = laneIds.map((id) => lanes.deviceOf(id));
     const known = program === undefined ? { signature } : {};
     const placement = { spec, ...known, laneIds, devices, runLimitMs: source.manifest.runLimitMs, warm };
@@ -103,6 +103,17 @@ export class Loader implements ModelLoader<ServedModel> {
     const queueItems = source.manifest.queue.maxItems ?? answer.limits?.queueItems ?? QUEUE_ITEMS;
     const { stepping = false } = answer;
     return { signature, graph, task, taskSource, devices, limits, queueItems, seenRuns, stepping };
+  }
+
+  async #warm(
+    lane: LaneThread,
+    { key, warm, model }: { key: string; warm: Placement['warm']; model: string },
+  ): Promise<WarmAnswer['runs']> {
+    if (warm === undefined) return [];
+    const { runs } = await lane.command({ kind: 'warm', key, ...warm });
+    if (runs.length === 0)
+      this.#parts.log.warn({ model }, 'not warmed: no made-up input runs; give an example in model.json');
+    return runs;
   }
 
   /** Finds out by running how the rows of a graph can be stacked. */

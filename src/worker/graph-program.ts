@@ -32,9 +32,15 @@ export class GraphProgram implements Program {
         if (part === undefined) throw new Error('an input of the example is missing');
         return batchAxis === null ? part : stack(Array<Tensor>(items).fill(part), batchAxis);
       });
-      // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
-      await session.run(batch);
-      runs.push({ items, runMs: (await session.run(batch)).runMs });
+      try {
+        // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
+        await session.run(batch);
+        runs.push({ items, runMs: (await session.run(batch)).runMs });
+      } catch (error) {
+        // What was made up need not suit the model; its example must.
+        if (row !== undefined) throw error;
+        return runs;
+      }
     }
     return runs;
   }

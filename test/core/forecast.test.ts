@@ -42,6 +42,7 @@ function model({
     permits: waiting * items + preparing,
     preparingItems: preparing,
     runningItems: 0,
+    runningCost: 0,
     stepping: false,
     service: undefined,
     queue: { levels, shapes: waiting > 0 ? shapes : 0 },

@@ -74,7 +74,42 @@ test('no more run together than the limits allow: rows, and the cost of those th
   await step();
   await step();
   await step();
-  assert.deepEqual(lane.batches, [['a', 'b'], ['a', 'b'], ['b', 'c', 'd'], ['b']]);
+  assert.deepEqual(lane.batches, [['a', 'b'], ['a', 'b', 'd'], ['b', 'c'], ['b']]);
+});
+
+test('one for whose cost there is no room is passed by smaller ones for a while, then it is its turn', async () => {
+  const { clock, lane, send, step } = setUp({ limits: { maxItems: 3, maxCost: 10, maxDelayMs: 0 } });
+  send('a', 9, { cost: 6 });
+  await clock.turn();
+  send('big', 1, { cost: 6 });
+  send('b', 1, { cost: 2 });
+  await step();
+  assert.deepEqual(lane.batches.at(-1), ['a', 'b']);
+  await step(11_000);
+  send('c', 1, { cost: 2 });
+  await step();
+  await step();
+  assert.deepEqual(lane.batches.slice(2), [['a'], ['a'], ['a']], 'nobody passes any more');
+  for (let left = 0; left < 6; left += 1) await step();
+  assert.deepEqual(
+    lane.batches.find((batch) => batch.includes('big')),
+    ['big', 'c'],
+  );
+});
+
+test('the forecast knows the cost that is taken, not the rows alone', async () => {
+  const { clock, core, send, step } = setUp({ limits: { maxItems: 8, maxCost: 10, maxDelayMs: 0 } });
+  const first = send('first', 2, { cost: 5 });
+  await clock.turn();
+  await step(50);
+  await step(50);
+  await first.done;
+  send('a', 9, { cost: 5 });
+  send('b', 9, { cost: 5 });
+  await clock.turn();
+  // A third of 5 needs half of the room to be freed: half a service of 100 ms, and what is left of the step.
+  const waitMs = core.predictedWaitMs('m');
+  assert.ok(waitMs >= 50 && waitMs <= 150, String(waitMs));
 });
 
 test('one that is too dear for the limits waits until it is alone', async () => {

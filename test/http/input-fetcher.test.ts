@@ -9,7 +9,7 @@ import type { ServedModel } from '../../src/serving/served-model.ts';
 import type { Item } from '../../src/tasks/task.ts';
 import { refusal } from '../tasks/support.ts';
 
-function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 100 } = {}) {
+function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 100, timeoutMs = 90_000 } = {}) {
   const asked: [string, FetchLimits][] = [];
   let running = 0;
   let most = 0;
@@ -31,7 +31,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
   const releases: (() => void)[] = [];
   const cancellation = new Cancellation();
   const requester = { cancellation, releaseLater: (release: () => void) => void releases.push(release) };
-  const model = { description: { task }, timeoutMs: 90_000 } as unknown as ServedModel;
+  const model = { description: { task }, queueItems: 200 } as unknown as ServedModel;
   const items = (values: unknown[]): readonly Item[] => values.map((value) => ({ kind: 'json', value }));
   return {
     asked,
@@ -39,7 +39,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
     cancellation,
     releases,
     most: () => most,
-    fetch: (values: unknown[]) => fetcher.items(requester, model, items(values)),
+    fetch: (values: unknown[]) => fetcher.items(requester, { model, timeoutMs }, items(values)),
   };
 }
 
@@ -72,15 +72,26 @@ test('nothing is fetched when switched off, nor for tasks that take texts', asyn
   }
 });
 
-test('only so many are fetched at a time, and a client that left waits for none', async () => {
-  const { fetch, most, asked } = setUp({ budgetBytes: 1000 });
-  assert.equal((await fetch(new Array(100).fill('https://a/good'))).length, 100);
+test('a request has a few fetches at a time, all requests together a bounded number', async () => {
+  const { fetch, most, asked } = setUp({ budgetBytes: 10_000 });
+  const urls = new Array<string>(50).fill('https://a/good');
+  assert.equal((await fetch(urls)).length, 50);
+  assert.equal(most(), 4);
+  await Promise.all(Array.from({ length: 20 }, () => fetch(urls)));
   assert.equal(most(), 32);
-  assert.equal(asked.length, 100);
-  const other = setUp();
-  other.cancellation.cancel();
-  await assert.rejects(other.fetch(['https://a/good']), refusal('CANCELLED'));
-  assert.deepEqual(other.asked, []);
+  assert.equal(asked.length, 21 * 50);
+});
+
+test('a client that left waits for none, nor does one whose time is up; too many items are left to be refused', async () => {
+  const gone = setUp();
+  gone.cancellation.cancel();
+  await assert.rejects(gone.fetch(['https://a/good']), refusal('CANCELLED'));
+  assert.deepEqual(gone.asked, []);
+  const late = setUp({ timeoutMs: 0 });
+  await assert.rejects(late.fetch(['https://a/good']), refusal('DEADLINE_EXCEEDED'));
+  const many = setUp();
+  assert.equal((await many.fetch(new Array<string>(201).fill('https://a/good'))).length, 201);
+  assert.deepEqual(many.asked, []);
 });
 
 test('more than the server holds in bodies refuses the request', async () => {

@@ -126,6 +126,7 @@ export class Answer {
     return {
       json: {
         text: this.#text,
+        ...(this.#memo.echo === '' ? {} : { echo_length: this.#memo.echo.length }),
         finish_reason: this.#whole() ? 'stop' : 'length',
         prompt_tokens: this.#memo.promptTokens,
         completion_tokens: this.#generated,

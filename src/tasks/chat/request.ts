@@ -45,7 +45,8 @@ const schema = z.strictObject({
   repetition_penalty: z.number().gt(0).max(10).optional(),
   presence_penalty: z.number().min(-2).max(2).optional(),
   frequency_penalty: z.number().min(-2).max(2).optional(),
-  seed: z.int().optional(),
+  /** Beyond 2^53 JSON has no exact numbers: neighbours may be one. */
+  seed: z.number().refine(Number.isInteger, 'a whole number is expected').optional(),
   stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)], 'a text or a list of texts is expected').default([]),
   logprobs: z.boolean().default(false),
   top_logprobs: z.int().min(0).max(20).optional(),
@@ -62,7 +63,9 @@ const schema = z.strictObject({
 export function readChatParameters(item: Item, { sampling, maxTokens }: ChatModel): ChatParameters {
   const asked = readParameters(item, schema);
   if (asked.top_logprobs !== undefined && asked.top_logprobs > 0 && !asked.logprobs)
-    throw new ServerError('INVALID_INPUT', 'Parameter "top_logprobs": needs "logprobs" to be true.');
+    throw new ServerError('INVALID_INPUT', 'Parameter "top_logprobs": needs "logprobs" to be true.', {
+      param: 'top_logprobs',
+    });
   return {
     sampling: samplingOf(asked, sampling),
     maxTokens: asked.max_tokens ?? maxTokens,
@@ -86,7 +89,7 @@ function samplingOf(asked: z.output<typeof schema>, own: SamplingDefaults): Samp
     presencePenalty: asked.presence_penalty ?? own.presencePenalty,
     frequencyPenalty: asked.frequency_penalty ?? own.frequencyPenalty,
     logitBias: Object.entries(asked.logit_bias).map(([id, amount]) => [Number(id), amount] as const),
-    seed: seed < 0 ? seed + MAX_SEED : seed,
+    seed: Math.abs(seed) % MAX_SEED,
   };
 }
 
@@ -123,7 +126,13 @@ export function readPrompt(item: Item, maxCharacters: number): Prompt {
 function readBare(value: unknown): Prompt {
   const result = promptSchema.safeParse(value);
   if (result.success) return { prompt: result.data };
-  throw new ServerError('INVALID_INPUT', 'The prompt must be a text or a list of token ids, at least one.');
+  throw new ServerError(
+    'INVALID_INPUT',
+    'The prompt must be a text or a list of token ids, at least one, none negative.',
+    {
+      param: 'prompt',
+    },
+  );
 }
 
 function readMessages(value: unknown): Prompt {
@@ -134,7 +143,7 @@ function readMessages(value: unknown): Prompt {
     if (!result.success) {
       const [issue] = result.error.issues;
       const path = ['messages', index, ...(issue?.path ?? [])].join('.');
-      throw new ServerError('INVALID_INPUT', `${path}: ${issue?.message ?? 'invalid'}.`);
+      throw new ServerError('INVALID_INPUT', `${path}: ${issue?.message ?? 'invalid'}.`, { param: path });
     }
     const { role, content, name } = result.data;
     return {

@@ -67,6 +67,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
     throw new ServerError(
       'INVALID_INPUT',
       `The prompt has ${ids.length} tokens; prompt and answer together can have ${contextTokens}.`,
+      { param: 'messages' in prompt ? 'messages' : 'prompt', reason: 'context_length_exceeded' },
     );
   const maxTokens = Math.min(asked.maxTokens, room);
   const { sampling, topLogprobs } = asked;

@@ -19,6 +19,9 @@ export function readParameters<Schema extends z.ZodType>({ parameters }: Item, s
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   if (issue?.code === 'unrecognized_keys')
-    throw new ServerError('INVALID_INPUT', `There is no parameter "${issue.keys.join('", "')}".`);
-  throw new ServerError('INVALID_INPUT', `Parameter "${issue?.path.join('.') ?? ''}": ${issue?.message ?? 'invalid'}.`);
+    throw new ServerError('INVALID_INPUT', `There is no parameter "${issue.keys.join('", "')}".`, {
+      param: issue.keys.join(', '),
+    });
+  const param = issue?.path.join('.') ?? '';
+  throw new ServerError('INVALID_INPUT', `Parameter "${param}": ${issue?.message ?? 'invalid'}.`, { param });
 }

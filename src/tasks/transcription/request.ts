@@ -74,7 +74,9 @@ export function readSettings({ parameters }: Item, tokens: SpeechTokens): Settin
     seed: rest.seed ?? 0,
   };
   if (settings.task === 'translate' && tokens.translate === undefined)
-    throw new ServerError('INVALID_INPUT', 'task: this model knows English alone and cannot translate.');
+    throw new ServerError('INVALID_INPUT', 'The task "translate" is none of this model\'s: it knows English alone.', {
+      param: 'task',
+    });
   return settings;
 }
 
@@ -83,7 +85,9 @@ function checked(parameters: Item['parameters']): z.output<typeof parametersSche
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const place = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-  throw new ServerError('INVALID_INPUT', `${place}${issue?.message ?? ''}`);
+  throw new ServerError('INVALID_INPUT', `${place}${issue?.message ?? ''}`, {
+    ...(place === '' ? {} : { param: place.slice(0, -2) }),
+  });
 }
 
 /** A language by ISO code or English name, as its code. */
@@ -95,7 +99,7 @@ function languageCode(language: string | undefined, { languages, translate }: Sp
   const code = known.find((candidate) => candidate === wanted || nameOf(candidate) === wanted);
   if (code !== undefined) return code;
   const why = multilingual ? 'this model does not know it' : 'this model knows English alone';
-  throw new ServerError('INVALID_INPUT', `language: ${why}. Give an ISO 639-1 code, like "en".`);
+  throw new ServerError('INVALID_INPUT', `language: ${why}. Give an ISO 639-1 code, like "en".`, { param: 'language' });
 }
 
 const names = new Intl.DisplayNames('en', { type: 'language', fallback: 'none' });

@@ -24,6 +24,9 @@ export function isWav(bytes: Uint8Array): boolean {
   return /^R(?:IFF|F64)[^]{4}WAVE$/.test(text);
 }
 
+/** No recorder writes nearly as many before the sound. */
+const MOST_CHUNKS = 1000;
+
 /**
  * Reads a WAV's header (Microsoft, Multimedia Programming Interface 1.0; WAVE_FORMAT_EXTENSIBLE). Sizes are not trusted: what the file has not
  * got is not read, and a data size of 0 or 0xFFFFFFFF, as recorders write it that stream, is the rest of the file. Undefined: compressed audio in a WAV.
@@ -33,7 +36,7 @@ export function readWav(bytes: Uint8Array): WavLayout | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let format: Format | undefined;
   let at = 12;
-  while (at + 8 <= bytes.byteLength) {
+  for (let chunk = 0; chunk < MOST_CHUNKS && at + 8 <= bytes.byteLength; chunk += 1) {
     const id = Buffer.from(bytes.subarray(at, at + 4)).toString('latin1');
     const size = view.getUint32(at + 4, true);
     const start = at + 8;

@@ -9,6 +9,7 @@ import type { LaneSession } from '../session.ts';
 import { Bank } from './bank.ts';
 import { Banks, type BankRules } from './banks.ts';
 import type { Decoder } from './decoder.ts';
+import { Newcomers, type Newcomer } from './newcomers.ts';
 import { readRow, type RowLimits } from './parameters.ts';
 import { PrefixStore } from './prefix-store.ts';
 import { Row } from './row.ts';
@@ -25,12 +26,6 @@ export interface GenerationParts {
   readonly rules: BankRules;
   readonly options: GenerationOptions;
   readonly vocabulary: number | undefined;
-}
-
-/** A newcomer whose prompt is being computed, in a bank of its own. */
-interface Newcomer {
-  readonly row: Row;
-  readonly bank: Bank<Row>;
 }
 
 /** What one run has done so far. */
@@ -53,7 +48,7 @@ export class GenerationProgram implements Program {
   readonly #limits: RowLimits;
   readonly #banks: Banks;
   readonly #prefixes: PrefixStore;
-  #newcomers: Newcomer[] = [];
+  readonly #newcomers: Newcomers;
   /** The last run computed prompts: this one is for those who wait for their next token. */
   #owesStep = false;
   #maxItems: number | undefined;
@@ -64,6 +59,7 @@ export class GenerationProgram implements Program {
     this.#options = options;
     this.#limits = { contextTokens: options.contextTokens, vocabulary };
     this.#banks = new Banks(decoder.layout, rules);
+    this.#newcomers = new Newcomers(options.prefillChunk);
     this.#prefixes = new PrefixStore(decoder.layout, Math.floor(options.prefixCacheBytes / decoder.layout.tokenBytes));
     this.description = {
       signature: SIGNATURE,
@@ -82,7 +78,7 @@ export class GenerationProgram implements Program {
     const run: Run = { ended: new Map(), ...noTime() };
     this.#leave(new Set(tickets.map(({ id }) => id)));
     for (const ticket of tickets) if (ticket.inputs !== undefined) this.#enter(ticket, run);
-    if (this.#newcomers.length > 0 && !this.#owesStep) {
+    if (this.#newcomers.count > 0 && !this.#owesStep) {
       await this.#prefill(run);
       this.#owesStep = this.#banks.all.length > 0;
     } else {
@@ -107,7 +103,7 @@ export class GenerationProgram implements Program {
     for (let lastMs = startMs; ;) {
       await this.#step(run);
       const nowMs = performance.now();
-      const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#newcomers.length === 0;
+      const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#newcomers.count === 0;
       if (!goesOn || this.#banks.all.length === 0 || nowMs - startMs + (nowMs - lastMs) > STEPS_TOGETHER_MS) return;
       lastMs = nowMs;
     }
@@ -140,17 +136,17 @@ export class GenerationProgram implements Program {
   async release(): Promise<void> {
     this.#banks.clear();
     this.#prefixes.clear();
-    this.#newcomers = [];
+    this.#newcomers.remove(() => true);
     await this.raw.release();
   }
 
   #rows(): Map<number, Row> {
-    const banks = [...this.#banks.all, ...this.#newcomers.map(({ bank }) => bank)];
+    const banks = [...this.#banks.all, ...this.#newcomers.banks];
     return new Map(banks.flatMap(({ rows }) => rows.map((row) => [row.id, row])));
   }
 
   #leave(named: ReadonlySet<number>): void {
-    this.#newcomers = this.#newcomers.filter(({ row }) => named.has(row.id));
+    this.#newcomers.remove(({ id }) => !named.has(id));
     this.#remove(({ id }) => !named.has(id));
   }
 
@@ -167,37 +163,55 @@ export class GenerationProgram implements Program {
   #enter(ticket: LaneTicket, run: Run): void {
     try {
       const row = readRow(ticket, this.#limits);
-      const running = [...this.#banks.all, ...this.#newcomers.map(({ bank }) => bank)];
-      const prefix = this.#prefixes.find(row.prompt, running);
-      this.#newcomers.push({ row, bank: this.#banks.apart(row, prefix) });
+      this.#newcomers.add(row, this.#banks.apart(row));
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       run.ended.set(ticket.id, { ok: false, code: error.code, message: error.message });
     }
   }
 
-  /** Computes prompts in the order of arrival, as many tokens as one run may; a short one whole or in a later run. */
+  /** Computes as many tokens of prompts as one run may. */
   async #prefill(run: Run): Promise<void> {
+    const served = new Set<Newcomer>();
     let rest = this.#options.prefillChunk;
-    while (rest > 0 && run.fatal === undefined) {
-      const [newcomer] = this.#newcomers;
-      if (newcomer === undefined) return;
-      const { row, bank } = newcomer;
-      const tokens = Math.min(row.prompt.length - row.cached, this.#options.prefillChunk);
-      if (tokens > rest) return;
-      rest -= tokens;
-      const ids = row.prompt.subarray(row.cached, row.cached + tokens);
-      await this.#halving([row], run, async (_, totals) => {
-        const { logits, keep } = await this.#compute(bank, { ids: [ids], totals });
-        keep();
-        return row.cached < row.prompt.length ? [{ ok: true, more: true }] : [outcomeOf(row, logits[0])];
-      });
-      const ended = run.ended.has(row.id);
-      if (!ended && row.cached < row.prompt.length) continue;
-      this.#newcomers = this.#newcomers.slice(1);
-      if (ended) this.#prefixes.keep(row, bank);
-      else this.#banks.join(bank);
+    for (const newcomer of this.#newcomers.byTurn()) {
+      if (run.fatal !== undefined) return;
+      const { row } = newcomer;
+      this.#useOthersWork(newcomer);
+      const tokens = row.prompt.length - row.cached;
+      // A short prompt is computed whole, now or in a later run; of a long one, what there is room for.
+      if (rest === 0 || (tokens > rest && tokens <= this.#options.prefillChunk)) continue;
+      const computed = Math.min(tokens, rest);
+      rest -= computed;
+      served.add(newcomer);
+      await this.#prefillOne(newcomer, computed, run);
     }
+    this.#newcomers.served(served);
+  }
+
+  /** What others have computed since it came: the same prompt, perhaps, for another choice. */
+  #useOthersWork(newcomer: Newcomer): void {
+    const { row, bank } = newcomer;
+    const others = this.#newcomers.banks.filter((other) => other !== bank);
+    const prefix = this.#prefixes.find(row.prompt, [...this.#banks.all, ...others]);
+    if (prefix === undefined || prefix.tokens <= row.cached) return;
+    bank.remove(row);
+    newcomer.bank = this.#banks.apart(row, prefix);
+  }
+
+  async #prefillOne(newcomer: Newcomer, tokens: number, run: Run): Promise<void> {
+    const { row, bank } = newcomer;
+    const ids = row.prompt.subarray(row.cached, row.cached + tokens);
+    await this.#halving([row], run, async (_, totals) => {
+      const { logits, keep } = await this.#compute(bank, { ids: [ids], totals });
+      keep();
+      return row.cached < row.prompt.length ? [{ ok: true, more: true }] : [outcomeOf(row, logits[0])];
+    });
+    const ended = run.ended.has(row.id);
+    if (!ended && row.cached < row.prompt.length) return;
+    this.#newcomers.remove((other) => other === row);
+    if (ended) this.#prefixes.keep(row, bank);
+    else this.#banks.join(bank);
   }
 
   /** A further token for every row that has one. */

@@ -1,11 +1,11 @@
 import type { Sampling } from '../../tasks/chat/generation.ts';
 import { largest } from './largest.ts';
-import { randomNumbers } from './random.ts';
+import { TokenNoise } from './token-noise.ts';
 
 /** Chooses the tokens of one answer, and remembers them for the penalties. */
 export class Sampler {
   readonly #sampling: Sampling;
-  readonly #random: () => number;
+  readonly #noise: TokenNoise;
   /** Tokens of prompt and answer; kept only where a penalty asks. */
   readonly #seen: Set<number>;
   /** How often the answer has a token. */
@@ -13,7 +13,7 @@ export class Sampler {
 
   constructor(sampling: Sampling, prompt: Iterable<number>) {
     this.#sampling = sampling;
-    this.#random = randomNumbers(sampling.seed);
+    this.#noise = new TokenNoise(sampling.seed);
     this.#seen = new Set(sampling.repetitionPenalty === 1 ? [] : prompt);
   }
 
@@ -24,7 +24,7 @@ export class Sampler {
     const best = argmax(logits);
     if (best < 0) return best;
     // Below it the division makes infinities; the likeliest token has all the weight anyway.
-    const token = temperature < 1e-5 ? best : this.#draw(logits, logits[best] ?? 0);
+    const token = temperature < 1e-5 ? best : this.#draw(logits, best);
     if (this.#sampling.repetitionPenalty !== 1) this.#seen.add(token);
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
     return token;
@@ -42,25 +42,29 @@ export class Sampler {
     for (const [token, amount] of logitBias) if (token < logits.length) logits[token] = (logits[token] ?? 0) + amount;
   }
 
-  #draw(logits: Float32Array, most: number): number {
+  #draw(logits: Float32Array, best: number): number {
+    const { temperature } = this.#sampling;
+    this.#noise.next();
+    return this.#noise.draw(this.#candidates(logits, logits[best] ?? 0), { logits, best, temperature });
+  }
+
+  /** Tokens that may be drawn, the likeliest always among them. */
+  #candidates(logits: Float32Array, most: number): Iterable<number> {
     const { temperature, topK, topP, minP } = this.#sampling;
-    // As a bound on logits, min_p leaves no exponentials to compute for most of the vocabulary.
+    // As a bound on logits, min_p leaves no exponentials to compute.
     const least = minP > 0 ? most + temperature * Math.log(minP) : -Infinity;
+    const likelyEnough = (token: number): boolean => (logits[token] ?? 0) >= least;
     const fewer = topK > 0 && topK < logits.length;
-    if (!fewer && topP >= 1) {
-      const { weights, total } = weigh(logits, { most, temperature, least });
-      return drawOf(weights.keys(), { weights, draw: this.#random() * total });
-    }
+    if (!fewer && topP >= 1) return minP > 0 ? filtered(logits.keys(), likelyEnough) : logits.keys();
     const ranked = fewer
       ? rankedOf(largest(logits, topK), logits, { most, temperature })
       : head(logits, { topP, most, temperature });
-    const likely = topP < 1 ? nucleus(ranked, topP) : ranked.tokens;
-    const kept = likely.filter((token) => (logits[token] ?? 0) >= least);
-    const { weights } = ranked;
-    let total = 0;
-    for (const token of kept) total += weights[token] ?? 0;
-    return drawOf(kept, { weights, draw: this.#random() * total });
+    return (topP < 1 ? nucleus(ranked, topP) : ranked.tokens).filter(likelyEnough);
   }
+}
+
+function* filtered(tokens: Iterable<number>, keeps: (token: number) => boolean): Generator<number> {
+  for (const token of tokens) if (keeps(token)) yield token;
 }
 
 /** Index of the greatest value, the first of equals; NaN counts as nothing. -1 when there is none above -Infinity. */
@@ -88,36 +92,18 @@ interface Scale {
   readonly temperature: number;
 }
 
-/** Each token's weight, 1 for the likeliest, and their sum; 0 for logits below `least`. Valid until the next call. */
-function weigh(
-  logits: Float32Array,
-  { most, temperature, least }: Scale & { readonly least: number },
-): { weights: Float64Array; total: number } {
+/** Each token's weight, 1 for the likeliest, and their sum. Valid until the next call. */
+function weigh(logits: Float32Array, { most, temperature }: Scale): { weights: Float64Array; total: number } {
   if (scratch.length !== logits.length) scratch = new Float64Array(logits.length);
   let total = 0;
   for (let token = 0; token < logits.length; token += 1) {
     const logit = logits[token] ?? 0;
     const power = (logit - most) / temperature;
-    const weight = power > NEGLIGIBLE && logit >= least ? Math.exp(power) : 0;
+    const weight = power > NEGLIGIBLE ? Math.exp(power) : 0;
     scratch[token] = weight;
     total += weight;
   }
   return { weights: scratch, total };
-}
-
-/** The token at which the sum of weights passes `draw`. */
-function drawOf(tokens: Iterable<number>, { weights, draw }: { weights: Float64Array; draw: number }): number {
-  let rest = draw;
-  let last = 0;
-  for (const token of tokens) {
-    const weight = weights[token] ?? 0;
-    if (weight === 0) continue;
-    rest -= weight;
-    if (rest < 0) return token;
-    last = token;
-  }
-  // Rounding alone comes here.
-  return last;
 }
 
 /** Tokens, best first; and the weight that shares of them are shares of. */
@@ -140,7 +126,7 @@ function rankedOf(tokens: readonly number[], logits: Float32Array, { most, tempe
 
 /** All tokens down to some logit that together have at least `topP` of the weight of all: few, so that few are sorted. */
 function head(logits: Float32Array, { topP, most, temperature }: Scale & { readonly topP: number }): Ranked {
-  const { weights, total } = weigh(logits, { most, temperature, least: -Infinity });
+  const { weights, total } = weigh(logits, { most, temperature });
   for (let depth = 2; ; depth *= 2) {
     const least = Math.exp(-depth);
     const tokens: number[] = [];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { argmax } from '../../../src/worker/generation/sampler.ts';
-import { randomNumbers } from '../../../src/worker/generation/random.ts';
+import { randomNumbers } from '../../../tools/make-mlp.ts';
 import type { Program } from '../../../src/worker/program.ts';
 import { generate, GREEDY, openTestProgram, promptTensor, type Request } from './support.ts';
 import { POSITIONS, tinyDecoder, VOCABULARY, type TinyDecoder } from './tiny-decoder.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import type { Program } from '../../../src/worker/program.ts';
-import { randomNumbers } from '../../../src/worker/generation/random.ts';
+import { randomNumbers } from '../../../tools/make-mlp.ts';
 import { sharedModel } from '../../shared-models.ts';
 import { generate, openTestProgram, type Request } from './support.ts';
 

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { largest } from '../../../src/worker/generation/largest.ts';
 import { LogSoftmax } from '../../../src/worker/generation/logprobs.ts';
-import { randomNumbers } from '../../../src/worker/generation/random.ts';
+import { TokenNoise } from '../../../src/worker/generation/token-noise.ts';
+import { randomNumbers } from '../../../tools/make-mlp.ts';
 import { argmax, Sampler } from '../../../src/worker/generation/sampler.ts';
 import { GREEDY } from './support.ts';
 
@@ -167,17 +168,48 @@ describe('choosing a token', () => {
     );
   });
 
-  test('random numbers are even, and differ by the whole seed', () => {
-    const first = (seed: number): number => randomNumbers(seed)();
+  test('noise is even, and differs by the whole seed, the step and the token', () => {
+    const first = (seed: number): number => new TokenNoise(seed).of(0);
     const seeds = [0, 1, 2, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER];
     assert.equal(new Set(seeds.map(first)).size, seeds.length);
     assert.equal(first(42), first(42));
-    const next = randomNumbers(1);
-    const tenths = new Array<number>(10).fill(0);
-    for (let index = 0; index < 100_000; index += 1) {
-      const tenth = Math.floor(next() * 10);
-      tenths[tenth] = (tenths[tenth] ?? 0) + 1;
+    for (const along of ['steps', 'tokens']) {
+      const noise = new TokenNoise(1);
+      const tenths = new Array<number>(10).fill(0);
+      for (let index = 0; index < 100_000; index += 1) {
+        if (along === 'steps') noise.next();
+        const tenth = Math.floor(noise.of(along === 'steps' ? 7 : index) * 10);
+        tenths[tenth] = (tenths[tenth] ?? 0) + 1;
+      }
+      for (const count of tenths) assert.ok(Math.abs(count - 10_000) < 500, `${along}: ${tenths.join(', ')}`);
     }
-    for (const count of tenths) assert.ok(Math.abs(count - 10_000) < 500);
+  });
+
+  test('tokens are drawn as often as their probabilities say', () => {
+    const logits = Float32Array.of(2, 1, 0, -1, -20);
+    const powers = Array.from(logits, Math.exp);
+    const total = powers.reduce((sum, power) => sum + power, 0);
+    const counts = new Array<number>(5).fill(0);
+    const draws = 50_000;
+    const sampler = new Sampler({ ...GREEDY, temperature: 1, seed: 3 }, []);
+    for (let draw = 0; draw < draws; draw += 1) {
+      const token = sampler.next(logits.slice());
+      counts[token] = (counts[token] ?? 0) + 1;
+    }
+    for (const [token, power] of powers.entries())
+      assert.ok(Math.abs((counts[token] ?? 0) - (draws * power) / total) < 500, counts.join(', '));
+    assert.equal(counts[4], 0);
+  });
+
+  test('logits moved by a batch move no draw but where two tokens were as near', () => {
+    const random = randomNumbers(9);
+    let different = 0;
+    for (let seed = 0; seed < 2000; seed += 1) {
+      const logits = Float32Array.from({ length: 500 }, () => 6 * random());
+      const moved = logits.map((logit) => logit + 0.0002 * (random() - 0.5));
+      const draw = (values: Float32Array) => new Sampler({ ...GREEDY, temperature: 1, seed }, []).next(values);
+      if (draw(logits) !== draw(moved)) different += 1;
+    }
+    assert.ok(different <= 5, `${different} of 2000 draws differ`);
   });
 });

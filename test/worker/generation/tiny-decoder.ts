@@ -1,6 +1,6 @@
 import type { OnnxConstant, OnnxGraph, OnnxNode } from '../../../tools/onnx-writer.ts';
 import { onnxModel } from '../../../tools/onnx-writer.ts';
-import { randomNumbers } from '../../../src/worker/generation/random.ts';
+import { randomNumbers } from '../../../tools/make-mlp.ts';
 
 export const VOCABULARY = 19;
 const HEADS = 2;

@@ -1,0 +1,49 @@
+import type { Bank } from './bank.ts';
+import type { Row } from './row.ts';
+
+/** A ticket whose prompt is being computed, in a bank of its own. */
+export interface Newcomer {
+  readonly row: Row;
+  bank: Bank<Row>;
+  /** Runs in which others' prompts were computed and nothing of its own. */
+  passed: number;
+}
+
+/** Those whose prompts are not computed yet. */
+export class Newcomers {
+  readonly #chunkTokens: number;
+  #all: Newcomer[] = [];
+
+  /** `chunkTokens`: most tokens of a run. */
+  constructor(chunkTokens: number) {
+    this.#chunkTokens = chunkTokens;
+  }
+
+  get count(): number {
+    return this.#all.length;
+  }
+
+  get banks(): readonly Bank<Row>[] {
+    return this.#all.map(({ bank }) => bank);
+  }
+
+  add(row: Row, bank: Bank<Row>): void {
+    this.#all.push({ row, bank, passed: 0 });
+  }
+
+  remove(leaves: (row: Row) => boolean): void {
+    this.#all = this.#all.filter(({ row }) => !leaves(row));
+  }
+
+  /** Short prompts before long ones, but none is passed again and again. */
+  byTurn(): Newcomer[] {
+    const left = ({ row, passed }: Newcomer): number =>
+      row.prompt.length - row.cached - (passed * this.#chunkTokens) / 2;
+    return this.#all.toSorted((one, other) => left(one) - left(other));
+  }
+
+  /** A run computed something for these. */
+  served(those: ReadonlySet<Newcomer>): void {
+    for (const newcomer of this.#all) if (!those.has(newcomer)) newcomer.passed += 1;
+  }
+}
