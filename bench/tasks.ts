@@ -42,7 +42,8 @@ interface Bench {
   readonly oneByOne: Child<OneByOneRequest, OneByOneAnswer> | undefined;
   /** Every figure of every round, by row. */
   readonly figures: Map<string, number[]>;
-  readonly loopMs: number[];
+  /** Delay of the main thread during each load, by model. */
+  readonly loopMs: Map<string, number[]>;
 }
 
 function note({ figures }: Bench, row: string, value: number): void {
@@ -54,7 +55,7 @@ async function watched<T>(bench: Bench, model: string, work: () => Promise<T>): 
   const before = readScrape(await bench.server.metrics(), model);
   const answer = await work();
   const text = await bench.server.metrics();
-  bench.loopMs.push(loopDelayMs(text));
+  bench.loopMs.set(model, [...(bench.loopMs.get(model) ?? []), loopDelayMs(text)]);
   const after = readScrape(text, model);
   return { answer, batch: (after.items - before.items) / (after.runs - before.runs) };
 }
@@ -73,10 +74,10 @@ async function embeddings(bench: Bench): Promise<void> {
     const size = Math.max(1, Math.round(batch));
     const bare = await bench.bare.ask({ kind: 'embeddings', batch: size, length, durationMs: seconds * 500 });
     note(bench, `embeddings, 32 clients, ${length} tokens: texts/s`, answer.perSecond);
-    note(bench, `  mean batch`, batch);
-    note(bench, `  bare loop at that batch: texts/s`, bare.perSecond);
+    note(bench, `  mean batch (${length} tokens)`, batch);
+    note(bench, `  bare loop at that batch (${length} tokens): texts/s`, bare.perSecond);
     note(bench, `  ratio (${length} tokens)`, answer.perSecond / bare.perSecond);
-    note(bench, `  failures`, answer.failures);
+    note(bench, `  failures (${length} tokens)`, answer.failures);
   }
   const texts = mixedTexts(256);
   const { answer } = await watched(bench, 'sentence-embedding', () =>
@@ -211,7 +212,8 @@ function print({ figures, loopMs }: Bench, lanes: string): void {
       `${flags.rounds} rounds, loads of ${flags.seconds} s, everything on ${flags.threads} intra-op thread(s); MODEL_OPTIONS ${flags['model-options']}\n`,
   );
   const rows = [...figures].map(([row, values]) => [row, short(median(values)), values.map(short).join('  ')]);
-  rows.push(['event-loop delay of the main thread, p99, ms', short(Math.max(...loopMs)), 'worst of all loads']);
+  for (const [model, delays] of loopMs)
+    rows.push([`event-loop delay, p99, ms: ${model}`, short(median(delays)), delays.map(short).join('  ')]);
   console.log(formatTable(['', 'median', 'rounds'], rows));
 }
 
@@ -235,7 +237,7 @@ async function main(): Promise<void> {
       LANES: '1',
       LANE_THREADS: flags.threads,
     });
-    const bench: Bench = { server, bare, oneByOne, figures: new Map(), loopMs: [] };
+    const bench: Bench = { server, bare, oneByOne, figures: new Map(), loopMs: new Map() };
     for (let round = 0; round < Number(flags.rounds); round += 1) {
       if (flags.only.includes('embeddings')) await embeddings(bench);
       if (flags.only.includes('chat')) await chat(bench);

@@ -26,11 +26,10 @@ interface Transformers {
 }
 
 const [entry = '', modelsDir = '', threads = '1'] = process.argv.slice(2);
-const loaded = import(pathToFileURL(entry).href) as Promise<Transformers>;
 const pipelines = new Map<string, Promise<Pipeline>>();
 
 async function pipelineOf(task: string, model: string, dtype: string): Promise<Pipeline> {
-  const { env, pipeline } = await loaded;
+  const { env, pipeline } = (await import(pathToFileURL(entry).href)) as Transformers;
   env.localModelPath = modelsDir;
   env.allowRemoteModels = false;
   let made = pipelines.get(model);

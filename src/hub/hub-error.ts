@@ -81,10 +81,17 @@ export function toHubError(error: unknown, { endpoint, folder }: { endpoint: str
     return new HubError(`${folder} cannot be written (${code})`, { cause: error });
   if (NETWORK_CODE.test(code))
     return new HubError(
-      `${endpoint} cannot be reached (${code}): check the connection, HTTPS_PROXY and HF_ENDPOINT; run it again, it goes on where it stopped`,
+      `${placeOf(error) ?? endpoint} cannot be reached (${code}): check the connection, HTTPS_PROXY and HF_ENDPOINT; run it again, it goes on where it stopped`,
       { cause: error },
     );
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** Where a connection failed, if the error says so: a hub's files often lie with another host. */
+function placeOf(error: unknown): string | undefined {
+  const { hostname, address, port } = error as { hostname?: unknown; address?: unknown; port?: unknown };
+  if (typeof hostname === 'string') return hostname;
+  return typeof address === 'string' && typeof port === 'number' ? `${address}:${port}` : undefined;
 }
 
 function codeOf(error: unknown): string {
