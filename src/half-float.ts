@@ -1,5 +1,5 @@
 import type { FixedTensor } from './tensor.ts';
-import { float32, typedView } from './tensor.ts';
+import { float32, fromTypedArray, typedView } from './tensor.ts';
 
 /** The value of IEEE 754 binary16 bits; every one is exact in float32. */
 export function readFloat16(bits: number): number {
@@ -50,6 +50,11 @@ interface Format {
 }
 const FLOAT16: Format = { fractionBits: 10, bias: 15 };
 const BFLOAT16: Format = { fractionBits: 7, bias: 127 };
+
+/** A float32 tensor as FP16, each number rounded. */
+export function narrowHalf(tensor: FixedTensor): FixedTensor {
+  return fromTypedArray('FP16', tensor.shape, Uint16Array.from(typedView(tensor) as Float32Array, float16Bits));
+}
 
 /** The binary16 bits of a number, rounded once and to even (IEEE 754, section 4.3.1); too large becomes infinity. */
 export function float16Bits(value: number): number {

@@ -61,7 +61,8 @@ export function formBatch<T extends BatchTicket>(
   return pays && firstDeadlineMs > waitUntilMs ? { waitUntilMs } : { take, items, cost, cut: 'empty' };
 }
 
-function fullFor(limits: BatchLimits, items: number, cost: number): 'items' | 'cost' | undefined {
+/** Which limit a batch of so many items and so much cost would pass; undefined: none. */
+export function fullFor(limits: BatchLimits, items: number, cost: number): 'items' | 'cost' | undefined {
   if (items > limits.maxItems) return 'items';
   return cost > limits.maxCost ? 'cost' : undefined;
 }

@@ -9,7 +9,8 @@ import {
 import { widenHalf } from '../half-float.ts';
 import { tensorFromBinary } from './oip-binary.ts';
 import { malformed, shown, unfit } from './oip-error.ts';
-import { isObject, type JsonDocument, type JsonObject } from './oip-json.ts';
+import { isObject } from './json-body.ts';
+import type { JsonDocument, JsonObject } from './oip-json.ts';
 import { tensorFromJson } from './oip-json-data.ts';
 import { countParameter, parametersOf, refuseSharedMemory } from './oip-parameters.ts';
 import type { OipModel } from './oip-types.ts';

@@ -27,10 +27,6 @@ export interface JsonDocument {
   exact(): unknown;
 }
 
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** UTF-8 bytes as text; undefined if they are not UTF-8. */
 export function utf8Text(bytes: Uint8Array): string | undefined {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,5 +1,6 @@
 import { malformed, shown } from './oip-error.ts';
-import { isObject, type JsonObject } from './oip-json.ts';
+import { isObject } from './json-body.ts';
+import type { JsonObject } from './oip-json.ts';
 
 /** Priorities of the server; clients that rank lower get the lowest. */
 const LOWEST_PRIORITY = 3;

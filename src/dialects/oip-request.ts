@@ -2,7 +2,8 @@ import { FIXED_DATATYPES, elementCount, type Tensor, type TensorSpec } from '../
 import { tensorFromBinary, textFromBytes } from './oip-binary.ts';
 import { malformed, shown, unfit } from './oip-error.ts';
 import { countRows, readInputs } from './oip-inputs.ts';
-import { isObject, parseJson, type JsonObject } from './oip-json.ts';
+import { isObject } from './json-body.ts';
+import { parseJson, type JsonObject } from './oip-json.ts';
 import {
   booleanParameter,
   countParameter,

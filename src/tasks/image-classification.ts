@@ -1,15 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ServerError } from '../errors.ts';
 import { shortFloat32 } from '../float-text.ts';
-import { float16Bits, widenHalf } from '../half-float.ts';
-import { fromTypedArray, typedView, type Tensor, type TensorSpec } from '../tensor.ts';
+import { narrowHalf, widenHalf } from '../half-float.ts';
+import { typedView, type Tensor, type TensorSpec } from '../tensor.ts';
 import { IMAGE_TYPES, readImageBytes } from './image-input.ts';
 import { cropMiddle, readPreprocessing, resizedSize, type Preprocessing } from './image-preprocessing.ts';
 import { imageTensor, LAYOUTS, type Layout } from './image-tensor.ts';
 import { readOptions } from './options.ts';
 import type { Pixels } from './pixels.ts';
 import type { Item, Prepared, Reply, Task, TaskSource } from './task.ts';
+import { readJsonObject } from './text/json-file.ts';
 import { ACTIVATIONS, ACTIVATION_NAMES, type Activation } from './text/scores.ts';
 
 /**
@@ -37,8 +37,11 @@ export async function createImageClassificationTask(source: TaskSource): Promise
   const [input, output] = specsOf(source);
   if (source.files['preprocessorConfig'] === undefined && Object.keys(own).length === 0)
     throw new Error('image-classification needs preprocessor_config.json, or options.preprocessing in its place');
-  const preprocessing = readPreprocessing({ ...(await readJson(source, 'preprocessorConfig')), ...own });
-  const config = await readJson(source, 'config');
+  const preprocessing = readPreprocessing({
+    ...(await readJsonObject(source.files['preprocessorConfig'], 'files.preprocessorConfig')),
+    ...own,
+  });
+  const config = await readJsonObject(source.files['config'], 'files.config');
   const isMultiLabel = config['problem_type'] === 'multi_label_classification';
   const ranking = { activation: activation ?? (isMultiLabel ? 'sigmoid' : 'softmax'), labels: source.labels } as const;
   return {
@@ -86,14 +89,6 @@ function specsOf({ signature, labels }: TaskSource): [TensorSpec, TensorSpec] {
   return [input, output];
 }
 
-async function readJson({ files }: TaskSource, role: string): Promise<Readonly<Record<string, unknown>>> {
-  const file = files[role];
-  if (file === undefined) return {};
-  const value: unknown = JSON.parse(await readFile(file, 'utf8'));
-  if (typeof value !== 'object' || value === null) throw new Error(`files.${role} does not hold a JSON object`);
-  return value as Record<string, unknown>;
-}
-
 /** Only without a resize or crop can an image be of a size that the graph does not take. */
 function checkShape({ shape }: Tensor, { shape: wanted }: TensorSpec, layout: Layout): void {
   if (wanted.every((side, axis) => axis === 0 || side === -1 || side === shape[axis])) return;
@@ -103,7 +98,7 @@ function checkShape({ shape }: Tensor, { shape: wanted }: TensorSpec, layout: La
 
 function tensorOf(tensor: Tensor, { datatype }: TensorSpec): Tensor {
   if (datatype !== 'FP16' || tensor.datatype === 'BYTES') return tensor;
-  return fromTypedArray('FP16', tensor.shape, Uint16Array.from(typedView(tensor) as Float32Array, float16Bits));
+  return narrowHalf(tensor);
 }
 
 function readTopK({ parameters }: Item): number | undefined {

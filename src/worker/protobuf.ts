@@ -34,6 +34,11 @@ export class Message {
     return this.#push(bytes);
   }
 
+  /** A field as it stood in another message, tag and all. */
+  raw(bytes: Uint8Array): this {
+    return this.#push(bytes);
+  }
+
   /** The message as one array of bytes. */
   finish(): Uint8Array {
     const bytes = new Uint8Array(this.#bytes);

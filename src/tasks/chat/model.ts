@@ -3,7 +3,7 @@ import { readOptions } from '../options.ts';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
-import type { GenerationOptions } from './generation.ts';
+import type { GenerationOptions, Sampling } from './generation.ts';
 
 /** A chat model's folder: what its options, config.json and generation_config.json say. */
 
@@ -34,15 +34,7 @@ const options = z.strictObject({
 });
 
 /** How answers are sampled when the request does not say. */
-export interface SamplingDefaults {
-  readonly temperature: number;
-  readonly topK: number;
-  readonly topP: number;
-  readonly minP: number;
-  readonly repetitionPenalty: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
-}
+export type SamplingDefaults = Omit<Sampling, 'logitBias' | 'seed'>;
 
 export interface ChatModel {
   readonly sampling: SamplingDefaults;

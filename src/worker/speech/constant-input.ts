@@ -1,3 +1,5 @@
+import { Message } from '../protobuf.ts';
+
 /**
  * An ONNX graph with one boolean input made a constant. A merged decoder chooses between its two branches by such an input, and ONNX Runtime
  * then copies whatever passes through the unchanged branch: for Whisper the audio's keys and values, 18 MB a row and step for the
@@ -25,25 +27,25 @@ export function withConstantInput(
   model: Uint8Array,
   { input, value, drop }: { input: string; value: boolean; drop: (output: string) => boolean },
 ): Uint8Array | undefined {
-  const parts: Uint8Array[] = [];
+  const changed = new Message();
   let found = false;
   for (const field of fieldsOf(model)) {
     if (field === undefined) return undefined;
     if (field.number !== MODEL_GRAPH || field.content === undefined) {
-      parts.push(field.whole);
+      changed.raw(field.whole);
       continue;
     }
-    const graph: Uint8Array[] = [];
+    const graph = new Message();
     for (const part of fieldsOf(field.content)) {
       if (part === undefined) return undefined;
       const name = part.number === GRAPH_INPUT || part.number === GRAPH_OUTPUT ? nameOf(part) : undefined;
       if (part.number === GRAPH_INPUT && name === input) found = true;
-      else if (!(part.number === GRAPH_OUTPUT && name !== undefined && drop(name))) graph.push(part.whole);
+      else if (!(part.number === GRAPH_OUTPUT && name !== undefined && drop(name))) graph.raw(part.whole);
     }
-    graph.push(delimited(GRAPH_INITIALIZER, boolTensor(input, value)));
-    parts.push(delimited(MODEL_GRAPH, join(graph)));
+    graph.field(GRAPH_INITIALIZER, boolTensor(input, value));
+    changed.field(MODEL_GRAPH, graph);
   }
-  return found ? join(parts) : undefined;
+  return found ? changed.finish() : undefined;
 }
 
 interface Field {
@@ -96,39 +98,10 @@ function nameOf({ content }: Field): string | undefined {
   return undefined;
 }
 
-function boolTensor(name: string, value: boolean): Uint8Array {
-  return join([
-    varintField(TENSOR_DIMS, 1),
-    varintField(TENSOR_TYPE, TYPE_BOOL),
-    delimited(TENSOR_NAME, Buffer.from(name)),
-    delimited(TENSOR_RAW, Uint8Array.of(value ? 1 : 0)),
-  ]);
-}
-
-function varintField(number: number, value: number): Uint8Array {
-  return join([varint(number * 8), varint(value)]);
-}
-
-function delimited(number: number, content: Uint8Array): Uint8Array {
-  return join([varint(number * 8 + LENGTH_DELIMITED), varint(content.byteLength), content]);
-}
-
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 128) {
-    bytes.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
-  }
-  return Uint8Array.from([...bytes, rest]);
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
+function boolTensor(name: string, value: boolean): Message {
+  return new Message()
+    .integer(TENSOR_DIMS, 1)
+    .integer(TENSOR_TYPE, TYPE_BOOL)
+    .field(TENSOR_NAME, name)
+    .field(TENSOR_RAW, Uint8Array.of(value ? 1 : 0));
 }

@@ -1,7 +1,7 @@
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { float16Bits } from '../../half-float.ts';
+import { narrowHalf } from '../../half-float.ts';
 import { stack } from '../../rows.ts';
-import { fromTypedArray, typedView, type FixedTensor, type Tensor } from '../../tensor.ts';
+import type { Tensor } from '../../tensor.ts';
 import type { LaneSession } from '../session.ts';
 import { toOrt } from '../tensor.ts';
 import type { Hidden } from './decoder.ts';
@@ -19,7 +19,7 @@ export async function encode({ graph }: LaneSession, features: readonly Tensor[]
   const [outputName = ''] = graph.session.outputNames;
   if (input?.isTensor !== true) throw new Error('the encoder has no input');
   const batch = stack(features, 0);
-  const ready = input.type === 'float16' && batch.datatype === 'FP32' ? toHalf(batch) : batch;
+  const ready = input.type === 'float16' && batch.datatype === 'FP32' ? narrowHalf(batch) : batch;
   const output = (await graph.run({ [input.name]: toOrt(ready) }))[outputName];
   if (output === undefined) throw new Error(`output ${outputName} is missing`);
   const [rows = 0, ...shape] = output.dims;
@@ -43,9 +43,4 @@ export function hiddenOf(rows: readonly Encoded[]): Hidden {
   const joined = new values(size * rows.length);
   for (const [row, part] of rows.entries()) joined.set(part.values, row * size);
   return { tensor: new OrtTensor(first.type as 'float32', joined, shape), rows: rows.length };
-}
-
-function toHalf(tensor: FixedTensor): FixedTensor {
-  const bits = Uint16Array.from(typedView(tensor) as Float32Array, float16Bits);
-  return fromTypedArray('FP16', tensor.shape, bits);
 }

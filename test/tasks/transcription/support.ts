@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { PROGRESS_BYTES, type LaneTicket, type TicketOutcome } from '../../../src/pool/messages.ts';
 import { chooseSpeechProgram } from '../../../src/tasks/transcription/model-files.ts';
 import { createTranscriptionTask } from '../../../src/tasks/transcription/task.ts';
+import type { TranscriptSegment } from '../../../src/tasks/transcription/reply.ts';
 import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from '../../../src/tasks/task.ts';
 import type { Signature } from '../../../src/tensor.ts';
 import type { Program } from '../../../src/worker/program.ts';
@@ -137,18 +138,7 @@ export interface Spoken {
   readonly task: string;
   readonly duration: number;
   readonly real_time_factor: number;
-  readonly segments: readonly {
-    readonly id: number;
-    readonly seek: number;
-    readonly start: number;
-    readonly end: number;
-    readonly text: string;
-    readonly tokens: readonly number[];
-    readonly temperature: number;
-    readonly avg_logprob: number;
-    readonly compression_ratio: number;
-    readonly no_speech_prob: number;
-  }[];
+  readonly segments: readonly TranscriptSegment[];
 }
 
 /** A served model in small: task, program, one lane. */
