@@ -19,7 +19,9 @@ export interface Seen {
 export type Mishap =
   | { readonly kind: 'break'; readonly afterBytes: number }
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
-  | { readonly kind: 'silence' };
+  | { readonly kind: 'silence' }
+  /** Nothing: the mishap is a later request's. */
+  | { readonly kind: 'none' };
 
 export interface HubSetUp {
   readonly repository?: string;
@@ -176,7 +178,7 @@ export class FakeHub {
       return;
     }
     const body = this.#writeHead(content, seen.range, response);
-    if (mishap === undefined) {
+    if (mishap === undefined || mishap.kind === 'none') {
       seen.sent = body.length;
       response.end(body);
       return;

@@ -8,6 +8,7 @@ import { FakeHub } from './hub-server.ts';
 import { BERT_FILES, bytesOf, createPullRig } from './support.ts';
 
 const MODEL = 'onnx/model.onnx';
+const NONE = { kind: 'none' } as const;
 
 test('a pulled folder holds what serving needs, nothing else, and can be served', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES, pageSize: 3 });
@@ -121,17 +122,19 @@ test('a connection that breaks is taken up where it ended', async (t) => {
 test('a pull that failed goes on where it stopped when it is run again', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, read, modelsDir } = await createPullRig(t, hub);
-  // One piece at a time: four come, then everything breaks.
+  // One piece at a time, in order; the fourth fails.
   const tuning = { connections: 1, attempts: 1 };
-  const gone = { kind: 'status', status: 503 } as const;
-  hub.mishaps.set('onnx/model.onnx_data', [gone, gone, gone, gone]);
+  hub.mishaps.set(MODEL, [NONE, NONE, NONE, { kind: 'status', status: 503 }]);
   await assert.rejects(pull({ tuning }), { name: 'HubError', message: /store of the hub answered 503/ });
   assert.deepEqual(await listModels(modelsDir), []);
-  const before = hub.requestsFor(MODEL).length;
-  assert.ok(before > 0);
-  hub.mishaps.clear();
+  const before = hub.requestsFor(MODEL);
+  const failed = before[3];
+  assert.equal(failed?.sent, 0);
   await pull({ tuning });
   assert.ok((await read(MODEL)).equals(BERT_FILES[MODEL]));
+  const ranges = hub.requestsFor(MODEL).map(({ range }) => range);
+  assert.equal(ranges[before.length], failed.range);
+  // Nothing that had come was sent twice.
   const sent = hub.requestsFor(MODEL).reduce((sum, request) => sum + request.sent, 0);
   assert.equal(sent, BERT_FILES[MODEL].length);
   assert.deepEqual(await readdir(modelsDir), ['tiny']);
