@@ -18,8 +18,8 @@ export function tellStreamError(dialect: string, error: ServerError): unknown {
   return dialect === 'openai' ? openAiError(error).body : { error: error.message };
 }
 
-/** OpenAI has no 422 for a value that does not suit: its clients look for 400. */
-const OPENAI_STATUS: Partial<Record<ErrorCode, number>> = { INVALID_INPUT: 400 };
+/** OpenAI has no 422 for a value that does not suit, nor 415 for a form without a file or sound that is none: its clients look for 400. */
+const OPENAI_STATUS: Partial<Record<ErrorCode, number>> = { INVALID_INPUT: 400, UNSUPPORTED_MEDIA_TYPE: 400 };
 
 const OPENAI_CODES: Partial<Record<ErrorCode, string | null>> = {
   BAD_REQUEST: null,

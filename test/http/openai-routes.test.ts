@@ -124,7 +124,7 @@ const refusals: [string, string, string, number, string | null, string | null][]
   ],
   ['an odd size', 'images/generations', '{"prompt":"a","size":"big"}', 400, 'size', 'invalid_value'],
   ['eleven images', 'images/generations', '{"prompt":"a","n":11}', 400, 'n', 'invalid_value'],
-  ['audio that is no form', 'audio/transcriptions', '{}', 415, null, 'unsupported_media_type'],
+  ['audio that is no form', 'audio/transcriptions', '{}', 400, null, 'unsupported_media_type'],
 ];
 function chatBody(field: string): string {
   return `{"messages":[{"role":"user","content":"a"}],${field}}`;

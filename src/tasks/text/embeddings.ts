@@ -21,6 +21,8 @@ const options = z.strictObject({
   normalize: z.boolean().default(true),
   /** The prompt for requests that name none; default: what config_sentence_transformers.json says. */
   defaultPromptName: z.string().optional(),
+  /** Take token ids of clients that tokenise with this model's own tokenizer. */
+  acceptTokenIds: z.boolean().default(false),
 });
 
 const parameters = z.strictObject({
@@ -59,7 +61,7 @@ export async function createEmbeddingsTask(source: TaskSource): Promise<Task> {
   return {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
-    prepare: (item) => prepare(item, { model, usual, normalize: own.normalize }),
+    prepare: (item) => prepare(item, { model, usual, normalize: own.normalize, acceptTokenIds: own.acceptTokenIds }),
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
     finish: (outputs, memo) => finish(outputs, memo as Memo),
     calls: model.calls,
@@ -71,9 +73,19 @@ interface Ways {
   /** Name of the prompt for requests that name none. */
   readonly usual: string | undefined;
   readonly normalize: boolean;
+  readonly acceptTokenIds: boolean;
 }
 
-function prepare(item: Item, { model, usual, normalize }: Ways): Prepared {
+/**
+ * Clients that tokenise for OpenAI's models send ids of a vocabulary of OpenAI's. Most of them are ids here as well, of other words: nobody
+ * could tell from the vectors.
+ */
+const TOKEN_IDS_REFUSED =
+  "This model takes texts, not token ids: clients send those of OpenAI's tokenizers, which stand for other words here. Send the text " +
+  '(LangChain: OpenAIEmbeddings(check_embedding_ctx_length=False)); where a client uses the tokenizer of this model itself, set ' +
+  '"options": {"acceptTokenIds": true} in model.json.';
+
+function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways): Prepared {
   const asked = readParameters(item, parameters);
   const { dimensions, all } = asked;
   if (dimensions !== undefined && model.size !== undefined && dimensions > model.size)
@@ -81,7 +93,10 @@ function prepare(item: Item, { model, usual, normalize }: Ways): Prepared {
       'INVALID_INPUT',
       `dimensions must be at most ${model.size}, the size of this model's vectors.`,
     );
-  const text = prompted(readTextInput(item), model, { asked: asked.prompt_name, usual });
+  const input = readTextInput(item);
+  if (typeof input !== 'string' && !acceptTokenIds)
+    throw new ServerError('INVALID_INPUT', TOKEN_IDS_REFUSED, { reason: 'token_ids_not_accepted' });
+  const text = prompted(input, model, { asked: asked.prompt_name, usual });
   const encoded = model.encoder.single(text, {
     truncate: asked.truncate ?? model.autoTruncate,
     direction: asked.truncation_direction,

@@ -102,8 +102,17 @@ test('base64 is the little-endian float32 of the same vector', async (t) => {
   );
 });
 
-test('an item is a text, an object, token ids taken as they are, or a raw body', async (t) => {
-  const { answer, task } = await openTiny(t, { task: 'embeddings' });
+test('token ids are refused, with the setting that mends it, unless model.json accepts them', async (t) => {
+  const { task } = await openTiny(t, { task: 'embeddings' });
+  for (const value of [[2, 4, 7, 3], { text: [2, 4, 7, 3] }])
+    assert.throws(
+      () => task.prepare(json(value)),
+      refusal('INVALID_INPUT', /check_embedding_ctx_length=False.*"acceptTokenIds": true/),
+    );
+});
+
+test('an item is a text, an object, token ids where they are accepted, or a raw body', async (t) => {
+  const { answer, task } = await openTiny(t, { task: 'embeddings', options: { acceptTokenIds: true } });
   const expected = await answer(json('good film'));
   assert.deepEqual(await answer(json({ text: 'good film' })), expected);
   assert.deepEqual(await answer(json([2, 4, 7, 3])), expected);
@@ -146,7 +155,11 @@ test('a prompt goes before the text: the one asked for, else the usual one; name
     () => plain.task.prepare(json('bad', { prompt_name: 'constructor' })),
     refusal('INVALID_INPUT', /has none/),
   );
-  assert.throws(() => prompted.task.prepare(json([2, 3], { prompt_name: 'query' })), refusal('INVALID_INPUT'));
+  const withIds = await openTiny(t, { task: 'embeddings', more, options: { acceptTokenIds: true } });
+  assert.throws(
+    () => withIds.task.prepare(json([2, 3], { prompt_name: 'query' })),
+    refusal('INVALID_INPUT', /prompt_name goes with a text/),
+  );
   await assert.rejects(openTiny(t, { task: 'embeddings', options: { defaultPromptName: 'x' } }), /no prompt named x/);
 });
 
@@ -243,7 +256,7 @@ test('calls tokenise, decode and tell what the model is', async (t) => {
 });
 
 test('a ticket that the graph refuses fails alone', async (t) => {
-  const { task, program } = await openTiny(t, { task: 'embeddings' });
+  const { task, program } = await openTiny(t, { task: 'embeddings', options: { acceptTokenIds: true } });
   const good = await task.prepare(json('good'));
   const bad = await task.prepare(json([2, 4, 3]));
   const ids = bad.inputs['input_ids'];
