@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts';
+import { isDeeper } from '../json-depth.ts';
 
 /** Shorter bodies cannot hold so much that it matters, and are not scanned. */
 const SCANNED_BYTES = 1024 * 1024;
@@ -59,12 +60,4 @@ export function parseJsonObject(body: Uint8Array): Readonly<Record<string, unkno
 
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isDeeper(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (depth === 0) return true;
-  for (const child of Array.isArray(value) ? (value as unknown[]) : Object.values(value))
-    if (typeof child === 'object' && isDeeper(child, depth - 1)) return true;
-  return false;
 }

@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { parseJsonObject } from '../dialects/json-body.ts';
 import {
   modelConfig,
   modelMetadata,
@@ -93,13 +94,7 @@ async function readJson(exchange: Exchange, { budget }: Services): Promise<Recor
   const { bytes, release } = await readBody(exchange.request, { limitBytes: BODY_LIMIT_BYTES, budget });
   release();
   if (bytes.byteLength === 0) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    throw new ServerError('BAD_REQUEST', 'The body must be a JSON object.');
-  }
-  return objectOr(value, 'the body');
+  return parseJsonObject(bytes);
 }
 
 function objectOr(value: unknown, what: string): Record<string, unknown> {

@@ -63,6 +63,8 @@ function readManifest(text: string, repository: string): Manifest {
     throw new HubError(
       `${repository}: it brings code of its own (${manifest.task}), which pull never fetches: read it, and copy the folder yourself if you trust it`,
     );
+  if (Object.keys(manifest.simulate).length > 0)
+    throw new HubError(`${repository}: its model.json sets simulate, which is for tests only`);
   return manifest;
 }
 

@@ -74,6 +74,13 @@ export class ModelEntry<Loaded> {
     return this.#phases.size === 0 && this.#serving.size === 0;
   }
 
+  /** True while a version serves, or is on its way in or out. */
+  get isInMemory(): boolean {
+    return (
+      this.#serving.size > 0 || [...this.#phases.values()].some((phase) => phase === 'loading' || phase === 'unloading')
+    );
+  }
+
   /** Takes over which versions have a folder now. */
   setFolders(versions: readonly number[]): void {
     for (const [version, phase] of this.#phases) {

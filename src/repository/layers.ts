@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isDeeper } from '../json-depth.ts';
 import { manifestSchema, type Manifest } from './manifest.ts';
 
 /** One place that says something about a model: `model.json`, a version's own `model.json`, `MODEL_OPTIONS`, a load request's `config`. */
@@ -21,6 +22,9 @@ type JsonObject = Readonly<Record<string, unknown>>;
 type ObjectLayer = ManifestLayer & { readonly value: JsonObject };
 type Issue = z.core.$ZodIssue;
 
+/** Objects and arrays in one another: an example of a tensor of many axes is the deepest that means anything. */
+const MOST_LEVELS = 64;
+
 // These are a choice between shapes: mixing the fields of two of them gives neither.
 const REPLACED_WHOLE: ReadonlySet<string> = new Set(['versions', 'example']);
 
@@ -29,8 +33,9 @@ export function mergeLayers(layers: readonly ManifestLayer[]): MergedManifest {
   const problems: string[] = [];
   const objects: ObjectLayer[] = [];
   for (const { label, value } of layers) {
-    if (isJsonObject(value)) objects.push({ label, value });
-    else problems.push(`${label}: expected a JSON object`);
+    if (!isJsonObject(value)) problems.push(`${label}: expected a JSON object`);
+    else if (isDeeper(value, MOST_LEVELS)) problems.push(`${label}: may be nested ${MOST_LEVELS} deep at most`);
+    else objects.push({ label, value });
   }
   let merged: JsonObject = {};
   for (const { value } of objects) merged = merge(merged, value, REPLACED_WHOLE);

@@ -1,5 +1,7 @@
 import { ServerError } from '../errors.ts';
+import { isDeeper } from '../json-depth.ts';
 import { isJsonObject } from './layers.ts';
+import type { Manifest } from './manifest.ts';
 
 /** What a load request of the repository API may carry. */
 export interface LoadRequest {
@@ -10,8 +12,27 @@ export interface LoadRequest {
 }
 
 /**
+ * Fields of model.json that a load request may set. The others say what the model is, which files and code belong to it, and when its server counts
+ * as failed: that is for whoever owns the folder or starts the server.
+ */
+const LOAD_FIELDS: readonly (keyof Manifest)[] = [
+  'description',
+  'dtype',
+  'accuracyLevel',
+  'batching',
+  'queue',
+  'devices',
+  'lanes',
+  'session',
+  'versions',
+  'warmup',
+];
+
+const MOST_LEVELS = 16;
+
+/**
  * The override a load request asks for, or undefined. The protocol sends `config` as the text of a JSON object; an object will do.
- * Throws BAD_REQUEST for anything else, and for `files`.
+ * Throws BAD_REQUEST for anything else, for fields that a load request may not set, and for `files`.
  */
 export function readLoadConfig({ config, files }: LoadRequest): unknown {
   if (files !== undefined)
@@ -22,6 +43,14 @@ export function readLoadConfig({ config, files }: LoadRequest): unknown {
   if (config === undefined) return undefined;
   const value = typeof config === 'string' ? parseJson(config) : config;
   if (!isJsonObject(value)) throw new ServerError('BAD_REQUEST', 'config of a load request must be a JSON object');
+  if (isDeeper(value, MOST_LEVELS))
+    throw new ServerError('BAD_REQUEST', `config of a load request may be nested ${MOST_LEVELS} deep at most`);
+  const refused = Object.keys(value).filter((field) => !(LOAD_FIELDS as readonly string[]).includes(field));
+  if (refused.length > 0)
+    throw new ServerError(
+      'BAD_REQUEST',
+      `config of a load request may not set ${refused.slice(0, 10).join(', ')}: it may set ${LOAD_FIELDS.join(', ')}; the rest belongs in model.json or MODEL_OPTIONS`,
+    );
   return value;
 }
 

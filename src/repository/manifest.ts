@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FIXED_DATATYPES, type FixedDatatype } from '../tensor.ts';
 import { DTYPE_CHOICES } from './dtype.ts';
+import { sessionSchema } from './session-options.ts';
 
 /**
  * `model.json`: everything that can be said of a model. Each field has a default, so that a folder holding only `model.onnx`
@@ -65,19 +66,8 @@ export const manifestSchema = z.strictObject({
   devices: z.array(z.string().regex(/^(cpu|cuda(:\d+)?)$/)).optional(),
   /** Load the model on this many lanes only; default: all. */
   lanes: count.optional(),
-  /** Passed to ONNX Runtime's session as they are. */
-  session: z
-    .strictObject({
-      graphOptimizationLevel: z.enum(['disabled', 'basic', 'extended', 'layout', 'all']).optional(),
-      intraOpNumThreads: count.optional(),
-      interOpNumThreads: count.optional(),
-      enableCpuMemArena: z.boolean().optional(),
-      enableMemPattern: z.boolean().optional(),
-      executionMode: z.enum(['sequential', 'parallel']).optional(),
-      freeDimensionOverrides: z.record(z.string(), z.number().int()).optional(),
-      extra: z.record(z.string(), z.unknown()).optional(),
-    })
-    .default({}),
+  /** Passed to ONNX Runtime's session. */
+  session: sessionSchema.default({}),
   /** Class names in output order, or the name of a JSON file (array of strings) or text file (one a line). */
   labels: z.union([z.array(z.string()), z.string()]).optional(),
   /** A request of the native API: warm-up, docs and tests use it. */

@@ -132,7 +132,10 @@ export class Repository<Loaded> {
     await this.#checkChangeable(name);
     // A load asked for after this unload must not be answered by one from before it.
     this.#shared.delete(name);
-    await this.#enqueue(name, () => this.#changes.unload(this.#entry(name)));
+    await this.#enqueue(name, async () => {
+      await this.#changes.unload(this.#entry(name));
+      await this.#noteFolders(name);
+    });
   }
 
   /** Stops polling and takes no further changes; what serves goes on serving. */
@@ -144,8 +147,11 @@ export class Repository<Loaded> {
   async #checkChangeable(name: string): Promise<void> {
     if (this.#isClosed) throw new ServerError('DRAINING');
     if (this.#options.control !== 'explicit') throw new ServerError('LOAD_NOT_ALLOWED');
-    if (this.#entries.has(name)) return;
-    if ((await modelState(this.#options.modelsDir, name)) === undefined) throw unknownModel(name);
+    if (this.#entries.get(name)?.isInMemory === true) return;
+    if ((await modelState(this.#options.modelsDir, name)) !== undefined) return;
+    // Its folder may have gone since the last look.
+    if (this.#entries.has(name)) await this.#enqueue(name, () => this.#noteFolders(name));
+    throw unknownModel(name);
   }
 
   #share(name: string, key: string, config: unknown): SharedLoad {

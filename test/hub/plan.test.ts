@@ -109,6 +109,7 @@ test('what cannot be served is refused before anything large is fetched', async 
     [{ ...BERT, 'model.json': { taks: 1 } }, /model\.json: taks: unknown field/],
     [{ ...BERT, 'model.json': { labels: 'no.txt' } }, /names no\.txt, which it does not have/],
     [{ ...BERT, 'model.json': { task: './task.js' }, 'task.js': 1 }, /brings code of its own .*never fetches/],
+    [{ ...BERT, 'model.json': { simulate: { dieAtRun: 1 } } }, /sets simulate, which is for tests only/],
   ];
   for (const [files, message] of cases) await assert.rejects(choose(files), { name: 'HubError', message });
   await assert.rejects(choose(BERT, { dtype: 'fp16' }), { message: /no fp16 file of model; there are fp32, q8, q4/ });

@@ -49,13 +49,59 @@ test('a load request with files, or with a config that is no object, is refused'
   for (const config of ['', '[]', 'text', '3', 3, null, [], true])
     await assert.rejects(rig.repository.load('m', { config }), isServerError('BAD_REQUEST', /must be a JSON object/));
   await assert.rejects(
-    rig.repository.load('m', { config: { max_batch_size: 4, task: '../../x.js' } }),
-    isServerError(
-      'BAD_REQUEST',
-      "failed to load 'm': config: max_batch_size: unknown field; task: ../../x.js: expected the name of a built-in task, or a path in the model's folder that begins with ./",
-    ),
+    rig.repository.load('m', { config: { batching: { max_batch_size: 4 } } }),
+    isServerError('BAD_REQUEST', "failed to load 'm': config: batching.max_batch_size: unknown field"),
   );
   assert.deepEqual(rig.loader.log, ['load m/1#1']);
+});
+
+test('a load request sets only what is on the list: not code, not files, not what makes a run stuck', async (t) => {
+  const rig = createRig(t, await makeFolder(t, { 'm/model.onnx': 'x' }));
+  await rig.repository.start();
+  for (const config of [
+    { simulate: { dieAtRun: 1 } },
+    { runLimitMs: 10 },
+    { task: './x.js' },
+    { files: { model: 'other.onnx' } },
+    { max_batch_size: 4 },
+    JSON.parse('{"__proto__": {}}') as unknown,
+  ]) {
+    const field = Object.keys(config as object)[0] ?? '';
+    const refused = isServerError(
+      'BAD_REQUEST',
+      new RegExp(`may not set ${field}: it may set description, dtype, .*model.json`),
+    );
+    await assert.rejects(rig.repository.load('m', { config }), refused);
+    await assert.rejects(rig.repository.load('m', { config: JSON.stringify(config) }), refused);
+  }
+  await assert.rejects(
+    rig.repository.load('m', { config: { session: { extra: { session: { optimized_model_filepath: '/tmp/x' } } } } }),
+    isServerError('BAD_REQUEST', /config: session.extra.session.optimized_model_filepath: this entry may not be set/),
+  );
+  assert.deepEqual(rig.loader.log, ['load m/1#1']);
+});
+
+test('a config nested too deeply is a mistake of the client', async (t) => {
+  const rig = createRig(t, await makeFolder(t, { 'm/model.onnx': 'x' }));
+  await rig.repository.start();
+  const deep = `{"session":{"extra":${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}}}`;
+  for (const config of [deep, JSON.parse(deep) as unknown, `{"batching":${'['.repeat(17)}${']'.repeat(17)}}`])
+    await assert.rejects(rig.repository.load('m', { config }), isServerError('BAD_REQUEST', /nested 16 deep at most/));
+});
+
+test('a model whose folder is gone can be unloaded once, and then is unknown', async (t) => {
+  const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x', 'n/model.onnx': 'x' });
+  const rig = createRig(t, modelsDir, { names: ['m'] });
+  await rig.repository.start();
+  await rm(path.join(modelsDir, 'm'), { recursive: true });
+  await rm(path.join(modelsDir, 'n'), { recursive: true });
+  await rig.repository.unload('m');
+  assert.deepEqual(rig.states(), ['n/1: UNAVAILABLE not loaded']);
+  for (const name of ['m', 'n']) {
+    await assert.rejects(rig.repository.unload(name), isServerError('MODEL_NOT_FOUND', /unknown model/));
+    await assert.rejects(rig.repository.load(name), isServerError('MODEL_NOT_FOUND', /unknown model/));
+  }
+  assert.deepEqual(rig.states(), []);
 });
 
 test('a reload that fails keeps the old version serving, says why, and is forgotten after one that works', async (t) => {

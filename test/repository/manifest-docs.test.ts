@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
 import { manifestSchema } from '../../src/repository/manifest.ts';
+import { ALLOWED_ENTRIES } from '../../src/repository/session-options.ts';
 
 interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
@@ -36,4 +37,11 @@ test('the example of model.json in docs/models.md is valid', () => {
   const example = /## model\.json\s+```json\n([^`]+)```/.exec(document)?.[1] ?? '';
   const manifest = manifestSchema.parse(JSON.parse(example));
   assert.equal(manifest.task, 'text-classification');
+});
+
+test('docs/models.md lists the entries of ONNX Runtime that may be set', () => {
+  const section = /## Session entries\n([\s\S]+?)\n## /.exec(document)?.[1] ?? '';
+  const table = section.split('\n').filter((line) => line.startsWith('|'));
+  const entries = [...table.join().matchAll(/`([^`]+)`/g)].map(([, entry]) => entry);
+  assert.deepEqual(entries.toSorted(), [...ALLOWED_ENTRIES].toSorted());
 });
