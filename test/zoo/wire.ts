@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+
+/** A tensor of the zoo's files: base64 of little-endian bytes, or texts. */
+export interface WireTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly data: string | readonly string[];
+}
+
+interface Output {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: readonly number[];
+  readonly values: readonly (number | bigint | string)[];
+}
+
+/** An inference by the Open Inference Protocol with binary tensors in both directions, so that no value changes on its way. */
+export async function infer(url: string, model: string, inputs: readonly WireTensor[]): Promise<Output[]> {
+  const parts = inputs.map(encode);
+  const header = JSON.stringify({
+    inputs: inputs.map(({ name, datatype, shape }, index) => ({
+      name,
+      datatype,
+      shape,
+      parameters: { binary_data_size: parts[index]?.byteLength ?? 0 },
+    })),
+    parameters: { binary_data_output: true },
+  });
+  const response = await fetch(`${url}/v2/models/${model}/infer`, {
+    method: 'POST',
+    headers: { 'Inference-Header-Content-Length': String(Buffer.byteLength(header)) },
+    body: Buffer.concat([Buffer.from(header), ...parts]),
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const length = Number(response.headers.get('inference-header-content-length') ?? bytes.length);
+  const text = bytes.subarray(0, length).toString();
+  assert.equal(response.status, 200, text);
+  let at = length;
+  const { outputs } = JSON.parse(text) as {
+    outputs: (Omit<Output, 'values'> & { parameters: { binary_data_size: number } })[];
+  };
+  return outputs.map(({ name, datatype, shape, parameters }) => {
+    const data = bytes.subarray(at, (at += parameters.binary_data_size));
+    return { name, datatype, shape, values: decode(datatype, data) };
+  });
+}
+
+/** How far the output of that name is from the expected one, as a part of its largest value; texts and whole numbers must be equal. */
+export function difference(expected: WireTensor, outputs: readonly Output[]): number {
+  const actual = outputs.find(({ name }) => name === expected.name);
+  assert.ok(actual !== undefined, `there is no output ${expected.name}`);
+  assert.deepEqual([actual.datatype, actual.shape], [expected.datatype, expected.shape], expected.name);
+  const wanted =
+    typeof expected.data === 'string' ? decode(expected.datatype, fromBase64(expected.data)) : expected.data;
+  if (!expected.datatype.startsWith('FP')) {
+    assert.deepEqual(actual.values, wanted, expected.name);
+    return 0;
+  }
+  let size = 1e-6;
+  let most = 0;
+  for (const [index, value] of wanted.entries()) {
+    const [here, there] = [Number(value), Number(actual.values[index])];
+    if (Number.isFinite(here)) size = Math.max(size, Math.abs(here));
+    if (Object.is(here, there) || here === there) continue;
+    most = Math.max(most, Number.isNaN(here - there) ? Infinity : Math.abs(here - there));
+  }
+  return most / size;
+}
+
+function fromBase64(text: string): Buffer {
+  return Buffer.from(text, 'base64');
+}
+
+function encode({ data }: WireTensor): Buffer {
+  if (typeof data === 'string') return fromBase64(data);
+  return Buffer.concat(
+    data.map((text) => {
+      const bytes = Buffer.from(text);
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(bytes.length);
+      return Buffer.concat([length, bytes]);
+    }),
+  );
+}
+
+const ARRAYS: Readonly<
+  Record<string, new (buffer: ArrayBuffer) => ArrayLike<number | bigint> & Iterable<number | bigint>>
+> = {
+  FP64: Float64Array,
+  FP32: Float32Array,
+  INT64: BigInt64Array,
+  INT32: Int32Array,
+  INT16: Int16Array,
+  INT8: Int8Array,
+  UINT8: Uint8Array,
+  BOOL: Uint8Array,
+};
+
+function decode(datatype: string, bytes: Buffer): Output['values'] {
+  if (datatype === 'BYTES') {
+    const texts: string[] = [];
+    for (let at = 0; at < bytes.length;) {
+      const length = bytes.readUInt32LE(at);
+      texts.push(bytes.subarray(at + 4, at + 4 + length).toString());
+      at += 4 + length;
+    }
+    return texts;
+  }
+  const Numbers = ARRAYS[datatype];
+  assert.ok(Numbers !== undefined, `the zoo compares no ${datatype}`);
+  return Array.from(new Numbers(new Uint8Array(bytes).buffer));
+}

