@@ -65,7 +65,7 @@ export function createMetrics() {
     batchItems: histogram('batch_items', 'Items in a run', ['model'], SIZES),
     batchCost: counter('batch_cost_total', 'Cost of all runs, in the unit of the task', ['model']),
     work: counter('work_total', 'What models have done, by unit: tokens, audio_seconds', ['model', 'unit']),
-    cuts: counter('batches_cut_total', 'Why batches were cut: items, cost, empty or delay', ['model', 'reason']),
+    cuts: counter('batches_cut_total', 'Why batches were cut: items, cost, time, empty or delay', ['model', 'reason']),
     rejects: counter('rejects_total', 'Items refused, by reason', ['model', 'reason']),
     left: counter('left_total', 'Items whose client left or whose time ran out, by what they were doing', [
       'model',

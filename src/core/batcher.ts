@@ -1,3 +1,4 @@
+import type { Fit } from './estimator.ts';
 import type { BatchLimits, CutReason, Ticket } from './ticket.ts';
 
 export type BatchTicket = Pick<Ticket, 'items' | 'cost' | 'enqueuedMs' | 'deadlineMs'>;
@@ -18,14 +19,34 @@ export interface Company {
   readonly fixedMs: number;
 }
 
+/** How long a run may become. */
+export interface Pace {
+  /** Run time in ms = a * cost + b. */
+  readonly fit: Fit;
+  /** Most cost whose run keeps within the model's limit. */
+  readonly mostCost: number;
+}
+
+/** What is known of the runs and arrivals of a shape. */
+export interface Outlook {
+  readonly company?: Company | undefined;
+  readonly pace?: Pace | undefined;
+}
+
+/** The share of the time that is left to a ticket in which its run is to end: predictions err. */
+const DEADLINE_SHARE = 0.9;
+
 /**
  * Cuts the next batch of one model, or says until when to wait for company.
  *
  * @param waiting The head (the ticket to serve next), then the tickets of its shape in service order.
- * @param company What is known of the next arrival; without it the whole delay is waited.
+ * @param outlook `company`: what is known of the next arrival; without it the whole delay is waited. `pace`: what is known of run times;
+ *   without it they are no reason to cut.
  *
  * The head is always taken, even above the limits: it then runs alone. The walk stops at the first ticket that does not fit,
- * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split.
+ * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split. Company makes no run longer than
+ * `pace` allows, and, where most of a run's time grows with its size, makes no ticket late that would be in time alone. (Where it does
+ * not, small runs would make everybody behind them late.)
  * While a batch is not full, its head may wait `maxDelayMs` since it came; not beyond a deadline in the batch, and not when
  * waiting costs those present (tickets x gapMs) more than the run it saves.
  */
@@ -33,18 +54,25 @@ export function formBatch<T extends BatchTicket>(
   waiting: Iterable<T>,
   limits: BatchLimits,
   nowMs: number,
-  company?: Company,
+  { company, pace }: Outlook = {},
 ): Batch<T> | { readonly waitUntilMs: number } {
   const take: T[] = [];
   let items = 0;
   let cost = 0;
   let firstDeadlineMs = Infinity;
-  let full: 'items' | 'cost' | undefined;
+  /** The tightest deadline of those that a run of their own would keep. */
+  let dueMs = Infinity;
+  let full: 'items' | 'cost' | 'time' | undefined;
   for (const ticket of waiting) {
     if (take.length > 0) {
       full = fullFor(limits, items + ticket.items, cost + ticket.cost);
+      if (full === undefined && pace !== undefined) {
+        const due = Math.min(dueMs, dueOf(ticket, pace.fit, nowMs));
+        if (isTooLong(pace, { before: cost, after: cost + ticket.cost, leftMs: due - nowMs })) full = 'time';
+      }
       if (full !== undefined) break;
     }
+    if (pace !== undefined) dueMs = Math.min(dueMs, dueOf(ticket, pace.fit, nowMs));
     take.push(ticket);
     items += ticket.items;
     cost += ticket.cost;
@@ -59,6 +87,25 @@ export function formBatch<T extends BatchTicket>(
   if (nowMs >= waitUntilMs) return { take, items, cost, cut: 'delay' };
   const pays = company === undefined || take.length * company.gapMs <= company.fixedMs;
   return pays && firstDeadlineMs > waitUntilMs ? { waitUntilMs } : { take, items, cost, cut: 'empty' };
+}
+
+/** Whether a run that grows from one cost to another takes too long, with `leftMs` to the tightest deadline. */
+function isTooLong(
+  { fit, mostCost }: Pace,
+  { before, after, leftMs }: { before: number; after: number; leftMs: number },
+): boolean {
+  return after > mostCost || (fit.a * before >= fit.b && timeOf(fit, after) > leftMs);
+}
+
+function timeOf({ a, b }: Fit, cost: number): number {
+  return a * cost + b;
+}
+
+/** When a run with this ticket has to end; Infinity where nothing helps it any more. */
+function dueOf({ cost, deadlineMs }: BatchTicket, fit: Fit, nowMs: number): number {
+  if (deadlineMs === Infinity) return Infinity;
+  const dueMs = nowMs + DEADLINE_SHARE * (deadlineMs - nowMs);
+  return nowMs + timeOf(fit, cost) > dueMs ? Infinity : dueMs;
 }
 
 /** Which limit a batch of so many items and so much cost would pass; undefined: none. */

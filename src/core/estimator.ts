@@ -4,6 +4,8 @@ const WINDOW_RUNS = 64;
 const MAX_SHAPES = 64;
 /** Runs of a shape before its own fit is trusted more than the model's. */
 const MIN_SHAPE_RUNS = 8;
+/** How far beyond the largest run known the fit is believed. */
+const REACH = 4;
 /** Weight of the newest gap between arrivals. */
 const GAP_WEIGHT = 0.2;
 /** After a pause this long, past gaps say nothing of the next arrival. */
@@ -68,6 +70,7 @@ class RunWindow {
   #run: Fit | undefined;
   #wall: Fit | undefined;
   #costPerItem: number | undefined;
+  #largest: RunSample | undefined;
 
   get runs(): number {
     return this.#samples.length;
@@ -79,6 +82,7 @@ class RunWindow {
     this.#run = undefined;
     this.#wall = undefined;
     this.#costPerItem = undefined;
+    this.#largest = undefined;
   }
 
   get run(): Fit | undefined {
@@ -87,6 +91,13 @@ class RunWindow {
 
   get wall(): Fit | undefined {
     return (this.#wall ??= this.#fit((sample) => sample.wallMs));
+  }
+
+  /** The run of the highest cost. */
+  get largest(): RunSample | undefined {
+    if (this.#largest === undefined)
+      for (const sample of this.#samples) if (sample.cost >= (this.#largest?.cost ?? 0)) this.#largest = sample;
+    return this.#largest;
   }
 
   get costPerItem(): number {
@@ -132,6 +143,19 @@ export class Estimator {
   /** Time that a run takes of its lane, otherwise as `fit`. */
   wallFit(shapeKey?: string): Fit | undefined {
     return this.#window(shapeKey).wall;
+  }
+
+  /**
+   * Most cost of a run that takes no longer than `limitMs`, by the fit. The fit of a few small runs says little of large ones: beyond
+   * `REACH` times the largest run known, a run has to keep the limit in proportion to that one as well. Undefined before the first run.
+   */
+  costWithin(limitMs: number, shapeKey?: string): number | undefined {
+    const { wall, largest } = this.#window(shapeKey);
+    if (wall === undefined || largest === undefined) return undefined;
+    const { a, b } = wall;
+    const byFit = a > 0 ? Math.max(0, limitMs - b) / a : b <= limitMs ? Infinity : 0;
+    const inProportion = largest.wallMs > 0 ? (largest.cost * limitMs) / largest.wallMs : Infinity;
+    return Math.min(byFit, Math.max(REACH * largest.cost, inProportion));
   }
 
   /** Mean over the last runs; 1 before the first. */

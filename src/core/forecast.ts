@@ -23,6 +23,8 @@ export interface ModelLoad {
   readonly runningItems: number;
   readonly runningCost: number;
   readonly stepping: boolean;
+  /** Most cost of a run of several tickets. */
+  costOfRun(): number;
   readonly service: { readonly ms: number; readonly cost: number } | undefined;
   readonly queue: {
     readonly levels: readonly LevelDepth[];
@@ -100,11 +102,12 @@ function waitMs(lanes: readonly LaneLoad[], waitingMs: number, nowMs: number): n
   return waitingMs === 0 ? firstFreeMs : Math.max(firstFreeMs, (leftMs + waitingMs) / lanes.length);
 }
 
-function ownRunMs({ estimator, limits }: ModelLoad, itemsAhead: number): number {
+function ownRunMs(model: ModelLoad, itemsAhead: number): number {
+  const { estimator, limits } = model;
   const fit = estimator.wallFit();
   if (fit === undefined) return 0;
   const cost = Math.min(limits.maxItems, itemsAhead + 1) * estimator.costPerItem;
-  return fit.b + fit.a * Math.min(cost, limits.maxCost);
+  return fit.b + fit.a * Math.min(cost, Math.max(model.costOfRun(), estimator.costPerItem));
 }
 
 /**
@@ -137,7 +140,7 @@ function workAhead(
   if (tickets === 0 || fit === undefined) return { items, ms: 0 };
   // Tickets are not split: a run takes as many as fit whole. (0.001: sums of fractions are not exact.)
   const byItems = Math.floor((limits.maxItems * tickets) / items + 0.001);
-  const byCost = cost > 0 ? Math.floor((limits.maxCost * tickets) / cost + 0.001) : Infinity;
+  const byCost = cost > 0 ? Math.floor((model.costOfRun() * tickets) / cost + 0.001) : Infinity;
   const fullRuns = tickets / Math.max(1, Math.min(byItems, byCost));
   const runs = Math.max(round(fullRuns), queue.shapes - 1);
   return { items, ms: runs * fit.b + Math.min(1, runs / fullRuns) * cost * fit.a };

@@ -12,9 +12,14 @@ export interface ModelOptions {
   readonly lanes?: readonly number[];
   /** Runs already seen, as warm-up makes them: the first predictions rest on these. */
   readonly seenRuns?: readonly (RunSample & { readonly shapeKey: string })[];
+  /** A run that takes longer is stuck: none is made that is predicted to take more than a share of it. Default: no limit. */
+  readonly runLimitMs?: number;
   /** Its tickets take several runs; they join and leave the batch between these. */
   readonly stepping?: boolean;
 }
+
+/** The share of its limit that a run of several tickets may be predicted to take: machines are busier at times. */
+const RUN_LIMIT_SHARE = 0.5;
 
 /** Weight of the newest ticket in what a stepping model's tickets take. */
 const SERVICE_WEIGHT = 0.1;
@@ -27,6 +32,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   readonly estimator = new Estimator();
   readonly share: Share = { servedMs: 0, startMs: 0 };
   readonly stepping: boolean;
+  readonly runLimitMs: number;
   /** Of a stepping model: mean time on a lane, and mean cost, of the last tickets; undefined before the first has ended. */
   service: { readonly ms: number; readonly cost: number } | undefined;
   /** Items admitted and not given back: in preparation, waiting or running. */
@@ -47,11 +53,24 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     this.#lanes = options.lanes === undefined ? undefined : new Set(options.lanes);
     this.queue = new WaitingQueue(agingMs);
     this.stepping = options.stepping ?? false;
+    this.runLimitMs = options.runLimitMs ?? Infinity;
     for (const run of options.seenRuns ?? []) this.estimator.record(run.shapeKey, run);
   }
 
   get limits(): BatchLimits {
     return this.#limits;
+  }
+
+  /** False while a run of several tickets could take any time. */
+  get knowsRuns(): boolean {
+    return this.stepping || this.runLimitMs === Infinity || this.estimator.fit() !== undefined;
+  }
+
+  /** Most cost of a run of several tickets, by its limits and by the time that it may take; of one shape, or as a whole. */
+  costOfRun(shapeKey?: string): number {
+    const { maxCost } = this.#limits;
+    if (this.runLimitMs === Infinity) return maxCost;
+    return Math.min(maxCost, this.estimator.costWithin(RUN_LIMIT_SHARE * this.runLimitMs, shapeKey) ?? maxCost);
   }
 
   get waitingTickets(): number {

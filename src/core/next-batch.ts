@@ -1,4 +1,4 @@
-import { formBatch, fullFor, type Batch, type Company } from './batcher.ts';
+import { formBatch, fullFor, type Batch, type Company, type Pace } from './batcher.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
 import type { CutReason } from './ticket.ts';
 
@@ -13,7 +13,13 @@ export function nextBatch<P, R>(
 ): Batch<QueuedTicket<P, R>> | { readonly waitUntilMs: number } {
   if (resting.length === 0) {
     if (head === undefined) return { waitUntilMs: Infinity };
-    return formBatch(model.queue.alike(head), model.limits, nowMs, company(model, head.shapeKey, nowMs));
+    const { shapeKey } = head;
+    // Of an unknown run time, one ticket tells more than any guess.
+    const limits = model.knowsRuns ? model.limits : { ...model.limits, maxItems: 1, maxDelayMs: 0 };
+    return formBatch(model.queue.alike(head), limits, nowMs, {
+      company: company(model, shapeKey, nowMs),
+      pace: pace(model, shapeKey),
+    });
   }
   const take = [...resting];
   let items = resting.reduce((sum, ticket) => sum + ticket.items, 0);
@@ -49,4 +55,11 @@ function company<P, R>(model: QueuedModel<P, R>, shapeKey: string, nowMs: number
   const gapMs = model.estimator.gapMs(shapeKey, nowMs);
   const fit = model.estimator.fit(shapeKey);
   return gapMs === undefined || fit === undefined ? undefined : { gapMs, fixedMs: fit.b };
+}
+
+/** Of a stepping model the steps are short whatever rides along, and its program sees to that. */
+function pace<P, R>(model: QueuedModel<P, R>, shapeKey: string): Pace | undefined {
+  if (model.stepping) return undefined;
+  const fit = model.estimator.wallFit(shapeKey);
+  return fit === undefined ? undefined : { fit, mostCost: model.costOfRun(shapeKey) };
 }

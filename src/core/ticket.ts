@@ -55,8 +55,8 @@ export interface BatchLimits {
   readonly maxDelayMs: number;
 }
 
-/** Why a batch was cut: items full, cost full, nothing more waits that fits, or the delay has passed. */
-export type CutReason = 'items' | 'cost' | 'empty' | 'delay';
+/** Why a batch was cut: items full, cost full, a longer run would take too much time, nothing more waits that fits, or the delay has passed. */
+export type CutReason = 'items' | 'cost' | 'time' | 'empty' | 'delay';
 
 /** How a run went for one ticket. */
 export type Outcome<Result> =

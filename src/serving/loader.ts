@@ -56,7 +56,7 @@ export class Loader implements ModelLoader<ServedModel> {
       const model = this.#describe({ key, source, laneIds, ...loaded });
       this.#models.set(key, model);
       const { limits, queueItems, seenRuns, stepping } = loaded;
-      const options = { queueItems, lanes: laneIds };
+      const options = { queueItems, lanes: laneIds, runLimitMs: source.manifest.runLimitMs };
       core.addModel(key, { ...options, limits, seenRuns, stepping });
       if (model.graph !== undefined && model.graph.key !== key)
         core.addModel(model.graph.key, { ...options, limits: { ...limits, maxCost: Infinity } });

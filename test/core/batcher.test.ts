@@ -79,13 +79,13 @@ test('does not wait beyond a deadline in the batch', () => {
 test('does not wait when that costs those present more than the run it saves', () => {
   const delayed = { ...limits, maxDelayMs: 10 };
   const waiting = ones(2);
-  assert.deepEqual(formBatch(waiting, delayed, 0, { gapMs: 3, fixedMs: 5 }), {
+  assert.deepEqual(formBatch(waiting, delayed, 0, { company: { gapMs: 3, fixedMs: 5 } }), {
     take: waiting,
     items: 2,
     cost: 2,
     cut: 'empty',
   });
-  assert.deepEqual(formBatch(waiting, delayed, 0, { gapMs: 2, fixedMs: 5 }), { waitUntilMs: 10 });
+  assert.deepEqual(formBatch(waiting, delayed, 0, { company: { gapMs: 2, fixedMs: 5 } }), { waitUntilMs: 10 });
 });
 
 test('a batch is the longest run of tickets from the head that stays within the limits', () => {
@@ -110,5 +110,55 @@ test('a batch is the longest run of tickets from the head that stays within the 
           assert.ok(items + next.items > maxItems || cost + next.cost > maxCost || cost >= maxCost);
       },
     ),
+  );
+});
+
+test('company makes no run longer than the model allows, and the head goes whatever it takes', () => {
+  const pace = { fit: { a: 10, b: 5 }, mostCost: 3 };
+  const waiting = ones(6);
+  assert.deepEqual(formBatch(waiting, { ...limits, maxItems: 9 }, 0, { pace }), {
+    take: waiting.slice(0, 3),
+    items: 3,
+    cost: 3,
+    cut: 'time',
+  });
+  const large = [ticket(1, 50), ticket(1, 1)];
+  assert.deepEqual(formBatch(large, limits, 0, { pace }), { take: [large[0]], items: 1, cost: 50, cut: 'time' });
+});
+
+test('company makes no ticket late that would be in time alone; for one that is late anyway nothing is cut', () => {
+  const pace = { fit: { a: 10, b: 0 }, mostCost: Infinity };
+  const tight = [ticket(1, 1, 0, 30), ...ones(3)];
+  assert.deepEqual(formBatch(tight, limits, 0, { pace }), { take: tight.slice(0, 2), items: 2, cost: 2, cut: 'time' });
+  const last = [ticket(1, 1), ticket(1, 1), ticket(1, 1, 0, 30)];
+  assert.deepEqual(formBatch(last, limits, 0, { pace }), { take: last.slice(0, 2), items: 2, cost: 2, cut: 'time' });
+  const late = [ticket(1, 1, 0, 5), ...ones(3)];
+  assert.deepEqual(formBatch(late, limits, 0, { pace }), { take: late, items: 4, cost: 4, cut: 'items' });
+});
+
+test('whatever waits: a run of several keeps its cost and every deadline that it could keep, and ends no sooner than it must', () => {
+  const tickets = fc.array(fc.record({ cost: fc.nat(20), leftMs: fc.integer({ min: 1, max: 400 }) }), { minLength: 1 });
+  const paces = fc.record({ a: fc.nat(10), b: fc.nat(50), mostCost: fc.integer({ min: 1, max: 60 }) });
+  fc.assert(
+    fc.property(tickets, paces, fc.nat(1000), (sizes, { a, b, mostCost }, nowMs) => {
+      const waiting = sizes.map(({ cost, leftMs }) => ticket(1, cost, 0, nowMs + leftMs));
+      const wide = { maxItems: 1000, maxCost: Infinity, maxDelayMs: 0 };
+      const batch = formBatch(waiting, wide, nowMs, { pace: { fit: { a, b }, mostCost } });
+      assert.ok('take' in batch && batch.take.length >= 1);
+      const inTime = (cost: number, take: readonly BatchTicket[]): boolean =>
+        take.every(({ cost: own, deadlineMs }) => {
+          const leftMs = 0.9 * (deadlineMs - nowMs);
+          return a * own + b > leftMs || a * cost + b <= leftMs;
+        });
+      const { take, cost } = batch;
+      const before = cost - (take.at(-1)?.cost ?? 0);
+      assert.ok(take.length === 1 || (cost <= mostCost && (a * before < b || inTime(cost, take))));
+      const next = waiting[take.length];
+      if (next !== undefined)
+        assert.ok(
+          cost + next.cost > mostCost || (a * cost >= b && !inTime(cost + next.cost, [...take, next])),
+          'cut for a reason',
+        );
+    }),
   );
 });

@@ -15,6 +15,8 @@ interface Held {
 }
 
 const QUEUE_ITEMS = 24;
+/** Short beside the runs, so that their time is often what cuts a batch. */
+const RUN_LIMIT_MS = 60;
 /** Model b has not all lanes. */
 const LANES_OF_B = [0, 1];
 
@@ -222,7 +224,7 @@ export class CoreModel {
     if (this.#present[model] !== 'no') return;
     this.#present[model] = 'yes';
     this.#maxItems[model] = this.#limits[model].maxItems;
-    const options = { limits: this.#limits[model], queueItems: QUEUE_ITEMS };
+    const options = { limits: this.#limits[model], queueItems: QUEUE_ITEMS, runLimitMs: RUN_LIMIT_MS };
     this.#core.addModel(model, model === 'b' ? { ...options, lanes: LANES_OF_B } : options);
   }
 
@@ -240,6 +242,11 @@ export class CoreModel {
     const model = run.modelKey as Name;
     assert.equal(this.#lanes.get(lane.id), lane, 'a removed lane gets no batch');
     assert.ok(model === 'a' || LANES_OF_B.includes(lane.id), 'a model runs on its own lanes');
+    if (payloads.length > 1)
+      assert.ok(
+        this.#core.fit(model) !== undefined,
+        'the first run of a model is of one ticket: its time is not known',
+      );
     checkBatch(payloads, { ...this.#limits[model], maxItems: this.#maxItems[model] }, this.#clock.now());
     for (const ticket of payloads) {
       ticket.started = true;

@@ -130,3 +130,14 @@ test('the gap between arrivals is known per shape, and only while arrivals are r
   estimator.arrived('a', 60_004);
   near(estimator.gapMs('a', 60_004), 4);
 });
+
+test('the cost of a run within a limit is that of the fit, but not far beyond the largest run known', () => {
+  const estimator = new Estimator();
+  assert.equal(estimator.costWithin(100), undefined);
+  for (const cost of [1, 2, 4]) estimator.record('a', { items: 1, cost, runMs: 0, wallMs: 10 + 2 * cost });
+  near(estimator.costWithin(16), 3);
+  assert.equal(estimator.costWithin(5), 0, 'not even a run of nothing ends in time');
+  // The fit promises 20 in 50 ms, four times the largest run is 16, and in proportion to that one 11 take the time.
+  near(estimator.costWithin(50), 16);
+  near(estimator.costWithin(90), (4 * 90) / 18);
+});

@@ -44,6 +44,7 @@ function model({
     runningItems: 0,
     runningCost: 0,
     stepping: false,
+    costOfRun: () => maxCost,
     service: undefined,
     queue: { levels, shapes: waiting > 0 ? shapes : 0 },
     runsOn: (laneId) => lanes?.includes(laneId) ?? true,
