@@ -78,7 +78,7 @@ export const OPTIONS = {
   BODY_BUDGET_BYTES: integer(
     512 * MIB,
     [MIB, 1_000_000 * MIB],
-    'Request bodies held at one time, all together.',
+    'Request bodies held at one time, all together, as far as they have arrived; no client gets all of it.',
     'bytes',
   ),
   HEADER_LIMIT_BYTES: integer(16_384, [1024, MIB], 'Largest request header.', 'bytes'),

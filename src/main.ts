@@ -9,7 +9,7 @@ import { Core } from './core/core.ts';
 import type { CoreEvents } from './core/events.ts';
 import { ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
-import { BodyBudget } from './http/body.ts';
+import { BodyBudget } from './http/body-budget.ts';
 import { InputFetcher } from './http/input-fetcher.ts';
 import { createHttpServer, listen } from './http/server.ts';
 import type { Services } from './http/services.ts';
@@ -103,7 +103,7 @@ function createParts(config: Config, { log, access }: Logs): Parts {
     loader,
     onEvent: (event) => logRepository(log, event),
   });
-  const budget = new BodyBudget(config.BODY_BUDGET_BYTES);
+  const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
   const submitter = new Submitter({ core, cpu, metrics, clock: systemClock });
   state.onChange((phase, why) => log[phase === 'failed' ? 'error' : 'info']({ phase, why }, `server is ${phase}`));
   const parts: Parts = {

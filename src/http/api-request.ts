@@ -87,7 +87,11 @@ async function prepareBlocks(
 
 /** A body within the limits; its share of the budget is given back when the exchange is over. */
 export async function readWhole(exchange: Exchange, { config, budget }: Services): Promise<Uint8Array> {
-  const body = await readBody(exchange.request, { limitBytes: config.BODY_LIMIT_BYTES, budget });
+  const body = await readBody(exchange.request, {
+    limitBytes: config.BODY_LIMIT_BYTES,
+    budget,
+    cancellation: exchange.cancellation,
+  });
   exchange.releaseLater(body.release);
   return body.bytes;
 }

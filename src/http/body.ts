@@ -1,65 +1,50 @@
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import zlib from 'node:zlib';
 import { ServerError, toServerError } from '../errors.ts';
-
-/** Bytes of request bodies held at one time, over all requests. */
-export class BodyBudget {
-  readonly #limitBytes: number;
-  #usedBytes = 0;
-
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
-  }
-
-  /** Throws QUEUE_FULL when the bytes are not to be had now. */
-  take(bytes: number): void {
-    if (this.#usedBytes + bytes > this.#limitBytes)
-      throw new ServerError('QUEUE_FULL', 'The server holds as many request bodies as it can.', { retryAfterMs: 1000 });
-    this.#usedBytes += bytes;
-  }
-
-  give(bytes: number): void {
-    this.#usedBytes -= bytes;
-  }
-}
+import type { Cancellation } from '../serving/cancellation.ts';
+import type { BodyBudget, BudgetShare } from './body-budget.ts';
+import { GrowingBytes } from './growing-bytes.ts';
+import { Turns } from './turns.ts';
+import { codingOf, unpack } from './unpack.ts';
 
 export interface BodyLimits {
   readonly limitBytes: number;
   readonly budget: BodyBudget;
+  /** Tells when the client has left, once the body has arrived. */
+  readonly cancellation?: Cancellation;
 }
 
 /** A body in one buffer of its own (never a part of Node's shared pool, so that it can be handed to another thread). */
 export interface Body {
   readonly bytes: Uint8Array;
-  /** Gives its share of the budget back; call it once. */
+  /** Gives its share of the budget back. */
   readonly release: () => void;
 }
 
+/** Bodies unpacked at one time: each can become the largest there is, and all use the threads that read files and look up names. */
+const unpacking = new Turns({ places: 2, placesOfOne: 1 });
+const UNPACK_WAIT_MS = 10_000;
+
 /**
- * Reads and decompresses a request body. Throws TOO_LARGE (also when it grows beyond the limit by decompression),
- * UNSUPPORTED_MEDIA_TYPE (content encoding), BAD_REQUEST (cut off, not what its encoding says), CANCELLED (the client left).
+ * Reads and decompresses a request body. Throws TOO_LARGE (also when it grows beyond the limit by decompression), QUEUE_FULL (the budget has
+ * not so much), UNSUPPORTED_MEDIA_TYPE (content encoding), BAD_REQUEST (not what its encoding says), CANCELLED (cut off, the client left).
  */
-export async function readBody(request: IncomingMessage, { limitBytes, budget }: BodyLimits): Promise<Body> {
-  const decompress = decoderOf(request.headers['content-encoding']);
-  const declared = request.headers['content-length'];
-  let heldBytes = 0;
-  const hold = (bytes: number): void => {
-    budget.take(bytes);
-    heldBytes += bytes;
-  };
+export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Body> {
+  const coding = codingOf(request.headers['content-encoding']);
+  const { 'content-length': length } = request.headers;
+  const declared = length === undefined ? undefined : Number(length);
+  if (declared !== undefined && declared > limits.limitBytes) throw tooLarge(limits.limitBytes);
+  const share = limits.budget.share(request.socket.remoteAddress);
   try {
-    if (declared !== undefined && Number(declared) > limitBytes) throw tooLarge(limitBytes);
-    const bytes =
-      declared === undefined
-        ? await readChunked(request, limitBytes, hold)
-        : await readSized(request, Number(declared), hold);
-    if (decompress === undefined) return { bytes, release: () => budget.give(heldBytes) };
-    const plain = await decompress(bytes, limitBytes);
-    hold(plain.byteLength);
-    return { bytes: plain, release: () => budget.give(heldBytes) };
+    const body = new GrowingBytes(limits.limitBytes, declared);
+    const take = taker(body, limits.limitBytes, share);
+    await arrive(request, take);
+    const bytes = body.whole();
+    return {
+      bytes: coding === undefined ? bytes : await unpackInTurn(bytes, coding, { ...limits, share }),
+      release: () => share.release(),
+    };
   } catch (error) {
-    budget.give(heldBytes);
+    share.release();
     throw error;
   }
 }
@@ -68,91 +53,44 @@ function tooLarge(limitBytes: number): ServerError {
   return new ServerError('TOO_LARGE', `The request body is larger than ${limitBytes} bytes.`);
 }
 
-function readSized(request: IncomingMessage, size: number, hold: (bytes: number) => void): Promise<Uint8Array> {
-  hold(size);
-  const body = new Uint8Array(size);
-  let at = 0;
-  return collect(request, {
-    chunk(chunk) {
-      body.set(chunk, at);
-      at += chunk.length;
-    },
-    end: () => body,
-  });
+/** Takes in a piece. Throws TOO_LARGE, QUEUE_FULL. */
+function taker(body: GrowingBytes, limitBytes: number, share: BudgetShare): (piece: Uint8Array) => void {
+  return (piece) => {
+    if (body.length + piece.byteLength > limitBytes) throw tooLarge(limitBytes);
+    share.take(piece.byteLength);
+    body.add(piece);
+  };
 }
 
-function readChunked(request: IncomingMessage, limitBytes: number, hold: (bytes: number) => void): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  return collect(request, {
-    chunk(chunk) {
-      if (size + chunk.length > limitBytes) throw tooLarge(limitBytes);
-      hold(chunk.length);
-      chunks.push(chunk);
-      size += chunk.length;
-    },
-    end() {
-      const body = new Uint8Array(size);
-      let at = 0;
-      for (const chunk of chunks) {
-        body.set(chunk, at);
-        at += chunk.length;
-      }
-      return body;
-    },
-  });
-}
-
-function collect(
-  request: IncomingMessage,
-  { chunk, end }: { chunk: (bytes: Uint8Array) => void; end: () => Uint8Array },
+async function unpackInTurn(
+  packed: Uint8Array,
+  coding: string,
+  { limitBytes, share, cancellation }: BodyLimits & { readonly share: BudgetShare },
 ): Promise<Uint8Array> {
+  const body = new GrowingBytes(limitBytes);
+  const take = taker(body, limitBytes, share);
+  const waiter = { key: share.client, limitMs: UNPACK_WAIT_MS, cancellation };
+  await unpacking.take(waiter, () => unpack(packed, coding, { take, cancellation }));
+  share.give(packed.byteLength);
+  return body.whole();
+}
+
+function arrive(request: IncomingMessage, take: (piece: Uint8Array) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const settle = (then: () => void): void => {
+    const settle = (error?: ServerError): void => {
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
-      then();
+      if (error === undefined) resolve();
+      else reject(error);
     };
-    const onData = (bytes: Uint8Array): void => {
+    const onData = (piece: Uint8Array): void => {
       try {
-        chunk(bytes);
+        take(piece);
       } catch (error) {
-        settle(() => reject(toServerError(error)));
+        settle(toServerError(error));
       }
     };
-    const onEnd = (): void => settle(() => resolve(end()));
-    const onGone = (): void => settle(() => reject(new ServerError('CANCELLED')));
+    const onEnd = (): void => settle();
+    const onGone = (): void => settle(new ServerError('CANCELLED'));
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
-}
-
-type Decoder = (bytes: Uint8Array, limitBytes: number) => Promise<Uint8Array>;
-type ZlibCall = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Buffer>;
-
-/** zstd is there from Node 22.15 on. */
-const zstdDecompress = (zlib as { zstdDecompress?: typeof zlib.gunzip }).zstdDecompress;
-
-const DECODERS: Readonly<Record<string, ZlibCall>> = {
-  gzip: promisify(zlib.gunzip),
-  'x-gzip': promisify(zlib.gunzip),
-  deflate: promisify(zlib.inflate),
-  br: promisify(zlib.brotliDecompress),
-  ...(zstdDecompress === undefined ? {} : { zstd: promisify(zstdDecompress) }),
-};
-
-function decoderOf(header: string | undefined): Decoder | undefined {
-  const encoding = header?.trim().toLowerCase() ?? '';
-  if (encoding === '' || encoding === 'identity') return undefined;
-  const call = Object.hasOwn(DECODERS, encoding) ? DECODERS[encoding] : undefined;
-  if (call === undefined)
-    throw new ServerError('UNSUPPORTED_MEDIA_TYPE', `Content-Encoding may be ${Object.keys(DECODERS).join(', ')}.`);
-  return async (bytes, limitBytes) => {
-    try {
-      const plain = await call(bytes, { maxOutputLength: limitBytes });
-      // Short results lie in Node's shared pool; a body must own its memory.
-      return plain.byteLength === plain.buffer.byteLength ? new Uint8Array(plain.buffer) : new Uint8Array(plain);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limitBytes);
-      throw new ServerError('BAD_REQUEST', `The body is not valid ${encoding}.`);
-    }
-  };
 }

@@ -56,6 +56,11 @@ export class Exchange {
     request.on('error', () => undefined);
   }
 
+  /** The client's. */
+  get address(): string | undefined {
+    return this.request.socket.remoteAddress;
+  }
+
   get elapsedMs(): number {
     return performance.now() - this.#startMs;
   }

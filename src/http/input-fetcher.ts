@@ -1,18 +1,21 @@
-import { ServerError, toServerError } from '../errors.ts';
+import { toServerError } from '../errors.ts';
 import type { PreparedItem } from '../pool/cpu.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { imageUrlOf } from '../tasks/image-input.ts';
 import type { Item } from '../tasks/task.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
-import type { BodyBudget } from './body.ts';
+import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { fetchInput, type FetchedInput, type FetchLimits } from './input-url.ts';
+import { Turns } from './turns.ts';
 
 /** The tasks whose items may name an image by URL. */
 const TASKS: ReadonlySet<string> = new Set(['image-classification', 'image-to-image']);
 /** A picture that takes longer is not worth the wait of the others in its request. */
 const LONGEST_FETCH_MS = 10_000;
-/** Fetches at one time, over all requests; further ones wait for their turn. */
-const MOST_FETCHES = 32;
+/** Fetches at one time, over all requests; further ones wait for their turn. What they hold is bounded by the budget. */
+const MOST_FETCHES = 128;
+/** Of one host: one that answers slowly keeps nobody from the others. */
+const MOST_OF_HOST = 8;
 /** Of one request, so that others find a place. */
 const MOST_OF_ONE = 4;
 
@@ -29,14 +32,15 @@ export interface InputFetcherOptions {
 /** The request that wants the inputs: an exchange. */
 export interface Requester {
   readonly cancellation: Cancellation;
+  /** Its client, for the client's share of the budget. */
+  readonly address?: string | undefined;
   releaseLater(release: () => void): void;
 }
 
 /** Gets the inputs that clients name by URL, before their items take their turn. */
 export class InputFetcher {
   readonly #options: InputFetcherOptions;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #turns = new Turns({ places: MOST_FETCHES, placesOfOne: MOST_OF_HOST });
 
   constructor(options: InputFetcherOptions) {
     this.#options = options;
@@ -72,41 +76,41 @@ export class InputFetcher {
     const url = item.kind === 'json' ? imageUrlOf(item) : undefined;
     if (url === undefined || item.kind !== 'json') return item;
     const { parameters } = item;
+    const { cancellation } = requester;
+    const share = this.#options.budget.share(requester.address);
     try {
-      const { bytes, contentType } = await this.#inTurn(requester, deadlineMs, (leftMs) => this.#fetch(url, leftMs));
-      const { budget } = this.#options;
-      budget.take(bytes.byteLength);
-      requester.releaseLater(() => budget.give(bytes.byteLength));
+      const waiter = { key: hostOf(url), limitMs: deadlineMs - performance.now(), cancellation };
+      const { bytes, contentType } = await this.#turns.take(waiter, () =>
+        this.#fetch(url, { share, cancellation, leftMs: deadlineMs - performance.now() }),
+      );
+      requester.releaseLater(() => share.release());
       return { kind: 'raw', contentType, bytes, ...(parameters === undefined ? {} : { parameters }) };
     } catch (thrown) {
+      share.release();
       const { code, message } = toServerError(thrown);
       if (code !== 'INVALID_INPUT' && code !== 'TOO_LARGE') throw thrown;
       return { kind: 'refused', code, message };
     }
   }
 
-  #fetch(url: string, timeoutMs: number): Promise<FetchedInput> {
+  #fetch(
+    url: string,
+    { share, cancellation, leftMs }: { share: BudgetShare; cancellation: Cancellation; leftMs: number },
+  ): Promise<FetchedInput> {
     const { mode, limitBytes, fetch = fetchInput } = this.#options;
-    return fetch(url, { limitBytes, timeoutMs: Math.min(timeoutMs, LONGEST_FETCH_MS), allowPrivate: mode === 'any' });
+    const gone = new AbortController();
+    cancellation.onCancel(() => gone.abort());
+    return fetch(url, {
+      limitBytes,
+      timeoutMs: Math.max(0, Math.min(leftMs, LONGEST_FETCH_MS)),
+      allowPrivate: mode === 'any',
+      signal: gone.signal,
+      onBytes: (bytes) => share.take(bytes),
+    });
   }
+}
 
-  async #inTurn<Value>(
-    { cancellation }: Pick<Requester, 'cancellation'>,
-    deadlineMs: number,
-    work: (leftMs: number) => Promise<Value>,
-  ): Promise<Value> {
-    // Whoever leaves hands its place on, so the number that run stays as it is.
-    if (this.#running >= MOST_FETCHES) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#running += 1;
-    try {
-      if (cancellation.cancelled) throw new ServerError('CANCELLED');
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
-      return await work(leftMs);
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#running -= 1;
-      else next();
-    }
-  }
+/** The host whose places a URL takes; one that is no URL fails by itself. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : '';
 }

@@ -2,6 +2,7 @@ import { lookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, request, type Dispatcher } from 'undici';
 import { ServerError } from '../errors.ts';
+import { GrowingBytes } from './growing-bytes.ts';
 import { isPublicAddress } from './public-address.ts';
 
 /**
@@ -11,6 +12,10 @@ import { isPublicAddress } from './public-address.ts';
 
 export interface FetchLimits {
   readonly limitBytes: number;
+  /** Hears of bytes as they arrive; what it throws ends the fetch. */
+  readonly onBytes?: (bytes: number) => void;
+  /** Ends it early. */
+  readonly signal?: AbortSignal;
   /** For all of it: names, connections, redirects, body. */
   readonly timeoutMs: number;
   /** Also from this machine and its networks. */
@@ -37,7 +42,8 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 export async function fetchInput(url: string, limits: FetchLimits): Promise<FetchedInput> {
   const allows = limits.allows ?? (limits.allowPrivate ? () => true : isPublicAddress);
   const agent = new Agent({ connect: { lookup: guardedLookup(allows, limits.resolve ?? systemResolve) } });
-  const signal = AbortSignal.timeout(limits.timeoutMs);
+  const late = AbortSignal.timeout(limits.timeoutMs);
+  const signal = limits.signal === undefined ? late : AbortSignal.any([late, limits.signal]);
   try {
     let target = checkedUrl(url, allows);
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
@@ -48,15 +54,14 @@ export async function fetchInput(url: string, limits: FetchLimits): Promise<Fetc
         headers: { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'carpool' },
       });
       const { location } = answer.headers;
-      if (!REDIRECTS.has(answer.statusCode) || typeof location !== 'string')
-        return await read(answer, limits.limitBytes);
+      if (!REDIRECTS.has(answer.statusCode) || typeof location !== 'string') return await read(answer, limits);
       // Not read: the connection ends with the agent.
       answer.body.on('error', () => undefined).destroy();
       target = checkedUrl(location, allows, target);
     }
     throw new ServerError('INVALID_INPUT', 'The URL leads to too many redirects.');
   } catch (error) {
-    throw asServerError(error, signal);
+    throw limits.signal?.aborted === true ? new ServerError('CANCELLED') : asServerError(error, late);
   } finally {
     await agent.destroy();
   }
@@ -109,24 +114,21 @@ function guardedLookup(
   };
 }
 
-async function read({ statusCode, headers, body }: Dispatcher.ResponseData, limitBytes: number): Promise<FetchedInput> {
+async function read(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  { limitBytes, onBytes }: FetchLimits,
+): Promise<FetchedInput> {
   if (statusCode !== 200) throw new ServerError('INVALID_INPUT', `The URL was answered with status ${statusCode}.`);
   const tooLarge = new ServerError('TOO_LARGE', `What the URL leads to is larger than ${limitBytes} bytes.`);
   if (Number(headers['content-length'] ?? 0) > limitBytes) throw tooLarge;
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > limitBytes) throw tooLarge;
-    chunks.push(chunk);
-  }
   // Memory of its own, because it is handed to other threads.
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
+  const growing = new GrowingBytes(limitBytes);
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    if (growing.length + chunk.byteLength > limitBytes) throw tooLarge;
+    onBytes?.(chunk.byteLength);
+    growing.add(chunk);
   }
+  const bytes = growing.whole();
   const type = headers['content-type'];
   const [contentType = ''] = typeof type === 'string' ? type.toLowerCase().split(';') : [];
   return { bytes, contentType: contentType.trim() };

@@ -6,7 +6,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Submitter } from '../serving/submit.ts';
 import type { ServerState } from '../state.ts';
-import type { BodyBudget } from './body.ts';
+import type { BodyBudget } from './body-budget.ts';
 import type { InputFetcher } from './input-fetcher.ts';
 
 /** What routes may use. */

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import zlib, { gzipSync } from 'node:zlib';
 import { ServerError } from '../../src/errors.ts';
-import { BodyBudget, readBody } from '../../src/http/body.ts';
+import { readBody } from '../../src/http/body.ts';
+import { BodyBudget, clientOf } from '../../src/http/body-budget.ts';
 import { refusal } from '../tasks/support.ts';
 
 const LIMIT_BYTES = 100_000;
@@ -119,28 +120,42 @@ for (const headers of [{ 'Content-Length': '1000' }, { 'Transfer-Encoding': 'chu
     assertGivenBack(reader.budget);
   });
 
-test('bodies share one budget: beyond it a body is refused for now, and taken when the others are through', async (t) => {
+/** Resolves once the budget holds that much: bytes on their way have arrived. */
+async function holds(budget: BodyBudget, bytes: number): Promise<void> {
+  while (budget.usedBytes !== bytes) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+test('what is announced takes nothing of the budget: others are served beside it', { timeout: 20_000 }, async (t) => {
   const reader = await startReader(t);
-  const slow = [1, 2, 3].map(() => reader.open({ headers: { 'Content-Length': String(LIMIT_BYTES) } }));
-  for (const request of slow) await new Promise((resolve) => request.write('x', resolve));
-  // The three have announced all there is; one byte more is too much.
-  await assert.doesNotReject(async () => {
-    while (true)
-      try {
-        reader.budget.take(1);
-        reader.budget.give(1);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      } catch {
-        return;
-      }
-  });
-  for (const headers of [{ 'Content-Length': '1' }, { 'Transfer-Encoding': 'chunked' }]) {
+  const announced = Array.from({ length: 8 }, () =>
+    reader.open({ headers: { 'Content-Length': String(LIMIT_BYTES) } }),
+  );
+  for (const request of announced) await new Promise((resolve) => request.write('x', resolve));
+  await holds(reader.budget, 8);
+  const served = reader.next();
+  reader.open({ headers: { 'Content-Length': '5' } }).end('hello');
+  await served;
+  assert.deepEqual(reader.outcomes, ['hello']);
+  for (const request of announced) {
+    const done = reader.next();
+    request.destroy();
+    await done;
+  }
+  assertGivenBack(reader.budget);
+});
+
+test('bodies that have arrived share one budget: beyond it one is refused for now', { timeout: 20_000 }, async (t) => {
+  const reader = await startReader(t);
+  const held = [1, 2, 3].map(() => reader.open({ headers: { 'Content-Length': String(LIMIT_BYTES) } }));
+  for (const request of held) await new Promise((resolve) => request.write(long.slice(1), resolve));
+  await holds(reader.budget, 3 * (LIMIT_BYTES - 1));
+  for (const headers of [{ 'Content-Length': '4' }, { 'Transfer-Encoding': 'chunked' }]) {
     const refused = reader.next();
-    reader.open({ headers }).end('y');
+    reader.open({ headers }).end('four');
     await refused;
   }
   assert.deepEqual(reader.outcomes, ['QUEUE_FULL', 'QUEUE_FULL']);
-  for (const request of slow) {
+  for (const request of held) {
     const done = reader.next();
     request.destroy();
     await done;
@@ -150,6 +165,58 @@ test('bodies share one budget: beyond it a body is refused for now, and taken wh
   reader.open({ headers: { 'Content-Length': '1' } }).end('y');
   await taken;
   assert.equal(reader.outcomes.at(-1), 'y');
+});
+
+test(
+  'bodies that grow when unpacked are refused at the end of the budget, not after it',
+  { timeout: 20_000 },
+  async (t) => {
+    const reader = await startReader(t);
+    reader.budget.take(BUDGET_BYTES - 60_000, 'others');
+    const refused = reader.next();
+    reader.open({ headers: { 'Content-Encoding': 'gzip' } }).end(gzipSync(long));
+    await refused;
+    assert.deepEqual(reader.outcomes, ['QUEUE_FULL']);
+    reader.budget.give(BUDGET_BYTES - 60_000, 'others');
+    assertGivenBack(reader.budget);
+  },
+);
+
+test(
+  'bodies of one client are unpacked one by one, those of many in turn, and all arrive',
+  { timeout: 20_000 },
+  async (t) => {
+    const reader = await startReader(t);
+    const bodies = Array.from({ length: 10 }, (_, index) => String(index).repeat(1000));
+    for (const body of bodies) {
+      const done = reader.next();
+      reader.open({ headers: { 'Content-Encoding': 'gzip' } }).end(gzipSync(body));
+      await done;
+    }
+    assert.deepEqual(reader.outcomes, bodies);
+    assertGivenBack(reader.budget);
+  },
+);
+
+test('no client takes the whole budget: it leaves a quarter free, and one body it may always have', () => {
+  const budget = new BodyBudget(100, 20);
+  budget.take(75, 'greedy');
+  assert.throws(() => budget.take(1, 'greedy'), refusal('QUEUE_FULL'));
+  budget.take(18, 'second');
+  budget.take(7, 'third');
+  assert.throws(() => budget.take(1, 'fourth'), refusal('QUEUE_FULL'));
+  budget.give(75, 'greedy');
+  budget.take(20, 'greedy');
+  assert.equal(budget.usedBytes, 45);
+});
+
+test('clients are told apart by address, those of IPv6 by network', () => {
+  assert.equal(clientOf('192.0.2.7'), '192.0.2.7');
+  assert.equal(clientOf('::ffff:192.0.2.7'), '::ffff:192.0.2.7');
+  assert.equal(clientOf('2001:db8:0:1::7'), clientOf('2001:db8:0:1:2:3:4:5'));
+  assert.equal(clientOf('2001:db8::7'), '2001:db8:0:0');
+  assert.equal(clientOf('::1'), '0:0:0:0');
+  assert.equal(clientOf(undefined), '');
 });
 
 test('a refusal for want of budget says when to come again', () => {

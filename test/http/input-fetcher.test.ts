@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServerError } from '../../src/errors.ts';
-import { BodyBudget } from '../../src/http/body.ts';
+import { BodyBudget } from '../../src/http/body-budget.ts';
 import { InputFetcher } from '../../src/http/input-fetcher.ts';
 import type { FetchLimits } from '../../src/http/input-url.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
@@ -24,7 +24,9 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
       most = Math.max(most, running);
       await new Promise((resolve) => setTimeout(resolve, 1));
       running -= 1;
+      if (url.includes('slow')) await new Promise((_, reject) => limits.signal?.addEventListener('abort', reject));
       if (url.endsWith('bad')) throw new ServerError('INVALID_INPUT', 'The URL was answered with status 404.');
+      limits.onBytes?.(3);
       return { bytes: Uint8Array.of(1, 2, 3), contentType: 'image/png' };
     },
   });
@@ -72,14 +74,30 @@ test('nothing is fetched when switched off, nor for tasks that take texts', asyn
   }
 });
 
-test('a request has a few fetches at a time, all requests together a bounded number', async () => {
-  const { fetch, most, asked } = setUp({ budgetBytes: 10_000 });
-  const urls = new Array<string>(50).fill('https://a/good');
-  assert.equal((await fetch(urls)).length, 50);
+test('a request has a few fetches at a time, a host some more, all together a bounded number', async () => {
+  const { fetch, most, asked } = setUp({ budgetBytes: 100_000 });
+  const urls = (host: string) => new Array<string>(50).fill(`https://${host}/good`);
+  assert.equal((await fetch(urls('a'))).length, 50);
   assert.equal(most(), 4);
-  await Promise.all(Array.from({ length: 20 }, () => fetch(urls)));
-  assert.equal(most(), 32);
-  assert.equal(asked.length, 21 * 50);
+  await Promise.all(Array.from({ length: 20 }, () => fetch(urls('a'))));
+  assert.equal(most(), 8);
+  await Promise.all(Array.from({ length: 40 }, (_, host) => fetch(urls(`host${host}`))));
+  assert.equal(most(), 128);
+  assert.equal(asked.length, 61 * 50);
+});
+
+test('behind a host that does not answer others are served; whoever waits leaves with its time, and with its request', async () => {
+  const { fetch, cancellation, budget } = setUp({ timeoutMs: 50 });
+  const slow = Array.from({ length: 80 }, () => fetch(['https://slow/picture']));
+  const settled = Promise.allSettled(slow);
+  const [quick] = await fetch(['https://quick/good']);
+  assert.ok(quick?.kind === 'raw');
+  // 8 run until their request leaves; the other 72 are not kept by them.
+  const late = await Promise.allSettled(slow.slice(8));
+  assert.ok(late.every((one) => one.status === 'rejected' && refusal('DEADLINE_EXCEEDED')(one.reason)));
+  cancellation.cancel();
+  assert.equal((await settled).length, 80);
+  assert.equal(budget.usedBytes, 3);
 });
 
 test('a client that left waits for none, nor does one whose time is up; too many items are left to be refused', async () => {

@@ -4,7 +4,7 @@ import { API_CALLS, APIS } from '../../src/dialects/apis.ts';
 import { printEmbeddings } from '../../src/dialects/embedding-text.ts';
 import { readConfig } from '../../src/config.ts';
 import { ServerError, toServerError } from '../../src/errors.ts';
-import { BodyBudget } from '../../src/http/body.ts';
+import { BodyBudget } from '../../src/http/body-budget.ts';
 import { InputFetcher } from '../../src/http/input-fetcher.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { Services } from '../../src/http/services.ts';

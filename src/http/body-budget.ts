@@ -1,0 +1,89 @@
+import { ServerError } from '../errors.ts';
+
+/** A client may hold this many times what it leaves free: three quarters of the budget when it is alone, less beside others. */
+const TIMES_WHAT_IS_FREE = 3;
+const RETRY_AFTER_MS = 1000;
+
+/**
+ * Bytes of request bodies held at one time, over all requests. Counted is what has arrived, not what was announced, and no client takes all:
+ * its share is bounded by what it leaves free to others (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+ */
+export class BodyBudget {
+  readonly #limitBytes: number;
+  readonly #aloneBytes: number;
+  readonly #clients = new Map<string, number>();
+  #usedBytes = 0;
+
+  /** A client may always hold `aloneBytes`, as far as they are there: the largest single body. */
+  constructor(limitBytes: number, aloneBytes = limitBytes) {
+    this.#limitBytes = limitBytes;
+    this.#aloneBytes = aloneBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Throws QUEUE_FULL when the bytes are not to be had now, by anybody or by this client. */
+  take(bytes: number, client = ''): void {
+    const freeBytes = this.#limitBytes - this.#usedBytes - bytes;
+    if (freeBytes < 0) throw full('The server holds as many request bodies as it can.');
+    const heldBytes = (this.#clients.get(client) ?? 0) + bytes;
+    if (heldBytes > this.#aloneBytes && heldBytes > TIMES_WHAT_IS_FREE * freeBytes)
+      throw full('The server holds as many request bodies of this client as it can beside those of others.');
+    this.#usedBytes += bytes;
+    this.#clients.set(client, heldBytes);
+  }
+
+  give(bytes: number, client = ''): void {
+    this.#usedBytes -= bytes;
+    const heldBytes = (this.#clients.get(client) ?? 0) - bytes;
+    if (heldBytes > 0) this.#clients.set(client, heldBytes);
+    else this.#clients.delete(client);
+  }
+
+  /** A share that grows piece by piece and is given back whole. */
+  share(address?: string): BudgetShare {
+    return new BudgetShare(this, clientOf(address));
+  }
+}
+
+function full(message: string): ServerError {
+  return new ServerError('QUEUE_FULL', message, { retryAfterMs: RETRY_AFTER_MS });
+}
+
+/** What one request holds of the budget. */
+export class BudgetShare {
+  readonly client: string;
+  readonly #budget: BodyBudget;
+  #bytes = 0;
+
+  constructor(budget: BodyBudget, client: string) {
+    this.#budget = budget;
+    this.client = client;
+  }
+
+  /** Throws QUEUE_FULL, as the budget does. */
+  take(bytes: number): void {
+    this.#budget.take(bytes, this.client);
+    this.#bytes += bytes;
+  }
+
+  give(bytes: number): void {
+    this.#budget.give(bytes, this.client);
+    this.#bytes -= bytes;
+  }
+
+  /** Gives back all of it; doing so again does nothing. */
+  release(): void {
+    if (this.#bytes > 0) this.give(this.#bytes);
+  }
+}
+
+/** Whoever has one address of IPv6 has 2^64 of them: the network stands for the client. */
+export function clientOf(address = ''): string {
+  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
+  const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => '0');
+  return [...head, ...zeros, ...tail].slice(0, 4).join(':');
+}

@@ -1,0 +1,78 @@
+import type { Transform } from 'node:stream';
+import zlib from 'node:zlib';
+import { ServerError, toServerError } from '../errors.ts';
+
+/** Content codings of request bodies. */
+
+const CHUNK_BYTES = 64 * 1024;
+/** RFC 8878 (7.2) wants 8 MiB of window supported; libzstd alone would take 128 for each stream. */
+const ZSTD_WINDOW_LOG = 23;
+
+type Open = (options?: object) => Transform;
+
+/** zstd is there from Node 22.15 on. */
+const { createZstdDecompress, constants } = zlib as {
+  createZstdDecompress?: Open;
+  constants: Readonly<Record<string, number>>;
+};
+const zstdWindow = constants['ZSTD_d_windowLogMax'];
+
+const CODINGS: Readonly<Record<string, Open>> = {
+  gzip: () => zlib.createGunzip({ chunkSize: CHUNK_BYTES }),
+  'x-gzip': () => zlib.createGunzip({ chunkSize: CHUNK_BYTES }),
+  deflate: () => zlib.createInflate({ chunkSize: CHUNK_BYTES }),
+  br: () => zlib.createBrotliDecompress({ chunkSize: CHUNK_BYTES }),
+  ...(createZstdDecompress === undefined
+    ? {}
+    : {
+        zstd: () =>
+          createZstdDecompress({
+            chunkSize: CHUNK_BYTES,
+            ...(zstdWindow === undefined ? {} : { params: { [zstdWindow]: ZSTD_WINDOW_LOG } }),
+          }),
+      }),
+};
+
+/** The coding that a Content-Encoding names; undefined: none. Throws UNSUPPORTED_MEDIA_TYPE. */
+export function codingOf(contentEncoding: string | undefined): string | undefined {
+  if (contentEncoding === undefined) return undefined;
+  const coding = contentEncoding.trim().toLowerCase();
+  if (coding === '' || coding === 'identity') return undefined;
+  if (Object.hasOwn(CODINGS, coding)) return coding;
+  throw new ServerError('UNSUPPORTED_MEDIA_TYPE', `Content-Encoding may be ${Object.keys(CODINGS).join(', ')}.`);
+}
+
+/**
+ * Unpacks piece by piece; ends at the first piece that `take` throws at, with what it throws. Throws BAD_REQUEST on what is not of the coding,
+ * CANCELLED.
+ */
+export function unpack(
+  packed: Uint8Array,
+  coding: string,
+  {
+    take,
+    cancellation,
+  }: {
+    take: (piece: Uint8Array) => void;
+    cancellation?: { onCancel(callback: () => void): void } | undefined;
+  },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stream = (CODINGS[coding] as Open)();
+    const end = (error: Error): void => {
+      stream.destroy();
+      reject(error);
+    };
+    stream.on('data', (piece: Uint8Array) => {
+      try {
+        take(piece);
+      } catch (error) {
+        end(toServerError(error));
+      }
+    });
+    stream.on('end', resolve);
+    stream.on('error', () => reject(new ServerError('BAD_REQUEST', `The body is not valid ${coding}.`)));
+    cancellation?.onCancel(() => end(new ServerError('CANCELLED')));
+    stream.end(packed);
+  });
+}
