@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+// First: a signal may come while the rest is read.
+import './no-debugger.ts';
 import { ConfigError, readProcessConfig, type Config } from './config.ts';
 import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
@@ -68,19 +70,20 @@ async function serve(argv: readonly string[]): Promise<void> {
   if (config === undefined) return;
   const server = await startServer(config);
   endWhenFailed(server, config.FAILED_GRACE_MS);
-  stopOnSignals(server);
+  stopOnSignals(server, config.DRAIN_GRACE_MS);
   try {
     await server.started;
   } catch (error) {
     if (server.state.phase === 'draining') return;
     console.error(error instanceof StartError ? `The server could not start:\n${error.message}` : error);
+    await server.flushLogs();
     process.exit(1);
   }
 }
 
 function endWhenFailed(server: CarpoolServer, graceMs: number): void {
   server.state.onChange((phase) => {
-    if (phase === 'failed') setTimeout(() => kill(server), graceMs);
+    if (phase === 'failed') setTimeout(() => void kill(server), graceMs);
   });
   for (const event of ['uncaughtException', 'unhandledRejection'])
     process.on(event, (error: unknown) => {
@@ -90,30 +93,40 @@ function endWhenFailed(server: CarpoolServer, graceMs: number): void {
 }
 
 /** Nothing else surely ends a process with a busy lane, and the platform sees that it did not end well. */
-function kill(server: CarpoolServer): void {
-  server.flushLogs();
+async function kill(server: CarpoolServer): Promise<void> {
+  await server.flushLogs();
   process.kill(process.pid, 'SIGKILL');
   // The kernel keeps SIGKILL from PID 1 of a container when it is its own; nothing keeps an abort.
   process.abort();
 }
 
-function stopOnSignals(server: CarpoolServer): void {
+/** Beyond its grace, a drain closes connections and threads; whatever hangs in that does not keep the process. */
+const LAST_STEPS_MS = 10_000;
+
+/** SIGHUP, too: whoever closes a terminal or asks an old-style daemon to start over must not cut off requests. */
+const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+function stopOnSignals(server: CarpoolServer, graceMs: number): void {
   let signals = 0;
   const stop = (): void => {
     signals += 1;
     // Whoever asks twice does not want to wait.
-    if (signals > 1) kill(server);
-    else
-      server.drain().then(
-        (finished) => (finished ? process.exit(0) : kill(server)),
-        (error: unknown) => {
-          console.error(error);
-          kill(server);
-        },
-      );
+    if (signals > 1) void kill(server);
+    else void drainAndEnd(server, graceMs);
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
+}
+
+async function drainAndEnd(server: CarpoolServer, graceMs: number): Promise<void> {
+  setTimeout(() => void kill(server), graceMs + LAST_STEPS_MS).unref();
+  try {
+    if (!(await server.drain())) return await kill(server);
+    await server.flushLogs();
+    process.exit(0);
+  } catch (error) {
+    console.error(error);
+    await kill(server);
+  }
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

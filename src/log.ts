@@ -1,5 +1,6 @@
-import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger, type LoggerOptions } from 'pino';
-import pretty from 'pino-pretty';
+import { pino, stdTimeFunctions, type DestinationStream, type Logger, type LoggerOptions } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { stdoutOutput } from './log-output.ts';
 
 /**
  * JSON lines on stdout, with `severity` instead of `level`: the log collectors of SaladCloud and Google read that name.
@@ -38,51 +39,35 @@ export interface Logs {
   readonly log: Log;
   /** For the one line of each request, whose fields are all our own: looking for secrets in it would cost more than writing it. */
   readonly access: Log;
-  /** Writes out at once what is gathered: before a signal ends the process. */
-  readonly flush: () => void;
+  /** Resolves when all lines are written, within a second at most: before the process ends. */
+  readonly flush: () => Promise<void>;
 }
 
-export function createLogs({ level, pretty: readable, stream }: LogOptions): Logs {
-  const buffered = stream === undefined && !readable ? gatheredStdout() : undefined;
-  const out = buffered ?? stream ?? pretty({ messageKey: 'msg', levelKey: 'severity', ignore: 'pid' });
+/** The last lines wait this long for a reader. */
+const LAST_LINES_MS = 1000;
+
+export function createLogs({ level, pretty, stream }: LogOptions): Logs {
+  const output =
+    stream === undefined
+      ? stdoutOutput((lines) => log.warn({ lines }, 'log lines were dropped: nobody read the output'))
+      : undefined;
+  const out = stream ?? output ?? { write: () => undefined };
   const options: LoggerOptions = {
     level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ severity: SEVERITIES[label] ?? label.toUpperCase() }) },
   };
+  const shown = pretty ? readable(out) : out;
+  const log = pino({ ...options, redact: { paths: SECRETS, censor: '***' } }, shown);
   return {
-    log: pino({ ...options, redact: { paths: SECRETS, censor: '***' } }, out),
-    access: pino(options, out),
-    flush: () => buffered?.flush(),
+    log,
+    access: pino(options, shown),
+    flush: () => output?.flush(LAST_LINES_MS) ?? Promise.resolve(),
   };
 }
 
-/** A write for each line costs a busy server a fifth of its main thread; nobody misses a line for this long. */
-const GATHER_BYTES = 64 * 1024;
-const GATHER_MS = 100;
-/** When nobody reads stdout, lines beyond this are dropped rather than kept. */
-const MOST_KEPT_BYTES = 16 * 1024 * 1024;
-
-/** stdout, with lines gathered into larger writes; what is left is written when the process ends in order. */
-function gatheredStdout(): DestinationStream & { flush(): void } {
-  const out = destination({
-    dest: 1,
-    sync: false,
-    minLength: GATHER_BYTES,
-    maxWrite: 2 * GATHER_BYTES,
-    maxLength: MOST_KEPT_BYTES,
-  });
-  let timer: NodeJS.Timeout | undefined;
-  process.once('exit', () => out.flushSync());
-  return {
-    write(line) {
-      out.write(line);
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        out.flush();
-      }, GATHER_MS).unref();
-    },
-    flush: () => out.flushSync(),
-  };
+function readable(out: DestinationStream): DestinationStream {
+  const format = prettyFactory({ messageKey: 'msg', levelKey: 'severity', ignore: 'pid' });
+  return { write: (line) => out.write(format(line)) };
 }

@@ -41,8 +41,8 @@ export interface CarpoolServer {
   readonly started: Promise<void>;
   /** Refuses new work, finishes what was admitted within the grace, closes. Resolves with whether all was finished. */
   drain(): Promise<boolean>;
-  /** Writes out the log lines gathered so far: before a signal ends the process. */
-  flushLogs(): void;
+  /** Writes out the log lines gathered so far, within a second: before the process ends. */
+  flushLogs(): Promise<void>;
 }
 
 /** The server cannot start: says why, with every problem. */

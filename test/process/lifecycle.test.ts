@@ -73,6 +73,25 @@ test(
   },
 );
 
+test('SIGHUP drains as SIGTERM does: a closed terminal cuts off nobody', { timeout: 60_000 }, async () => {
+  await using carpool = await Carpool.start(slowSquare({ simulate: { runMs: 1000 } }));
+  const admitted = carpool.post('/predict', { data: 5 });
+  await until(async () => (await carpool.metric('carpool_permits_used', { model: 'square' })) === 1);
+  carpool.signal('SIGHUP');
+  assert.deepEqual((await admitted).body, { result: 25 });
+  assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
+});
+
+test('SIGUSR1 opens no debugger, and SIGUSR2 does not end the server', { timeout: 60_000 }, async () => {
+  await using carpool = await Carpool.start({ MODELS: 'square' });
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) carpool.signal(signal);
+  for (const data of [1, 2, 3])
+    assert.deepEqual((await carpool.post('/predict', { data })).body, { result: data * data });
+  carpool.signal('SIGTERM');
+  assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
+  assert.equal(carpool.stderr, '');
+});
+
 test('a drain whose grace runs out answers what waits with 503 and ends by a signal', { timeout: 60_000 }, async () => {
   await using carpool = await Carpool.start({
     ...slowSquare({ batching: { maxItems: 1 }, simulate: { runMs: 4000 } }),
