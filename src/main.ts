@@ -163,7 +163,7 @@ function logRepository(log: Log, event: RepositoryEvent): void {
   const { name: model, durationMs, ...fields } = { name: undefined, durationMs: undefined, ...rest };
   log[kind.endsWith('_failed') ? 'error' : 'info'](
     { model, ...fields, ...(durationMs === undefined ? {} : { durationMs: Math.round(durationMs) }) },
-    `model ${kind.replace('_', ' ')}`,
+    `model ${kind.replaceAll('_', ' ')}`,
   );
 }
 

@@ -75,7 +75,8 @@ export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): Ap
   fields.required('query');
   const query = fields.text('query');
   const texts = readTexts(fields, 'texts', itemLimit);
-  const parameters = { ...readTruncation(fields), raw_scores: fields.boolean('raw_scores') };
+  // TEI gives the sigmoid, whatever a model's own library does.
+  const parameters = { ...readTruncation(fields), raw_scores: fields.boolean('raw_scores') ?? false };
   return {
     model: fields.text('model'),
     items: texts.map((text) => jsonItem({ query, text }, parameters)),

@@ -30,7 +30,10 @@ export async function choosePullFiles(files: readonly HubFile[], options: PlanOp
   const config = names.has('config.json')
     ? readJson(await readText('config.json'), 'config.json', repository)
     : undefined;
-  const kind = tellHubKind(names, isJsonObject(config) ? config : undefined, manifest?.task);
+  const modules = names.has('modules.json')
+    ? readJson(await readText('modules.json'), 'modules.json', repository)
+    : undefined;
+  const kind = tellHubKind(names, { config: isJsonObject(config) ? config : undefined, modules }, manifest?.task);
   const wish = chooseDtype(manifest, options);
   const graphs = findGraphs(names, kind, wish, manifest?.files);
   if (graphs.problems.length > 0) throw new HubError(`${repository}: ${graphs.problems.join('; ')}`);

@@ -16,6 +16,8 @@ export interface ModelLoader<Loaded> {
 export type RepositoryEvent =
   | { readonly kind: 'loading' | 'unloading'; readonly name: string; readonly version: string }
   | { readonly kind: 'loaded'; readonly name: string; readonly version: string; readonly durationMs: number }
+  /** Its folder names something that no task knows. */
+  | { readonly kind: 'served_as_tensors'; readonly name: string; readonly version: string; readonly why: string }
   /** Without version: the folder could not be read, or is not there. */
   | { readonly kind: 'load_failed'; readonly name: string; readonly version?: string; readonly reason: string }
   /** With reason: the loader failed, and something may be left behind. */
@@ -122,6 +124,7 @@ export class ModelChanges<Loaded> {
     const about = { name: source.name, version: String(source.version) };
     const startMs = performance.now();
     this.#emit({ kind: 'loading', ...about });
+    if (source.whyTensors !== undefined) this.#emit({ kind: 'served_as_tensors', ...about, why: source.whyTensors });
     try {
       const loaded = await this.#loader.load(source);
       this.#emit({ kind: 'loaded', ...about, durationMs: performance.now() - startMs });

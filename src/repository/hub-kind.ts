@@ -1,3 +1,6 @@
+import { taskOfArchitecture, type HubConfig, type TaskChoice } from './architectures.ts';
+import { moduleFiles, readModules, taskOfModules } from './sentence-modules.ts';
+
 /**
  * What a folder in the layout of the Hugging Face hub holds, told by the names of its files and its config.json alone: a folder on disk and the list
  * of files of a hub's repository are read by the same rules.
@@ -19,14 +22,21 @@ export interface HubKind {
   readonly toldBy?: 'config.json' | 'model_index.json';
   /** Undefined: the default of model.json. */
   readonly task?: string;
+  /** Why it has no task, where its texts named something that none of ours knows. */
+  readonly why?: string;
+  readonly isUnknown?: boolean;
   readonly graphs: readonly GraphNeed[];
   /** Files that a task may read, by role; all of them exist. */
   readonly assets: Readonly<Record<string, string>>;
   readonly labels?: readonly string[];
 }
 
-/** What is read from config.json (transformers); anything may be missing or of another type. */
-export type HubConfig = Readonly<Record<string, unknown>>;
+/** What the folder's texts say. */
+export interface HubFacts {
+  readonly config?: HubConfig | undefined;
+  /** modules.json of sentence-transformers. */
+  readonly modules?: unknown;
+}
 
 const ANYWHERE = ['onnx/', ''] as const;
 const MODEL: GraphNeed = { role: 'model', stems: ['model'], folders: ANYWHERE };
@@ -68,10 +78,10 @@ const DIFFUSION_ASSETS = {
 } as const;
 
 /**
- * Tells what a folder with these files is. `names` are relative, with slashes; `config` is what config.json holds, if there is one; `stated` is the task
- * that model.json names, whose graphs are then looked for.
+ * Tells what a folder with these files is. `names` are relative, with slashes; `facts` is what its texts hold; `stated` is the task that model.json
+ * names, whose graphs are then looked for.
  */
-export function tellHubKind(names: ReadonlySet<string>, config: HubConfig | undefined, stated?: string): HubKind {
+export function tellHubKind(names: ReadonlySet<string>, { config, modules }: HubFacts, stated?: string): HubKind {
   if (names.has('model_index.json'))
     return {
       toldBy: 'model_index.json',
@@ -80,50 +90,38 @@ export function tellHubKind(names: ReadonlySet<string>, config: HubConfig | unde
       assets: present(DIFFUSION_ASSETS, names),
     };
   if (config === undefined) return { graphs: graphsOf(stated), assets: {} };
-  const labels = labelsOf(config);
-  const task = taskOf(names, config);
-  const hasLabels = task?.endsWith('classification') === true && labels !== undefined;
+  const steps = readModules(modules);
   return {
     toldBy: 'config.json',
-    graphs: graphsOf(stated === undefined || stated === 'tensors' ? task : stated),
-    assets: present(ASSETS, names),
-    ...(task === undefined ? {} : { task }),
-    ...(hasLabels ? { labels } : {}),
+    assets: present({ ...ASSETS, ...moduleFiles(steps ?? []) }, names),
+    ...withTask(config, stated, (steps && taskOfModules(steps)) ?? ownChoice(names, config)),
   };
+}
+
+/** What follows from a choice of task: its graphs, and the labels where it has some. */
+export function withTask(
+  config: HubConfig,
+  stated: string | undefined,
+  { task, why, isUnknown = false }: TaskChoice,
+): Pick<HubKind, 'graphs' | 'task' | 'why' | 'isUnknown' | 'labels'> {
+  const labels = task?.endsWith('classification') === true ? labelsOf(config) : undefined;
+  return {
+    graphs: graphsOf(stated === undefined || stated === 'tensors' ? task : stated),
+    ...(task === undefined ? {} : { task }),
+    ...(why === undefined ? {} : { why, isUnknown }),
+    ...(labels === undefined ? {} : { labels }),
+  };
+}
+
+function ownChoice(names: ReadonlySet<string>, config: HubConfig): TaskChoice {
+  // A pooling without a list of modules: sentence-transformers wrote it all the same.
+  const isPooled = names.has('tokenizer.json') && names.has('1_Pooling/config.json');
+  return isPooled ? { task: 'embeddings' } : taskOfArchitecture(names, config);
 }
 
 function graphsOf(task: string | undefined): readonly GraphNeed[] {
   if (task === 'transcription') return SPEECH;
   return [task === 'chat' ? DECODER_ONLY : MODEL];
-}
-
-/** The task that transformers' class name stands for; undefined where it stands for none of ours. */
-function taskOf(names: ReadonlySet<string>, config: HubConfig): string | undefined {
-  const { architectures } = config;
-  const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
-  const architecture = typeof first === 'string' ? first : '';
-  if (architecture.endsWith('ForSequenceClassification'))
-    return labelCount(config) === 1 ? 'reranking' : 'text-classification';
-  if (architecture.endsWith('ForImageClassification')) return 'image-classification';
-  if (/(ForCausalLM|LMHeadModel)$/.test(architecture)) return 'chat';
-  if (architecture === 'WhisperForConditionalGeneration') return 'transcription';
-  return isTextEncoder(names, config, architecture) ? 'embeddings' : undefined;
-}
-
-/** A text encoder gives hidden states, whatever head it was trained with; sentence-transformers says so in files of its own. */
-function isTextEncoder(names: ReadonlySet<string>, config: HubConfig, architecture: string): boolean {
-  if (!names.has('tokenizer.json')) return false;
-  if (names.has('1_Pooling/config.json') || names.has('modules.json')) return true;
-  // With a preprocessor it reads images or sound as well; with a decoder it is no encoder.
-  if (names.has('preprocessor_config.json') || config['is_encoder_decoder'] === true) return false;
-  return /(Model|ForMaskedLM)$/.test(architecture);
-}
-
-function labelCount(config: HubConfig): number {
-  const { id2label, num_labels: count } = config;
-  if (typeof id2label === 'object' && id2label !== null) return Object.keys(id2label).length;
-  // transformers' own default.
-  return typeof count === 'number' ? count : 2;
 }
 
 /** `id2label` as an array; undefined unless its keys are 0, 1, 2, ... and all names are texts. */

@@ -2,7 +2,9 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { DtypeChoice } from './dtype.ts';
 import { findGraphs, type GraphFiles } from './graph-files.ts';
-import { tellHubKind, type HubConfig, type HubKind } from './hub-kind.ts';
+import { taskOfGraph, type HubConfig } from './architectures.ts';
+import { readGraphNames } from './graph-names.ts';
+import { tellHubKind, withTask, type HubFacts, type HubKind } from './hub-kind.ts';
 import { findInside, readText } from './inside.ts';
 import { isJsonObject, type ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
@@ -21,6 +23,8 @@ export interface HubLayer {
   /** One layer, or none where the folder says nothing by itself. */
   readonly layers: readonly ManifestLayer[];
   readonly problems: readonly string[];
+  /** Why the folder says no task, though it names one thing or another that has one elsewhere. */
+  readonly why?: string;
 }
 
 /**
@@ -31,14 +35,45 @@ export async function readHubLayer(folder: HubFolder, manifest: Manifest, dtype:
   const names = new Set<string>();
   for (const one of folder.folders)
     for (const name of await listNames(one, one === folder.root ? folder.skip : new Set())) names.add(name);
-  const { config, problem } = names.has('config.json') ? await readConfig(folder) : {};
-  if (problem !== undefined) return { layers: [], problems: [problem] };
-  const kind = tellHubKind(names, config, manifest.task);
-  const wish = manifest.dtype ?? (await unstatedDtype(folder, kind, dtype));
-  const { found, problems } = findGraphs(names, kind, wish, manifest.files);
-  if (kind.toldBy === undefined && found.size === 0)
+  const facts = await readFacts(folder, names).catch((error: unknown) => String(error).replace(/^Error: /, ''));
+  if (typeof facts === 'string') return { layers: [], problems: [facts] };
+  const told = tellHubKind(names, facts, manifest.task);
+  const wish = manifest.dtype ?? (await unstatedDtype(folder, told, dtype));
+  const { found, problems } = findGraphs(names, told, wish, manifest.files);
+  if (told.toldBy === undefined && found.size === 0)
     return { layers: [], problems: manifest.dtype === undefined ? [] : problems };
-  return { layers: [{ label: kind.toldBy ?? 'the folder', value: layerValue(kind, found) }], problems };
+  const kind = await judge(told, {
+    folder,
+    config: facts.config,
+    isText: names.has('tokenizer.json'),
+    manifest,
+    found,
+  });
+  const { why } = kind;
+  return {
+    layers: [{ label: kind.toldBy ?? 'the folder', value: layerValue(kind, found) }],
+    problems,
+    ...(why === undefined ? {} : { why }),
+  };
+}
+
+interface Judged {
+  readonly folder: HubFolder;
+  readonly config: HubConfig | undefined;
+  readonly isText: boolean;
+  readonly manifest: Manifest;
+  readonly found: GraphFiles['found'];
+}
+
+/** The kind once its graph is looked into. A file that cannot be read so far is left to whoever loads it. */
+async function judge(kind: HubKind, { folder, config, isText, manifest, found }: Judged): Promise<HubKind> {
+  const name = manifest.files['model'] ?? found.get('model')?.file;
+  if (kind.toldBy !== 'config.json' || config === undefined || name === undefined) return kind;
+  const file = await findInside(folder.root, folder.folders, name).catch(() => undefined);
+  const graph = file === undefined ? undefined : await readGraphNames(file);
+  if (graph === undefined) return kind;
+  const { toldBy, assets, graphs } = kind;
+  return { toldBy, assets, ...withTask(config, manifest.task, taskOfGraph(kind, graph, { isText })), graphs };
 }
 
 function layerValue({ toldBy, task, labels, assets }: HubKind, graphs: GraphFiles['found']): Record<string, unknown> {
@@ -57,14 +92,20 @@ async function unstatedDtype({ root }: HubFolder, { toldBy }: HubKind, dtype: Dt
   return (await readPulled(root))?.dtype ?? dtype;
 }
 
-async function readConfig({ root, folders }: HubFolder): Promise<{ config?: HubConfig; problem?: string }> {
+async function readFacts(folder: HubFolder, names: ReadonlySet<string>): Promise<HubFacts> {
+  const config = names.has('config.json') ? await readJson(folder, 'config.json') : undefined;
+  const modules = names.has('modules.json') ? await readJson(folder, 'modules.json') : undefined;
+  return { modules, ...(isJsonObject(config) ? { config } : {}) };
+}
+
+/** Throws an Error that names the file. */
+async function readJson({ root, folders }: HubFolder, name: string): Promise<unknown> {
   try {
-    const file = await findInside(root, folders, 'config.json');
-    const value: unknown = file === undefined ? undefined : JSON.parse(await readText(file));
-    return isJsonObject(value) ? { config: value } : {};
+    const file = await findInside(root, folders, name);
+    return file === undefined ? undefined : JSON.parse(await readText(file));
   } catch (error) {
     const syntax = error instanceof SyntaxError ? 'not valid JSON: ' : '';
-    return { problem: `config.json: ${syntax}${error instanceof Error ? error.message : String(error)}` };
+    throw new Error(`${name}: ${syntax}${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
 }
 

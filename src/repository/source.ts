@@ -17,6 +17,8 @@ export interface ModelSource extends Assets {
   readonly manifest: Manifest;
   /** Changes when a file of this version does. */
   readonly fingerprint: string;
+  /** Why the folder has no task but tensors, where nobody said so and something in it named another. */
+  readonly whyTensors?: string;
 }
 
 /** Everything wrong with a model, in one message. */
@@ -102,7 +104,11 @@ export async function readModelSource(
   const merged = { ...mergeLayers([...hub.layers, ...said]), wrongFields };
   const assets = await findAssets({ root: folder.root, folders }, merged, problems);
   if (problems.length > 0) throw new ModelProblems(problems);
-  return { name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint };
+  const isStated = said.some(({ value }) => isJsonObject(value) && Object.hasOwn(value, 'task'));
+  return {
+    ...{ name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint },
+    ...(isStated || hub.why === undefined ? {} : { whyTensors: hub.why }),
+  };
 }
 
 /** The model's `model.json`, or a version's own: one layer, or none where there is no such file. */

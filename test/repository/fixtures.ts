@@ -9,7 +9,7 @@ import { Repository, type ModelLoader, type RepositoryOptions } from '../../src/
 import { openModelFolder } from '../../src/repository/scan.ts';
 import { readModelSource, type ModelSource } from '../../src/repository/source.ts';
 
-/** Paths below the folder to their content; what is not text is written as JSON. */
+/** Paths below the folder to their content; what is neither text nor bytes is written as JSON. */
 export type Files = Record<string, unknown>;
 
 /** A folder of its own for one test, gone afterwards. */
@@ -24,7 +24,10 @@ export async function writeFiles(folder: string, files: Files): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     const file = path.join(folder, name);
     await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(file, typeof content === 'string' ? content : JSON.stringify(content));
+    await writeFile(
+      file,
+      typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
+    );
   }
 }
 

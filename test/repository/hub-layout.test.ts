@@ -5,7 +5,8 @@ import { DTYPES } from '../../src/repository/dtype.ts';
 import { listMisnamed, listModels, openModelFolder } from '../../src/repository/scan.ts';
 import { ModelProblems, readModelSource } from '../../src/repository/source.ts';
 import { SHARED_MODELS, sharedModel } from '../shared-models.ts';
-import { createRig, makeFolder, readModel, servedIds, type Files } from './fixtures.ts';
+import { createRig, makeFolder, readModel, servedIds } from './fixtures.ts';
+import { readHub } from './hub-folder.ts';
 
 const BERT = { architectures: ['BertModel'], model_type: 'bert' };
 const WHISPER = { architectures: ['WhisperForConditionalGeneration'] };
@@ -19,61 +20,6 @@ async function problemsOf(read: Promise<unknown>): Promise<readonly string[]> {
   }
   return [];
 }
-
-/** Task and files (relative) of model `m` with these files in it. */
-async function readHub(t: Parameters<typeof makeFolder>[0], files: Files, override?: unknown) {
-  const inFolder = Object.fromEntries(Object.entries(files).map(([name, content]) => [`m/${name}`, content]));
-  const modelsDir = await makeFolder(t, inFolder);
-  const source = await readModel(modelsDir, 1, override);
-  const relative = (file: string) => path.relative(path.join(modelsDir, 'm'), file);
-  return {
-    task: source.task,
-    weights: relative(source.weights),
-    files: Object.fromEntries(Object.entries(source.files).map(([role, file]) => [role, relative(file)])),
-    labels: source.labels,
-    dtype: source.manifest.dtype,
-  };
-}
-
-test('the class name in config.json tells the task', async (t) => {
-  const cases: [string, object, Files, string][] = [
-    ['a text encoder', BERT, { 'tokenizer.json': {} }, 'embeddings'],
-    ['a masked language model', { architectures: ['BertForMaskedLM'] }, { 'tokenizer.json': {} }, 'embeddings'],
-    ['a sentence transformer', { architectures: ['Odd'] }, { 'tokenizer.json': {}, 'modules.json': [] }, 'embeddings'],
-    ['an encoder without tokenizer', { architectures: ['ViTModel'] }, {}, 'tensors'],
-    [
-      'an encoder of texts and images',
-      { architectures: ['CLIPModel'] },
-      { 'tokenizer.json': {}, 'preprocessor_config.json': {} },
-      'tensors',
-    ],
-    [
-      'an encoder with a decoder',
-      { architectures: ['T5Model'], is_encoder_decoder: true },
-      { 'tokenizer.json': {} },
-      'tensors',
-    ],
-    ['a classifier', { architectures: ['BertForSequenceClassification'] }, {}, 'text-classification'],
-    [
-      'a classifier of one label',
-      { architectures: ['XLMRobertaForSequenceClassification'], id2label: { 0: 'LABEL_0' } },
-      {},
-      'reranking',
-    ],
-    ['one label by number', { architectures: ['BertForSequenceClassification'], num_labels: 1 }, {}, 'reranking'],
-    ['a causal model', { architectures: ['LlamaForCausalLM'] }, {}, 'chat'],
-    ['an old causal model', { architectures: ['GPT2LMHeadModel'] }, { 'tokenizer.json': {} }, 'chat'],
-    ['an image classifier', { architectures: ['ViTForImageClassification'] }, {}, 'image-classification'],
-    ['nothing known', { architectures: ['SamModel'] }, {}, 'tensors'],
-    ['no class name at all', { architectures: 'BertModel' }, { 'tokenizer.json': {} }, 'tensors'],
-  ];
-  for (const [what, config, more, task] of cases) {
-    const read = await readHub(t, { 'config.json': config, 'onnx/model.onnx': 'x', ...more });
-    assert.equal(read.task, task, what);
-    assert.equal(read.weights, 'onnx/model.onnx', what);
-    assert.equal(read.files['config'], 'config.json', what);
-  }
-});
 
 test('the files a task may read get their roles, and only those that are there', async (t) => {
   const { files } = await readHub(t, {

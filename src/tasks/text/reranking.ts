@@ -6,15 +6,21 @@ import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } f
 import { readParameters, truncation } from './parameters.ts';
 import { ACTIVATIONS, logitsOf } from './scores.ts';
 import { isLightText, readQueryAndText } from './text-items.ts';
+import { isObject, type JsonObject } from './tokenizer-definition.ts';
 
 /** How well a text answers a query: `{"score": 0.97, "tokens": n}`; for cross-encoders, whose graph gives one logit. */
 
-const options = z.strictObject(encoderOptions);
-const parameters = z.strictObject({ ...truncation, raw_scores: z.boolean().default(false) });
+const options = z.strictObject({
+  ...encoderOptions,
+  /** Default: what config.json says. */
+  activation: z.enum(['sigmoid', 'none']).optional(),
+});
+/** `raw_scores`: the graph's own, or else their sigmoid, as TEI has it; without it, what the model's own library gives. */
+const parameters = z.strictObject({ ...truncation, raw_scores: z.boolean().optional() });
 
 interface Memo {
   readonly tokens: number;
-  readonly raw: boolean;
+  readonly activation: 'sigmoid' | 'none';
 }
 
 /** Throws a plain Error that names the file at fault. */
@@ -23,34 +29,54 @@ export async function chooseRerankingProgram(source: Omit<TaskSource, 'signature
 }
 
 export async function createRerankingTask(source: TaskSource): Promise<Task> {
-  const model = await openEncoderModel(source, readOptions(source, options), ({ size }) => {
+  const own = readOptions(source, options);
+  const model = await openEncoderModel(source, own, ({ size }) => {
     if (size !== undefined && size !== 1) throw new Error(`reranking needs a graph of one score, not of ${size}`);
     return {};
   });
+  const usual = own.activation ?? scoreActivation(model.files.config);
   return {
     rawTypes: [],
     isLight: isLightText,
-    prepare: (item) => prepare(item, model),
+    prepare: (item) => prepare(item, model, usual),
     isLightReply: () => true,
     finish: (outputs, memo) => finish(outputs, memo as Memo),
     calls: model.calls,
   };
 }
 
-function prepare(item: Item, { encoder, autoTruncate }: EncoderModel): Prepared {
+/** The activation's class as sentence-transformers writes it into config.json, today and before version 4. */
+const ACTIVATION_CLASSES: Readonly<Record<string, Memo['activation']>> = { Sigmoid: 'sigmoid', Identity: 'none' };
+
+/**
+ * What CrossEncoder of sentence-transformers makes of a single logit: what the model's config.json names, else the sigmoid; a regression head gives its
+ * number. Throws a plain Error on an activation that is not known.
+ */
+function scoreActivation(config: JsonObject): Memo['activation'] {
+  const { sentence_transformers: own, sbert_ce_default_activation_function: older, problem_type: problem } = config;
+  const name = (isObject(own) ? own['activation_fn'] : undefined) ?? older;
+  if (typeof name !== 'string') return problem === 'regression' ? 'none' : 'sigmoid';
+  const activation = ACTIVATION_CLASSES[name.split('.').at(-1) ?? ''];
+  if (activation === undefined)
+    throw new Error(`config.json: the activation ${name} is not known; set options.activation to sigmoid or none`);
+  return activation;
+}
+
+function prepare(item: Item, { encoder, autoTruncate }: EncoderModel, usual: Memo['activation']): Prepared {
   const asked = readParameters(item, parameters);
   const [query, text] = readQueryAndText(item);
   const encoded = encoder.pair(query, text, {
     truncate: asked.truncate ?? autoTruncate,
     direction: asked.truncation_direction,
   });
-  const memo: Memo = { tokens: encoded.ids.length, raw: asked.raw_scores };
+  const { raw_scores: raw } = asked;
+  const memo: Memo = { tokens: encoded.ids.length, activation: raw === undefined ? usual : raw ? 'none' : 'sigmoid' };
   return { ...encoder.work(encoded), memo };
 }
 
-function finish(outputs: Outputs, { tokens, raw }: Memo): Reply {
+function finish(outputs: Outputs, { tokens, activation }: Memo): Reply {
   const logits = logitsOf(outputs);
-  const [score] = raw ? logits : ACTIVATIONS.sigmoid(logits);
+  const [score] = ACTIVATIONS[activation](logits);
   if (score === undefined || logits.length !== 1)
     throw new Error(`the run gave ${logits.length} scores instead of one`);
   return { json: { score: shortFloat32(score), tokens } };

@@ -23,13 +23,19 @@ export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): 
   const named = usable.find(({ name }) => name === options.output);
   if (options.output !== undefined && named === undefined)
     throw new Error(`there is no float output ${options.output}; ${list(outputs)}`);
-  const wanted = named === undefined ? usable : [named];
+  // Logits of a masked language model have the ranks of vectors, and are none.
+  const wanted =
+    named === undefined ? usable.filter(({ name }) => options.wants === 'scores' || name !== 'logits') : [named];
   if (options.wants === 'scores') {
     const scores = ofRank(wanted, 2, ['logits']);
     if (scores === undefined) throw new Error(`no output holds a score a class; ${list(outputs)}`);
     return { sentence: scores, tokens: undefined, pooling: undefined, size: sizeOf(scores) };
   }
-  const tokens = ofRank(usable, 3, TOKEN_NAMES);
+  const tokens = ofRank(
+    usable.filter(({ name }) => name !== 'logits'),
+    3,
+    TOKEN_NAMES,
+  );
   const sentence = sentenceOutput(wanted, tokens, options);
   if (sentence !== undefined) return { sentence, tokens, pooling: undefined, size: sizeOf(sentence) };
   if (options.ownPooling === true && options.pooling === undefined)

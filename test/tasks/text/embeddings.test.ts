@@ -229,6 +229,10 @@ test('a folder that cannot be served says why', async (t) => {
   await assert.doesNotReject(tiny({ more: { pooling, modules: dense }, sentence: true }));
 });
 
+test('logits are no vectors, whatever their shape', async (t) => {
+  await assert.rejects(openTiny(t, { task: 'embeddings', classes: 9 }), /no output holds a vector a token/);
+});
+
 test('calls tokenise, decode and tell what the model is', async (t) => {
   const { task } = await openTiny(t, {
     task: 'embeddings',

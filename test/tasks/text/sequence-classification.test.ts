@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { raw, refusal } from '../support.ts';
 import { json, type EncoderBench } from './encoder-bench.ts';
+import { near } from './vectors.ts';
 import { openTiny, type TinyModel } from './tiny-encoder.ts';
 
 interface Scored {
@@ -174,4 +175,36 @@ test('a reranker scores a text for a query: a sigmoid, or the bare logit', async
 test('a graph of several scores is no reranker, one of token vectors no classifier', async (t) => {
   await assert.rejects(openTiny(t, { task: 'reranking', classes: 2 }), /one score, not of 2/);
   await assert.rejects(openTiny(t, { task: 'text-classification' }), /no output holds a score a class/);
+});
+
+test('a score is what the library of the model gives: its config names the activation', async (t) => {
+  const item = { query: 'good', text: 'the film' };
+  const scoreOf = async (config: object, options: object = {}, parameters: object = {}) => {
+    const { answer } = await openTiny(t, {
+      task: 'reranking',
+      classes: 1,
+      config: { ...config },
+      options: { ...options },
+    });
+    return ((await answer(json(item, { ...parameters }))) as { score: number }).score;
+  };
+  const logit = await scoreOf({}, {}, { raw_scores: true });
+  const sigmoid = 1 / (1 + Math.exp(-logit));
+  const identity = { activation_fn: 'torch.nn.modules.linear.Identity' };
+  const cases: [number, object, object?, object?][] = [
+    [sigmoid, {}],
+    [sigmoid, { sentence_transformers: { activation_fn: 'torch.nn.modules.activation.Sigmoid' } }],
+    [logit, { sentence_transformers: identity }],
+    [logit, { sbert_ce_default_activation_function: 'torch.nn.modules.linear.Identity' }],
+    [logit, { problem_type: 'regression' }],
+    [sigmoid, { problem_type: 'regression' }, { activation: 'sigmoid' }],
+    // As TEI has it.
+    [sigmoid, { sentence_transformers: identity }, {}, { raw_scores: false }],
+  ];
+  for (const [expected, config, options, parameters] of cases)
+    near([await scoreOf(config, options, parameters)], [expected], 1e-6);
+  await assert.rejects(
+    scoreOf({ sentence_transformers: { activation_fn: 'torch.nn.Tanh' } }),
+    /activation torch\.nn\.Tanh/,
+  );
 });

@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { onnxModel } from '../../tools/onnx-writer.ts';
+import { node, value } from '../worker/models.ts';
+import { createRig, makeFolder, type Files } from './fixtures.ts';
+import { modules, readHub } from './hub-folder.ts';
+
+const BERT = { architectures: ['BertModel'], model_type: 'bert' };
+
+test('the class name in config.json tells the task', async (t) => {
+  const cases: [string, object, Files, string][] = [
+    ['a text encoder', BERT, { 'tokenizer.json': {} }, 'embeddings'],
+    ['a masked language model', { architectures: ['BertForMaskedLM'] }, { 'tokenizer.json': {} }, 'embeddings'],
+    [
+      'a sentence transformer',
+      { architectures: ['Odd'] },
+      { 'tokenizer.json': {}, 'modules.json': modules('Transformer', 'Pooling') },
+      'embeddings',
+    ],
+    [
+      'a sentence transformer over a decoder',
+      { architectures: ['Qwen3ForCausalLM'] },
+      { 'tokenizer.json': {}, 'modules.json': modules('Transformer', 'Pooling', 'Normalize') },
+      'embeddings',
+    ],
+    [
+      'a sparse encoder',
+      { architectures: ['BertForMaskedLM'] },
+      { 'tokenizer.json': {}, 'modules.json': modules('MLMTransformer', 'SpladePooling') },
+      'tensors',
+    ],
+    ['a decoder without its head', { architectures: ['MistralModel'] }, { 'tokenizer.json': {} }, 'embeddings'],
+    ['speech out of text', { architectures: ['VitsModel'] }, { 'tokenizer.json': {} }, 'tensors'],
+    ['a class nobody knows', { architectures: ['OddModel'] }, { 'tokenizer.json': {} }, 'tensors'],
+    [
+      'a classifier of sound',
+      { architectures: ['Wav2Vec2ForSequenceClassification'] },
+      { 'preprocessor_config.json': {} },
+      'tensors',
+    ],
+    [
+      'a regression head',
+      { architectures: ['BertForSequenceClassification'], num_labels: 1, problem_type: 'regression' },
+      {},
+      'text-classification',
+    ],
+    [
+      'a cross-encoder trained by regression',
+      {
+        architectures: ['BertForSequenceClassification'],
+        id2label: { 0: 'LABEL_0' },
+        problem_type: 'regression',
+        sentence_transformers: { activation_fn: 'torch.nn.modules.linear.Identity' },
+      },
+      {},
+      'reranking',
+    ],
+    ['an encoder without tokenizer', { architectures: ['ViTModel'] }, {}, 'tensors'],
+    [
+      'an encoder of texts and images',
+      { architectures: ['CLIPModel'] },
+      { 'tokenizer.json': {}, 'preprocessor_config.json': {} },
+      'tensors',
+    ],
+    [
+      'an encoder with a decoder',
+      { architectures: ['T5Model'], is_encoder_decoder: true },
+      { 'tokenizer.json': {} },
+      'tensors',
+    ],
+    ['a classifier', { architectures: ['BertForSequenceClassification'] }, {}, 'text-classification'],
+    [
+      'a classifier of one label',
+      { architectures: ['XLMRobertaForSequenceClassification'], id2label: { 0: 'LABEL_0' } },
+      {},
+      'reranking',
+    ],
+    ['one label by number', { architectures: ['BertForSequenceClassification'], num_labels: 1 }, {}, 'reranking'],
+    ['a causal model', { architectures: ['LlamaForCausalLM'] }, {}, 'chat'],
+    ['an old causal model', { architectures: ['GPT2LMHeadModel'] }, { 'tokenizer.json': {} }, 'chat'],
+    ['an image classifier', { architectures: ['ViTForImageClassification'] }, {}, 'image-classification'],
+    ['nothing known', { architectures: ['SamModel'] }, {}, 'tensors'],
+    ['no class name at all', { architectures: 'BertModel' }, { 'tokenizer.json': {} }, 'tensors'],
+  ];
+  for (const [what, config, more, task] of cases) {
+    const read = await readHub(t, { 'config.json': config, 'onnx/model.onnx': 'x', ...more });
+    assert.equal(read.task, task, what);
+    assert.equal(read.weights, 'onnx/model.onnx', what);
+    assert.equal(read.files['config'], 'config.json', what);
+  }
+});
+
+/** An ONNX file with these inputs and outputs, and a weight that an old exporter lists among the inputs. */
+function graphFile(inputs: string[], outputs: string[]): Uint8Array {
+  const info = (name: string) => value(name, 'FP32', ['batch']);
+  return onnxModel({
+    ...{ name: 'g', nodes: outputs.map((name) => node('Identity', ['weight'], name)) },
+    inputs: [...inputs, 'weight'].map(info),
+    outputs: outputs.map(info),
+    initializers: [{ name: 'weight', datatype: 'FP32', shape: [5000], data: new Float32Array(5000) }],
+  });
+}
+
+test('the names in the graph tell with which head a model was exported; what has no task says why', async (t) => {
+  const text = ['input_ids', 'attention_mask'];
+  const cases: [string, string, string[], string[], string, RegExp | undefined][] = [
+    ['a masked language model', 'BertForMaskedLM', text, ['logits'], 'tensors', /gives logits, no vectors/],
+    ['the same without its head', 'BertForMaskedLM', text, ['last_hidden_state'], 'embeddings', undefined],
+    ['a decoder of texts', 'Qwen3ForCausalLM', [...text, 'past_key_values.0.key'], ['logits'], 'chat', undefined],
+    [
+      'a decoder that embeds',
+      'Qwen3ForCausalLM',
+      [...text, 'past_key_values.0.key'],
+      ['last_hidden_state', 'present.0.key'],
+      'embeddings',
+      undefined,
+    ],
+    ['a graph that pools', 'OddModel', text, ['token_embeddings', 'sentence_embedding'], 'embeddings', undefined],
+    ['hidden states of who knows what', 'OddModel', text, ['last_hidden_state'], 'tensors', /knows .* OddModel/],
+    ['speech', 'VitsModel', text, ['waveform'], 'tensors', /knows the architecture VitsModel/],
+    [
+      'a classifier of pages',
+      'LayoutLMForSequenceClassification',
+      [...text, 'bbox'],
+      ['logits'],
+      'tensors',
+      /takes bbox, which is no input of a text model/,
+    ],
+  ];
+  for (const [what, architecture, inputs, outputs, task, why] of cases) {
+    const read = await readHub(t, {
+      'config.json': { architectures: [architecture] },
+      'tokenizer.json': {},
+      'onnx/model.onnx': graphFile(inputs, outputs),
+    });
+    assert.equal(read.task, task, what);
+    if (why === undefined) assert.equal(read.whyTensors, undefined, what);
+    else assert.match(read.whyTensors ?? '', why, what);
+  }
+});
+
+test('nobody is told why a model is served as tensors who said so in model.json', async (t) => {
+  const files = { 'config.json': { architectures: ['VitsModel'] }, 'tokenizer.json': {}, 'model.onnx': 'x' };
+  assert.match((await readHub(t, files)).whyTensors ?? '', /VitsModel/);
+  assert.equal((await readHub(t, { ...files, 'model.json': { task: 'tensors' } })).whyTensors, undefined);
+});
+
+test('the repository tells why a model is served as tensors', async (t) => {
+  const modelsDir = await makeFolder(t, { 'm/config.json': { architectures: ['VitsModel'] }, 'm/model.onnx': 'x' });
+  const rig = createRig(t, modelsDir);
+  await rig.repository.start();
+  const why = rig.events.flatMap((event) => (event.kind === 'served_as_tensors' ? [event.why] : []));
+  assert.deepEqual(why, ['no task knows the architecture VitsModel']);
+});
+
+test('a pooling elsewhere than usual, and the weights of layers behind it, get their roles', async (t) => {
+  const { files } = await readHub(t, {
+    'config.json': BERT,
+    'tokenizer.json': {},
+    'modules.json': modules('Transformer', 'Dropout', 'Pooling', 'Dense'),
+    '2_Pooling/config.json': {},
+    '3_Dense/config.json': {},
+    '3_Dense/model.safetensors': 'x',
+    'onnx/model.onnx': 'x',
+  });
+  assert.equal(files['pooling'], '2_Pooling/config.json');
+  assert.deepEqual([files['dense1'], files['dense1Weights']], ['3_Dense/config.json', '3_Dense/model.safetensors']);
+});
