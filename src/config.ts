@@ -2,7 +2,17 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseReferences } from './hub/reference.ts';
-import { boolean, choice, integer, ms, parseObject, parseOption, text, type Option } from './option.ts';
+import {
+  boolean,
+  choice,
+  hideCredentials,
+  integer,
+  ms,
+  parseObject,
+  parseOption,
+  text,
+  type Option,
+} from './option.ts';
 import { DTYPE_CHOICES } from './repository/dtype.ts';
 
 export type { Option } from './option.ts';
@@ -185,7 +195,7 @@ function checkPlaces({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): strin
   parseReferences(CARPOOL_MODELS, wrong);
   problems.push(...wrong.map((problem) => `CARPOOL_MODELS: ${problem}`));
   if (!/^https?:\/\/[^/]/.test(HF_ENDPOINT) || !URL.canParse(HF_ENDPOINT))
-    problems.push(`HF_ENDPOINT: expected the address of a hub, got ${HF_ENDPOINT}`);
+    problems.push(`HF_ENDPOINT: expected the address of a hub, got ${hideCredentials(HF_ENDPOINT)}`);
   return problems;
 }
 

@@ -101,3 +101,10 @@ export function parseObject(raw: unknown): Parsed {
     ? { value }
     : { problem: 'expected a JSON object' };
 }
+
+const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi;
+
+/** Texts with the user names and passwords of their URLs as ***: for whoever lists or logs an option. */
+export function hideCredentials(text: string): string {
+  return text.replace(USER_INFO, '$1***@');
+}

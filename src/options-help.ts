@@ -1,4 +1,5 @@
 import { OPTIONS, type Config, type Option } from './config.ts';
+import { hideCredentials } from './option.ts';
 
 /** `--model-options` of MODEL_OPTIONS. */
 export function flagOf(name: string): string {
@@ -38,12 +39,18 @@ function shownDefault(option: Option): string {
   return value === '' ? 'none' : `\`${value}\``;
 }
 
-/** Options as /info shows them: secrets hidden. */
+/** Options as /info shows them: secrets hidden, and what URLs hold of them. */
 export function shownConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries<Option>(OPTIONS).map(([name, option]) => [
       name,
-      option.secret === true ? '***' : config[name as keyof Config],
+      option.secret === true ? '***' : shownValue(config[name as keyof Config]),
     ]),
   );
+}
+
+function shownValue(value: unknown): unknown {
+  if (typeof value === 'string') return hideCredentials(value);
+  // Lists and objects are JSON.
+  return typeof value === 'object' ? (JSON.parse(hideCredentials(JSON.stringify(value))) as unknown) : value;
 }

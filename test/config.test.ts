@@ -213,3 +213,14 @@ test('what /info shows are the options in force', () => {
   assert.equal(shown['PORT'], 8123);
   assert.deepEqual(Object.keys(shown), Object.keys(OPTIONS));
 });
+
+test('/info shows no password of a URL, nor does a problem with one', () => {
+  const shown = (env: Record<string, string>) => JSON.stringify(shownConfig(read({ env })));
+  const secret = shown({ HF_ENDPOINT: 'https://me:p%40ss@hub.example/mirror', HF_TOKEN: 'hf_secret' });
+  assert.match(secret, /https:\/\/\*\*\*@hub\.example\/mirror/);
+  assert.doesNotMatch(secret, /p%40ss|hf_secret/);
+  const nested = shown({ MODEL_OPTIONS: '{"a":{"description":"from ftp://me:secret@files/a?x=y@z"}}' });
+  assert.match(nested, /ftp:\/\/\*\*\*@files\/a\?x=y@z/);
+  const [problem] = problemsOf(() => read({ env: { HF_ENDPOINT: 'https://me:secret@hub example' } }));
+  assert.doesNotMatch(problem ?? '', /secret/);
+});

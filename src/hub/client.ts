@@ -19,6 +19,8 @@ export interface ClientOptions {
   readonly endpoint: string;
   /** Sent to the hub alone, never to a host that it sends us to; '' for none. */
   readonly token: string;
+  /** `user:password`, sent like the token where there is none; '' for none. */
+  readonly credentials: string;
   /** Longest silence of a connection. */
   readonly silenceMs: number;
   readonly signal?: AbortSignal | undefined;
@@ -52,11 +54,13 @@ const treeSchema = z.array(
 export class HubClient {
   readonly #options: ClientOptions;
   readonly #origin: string;
+  readonly #authorization: { readonly authorization?: string };
   readonly #dispatcher: Dispatcher;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#origin = new URL(options.endpoint).origin;
+    this.#authorization = authorizationOf(options);
     this.#dispatcher = new EnvHttpProxyAgent({
       connect: { timeout: CONNECT_LIMIT_MS },
       headersTimeout: options.silenceMs,
@@ -135,7 +139,7 @@ export class HubClient {
 
   /** Follows redirects by hand: the token must not go along to another host. */
   async #get(first: string, repository: string, headers: Readonly<Record<string, string>>): Promise<Opened> {
-    const { token, signal } = this.#options;
+    const { signal } = this.#options;
     let url = new URL(first);
     for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
       const isHub = url.origin === this.#origin;
@@ -145,7 +149,7 @@ export class HubClient {
           'user-agent': `carpool/${VERSION}`,
           'accept-encoding': 'identity',
           ...headers,
-          ...(isHub && token !== '' ? { authorization: `Bearer ${token}` } : {}),
+          ...(isHub ? this.#authorization : {}),
         },
         signal: signal ?? null,
       });
@@ -170,6 +174,11 @@ export class HubClient {
       { page: `${endpoint}/${repository}`, repository, hasToken: token !== '' },
     );
   }
+}
+
+function authorizationOf({ token, credentials }: ClientOptions): { authorization?: string } {
+  if (token !== '') return { authorization: `Bearer ${token}` };
+  return credentials === '' ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` };
 }
 
 /** Names come from outside: none may lead out of the folder, on any system. */

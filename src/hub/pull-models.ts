@@ -37,11 +37,18 @@ export async function pullModels(config: PullConfig, log: Log, signal?: AbortSig
 }
 
 /** What of the configuration a pull needs. */
-export function optionsOf(config: PullConfig): Pick<PullOptions, 'modelsDir' | 'endpoint' | 'token' | 'defaultDtype'> {
+export function optionsOf(
+  config: PullConfig,
+): Pick<PullOptions, 'modelsDir' | 'endpoint' | 'token' | 'credentials' | 'defaultDtype'> {
+  const endpoint = new URL(config.HF_ENDPOINT);
+  const credentials = [endpoint.username, endpoint.password].map(decodeURIComponent).join(':');
+  // Messages and the log hold the address.
+  endpoint.username = endpoint.password = '';
   return {
     modelsDir: config.MODELS_DIR,
-    endpoint: config.HF_ENDPOINT.replace(/\/+$/, ''),
+    endpoint: endpoint.href.replace(/\/+$/, ''),
     token: config.HF_TOKEN,
+    credentials: credentials === ':' ? '' : credentials,
     defaultDtype: isDtypeChoice(config.DTYPE) ? config.DTYPE : 'auto',
   };
 }

@@ -18,6 +18,8 @@ export interface PullOptions {
   readonly modelsDir: string;
   readonly endpoint: string;
   readonly token: string;
+  /** `user:password` of a mirror that wants them; not sent beside a token. */
+  readonly credentials?: string;
   /** Where a reference names none. */
   readonly defaultDtype: DtypeChoice;
   /** Asks the hub whether a complete folder is still the newest; false: it is taken as it is, also with no network. */
@@ -117,13 +119,13 @@ interface Place {
 
 async function pullInto({ reference, target, hidden, before }: Place, options: PullOptions): Promise<Pull> {
   const tuning = { ...TUNING, ...options.tuning };
-  const { endpoint, token } = options;
+  const { endpoint, token, credentials = '' } = options;
   const { repository, revision } = reference;
   // One file that cannot be had ends all that is under way.
   const failing = new AbortController();
   const signal = AbortSignal.any([failing.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const retry: RetryPolicy = { attempts: tuning.attempts, firstDelayMs: tuning.firstDelayMs, signal };
-  const client = new HubClient({ endpoint, token, silenceMs: tuning.silenceMs, signal });
+  const client = new HubClient({ endpoint, token, credentials, silenceMs: tuning.silenceMs, signal });
   try {
     const commit = await retrying(retry, () => client.commit(repository, revision));
     if (before?.commit === commit) return present(target, before);

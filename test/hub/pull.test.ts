@@ -4,6 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { readModelSource } from '../../src/repository/source.ts';
 import { listModels, openModelFolder } from '../../src/repository/scan.ts';
+import { optionsOf } from '../../src/hub/pull-models.ts';
 import { FakeHub } from './hub-server.ts';
 import { BERT_FILES, bytesOf, createPullRig } from './support.ts';
 
@@ -194,6 +195,23 @@ test('the token goes to the hub, and not to the store that the hub names', async
   for (const { where, authorization } of hub.seen)
     assert.equal(authorization, where === 'hub' ? 'Bearer hf_secret' : undefined);
   assert.ok(hub.seen.some(({ where }) => where === 'store'));
+});
+
+test('a password in HF_ENDPOINT goes to the hub alone, where there is no token, and is in no message', async (t) => {
+  const hub = await FakeHub.start(t, { files: BERT_FILES });
+  const { pull } = await createPullRig(t, hub);
+  const options = (HF_TOKEN: string) =>
+    optionsOf({
+      CARPOOL_MODELS: [],
+      MODELS_DIR: '.',
+      DTYPE: 'auto',
+      HF_TOKEN,
+      HF_ENDPOINT: 'https://me:p%40ss@hub.example/mirror/',
+    });
+  assert.equal(options('').endpoint, 'https://hub.example/mirror');
+  await pull({ token: '', credentials: options('').credentials ?? '' });
+  const basic = `Basic ${Buffer.from('me:p@ss').toString('base64')}`;
+  for (const { where, authorization } of hub.seen) assert.equal(authorization, where === 'hub' ? basic : undefined);
 });
 
 test('a refusal says what to do', async (t) => {
