@@ -29,6 +29,9 @@ export interface TensorOverride {
   readonly batchAxis?: number | null | undefined;
 }
 
+/** `alone`: a run has one row. `together`: rows share runs, and change each other's answers. */
+export type DynamicQuantisation = 'alone' | 'together';
+
 export interface ModelSpec {
   readonly key: string;
   /** Absolute path of the ONNX file. */
@@ -36,6 +39,8 @@ export interface ModelSpec {
   readonly session: Readonly<Record<string, unknown>>;
   /** By role of the graph (`model`, `decoder`). */
   readonly accuracyLevel?: Readonly<Record<string, number>>;
+  /** What rows of dynamically quantised graphs may share: of all graphs, or by role. Default: `alone`. */
+  readonly dynamicQuantisation?: DynamicQuantisation | Readonly<Record<string, DynamicQuantisation>>;
   readonly inputs: readonly TensorOverride[];
   readonly outputs: readonly TensorOverride[];
   readonly simulate: { readonly runMs?: number | undefined; readonly dieAtRun?: number | undefined };
@@ -120,6 +125,8 @@ export interface LoadAnswer {
   readonly limits?: Partial<RunLimits & { readonly queueItems: number }>;
   /** Of a program: its tickets take several runs. */
   readonly stepping?: boolean;
+  /** Of a program: why its rows run one by one, where they might share runs but for that. */
+  readonly why?: string;
 }
 
 export interface TrialAnswer {

@@ -11,6 +11,7 @@ import { sessionSchema } from './session-options.ts';
 const count = z.number().int().min(1);
 const milliseconds = z.number().min(0).max(86_400_000);
 const dtype = z.enum(DTYPE_CHOICES);
+const dynamicQuantisation = z.enum(['alone', 'together']);
 const accuracyLevel = z.number().int().min(0).max(4);
 const datatype = z.enum(['BYTES', ...(Object.keys(FIXED_DATATYPES) as FixedDatatype[])]);
 
@@ -40,6 +41,8 @@ export const manifestSchema = z.strictObject({
   dtype: z.union([dtype, z.record(z.string(), dtype)]).optional(),
   /** Precision of multiplications with quantised weights (MatMulNBits), for all graphs or by role; default: as exported. */
   accuracyLevel: z.union([accuracyLevel, z.record(z.string(), accuracyLevel)]).optional(),
+  /** What rows of dynamically quantised graphs may share, for all graphs or by role; default: nothing, a run has one row. */
+  dynamicQuantisation: z.union([dynamicQuantisation, z.record(z.string(), dynamicQuantisation)]).optional(),
   inputs: z.array(tensorOverride).default([]),
   outputs: z.array(tensorOverride).default([]),
   batching: z

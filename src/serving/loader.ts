@@ -86,6 +86,7 @@ export class Loader implements ModelLoader<ServedModel> {
     const program = await chooseProgram(withoutSignature(key, source));
     const spec = specOf(key, source, program);
     const answer = await first.command({ kind: 'load', model: spec });
+    if (answer.why !== undefined) this.#parts.log.info({ model: source.name, why: answer.why }, RUNS_ALONE);
     const tried = program === undefined ? await this.#tryGraph(first, { key, source, answer }) : undefined;
     const signature = tried?.signature ?? answer.signature;
     const taskSource = { ...withoutSignature(key, source), signature };
@@ -121,7 +122,7 @@ export class Loader implements ModelLoader<ServedModel> {
     const example = await this.#example(source, { ...withoutSignature(key, source), signature: answer.signature });
     const row = example === undefined ? undefined : rowOf(answer.signature, example);
     const { signature, why } = await lane.command({ kind: 'trial', key, ...(row === undefined ? {} : { row }) });
-    if (why !== undefined) this.#parts.log.warn({ model: source.name, why }, 'this model runs one request at a time');
+    if (why !== undefined) this.#parts.log.warn({ model: source.name, why }, RUNS_ALONE);
     return { signature, row, cost: example?.cost ?? 1 };
   }
 
@@ -188,6 +189,8 @@ export class Loader implements ModelLoader<ServedModel> {
 const MAX_ITEMS = 32;
 const QUEUE_ITEMS = 256;
 
+const RUNS_ALONE = 'this model runs one request at a time';
+
 /** What the tensor API shows of a model whose program keeps its graph to itself. */
 const NO_TENSORS: Signature = { inputs: [], outputs: [], batchable: false };
 
@@ -229,6 +232,7 @@ function specOf(key: string, { weights, manifest }: ModelSource, program: Progra
     weights,
     session: manifest.session,
     ...(manifest.accuracyLevel === undefined ? {} : { accuracyLevel: byRole(manifest.accuracyLevel) }),
+    ...(manifest.dynamicQuantisation === undefined ? {} : { dynamicQuantisation: manifest.dynamicQuantisation }),
     inputs: manifest.inputs,
     outputs: manifest.outputs,
     simulate: manifest.simulate,

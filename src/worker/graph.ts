@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { InferenceSession, type OnnxValue, type Tensor as OrtTensor } from 'onnxruntime-node';
-import { PROGRESS_BEGUN, PROGRESS_ENDED, type LaneData, type ModelSpec } from '../pool/messages.ts';
+import {
+  PROGRESS_BEGUN,
+  PROGRESS_ENDED,
+  type DynamicQuantisation,
+  type LaneData,
+  type ModelSpec,
+} from '../pool/messages.ts';
 import { setAccuracyLevel } from './accuracy-level.ts';
+import { dynamicOperatorOf } from './dynamic-quantisation.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
@@ -10,10 +17,13 @@ const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
 /** One ONNX file opened on this lane. `run` computes on this thread and blocks it: that is what a lane is for. */
 export class Graph {
   readonly session: InferenceSession;
+  /** An operator that makes a row's answer depend on the other rows of a run and on padding: then rows must run alone. */
+  readonly dynamicOperator: string | undefined;
   readonly #progress: Int32Array;
 
-  constructor(session: InferenceSession, lane: LaneData) {
+  constructor(session: InferenceSession, lane: LaneData, dynamicOperator?: string) {
     this.session = session;
+    this.dynamicOperator = dynamicOperator;
     this.#progress = new Int32Array(lane.progress);
   }
 
@@ -43,18 +53,30 @@ export class Graph {
   }
 }
 
-/** Session options of model.json, and how precisely its operators multiply. */
-export type OwnOptions = Readonly<Record<string, unknown>> & { readonly accuracyLevel?: number | undefined };
+/** Session options of model.json, and what it says of quantised weights. */
+export type OwnOptions = Readonly<Record<string, unknown>> & {
+  readonly accuracyLevel?: number | undefined;
+  readonly dynamicQuantisation?: DynamicQuantisation | undefined;
+};
 
 /** What model.json says of one of a model's graphs. */
-export function ownOptions({ session, accuracyLevel }: ModelSpec, role: string): OwnOptions {
-  return { ...session, accuracyLevel: accuracyLevel?.[role] };
+export function ownOptions({ session, accuracyLevel, dynamicQuantisation }: ModelSpec, role: string): OwnOptions {
+  return {
+    ...session,
+    accuracyLevel: accuracyLevel?.[role],
+    dynamicQuantisation: typeof dynamicQuantisation === 'object' ? dynamicQuantisation[role] : dynamicQuantisation,
+  };
 }
 
 /** Opens an ONNX file on the lane's device. Throws what ONNX Runtime throws. */
 export async function openGraph(file: string, own: OwnOptions, lane: LaneData): Promise<Graph> {
   if (own.accuracyLevel !== undefined) return openGraphBytes(await readGraph(file, own), { file, own, lane });
-  return new Graph(await InferenceSession.create(file, sessionOptions(own, lane)), lane);
+  return new Graph(await InferenceSession.create(file, sessionOptions(own, lane)), lane, operatorOf(file, own));
+}
+
+/** What keeps rows from sharing runs, unless model.json lets them. */
+function operatorOf(file: string, { dynamicQuantisation }: OwnOptions): string | undefined {
+  return dynamicQuantisation === 'together' ? undefined : dynamicOperatorOf(file);
 }
 
 /** Reads an ONNX file, with the precision that model.json asks for. Throws a plain Error where no operator has one to be set. */
@@ -74,8 +96,12 @@ export async function openGraphBytes(
   { file, own, lane }: { file: string; own: OwnOptions; lane: LaneData },
 ): Promise<Graph> {
   const extra = { ...(own['extra'] as object | undefined), [WEIGHTS_FOLDER]: dirname(file) };
-  return new Graph(await InferenceSession.create(bytes, sessionOptions({ ...own, extra }, lane)), lane);
+  const session = await InferenceSession.create(bytes, sessionOptions({ ...own, extra }, lane));
+  return new Graph(session, lane, operatorOf(file, own));
 }
+
+/** Ours, not ONNX Runtime's. */
+const OUR_OPTIONS: ReadonlySet<string> = new Set<keyof OwnOptions>(['accuracyLevel', 'dynamicQuantisation']);
 
 /**
  * CUDA takes `deviceId` alone in Node, and its lane needs one CPU thread; a CPU lane gets its share of the cores. A model's
@@ -83,8 +109,7 @@ export async function openGraphBytes(
  */
 export function sessionOptions(own: OwnOptions, lane: LaneData): InferenceSession.SessionOptions {
   const { device } = lane;
-  // Ours, not ONNX Runtime's.
-  const options = Object.fromEntries(Object.entries(own).filter(([name]) => name !== 'accuracyLevel'));
+  const options = Object.fromEntries(Object.entries(own).filter(([name]) => !OUR_OPTIONS.has(name)));
   return {
     executionProviders: device.kind === 'cuda' ? [{ name: 'cuda', deviceId: device.index }, 'cpu'] : ['cpu'],
     intraOpNumThreads: device.kind === 'cuda' ? 1 : lane.intraOpThreads,

@@ -2,7 +2,7 @@ import type { OnnxValue } from 'onnxruntime-node';
 import type { LaneData, ModelSpec } from '../pool/messages.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import { openGraph, ownOptions, type Graph } from './graph.ts';
-import { readSignature } from './signature.ts';
+import { oneByOne, readSignature } from './signature.ts';
 import { fromOrt, toOrt } from './tensor.ts';
 
 /** Milliseconds and outputs (in signature order) of one run. */
@@ -60,5 +60,6 @@ export class LaneSession {
 /** Opens the weights on the lane's device; the signature comes from metadata and overrides. */
 export async function openSession(spec: ModelSpec, lane: LaneData): Promise<LaneSession> {
   const graph = await openGraph(spec.weights, ownOptions(spec, 'model'), lane);
-  return new LaneSession(spec, graph, readSignature(graph.session, spec));
+  const signature = readSignature(graph.session, spec);
+  return new LaneSession(spec, graph, graph.dynamicOperator === undefined ? signature : oneByOne(signature));
 }

@@ -1,7 +1,10 @@
 import type { TrialAnswer } from '../pool/messages.ts';
 import { split, stack } from '../rows.ts';
 import type { Signature, Tensor, TensorSpec } from '../tensor.ts';
+import { whyAlone } from './dynamic-quantisation.ts';
 import type { LaneSession } from './session.ts';
+import { ownOptions } from './graph.ts';
+import { oneByOne } from './signature.ts';
 import { changedRow, makeRow, numbersOf } from './trial-rows.ts';
 
 /** Sizes tried for free dimensions that are not the batch, where no example says better. */
@@ -16,30 +19,25 @@ const TOLERANCE = 0.02;
  * signature is replaced by what was found.
  */
 export async function trial(session: LaneSession, example: readonly Tensor[] | undefined): Promise<TrialAnswer> {
-  const { signature } = session;
-  if (!signature.batchable) return settle(session, single(signature), 'no input has a free dimension');
+  const { signature, graph } = session;
+  if (graph.dynamicOperator !== undefined) return settle(session, oneByOne(signature), whyAlone(graph.dynamicOperator));
+  if (!signature.batchable) return settle(session, oneByOne(signature), 'no input has a free dimension');
   const rows = example === undefined ? FREE_SIZES.map((size) => makeRow(signature, size)) : [example];
   let why = 'no trial input ran; give an example in model.json';
   for (const row of rows) {
     try {
       const found = await compare(session, row, changedRow(signature, row));
-      return typeof found === 'string' ? settle(session, single(signature), found) : settle(session, found);
+      return typeof found === 'string' ? settle(session, oneByOne(signature), found) : settle(session, found);
     } catch (error) {
       why = `the trial run failed: ${error instanceof Error ? error.message : String(error)}`;
     }
   }
-  return settle(session, single(signature), why);
+  return settle(session, oneByOne(signature), why);
 }
 
 function settle(session: LaneSession, signature: Signature, why?: string): TrialAnswer {
   session.signature = signature;
   return { ok: true, signature, ...(why === undefined ? {} : { why }) };
-}
-
-/** The same model, run one by one: no tensor has a batch axis. */
-function single(signature: Signature): Signature {
-  const alone = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: null });
-  return { inputs: signature.inputs.map(alone), outputs: signature.outputs.map(alone), batchable: false };
 }
 
 async function compare(
@@ -64,7 +62,8 @@ async function compare(
     if (axis === undefined) return `output ${spec.name} does not grow with the batch`;
     const parts = split(batch, axis, [1, 1]);
     // Whoever names the axis in model.json vouches for the values too (a model that draws random numbers, say).
-    if (spec.batchAxis === null && ![one, two].every((row, at) => alike(row, parts[at])))
+    const vouched = spec.batchAxis !== null || ownOptions(session.spec, 'model').dynamicQuantisation === 'together';
+    if (!vouched && ![one, two].every((row, at) => alike(row, parts[at])))
       return `rows in a batch change each other's ${spec.name}`;
     specs.push({ ...spec, batchAxis: axis });
   }

@@ -7,7 +7,8 @@ import {
   type DiffusionParameters,
 } from '../../tasks/text-to-image/pipeline.ts';
 import { fromTypedArray, typedView, type Signature, type Tensor } from '../../tensor.ts';
-import { openGraph, type Graph } from '../graph.ts';
+import { whyAlone } from '../dynamic-quantisation.ts';
+import { openGraph, ownOptions, type Graph } from '../graph.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { openSession, type LaneSession } from '../session.ts';
@@ -43,11 +44,15 @@ export class DiffusionProgram implements Program {
     this.raw = raw;
     this.#options = options;
     this.#pipeline = new DiffusionPipeline({ ...parts, options });
+    const operator = [raw.graph, parts.encoder.graph, parts.decoder.graph]
+      .map(({ dynamicOperator }) => dynamicOperator)
+      .find((found) => found !== undefined);
     this.description = {
-      signature: signatureOf(options, parts.unet),
+      signature: { ...signatureOf(options, parts.unet), batchable: operator === undefined },
       raw: raw.signature,
       stepping: true,
       limits: { maxItems: MAX_ITEMS },
+      ...(operator === undefined ? {} : { why: whyAlone(operator) }),
     };
   }
 
@@ -183,14 +188,14 @@ export async function openDiffusionProgram(spec: ModelSpec, lane: LaneData): Pro
   const open = async (role: string): Promise<Graph> => {
     const file = spec.program?.graphs[role];
     if (file === undefined) throw new Error(`a diffusion pipeline needs its ${role}`);
-    const graph = await openGraph(file, spec.session, lane);
+    const graph = await openGraph(file, ownOptions(spec, role), lane);
     opened.push(graph);
     return graph;
   };
   try {
     const raw = await openSession(spec, lane);
     opened.push(raw);
-    raw.signature = rawSignature(raw.signature);
+    if (raw.graph.dynamicOperator === undefined) raw.signature = rawSignature(raw.signature);
     const parts = {
       unet: new Unet(raw.graph),
       encoder: new PromptEncoder(await open('textEncoder')),

@@ -4,7 +4,7 @@ import type { GenerationOptions } from '../../tasks/chat/generation.ts';
 import { openGraph, openGraphBytes, ownOptions, readGraph, type Graph } from '../graph.ts';
 import type { Program } from '../program.ts';
 import { LaneSession } from '../session.ts';
-import { readSignature } from '../signature.ts';
+import { oneByOne, readSignature } from '../signature.ts';
 import { Decoder } from './decoder.ts';
 import { graphExtension, isAdded } from './extend.ts';
 import { readLayout } from './layout.ts';
@@ -23,7 +23,9 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
   const { graph, extended, grouped, bytes } = await openDecoder(file, { spec, lane, options });
   try {
     const layout = readLayout(graph.session, options);
-    const own = readSignature(graph.session, spec);
+    const found = readSignature(graph.session, spec);
+    const alone = graph.dynamicOperator !== undefined;
+    const own = alone ? oneByOne(found) : found;
     const signature = { ...own, outputs: own.outputs.filter(({ name }) => !isAdded(name)) };
     const sleepMs = spec.simulate.runMs;
     const decoder = new Decoder(graph, layout, {
@@ -34,9 +36,10 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
     return new GenerationProgram({
       decoder,
       raw: new LaneSession(spec, graph, signature),
-      // Without positions of their own, or looking back by places rather than positions, rows may have no gaps.
+      // Without positions of their own, or looking back by places rather than positions, rows may have no gaps; nor where a row is to get
+      // what the file gives it alone, to the last bit.
       rules: {
-        exact: !grouped && (!layout.hasMask || !layout.hasPositions || options.slidingWindow),
+        exact: !grouped && (alone || !layout.hasMask || !layout.hasPositions || options.slidingWindow),
         passTokens: (PASS_WEIGHTS * bytes) / layout.tokenBytes,
       },
       options,

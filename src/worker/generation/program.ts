@@ -2,6 +2,7 @@ import { ServerError } from '../../errors.ts';
 import type { LaneTicket, RunAnswer, TicketOutcome, WarmAnswer } from '../../pool/messages.ts';
 import { GENERATION_OUTPUTS, type GenerationOptions } from '../../tasks/chat/generation.ts';
 import type { Signature } from '../../tensor.ts';
+import { whyAlone } from '../dynamic-quantisation.ts';
 import { failed } from '../failure.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
@@ -54,17 +55,21 @@ export class GenerationProgram implements Program {
   #maxItems: number | undefined;
 
   constructor({ decoder, raw, rules, options, vocabulary }: GenerationParts) {
+    const operator = raw.graph.dynamicOperator;
     this.raw = raw;
     this.#decoder = decoder;
     this.#options = options;
     this.#limits = { contextTokens: options.contextTokens, vocabulary };
     this.#banks = new Banks(decoder.layout, rules);
     this.#newcomers = new Newcomers(options.prefillChunk);
-    this.#prefixes = new PrefixStore(decoder.layout, Math.floor(options.prefixCacheBytes / decoder.layout.tokenBytes));
+    // What others have computed would be of another run, with other scales.
+    const prefixBytes = operator === undefined ? options.prefixCacheBytes : 0;
+    this.#prefixes = new PrefixStore(decoder.layout, Math.floor(prefixBytes / decoder.layout.tokenBytes));
     this.description = {
-      signature: SIGNATURE,
+      signature: { ...SIGNATURE, batchable: operator === undefined },
       raw: raw.signature,
       stepping: true,
+      ...(operator === undefined ? {} : { why: whyAlone(operator) }),
       limits: {
         maxItems: MAX_ITEMS,
         maxCost: Math.max(1, Math.floor(options.kvCacheBytes / decoder.layout.tokenBytes)),

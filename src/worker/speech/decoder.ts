@@ -48,6 +48,11 @@ export class SpeechDecoder {
       );
   }
 
+  /** Why rows must run alone, where they must (graph.ts). */
+  get dynamicOperator(): string | undefined {
+    return this.#first.dynamicOperator;
+  }
+
   /** Bytes of the audio's keys and values of one row of `positions`. */
   audioBytes(positions: number): number {
     let bytes = 0;

@@ -17,6 +17,7 @@ import {
   type SpeechTokens,
 } from '../../tasks/transcription/speech-work.ts';
 import { float32, type Signature, type Tensor } from '../../tensor.ts';
+import { whyAlone } from '../dynamic-quantisation.ts';
 import { failed, isDeviceLost } from '../failure.ts';
 import { runHalving } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
@@ -71,11 +72,18 @@ export class SpeechProgram implements Program {
     this.#parts = parts;
     this.raw = parts.encoder;
     this.#encoderRows = ENCODER_ROWS[parts.device];
+    const operator = parts.encoder.graph.dynamicOperator ?? parts.decoder.dynamicOperator;
     const rowBytes = parts.decoder.audioBytes(FRAMES / 2);
     const limits: Partial<RunLimits> = {
       maxItems: Math.max(1, Math.min(MOST_ROWS[parts.device], Math.floor(CACHE_BYTES[parts.device] / rowBytes))),
     };
-    this.description = { signature: signatureOf(parts.mels), raw: this.raw.signature, limits, stepping: true };
+    this.description = {
+      signature: { ...signatureOf(parts.mels), batchable: operator === undefined },
+      raw: this.raw.signature,
+      limits,
+      stepping: true,
+      ...(operator === undefined ? {} : { why: whyAlone(operator) }),
+    };
   }
 
   async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {

@@ -2,6 +2,7 @@ import type { LaneData, LaneTicket, ModelSpec, RunAnswer, TicketOutcome, WarmAns
 import { IDS, RESULT, type EncoderOptions, type EncoderTicket } from '../../tasks/text/encoder-contract.ts';
 import { bucketLength } from '../../tasks/text/length-buckets.ts';
 import { float32, typedView, type Signature, type Tensor } from '../../tensor.ts';
+import { whyAlone } from '../dynamic-quantisation.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { openSession, type LaneSession } from '../session.ts';
@@ -33,6 +34,8 @@ export class TextEncoderProgram implements Program {
   readonly #outputs: EncoderOutputs;
   readonly #shape: GraphShape;
   readonly #device: LaneData['device']['kind'];
+  /** Why texts run alone, and without padding: the graph takes scales from all that a run holds. */
+  readonly #operator: string | undefined;
   /** Most tokens that memory held, once more did not fit. */
   #maxTokens = Infinity;
 
@@ -41,9 +44,10 @@ export class TextEncoderProgram implements Program {
     this.raw = session;
     this.#options = options;
     this.#device = device;
+    this.#operator = session.graph.dynamicOperator;
     this.#outputs = chooseOutputs(session.signature, options);
     this.#shape = graphShape(session.signature);
-    session.signature = rawSignature(session.signature);
+    session.signature = rawSignature(session.signature, this.#operator !== undefined);
   }
 
   get description(): Program['description'] {
@@ -51,11 +55,12 @@ export class TextEncoderProgram implements Program {
     const signature: Signature = {
       inputs: [{ name: IDS, datatype: 'INT32', shape: [-1, length ?? -1], batchAxis: 0 }],
       outputs: [{ name: RESULT, datatype: 'FP32', shape: [-1, this.#outputs.size], batchAxis: 0 }],
-      batchable,
+      batchable: batchable && this.#operator === undefined,
     };
     return {
       signature,
       raw: this.raw.signature,
+      ...(this.#operator === undefined ? {} : { why: whyAlone(this.#operator) }),
       limits: { maxCost: MAX_TOKENS[this.#device], queueItems: QUEUE_ITEMS },
     };
   }
@@ -87,8 +92,9 @@ export class TextEncoderProgram implements Program {
     await this.raw.release();
   }
 
-  /** Cuts a batch that memory is known not to hold. */
+  /** Cuts a batch that memory is known not to hold, or whose texts would change each other. */
   #parts(texts: readonly Text[]): Text[][] {
+    if (this.#operator !== undefined) return texts.map((text) => [text]);
     const parts: Text[][] = [];
     let longest = 0;
     for (const text of texts) {
@@ -136,10 +142,15 @@ export class TextEncoderProgram implements Program {
     return outcomes;
   }
 
-  /** On CUDA only lengths that were warmed up: a new shape costs more than the padding. */
+  /** On CUDA only lengths that were warmed up: a new shape costs more than the padding, where padding changes nothing. */
   #paddedLength(texts: readonly Text[]): number {
     const longest = longestOf(texts);
-    return this.#shape.length ?? (this.#device === 'cuda' ? bucketLength(longest, this.#options.maxLength) : longest);
+    return (
+      this.#shape.length ??
+      (this.#device === 'cuda' && this.#operator === undefined
+        ? bucketLength(longest, this.#options.maxLength)
+        : longest)
+    );
   }
 
   #result({ ids, wanted }: Text, index: number, batch: BatchResults): Tensor {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import type { LaneTicket, TicketOutcome } from '../../../src/pool/messages.ts';
+import type { LaneTicket, ModelSpec, TicketOutcome } from '../../../src/pool/messages.ts';
 import { chooseProgram, createTask } from '../../../src/tasks/registry.ts';
 import type { Item, Prepared, Reply, Task, TaskSource } from '../../../src/tasks/task.ts';
 import type { Program } from '../../../src/worker/program.ts';
@@ -19,13 +19,20 @@ export interface EncoderBench {
 }
 
 export type BenchSource = Pick<TaskSource, 'task' | 'folder' | 'files' | 'weights'> &
-  Partial<Pick<TaskSource, 'options' | 'labels'>>;
+  Partial<Pick<TaskSource, 'options' | 'labels'>> &
+  Pick<ModelSpec, 'dynamicQuantisation'>;
 
-export async function openBench(t: TestContext, source: BenchSource): Promise<EncoderBench> {
+export async function openBench(
+  t: TestContext,
+  { dynamicQuantisation, ...source }: BenchSource,
+): Promise<EncoderBench> {
   const base = { key: 'test/1#1', model: 'test', options: {}, ...source };
   const chosen = await chooseProgram(base);
   if (chosen === undefined) throw new Error(`${source.task} has no program for this model`);
-  const program = await openProgram(specOf(source.weights, { program: chosen }), laneData());
+  const program = await openProgram(
+    specOf(source.weights, { program: chosen, ...(dynamicQuantisation === undefined ? {} : { dynamicQuantisation }) }),
+    laneData(),
+  );
   t.after(() => program.release());
   const { signature } = program.description;
   const task = await createTask({ ...base, signature });

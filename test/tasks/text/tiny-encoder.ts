@@ -1,6 +1,8 @@
 import type { TestContext } from 'node:test';
+import type { ModelSpec } from '../../../src/pool/messages.ts';
 import type { OnnxNode } from '../../../tools/onnx-writer.ts';
 import { node, value, writeModel, type Graph } from '../../worker/models.ts';
+import { quantised } from '../../worker/quantise.ts';
 import { openBench, writeFiles, type EncoderBench } from './encoder-bench.ts';
 
 /** A BERT in small: embeddings of words, types and places, one layer of masked attention, and either token vectors or logits. */
@@ -69,6 +71,8 @@ export interface TinyShape {
   readonly unmasked?: boolean;
   /** The only length of rows. */
   readonly length?: number;
+  /** Dynamically quantised. */
+  readonly quantised?: boolean;
 }
 
 /** Numbers between -1 and 1 that look random and are always the same. */
@@ -109,7 +113,7 @@ function endings({ classes, sentence = false, half = false }: TinyShape): {
 
 /** The graph; constants that nothing uses are left out. */
 export function tinyGraph(shape: TinyShape): Graph {
-  const graph = wholeGraph(shape);
+  const graph = shape.quantised === true ? quantised(wholeGraph(shape)) : wholeGraph(shape);
   const used = new Set(graph.nodes.flatMap((one) => one.inputs));
   return { ...graph, initializers: graph.initializers.filter(({ name }) => used.has(name)) };
 }
@@ -150,7 +154,7 @@ function wholeGraph(shape: TinyShape): Graph & Required<Pick<Graph, 'initializer
   };
 }
 
-export interface TinyModel extends TinyShape {
+export interface TinyModel extends TinyShape, Pick<ModelSpec, 'dynamicQuantisation'> {
   readonly task: string;
   readonly config?: Readonly<Record<string, unknown>>;
   readonly tokenizerConfig?: Readonly<Record<string, unknown>>;
@@ -162,7 +166,7 @@ export interface TinyModel extends TinyShape {
 
 /** The small BERT as a hub folder, opened. */
 export async function openTiny(t: TestContext, model: TinyModel): Promise<EncoderBench> {
-  const { task, config, tokenizerConfig, options, labels, more } = model;
+  const { task, config, tokenizerConfig, options, labels, more, dynamicQuantisation } = model;
   const { folder, files } = await writeFiles(t, {
     tokenizer: { name: 'tokenizer.json', content: TINY_TOKENIZER },
     config: { name: 'config.json', content: { max_position_embeddings: 32, pad_token_id: 0, ...config } },
@@ -176,5 +180,6 @@ export async function openTiny(t: TestContext, model: TinyModel): Promise<Encode
     weights: await writeModel(t, tinyGraph(model)),
     ...(options === undefined ? {} : { options }),
     ...(labels === undefined ? {} : { labels }),
+    ...(dynamicQuantisation === undefined ? {} : { dynamicQuantisation }),
   });
 }

@@ -1,5 +1,6 @@
 import type { OnnxConstant, OnnxGraph, OnnxNode } from '../../../tools/onnx-writer.ts';
 import { onnxModel } from '../../../tools/onnx-writer.ts';
+import { quantised } from '../quantise.ts';
 import { randomNumbers } from '../../../tools/make-mlp.ts';
 
 export const VOCABULARY = 19;
@@ -16,10 +17,17 @@ export interface TinyDecoder {
   readonly positions?: boolean;
   /** A name in it is one that the program would add, so that it cannot add its nodes. */
   readonly taken?: boolean;
+  /** Dynamically quantised. */
+  readonly dynamic?: boolean;
 }
 
 /** A language model of one layer with random weights and learned positions, in the usual layout with a cache. */
-export function tinyDecoder({ grouped = false, positions = true, taken = false }: TinyDecoder): Uint8Array {
+export function tinyDecoder({
+  grouped = false,
+  positions = true,
+  taken = false,
+  dynamic = false,
+}: TinyDecoder): Uint8Array {
   const nodes: OnnxNode[] = [];
   const node = (op: string, inputs: string[], output: string, attributes: OnnxNode['attributes'] = {}): string => {
     nodes.push({ op, inputs, outputs: [output], attributes });
@@ -47,10 +55,11 @@ export function tinyDecoder({ grouped = false, positions = true, taken = false }
     datatype: 'FP32' as const,
     shape: ['batch', HEADS, tokens, SIZE],
   });
+  const initializers = weights(grouped);
   const graph: OnnxGraph = {
     name: 'tiny',
     nodes,
-    initializers: weights(grouped),
+    initializers,
     inputs: [
       int64('input_ids', 'batch', 'sequence'),
       int64('attention_mask', 'batch', 'all'),
@@ -64,7 +73,7 @@ export function tinyDecoder({ grouped = false, positions = true, taken = false }
       cache('present.0.value', 'all'),
     ],
   };
-  return onnxModel(graph);
+  return onnxModel(dynamic ? quantised({ ...graph, initializers }) : graph);
 }
 
 type AddNode = (op: string, inputs: string[], output: string, attributes?: OnnxNode['attributes']) => string;

@@ -1,0 +1,48 @@
+import { readOnnxModel, type OnnxModel, type OnnxNode } from './onnx-graph.ts';
+
+/**
+ * Graphs that quantise activations as they run. `DynamicQuantizeLinear` takes one scale from the least and the greatest element of a whole
+ * tensor (onnx.ai, operators): with several rows in the tensor, and with padding in a row, every row's answer depends on what else is
+ * there. Such a graph gives a row the file's own answer only where the row runs alone and without padding.
+ */
+
+/** Operators that take a scale from a whole tensor's contents. What multiplies by it (MatMulInteger, ConvInteger) only uses what these give. */
+const OPERATORS = new Set([
+  'DynamicQuantizeLinear',
+  'com.microsoft:DynamicQuantizeMatMul',
+  'com.microsoft:DynamicQuantizeLSTM',
+]);
+
+/** The first such operator of a model, in branches, loops and functions too; undefined: there is none. */
+export function dynamicOperator({ graph, functions }: OnnxModel): string | undefined {
+  return [graph.nodes, ...Array.from(functions.values(), ({ nodes }) => nodes)]
+    .map(operatorAmong)
+    .find((op) => op !== undefined);
+}
+
+function operatorAmong(nodes: readonly OnnxNode[]): string | undefined {
+  for (const { op, domain, attributes } of nodes) {
+    if (OPERATORS.has(domain === '' ? op : `${domain}:${op}`)) return op;
+    for (const { graph } of attributes.values()) {
+      const inner = graph === undefined ? undefined : operatorAmong(graph.nodes);
+      if (inner !== undefined) return inner;
+    }
+  }
+  return undefined;
+}
+
+/** The first such operator of an ONNX file; undefined where there is none, and where the file is none: opening it tells why. */
+export function dynamicOperatorOf(file: string): string | undefined {
+  let model: OnnxModel;
+  try {
+    model = readOnnxModel(file);
+  } catch {
+    return undefined;
+  }
+  return dynamicOperator(model);
+}
+
+/** Why rows run alone, for the log. */
+export function whyAlone(operator: string): string {
+  return `${operator} takes its scale from all rows of a run, so rows run alone (model.json: dynamicQuantisation)`;
+}
