@@ -17,6 +17,7 @@ import { createLogs, type Log, type Logs } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { CpuPool } from './pool/cpu.ts';
 import { Lanes } from './pool/lanes.ts';
+import { Trials } from './pool/trials.ts';
 import { findGpus, planLanes, type LanePlan } from './pool/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
 import type { DtypeChoice } from './repository/dtype.ts';
@@ -74,6 +75,7 @@ interface Parts {
   readonly services: Services;
   readonly core: TensorCore;
   readonly lanes: Lanes;
+  readonly trials: Trials;
   plan: LanePlan | undefined;
 }
 
@@ -92,7 +94,8 @@ function createParts(config: Config, { log, access }: Logs): Parts {
   const lanes = createLanes({ core, metrics, log, fail });
   const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, coreCount() - 1));
   const cpu = new CpuPool(cpuThreads, (error) => log.error({ err: error }, 'a CPU thread died'));
-  const loader = new Loader({ lanes, core, cpu, metrics, log, timeoutMs: config.REQUEST_TIMEOUT_MS });
+  const trials = new Trials();
+  const loader = new Loader({ lanes, core, cpu, trials, metrics, log, timeoutMs: config.REQUEST_TIMEOUT_MS });
   const repository = new Repository<ServedModel>({
     modelsDir: config.MODELS_DIR,
     names: config.MODELS,
@@ -109,6 +112,7 @@ function createParts(config: Config, { log, access }: Logs): Parts {
   const parts: Parts = {
     core,
     lanes,
+    trials,
     plan: undefined,
     services: {
       config,
@@ -206,9 +210,14 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
   }
 }
 
-async function drain({ services, core, lanes }: Parts, server: Server, started: Promise<void>): Promise<boolean> {
+async function drain(
+  { services, core, lanes, trials }: Parts,
+  server: Server,
+  started: Promise<void>,
+): Promise<boolean> {
   const { config, state, repository, cpu, metrics, log } = services;
   state.enter('draining', 'asked to stop');
+  trials.close();
   await repository.close();
   // A lane that is loading a model is as busy as one that runs it.
   const idle = started.catch(() => undefined).then(() => core.idle());

@@ -92,3 +92,9 @@ export function fromTypedArray(datatype: FixedDatatype, shape: readonly number[]
 export function float32(shape: readonly number[], values: Float32Array): FixedTensor {
   return fromTypedArray('FP32', shape, values);
 }
+
+/** The same model, run one by one: no tensor has a batch axis. */
+export function oneByOne({ inputs, outputs }: Signature): Signature {
+  const alone = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: null });
+  return { inputs: inputs.map(alone), outputs: outputs.map(alone), batchable: false };
+}

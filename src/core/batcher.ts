@@ -64,20 +64,18 @@ export function formBatch<T extends BatchTicket>(
   let dueMs = Infinity;
   let full: 'items' | 'cost' | 'time' | undefined;
   for (const ticket of waiting) {
+    const after = cost + ticket.cost;
+    dueMs = Math.min(dueMs, dueOf(ticket, pace, nowMs));
     if (take.length > 0) {
-      full = fullFor(limits, items + ticket.items, cost + ticket.cost);
-      if (full === undefined && pace !== undefined) {
-        const due = Math.min(dueMs, dueOf(ticket, pace.fit, nowMs));
-        if (isTooLong(pace, { before: cost, after: cost + ticket.cost, leftMs: due - nowMs })) full = 'time';
-      }
+      full =
+        fullFor(limits, items + ticket.items, after) ?? tooLong(pace, { before: cost, after, leftMs: dueMs - nowMs });
       if (full !== undefined) break;
     }
-    if (pace !== undefined) dueMs = Math.min(dueMs, dueOf(ticket, pace.fit, nowMs));
     take.push(ticket);
     items += ticket.items;
     cost += ticket.cost;
     firstDeadlineMs = Math.min(firstDeadlineMs, ticket.deadlineMs);
-    full = items >= limits.maxItems ? 'items' : cost >= limits.maxCost ? 'cost' : undefined;
+    full = reached(limits, items, cost);
     if (full !== undefined) break;
   }
   if (full !== undefined) return { take, items, cost, cut: full };
@@ -90,11 +88,13 @@ export function formBatch<T extends BatchTicket>(
 }
 
 /** Whether a run that grows from one cost to another takes too long, with `leftMs` to the tightest deadline. */
-function isTooLong(
-  { fit, mostCost }: Pace,
+function tooLong(
+  pace: Pace | undefined,
   { before, after, leftMs }: { before: number; after: number; leftMs: number },
-): boolean {
-  return after > mostCost || (fit.a * before >= fit.b && timeOf(fit, after) > leftMs);
+): 'time' | undefined {
+  if (pace === undefined) return undefined;
+  const { fit, mostCost } = pace;
+  return after > mostCost || (fit.a * before >= fit.b && timeOf(fit, after) > leftMs) ? 'time' : undefined;
 }
 
 function timeOf({ a, b }: Fit, cost: number): number {
@@ -102,10 +102,16 @@ function timeOf({ a, b }: Fit, cost: number): number {
 }
 
 /** When a run with this ticket has to end; Infinity where nothing helps it any more. */
-function dueOf({ cost, deadlineMs }: BatchTicket, fit: Fit, nowMs: number): number {
-  if (deadlineMs === Infinity) return Infinity;
+function dueOf({ cost, deadlineMs }: BatchTicket, pace: Pace | undefined, nowMs: number): number {
+  if (pace === undefined || deadlineMs === Infinity) return Infinity;
   const dueMs = nowMs + DEADLINE_SHARE * (deadlineMs - nowMs);
-  return nowMs + timeOf(fit, cost) > dueMs ? Infinity : dueMs;
+  return nowMs + timeOf(pace.fit, cost) > dueMs ? Infinity : dueMs;
+}
+
+/** Which limit leaves no room for another ticket. */
+function reached({ maxItems, maxCost }: BatchLimits, items: number, cost: number): 'items' | 'cost' | undefined {
+  if (items >= maxItems) return 'items';
+  return cost >= maxCost ? 'cost' : undefined;
 }
 
 /** Which limit a batch of so many items and so much cost would pass; undefined: none. */

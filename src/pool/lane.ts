@@ -37,6 +37,7 @@ export function deviceName(device: Device): string {
 export class LaneThread {
   readonly id: number;
   readonly device: Device;
+  readonly intraOpThreads: number;
   readonly #pool: Piscina;
   readonly #progress: Int32Array;
   readonly #onLost: (reason: string) => void;
@@ -46,6 +47,7 @@ export class LaneThread {
   constructor({ id, device, intraOpThreads, onLost }: LaneOptions) {
     this.id = id;
     this.device = device;
+    this.intraOpThreads = intraOpThreads;
     this.#onLost = onLost;
     const progress = new SharedArrayBuffer(PROGRESS_BYTES);
     this.#progress = new Int32Array(progress);

@@ -2,7 +2,7 @@ import { ServerError } from '../errors.ts';
 import type { Lane, RunReport, TicketOfRun } from '../core/ticket.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import { deviceName, LaneThread } from './lane.ts';
-import { rawKey, type Device, type LaneWork, type ModelSpec, type RunAnswer, type RunLimits } from './messages.ts';
+import { rawKey, type Device, type LaneRequest, type LaneWork, type ModelSpec, type RunAnswer } from './messages.ts';
 import type { LanePlan } from './plan.ts';
 import { watchLane, type Watch } from './watchdog.ts';
 
@@ -10,14 +10,15 @@ import { watchLane, type Watch } from './watchdog.ts';
 export interface Placement {
   readonly spec: ModelSpec;
   /** Of the graph, as the trial found it; absent where a program reads its own. */
-  readonly signature?: Signature;
+  readonly signature?: Signature | undefined;
   readonly laneIds: readonly number[];
   readonly devices: readonly string[];
   readonly runLimitMs: number;
   /** What is run before it takes requests; absent where model.json switches that off. */
-  readonly warm?:
-    { readonly sizes: readonly number[]; readonly limits: RunLimits; readonly row?: readonly Tensor[] } | undefined;
+  readonly warm?: WarmRequest | undefined;
 }
+
+export type WarmRequest = Omit<Extract<LaneRequest, { kind: 'warm' }>, 'kind' | 'key'>;
 
 export type TensorLane = Lane<LaneWork, readonly Tensor[]>;
 
@@ -233,7 +234,7 @@ export async function fillLane(
   thread: LaneThread,
   { spec, signature, warm }: Pick<Placement, 'spec' | 'signature' | 'warm'>,
 ): Promise<void> {
-  await thread.command({ kind: 'load', model: spec, ...(signature === undefined ? {} : { signature }) });
+  await thread.command({ kind: 'load', model: spec, signature });
   if (warm !== undefined) await thread.command({ kind: 'warm', key: spec.key, ...warm });
 }
 

@@ -73,19 +73,27 @@ export interface RunLimits {
   readonly maxCost: number;
 }
 
+/** What a lane may spend on warming a model; the first shape is run whatever it takes. */
+export interface WarmLimits {
+  /** One run. */
+  readonly runMs: number;
+  readonly allMs: number;
+  /** Every shape is run twice, as the first run of each costs much (kernels of a GPU). */
+  readonly repeat: boolean;
+}
+
 export type LaneRequest =
   /** Tries the lane's device on a tiny graph. */
   | { readonly kind: 'probe' }
-  /** Loads a session. Without `signature` it is read from metadata, to be checked by a trial. */
-  | { readonly kind: 'load'; readonly model: ModelSpec; readonly signature?: Signature }
-  /** Checks by running whether rows can be stacked; `row` is an example, made up where absent. */
-  | { readonly kind: 'trial'; readonly key: string; readonly row?: readonly Tensor[] }
-  /** Runs what will be run later: a graph once at each size, a program whatever shapes it uses within the limits. */
+  /** Loads a session; `signature` is what a trial has found of it, else it is that of the metadata. */
+  | { readonly kind: 'load'; readonly model: ModelSpec; readonly signature?: Signature | undefined }
+  /** Runs what will be run later: a graph at each size, a program whatever shapes it uses within the limits; as far as the budget goes. */
   | {
       readonly kind: 'warm';
       readonly key: string;
       readonly sizes: readonly number[];
       readonly limits: RunLimits;
+      readonly budget: WarmLimits;
       readonly row?: readonly Tensor[];
     }
   /** One batch. What a program holds of tickets that are not named any more is to be let go of: they have left. */
@@ -129,13 +137,6 @@ export interface LoadAnswer {
   readonly why?: string;
 }
 
-export interface TrialAnswer {
-  readonly ok: true;
-  readonly signature: Signature;
-  /** Why the model runs one by one, when it does. */
-  readonly why?: string;
-}
-
 export interface WarmAnswer {
   readonly ok: true;
   /** `cost` and `shapeKey` are a program's own; else they follow from the row. Stepping: by rows, under `join` or `step`. */
@@ -155,7 +156,6 @@ export interface DoneAnswer {
 export interface LaneAnswers {
   probe: DoneAnswer;
   load: LoadAnswer;
-  trial: TrialAnswer;
   warm: WarmAnswer;
   run: RunAnswer;
   unload: DoneAnswer;

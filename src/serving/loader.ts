@@ -1,19 +1,30 @@
-import { readFile } from 'node:fs/promises';
+import type { ModelOptions } from '../core/model-state.ts';
+import type { BatchLimits } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CpuPool } from '../pool/cpu.ts';
-import { fillLane, type Lanes, type Placement } from '../pool/lanes.ts';
 import type { LaneThread } from '../pool/lane.ts';
-import { rawKey, type LoadAnswer, type ModelSpec, type WarmAnswer } from '../pool/messages.ts';
+import { fillLane, type Lanes, type WarmRequest } from '../pool/lanes.ts';
+import { rawKey, type ModelSpec, type WarmAnswer } from '../pool/messages.ts';
+import type { Trials } from '../pool/trials.ts';
 import type { ModelLoader } from '../repository/changes.ts';
-import { shapeKey } from '../rows.ts';
 import type { ModelSource } from '../repository/source.ts';
 import { chooseProgram, createTask } from '../tasks/registry.ts';
-import type { Item, Prepared, ProgramSpec, Task, TaskSource } from '../tasks/task.ts';
-import type { Signature, Tensor } from '../tensor.ts';
-import type { ModelOptions } from '../core/model-state.ts';
-import type { BatchLimits } from '../core/ticket.ts';
+import type { Prepared, Task, TaskSource } from '../tasks/task.ts';
+import { oneByOne, type Signature } from '../tensor.ts';
+import {
+  bytesBeside,
+  exampleItem,
+  limitsOf,
+  QUEUE_ITEMS,
+  rowOf,
+  runsSeen,
+  specOf,
+  warmPlan,
+  withoutSignature,
+  type Tried,
+} from './load-plan.ts';
 import type { ServedModel } from './served-model.ts';
 import { createStatistics } from './statistics.ts';
 import type { TensorCore } from './submit.ts';
@@ -22,6 +33,7 @@ export interface LoaderParts {
   readonly lanes: Lanes;
   readonly core: TensorCore;
   readonly cpu: CpuPool;
+  readonly trials: Trials;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly timeoutMs: number;
@@ -85,22 +97,23 @@ export class Loader implements ModelLoader<ServedModel> {
     if (first === undefined) throw new Error('there is no lane');
     const program = await chooseProgram(withoutSignature(key, source));
     const spec = specOf(key, source, program);
-    const answer = await first.command({ kind: 'load', model: spec });
+    const tried = program === undefined ? await this.#tryGraph(spec, source, first) : undefined;
+    const answer = await first.command({ kind: 'load', model: spec, signature: tried?.signature });
     if (answer.why !== undefined) this.#parts.log.info({ model: source.name, why: answer.why }, RUNS_ALONE);
-    const tried = program === undefined ? await this.#tryGraph(first, { key, source, answer }) : undefined;
-    const signature = tried?.signature ?? answer.signature;
+    const { signature } = answer;
+    const row = tried ?? { cost: 1 };
     const taskSource = { ...withoutSignature(key, source), signature };
     const task = await createTask(taskSource);
     const limits = limitsOf(source, signature, answer);
-    const warm = warmPlan(source, { limits, ...(tried ?? { cost: 1 }) });
-    const runs = await this.#warm(first, { key, warm, model: source.name });
     const devices = laneIds.map((id) => lanes.deviceOf(id));
-    const known = program === undefined ? { signature } : {};
-    const placement = { spec, ...known, laneIds, devices, runLimitMs: source.manifest.runLimitMs, warm };
+    const warm = warmPlan(source, { limits, device: devices[0] ?? 'cpu', ...row });
+    const runs = await this.#warm(first, { key, warm: warm?.first, model: source.name });
+    const { runLimitMs } = source.manifest;
+    const placement = { spec, signature: tried?.signature, laneIds, devices, runLimitMs, warm: warm?.others };
     for (const thread of others) await fillLane(thread, placement);
     lanes.place(placement);
     const graph = program === undefined ? { key, signature } : rawGraph(key, answer.raw);
-    const seenRuns = runsSeen(source, runs, { signature, ...(tried ?? { cost: 1 }) });
+    const seenRuns = runsSeen(source, runs, { ...row, signature });
     const queueItems = source.manifest.queue.maxItems ?? answer.limits?.queueItems ?? QUEUE_ITEMS;
     const { stepping = false } = answer;
     return { signature, graph, task, taskSource, devices, limits, queueItems, seenRuns, stepping };
@@ -108,7 +121,7 @@ export class Loader implements ModelLoader<ServedModel> {
 
   async #warm(
     lane: LaneThread,
-    { key, warm, model }: { key: string; warm: Placement['warm']; model: string },
+    { key, warm, model }: { key: string; warm: WarmRequest | undefined; model: string },
   ): Promise<WarmAnswer['runs']> {
     if (warm === undefined) return [];
     const { runs } = await lane.command({ kind: 'warm', key, ...warm });
@@ -117,13 +130,21 @@ export class Loader implements ModelLoader<ServedModel> {
     return runs;
   }
 
-  /** Finds out by running how the rows of a graph can be stacked. */
-  async #tryGraph(lane: LaneThread, { key, source, answer }: { key: string; source: ModelSource; answer: LoadAnswer }) {
-    const example = await this.#example(source, { ...withoutSignature(key, source), signature: answer.signature });
-    const row = example === undefined ? undefined : rowOf(answer.signature, example);
-    const { signature, why } = await lane.command({ kind: 'trial', key, ...(row === undefined ? {} : { row }) });
-    if (why !== undefined) this.#parts.log.warn({ model: source.name, why }, RUNS_ALONE);
-    return { signature, row, cost: example?.cost ?? 1 };
+  /** Finds out by running, in another process, how the rows of a graph can be stacked, and which row a lane can be warmed with. */
+  async #tryGraph(model: ModelSpec, source: ModelSource, { device, intraOpThreads }: LaneThread): Promise<Tried> {
+    const { trials, log } = this.#parts;
+    const graph = { model, lane: { device, intraOpThreads }, bytes: await bytesBeside(source.weights) };
+    return trials.open(graph, async (trial) => {
+      const { signature } = trial;
+      const example = await this.#example(source, { ...withoutSignature(model.key, source), signature });
+      const tried = await trial.try(example === undefined ? undefined : rowOf(signature, example));
+      if (tried.kind === 'lost' && example !== undefined) throw new Error(`the trial with its example: ${tried.why}`);
+      const why = tried.kind === 'lost' ? `the trial with made-up inputs: ${tried.why}` : tried.why;
+      if (why !== undefined) log.warn({ model: source.name, why }, RUNS_ALONE);
+      const cost = example?.cost ?? 1;
+      if (tried.kind === 'lost') return { signature: oneByOne(signature), cost, row: undefined };
+      return { signature: tried.signature, cost, row: tried.row };
+    });
   }
 
   /** The model's example, prepared: a row of true shape and values for the trial and the warm-up. */
@@ -185,10 +206,6 @@ export class Loader implements ModelLoader<ServedModel> {
   }
 }
 
-/** Most items in a run, and in the queue, where neither model.json nor a program says. */
-const MAX_ITEMS = 32;
-const QUEUE_ITEMS = 256;
-
 const RUNS_ALONE = 'this model runs one request at a time';
 
 /** What the tensor API shows of a model whose program keeps its graph to itself. */
@@ -212,114 +229,8 @@ interface Described {
   readonly laneIds: readonly number[];
 }
 
-/** model.json's limits; what it leaves open, the program decides. A graph that cannot batch runs one by one. */
-function limitsOf({ manifest: { batching } }: ModelSource, { batchable }: Signature, answer: LoadAnswer): BatchLimits {
-  const maxItems = batchable ? (batching.maxItems ?? answer.limits?.maxItems ?? MAX_ITEMS) : 1;
-  return {
-    maxItems,
-    maxCost: batching.maxCost ?? answer.limits?.maxCost ?? Infinity,
-    maxDelayMs: maxItems === 1 || answer.stepping === true ? 0 : batching.maxDelayMs,
-  };
-}
-
 function rawGraph(key: string, signature: Signature | undefined): ServedModel['graph'] {
   return signature === undefined ? undefined : { key: rawKey(key), signature };
-}
-
-function specOf(key: string, { weights, manifest }: ModelSource, program: ProgramSpec | undefined): ModelSpec {
-  return {
-    key,
-    weights,
-    session: manifest.session,
-    ...(manifest.accuracyLevel === undefined ? {} : { accuracyLevel: byRole(manifest.accuracyLevel) }),
-    ...(manifest.dynamicQuantisation === undefined ? {} : { dynamicQuantisation: manifest.dynamicQuantisation }),
-    inputs: manifest.inputs,
-    outputs: manifest.outputs,
-    simulate: manifest.simulate,
-    ...(program === undefined ? {} : { program }),
-  };
-}
-
-function byRole(level: number | Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  return typeof level === 'number' ? { model: level, decoder: level } : level;
-}
-
-function withoutSignature(key: string, source: ModelSource): Omit<TaskSource, 'signature'> {
-  return {
-    key,
-    model: source.name,
-    task: source.task,
-    folder: source.folder,
-    weights: source.weights,
-    files: source.files,
-    options: source.manifest.options,
-    ...(source.labels === undefined ? {} : { labels: source.labels }),
-  };
-}
-
-/** The example of model.json as a client would send it. */
-export async function exampleItem({ example }: Pick<ModelSource, 'example'>): Promise<Item | undefined> {
-  if (example === undefined) return undefined;
-  if ('file' in example) {
-    const bytes = new Uint8Array(await readFile(example.file));
-    return { kind: 'raw', contentType: example.contentType, bytes };
-  }
-  const { data: value, parameters } = example;
-  return { kind: 'json', value, ...(parameters === undefined ? {} : { parameters }) };
-}
-
-function rowOf(signature: Signature, { inputs }: Prepared): Tensor[] {
-  return signature.inputs.map(({ name }) => {
-    const tensor = inputs[name];
-    if (tensor === undefined) throw new Error(`the task prepared no input ${name}`);
-    return tensor;
-  });
-}
-
-/** What is run before the model takes requests; undefined where model.json switches it off. */
-function warmPlan(
-  source: ModelSource,
-  { limits, row, cost }: Pick<Tried, 'row' | 'cost'> & { readonly limits: BatchLimits },
-): Placement['warm'] {
-  if (!source.manifest.warmup) return undefined;
-  const { maxItems, maxCost } = limits;
-  const sizes = sizesOf(source, limits, cost);
-  return { sizes, limits: { maxItems, maxCost }, ...(row === undefined ? {} : { row }) };
-}
-
-interface Tried {
-  readonly signature: Signature;
-  /** The example as a row, and its cost. */
-  readonly row?: readonly Tensor[] | undefined;
-  readonly cost: number;
-}
-
-/** The warm-up's runs as the estimator wants them. It does without the sleep of `simulate`, but the runs to come do not. */
-function runsSeen(
-  { manifest }: ModelSource,
-  runs: WarmAnswer['runs'],
-  tried: Tried,
-): NonNullable<ModelOptions['seenRuns']> {
-  const sleepMs = manifest.simulate.runMs ?? 0;
-  const shape = tried.row === undefined ? '' : shapeKey(tried.signature, tried.row);
-  return runs.map(({ items, runMs, cost, shapeKey: own }) => ({
-    shapeKey: own ?? shape,
-    cost: cost ?? items * tried.cost,
-    items,
-    wallMs: runMs + sleepMs,
-    runMs: runMs + sleepMs,
-  }));
-}
-
-/** Batch sizes to warm: those of model.json, else powers of two, as far as the limits let a batch grow. */
-export function sizesOf(
-  { manifest: { batching } }: Pick<ModelSource, 'manifest'>,
-  { maxItems, maxCost }: Pick<BatchLimits, 'maxItems' | 'maxCost'>,
-  cost: number,
-): number[] {
-  const most = Math.max(1, Math.min(maxItems, Math.floor(maxCost / cost)));
-  const sizes = batching.buckets ?? Array.from({ length: 13 }, (_, power) => 2 ** power);
-  return [...new Set([...sizes.filter((size) => size < most), most])];
 }
 
 function explain(error: unknown): string {

@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor.ts';
 import { runBatch } from './batch.ts';
 import type { Program, WarmPlan } from './program.ts';
 import { openSession, type LaneSession } from './session.ts';
-import { makeRow } from './trial-rows.ts';
+import { WarmBudget } from './warm-budget.ts';
 
 /** A model that is one graph: rows are stacked, run once, split. */
 export class GraphProgram implements Program {
@@ -22,25 +22,20 @@ export class GraphProgram implements Program {
     return runBatch(this.raw, tickets);
   }
 
-  async warm({ sizes, row }: WarmPlan): Promise<WarmAnswer['runs']> {
+  async warm({ sizes, row: inputs, budget: limits }: WarmPlan): Promise<WarmAnswer['runs']> {
     const session = this.raw;
     const runs = [];
-    const inputs = row ?? makeRow(session.signature, 1);
+    const budget = new WarmBudget(limits);
+    // Nothing is made up on a lane: what does not return from a run would hold it for ever.
+    if (inputs === undefined) return [];
     for (const items of sizes) {
+      if (!budget.allows(items)) break;
       const batch = session.signature.inputs.map(({ batchAxis }, index) => {
         const part = inputs[index];
         if (part === undefined) throw new Error('an input of the example is missing');
         return batchAxis === null ? part : stack(Array<Tensor>(items).fill(part), batchAxis);
       });
-      try {
-        // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
-        await session.run(batch);
-        runs.push({ items, runMs: (await session.run(batch)).runMs });
-      } catch (error) {
-        // What was made up need not suit the model; its example must.
-        if (row !== undefined) throw error;
-        return runs;
-      }
+      runs.push({ items, runMs: await budget.time(items, async () => (await session.run(batch)).runMs) });
     }
     return runs;
   }

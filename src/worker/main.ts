@@ -17,7 +17,6 @@ import { giveWay } from './priority.ts';
 import { PROBE_GRAPH } from './probe-graph.ts';
 import type { Program } from './program.ts';
 import { openProgram } from './programs.ts';
-import { trial } from './trial.ts';
 
 /** A lane's thread: programs by model key, one request at a time. Nothing is thrown out of it; answers are tagged. */
 
@@ -42,11 +41,6 @@ const handlers: Handlers = {
     programs.set(model.key, program);
     if (model.program !== undefined && raw !== undefined) programs.set(rawKey(model.key), new GraphProgram(raw));
     return { ok: true, ...program.description };
-  },
-  async trial({ key, row }) {
-    const { raw } = find(key);
-    if (raw === undefined) throw new Error(`model ${key} has no graph to try`);
-    return trial(raw, row);
   },
   async warm({ key, ...plan }) {
     return { ok: true, runs: await find(key).warm(plan) };

@@ -6,6 +6,7 @@ import type {
   RunAnswer,
   RunLimits,
   WarmAnswer,
+  WarmLimits,
 } from '../pool/messages.ts';
 import type { Tensor } from '../tensor.ts';
 import type { LaneSession } from './session.ts';
@@ -26,6 +27,7 @@ export interface Program {
 export interface WarmPlan {
   readonly sizes: readonly number[];
   readonly limits: RunLimits;
+  readonly budget: WarmLimits;
   readonly row?: readonly Tensor[] | undefined;
 }
 

@@ -1,8 +1,8 @@
 import type { OnnxValue } from 'onnxruntime-node';
 import type { LaneData, ModelSpec } from '../pool/messages.ts';
-import type { Signature, Tensor } from '../tensor.ts';
+import { oneByOne, type Signature, type Tensor } from '../tensor.ts';
 import { openGraph, ownOptions, type Graph } from './graph.ts';
-import { oneByOne, readSignature } from './signature.ts';
+import { readSignature } from './signature.ts';
 import { fromOrt, toOrt } from './tensor.ts';
 
 /** Milliseconds and outputs (in signature order) of one run. */

@@ -23,12 +23,6 @@ export function readSignature(session: InferenceSession, spec: ModelSpec): Signa
   return { inputs, outputs, batchable: inputs.some(({ batchAxis }) => batchAxis !== null) };
 }
 
-/** The same model, run one by one: no tensor has a batch axis. */
-export function oneByOne({ inputs, outputs }: Signature): Signature {
-  const alone = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: null });
-  return { inputs: inputs.map(alone), outputs: outputs.map(alone), batchable: false };
-}
-
 function unknownNames(names: readonly string[], overrides: readonly TensorOverride[], kind: string): string[] {
   return overrides
     .filter(({ name }) => !names.includes(name))

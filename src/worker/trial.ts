@@ -1,10 +1,9 @@
-import type { TrialAnswer } from '../pool/messages.ts';
+import type { TrialFinding } from '../pool/trial-messages.ts';
 import { split, stack } from '../rows.ts';
-import type { Signature, Tensor, TensorSpec } from '../tensor.ts';
+import { oneByOne, type Signature, type Tensor, type TensorSpec } from '../tensor.ts';
 import { whyAlone } from './dynamic-quantisation.ts';
 import type { LaneSession } from './session.ts';
 import { ownOptions } from './graph.ts';
-import { oneByOne } from './signature.ts';
 import { changedRow, makeRow, numbersOf } from './trial-rows.ts';
 
 /** Sizes tried for free dimensions that are not the batch, where no example says better. */
@@ -18,7 +17,7 @@ const TOLERANCE = 0.02;
  * together. A model whose rows change each other's answer, or whose outputs do not grow, runs one by one. The session's
  * signature is replaced by what was found.
  */
-export async function trial(session: LaneSession, example: readonly Tensor[] | undefined): Promise<TrialAnswer> {
+export async function trial(session: LaneSession, example: readonly Tensor[] | undefined): Promise<TrialFinding> {
   const { signature, graph } = session;
   if (graph.dynamicOperator !== undefined) return settle(session, oneByOne(signature), whyAlone(graph.dynamicOperator));
   if (!signature.batchable) return settle(session, oneByOne(signature), 'no input has a free dimension');
@@ -35,9 +34,9 @@ export async function trial(session: LaneSession, example: readonly Tensor[] | u
   return settle(session, oneByOne(signature), why);
 }
 
-function settle(session: LaneSession, signature: Signature, why?: string): TrialAnswer {
+function settle(session: LaneSession, signature: Signature, why?: string): TrialFinding {
   session.signature = signature;
-  return { ok: true, signature, ...(why === undefined ? {} : { why }) };
+  return { signature, ...(why === undefined ? {} : { why }) };
 }
 
 async function compare(

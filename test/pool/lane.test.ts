@@ -3,20 +3,22 @@ import { test } from 'node:test';
 import { deviceName } from '../../src/pool/lane.ts';
 import { fromTypedArray } from '../../src/tensor.ts';
 import { refusal } from '../tasks/support.ts';
-import { elements, simple, specOf, TABLE, tensor, writeModel } from '../worker/models.ts';
+import { elements, simple, specOf, TABLE, TABLE_SIGNATURE, tensor, writeModel } from '../worker/models.ts';
 import { openLane, until, watchWorkers } from './threads.ts';
 
 const LIMITS = { maxItems: 4, maxCost: Infinity };
+const WARMTH = { runMs: 60_000, allMs: 60_000, repeat: false };
 
-test('a lane loads, finds the batch axis, warms and runs', async (t) => {
+test('a lane loads, warms and runs', async (t) => {
   const { lane, lost } = openLane(t);
   const model = specOf(await writeModel(t, TABLE));
   const { key } = model;
   await lane.command({ kind: 'probe' });
   const loaded = await lane.command({ kind: 'load', model });
   assert.deepEqual(loaded.signature.inputs[0], { name: 'id', datatype: 'INT64', shape: [-1], batchAxis: 0 });
-  assert.equal((await lane.command({ kind: 'trial', key })).signature.batchable, true);
-  const { runs } = await lane.command({ kind: 'warm', key, sizes: [1, 4], limits: LIMITS });
+  await lane.command({ kind: 'load', model, signature: TABLE_SIGNATURE });
+  const row = [tensor('INT64', [1], [3])];
+  const { runs } = await lane.command({ kind: 'warm', key, sizes: [1, 4], limits: LIMITS, row, budget: WARMTH });
   assert.deepEqual(
     runs.map(({ items }) => items),
     [1, 4],
@@ -48,7 +50,6 @@ test('a lane loads, finds the batch axis, warms and runs', async (t) => {
 test('what goes wrong on a lane comes back tagged, and the lane lives on', async (t) => {
   const { lane, lost } = openLane(t);
   await assert.rejects(lane.command({ kind: 'load', model: specOf('/nowhere/model.onnx') }), /model\.onnx/);
-  await assert.rejects(lane.command({ kind: 'trial', key: 'other' }), /other is not on this lane/);
   const run = await lane.ask({ kind: 'run', key: 'other', tickets: [] });
   assert.ok(!run.ok);
   assert.deepEqual([run.code, run.message], ['INTERNAL', 'model other is not on this lane']);
@@ -60,7 +61,6 @@ test('large inputs and outputs change hands, small ones are copied', async (t) =
   const { lane } = openLane(t);
   const model = specOf(await writeModel(t, simple('Mul', 'FP32', ['batch', 'n'])));
   await lane.command({ kind: 'load', model });
-  await lane.command({ kind: 'trial', key: model.key });
   const values = Float32Array.from({ length: 2048 }, (_, index) => index % 7);
   const large = fromTypedArray('FP32', [1, 2048], values.slice());
   const small = fromTypedArray('FP32', [1, 4], new Float32Array([1, 2, 3, 4]));
@@ -89,7 +89,6 @@ test('a thread that ends inside a run: LANE_LOST for it and for all that follows
   const { lane, lost } = openLane(t);
   const model = specOf(await writeModel(t, TABLE), { simulate: { dieAtRun: 2 } });
   await lane.command({ kind: 'load', model });
-  await lane.command({ kind: 'trial', key: model.key });
   const run = () =>
     lane.ask({ kind: 'run', key: model.key, tickets: [{ id: 1, inputs: [tensor('INT64', [1], [1])] }] });
   assert.ok((await run()).ok);

@@ -7,7 +7,7 @@ import { Lanes, type TensorLane } from '../../src/pool/lanes.ts';
 import type { ModelSpec } from '../../src/pool/messages.ts';
 import { planLanes, type LanePlan } from '../../src/pool/plan.ts';
 import { refusal } from '../tasks/support.ts';
-import { elements, specOf, TABLE, tensor, writeModel } from '../worker/models.ts';
+import { elements, specOf, TABLE, TABLE_SIGNATURE, tensor, writeModel } from '../worker/models.ts';
 import { until, watchWorkers } from './threads.ts';
 
 const onCpu = (lanes: number): LanePlan => planLanes({ device: 'cpu', lanes, laneThreads: 1, cores: 2, gpus: [] });
@@ -33,18 +33,20 @@ function openLanes(t: TestContext) {
 }
 
 async function place(lanes: Lanes, model: ModelSpec, laneIds: readonly number[], runLimitMs = 60_000): Promise<void> {
-  const [first] = laneIds;
-  assert.ok(first !== undefined);
-  await lanes.thread(first).command({ kind: 'load', model });
-  const { signature } = await lanes.thread(first).command({ kind: 'trial', key: model.key });
-  for (const id of laneIds.slice(1)) await lanes.thread(id).command({ kind: 'load', model, signature });
+  const signature = TABLE_SIGNATURE;
+  for (const id of laneIds) await lanes.thread(id).command({ kind: 'load', model, signature });
   lanes.place({
     spec: model,
     signature,
     laneIds,
     devices: ['cpu'],
     runLimitMs,
-    warm: { sizes: [1, 2], limits: { maxItems: 2, maxCost: Infinity } },
+    warm: {
+      sizes: [1, 2],
+      limits: { maxItems: 2, maxCost: Infinity },
+      budget: { runMs: 60_000, allMs: 60_000, repeat: false },
+      row: [tensor('INT64', [1], [1])],
+    },
   });
 }
 

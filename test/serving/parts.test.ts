@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { manifestSchema } from '../../src/repository/manifest.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
 import { nameOfKey } from '../../src/serving/events.ts';
-import { exampleItem, sizesOf } from '../../src/serving/loader.ts';
+import { exampleItem, sizesOf } from '../../src/serving/load-plan.ts';
 import { countFailure, countRun, countSuccess, createStatistics } from '../../src/serving/statistics.ts';
 import { addTicket, emptyTiming } from '../../src/serving/timing.ts';
 import { pathOf } from '../tasks/support.ts';

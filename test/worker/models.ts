@@ -9,6 +9,7 @@ import {
   typedView,
   type Datatype,
   type FixedDatatype,
+  type Signature,
   type Tensor,
 } from '../../src/tensor.ts';
 import { LaneSession, openSession } from '../../src/worker/session.ts';
@@ -43,6 +44,13 @@ export function simple(op: string, datatype: Datatype, shape: readonly (number |
     nodes: [node(op, op === 'Mul' ? ['x', 'x'] : ['x'], 'y')],
   };
 }
+
+/** What a trial finds of `TABLE`. */
+export const TABLE_SIGNATURE: Signature = {
+  inputs: [{ name: 'id', datatype: 'INT64', shape: [-1], batchAxis: 0 }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2], batchAxis: 0 }],
+  batchable: true,
+};
 
 /** Looks rows of two numbers up by id: [0, 0], [1, 10], ... [4, 40]. Ids outside of 0 to 4 fail the run. */
 export const TABLE: Graph = {

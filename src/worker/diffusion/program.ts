@@ -12,6 +12,7 @@ import { openGraph, ownOptions, type Graph } from '../graph.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { openSession, type LaneSession } from '../session.ts';
+import { WarmBudget } from '../warm-budget.ts';
 import { ImageDecoder } from './image-decoder.ts';
 import { DiffusionPipeline, type Drawing } from './pipeline.ts';
 import { PromptEncoder } from './prompt-encoder.ts';
@@ -21,8 +22,6 @@ import { Unet } from './unet.ts';
 const STEPS_TOGETHER_MS = 10;
 /** Beyond it a CPU gains nothing, and a GPU of common size little. */
 const MAX_ITEMS = 8;
-/** Where a run takes this long, what the first of its shape pays on top is small beside it, and a second would delay the start. */
-const SLOW_RUN_MS = 2000;
 
 /**
  * Text to image by latent diffusion. A ticket brings token ids of a prompt and a negative prompt (INT32, [1, tokens]) and
@@ -78,13 +77,13 @@ export class DiffusionProgram implements Program {
   }
 
   /** Draws with made-up prompts, so that every graph has seen its shapes. */
-  async warm({ sizes }: WarmPlan): Promise<WarmAnswer['runs']> {
+  async warm({ sizes, budget: limits }: WarmPlan): Promise<WarmAnswer['runs']> {
     const runs = [];
+    const budget = new WarmBudget(limits);
     for (const items of sizes) {
+      if (!budget.allows(items)) break;
       const tickets = Array.from({ length: items }, (_, index) => this.#madeUp(-1 - index));
-      // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
-      let runMs = await this.#drawAll(tickets);
-      if (runMs < SLOW_RUN_MS) runMs = await this.#drawAll(tickets);
+      const runMs = await budget.time(items, () => this.#drawAll(tickets));
       runs.push({ items, runMs, shapeKey: 'join' });
     }
     return runs;

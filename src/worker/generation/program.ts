@@ -7,6 +7,7 @@ import { failed } from '../failure.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import type { LaneSession } from '../session.ts';
+import { WarmBudget } from '../warm-budget.ts';
 import { Bank } from './bank.ts';
 import { Banks, type BankRules } from './banks.ts';
 import type { Decoder } from './decoder.ts';
@@ -115,12 +116,14 @@ export class GenerationProgram implements Program {
   }
 
   /** Computes a piece of a prompt, and a step of as many made-up rows as each size says. */
-  async warm({ sizes }: WarmPlan): Promise<WarmAnswer['runs']> {
+  async warm({ sizes, budget: limits }: WarmPlan): Promise<WarmAnswer['runs']> {
     const chunk = Math.min(this.#options.prefillChunk, this.#options.contextTokens);
     const first = this.#banks.apart(madeUp(0));
     await this.#compute(first, { ids: [new Int32Array(chunk)], totals: noTime() });
     const runs = [];
+    const budget = new WarmBudget(limits);
     for (const items of sizes) {
+      if (!budget.allows(items)) break;
       const tokens = Math.min(WARM_TOKENS, this.#options.contextTokens);
       const bank = new Bank<Row>(this.#decoder.layout, (count) => count);
       for (let index = 0; index < items; index += 1) {
@@ -129,11 +132,12 @@ export class GenerationProgram implements Program {
         bank.add(row);
       }
       const ids = bank.rows.map(() => [0]);
-      // The first run of a shape pays for its memory and, on CUDA, its kernels; the second tells what it costs from then on.
-      await this.#compute(bank, { ids, totals: noTime() });
-      const totals = noTime();
-      await this.#compute(bank, { ids, totals });
-      runs.push({ items, runMs: totals.runMs, shapeKey: 'step' });
+      const runMs = await budget.time(items, async () => {
+        const totals = noTime();
+        await this.#compute(bank, { ids, totals });
+        return totals.runMs;
+      });
+      runs.push({ items, runMs, shapeKey: 'step' });
     }
     return runs;
   }

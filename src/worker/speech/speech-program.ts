@@ -23,6 +23,7 @@ import { runHalving } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { ownOptions } from '../graph.ts';
 import { openSession, type LaneSession } from '../session.ts';
+import { WarmBudget } from '../warm-budget.ts';
 import { Cohort, type Done, type Listener } from './cohort.ts';
 import { openSpeechDecoder, type SpeechDecoder } from './decoder.ts';
 import { encode, type Encoded } from './encoder.ts';
@@ -113,13 +114,15 @@ export class SpeechProgram implements Program {
     };
   }
 
-  async warm({ sizes, limits }: WarmPlan): Promise<WarmAnswer['runs']> {
+  async warm({ sizes, limits, budget: spend }: WarmPlan): Promise<WarmAnswer['runs']> {
     const runs: { items: number; runMs: number; shapeKey: string }[] = [];
     const { mels, tokens, device } = this.#parts;
     // A CPU has nothing to learn from larger batches, and would take seconds for them.
     const most = device === 'cpu' ? this.#encoderRows : limits.maxItems;
     const wanted = new Set(sizes.map((size) => Math.min(size, most)));
+    const budget = new WarmBudget(spend);
     for (const items of wanted) {
+      if (!budget.allows(items)) break;
       const parameters: SpeechParameters = {
         prompt: [tokens.start],
         timestamps: false,
@@ -133,6 +136,7 @@ export class SpeechProgram implements Program {
         parameters,
       }));
       let shapeKey = 'join';
+      const startMs = performance.now();
       while (tickets.length > 0) {
         const answer = await this.run(tickets);
         for (const outcome of answer.outcomes) if (!outcome.ok) throw new Error(outcome.message);
@@ -141,6 +145,7 @@ export class SpeechProgram implements Program {
         tickets = goOn.map(({ id }) => ({ id }));
         shapeKey = this.#cohorts.length > 0 ? 'step' : 'join';
       }
+      budget.took(items, performance.now() - startMs);
     }
     return runs;
   }

@@ -72,13 +72,14 @@ export class TextEncoderProgram implements Program {
     return answer;
   }
 
-  warm({ limits }: WarmPlan): Promise<WarmAnswer['runs']> {
+  warm({ limits, budget }: WarmPlan): Promise<WarmAnswer['runs']> {
     const { maxLength } = this.#options;
     return warmEncoder({
       maxLength: Math.min(maxLength, this.#shape.length ?? maxLength),
       fixedLength: this.#shape.length,
       device: this.#device,
       limits,
+      budget,
       encode: async (count, length) => {
         const totals: RunTotals = { runMs: 0, stackMs: 0, splitMs: 0 };
         const text: Text = { ids: new Int32Array(length).fill(1), secondFrom: undefined, wanted: {} };

@@ -1,4 +1,5 @@
-import type { Device, RunLimits, WarmAnswer } from '../../pool/messages.ts';
+import type { Device, RunLimits, WarmAnswer, WarmLimits } from '../../pool/messages.ts';
+import { WarmBudget } from '../warm-budget.ts';
 import { bucketLengths } from '../../tasks/text/length-buckets.ts';
 
 export interface WarmEncoder {
@@ -7,24 +8,20 @@ export interface WarmEncoder {
   readonly fixedLength: number | undefined;
   readonly device: Device['kind'];
   readonly limits: RunLimits;
+  readonly budget: WarmLimits;
   /** Runs `count` texts of `length` tokens; milliseconds. */
   encode(count: number, length: number): Promise<number>;
 }
 
-/** On a CPU every shape runs at its usual speed from the first time on: a few tell what runs cost, and large models stop early. */
-const CPU_BUDGET_MS = 1500;
-
 /** Runs the batches of texts that requests will make: on CUDA each bucket at each size, on a CPU single texts of rising length and a few batches. */
 export async function warmEncoder(plan: WarmEncoder): Promise<WarmAnswer['runs']> {
   const runs: { items: number; runMs: number; cost: number; shapeKey: string }[] = [];
-  const startMs = performance.now();
+  const budget = new WarmBudget(plan.budget);
   for (const { items, length } of shapesOf(plan)) {
-    const again = plan.device === 'cuda';
-    if (!again && runs.length > 0 && performance.now() - startMs > CPU_BUDGET_MS) break;
-    const first = await plan.encode(items, length);
-    // The first run of a shape on CUDA pays for its kernels; that of a CPU session pays for its memory.
-    const runMs = again || runs.length === 0 ? await plan.encode(items, length) : first;
-    runs.push({ items, runMs, cost: items * length, shapeKey: String(length) });
+    const cost = items * length;
+    if (!budget.allows(cost)) break;
+    const runMs = await budget.time(cost, () => plan.encode(items, length));
+    runs.push({ items, runMs, cost, shapeKey: String(length) });
   }
   return runs;
 }

@@ -8,6 +8,9 @@ import { guidanceEmbedding } from '../../../src/worker/diffusion/unet.ts';
 import { readDigit } from './digit-reader.ts';
 import { drawAll, floats, greatestDifference, openShippedProgram, SHIPPED_SOURCE, ticketOf } from './shipped.ts';
 
+/** Enough for all sizes. */
+const WARMTH = { runMs: 60_000, allMs: 60_000, repeat: true };
+
 function taskOf(program: DiffusionProgram): Promise<Task> {
   return createTask({ ...SHIPPED_SOURCE, signature: program.description.signature });
 }
@@ -81,7 +84,7 @@ test('a ticket that cannot be begun fails alone', async (t) => {
 
 test('warming runs every size and says how long it took', async (t) => {
   const program = await openShippedProgram(t);
-  const runs = await program.warm({ sizes: [1, 3], limits: { maxItems: 3, maxCost: Infinity } });
+  const runs = await program.warm({ sizes: [1, 3], limits: { maxItems: 3, maxCost: Infinity }, budget: WARMTH });
   assert.deepEqual(
     runs.map(({ items, shapeKey }) => ({ items, shapeKey })),
     [

@@ -10,6 +10,9 @@ import type { Program } from '../../../src/worker/program.ts';
 import { generate, GREEDY, openTestProgram, promptTensor, type Request } from './support.ts';
 import { POSITIONS, tinyDecoder, VOCABULARY, type TinyDecoder } from './tiny-decoder.ts';
 
+/** Enough for all sizes. */
+const WARMTH = { runMs: 60_000, allMs: 60_000, repeat: true };
+
 const KINDS: Readonly<Record<string, TinyDecoder>> = {
   'a plain export': {},
   'a plain export without positions': { positions: false },
@@ -132,7 +135,7 @@ for (const [what, kind] of Object.entries(KINDS))
     });
 
     test('warms every size it is asked for, and generates as before afterwards', async () => {
-      const runs = await program.warm({ sizes: [1, 3], limits: { maxItems: 3, maxCost: 1000 } });
+      const runs = await program.warm({ sizes: [1, 3], limits: { maxItems: 3, maxCost: 1000 }, budget: WARMTH });
       assert.deepEqual(
         runs.map(({ items }) => items),
         [1, 3],

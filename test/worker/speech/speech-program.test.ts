@@ -7,6 +7,9 @@ import type { LaneTicket, TicketOutcome } from '../../../src/pool/messages.ts';
 import type { Program } from '../../../src/worker/program.ts';
 import { MODEL, openSpeech, sample, samplesOf, speechSource } from '../../tasks/transcription/support.ts';
 
+/** Enough for all sizes. */
+const WARMTH = { runMs: 60_000, allMs: 60_000, repeat: true };
+
 const skip = MODEL === undefined ? 'there is no shared transcription model' : false;
 const START = 50_257;
 const NO_TIMESTAMPS = 50_362;
@@ -130,7 +133,11 @@ describe('the speech program', { skip }, () => {
   });
 
   test('the warm-up runs, tells what joining and stepping take, and leaves nothing behind', async () => {
-    const runs = await program.warm({ sizes: [1, 2, 4, 8], limits: { maxItems: 8, maxCost: Infinity } });
+    const runs = await program.warm({
+      sizes: [1, 2, 4, 8],
+      limits: { maxItems: 8, maxCost: Infinity },
+      budget: WARMTH,
+    });
     assert.deepEqual([...new Set(runs.map(({ shapeKey }) => shapeKey))].sort(), ['join', 'step']);
     assert.deepEqual([...new Set(runs.map(({ items }) => items))], [1, 2]);
   });

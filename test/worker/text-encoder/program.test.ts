@@ -11,6 +11,9 @@ import { openTiny, SIZE, type TinyModel } from '../../tasks/text/tiny-encoder.ts
 import { near, type Embedding } from '../../tasks/text/vectors.ts';
 import { elements, laneData, specOf, tensor } from '../models.ts';
 
+/** Enough for all sizes. */
+const WARMTH = { runMs: 60_000, allMs: 60_000, repeat: true };
+
 const open = (t: Parameters<typeof openTiny>[0], more: Partial<TinyModel> = {}) =>
   openTiny(t, { task: 'embeddings', ...more });
 const vector = async ({ answer }: EncoderBench, text: string) => ((await answer(json(text))) as Embedding).embedding;
@@ -65,7 +68,7 @@ test('the limits suit the task and the device: many texts wait, few tokens share
 
 test('warming runs single texts and full batches of each length, and tells what they cost', async (t) => {
   const { program } = await open(t);
-  const runs = await program.warm({ sizes: [], limits: { maxItems: 4, maxCost: 64 } });
+  const runs = await program.warm({ sizes: [], limits: { maxItems: 4, maxCost: 64 }, budget: WARMTH });
   assert.deepEqual(
     runs.map(({ items, cost, shapeKey }) => [items, cost, shapeKey]),
     [8, 12, 16, 24, 32].flatMap((length) => {

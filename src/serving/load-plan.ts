@@ -1,0 +1,159 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { ModelOptions } from '../core/model-state.ts';
+import type { BatchLimits } from '../core/ticket.ts';
+import type { WarmRequest } from '../pool/lanes.ts';
+import type { LoadAnswer, ModelSpec, WarmAnswer, WarmLimits } from '../pool/messages.ts';
+import type { ModelSource } from '../repository/source.ts';
+import { shapeKey } from '../rows.ts';
+import type { Item, Prepared, ProgramSpec, TaskSource } from '../tasks/task.ts';
+import type { Signature, Tensor } from '../tensor.ts';
+
+/** What loading a model takes from its folder, and how its lanes are warmed. */
+
+/** Most items in a run, and in the queue, where neither model.json nor a program says. */
+const MAX_ITEMS = 32;
+export const QUEUE_ITEMS = 256;
+
+/** model.json's limits; what it leaves open, the program decides. A graph that cannot batch runs one by one. */
+export function limitsOf(
+  { manifest: { batching } }: ModelSource,
+  { batchable }: Signature,
+  answer: LoadAnswer,
+): BatchLimits {
+  const maxItems = batchable ? (batching.maxItems ?? answer.limits?.maxItems ?? MAX_ITEMS) : 1;
+  return {
+    maxItems,
+    maxCost: batching.maxCost ?? answer.limits?.maxCost ?? Infinity,
+    maxDelayMs: maxItems === 1 || answer.stepping === true ? 0 : batching.maxDelayMs,
+  };
+}
+
+export function specOf(key: string, { weights, manifest }: ModelSource, program: ProgramSpec | undefined): ModelSpec {
+  return {
+    key,
+    weights,
+    session: manifest.session,
+    ...(manifest.accuracyLevel === undefined ? {} : { accuracyLevel: byRole(manifest.accuracyLevel) }),
+    ...(manifest.dynamicQuantisation === undefined ? {} : { dynamicQuantisation: manifest.dynamicQuantisation }),
+    inputs: manifest.inputs,
+    outputs: manifest.outputs,
+    simulate: manifest.simulate,
+    ...(program === undefined ? {} : { program }),
+  };
+}
+
+function byRole(level: number | Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return typeof level === 'number' ? { model: level, decoder: level } : level;
+}
+
+export function withoutSignature(key: string, source: ModelSource): Omit<TaskSource, 'signature'> {
+  return {
+    key,
+    model: source.name,
+    task: source.task,
+    folder: source.folder,
+    weights: source.weights,
+    files: source.files,
+    options: source.manifest.options,
+    ...(source.labels === undefined ? {} : { labels: source.labels }),
+  };
+}
+
+/** The example of model.json as a client would send it. */
+export async function exampleItem({ example }: Pick<ModelSource, 'example'>): Promise<Item | undefined> {
+  if (example === undefined) return undefined;
+  if ('file' in example) {
+    const bytes = new Uint8Array(await readFile(example.file));
+    return { kind: 'raw', contentType: example.contentType, bytes };
+  }
+  const { data: value, parameters } = example;
+  return { kind: 'json', value, ...(parameters === undefined ? {} : { parameters }) };
+}
+
+export function rowOf(signature: Signature, { inputs }: Prepared): Tensor[] {
+  return signature.inputs.map(({ name }) => {
+    const tensor = inputs[name];
+    if (tensor === undefined) throw new Error(`the task prepared no input ${name}`);
+    return tensor;
+  });
+}
+
+/**
+ * A CPU runs most shapes at their usual speed from the first time on: a few small runs make the first request quick and tell what runs cost, and
+ * more would cost time and memory (batches of 32 images were seen to take 30 s and 3 GB). A GPU pays for each new shape.
+ */
+const CPU_WARMTH: WarmLimits = { runMs: 500, allMs: 1000, repeat: false };
+const GPU_WARMTH: WarmLimits = { runMs: 5000, allMs: 60_000, repeat: true };
+/** Of the sizes that model.json names. */
+const NAMED_WARMTH: WarmLimits = { runMs: 10_000, allMs: 60_000, repeat: false };
+/** One run: the lane's memory is there, and what runs cost another lane has told. */
+const ONE_RUN: WarmLimits = { runMs: 0, allMs: 0, repeat: false };
+
+/** What is run before the model takes requests, on its first lane and on each of the others; undefined where model.json switches it off. */
+export function warmPlan(
+  source: ModelSource,
+  {
+    limits,
+    row,
+    cost,
+    device,
+  }: Pick<Tried, 'row' | 'cost'> & { readonly limits: BatchLimits; readonly device: string },
+): { readonly first: WarmRequest; readonly others: WarmRequest } | undefined {
+  const { warmup, batching } = source.manifest;
+  if (!warmup) return undefined;
+  const { maxItems, maxCost } = limits;
+  const plan = {
+    sizes: sizesOf(source, limits, cost),
+    limits: { maxItems, maxCost },
+    ...(row === undefined ? {} : { row }),
+  };
+  if (device !== 'cpu') return { first: { ...plan, budget: GPU_WARMTH }, others: { ...plan, budget: GPU_WARMTH } };
+  const budget = batching.buckets === undefined ? CPU_WARMTH : NAMED_WARMTH;
+  return { first: { ...plan, budget }, others: { ...plan, budget: ONE_RUN } };
+}
+
+/** The bytes of all files beside the weights: what opening them may have to read. */
+export async function bytesBeside(weights: string): Promise<number> {
+  const folder = path.dirname(weights);
+  const sizes = (await readdir(folder)).map(async (name) => {
+    const file = await stat(path.join(folder, name)).catch(() => undefined);
+    return file?.isFile() === true ? file.size : 0;
+  });
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
+}
+
+export interface Tried {
+  readonly signature: Signature;
+  /** A row that runs, and its cost: the example, or one that was made up. */
+  readonly row?: readonly Tensor[] | undefined;
+  readonly cost: number;
+}
+
+/** The warm-up's runs as the estimator wants them. It does without the sleep of `simulate`, but the runs to come do not. */
+export function runsSeen(
+  { manifest }: ModelSource,
+  runs: WarmAnswer['runs'],
+  tried: Tried,
+): NonNullable<ModelOptions['seenRuns']> {
+  const sleepMs = manifest.simulate.runMs ?? 0;
+  const shape = tried.row === undefined ? '' : shapeKey(tried.signature, tried.row);
+  return runs.map(({ items, runMs, cost, shapeKey: own }) => ({
+    shapeKey: own ?? shape,
+    cost: cost ?? items * tried.cost,
+    items,
+    wallMs: runMs + sleepMs,
+    runMs: runMs + sleepMs,
+  }));
+}
+
+/** Batch sizes to warm: those of model.json, else powers of two, as far as the limits let a batch grow. */
+export function sizesOf(
+  { manifest: { batching } }: Pick<ModelSource, 'manifest'>,
+  { maxItems, maxCost }: Pick<BatchLimits, 'maxItems' | 'maxCost'>,
+  cost: number,
+): number[] {
+  const most = Math.max(1, Math.min(maxItems, Math.floor(maxCost / cost)));
+  const sizes = batching.buckets?.toSorted((a, b) => a - b) ?? Array.from({ length: 13 }, (_, power) => 2 ** power);
+  return [...new Set([...sizes.filter((size) => size < most), most])];
+}
