@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { widenHalf } from '../../src/half-float.ts';
 
 /** A tensor of the zoo's files: base64 of little-endian bytes, or texts. */
 export interface WireTensor {
@@ -46,7 +47,10 @@ export async function infer(url: string, model: string, inputs: readonly WireTen
   });
 }
 
-/** How far the output of that name is from the expected one, as a part of its largest value; texts and whole numbers must be equal. */
+/**
+ * How far the output of that name is from the expected one, as a part of its largest value; texts and whole numbers must be equal.
+ * Half floats have a hundredth of the others' precision, and their differences count a hundredth.
+ */
 export function difference(expected: WireTensor, outputs: readonly Output[]): number {
   const actual = outputs.find(({ name }) => name === expected.name);
   assert.ok(actual !== undefined, `there is no output ${expected.name}`);
@@ -65,7 +69,7 @@ export function difference(expected: WireTensor, outputs: readonly Output[]): nu
     if (Object.is(here, there) || here === there) continue;
     most = Math.max(most, Number.isNaN(here - there) ? Infinity : Math.abs(here - there));
   }
-  return most / size;
+  return (expected.datatype === 'FP16' ? 0.01 : 1) * (most / size);
 }
 
 function fromBase64(text: string): Buffer {
@@ -94,6 +98,9 @@ const ARRAYS: Readonly<
   INT16: Int16Array,
   INT8: Int8Array,
   UINT8: Uint8Array,
+  UINT16: Uint16Array,
+  UINT32: Uint32Array,
+  UINT64: BigUint64Array,
   BOOL: Uint8Array,
 };
 
@@ -107,7 +114,9 @@ function decode(datatype: string, bytes: Buffer): Output['values'] {
     }
     return texts;
   }
+  const data = new Uint8Array(bytes);
+  if (datatype === 'FP16') return decode('FP32', Buffer.from(widenHalf({ datatype, shape: [], data }).data));
   const Numbers = ARRAYS[datatype];
   assert.ok(Numbers !== undefined, `the zoo compares no ${datatype}`);
-  return Array.from(new Numbers(new Uint8Array(bytes).buffer));
+  return Array.from(new Numbers(data.buffer));
 }

