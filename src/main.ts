@@ -165,7 +165,7 @@ interface LanesParts {
 function logRepository(log: Log, event: RepositoryEvent): void {
   const { kind, ...rest } = event;
   const { name: model, durationMs, ...fields } = { name: undefined, durationMs: undefined, ...rest };
-  log[kind.endsWith('_failed') ? 'error' : 'info'](
+  log[kind === 'skipped' ? 'warn' : kind.endsWith('_failed') ? 'error' : 'info'](
     { model, ...fields, ...(durationMs === undefined ? {} : { durationMs: Math.round(durationMs) }) },
     `model ${kind.replaceAll('_', ' ')}`,
   );
@@ -187,6 +187,11 @@ async function load(parts: Parts): Promise<void> {
     throw new StartError(failed.map(({ name, reason }) => `model ${name}: ${reason}`).join('\n'));
   if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
     log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
+  if (loaded.length === 0)
+    log.warn(
+      { why: 'MODELS_DIR holds none: a model is a folder with model.onnx in it, or an ONNX file' },
+      'no model is loaded, so /ready is 503',
+    );
   state.enter('ready', `${loaded.length} model version(s) loaded`);
 }
 

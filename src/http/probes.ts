@@ -17,6 +17,11 @@ function isFull({ repository, submitter }: Services): boolean {
   return repository.list().some((model) => submitter.isFull(model));
 }
 
+/** Whether there is nothing to serve: MODELS_DIR holds no model (yet), or all are unloaded. */
+function isEmpty({ repository }: Services): boolean {
+  return repository.list().length === 0;
+}
+
 const started: Probe = ({ state }) => ({ ok: state.started, body: { started: state.started } });
 
 /** Only what a restart would cure makes it 503. */
@@ -26,6 +31,7 @@ const live: Probe = ({ state }) =>
 const ready: Probe = (services) => {
   const { state, config } = services;
   if (state.phase !== 'ready') return { ok: false, body: { ready: false, why: `${state.phase}: ${state.why}` } };
+  if (isEmpty(services)) return { ok: false, body: { ready: false, why: 'no model is loaded' } };
   if (!config.READY_WHEN_FULL && isFull(services)) return { ok: false, body: { ready: false, why: 'a queue is full' } };
   return { ok: true, body: { ready: true } };
 };
@@ -37,6 +43,7 @@ const ready: Probe = (services) => {
 const healthCheck: Probe = (services) => {
   const { phase } = services.state;
   if (phase !== 'ready') return { ok: false, body: { status: phase } };
+  if (isEmpty(services)) return { ok: false, body: { status: 'empty' } };
   return { ok: true, body: { status: isFull(services) ? 'busy' : 'ready' } };
 };
 

@@ -1,5 +1,5 @@
 import { DTYPE_CHOICES, isDtypeChoice, type DtypeChoice } from '../repository/dtype.ts';
-import { isModelName } from '../repository/scan.ts';
+import { isModelName } from '../repository/models-dir.ts';
 
 /** A model on a hub, and the folder it goes to. */
 export interface HubReference {

@@ -1,3 +1,4 @@
+import { wrongContents, wrongExternalData } from './contents.ts';
 import { findInside, readText } from './inside.ts';
 import type { MergedManifest } from './layers.ts';
 import type { Manifest } from './manifest.ts';
@@ -20,9 +21,9 @@ export interface Assets {
 
 const BUILT_IN_TASK = /^[a-z0-9-]+$/;
 
-/** Where to look: nothing outside `root`, and `folders` in this order. */
+/** Where to look: nothing outside `boundary`, and `folders` in this order. */
 export interface AssetPlaces {
-  readonly root: string;
+  readonly boundary: string;
   readonly folders: readonly string[];
 }
 
@@ -34,9 +35,10 @@ export async function findAssets(
 ): Promise<Assets> {
   const find = async (field: string, name: string): Promise<string> => {
     try {
-      const file = await findInside(places.root, places.folders, name);
-      if (file !== undefined) return file;
-      problems.push(`${field}: ${name}: there is no such file in the model's folder`);
+      const file = await findInside(places.boundary, places.folders, name);
+      const wrong = file === undefined ? "there is no such file in the model's folder" : await wrongContents(file);
+      if (file !== undefined && wrong === undefined) return file;
+      problems.push(`${field}: ${name}: ${wrong}`);
     } catch (error) {
       problems.push(`${field}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -46,6 +48,7 @@ export async function findAssets(
   const { model = 'model.onnx', ...others } = manifest.files;
   // With `files` itself wrong, the name of the weights is not known.
   const weights = wrongFields.has('files') ? '' : await find('files.model', model);
+  if (weights !== '') for (const wrong of await wrongExternalData(weights)) problems.push(`files.model: ${wrong}`);
   const files: [string, string][] = [];
   for (const [role, name] of Object.entries(others)) files.push([role, await find(`files.${role}`, name)]);
   const labels = await findLabels(manifest.labels, find, problems);

@@ -2,8 +2,9 @@ import type { DtypeChoice } from './dtype.ts';
 import type { ModelEntry, Ready } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
 import { publicReason } from './reason.ts';
-import { fingerprintModel, openModelFolder, type ModelFolder } from './scan.ts';
-import { readChosenSources, type ModelSource } from './source.ts';
+import type { ModelsDir } from './models-dir.ts';
+import { fingerprintModel, type ModelFolder } from './scan.ts';
+import { ModelProblems, readChosenSources, type ModelSource } from './source.ts';
 
 /** Brings versions into the lanes and out of them. */
 export interface ModelLoader<Loaded> {
@@ -18,6 +19,8 @@ export type RepositoryEvent =
   | { readonly kind: 'loaded'; readonly name: string; readonly version: string; readonly durationMs: number }
   /** Its folder names something that no task knows. */
   | { readonly kind: 'served_as_tensors'; readonly name: string; readonly version: string; readonly why: string }
+  /** The folder is no model, or of a kind that nothing here serves. */
+  | { readonly kind: 'skipped'; readonly name: string; readonly reason: string }
   /** Without version: the folder could not be read, or is not there. */
   | { readonly kind: 'load_failed'; readonly name: string; readonly version?: string; readonly reason: string }
   /** With reason: the loader failed, and something may be left behind. */
@@ -36,12 +39,21 @@ export interface LoadOptions {
   readonly overrides: readonly ManifestLayer[];
   /** False: a version whose files and manifest are as they were stays as it is. */
   readonly isForced: boolean;
+  /** True: the model was asked for by name, so that a folder that holds none is a failure; otherwise it is left aside. */
+  readonly isWanted: boolean;
   /** Told the state of the folder that is being loaded. */
   readonly onFingerprint?: (fingerprint: string) => void;
 }
 
+/** Why a load failed, free of absolute paths. */
+export interface LoadProblem {
+  readonly reason: string;
+  /** True where the folder may not be meant to be a model, and nobody asked for it by name. */
+  readonly isSkipped: boolean;
+}
+
 export interface ChangesOptions<Loaded> {
-  readonly modelsDir: string;
+  readonly modelsDir: ModelsDir;
   readonly loader: ModelLoader<Loaded>;
   /** Which weight files to take in folders of the hub's layout; default: `auto`. */
   readonly dtype?: DtypeChoice;
@@ -50,7 +62,7 @@ export interface ChangesOptions<Loaded> {
 
 /** Loads and unloads one model at a time, as a whole. Whoever calls sees to it that changes of one model do not overlap. */
 export class ModelChanges<Loaded> {
-  readonly #modelsDir: string;
+  readonly #modelsDir: ModelsDir;
   readonly #loader: ModelLoader<Loaded>;
   readonly #dtype: DtypeChoice;
   readonly #emit: OnRepositoryEvent;
@@ -62,20 +74,19 @@ export class ModelChanges<Loaded> {
     this.#emit = onEvent;
   }
 
-  /** Brings a model to what its folder says. Resolves with why that failed (free of absolute paths), or undefined; the entry serves the old versions until the new ones are all there. */
-  async load(entry: ModelEntry<Loaded>, options: LoadOptions): Promise<string | undefined> {
+  /** Brings a model to what its folder says. Resolves with why that failed, or undefined; the entry serves the old versions until the new ones are all there. */
+  async load(entry: ModelEntry<Loaded>, options: LoadOptions): Promise<LoadProblem | undefined> {
     let folder: ModelFolder | undefined;
     const next: Ready<Loaded>[] = [];
     try {
-      folder = await openModelFolder(this.#modelsDir, entry.name);
-      if (folder === undefined) throw new Error('there is no folder of this name in the model repository');
+      folder = await this.#open(entry.name);
       await this.#loadAll(entry, folder, { ...options, next });
     } catch (error) {
       const before = entry.serving;
       for (const ready of next) if (!before.includes(ready)) await this.#unloadVersion(ready);
-      const reason = publicReason(error, folder?.root ?? this.#modelsDir);
+      const reason = publicReason(error, folder?.root ?? this.#modelsDir.path);
       entry.fail(reason);
-      return reason;
+      return { reason, isSkipped: isSkipped(error, entry, options) };
     }
     await this.#drain(entry, entry.serve(next));
     noteUnchosen(entry, folder, next);
@@ -91,10 +102,11 @@ export class ModelChanges<Loaded> {
   async #loadAll(
     entry: ModelEntry<Loaded>,
     folder: ModelFolder,
-    { overrides, isForced, onFingerprint, next }: LoadOptions & { next: Ready<Loaded>[] },
+    options: LoadOptions & { next: Ready<Loaded>[] },
   ): Promise<void> {
+    const { isForced, next } = options;
     entry.setFolders([...folder.versions.keys()]);
-    const sources = await this.#readSources(folder, overrides, onFingerprint);
+    const sources = await this.#readSources(entry, folder, options);
     entry.setPhase(
       sources.map((source) => source.version),
       'loading',
@@ -106,16 +118,28 @@ export class ModelChanges<Loaded> {
     }
   }
 
+  async #open(name: string): Promise<ModelFolder> {
+    try {
+      const folder = await this.#modelsDir.open(name);
+      if (folder === undefined) throw new Error('there is no folder of this name in the model repository');
+      return folder;
+    } catch (error) {
+      this.#emit({ kind: 'load_failed', name, reason: messageOf(error) });
+      throw error;
+    }
+  }
+
   async #readSources(
+    entry: ModelEntry<Loaded>,
     folder: ModelFolder,
-    overrides: readonly ManifestLayer[],
-    onFingerprint: LoadOptions['onFingerprint'],
+    options: LoadOptions,
   ): Promise<readonly ModelSource[]> {
     try {
-      onFingerprint?.(await fingerprintModel(folder));
-      return await readChosenSources(folder, overrides, this.#dtype);
+      options.onFingerprint?.(await fingerprintModel(folder));
+      return await readChosenSources(folder, options.overrides, this.#dtype);
     } catch (error) {
-      this.#emit({ kind: 'load_failed', name: folder.name, reason: messageOf(error) });
+      const kind = isSkipped(error, entry, options) ? 'skipped' : 'load_failed';
+      this.#emit({ kind, name: folder.name, reason: messageOf(error) });
       throw error;
     }
   }
@@ -166,6 +190,11 @@ function noteUnchosen<Loaded>(entry: ModelEntry<Loaded>, folder: ModelFolder, ch
     versions.filter((version) => !chosen.some(({ source }) => source.version === version)),
     'not-chosen',
   );
+}
+
+/** A model that serves stays one, whatever becomes of its folder. */
+function isSkipped<Loaded>(error: unknown, { serving }: ModelEntry<Loaded>, { isWanted }: LoadOptions): boolean {
+  return error instanceof ModelProblems && error.isForeign && !isWanted && serving.length === 0;
 }
 
 function sameSource(a: ModelSource, b: ModelSource): boolean {

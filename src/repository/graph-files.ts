@@ -19,10 +19,11 @@ export interface GraphFiles {
 /** Finds the ONNX file of each graph of a folder with these files, by the dtype wished for. Roles in `named` are known already. */
 export function findGraphs(
   names: ReadonlySet<string>,
-  { graphs }: HubKind,
+  kind: HubKind,
   wish: DtypeWish,
   named: Readonly<Record<string, string>> = {},
 ): GraphFiles {
+  const { graphs } = kind;
   const found = new Map<string, GraphFile>();
   const problems: string[] = [];
   const roles = graphs.map(({ role }) => role);
@@ -34,7 +35,7 @@ export function findGraphs(
     const dtype = typeof wish === 'string' ? wish : (wish[need.role] ?? 'auto');
     const graph = findGraph(names, need, dtype) ?? (graphs.length === 1 ? onlyGraph(names, dtype) : undefined);
     if (graph !== undefined) found.set(need.role, graph);
-    else if (need.isOptional !== true) problems.push(missing(names, need, dtype));
+    else if (need.isOptional !== true) problems.push(missing(names, need, { dtype, kind }));
   }
   return { found, problems };
 }
@@ -58,10 +59,39 @@ function onlyGraph(names: ReadonlySet<string>, dtype: DtypeChoice): GraphFile | 
   return file === undefined || others.length > 0 || dtype !== 'auto' ? undefined : { file, dtype: undefined };
 }
 
-function missing(names: ReadonlySet<string>, need: GraphNeed, dtype: DtypeChoice): string {
+/** Weights of other frameworks, which people take for a model that can be served. */
+const OTHER_WEIGHTS = /\.(safetensors|bin|pt|pth|gguf|h5|keras|pb|tflite|engine|plan|ort)$/;
+/** As many names as a message lists. */
+const LISTED = 8;
+
+function missing(
+  names: ReadonlySet<string>,
+  need: GraphNeed,
+  { dtype, kind }: { dtype: DtypeChoice; kind: HubKind },
+): string {
   const there = candidates(need, DTYPES).filter(({ file }) => names.has(file));
   if (there.length > 0)
     return `dtype: there is no ${dtype} file of ${need.role}; there are ${[...new Set(there.map((one) => one.dtype))].join(', ')}`;
-  const looked = need.stems.flatMap((stem) => need.folders.map((folder) => `${folder}${stem}.onnx`));
-  return `files.${need.role}: there is no ${looked.join(' or ')} in the model's folder, in any dtype`;
+  const graphs = graphNames(names);
+  if (graphs.length === 0) {
+    const others = [...names].filter((name) => OTHER_WEIGHTS.test(name));
+    return `files.${need.role}: there is no ONNX file${others.length > 0 ? `, only ${list(others)}: export the model to ONNX, e.g. by optimum-cli export onnx` : ''}`;
+  }
+  const looked = need.stems.flatMap((stem) => need.folders.map((folder) => `${folder}${stem}.onnx`)).join(' or ');
+  const cure =
+    kind.graphs.length > 1
+      ? ''
+      : `; name the one to serve in model.json: {"files": {"${need.role}": ${JSON.stringify(graphs[0])}}}`;
+  return `files.${need.role}: there is no ${looked}, in any dtype; there are ${list(graphs)}${cure}`;
+}
+
+/** The ONNX files among these. */
+export function graphNames(names: ReadonlySet<string>): string[] {
+  return [...names].filter((name) => name.endsWith('.onnx')).sort();
+}
+
+function list(names: readonly string[]): string {
+  return names.length > LISTED
+    ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more`
+    : names.join(', ');
 }

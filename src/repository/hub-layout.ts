@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { DtypeChoice } from './dtype.ts';
-import { findGraphs, type GraphFiles } from './graph-files.ts';
+import { findGraphs, graphNames, type GraphFiles } from './graph-files.ts';
 import { taskOfGraph, type HubConfig } from './architectures.ts';
 import { readGraphNames } from './graph-names.ts';
 import { tellHubKind, withTask, type HubFacts, type HubKind } from './hub-kind.ts';
@@ -11,8 +11,9 @@ import type { Manifest } from './manifest.ts';
 import { readPulled } from './pulled.ts';
 
 export interface HubFolder {
-  /** Nothing outside of it is read. */
   readonly root: string;
+  /** Nothing outside of it is read. */
+  readonly boundary: string;
   /** Looked at in this order. */
   readonly folders: readonly string[];
   /** Names in `root` that are not looked at: the folders of versions. */
@@ -25,6 +26,8 @@ export interface HubLayer {
   readonly problems: readonly string[];
   /** Why the folder says no task, though it names one thing or another that has one elsewhere. */
   readonly why?: string;
+  /** True for a folder with no graph that anything here serves: nobody may have meant it to be a model. */
+  readonly isForeign?: boolean;
 }
 
 /**
@@ -40,8 +43,8 @@ export async function readHubLayer(folder: HubFolder, manifest: Manifest, dtype:
   const told = tellHubKind(names, facts, manifest.task);
   const wish = manifest.dtype ?? (await unstatedDtype(folder, told, dtype));
   const { found, problems } = findGraphs(names, told, wish, manifest.files);
-  if (told.toldBy === undefined && found.size === 0)
-    return { layers: [], problems: manifest.dtype === undefined ? [] : problems };
+  const isForeign = found.size === 0 && (told.task === undefined || graphNames(names).length === 0);
+  if (told.toldBy === undefined && found.size === 0) return { layers: [], problems, isForeign };
   const kind = await judge(told, {
     folder,
     config: facts.config,
@@ -53,6 +56,7 @@ export async function readHubLayer(folder: HubFolder, manifest: Manifest, dtype:
   return {
     layers: [{ label: kind.toldBy ?? 'the folder', value: layerValue(kind, found) }],
     problems,
+    isForeign,
     ...(why === undefined ? {} : { why }),
   };
 }
@@ -69,7 +73,7 @@ interface Judged {
 async function judge(kind: HubKind, { folder, config, isText, manifest, found }: Judged): Promise<HubKind> {
   const name = manifest.files['model'] ?? found.get('model')?.file;
   if (kind.toldBy !== 'config.json' || config === undefined || name === undefined) return kind;
-  const file = await findInside(folder.root, folder.folders, name).catch(() => undefined);
+  const file = await findInside(folder.boundary, folder.folders, name).catch(() => undefined);
   const graph = file === undefined ? undefined : await readGraphNames(file);
   if (graph === undefined) return kind;
   const { toldBy, assets, graphs } = kind;
@@ -99,9 +103,9 @@ async function readFacts(folder: HubFolder, names: ReadonlySet<string>): Promise
 }
 
 /** Throws an Error that names the file. */
-async function readJson({ root, folders }: HubFolder, name: string): Promise<unknown> {
+async function readJson({ boundary, folders }: HubFolder, name: string): Promise<unknown> {
   try {
-    const file = await findInside(root, folders, name);
+    const file = await findInside(boundary, folders, name);
     return file === undefined ? undefined : JSON.parse(await readText(file));
   } catch (error) {
     const syntax = error instanceof SyntaxError ? 'not valid JSON: ' : '';

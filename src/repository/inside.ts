@@ -1,13 +1,17 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { lstat, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isMissing } from './scan.ts';
 
 /**
- * Finds a file that a model names, in the first of the folders that has it; undefined when none has. Nothing outside `root` (a real path) is ever
- * read: absolute paths, paths that climb and links that lead out are refused.
+ * Finds a file that a model names, in the first of the folders that has it; undefined when none has. Nothing outside `boundary` is ever read, which all
+ * of the folders lie in: absolute paths, paths that climb and links that lead out are refused.
  * Throws an Error saying what is wrong, without the absolute path.
  */
-export async function findInside(root: string, folders: readonly string[], name: string): Promise<string | undefined> {
+export async function findInside(
+  boundary: string,
+  folders: readonly string[],
+  name: string,
+): Promise<string | undefined> {
   if (name === '' || name.includes('\0')) throw new Error('not a file name');
   if (path.posix.isAbsolute(name) || path.win32.isAbsolute(name))
     throw new Error(`${name}: the path must be relative to the model's folder`);
@@ -15,10 +19,47 @@ export async function findInside(root: string, folders: readonly string[], name:
   for (const folder of folders) {
     const file = path.join(folder, name);
     if (!(await isFile(file))) continue;
-    if (!isBelow(root, await realpath(file))) throw new Error(`${name}: a link leads out of the model's folder`);
+    if (!(await staysBelow(boundary, file))) throw new Error(`${name}: a link leads out of the model's folder`);
     return file;
   }
   return undefined;
+}
+
+/** As many links as Linux follows. */
+const MOST_LINKS = 40;
+
+/**
+ * Whether a path stays below a folder while its links are followed, one by one from that folder on. The folder itself is taken as given: what it is
+ * really called may mean something else here, where it is reached through /proc/PID/root.
+ */
+async function staysBelow(folder: string, file: string): Promise<boolean> {
+  const real = await realpath(folder).catch(() => folder);
+  let ahead = path.relative(folder, file).split(path.sep);
+  let passed: string[] = [];
+  for (let links = 0; ;) {
+    const part = ahead.shift();
+    if (part === undefined) return passed.length > 0;
+    if (part === '' || part === '.') continue;
+    if (part === '..') {
+      if (passed.pop() === undefined) return false;
+      continue;
+    }
+    const at = path.join(folder, ...passed, part);
+    if (!(await lstat(at)).isSymbolicLink()) {
+      passed.push(part);
+      continue;
+    }
+    links += 1;
+    if (links > MOST_LINKS) return false;
+    let target = await readlink(at);
+    if (path.isAbsolute(target)) {
+      const base = [folder, real].find((one) => isBelow(one, target));
+      if (base === undefined) return false;
+      target = path.relative(base, target);
+      passed = [];
+    }
+    ahead = [...target.split(path.sep), ...ahead];
+  }
 }
 
 /** A text file's content, without the byte order mark some editors put in front. */

@@ -1,4 +1,4 @@
-import { listMisnamed } from './scan.ts';
+import type { ModelsDir } from './models-dir.ts';
 
 /** A model that could not be loaded at start. */
 export interface LoadFailure {
@@ -7,7 +7,7 @@ export interface LoadFailure {
 }
 
 export interface Expected {
-  readonly modelsDir: string;
+  readonly modelsDir: ModelsDir;
   /** Names asked for; empty: all there are. */
   readonly names: readonly string[];
   /** Names that options are given for, where it is a mistake to give them for nobody. */
@@ -21,7 +21,7 @@ export async function findMistakes(found: readonly string[], expected: Expected)
   for (const name of new Set(names))
     if (!found.includes(name)) failed.push({ name, reason: 'there is no folder of this name in the model repository' });
   if (names.length === 0)
-    for (const name of await listMisnamed(modelsDir))
+    for (const name of await modelsDir.misnamed())
       failed.push({ name, reason: 'a model name may hold only letters, digits, dot, underscore and hyphen' });
   for (const name of optionsFor)
     if (!found.includes(name) && !names.includes(name))

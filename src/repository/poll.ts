@@ -41,6 +41,11 @@ export class RepositoryPoll {
     return this.#running;
   }
 
+  /** Takes a model for one that is not loaded, so that a folder of it that comes again is loaded. */
+  forget(name: string): void {
+    this.#applied.delete(name);
+  }
+
   /** Stops looking; waits for the model that is being loaded or unloaded just now, and begins no other. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -4,9 +4,15 @@ import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
 import { readLoadConfig, type LoadRequest } from './load-request.ts';
 import { findMistakes, type LoadFailure } from './mistakes.ts';
-import { ModelChanges, type LoadOptions, type ModelLoader, type OnRepositoryEvent } from './changes.ts';
+import {
+  ModelChanges,
+  type LoadOptions,
+  type LoadProblem,
+  type ModelLoader,
+  type OnRepositoryEvent,
+} from './changes.ts';
 import { RepositoryPoll } from './poll.ts';
-import { listModels, modelState, openModelFolder, scanModels } from './scan.ts';
+import { ModelsDir } from './models-dir.ts';
 
 export type { ModelLoader, RepositoryEvent } from './changes.ts';
 
@@ -29,7 +35,7 @@ interface SharedLoad {
   /** The `config` it was asked for with. */
   readonly key: string;
   /** Resolves with why it failed, or undefined. */
-  readonly outcome: Promise<string | undefined>;
+  readonly outcome: Promise<LoadProblem | undefined>;
   /** The state of the folder that it loads. */
   fingerprint?: string;
 }
@@ -43,6 +49,7 @@ export class Repository<Loaded> {
   /** Looks for changes; undefined unless control is `poll`. */
   readonly poll: RepositoryPoll | undefined;
   readonly #options: RepositoryOptions<Loaded>;
+  readonly #modelsDir: ModelsDir;
   readonly #changes: ModelChanges<Loaded>;
   readonly #entries = new Map<string, ModelEntry<Loaded>>();
   /** The last change of each model that was asked for; the next one waits for it. */
@@ -53,7 +60,12 @@ export class Repository<Loaded> {
 
   constructor(options: RepositoryOptions<Loaded>) {
     this.#options = options;
-    this.#changes = new ModelChanges({ ...options, onEvent: (event) => options.onEvent?.(event) });
+    this.#modelsDir = new ModelsDir(options.modelsDir, options.names);
+    this.#changes = new ModelChanges({
+      ...options,
+      modelsDir: this.#modelsDir,
+      onEvent: (event) => options.onEvent?.(event),
+    });
     if (options.control === 'poll') {
       const target = {
         scan: () => this.#scan(),
@@ -70,18 +82,19 @@ export class Repository<Loaded> {
    * others serve. Rejects when the repository itself cannot be read.
    */
   async start(): Promise<{ readonly failed: readonly LoadFailure[] }> {
-    const { modelsDir, names = [], overrides, control } = this.#options;
-    const found = await listModels(modelsDir);
+    const { names = [], overrides, control } = this.#options;
+    const found = await this.#modelsDir.list();
     const before = this.poll === undefined ? undefined : await this.#scan();
     for (const name of found) await this.#noteFolders(name);
     // In the other modes a model may come later, and find its options waiting.
     const optionsFor = control === 'none' ? Object.keys(overrides) : [];
-    const failed = await findMistakes(found, { modelsDir, names, optionsFor });
+    const failed = await findMistakes(found, { modelsDir: this.#modelsDir, names, optionsFor });
     for (const { name, reason } of failed) this.#options.onEvent?.({ kind: 'load_failed', name, reason });
     const wanted = names.length > 0 ? [...new Set(names)].filter((name) => found.includes(name)) : found;
     for (const name of wanted.sort()) {
-      const reason = await this.#enqueue(name, () => this.#load(name, { isForced: false }));
-      if (reason !== undefined) failed.push({ name, reason });
+      const isWanted = names.length > 0;
+      const problem = await this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted }));
+      if (problem?.isSkipped === false) failed.push({ name, reason: problem.reason });
     }
     if (before !== undefined) this.poll?.start(before);
     return { failed };
@@ -121,15 +134,19 @@ export class Repository<Loaded> {
     const key = JSON.stringify(config ?? null);
     const shared = this.#shared.get(name);
     const joined = shared?.key === key ? shared : this.#share(name, key, config);
-    const reason = await joined.outcome;
-    if (joined === shared && joined.fingerprint !== (await modelState(this.#options.modelsDir, name)))
+    const problem = await joined.outcome;
+    if (joined === shared && joined.fingerprint !== (await this.#modelsDir.state(name)))
       return this.load(name, request);
-    if (reason !== undefined) throw new ServerError('BAD_REQUEST', `failed to load '${name}': ${reason}`);
+    if (problem !== undefined) throw new ServerError('BAD_REQUEST', `failed to load '${name}': ${problem.reason}`);
   }
 
-  /** Takes a model out of service; resolves when what it had admitted is done and it is unloaded. Throws LOAD_NOT_ALLOWED or MODEL_NOT_FOUND. */
+  /**
+   * Takes a model out of service; resolves when what it had admitted is done and it is unloaded. With `poll` that is for models whose folder is gone
+   * with all others, which the poll does not take for removed. Throws LOAD_NOT_ALLOWED or MODEL_NOT_FOUND.
+   */
   async unload(name: string): Promise<void> {
-    await this.#checkChangeable(name);
+    if (this.poll === undefined || !(await this.#isLeftBehind(name))) await this.#checkChangeable(name);
+    this.poll?.forget(name);
     // A load asked for after this unload must not be answered by one from before it.
     this.#shared.delete(name);
     await this.#enqueue(name, async () => {
@@ -148,7 +165,7 @@ export class Repository<Loaded> {
     if (this.#isClosed) throw new ServerError('DRAINING');
     if (this.#options.control !== 'explicit') throw new ServerError('LOAD_NOT_ALLOWED');
     if (this.#entries.get(name)?.isInMemory === true) return;
-    if ((await modelState(this.#options.modelsDir, name)) !== undefined) return;
+    if ((await this.#modelsDir.state(name)) !== undefined) return;
     // Its folder may have gone since the last look.
     if (this.#entries.has(name)) await this.#enqueue(name, () => this.#noteFolders(name));
     throw unknownModel(name);
@@ -158,7 +175,12 @@ export class Repository<Loaded> {
     const load: SharedLoad = {
       key,
       outcome: this.#enqueue(name, () =>
-        this.#load(name, { config, isForced: true, onFingerprint: (fingerprint) => (load.fingerprint = fingerprint) }),
+        this.#load(name, {
+          config,
+          isForced: true,
+          isWanted: true,
+          onFingerprint: (fingerprint) => (load.fingerprint = fingerprint),
+        }),
       ).finally(() => {
         if (this.#shared.get(name) === load) this.#shared.delete(name);
       }),
@@ -170,7 +192,7 @@ export class Repository<Loaded> {
   #load(
     name: string,
     { config, ...how }: { config?: unknown } & Omit<LoadOptions, 'overrides'>,
-  ): Promise<string | undefined> {
+  ): Promise<LoadProblem | undefined> {
     const { overrides } = this.#options;
     const layers: ManifestLayer[] = [];
     if (Object.hasOwn(overrides, name)) layers.push({ label: 'MODEL_OPTIONS', value: overrides[name] });
@@ -179,7 +201,8 @@ export class Repository<Loaded> {
   }
 
   async #apply(name: string): Promise<void> {
-    await this.#enqueue(name, () => this.#load(name, { isForced: false }));
+    const isWanted = this.#options.names?.includes(name) === true;
+    await this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted }));
   }
 
   async #remove(name: string): Promise<void> {
@@ -211,7 +234,7 @@ export class Repository<Loaded> {
   async #noteFolders(name: string): Promise<void> {
     const entry = this.#entry(name);
     try {
-      const folder = await openModelFolder(this.#options.modelsDir, name);
+      const folder = await this.#modelsDir.open(name);
       entry.setFolders([...(folder?.versions.keys() ?? [])]);
     } catch {
       // It cannot be read: loading it says why, and the index needs a version to say it of.
@@ -221,9 +244,24 @@ export class Repository<Loaded> {
   }
 
   async #scan(): Promise<ReadonlyMap<string, string>> {
-    const fingerprints = await scanModels(this.#options.modelsDir, this.#options.names ?? []);
+    const fingerprints = await this.#modelsDir.scan();
+    if (fingerprints.size === 0 && this.#hasVanished(await this.#modelsDir.list()))
+      throw new Error(
+        'there is no model in MODELS_DIR any more, as if its volume had gone: what is loaded goes on serving (unload it by the repository API)',
+      );
     this.#scanError = '';
     return fingerprints;
+  }
+
+  /** True for a model that the poll goes on serving without its folder. */
+  async #isLeftBehind(name: string): Promise<boolean> {
+    if (this.#isClosed || this.versions(name).length === 0) return false;
+    return (await this.#modelsDir.open(name).catch(() => undefined)) === undefined;
+  }
+
+  /** Whoever takes the last model away and whoever loses a volume leave the same behind: an empty folder. */
+  #hasVanished(names: readonly string[]): boolean {
+    return names.length === 0 && [...this.#entries.values()].some((entry) => entry.serving.length > 0);
   }
 
   #reportScanError(error: unknown): void {

@@ -1,117 +1,118 @@
 import { createHash } from 'node:crypto';
-import { readdir, readlink, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** One model's folder as found on disk. Paths are real (links followed), so that a link switched meanwhile changes nothing. */
+/** One model's folder as found on disk. */
 export interface ModelFolder {
   readonly name: string;
+  /** Where `model.json` and what all versions share lie: links followed, where that leads to the same folder. */
   readonly root: string;
+  /** Nothing outside of it is read. The root, but in a hub's cache the folder that holds its `blobs` too. */
+  readonly boundary: string;
   /** Version to its folder, ascending; a model with no version folders is version 1 in its root. */
   readonly versions: ReadonlyMap<number, string>;
+  /** The name of the ONNX file that is the whole model, in a folder that is not its own. */
+  readonly loose?: string;
 }
 
-const MODEL_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 // No leading zero: 1 and 01 would be the same version.
 const VERSION_FOLDER = /^[1-9]\d{0,8}$/;
 
 // ELOOP: links that lead in a circle lead nowhere.
 const MISSING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
-/** One of these in a folder: it is meant to be a model. */
-const SIGNS_OF_A_MODEL: ReadonlySet<string> = new Set([
-  'model.json',
-  'model.onnx',
-  'onnx',
-  'config.json',
-  'model_index.json',
-]);
-
-/** True for a name that may be a model's: letters, digits, dot, underscore and hyphen, no dot in front. */
-export function isModelName(name: string): boolean {
-  return MODEL_NAME.test(name);
-}
-
 /** True when a file-system error says that there is nothing at a path. */
 export function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && MISSING.has(String(error.code));
 }
 
-/** Names of the model folders in a repository, sorted; links to folders count, dot folders and other names do not. Throws when it cannot be read. */
-export async function listModels(modelsDir: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const entry of await readdir(modelsDir)) {
-    if (isModelName(entry) && (await isFolder(path.join(modelsDir, entry)))) names.push(entry);
-  }
-  return names.sort();
+/** True for the name of a version's folder: a whole number without leading zero. */
+export function isVersion(name: string): boolean {
+  return VERSION_FOLDER.test(name);
 }
 
-/** Names of folders that hold a model but cannot be one's name, sorted: somebody expects them to be served. */
-export async function listMisnamed(modelsDir: string): Promise<string[]> {
-  const names: string[] = [];
-  for (const entry of await readdir(modelsDir, { withFileTypes: true })) {
-    if (!entry.isDirectory() || entry.name.startsWith('.') || isModelName(entry.name)) continue;
-    const files = await readdir(path.join(modelsDir, entry.name)).catch(() => []);
-    if (files.some((file) => SIGNS_OF_A_MODEL.has(file))) names.push(entry.name);
-  }
-  return names.sort();
-}
-
-/** Looks into one model's folder; undefined when there is none of this name. Throws when it cannot be read. */
-export async function openModelFolder(modelsDir: string, name: string): Promise<ModelFolder | undefined> {
-  const folder = path.join(modelsDir, name);
-  if (!isModelName(name) || !(await isFolder(folder))) return undefined;
-  const root = await realpath(folder);
+/** Looks into a model's folder. Throws when it cannot be read. */
+export async function openFolder(folder: string, name: string): Promise<ModelFolder> {
+  const root = await snapshotOf(await sameRealFolder(folder));
   const numbers: number[] = [];
-  for (const entry of await readdir(root)) {
-    if (VERSION_FOLDER.test(entry) && (await isFolder(path.join(root, entry)))) numbers.push(Number(entry));
-  }
+  for (const entry of await readdir(root))
+    if (isVersion(entry) && (await isFolder(path.join(root, entry)))) numbers.push(Number(entry));
   numbers.sort((a, b) => a - b);
   const versions = new Map(numbers.map((version) => [version, path.join(root, String(version))]));
-  return { name, root, versions: versions.size > 0 ? versions : new Map([[1, root]]) };
+  return {
+    name,
+    root,
+    boundary: (await cacheOf(root)) ?? root,
+    versions: versions.size > 0 ? versions : new Map([[1, root]]),
+  };
+}
+
+/** An ONNX file in a folder of models, which is a model by itself. */
+export async function openLooseFile(folder: string, file: string, name: string): Promise<ModelFolder> {
+  const root = await sameRealFolder(folder);
+  return { name, root, boundary: root, versions: new Map([[1, root]]), loose: file };
+}
+
+/**
+ * A folder with its links followed, so that a link that is switched meanwhile changes nothing; as it was given where the path found is not the same
+ * folder (a link through /proc/PID/root leads into another file system than its text says).
+ */
+async function sameRealFolder(folder: string): Promise<string> {
+  const real = await realpath(folder).catch(() => undefined);
+  if (real === undefined || real === folder) return folder;
+  const [there, given] = await Promise.all([stat(real).catch(() => undefined), stat(folder)]);
+  return there?.ino === given.ino && there.dev === given.dev ? real : folder;
+}
+
+/** The folder of the files, in a model's folder of a hub's cache (huggingface_hub): the commit that `refs/main` names, or the only one there is. */
+async function snapshotOf(folder: string): Promise<string> {
+  const snapshots = path.join(folder, 'snapshots');
+  if (!(await isFolder(snapshots)) || !(await isFolder(path.join(folder, 'blobs')))) return folder;
+  const commits = (await readdir(snapshots)).filter((name) => !name.startsWith('.'));
+  const main = (await readFile(path.join(folder, 'refs/main'), 'utf8').catch(() => '')).trim();
+  const commit = commits.find((name) => name === main) ?? (commits.length === 1 ? commits[0] : undefined);
+  if (commit === undefined)
+    throw new Error(
+      `a hub's cache with ${commits.length} snapshots, and none that refs/main names: link to one of them`,
+    );
+  return path.join(snapshots, commit);
+}
+
+/** The folder of a hub's cache that a snapshot belongs to; its files are links into `blobs` there. */
+async function cacheOf(root: string): Promise<string | undefined> {
+  const snapshots = path.dirname(root);
+  const cache = path.dirname(snapshots);
+  return path.basename(snapshots) === 'snapshots' && (await isFolder(path.join(cache, 'blobs'))) ? cache : undefined;
 }
 
 /** A text that changes when a file of the whole model folder does (name, size or time of change). */
 export async function fingerprintModel(folder: ModelFolder): Promise<string> {
-  return digest([folder.root, ...(await describeFiles(folder.root, ''))]);
+  const skip = folder.loose === undefined ? undefined : others(folder.loose);
+  return digest([folder.root, ...(await describeFiles(folder.root, '', skip))]);
 }
 
 /** The same for one version: the files of its own folder, and those that all versions share. */
 export async function fingerprintVersion(folder: ModelFolder, version: number): Promise<string> {
+  if (folder.loose !== undefined) return fingerprintModel(folder);
   const versionFolder = folder.versions.get(version) ?? folder.root;
   const lines = [versionFolder, ...(await describeFiles(versionFolder, ''))];
   if (versionFolder !== folder.root) {
     const ofVersions = new Set([...folder.versions.keys()].map(String));
-    lines.push('shared', ...(await describeFiles(folder.root, '', ofVersions)));
+    lines.push('shared', ...(await describeFiles(folder.root, '', (name) => ofVersions.has(name))));
   }
   return digest(lines);
 }
 
-/** The state of a model's folder as a text; undefined when there is none. A folder that cannot be read is in a state too: loading it tells why. */
-export async function modelState(modelsDir: string, name: string): Promise<string | undefined> {
-  try {
-    const folder = await openModelFolder(modelsDir, name);
-    return folder === undefined ? undefined : await fingerprintModel(folder);
-  } catch (error) {
-    return `unreadable: ${String(error)}`;
-  }
+/** Of a loose ONNX file's folder, all but the file and its external data. */
+function others(file: string): (name: string) => boolean {
+  return (name) => !name.startsWith(file);
 }
 
-/** The states of all models, or of those named. Throws when the repository cannot be read. */
-export async function scanModels(modelsDir: string, names: readonly string[]): Promise<Map<string, string>> {
-  const states = new Map<string, string>();
-  for (const name of await listModels(modelsDir)) {
-    if (names.length > 0 && !names.includes(name)) continue;
-    const state = await modelState(modelsDir, name);
-    if (state !== undefined) states.set(name, state);
-  }
-  return states;
-}
-
-async function describeFiles(folder: string, prefix: string, skip?: ReadonlySet<string>): Promise<string[]> {
+async function describeFiles(folder: string, prefix: string, skip?: (name: string) => boolean): Promise<string[]> {
   const lines: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     // Dot files are editors' and copy programs' own (rsync's half-copied files among them).
-    if (entry.name.startsWith('.') || skip?.has(entry.name) === true) continue;
+    if (entry.name.startsWith('.') || skip?.(entry.name) === true) continue;
     const file = path.join(folder, entry.name);
     const label = `${prefix}${entry.name}`;
     if (entry.isDirectory()) lines.push(...(await describeFiles(file, `${label}/`)));
@@ -136,7 +137,8 @@ function digest(lines: readonly string[]): string {
   return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 32);
 }
 
-async function isFolder(folder: string): Promise<boolean> {
+/** True for a folder, and for a link to one. */
+export async function isFolder(folder: string): Promise<boolean> {
   try {
     return (await stat(folder)).isDirectory();
   } catch (error) {

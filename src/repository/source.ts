@@ -1,6 +1,6 @@
 import { findAssets, type Assets } from './assets.ts';
 import type { DtypeChoice } from './dtype.ts';
-import { readHubLayer } from './hub-layout.ts';
+import { readHubLayer, type HubLayer } from './hub-layout.ts';
 import { findInside, readText } from './inside.ts';
 import { isJsonObject, mergeLayers, type ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
@@ -24,11 +24,14 @@ export interface ModelSource extends Assets {
 /** Everything wrong with a model, in one message. */
 export class ModelProblems extends Error {
   readonly problems: readonly string[];
+  /** True where nothing says that the folder is a model: it is left aside, and no reason to end the server. */
+  readonly isForeign: boolean;
 
-  constructor(problems: readonly string[]) {
+  constructor(problems: readonly string[], { isForeign = false } = {}) {
     super(problems.join('; '));
     this.name = 'ModelProblems';
     this.problems = problems;
+    this.isForeign = isForeign;
   }
 }
 
@@ -43,15 +46,17 @@ export async function readChosenSources(
 ): Promise<readonly ModelSource[]> {
   const sources: ModelSource[] = [];
   const problems = new Set<string>();
+  let isForeign = true;
   for (const version of await readChosenVersions(folder, overrides)) {
     try {
       sources.push(await readModelSource(folder, version, overrides, dtype));
     } catch (error) {
       if (!(error instanceof ModelProblems)) throw error;
       for (const problem of error.problems) problems.add(problem);
+      isForeign &&= error.isForeign;
     }
   }
-  if (problems.size > 0) throw new ModelProblems([...problems]);
+  if (problems.size > 0) throw new ModelProblems([...problems], { isForeign });
   return sources;
 }
 
@@ -97,18 +102,27 @@ export async function readModelSource(
   if (unreadable) throw new ModelProblems(problems);
   const folders = [...new Set([versionFolder, folder.root])];
   const skip = new Set([...folder.versions.keys()].map(String));
-  const hub = await readHubLayer({ root: folder.root, folders, skip }, stated.manifest, dtype);
+  const hub =
+    folder.loose === undefined
+      ? await readHubLayer({ ...folder, folders, skip }, stated.manifest, dtype)
+      : looseLayer(folder.loose);
   problems.push(...hub.problems);
   // Where the hub's layout lacks its weights that is said already: nobody looks for `model.onnx` as well.
   const wrongFields = new Set([...stated.wrongFields, ...(hub.problems.length > 0 ? ['files'] : [])]);
   const merged = { ...mergeLayers([...hub.layers, ...said]), wrongFields };
-  const assets = await findAssets({ root: folder.root, folders }, merged, problems);
-  if (problems.length > 0) throw new ModelProblems(problems);
+  const assets = await findAssets({ boundary: folder.boundary, folders }, merged, problems);
+  const isForeign = said.length === 0 && hub.isForeign === true;
+  if (problems.length > 0) throw new ModelProblems(problems, { isForeign });
   const isStated = said.some(({ value }) => isJsonObject(value) && Object.hasOwn(value, 'task'));
   return {
     ...{ name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint },
     ...(isStated || hub.why === undefined ? {} : { whyTensors: hub.why }),
   };
+}
+
+/** All that a loose ONNX file says of itself. */
+function looseLayer(file: string): HubLayer {
+  return { layers: [{ label: 'the file', value: { files: { model: file } } }], problems: [] };
 }
 
 /** The model's `model.json`, or a version's own: one layer, or none where there is no such file. */
@@ -117,10 +131,12 @@ async function readLayer(
   version: number | undefined,
   problems: string[],
 ): Promise<ManifestLayer[]> {
+  // A model.json beside it would not be its own.
+  if (model.loose !== undefined) return [];
   const folder = version === undefined ? model.root : (model.versions.get(version) ?? model.root);
   const label = version === undefined ? 'model.json' : `${version}/model.json`;
   try {
-    const file = await findInside(model.root, [folder], 'model.json');
+    const file = await findInside(model.boundary, [folder], 'model.json');
     if (file === undefined) return [];
     return [{ label, value: JSON.parse(await readText(file)) }];
   } catch (error) {

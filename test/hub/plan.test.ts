@@ -102,9 +102,9 @@ test('what cannot be served is refused before anything large is fetched', async 
   const cases: [Readonly<Record<string, unknown>>, RegExp][] = [
     [
       { 'config.json': { architectures: ['BertModel'] }, 'model.safetensors': 1 },
-      /files\.model: there is no onnx\/model\.onnx/,
+      /files\.model: there is no ONNX file, only model\.safetensors: export the model/,
     ],
-    [{ 'readme.md': 1 }, /there is no onnx\/model\.onnx or model\.onnx/],
+    [{ 'readme.md': 1 }, /files\.model: there is no ONNX file$/],
     [{ ...BERT, 'config.json': '{' }, /config\.json is not valid JSON/],
     [{ ...BERT, 'model.json': { taks: 1 } }, /model\.json: taks: unknown field/],
     [{ ...BERT, 'model.json': { labels: 'no.txt' } }, /names no\.txt, which it does not have/],

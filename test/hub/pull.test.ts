@@ -3,8 +3,8 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { readModelSource } from '../../src/repository/source.ts';
-import { listModels, openModelFolder } from '../../src/repository/scan.ts';
 import { optionsOf } from '../../src/hub/pull-models.ts';
+import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { FakeHub } from './hub-server.ts';
 import { BERT_FILES, bytesOf, createPullRig } from './support.ts';
 
@@ -22,7 +22,7 @@ test('a pulled folder holds what serving needs, nothing else, and can be served'
     else assert.ok((await read(name)).equals(Buffer.from(content)), name);
   assert.deepEqual(await readdir(modelsDir), ['tiny']);
   assert.deepEqual(progress, { total: result.bytes, bytes: result.bytes, stops: 1 });
-  const folder = await openModelFolder(modelsDir, 'tiny');
+  const folder = await new ModelsDir(modelsDir).open('tiny');
   assert.ok(folder !== undefined);
   assert.equal((await readModelSource(folder, 1)).task, 'embeddings');
   // The large file came in pieces, from the store.
@@ -33,7 +33,7 @@ test('what is pulled in one dtype is served in it, whatever DTYPE says', async (
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, modelsDir } = await createPullRig(t, hub);
   await pull({ reference: 'hf:acme/tiny#q8' });
-  const folder = await openModelFolder(modelsDir, 'tiny');
+  const folder = await new ModelsDir(modelsDir).open('tiny');
   assert.ok(folder !== undefined);
   assert.equal(path.basename((await readModelSource(folder, 1, [], 'fp32')).weights), 'model_quantized.onnx');
 });
@@ -127,7 +127,7 @@ test('a pull that failed goes on where it stopped when it is run again', async (
   const tuning = { connections: 1, attempts: 1 };
   hub.mishaps.set(MODEL, [NONE, NONE, NONE, { kind: 'status', status: 503 }]);
   await assert.rejects(pull({ tuning }), { name: 'HubError', message: /store of the hub answered 503/ });
-  assert.deepEqual(await listModels(modelsDir), []);
+  assert.deepEqual(await new ModelsDir(modelsDir).list(), []);
   const before = hub.requestsFor(MODEL);
   const failed = before[3];
   assert.equal(failed?.sent, 0);
@@ -146,7 +146,7 @@ test('content with a wrong checksum is fetched anew, and never served', async (t
   const { pull, modelsDir } = await createPullRig(t, hub);
   hub.corrupt.set(MODEL, bytesOf(BERT_FILES[MODEL].length, 99));
   await assert.rejects(pull(), { name: 'HubError', message: /onnx\/model\.onnx came twice with a wrong checksum/ });
-  assert.deepEqual(await listModels(modelsDir), []);
+  assert.deepEqual(await new ModelsDir(modelsDir).list(), []);
   hub.corrupt.clear();
   assert.equal((await pull()).isNew, true);
   const { pull: pullSmall } = await createPullRig(t, hub);
@@ -236,7 +236,7 @@ test('a name that leads out of the folder is refused with the whole repository',
     const { pull, modelsDir } = await createPullRig(t, hub);
     hub.listedBesides.splice(0, 1, name);
     await assert.rejects(pull(), { name: 'HubError', message: /leads out of its folder/ }, name);
-    assert.deepEqual(await listModels(modelsDir), []);
+    assert.deepEqual(await new ModelsDir(modelsDir).list(), []);
   }
 });
 

@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test';
 import { ServerError, type ErrorCode } from '../../src/errors.ts';
 import type { RepositoryEvent } from '../../src/repository/changes.ts';
 import { Repository, type ModelLoader, type RepositoryOptions } from '../../src/repository/repository.ts';
-import { openModelFolder } from '../../src/repository/scan.ts';
+import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { readModelSource, type ModelSource } from '../../src/repository/source.ts';
 
 /** Paths below the folder to their content; what is neither text nor bytes is written as JSON. */
@@ -33,7 +33,7 @@ export async function writeFiles(folder: string, files: Files): Promise<void> {
 
 /** Reads a version of model `m` below a folder, with an override as MODEL_OPTIONS gives it. */
 export async function readModel(modelsDir: string, version = 1, override?: unknown): Promise<ModelSource> {
-  const folder = await openModelFolder(modelsDir, 'm');
+  const folder = await new ModelsDir(modelsDir).open('m');
   if (folder === undefined) throw new Error('no folder m');
   return readModelSource(folder, version, override === undefined ? [] : [{ label: 'MODEL_OPTIONS', value: override }]);
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { DTYPES } from '../../src/repository/dtype.ts';
-import { listMisnamed, listModels, openModelFolder } from '../../src/repository/scan.ts';
+import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { ModelProblems, readModelSource } from '../../src/repository/source.ts';
 import { SHARED_MODELS, sharedModel } from '../shared-models.ts';
 import { createRig, makeFolder, readModel, servedIds } from './fixtures.ts';
@@ -93,7 +93,7 @@ test('DTYPE is for folders in the layout of the hub, and gives way to model.json
     'bare/model.onnx': 'x',
   });
   const weightsOf = async (name: string) => {
-    const folder = await openModelFolder(modelsDir, name);
+    const folder = await new ModelsDir(modelsDir).open(name);
     assert.ok(folder !== undefined);
     return path.basename((await readModelSource(folder, 1, [], 'q4')).weights);
   };
@@ -208,7 +208,7 @@ test('the only ONNX file of a bare folder needs no special name; of several, non
   assert.equal((await readHub(t, { 'model_quantized.onnx': 'x' })).weights, 'model_quantized.onnx');
   const modelsDir = await makeFolder(t, { 'm/a.onnx': 'x', 'm/b.onnx': 'x' });
   assert.deepEqual(await problemsOf(readModel(modelsDir)), [
-    "files.model: model.onnx: there is no such file in the model's folder",
+    'files.model: there is no onnx/model.onnx or model.onnx, in any dtype; there are a.onnx, b.onnx; name the one to serve in model.json: {"files": {"model": "a.onnx"}}',
   ]);
 });
 
@@ -236,7 +236,7 @@ test('a config.json that is no JSON is told', async (t) => {
 
 test('a folder in the layout of the hub whose name cannot be a model name is found', async (t) => {
   const modelsDir = await makeFolder(t, { 'a b/config.json': BERT, 'c d/model_index.json': {}, 'e f/notes.txt': 'x' });
-  assert.deepEqual(await listMisnamed(modelsDir), ['a b', 'c d']);
+  assert.deepEqual(await new ModelsDir(modelsDir).misnamed(), ['a b', 'c d']);
 });
 
 test(
@@ -244,8 +244,8 @@ test(
   { skip: sharedModel('chat') === undefined && 'there are no shared models here' },
   async () => {
     const found: Record<string, string> = {};
-    for (const name of await listModels(SHARED_MODELS)) {
-      const folder = await openModelFolder(SHARED_MODELS, name);
+    for (const name of await new ModelsDir(SHARED_MODELS).list()) {
+      const folder = await new ModelsDir(SHARED_MODELS).open(name);
       assert.ok(folder !== undefined);
       const { task, weights, manifest } = await readModelSource(folder, 1);
       found[name] = `${task} ${path.relative(folder.root, weights)} ${JSON.stringify(manifest.dtype ?? null)}`;

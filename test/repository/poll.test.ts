@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { RepositoryPoll, type PollTarget } from '../../src/repository/poll.ts';
@@ -57,24 +57,63 @@ test('with a new version beside it, an unchanged version is not loaded again', a
 });
 
 test('a folder that is gone is unloaded and forgotten; swapped away for one scan it is not', async (t) => {
-  const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x' });
+  const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x', 'other/model.onnx': 'x' });
   const rig = createRig(t, modelsDir, { control: 'poll' });
   await rig.repository.start();
   await rename(path.join(modelsDir, 'm'), path.join(modelsDir, '.m'));
   await rig.repository.poll?.tick();
   await rename(path.join(modelsDir, '.m'), path.join(modelsDir, 'm'));
   await lookTwice(rig.repository);
-  assert.deepEqual(rig.loader.log, ['load m/1#1']);
+  assert.deepEqual(rig.loader.log, ['load m/1#1', 'load other/1#2']);
 
   await rm(path.join(modelsDir, 'm'), { recursive: true });
   await lookTwice(rig.repository);
-  assert.deepEqual(rig.loader.alive, []);
-  assert.deepEqual(rig.states(), []);
+  assert.deepEqual(rig.loader.alive, ['other/1#2']);
+  assert.deepEqual(rig.states(), ['other/1: READY']);
   assert.throws(() => rig.repository.find('m'), { code: 'MODEL_NOT_FOUND' });
 
   await writeFiles(modelsDir, { 'm/model.onnx': 'x' });
   await lookTwice(rig.repository);
-  assert.deepEqual(rig.states(), ['m/1: READY']);
+  assert.deepEqual(rig.states(), ['m/1: READY', 'other/1: READY']);
+});
+
+test('a MODELS_DIR that is emptied keeps what is loaded, until it is told to unload', async (t) => {
+  const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x', 'n/model.onnx': 'x', 'o/model.onnx': 'x' });
+  const rig = createRig(t, modelsDir, { control: 'poll' });
+  await rig.repository.start();
+  await assert.rejects(rig.repository.unload('m'), { code: 'LOAD_NOT_ALLOWED' });
+  for (const name of ['m', 'n', 'o']) await rename(path.join(modelsDir, name), path.join(modelsDir, `.${name}`));
+  await lookTwice(rig.repository);
+  await lookTwice(rig.repository);
+  assert.deepEqual(rig.states(), ['m/1: READY', 'n/1: READY', 'o/1: READY']);
+  const failed = rig.events.filter(({ kind }) => kind === 'scan_failed');
+  assert.match(JSON.stringify(failed), /^\[{[^{]+no model in MODELS_DIR any more[^{]+}\]$/);
+
+  await rig.repository.unload('n');
+  await assert.rejects(rig.repository.unload('n'), { code: 'LOAD_NOT_ALLOWED' });
+  assert.deepEqual(rig.states(), ['m/1: READY', 'o/1: READY']);
+
+  // The volume is back, but for one model.
+  for (const name of ['m', 'n']) await rename(path.join(modelsDir, `.${name}`), path.join(modelsDir, name));
+  await lookTwice(rig.repository);
+  await lookTwice(rig.repository);
+  assert.deepEqual(rig.states(), ['m/1: READY', 'n/1: READY']);
+  assert.deepEqual(rig.loader.log.slice(3), ['unload n/1#2', 'load n/1#4', 'unload o/1#3']);
+});
+
+test('a model whose folder is a link that leads nowhere any more goes on serving', async (t) => {
+  const volume = await makeFolder(t, { 'm/model.onnx': 'x' });
+  const modelsDir = await makeFolder(t, { 'n/model.onnx': 'x' });
+  await symlink(path.join(volume, 'm'), path.join(modelsDir, 'm'));
+  const rig = createRig(t, modelsDir, { control: 'poll' });
+  await rig.repository.start();
+  await rm(path.join(volume, 'm'), { recursive: true });
+  await lookTwice(rig.repository);
+  assert.deepEqual(rig.states(), [
+    'm/1: READY it is a link that leads nowhere: what it names may not be mounted',
+    'n/1: READY',
+  ]);
+  assert.equal(rig.events.filter(({ kind }) => kind === 'load_failed').length, 1);
 });
 
 test('a model that fails is tried again only when its folder changes', async (t) => {

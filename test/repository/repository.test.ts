@@ -48,8 +48,7 @@ test('start goes on after a model that fails, and reports each with its reason',
     { name: 'typo', reason: 'MODEL_OPTIONS names a model that is not there' },
     {
       name: 'bad-file',
-      reason:
-        "model.json: batching.maxItems: expected number, got string; files.model: model.onnx: there is no such file in the model's folder",
+      reason: 'model.json: batching.maxItems: expected number, got string; files.model: there is no ONNX file',
     },
     { name: 'bad-graph', reason: 'Load model from model.onnx failed' },
   ]);

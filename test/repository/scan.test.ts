@@ -2,19 +2,12 @@ import assert from 'node:assert/strict';
 import { rename, symlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import {
-  fingerprintModel,
-  fingerprintVersion,
-  isModelName,
-  listMisnamed,
-  listModels,
-  openModelFolder,
-  type ModelFolder,
-} from '../../src/repository/scan.ts';
+import { isModelName, ModelsDir } from '../../src/repository/models-dir.ts';
+import { fingerprintModel, fingerprintVersion, type ModelFolder } from '../../src/repository/scan.ts';
 import { makeFolder, writeFiles } from './fixtures.ts';
 
 async function open(modelsDir: string, name = 'm'): Promise<ModelFolder> {
-  const folder = await openModelFolder(modelsDir, name);
+  const folder = await new ModelsDir(modelsDir).open(name);
   assert.ok(folder);
   return folder;
 }
@@ -24,19 +17,24 @@ test('model names hold letters, digits, dot, underscore and hyphen, and begin wi
   for (const name of ['', '.', '..', '.git', 'a b', 'a/b', '../a', 'é', 'a\n']) assert.ok(!isModelName(name), name);
 });
 
-test('folders and links to folders are models; files, dot folders and broken links are not', async (t) => {
+test('folders, links and ONNX files are models; other files and dot folders are not', async (t) => {
   const elsewhere = await makeFolder(t, { 'linked/model.onnx': 'x' });
   const folder = await makeFolder(t, {
     'b/model.onnx': 'x',
     'a/model.onnx': 'x',
     '.cache/model.onnx': 'x',
     'README.md': 'x',
+    'loose.onnx': 'x',
+    '.half.onnx': 'x',
     'lost+found/x': 'x',
   });
   await symlink(path.join(elsewhere, 'linked'), path.join(folder, 'c'));
   await symlink(path.join(folder, 'nowhere'), path.join(folder, 'broken'));
   await symlink(path.join(folder, 'circle'), path.join(folder, 'circle'));
-  assert.deepEqual(await listModels(folder), ['a', 'b', 'c']);
+  await symlink(path.join(folder, 'README.md'), path.join(folder, 'about'));
+  assert.deepEqual(await new ModelsDir(folder).list(), ['a', 'b', 'broken', 'c', 'circle', 'loose']);
+  for (const name of ['broken', 'circle'])
+    await assert.rejects(new ModelsDir(folder).open(name), { message: /link that leads nowhere/ });
 });
 
 test('a folder with a model but no proper name is noticed', async (t) => {
@@ -46,7 +44,7 @@ test('a folder with a model but no proper name is noticed', async (t) => {
     'lost+found/x': 'x',
     '.hidden/model.onnx': 'x',
   });
-  assert.deepEqual(await listMisnamed(folder), ['my model', 'other(1)']);
+  assert.deepEqual(await new ModelsDir(folder).misnamed(), ['my model', 'other(1)']);
 });
 
 test('a folder without version folders is version 1', async (t) => {
@@ -70,9 +68,9 @@ test('version folders are whole numbers without leading zero', async (t) => {
 
 test('there is no folder for a name that climbs', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x' });
-  assert.equal(await openModelFolder(path.join(modelsDir, 'm'), '..'), undefined);
-  assert.equal(await openModelFolder(modelsDir, './m'), undefined);
-  assert.equal(await openModelFolder(modelsDir, 'other'), undefined);
+  assert.equal(await new ModelsDir(path.join(modelsDir, 'm')).open('..'), undefined);
+  assert.equal(await new ModelsDir(modelsDir).open('./m'), undefined);
+  assert.equal(await new ModelsDir(modelsDir).open('other'), undefined);
 });
 
 test('a fingerprint follows size, time and name of files, also in subfolders, and not dot files', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { openModelFolder } from '../../src/repository/scan.ts';
+import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { ModelProblems, readChosenSources } from '../../src/repository/source.ts';
 import { makeFolder, readModel, writeFiles } from './fixtures.ts';
 
@@ -102,7 +102,7 @@ test('every problem is reported, with the place that is at fault', async (t) => 
     'model.json: versions: latest: missing, latets: unknown field; or specific: missing, latets: unknown field',
     'MODEL_OPTIONS: runLimitMs: expected number, got string',
     'model.json: taks: unknown field',
-    "files.model: model.onnx: there is no such file in the model's folder",
+    'files.model: there is no ONNX file',
     "files.vocabulary: missing.txt: there is no such file in the model's folder",
     'labels: labels.json: expected a JSON array of strings',
     "task: my task.js: expected the name of a built-in task, or a path in the model's folder that begins with ./",
@@ -249,13 +249,13 @@ test('the problems of all chosen versions are reported together', async (t) => {
     'm/1/model.onnx': 'x',
     'm/2/x': 'x',
   });
-  const folder = await openModelFolder(modelsDir, 'm');
+  const folder = await new ModelsDir(modelsDir).open('m');
   assert.ok(folder);
   await assert.rejects(readChosenSources(folder), {
     problems: [
       '1/model.json: lanes: too small: expected number to be >=1',
       '2/model.json: warmup: expected boolean, got number',
-      "files.model: model.onnx: there is no such file in the model's folder",
+      'files.model: there is no ONNX file',
     ],
   });
   await assert.rejects(readChosenSources(folder, [{ label: 'config', value: { versions: { specific: [3, 9, 8] } } }]), {

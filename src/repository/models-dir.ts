@@ -1,0 +1,165 @@
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  fingerprintModel,
+  isFolder,
+  isMissing,
+  isVersion,
+  openFolder,
+  openLooseFile,
+  type ModelFolder,
+} from './scan.ts';
+
+const MODEL_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
+const ONNX_FILE = /\.onnx$/;
+
+/** One of these in a folder: it is meant to be a model. */
+const SIGNS_OF_A_MODEL: ReadonlySet<string> = new Set([
+  'model.json',
+  'model.onnx',
+  'onnx',
+  'config.json',
+  'model_index.json',
+]);
+
+/** True for a name that may be a model's: letters, digits, dot, underscore and hyphen, no dot in front. */
+export function isModelName(name: string): boolean {
+  return MODEL_NAME.test(name);
+}
+
+/**
+ * MODELS_DIR: a model for each folder, and for each ONNX file beside them; or itself a model, where it holds one's files. It is looked at anew each
+ * time, because what is mounted there may come and go.
+ */
+export class ModelsDir {
+  readonly path: string;
+  readonly #names: readonly string[];
+
+  /** `names`: the models to look at; empty: all. */
+  constructor(folder: string, names: readonly string[] = []) {
+    this.path = folder;
+    this.#names = names;
+  }
+
+  /** Names of all models, sorted. A link counts whatever it leads to: of one that leads nowhere, opening it tells. Throws when the folder cannot be read. */
+  async list(): Promise<string[]> {
+    const own = await this.ownName();
+    if (own !== undefined) return [own];
+    const names = new Set<string>();
+    for (const entry of await readdir(this.path, { withFileTypes: true })) {
+      const name = entry.name.replace(ONNX_FILE, '');
+      if (!isModelName(name)) continue;
+      if (await this.#isModelFolder(entry)) names.add(entry.name);
+      else if (name !== entry.name) names.add(name);
+    }
+    return [...names].sort();
+  }
+
+  /** The name of the one model that MODELS_DIR itself is: the only one asked for, or else that of the folder; undefined where it is none. */
+  async ownName(): Promise<string | undefined> {
+    if (!(await isModelItself(this.path))) return undefined;
+    const [only, ...others] = this.#names;
+    if (only !== undefined && others.length === 0 && isModelName(only)) return only;
+    return nameOfFolder(this.path);
+  }
+
+  /** Names of folders and ONNX files that hold a model but cannot be one's name, sorted: somebody expects them to be served. */
+  async misnamed(): Promise<string[]> {
+    if ((await this.ownName()) !== undefined) return [];
+    const names: string[] = [];
+    for (const entry of await readdir(this.path, { withFileTypes: true })) {
+      if (entry.name.startsWith('.') || isModelName(entry.name)) continue;
+      if (entry.isDirectory() ? await hasSigns(path.join(this.path, entry.name)) : ONNX_FILE.test(entry.name))
+        names.push(entry.name);
+    }
+    return names.sort();
+  }
+
+  /** Looks into one model's folder; undefined when there is none of this name. Throws when it cannot be read, or is a link that leads nowhere. */
+  async open(name: string): Promise<ModelFolder | undefined> {
+    if (!isModelName(name)) return undefined;
+    const own = await this.ownName();
+    if (own !== undefined) return own === name ? openFolder(this.path, name) : undefined;
+    const folder = path.join(this.path, name);
+    if (await isFolder(folder)) return openFolder(folder, name);
+    const entries = await readdir(this.path, { withFileTypes: true });
+    const file = `${name}.onnx`;
+    if (entries.some((entry) => entry.name === file && !entry.isDirectory()))
+      return openLooseFile(this.path, file, name);
+    if (entries.some((entry) => entry.name === name && entry.isSymbolicLink()))
+      throw new Error('it is a link that leads nowhere: what it names may not be mounted');
+    return undefined;
+  }
+
+  /** The state of a model's folder as a text; undefined when there is none. A folder that cannot be read is in a state too: loading it tells why. */
+  async state(name: string): Promise<string | undefined> {
+    try {
+      const folder = await this.open(name);
+      return folder === undefined ? undefined : await fingerprintModel(folder);
+    } catch (error) {
+      return `unreadable: ${String(error)}`;
+    }
+  }
+
+  /** The states of all models, or of those named. Throws when MODELS_DIR cannot be read. */
+  async scan(): Promise<Map<string, string>> {
+    const states = new Map<string, string>();
+    for (const name of await this.list()) {
+      if (this.#names.length > 0 && !this.#names.includes(name)) continue;
+      const state = await this.state(name);
+      if (state !== undefined) states.set(name, state);
+    }
+    return states;
+  }
+
+  async #isModelFolder(entry: Dirent): Promise<boolean> {
+    if (entry.isDirectory()) return true;
+    if (!entry.isSymbolicLink() || ONNX_FILE.test(entry.name)) return false;
+    // Leading nowhere it may be a volume that is not there yet, or no more.
+    return stat(path.join(this.path, entry.name)).then((to) => to.isDirectory(), isMissing);
+  }
+}
+
+/**
+ * True where the files of one model lie in a folder itself, in any of the layouts a model's folder may have. Where folders beside them are models as
+ * well, it is a folder of models, and an ONNX file in it is one of them.
+ */
+async function isModelItself(folder: string): Promise<boolean> {
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
+  const names = new Set(entries.map(({ name }) => name));
+  if (isHubLayout(names)) return true;
+  const folders = entries.filter((entry) => !ONNX_FILE.test(entry.name) && !entry.isFile()).map(({ name }) => name);
+  const others = folders.filter((name) => name !== 'onnx' && !isVersion(name));
+  const inner = (names: readonly string[]): string[] => names.map((name) => path.join(folder, name));
+  if (names.has('model.json') || names.has('model.onnx')) return !(await some(inner(others), hasSigns));
+  // Versions and nothing else, as Triton has them.
+  return folders.length > 0 && folders.every(isVersion) && some(inner(folders), hasGraphFile);
+}
+
+/** A pipeline, a model with its configuration, or a model's folder in a hub's cache. */
+function isHubLayout(names: ReadonlySet<string>): boolean {
+  const hasGraphs = names.has('onnx') || [...names].some((name) => ONNX_FILE.test(name));
+  const isCache = names.has('snapshots') && names.has('blobs');
+  return names.has('model_index.json') || (names.has('config.json') && hasGraphs) || isCache;
+}
+
+async function some(folders: readonly string[], holds: (folder: string) => Promise<boolean>): Promise<boolean> {
+  for (const folder of folders) if (await holds(folder)) return true;
+  return false;
+}
+
+async function hasSigns(folder: string): Promise<boolean> {
+  return (await readdir(folder).catch(() => [])).some((file) => SIGNS_OF_A_MODEL.has(file));
+}
+
+async function hasGraphFile(folder: string): Promise<boolean> {
+  return (await readdir(folder).catch(() => [])).some((file) => ONNX_FILE.test(file));
+}
+
+/** A model's name for a folder that was not named to be one: of a hub's cache the name of the repository, else the folder's, as far as it may be. */
+function nameOfFolder(folder: string): string {
+  const [, repository] = /[/\\]models--[^/\\]*?--([^/\\]+)(?:[/\\]snapshots[/\\][^/\\]+)?$/.exec(folder) ?? [];
+  const name = (repository ?? path.basename(folder)).replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^\.+/, '');
+  return name === '' ? 'model' : name;
+}
