@@ -120,9 +120,11 @@ function stopOnSignals(server: CarpoolServer, graceMs: number): void {
 async function drainAndEnd(server: CarpoolServer, graceMs: number): Promise<void> {
   setTimeout(() => void kill(server), graceMs + LAST_STEPS_MS).unref();
   try {
-    if (!(await server.drain())) return await kill(server);
-    await server.flushLogs();
-    process.exit(0);
+    if (await server.drain()) {
+      await server.flushLogs();
+      process.exit(0);
+    }
+    await kill(server);
   } catch (error) {
     console.error(error);
     await kill(server);

@@ -87,7 +87,7 @@ export class LogOutput {
 export function stdoutOutput(onRoom: (droppedLines: number) => void): LogOutput {
   const output = fstatSync(1).isFile() ? fileOutput(onRoom) : streamOutput(onRoom);
   // Native code that warns on a full standard error would block its thread; as a stream of Node's it does not.
-  void process.stderr;
+  process.stderr.on('error', () => undefined);
   return output;
 }
 

@@ -45,6 +45,10 @@ export function createMetrics() {
     registry,
     /** Stops the measuring of the event loop. */
     stop: () => void delay.disable(),
+    connections: gauge('connections', 'Open connections', []),
+    connectionsFull: counter('connections_full_total', 'New connections at CONNECTION_LIMIT, by what came of it', [
+      'outcome',
+    ]),
     requests: counter('requests_total', 'Requests answered', ['model', 'dialect', 'code']),
     items: counter('items_total', 'Items answered, by outcome', ['model', 'outcome']),
     requestSeconds: histogram('request_seconds', 'From the first header byte parsed to the end of the reply', [

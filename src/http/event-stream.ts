@@ -57,7 +57,10 @@ export class EventStream {
       this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     }
     response.write(text);
-    if (response.writableLength > BUFFER_LIMIT_BYTES) response.destroy();
+    if (response.writableLength <= BUFFER_LIMIT_BYTES) return;
+    response.destroy();
+    // A response that waits for its turn on a pipelined connection does not tell that it is closed.
+    this.#exchange.cancellation.cancel();
   }
 
   #stop(): void {

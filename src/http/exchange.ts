@@ -5,6 +5,7 @@ import { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { countFailure, countSuccess } from '../serving/statistics.ts';
 import type { RequestTiming } from '../serving/timing.ts';
+import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestId, type Trace } from './trace.ts';
@@ -20,7 +21,7 @@ export interface ReplyParts {
 
 /**
  * One request and its reply. Whatever a route does, headers, metrics, statistics and the log line come from here, once: when the
- * response is closed. A connection that closes before that is a cancellation.
+ * response is closed, or at the latest its connection. A connection that closes before that is a cancellation.
  */
 export class Exchange {
   readonly request: IncomingMessage;
@@ -42,6 +43,7 @@ export class Exchange {
   readonly #services: Services;
   readonly #startMs = performance.now();
   readonly #releases: (() => void)[] = [];
+  readonly #connection: Connection | undefined;
   #closed = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: string }) {
@@ -51,7 +53,9 @@ export class Exchange {
     this.#services = options.services;
     this.id = requestId(header(request, 'x-request-id'));
     this.trace = readTraceparent(header(request, 'traceparent'));
-    response.once('close', () => this.#close());
+    response.once('close', () => this.end());
+    this.#connection = connectionOf(request.socket);
+    this.#connection?.begin(this);
     // A connection that breaks is a cancellation, not an error.
     request.on('error', () => undefined);
   }
@@ -157,12 +161,19 @@ export class Exchange {
     };
   }
 
-  #close(): void {
-    const { response, model, timing, dialect } = this;
-    const cancelled = !response.writableFinished;
-    if (cancelled) this.cancellation.cancel();
+  /** Takes stock, once: the response is closed, or will never be because its connection is. */
+  end(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#connection?.finish(this);
+    const cancelled = !this.response.writableFinished;
+    if (cancelled) this.cancellation.cancel();
     for (const release of this.#releases) release();
+    this.#record(cancelled);
+  }
+
+  #record(cancelled: boolean): void {
+    const { model, timing, dialect } = this;
     const { metrics, access } = this.#services;
     const code = cancelled ? 499 : this.#status();
     const totalMs = this.elapsedMs;

@@ -11,6 +11,7 @@ import type { Duplex } from 'node:stream';
 import { tellError } from '../dialects/error-shape.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import { createApp } from './app.ts';
+import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';
 import { Exchange, pathOf } from './exchange.ts';
 import { answerProbe, PROBES } from './probes.ts';
 import { dialectOf, hotRoute, type HotRoute } from './routes.ts';
@@ -27,6 +28,7 @@ interface Call {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly services: Services;
+  readonly connections: Connections;
 }
 
 /**
@@ -47,10 +49,11 @@ export function createHttpServer(services: Services): Server {
       requireHostHeader: false,
       noDelay: true,
     },
-    (request, response) => dispatch(app, { request, response, services }),
+    (request, response) => dispatch(app, { request, response, services, connections }),
   );
-  server.maxConnections = config.CONNECTION_LIMIT;
   server.timeout = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
+  const connections = new Connections(connectionLimits(services), services);
+  connections.watch(server);
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // A body that is too large is refused before it is sent.
     if (Number(request.headers['content-length'] ?? 0) <= config.BODY_LIMIT_BYTES) response.writeContinue();
@@ -65,27 +68,46 @@ export function createHttpServer(services: Services): Server {
   return server;
 }
 
-/** The path of the last request on a connection: a body that does not arrive in time is refused without a request at hand. */
-const lastPaths = new WeakMap<Duplex, string>();
+function connectionLimits({ config, log }: Services): ConnectionLimits {
+  const { KEEP_ALIVE_MS, HEADERS_TIMEOUT_MS, CONNECTION_LIMIT } = config;
+  const stalledMs = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
+  // Headers that come too slowly are told so before the connection is closed for its silence.
+  const idleMs = KEEP_ALIVE_MS === 0 ? stalledMs : Math.max(KEEP_ALIVE_MS, HEADERS_TIMEOUT_MS + 2 * CHECK_EVERY_MS);
+  const limit = Math.min(CONNECTION_LIMIT, mostConnections());
+  if (limit < CONNECTION_LIMIT)
+    log.warn({ limit, CONNECTION_LIMIT }, 'the limit of open files (ulimit -n) allows fewer connections');
+  return { limit, idleMs, stalledMs };
+}
 
 function dispatch(app: RequestListener, call: Call): void {
-  const { request, response, services } = call;
+  const { request, response, connections } = call;
   const path = pathOf(request);
-  if (request.method === 'POST') lastPaths.set(request.socket, path);
+  const connection = connections.receive(request, response);
+  const { method } = request;
+  if (method === 'POST' && connection !== undefined) connection.lastPath = path;
   // RFC 9112 (3.2) wants such a request refused.
   if (request.headers.host === undefined && request.httpVersion === '1.1') {
-    const error = new ServerError('BAD_REQUEST', 'A request of HTTP/1.1 must have a Host header.');
-    void new Exchange(request, response, { services, dialect: dialectOf(path) }).fail(error);
+    refuse(call, path, new ServerError('BAD_REQUEST', 'A request of HTTP/1.1 must have a Host header.'));
     return;
   }
   const probe = Object.hasOwn(PROBES, path) ? PROBES[path] : undefined;
-  if (probe !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+  if (probe !== undefined && (method === 'GET' || method === 'HEAD')) {
+    connection?.refresh();
     answerProbe(probe, call);
     return;
   }
-  const route = request.method === 'POST' ? hotRoute(path) : undefined;
+  const refusal = connections.refusal(connection);
+  if (refusal !== undefined) {
+    refuse(call, path, refusal);
+    return;
+  }
+  const route = method === 'POST' ? hotRoute(path) : undefined;
   if (route === undefined) app(request, response);
   else void serve(route, call);
+}
+
+function refuse({ request, response, services }: Call, path: string, refusal: ServerError): void {
+  void new Exchange(request, response, { services, dialect: dialectOf(path) }).fail(refusal);
 }
 
 /** Runs a route; whatever it throws is answered in the shape of its dialect. */
@@ -112,9 +134,12 @@ function answerClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }
     socket.destroy();
     return;
   }
+  const connection = connectionOf(socket);
+  // Node counts the time for headers from the connection on; here it begins with their first byte, as Node does for later requests.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) return;
   const [, path] = /^[A-Z]+ (\/[^ ?\r\n]*)/.exec(error.rawPacket?.toString('latin1', 0, MOST_REQUEST_LINE) ?? '') ?? [];
   const refusal = new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST');
-  refuseSocket(socket, refusal, dialectOf(path ?? lastPaths.get(socket) ?? ''));
+  refuseSocket(socket, refusal, dialectOf(path ?? connection?.lastPath ?? ''));
 }
 
 /** Answers where there is no response object to do it. */
