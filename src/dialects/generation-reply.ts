@@ -21,6 +21,8 @@ export interface Generation {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly logprobs?: readonly TokenLogprob[];
+  /** Of an echoed prompt's tokens; the first has none. */
+  readonly prompt_logprobs?: readonly TokenLogprob[];
 }
 
 /** One piece of a text that is being written. */
@@ -87,9 +89,9 @@ export class SentText {
     this.#texts.set(index, (this.#texts.get(index) ?? '') + text);
   }
 
-  /** Characters sent of an item. */
-  length(index: number): number {
-    return this.#texts.get(index)?.length ?? 0;
+  /** What was sent of an item. */
+  text(index: number): string {
+    return this.#texts.get(index) ?? '';
   }
 
   /** What is still to be sent of the whole text: all of it from a task that tells nothing before the end. */

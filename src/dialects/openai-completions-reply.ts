@@ -2,12 +2,14 @@ import {
   SentText,
   usageOf,
   type AnswerHead,
+  type Candidate,
   type Generation,
   type GenerationPiece,
   type StreamEncoder,
   type TokenLogprob,
 } from './generation-reply.ts';
 import type { CompletionsOptions } from './openai-completions.ts';
+import { textOffsets } from './text-offsets.ts';
 
 /** https://platform.openai.com/docs/api-reference/completions/object */
 export function encodeCompletions(
@@ -17,11 +19,11 @@ export function encodeCompletions(
 ): unknown {
   return {
     ...objectHead(head),
-    choices: generations.map(({ text, finish_reason, logprobs, echo_length: echoed = 0 }, index) => ({
-      text,
+    choices: generations.map((generation, index) => ({
+      text: generation.text,
       index,
-      logprobs: legacyLogprobs(logprobs, echoed),
-      finish_reason,
+      logprobs: wholeLogprobs(generation),
+      finish_reason: generation.finish_reason,
     })),
     usage: usageOf(generations, choices),
   };
@@ -31,23 +33,36 @@ function objectHead({ id, model, created }: AnswerHead): Readonly<Record<string,
   return { id: `cmpl-${id}`, object: 'text_completion', created, model, system_fingerprint: null };
 }
 
-/** The lists of the older API; offsets count the text's characters from `offset` on. */
-function legacyLogprobs(logprobs: readonly TokenLogprob[] | undefined, offset: number): unknown {
+/** The lists of a whole text: of an echoed prompt's tokens first, where the task knows them. */
+function wholeLogprobs({ text, logprobs, prompt_logprobs: prompt, echo_length: echoed = 0 }: Generation): unknown {
   if (logprobs === undefined) return null;
-  let at = offset;
-  const offsets = logprobs.map(({ token }) => {
-    const start = at;
-    at += token.length;
-    return start;
-  });
+  if (prompt !== undefined) return legacyLogprobs([...prompt, ...logprobs], { text, before: '' });
+  return legacyLogprobs(logprobs, { text: text.slice(echoed), before: text.slice(0, echoed) });
+}
+
+/** The lists of the older API; offsets count characters (code points), those of the text before among them. */
+function legacyLogprobs(
+  logprobs: readonly TokenLogprob[] | undefined,
+  { text, before }: { readonly text: string; readonly before: string },
+): unknown {
+  if (logprobs === undefined) return null;
   return {
-    tokens: logprobs.map(({ token }) => token),
+    tokens: logprobs.map(spelling),
     token_logprobs: logprobs.map(({ logprob }) => logprob),
-    top_logprobs: logprobs.map(({ top_logprobs: top }) =>
-      Object.fromEntries(top.map(({ token, logprob }) => [token, logprob])),
+    // OpenAI gives the token itself too, where it is not among the likeliest; before a text's first token there are none.
+    top_logprobs: logprobs.map((own) =>
+      own.logprob === null
+        ? null
+        : Object.fromEntries([...own.top_logprobs, own].map((one) => [spelling(one), one.logprob])),
     ),
-    text_offset: offsets,
+    text_offset: textOffsets(text, logprobs, Array.from(before).length),
   };
+}
+
+/** A token's text; of a part of a character its bytes, as OpenAI writes them: two parts must not look alike. */
+function spelling({ token, bytes }: Candidate): string {
+  if (bytes === null || !token.includes('\ufffd')) return token;
+  return `bytes:${bytes.map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
 }
 
 /** Chunks have the shape of the whole answer. */
@@ -62,19 +77,15 @@ export class CompletionsStream implements StreamEncoder {
   }
 
   piece(index: number, piece: GenerationPiece): string[] {
-    const offset = this.#sent.length(index);
+    const before = this.#sent.text(index);
     this.#sent.add(index, piece.text);
-    return [this.#chunk(index, piece, { offset })];
+    return [this.#chunk(index, piece, { logprobs: legacyLogprobs(piece.logprobs, { text: piece.text, before }) })];
   }
 
-  done(index: number, { text, finish_reason: finishReason, logprobs }: Generation): string[] {
-    const offset = this.#sent.length(index);
-    const isWhole = this.#sent.isFirst(index);
-    const rest = {
-      text: this.#sent.rest(index, text),
-      ...(isWhole && logprobs !== undefined ? { logprobs } : {}),
-    };
-    return [this.#chunk(index, rest, { offset, finishReason })];
+  done(index: number, generation: Generation): string[] {
+    const { text, finish_reason: finishReason } = generation;
+    const logprobs = this.#sent.isFirst(index) ? wholeLogprobs(generation) : null;
+    return [this.#chunk(index, { text: this.#sent.rest(index, text) }, { logprobs, finishReason })];
   }
 
   end(generations: readonly Generation[]): string[] {
@@ -85,10 +96,10 @@ export class CompletionsStream implements StreamEncoder {
 
   #chunk(
     index: number,
-    { text, logprobs }: GenerationPiece,
-    { offset, finishReason }: { offset: number; finishReason?: string },
+    { text }: GenerationPiece,
+    { logprobs, finishReason }: { logprobs: unknown; finishReason?: string },
   ): string {
-    const choice = { text, index, logprobs: legacyLogprobs(logprobs, offset), finish_reason: finishReason ?? null };
+    const choice = { text, index, logprobs, finish_reason: finishReason ?? null };
     return JSON.stringify({
       ...this.#head,
       choices: [choice],

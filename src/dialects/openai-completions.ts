@@ -41,11 +41,14 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
   if (bestOf !== choices) throw fields.valueError('best_of', "this server takes it only equal to 'n'");
   checkCount(inputs.length * choices, itemLimit);
   const logprobs = fields.number('logprobs', { min: 0, max: 20, integer: true });
+  const maxTokens = fields.number('max_tokens', { min: 0, integer: true }) ?? DEFAULT_MAX_TOKENS;
+  const echo = fields.boolean('echo');
+  if (maxTokens === 0 && echo !== true) throw fields.valueError('max_tokens', "0 goes with 'echo' alone");
   const parameters = {
     ...readSampling(fields),
-    max_tokens: fields.number('max_tokens', { min: 1, integer: true }) ?? DEFAULT_MAX_TOKENS,
+    max_tokens: maxTokens,
     ...(logprobs === undefined ? {} : { logprobs: true, top_logprobs: logprobs }),
-    echo: fields.boolean('echo'),
+    echo,
   };
   return {
     model: fields.text('model'),

@@ -36,7 +36,7 @@ test('log probabilities of a completion are lists with offsets into the text, wh
   assert.deepEqual(whole.choices[0]?.logprobs, {
     tokens: ['Hé', 'llo'],
     token_logprobs: [null, -0.5],
-    top_logprobs: [{}, { llo: -0.5, y: -1 }],
+    top_logprobs: [null, { llo: -0.5, y: -1 }],
     text_offset: [0, 2],
   });
   const stream = new CompletionsStream(head, { choices: 1, isList: false, stream: true, includeUsage: false });
@@ -49,6 +49,45 @@ test('log probabilities of a completion are lists with offsets into the text, wh
       ),
   );
   assert.deepEqual(offsets, [[0], [2]]);
+});
+
+test('an echoed prompt has its log probabilities before those of the answer, the first of them null', () => {
+  const echoed = {
+    ...generation,
+    text: 'So Héllo',
+    echo_length: 3,
+    prompt_logprobs: [
+      { ...token('So', 7, null), top_logprobs: [] },
+      { ...token(' ', 8, -2), top_logprobs: [token('x', 9, -0.1)] },
+    ],
+    logprobs: logprobs.map((one) => ({ ...one, logprob: one.logprob ?? -3 })),
+  };
+  const { choices } = encodeCompletions(head, [echoed], { choices: 1 }) as { choices: { logprobs: unknown }[] };
+  assert.deepEqual(choices[0]?.logprobs, {
+    tokens: ['So', ' ', 'Hé', 'llo'],
+    token_logprobs: [null, -2, -3, -0.5],
+    top_logprobs: [null, { x: -0.1, ' ': -2 }, { Hé: -3 }, { llo: -0.5, y: -1 }],
+    text_offset: [0, 2, 3, 5],
+  });
+  const stream = new CompletionsStream(head, { choices: 1, isList: false, stream: true, includeUsage: false });
+  const [chunk = ''] = stream.done(0, echoed);
+  const [whole] = (JSON.parse(chunk) as { choices: { text: string; logprobs: unknown }[] }).choices;
+  assert.deepEqual([whole?.text, whole?.logprobs], ['So Héllo', choices[0].logprobs]);
+});
+
+test('parts of a character are told by their bytes, and offsets count characters', () => {
+  const part = (id: number, ...bytes: number[]) => ({
+    ...{ token: '\ufffd', id, logprob: -1, bytes },
+    top_logprobs: [{ token: '\ufffd', id: id + 1, logprob: -2, bytes: [0x9f] }],
+  });
+  const emoji = [part(1, 0xf0, 0x9f), part(2, 0x98), part(3, 0x80), { ...token('b', 4, -1), top_logprobs: [] }];
+  const parts = { ...generation, text: '😀b', logprobs: emoji };
+  const { choices } = encodeCompletions(head, [parts], { choices: 1 }) as {
+    choices: { logprobs: { tokens: string[]; text_offset: number[]; top_logprobs: unknown[] } }[];
+  };
+  assert.deepEqual(choices[0]?.logprobs.tokens, ['bytes:\\xf0\\x9f', 'bytes:\\x98', 'bytes:\\x80', 'b']);
+  assert.deepEqual(choices[0].logprobs.text_offset, [0, 0, 0, 1]);
+  assert.deepEqual(choices[0].logprobs.top_logprobs[1], { 'bytes:\\x9f': -2, 'bytes:\\x98': -1 });
 });
 
 test('embeddings print as the shortest numbers that read back to the same float32', () => {

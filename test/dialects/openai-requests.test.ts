@@ -133,6 +133,8 @@ test('prompts are texts or token ids, with the older form of log probabilities',
   assert.throws(() => complete({ prompt: [1, -2] }), refused('prompt[0]'));
   assert.throws(() => complete({ best_of: 2 }), refused('best_of'));
   assert.throws(() => complete({ suffix: 'x' }), refused('suffix'));
+  assert.equal(complete({ max_tokens: 0, echo: true }).items[0]?.parameters?.['max_tokens'], 0);
+  assert.throws(() => complete({ max_tokens: 0 }), refused('max_tokens', /'echo'/));
   assert.throws(
     () => complete({ prompt: new Array(60).fill('a'), n: 2 }),
     (error) => error instanceof ServerError && error.code === 'TOO_LARGE',

@@ -16,6 +16,8 @@ export interface AnswerMemo {
   readonly logprobs: boolean;
   /** Comes before the answer. */
   readonly echo: string;
+  /** The prompt's tokens, where their log probabilities are wanted. */
+  readonly prompt?: readonly number[];
 }
 
 /** A token with its log probability, in the words of OpenAI's API. */
@@ -27,6 +29,10 @@ export interface ReplyLogprob {
 }
 export interface ReplyTokenLogprob extends ReplyLogprob {
   readonly top_logprobs: readonly ReplyLogprob[];
+}
+/** A token of the prompt; nothing predicts the first. */
+export interface ReplyPromptLogprob extends Omit<ReplyTokenLogprob, 'logprob'> {
+  readonly logprob: number | null;
 }
 
 /** A further piece of an answer: whole characters, no part of a stop text; and the tokens that have come since the last piece. */
@@ -48,6 +54,7 @@ export class Answer {
   readonly #stops: StopTexts;
   readonly #tokens: number[] = [];
   readonly #logprobs: ReplyTokenLogprob[] = [];
+  #promptLogprobs: readonly ReplyPromptLogprob[] = [];
   #text = '';
   #emitted = 0;
   #generated = 0;
@@ -59,7 +66,8 @@ export class Answer {
     this.#emit = emit;
     this.#stream = new TextStream(tokenizer);
     this.#stops = new StopTexts(memo.stop);
-    if (memo.echo !== '') this.#tell(memo.echo);
+    if (memo.prompt !== undefined) this.#text = memo.echo;
+    else if (memo.echo !== '') this.#tell(memo.echo);
   }
 
   /** A stop text was met: the answer is whole, whatever else the model says. */
@@ -95,26 +103,17 @@ export class Answer {
       this.take({ tokens });
       return;
     }
-    const logprobs = numbers(outputs['logprobs']);
-    const topTokens = numbers(outputs['top_tokens']);
-    const topLogprobs = numbers(outputs['top_logprobs']);
-    const top = logprobs.length === 0 ? 0 : topTokens.length / logprobs.length;
-    const from = this.#generated;
-    this.take({
-      tokens,
-      logprobs: tokens.map((id, index) => {
-        const start = (from + index) * top;
-        const likeliest = topTokens.slice(start, start + top).map((other, place) => ({
-          id: other,
-          logprob: topLogprobs[start + place] ?? LEAST_LOGPROB,
-        }));
-        return {
-          id,
-          logprob: logprobs[from + index] ?? LEAST_LOGPROB,
-          top: likeliest.filter((entry) => entry.id >= 0),
-        };
-      }),
-    });
+    this.#takePrompt(outputs);
+    const logprobs = logprobsOf(outputs, '', numbers(outputs['tokens']));
+    this.take({ tokens, logprobs: logprobs.slice(this.#generated) });
+  }
+
+  #takePrompt(outputs: Outputs): void {
+    const [first, ...others] = this.#memo.prompt ?? [];
+    if (first === undefined) return;
+    const known = logprobsOf(outputs, 'prompt_', others).map((one) => this.#replyLogprob(one));
+    const { text: token, bytes } = tokenBytes(this.#tokenizer, first);
+    this.#promptLogprobs = [{ token, id: first, logprob: null, bytes, top_logprobs: [] }, ...known];
   }
 
   /** The whole answer, once no more tokens come. */
@@ -132,6 +131,7 @@ export class Answer {
         completion_tokens: this.#generated,
         token_ids: this.#tokens,
         ...(this.#memo.logprobs ? { logprobs: this.#logprobs } : {}),
+        ...(this.#memo.prompt === undefined ? {} : { prompt_logprobs: this.#promptLogprobs }),
       },
     };
   }
@@ -157,6 +157,22 @@ export class Answer {
     };
     return { ...one({ id, logprob }), top_logprobs: top.map(one) };
   }
+}
+
+/** Log probabilities of tokens out of the outputs that `prefix` begins. */
+function logprobsOf(outputs: Outputs, prefix: '' | 'prompt_', tokens: readonly number[]): TokenLogprob[] {
+  const logprobs = numbers(outputs[`${prefix}logprobs`]);
+  const topTokens = numbers(outputs[`${prefix}top_tokens`]);
+  const topLogprobs = numbers(outputs[`${prefix}top_logprobs`]);
+  const top = logprobs.length === 0 ? 0 : topTokens.length / logprobs.length;
+  return tokens.map((id, index) => {
+    const start = index * top;
+    const likeliest = topTokens.slice(start, start + top).map((other, place) => ({
+      id: other,
+      logprob: topLogprobs[start + place] ?? LEAST_LOGPROB,
+    }));
+    return { id, logprob: logprobs[index] ?? LEAST_LOGPROB, top: likeliest.filter((entry) => entry.id >= 0) };
+  });
 }
 
 function numbers(tensor: Tensor | undefined): number[] {

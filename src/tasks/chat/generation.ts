@@ -25,12 +25,14 @@ export interface Sampling {
 /** A ticket's parameters; its one input is `prompt`, INT32 [1, tokens]. */
 export interface GenerationParameters {
   readonly sampling: Sampling;
-  /** At most; at least 1. */
+  /** At most; 0: the prompt alone is computed. */
   readonly maxTokens: number;
   /** The answer ends with any of these, which is its last token. */
   readonly stopTokens: readonly number[];
   /** How many of the likeliest tokens are told with each token; undefined: no log probabilities at all. */
   readonly topLogprobs?: number;
+  /** Log probabilities of the prompt's tokens too; goes with `topLogprobs`. */
+  readonly promptLogprobs?: boolean;
 }
 
 /** A token's log probability by the model itself (the log softmax of its logits, before penalties, bias and temperature). */
@@ -51,8 +53,12 @@ export interface GenerationProgress {
 /**
  * Outputs of a ticket, in the order of the program's signature: `tokens` INT32 [1, n], the whole answer with the stop token that ended it,
  * if one did; where asked for, `logprobs` FP32 [1, n], `top_tokens` INT32 [1, n, top] and `top_logprobs` FP32 [1, n, top]; else those have no elements.
+ * The last three are the same of the prompt's tokens from the second on: before the first there is nothing to predict it by.
  */
-export const GENERATION_OUTPUTS = ['tokens', 'logprobs', 'top_tokens', 'top_logprobs'] as const;
+export const GENERATION_OUTPUTS = [
+  ...(['tokens', 'logprobs', 'top_tokens', 'top_logprobs'] as const),
+  ...(['prompt_logprobs', 'prompt_top_tokens', 'prompt_top_logprobs'] as const),
+] as const;
 
 /** Options of the program. */
 export interface GenerationOptions {

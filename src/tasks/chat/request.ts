@@ -36,7 +36,8 @@ const MAX_SEED = Number.MAX_SAFE_INTEGER;
 const stopText = z.string().min(1, 'must not be empty').max(MAX_STOP_CHARACTERS);
 
 const schema = z.strictObject({
-  max_tokens: z.int().min(1).optional(),
+  /** 0 goes with `echo`: the prompt alone. */
+  max_tokens: z.int().min(0).optional(),
   temperature: z.number().min(0).max(100).optional(),
   top_p: z.number().gt(0).max(1).optional(),
   /** -1 and 0: all. */
@@ -65,6 +66,10 @@ export function readChatParameters(item: Item, { sampling, maxTokens }: ChatMode
   if (asked.top_logprobs !== undefined && asked.top_logprobs > 0 && !asked.logprobs)
     throw new ServerError('INVALID_INPUT', 'Parameter "top_logprobs": needs "logprobs" to be true.', {
       param: 'top_logprobs',
+    });
+  if (asked.max_tokens === 0 && !asked.echo)
+    throw new ServerError('INVALID_INPUT', 'Parameter "max_tokens": 0 goes with "echo" alone.', {
+      param: 'max_tokens',
     });
   return {
     sampling: samplingOf(asked, sampling),

@@ -63,7 +63,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   const prompt = readPrompt(item, model.maxCharacters);
   const ids = promptIds(prompt, asked, parts);
   const room = contextTokens - ids.length;
-  if (room < 1)
+  if (room < Math.min(1, asked.maxTokens))
     throw new ServerError(
       'INVALID_INPUT',
       `The prompt has ${ids.length} tokens; prompt and answer together can have ${contextTokens}.`,
@@ -71,12 +71,14 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
     );
   const maxTokens = Math.min(asked.maxTokens, room);
   const { sampling, topLogprobs } = asked;
+  const wantsPrompt = asked.echo && topLogprobs !== undefined;
   const stopTokens = asked.ignoreEnd ? [] : parts.stopTokens;
   const parameters: GenerationParameters = {
     sampling,
     maxTokens,
     stopTokens,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    ...(wantsPrompt ? { promptLogprobs: true } : {}),
   };
   const memo: AnswerMemo = {
     promptTokens: ids.length,
@@ -84,6 +86,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
     stop: asked.stop,
     logprobs: topLogprobs !== undefined,
     echo: asked.echo ? echoed(prompt, tokenizer) : '',
+    ...(wantsPrompt ? { prompt: ids } : {}),
   };
   return {
     inputs: { prompt: fromTypedArray('INT32', [1, ids.length], Int32Array.from(ids)) },
@@ -101,7 +104,8 @@ async function converse(item: Item, context: ServeContext, tokenizer: TextTokeni
   const answer = new Answer(tokenizer, memo, (piece) => {
     context.emit(piece);
   });
-  const listens = context.streaming || memo.stop.length > 0;
+  // With log probabilities of its prompt an answer comes in one piece: what its first tokens are like is known at the end of the prompt.
+  const listens = (context.streaming || memo.stop.length > 0) && memo.prompt === undefined;
   const ending = new AbortController();
   const listen = (progress: unknown): void => {
     // A run that computed a part of the prompt, or of others' prompts, has nothing to tell.

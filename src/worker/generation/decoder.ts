@@ -21,11 +21,15 @@ export interface Pass {
   /** The cache, [rows, heads, capacity, size] each. */
   readonly cache: readonly OrtTensor[];
   readonly capacity: number;
+  /** The logits of all new tokens are wanted, of one row. */
+  readonly every?: boolean | undefined;
 }
 
 export interface PassResult {
   /** Logits of each row's last token, [vocabulary]; to be altered at will. */
   readonly logits: readonly Float32Array[];
+  /** Of all new tokens of the one row, where they were wanted; fewer where the graph gives fewer. */
+  readonly every: readonly Float32Array[];
   /** Keys and values of the new tokens, in the order of the layout. */
   readonly parts: readonly NewPart[];
 }
@@ -35,7 +39,7 @@ export class Decoder {
   readonly layout: DecoderLayout;
   readonly #graph: Graph;
   readonly #kind: DecoderKind;
-  readonly #fetches: Readonly<Record<string, null>>;
+  readonly #parts: readonly string[];
   readonly #sleepMs: number | undefined;
 
   constructor(graph: Graph, layout: DecoderLayout, { kind, sleepMs }: { kind: DecoderKind; sleepMs?: number }) {
@@ -43,16 +47,15 @@ export class Decoder {
     this.#graph = graph;
     this.#kind = kind;
     this.#sleepMs = sleepMs;
-    const names = kind.extended
-      ? [LAST_LOGITS, ...layout.cache.map(({ present }) => newPart(present))]
-      : ['logits', ...layout.cache.map(({ present }) => present)];
-    this.#fetches = Object.fromEntries(names.map((name) => [name, null]));
+    this.#parts = layout.cache.map(({ present }) => (kind.extended ? newPart(present) : present));
   }
 
   /** Runs the graph once. Throws what ONNX Runtime throws. */
   async run(pass: Pass): Promise<PassResult> {
-    const results = await this.#graph.run(this.#feeds(pass), this.#fetches, this.#sleepMs);
-    const logits = results[this.#kind.extended ? LAST_LOGITS : 'logits'];
+    const wanted = this.#kind.extended && pass.every !== true ? LAST_LOGITS : 'logits';
+    const fetches = Object.fromEntries([wanted, ...this.#parts].map((name) => [name, null]));
+    const results = await this.#graph.run(this.#feeds(pass), fetches, this.#sleepMs);
+    const logits = results[wanted];
     if (logits === undefined) throw new Error('the run gave no logits');
     const tokens = pass.ids[0]?.length ?? 0;
     const parts = this.layout.cache.map(({ present }) => {
@@ -66,7 +69,7 @@ export class Decoder {
         first: (row: number) => (behind ? (pass.pasts[row] ?? 0) : length - tokens),
       };
     });
-    return { logits: lastLogits(logits), parts };
+    return { logits: lastLogits(logits), every: pass.every === true ? rowLogits(logits) : [], parts };
   }
 
   #feeds(pass: Pass): Record<string, OnnxValue> {
@@ -80,7 +83,11 @@ export class Decoder {
     if (layout.hasPositions)
       feeds['position_ids'] = this.#integers(rows, tokens, (row, token) => (pass.pasts[row] ?? 0) + token);
     if (layout.logitsToKeep !== undefined)
-      feeds[layout.logitsToKeep] = new OrtTensor('int64', BigInt64Array.of(1n), []);
+      feeds[layout.logitsToKeep] = new OrtTensor(
+        'int64',
+        BigInt64Array.of(pass.every === true ? BigInt(tokens) : 1n),
+        [],
+      );
     if (layout.hasBranch)
       feeds['use_cache_branch'] = new OrtTensor('bool', Uint8Array.of(pass.capacity > 0 ? 1 : 0), [1]);
     for (const [index, { past }] of layout.cache.entries()) {
@@ -132,6 +139,16 @@ function lastLogits(output: OrtTensor): Float32Array[] {
   return Array.from({ length: rows }, (_, row) => {
     const start = ((row + 1) * positions - 1) * vocabulary;
     const part = values.subarray(start, start + vocabulary);
+    return part instanceof Float32Array ? part : Float32Array.from(part, readFloat16);
+  });
+}
+
+/** The logits of each position of the one row of [1, positions, vocabulary]. */
+function rowLogits(output: OrtTensor): Float32Array[] {
+  const [, positions = 0, vocabulary = 0] = output.dims;
+  const values = cacheArray(output);
+  return Array.from({ length: positions }, (_, position) => {
+    const part = values.subarray(position * vocabulary, (position + 1) * vocabulary);
     return part instanceof Float32Array ? part : Float32Array.from(part, readFloat16);
   });
 }

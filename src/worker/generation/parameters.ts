@@ -25,7 +25,7 @@ export function readRow({ id, inputs, parameters }: LaneTicket, { contextTokens,
   if (wrong !== undefined) throw new ServerError('INVALID_INPUT', `The model has no token ${wrong}.`);
   const asked = parameters as GenerationParameters;
   const room = contextTokens - prompt.length;
-  if (room < 1)
+  if (room < Math.min(1, asked.maxTokens))
     throw new ServerError(
       'INVALID_INPUT',
       `The prompt has ${prompt.length} tokens; the model takes ${contextTokens} of prompt and answer together.`,

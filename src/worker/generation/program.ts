@@ -1,7 +1,6 @@
 import { ServerError } from '../../errors.ts';
 import type { LaneTicket, RunAnswer, TicketOutcome, WarmAnswer } from '../../pool/messages.ts';
-import { GENERATION_OUTPUTS, type GenerationOptions } from '../../tasks/chat/generation.ts';
-import type { Signature } from '../../tensor.ts';
+import type { GenerationOptions } from '../../tasks/chat/generation.ts';
 import { whyAlone } from '../dynamic-quantisation.ts';
 import { failed } from '../failure.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
@@ -10,15 +9,19 @@ import type { LaneSession } from '../session.ts';
 import { WarmBudget } from '../warm-budget.ts';
 import { Bank } from './bank.ts';
 import { Banks, type BankRules } from './banks.ts';
-import type { Decoder } from './decoder.ts';
+import type { Decoder, PassResult } from './decoder.ts';
+import { madeUp } from './made-up.ts';
 import { Newcomers, type Newcomer } from './newcomers.ts';
 import { readRow, type RowLimits } from './parameters.ts';
 import { PrefixStore } from './prefix-store.ts';
 import { Row } from './row.ts';
+import { NO_PROMPT_LOGITS, SIGNATURE } from './signature.ts';
 
 /** Steps shorter than this in all share a run: the way to the lane and back is saved, and newcomers hardly wait. */
 const STEPS_TOGETHER_MS = 10;
 const MAX_ITEMS = 32;
+/** Most logits of one run: a long prompt whose log probabilities are wanted comes in pieces of 64 MiB of them. */
+const MOST_LOGITS = 2 ** 24;
 /** Length of the made-up rows that warm the decoder. */
 const WARM_TOKENS = 64;
 
@@ -190,7 +193,7 @@ export class GenerationProgram implements Program {
       const tokens = row.prompt.length - row.cached;
       // A short prompt is computed whole, now or in a later run; of a long one, what there is room for.
       if (rest === 0 || (tokens > rest && tokens <= this.#options.prefillChunk)) continue;
-      const computed = Math.min(tokens, rest);
+      const computed = Math.min(tokens, rest, row.wantsPrompt ? this.#mostWithLogits() : Infinity);
       rest -= computed;
       served.add(newcomer);
       await this.#prefillOne(newcomer, computed, run);
@@ -198,9 +201,14 @@ export class GenerationProgram implements Program {
     this.#newcomers.served(served);
   }
 
+  #mostWithLogits(): number {
+    return Math.max(1, Math.floor(MOST_LOGITS / (this.#limits.vocabulary ?? MOST_LOGITS)));
+  }
+
   /** What others have computed since it came: the same prompt, perhaps, for another choice. */
   #useOthersWork(newcomer: Newcomer): void {
     const { row, bank } = newcomer;
+    if (row.wantsPrompt) return;
     const others = this.#newcomers.banks.filter((other) => other !== bank);
     const prefix = this.#prefixes.find(row.prompt, [...this.#banks.all, ...others]);
     if (prefix === undefined || prefix.tokens <= row.cached) return;
@@ -212,7 +220,10 @@ export class GenerationProgram implements Program {
     const { row, bank } = newcomer;
     const ids = row.prompt.subarray(row.cached, row.cached + tokens);
     await this.#halving([row], run, async (_, totals) => {
-      const { logits, keep } = await this.#compute(bank, { ids: [ids], totals });
+      const from = row.cached;
+      const { logits, every, keep } = await this.#compute(bank, { ids: [ids], totals, every: row.wantsPrompt });
+      if (row.wantsPrompt && every.length !== ids.length) return [NO_PROMPT_LOGITS];
+      row.takePrompt(every, from);
       keep();
       return row.cached < row.prompt.length ? [{ ok: true, more: true }] : [outcomeOf(row, logits[0])];
     });
@@ -267,19 +278,32 @@ export class GenerationProgram implements Program {
    */
   async #compute(
     bank: Bank<Row>,
-    { from = 0, ids, totals }: { from?: number; ids: readonly ArrayLike<number>[]; totals: RunTotals },
-  ): Promise<{ logits: readonly Float32Array[]; keep: () => void }> {
+    { from = 0, ids, totals, every }: Computation,
+  ): Promise<Omit<PassResult, 'parts'> & { keep: () => void }> {
     const startMs = performance.now();
     const count = ids.length;
-    const { logits, parts } = await this.#decoder.run({
+    const {
+      logits,
+      every: all,
+      parts,
+    } = await this.#decoder.run({
       ids,
       pasts: bank.rows.slice(from, from + count).map(({ cached }) => cached),
       cache: bank.views(from, count),
       capacity: bank.capacity,
+      every,
     });
     totals.runMs += performance.now() - startMs;
-    return { logits, keep: () => bank.store(parts, { from, count, tokens: ids[0]?.length ?? 0 }) };
+    return { logits, every: all, keep: () => bank.store(parts, { from, count, tokens: ids[0]?.length ?? 0 }) };
   }
+}
+
+interface Computation {
+  readonly from?: number;
+  readonly ids: readonly ArrayLike<number>[];
+  readonly totals: RunTotals;
+  /** The logits of all these tokens are wanted. */
+  readonly every?: boolean;
 }
 
 function outcomeOf(row: Row, logits: Float32Array | undefined): TicketOutcome {
@@ -292,22 +316,3 @@ function outcomeOf(row: Row, logits: Float32Array | undefined): TicketOutcome {
 function noTime(): RunTotals {
   return { runMs: 0, stackMs: 0, splitMs: 0 };
 }
-
-function madeUp(id: number): Row {
-  const sampling = {
-    ...{ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, logitBias: [] },
-    ...{ repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
-  };
-  return new Row(id, Int32Array.of(0), { sampling, maxTokens: 1, stopTokens: [] });
-}
-
-const SIGNATURE: Signature = {
-  inputs: [{ name: 'prompt', datatype: 'INT32', shape: [-1, -1], batchAxis: 0 }],
-  outputs: GENERATION_OUTPUTS.map((name) => ({
-    name,
-    datatype: name === 'tokens' || name === 'top_tokens' ? 'INT32' : 'FP32',
-    shape: name.startsWith('top_') ? [-1, -1, -1] : [-1, -1],
-    batchAxis: 0,
-  })),
-  batchable: true,
-};

@@ -17,6 +17,7 @@ export class Row {
   readonly #stop: ReadonlySet<number>;
   readonly #sampler: Sampler;
   readonly #logprobs: TokenLogprob[] = [];
+  readonly #promptLogprobs: TokenLogprob[] = [];
   #told = 0;
 
   constructor(id: number, prompt: Int32Array, parameters: GenerationParameters) {
@@ -31,6 +32,11 @@ export class Row {
     return this.tokens.at(-1) ?? 0;
   }
 
+  /** Logits of all its positions are wanted, of the prompt too: nothing of it can come from others' work. */
+  get wantsPrompt(): boolean {
+    return this.#parameters.promptLogprobs === true;
+  }
+
   /** The tokens of prompt and answer that a cache holds. */
   context(): Int32Array {
     if (this.cached <= this.prompt.length) return this.prompt.subarray(0, this.cached);
@@ -40,9 +46,19 @@ export class Row {
     return context;
   }
 
+  /** Takes the logits of prompt tokens from place `from` on: each tells of the token behind it. */
+  takePrompt(logits: readonly Float32Array[], from: number): void {
+    for (const [index, own] of logits.entries()) {
+      const next = this.prompt[from + index + 1];
+      if (next !== undefined)
+        this.#promptLogprobs.push(new LogSoftmax(own, this.#parameters.topLogprobs ?? 0).of(next));
+    }
+  }
+
   /** Chooses the next token by the logits [vocabulary], which are altered. */
   take(logits: Float32Array): RowState {
     const { topLogprobs, maxTokens } = this.#parameters;
+    if (maxTokens === 0) return 'whole';
     // Of the logits as the model gave them, before the sampler alters them.
     const softmax = topLogprobs === undefined ? undefined : new LogSoftmax(logits, topLogprobs);
     const token = this.#sampler.next(logits);
@@ -63,26 +79,32 @@ export class Row {
 
   /** The whole answer, in the order of GENERATION_OUTPUTS. */
   outputs(): Tensor[] {
-    const count = this.#logprobs.length;
     const top = this.#parameters.topLogprobs ?? 0;
-    const logprobs = Float32Array.from(this.#logprobs, ({ logprob }) => logprob);
-    const topTokens = new Int32Array(count * top).fill(-1);
-    const topLogprobs = new Float32Array(count * top).fill(-Infinity);
-    for (const [index, { top: likeliest }] of this.#logprobs.entries()) {
-      topTokens.set(
-        likeliest.map(({ id }) => id),
-        index * top,
-      );
-      topLogprobs.set(
-        likeliest.map(({ logprob }) => logprob),
-        index * top,
-      );
-    }
     return [
       fromTypedArray('INT32', [1, this.tokens.length], Int32Array.from(this.tokens)),
-      fromTypedArray('FP32', [1, count], logprobs),
-      fromTypedArray('INT32', [1, count, top], topTokens),
-      fromTypedArray('FP32', [1, count, top], topLogprobs),
+      ...logprobTensors(this.#logprobs, top),
+      ...logprobTensors(this.#promptLogprobs, top),
     ];
   }
+}
+
+/** Log probabilities as three tensors: of the tokens [1, n], the likeliest tokens [1, n, top], and theirs. */
+function logprobTensors(all: readonly TokenLogprob[], top: number): Tensor[] {
+  const count = all.length;
+  const topTokens = new Int32Array(count * top).fill(-1);
+  const topLogprobs = new Float32Array(count * top).fill(-Infinity);
+  for (const [index, { top: likeliest }] of all.entries())
+    for (const [place, { id, logprob }] of likeliest.entries()) {
+      topTokens[index * top + place] = id;
+      topLogprobs[index * top + place] = logprob;
+    }
+  return [
+    fromTypedArray(
+      'FP32',
+      [1, count],
+      Float32Array.from(all, ({ logprob }) => logprob),
+    ),
+    fromTypedArray('INT32', [1, count, top], topTokens),
+    fromTypedArray('FP32', [1, count, top], topLogprobs),
+  ];
 }

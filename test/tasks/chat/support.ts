@@ -9,20 +9,20 @@ const LETTERS = ((): string[] => {
   });
 })();
 
-/** A byte-level tokenizer whose tokens are the bytes, id = byte; 256 ends a text, 257 begins one. */
+const special = (id: number, content: string) => ({
+  ...{ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
+});
+
+/** tokenizer.json of a byte-level tokenizer whose tokens are the bytes, id = byte; 256 ends a text, 257 begins one. */
+export const BYTE_TOKENIZER = {
+  model: { type: 'BPE', vocab: Object.fromEntries(LETTERS.map((letter, byte) => [letter, byte])), merges: [] },
+  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+  decoder: { type: 'ByteLevel' },
+  added_tokens: [special(256, '<end>'), special(257, '<begin>')],
+};
+
 export function byteTokenizer(): TextTokenizer {
-  const special = (id: number, content: string) => ({
-    ...{ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
-  });
-  return createTokenizer(
-    {
-      model: { type: 'BPE', vocab: Object.fromEntries(LETTERS.map((letter, byte) => [letter, byte])), merges: [] },
-      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
-      decoder: { type: 'ByteLevel' },
-      added_tokens: [special(256, '<end>'), special(257, '<begin>')],
-    },
-    { eos_token: '<end>', bos_token: '<begin>' },
-  );
+  return createTokenizer(BYTE_TOKENIZER, { eos_token: '<end>', bos_token: '<begin>' });
 }
 
 /** A tokenizer as SentencePiece's: words begin with U+2581, bytes without a token are spelled out. */
