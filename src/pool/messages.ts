@@ -133,6 +133,8 @@ export interface LoadAnswer {
   readonly limits?: Partial<RunLimits & { readonly queueItems: number }>;
   /** Of a program: its tickets take several runs. */
   readonly stepping?: boolean;
+  /** What whoever runs the server should know. */
+  readonly warnings?: readonly string[];
   /** Of a program: why its rows run one by one, where they might share runs but for that. */
   readonly why?: string;
 }

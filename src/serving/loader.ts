@@ -99,6 +99,7 @@ export class Loader implements ModelLoader<ServedModel> {
     const spec = specOf(key, source, program);
     const tried = program === undefined ? await this.#tryGraph(spec, source, first) : undefined;
     const answer = await first.command({ kind: 'load', model: spec, signature: tried?.signature });
+    for (const why of answer.warnings ?? []) this.#parts.log.warn({ model: source.name, why }, 'weights stay mapped');
     if (answer.why !== undefined) this.#parts.log.info({ model: source.name, why: answer.why }, RUNS_ALONE);
     const { signature } = answer;
     const row = tried ?? { cost: 1 };

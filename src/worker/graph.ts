@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { InferenceSession, type OnnxValue, type Tensor as OrtTensor } from 'onnxruntime-node';
 import {
   PROGRESS_BEGUN,
@@ -10,6 +10,7 @@ import {
 } from '../pool/messages.ts';
 import { setAccuracyLevel } from './accuracy-level.ts';
 import { dynamicOperatorOf } from './dynamic-quantisation.ts';
+import { readExternalData } from './external-data.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
@@ -68,10 +69,47 @@ export function ownOptions({ session, accuracyLevel, dynamicQuantisation }: Mode
   };
 }
 
-/** Opens an ONNX file on the lane's device. Throws what ONNX Runtime throws. */
-export async function openGraph(file: string, own: OwnOptions, lane: LaneData): Promise<Graph> {
+/** Opens an ONNX file on the lane's device; `briefly`, to be closed at once, so that weights beside it need not be read. Throws what ONNX Runtime throws. */
+export async function openGraph(
+  file: string,
+  own: OwnOptions,
+  lane: OpeningLane,
+  { briefly = false } = {},
+): Promise<Graph> {
   if (own.accuracyLevel !== undefined) return openGraphBytes(await readGraph(file, own), { file, own, lane });
-  return new Graph(await InferenceSession.create(file, sessionOptions(own, lane)), lane, operatorOf(file, own));
+  const session = await (briefly
+    ? InferenceSession.create(file, sessionOptions(own, lane))
+    : createSession(file, { file, own, lane }));
+  return new Graph(session, lane, operatorOf(file, own));
+}
+
+interface Opening {
+  readonly file: string;
+  readonly own: OwnOptions;
+  readonly lane: OpeningLane;
+}
+
+/** A lane that is told what is worth a line in the log. */
+export interface OpeningLane extends LaneData {
+  readonly warn?: (message: string) => void;
+}
+
+async function createSession(model: string | Uint8Array, { file, own, lane }: Opening): Promise<InferenceSession> {
+  const external = readExternalData(file);
+  if (external.mappedBytes > 0)
+    lane.warn?.(
+      `the external data of ${basename(file)} (${external.mappedBytes} bytes) is too large to be held in memory twice and stays mapped: replace its files by renaming new ones, never write over them while the model is loaded`,
+    );
+  const options = sessionOptions(own, lane);
+  const given = external.files.length === 0 ? options : { ...options, externalData: external.files };
+  try {
+    // Two overloads take the same options.
+    return await (typeof model === 'string'
+      ? InferenceSession.create(model, given)
+      : InferenceSession.create(model, given));
+  } finally {
+    external.release();
+  }
 }
 
 /** What keeps rows from sharing runs, unless model.json lets them. */
@@ -91,12 +129,9 @@ export async function readGraph(file: string, { accuracyLevel }: OwnOptions): Pr
 const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
 
 /** Opens a graph from bytes that stood in `file`, changed or not. Throws what ONNX Runtime throws. */
-export async function openGraphBytes(
-  bytes: Uint8Array,
-  { file, own, lane }: { file: string; own: OwnOptions; lane: LaneData },
-): Promise<Graph> {
+export async function openGraphBytes(bytes: Uint8Array, { file, own, lane }: Opening): Promise<Graph> {
   const extra = { ...(own['extra'] as object | undefined), [WEIGHTS_FOLDER]: dirname(file) };
-  const session = await InferenceSession.create(bytes, sessionOptions({ ...own, extra }, lane));
+  const session = await createSession(bytes, { file, own: { ...own, extra }, lane });
   return new Graph(session, lane, operatorOf(file, own));
 }
 

@@ -11,7 +11,7 @@ import {
   type LaneRequest,
   type RunAnswer,
 } from '../pool/messages.ts';
-import { sessionOptions } from './graph.ts';
+import { sessionOptions, type OpeningLane } from './graph.ts';
 import { GraphProgram } from './graph-program.ts';
 import { giveWay } from './priority.ts';
 import { PROBE_GRAPH } from './probe-graph.ts';
@@ -35,12 +35,14 @@ const handlers: Handlers = {
     return { ok: true };
   },
   async load({ model, signature }) {
-    const program = await openProgram(model, lane);
+    const warnings: string[] = [];
+    const opening: OpeningLane = { ...lane, warn: (message) => warnings.push(message) };
+    const program = await openProgram(model, opening);
     const { raw } = program;
     if (raw !== undefined && signature !== undefined) raw.signature = signature;
     programs.set(model.key, program);
     if (model.program !== undefined && raw !== undefined) programs.set(rawKey(model.key), new GraphProgram(raw));
-    return { ok: true, ...program.description };
+    return { ok: true, ...program.description, warnings };
   },
   async warm({ key, ...plan }) {
     return { ok: true, runs: await find(key).warm(plan) };

@@ -71,7 +71,7 @@ async function openDecoder(
   const bytes = model.byteLength + (outside?.size ?? 0);
   if (grouped) return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
   // For its metadata alone, so without the work that would make it quick.
-  const plain = await openGraph(file, { ...own, graphOptimizationLevel: 'disabled' }, lane);
+  const plain = await openGraph(file, { ...own, graphOptimizationLevel: 'disabled' }, lane, { briefly: true });
   const layout = readLayout(plain.session, options);
   const logits = plain.session.outputMetadata.find(({ name }) => name === 'logits');
   const logitsType = logits?.isTensor === true && logits.type === 'float16' ? 'float16' : 'float32';
