@@ -47,6 +47,14 @@ interface ErrorOptions {
   readonly reason?: string;
 }
 
+/** Messages name what a client sent, which may be of any length. */
+const MOST_MESSAGE = 4000;
+const MOST_PARAM = 200;
+
+function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 3)}...`;
+}
+
 /** An error with a public face: its code decides status and retryability, its message may be shown to the client. */
 export class ServerError extends Error {
   readonly code: ErrorCode;
@@ -61,12 +69,15 @@ export class ServerError extends Error {
     // A refusal is an answer, not an accident: without its stack it costs a tenth, which is what matters under overload.
     const { stackTraceLimit } = Error;
     if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
-    super(message ?? ERRORS[code].message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      shortened(message ?? ERRORS[code].message, MOST_MESSAGE),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     Error.stackTraceLimit = stackTraceLimit;
     this.name = 'ServerError';
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
-    this.param = options.param;
+    this.param = options.param === undefined ? undefined : shortened(options.param, MOST_PARAM);
     this.reason = options.reason;
   }
 

@@ -24,3 +24,8 @@ test('what may be tried again has a status that clients try again', () => {
   for (const [code, { status, retryable }] of Object.entries(ERRORS))
     assert.equal(retryable, [408, 429, 503, 504].includes(status) && code !== 'LOAD_NOT_ALLOWED', code);
 });
+
+test('a message is bounded, whatever it names of a request', () => {
+  const error = new ServerError('BAD_REQUEST', `There is no "${'x'.repeat(1e6)}".`, { param: 'y'.repeat(1e6) });
+  assert.deepEqual([error.message.length, error.param?.length], [4000, 200]);
+});

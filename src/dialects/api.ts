@@ -1,3 +1,4 @@
+import { checkParameters } from '../json-limits.ts';
 import type { Item, JsonItem } from '../tasks/task.ts';
 
 /** What a decoder may need besides the body. */
@@ -16,8 +17,9 @@ export interface ApiRequest<Options> {
   readonly options: Options;
 }
 
-/** One item with its parameters; those that are undefined are left out. */
+/** One item with its parameters; those that are undefined are left out. Throws INVALID_INPUT on more of them than any task has. */
 export function jsonItem(value: unknown, parameters: Readonly<Record<string, unknown>>): JsonItem {
+  checkParameters(parameters);
   const entries = Object.entries(parameters).filter(([, one]) => one !== undefined);
   return entries.length === 0
     ? { kind: 'json', value }

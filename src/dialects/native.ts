@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts';
+import { checkParameters } from '../json-limits.ts';
 import type { Item, JsonItem } from '../tasks/task.ts';
 import { parseJson } from './json-body.ts';
 
@@ -64,8 +65,9 @@ export function decodeNativeJson(request: unknown, itemLimit: number): NativeReq
 
 function readParameters(parameters: unknown): JsonItem['parameters'] {
   if (parameters === undefined || parameters === null) return undefined;
-  if (typeof parameters === 'object' && !Array.isArray(parameters)) return parameters as JsonItem['parameters'];
-  throw malformed('"parameters" must be an object.');
+  if (typeof parameters !== 'object' || Array.isArray(parameters)) throw malformed('"parameters" must be an object.');
+  checkParameters(parameters as NonNullable<JsonItem['parameters']>);
+  return parameters as JsonItem['parameters'];
 }
 
 function jsonItem(value: unknown, parameters: JsonItem['parameters']): JsonItem {

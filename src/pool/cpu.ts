@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { BroadcastChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { ApiCallName, ApiName } from '../dialects/apis.ts';
 import type { EmbeddingRows } from '../dialects/embedding-text.ts';
@@ -6,6 +8,7 @@ import type { OipModel, OipRequest } from '../dialects/oip-types.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import type { Item, Prepared, Reply, TaskSource } from '../tasks/task.ts';
 import type { Tensor } from '../tensor.ts';
+import { FairQueue, type WaitingCall } from './fair-queue.ts';
 import { transferables } from './messages.ts';
 
 /** What the CPU pool does, away from the main thread and the lanes. */
@@ -120,22 +123,36 @@ export interface CpuLimits {
 /** A call still running this long after its limit is stuck, and its thread is replaced. */
 const STUCK_AFTER_MS = 5000;
 
+/** What a CPU thread is given when it starts. */
+export interface CpuData {
+  /** Name of the BroadcastChannel by which threads hear of models that are gone. */
+  readonly channel: string;
+}
+
+/** Models gone that are remembered: a call that comes late would make a thread build the task again. */
+const MOST_GONE = 1000;
+
 /**
- * Threads that prepare and finish heavy items. What waits here is bounded by the permits of the models, and leaves when its client does
- * or its time is up. User code may hang: no ONNX Runtime runs in these threads, so one that is stuck can be ended, unlike a lane.
+ * Threads that prepare and finish heavy items. What waits here is bounded by the permits of the models and the budget of bodies, and leaves
+ * when its client does or its time is up; models have equal shares of the threads, and within a model requests. User code may hang: no ONNX
+ * Runtime runs in these threads, so one that is stuck can be ended, unlike a lane.
  */
 export class CpuPool {
   readonly #pool: Piscina;
   /** How many there may be. */
   readonly threads: number;
   readonly #onError: (error: unknown) => void;
-  /** Calls that wait for a thread, first come first. */
-  readonly #waiting = new Set<() => void>();
+  readonly #queue = new FairQueue();
+  readonly #channel: BroadcastChannel;
+  readonly #gone = new Set<string>();
   #running = 0;
 
   constructor(threads: number, onError: (error: unknown) => void) {
     this.threads = threads;
     this.#onError = onError;
+    const channel = `carpool-cpu-${randomUUID()}`;
+    this.#channel = new BroadcastChannel(channel);
+    this.#channel.unref();
     this.#pool = new Piscina({
       filename: WORKER.href,
       minThreads: 1,
@@ -143,6 +160,7 @@ export class CpuPool {
       idleTimeout: 60_000,
       atomics: 'disabled',
       recordTiming: false,
+      workerData: { channel } satisfies CpuData,
     });
     this.#pool.on('error', onError);
   }
@@ -159,21 +177,22 @@ export class CpuPool {
       const abort = new AbortController();
       let started = false;
       let stuck: NodeJS.Timeout | undefined;
-      const start = (): void => {
-        started = true;
-        this.#running += 1;
-        void this.#send(request, abort.signal)
-          .then(resolve, reject)
-          .finally(() => {
-            clearTimeout(late);
-            clearTimeout(stuck);
-            this.#running -= 1;
-            this.#next();
-          });
+      const call: WaitingCall = {
+        model: modelOf(request),
+        request: cancellation ?? abort,
+        start: () => {
+          started = true;
+          void this.#timed(call, () => this.#send(request, abort.signal))
+            .then(resolve, reject)
+            .finally(() => {
+              clearTimeout(late);
+              clearTimeout(stuck);
+            });
+        },
       };
       const leave = (code: ErrorCode): void => {
         reject(new ServerError(code));
-        if (this.#waiting.delete(start)) clearTimeout(late);
+        if (this.#queue.delete(call)) clearTimeout(late);
       };
       const late = setTimeout(
         () => {
@@ -182,23 +201,51 @@ export class CpuPool {
         },
         Math.max(0, limitMs),
       );
-      this.#waiting.add(start);
+      this.#queue.add(call);
       cancellation?.onCancel(() => leave('CANCELLED'));
       this.#next();
     });
   }
 
+  /** The threads let go of a model's task, once nothing of it waits or runs here. */
+  forget(model: string): void {
+    this.#gone.add(model);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > MOST_GONE && oldest !== undefined) this.#gone.delete(oldest);
+    this.#letGo(model);
+  }
+
   /** Ends the threads, whatever they do: call it when nobody waits for them. */
   async close(): Promise<void> {
+    this.#channel.close();
     await this.#pool.destroy();
   }
 
   #next(): void {
-    for (const start of this.#waiting) {
-      if (this.#running >= this.threads) return;
-      this.#waiting.delete(start);
-      start();
+    for (;;) {
+      const call = this.#queue.next({ free: this.threads - this.#running, threads: this.threads });
+      if (call === undefined) return;
+      call.start();
     }
+  }
+
+  async #timed<Value>(call: WaitingCall, send: () => Promise<Value>): Promise<Value> {
+    const startMs = performance.now();
+    this.#running += 1;
+    try {
+      return await send();
+    } finally {
+      this.#running -= 1;
+      this.#queue.ended(call, performance.now() - startMs);
+      this.#letGo(call.model);
+      this.#next();
+    }
+  }
+
+  #letGo(model: string): void {
+    if (!this.#gone.has(model) || !this.#queue.isIdle(model)) return;
+    this.#queue.forget(model);
+    this.#channel.postMessage(model);
   }
 
   async #send<Kind extends CpuRequest['kind']>(
@@ -220,6 +267,10 @@ export class CpuPool {
       ...(reason === undefined ? {} : { reason }),
     });
   }
+}
+
+function modelOf(request: CpuRequest): string {
+  return 'source' in request ? request.source.key : '';
 }
 
 function given(request: CpuRequest): ArrayBuffer[] {

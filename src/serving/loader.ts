@@ -58,7 +58,7 @@ export class Loader implements ModelLoader<ServedModel> {
   }
 
   async load(source: ModelSource): Promise<ServedModel> {
-    const { lanes, core, metrics } = this.#parts;
+    const { lanes, core, cpu, metrics } = this.#parts;
     const startMs = performance.now();
     this.#loads += 1;
     const key = `${source.name}/${source.version}#${this.#loads}`;
@@ -79,6 +79,7 @@ export class Loader implements ModelLoader<ServedModel> {
       return model;
     } catch (error) {
       for (const id of laneIds) await lanes.thread(id).ask({ kind: 'unload', key });
+      cpu.forget(key);
       throw error;
     }
   }
@@ -88,6 +89,7 @@ export class Loader implements ModelLoader<ServedModel> {
     await Promise.all([core.removeModel(model.key), core.removeModel(rawKey(model.key))]);
     this.#models.delete(model.key);
     await this.#parts.lanes.unload(model.key);
+    this.#parts.cpu.forget(model.key);
     this.#parts.metrics.modelLoadSeconds.remove({ model: model.name, version: model.version });
   }
 

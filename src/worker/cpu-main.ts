@@ -1,11 +1,12 @@
-import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { BroadcastChannel } from 'node:worker_threads';
+import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
 import { API_CALLS, APIS } from '../dialects/apis.ts';
 import { printEmbeddings } from '../dialects/embedding-text.ts';
 import { decodeInfer } from '../dialects/oip-request.ts';
 import { encodeInfer } from '../dialects/oip-response.ts';
 import { decodeNative } from '../dialects/native.ts';
 import { ServerError } from '../errors.ts';
-import type { CpuAnswer, CpuAnswers, CpuRequest } from '../pool/cpu.ts';
+import type { CpuAnswer, CpuAnswers, CpuData, CpuRequest } from '../pool/cpu.ts';
 import { transferables } from '../pool/messages.ts';
 import { createTask } from '../tasks/registry.ts';
 import type { Reply, Task, TaskSource } from '../tasks/task.ts';
@@ -16,18 +17,24 @@ import { giveWay } from './priority.ts';
 
 giveWay();
 
-/** Tasks by key; a reloaded model has a new key, so old ones are let go of, oldest first. */
+/** Tasks by key, those used last at the end: a reloaded model has a new key. */
 const tasks = new Map<string, Promise<Task>>();
 const MOST_TASKS = 64;
 
+/** Tells keys of models that are gone. */
+const gone = new BroadcastChannel((workerData as CpuData).channel);
+gone.onmessage = (event) => tasks.delete((event as { data: string }).data);
+gone.unref();
+
 function taskOf(source: TaskSource): Promise<Task> {
-  let task = tasks.get(source.key);
-  if (task === undefined) {
-    task = Promise.resolve(createTask(source));
-    tasks.set(source.key, task);
-    const [oldest] = tasks.keys();
-    if (tasks.size > MOST_TASKS && oldest !== undefined) tasks.delete(oldest);
-  }
+  const { key } = source;
+  const task = tasks.get(key) ?? Promise.resolve(createTask(source));
+  tasks.delete(key);
+  tasks.set(key, task);
+  // What failed may work the next time.
+  task.catch(() => tasks.delete(key));
+  const [oldest] = tasks.keys();
+  if (tasks.size > MOST_TASKS && oldest !== undefined) tasks.delete(oldest);
   return task;
 }
 

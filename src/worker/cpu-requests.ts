@@ -1,5 +1,6 @@
 import { parseJsonObject } from '../dialects/json-body.ts';
 import { toServerError } from '../errors.ts';
+import { checkItemValue } from '../json-limits.ts';
 import type { CpuAnswers, ItemBlock, PreparedItem } from '../pool/cpu.ts';
 import { transferables } from '../pool/messages.ts';
 import type { Item, Task } from '../tasks/task.ts';
@@ -24,11 +25,14 @@ export async function prepareItems(
   return { items: all, buffers: transferables(tensors) };
 }
 
-/** Raw items are views of the body; here each gets memory of its own, which can be handed over. */
+/** Raw items are views of the body; here each gets memory of its own, which can be handed over. Throws TOO_LARGE on JSON of too many values. */
 function ownItems(items: readonly Item[]): { items: readonly Item[]; buffers: ArrayBuffer[] } {
   const buffers: ArrayBuffer[] = [];
   const own = items.map((item) => {
-    if (item.kind === 'json') return item;
+    if (item.kind === 'json') {
+      checkItemValue(item.value);
+      return item;
+    }
     const bytes = new Uint8Array(item.bytes);
     buffers.push(bytes.buffer);
     return { ...item, bytes };

@@ -199,3 +199,29 @@ test('what waits for a thread leaves with its client and with its time', { timeo
   await assert.rejects(late, refusal('DEADLINE_EXCEEDED'));
   await hanging;
 });
+
+test('threads let go of the task of a model that is gone, once nothing of it runs', { timeout: 60_000 }, async (t) => {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-cpu-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'task.mjs');
+  // Counts how often it is set up: a task that is let go of is made anew.
+  await writeFile(
+    file,
+    `let made = 0;
+     export function setup() { return (made += 1); }
+     export function prepare(item, { state }) { return { inputs: { x: { data: [state], shape: [1] } } }; }
+     export function finish() { return 1; }`,
+  );
+  const pool = openPool(t);
+  const source = sourceFor(file, NUMBERS, { key: 'gone/1#1', folder });
+  const prepare = () => pool.run({ kind: 'prepare', source, item: { kind: 'json', value: 1 } });
+  const madeAs = async (): Promise<unknown> => elements((await prepare()).inputs['x'])[0];
+  assert.deepEqual([await madeAs(), await madeAs()], [1, 1]);
+  const running = madeAs();
+  pool.forget('gone/1#1');
+  assert.equal(await running, 1);
+  // The message reaches the thread behind calls that were sent before it.
+  let made: unknown = 1;
+  while (made === 1) made = await madeAs();
+  assert.equal(made, 2);
+});

@@ -32,6 +32,12 @@ export interface ChatParameters {
 const MAX_STOPS = 16;
 const MAX_STOP_CHARACTERS = 1000;
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
+const MAX_BIASES = 1024;
+const MAX_TEMPLATE_VARIABLES = 64;
+
+function atMost(count: number): (value: Readonly<Record<string, unknown>>) => boolean {
+  return (value) => Object.keys(value).length <= count;
+}
 
 const stopText = z.string().min(1, 'must not be empty').max(MAX_STOP_CHARACTERS);
 
@@ -53,11 +59,15 @@ const schema = z.strictObject({
   top_logprobs: z.int().min(0).max(20).optional(),
   logit_bias: z
     .record(z.string().regex(/^\d{1,9}$/, 'a token id is expected'), z.number().min(-100).max(100))
+    .refine(atMost(MAX_BIASES), `at most ${MAX_BIASES} tokens are expected`)
     .default({}),
   ignore_eos: z.boolean().default(false),
   echo: z.boolean().default(false),
   add_generation_prompt: z.boolean().default(true),
-  chat_template_kwargs: z.record(z.string(), z.unknown()).default({}),
+  chat_template_kwargs: z
+    .record(z.string(), z.unknown())
+    .refine(atMost(MAX_TEMPLATE_VARIABLES), `at most ${MAX_TEMPLATE_VARIABLES} variables are expected`)
+    .default({}),
 });
 
 /** The parameters of a request over the model's own defaults. Throws INVALID_INPUT that names the one at fault. */

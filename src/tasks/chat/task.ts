@@ -14,7 +14,7 @@ import { loadChatTemplate, type ChatTemplate } from './template.ts';
  * it may get: what its keys and values take at most.
  */
 
-/** Prompts up to this many UTF-16 units are put through the template and made into tokens on the main thread. */
+/** Bare prompts up to this many UTF-16 units, parameters included, are made into tokens on the main thread. */
 const LIGHT_CHARACTERS = 400;
 /** A whole answer becomes text in well under a millisecond up to about 500 tokens. */
 const LIGHT_REPLY_BYTES = 2048;
@@ -156,17 +156,24 @@ function echoed(prompt: Prompt, tokenizer: TextTokenizer): string {
     : tokenizer.decode(prompt.prompt, { skipSpecialTokens: true });
 }
 
+/** Conversations go through the model's template, whose author may have let it loop: never on the main thread. */
 function isLight(item: Item): boolean {
-  return item.kind === 'raw' || lengthOf(item.value) <= LIGHT_CHARACTERS;
+  if (item.kind === 'raw') return true;
+  const isPrompt = isObject(item.value) && !Object.hasOwn(item.value, 'messages');
+  return isPrompt && lengthOf(item.value) + lengthOf(item.parameters) <= LIGHT_CHARACTERS;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Characters, numbers and names in a JSON value; looks no further once it is clearly much. */
 function lengthOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
-  if (typeof value !== 'object' || value === null) return 1;
+  if (!isObject(value)) return 1;
   let length = 0;
-  for (const part of Object.values(value)) {
-    length += lengthOf(part);
+  for (const name in value) {
+    length += 1 + lengthOf((value as Readonly<Record<string, unknown>>)[name]);
     if (length > LIGHT_CHARACTERS) break;
   }
   return length;

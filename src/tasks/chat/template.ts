@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import vm from 'node:vm';
 import { Template } from '@huggingface/jinja';
 import { ServerError } from '../../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
@@ -11,9 +12,13 @@ export interface TemplateRequest {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
-/** Makes a conversation into the one text that the model was trained on. Throws INVALID_INPUT on messages that the template refuses. */
+/**
+ * Makes a conversation into the one text that the model was trained on. A template is a program of the model's author, so it belongs on the CPU
+ * pool. Throws INVALID_INPUT on messages that the template refuses, and where it does not end within five seconds.
+ */
 export type ChatTemplate = (request: TemplateRequest) => string;
 
+const RENDER_LIMIT_MS = 5000;
 const TOKENS = ['bos_token', 'eos_token', 'unk_token', 'pad_token'] as const;
 
 /**
@@ -23,6 +28,7 @@ const TOKENS = ['bos_token', 'eos_token', 'unk_token', 'pad_token'] as const;
 export async function loadChatTemplate(
   files: Readonly<Record<string, string>>,
   tokenizer: TextTokenizer,
+  renderLimitMs = RENDER_LIMIT_MS,
 ): Promise<ChatTemplate | undefined> {
   const file = files['chatTemplate'];
   const text = file === undefined ? defaultTemplate(tokenizer.config['chat_template']) : await readFile(file, 'utf8');
@@ -30,22 +36,42 @@ export async function loadChatTemplate(
   const template = parse(text);
   const tokens = Object.fromEntries(TOKENS.map((name) => [name, tokenizer.specialToken(name) ?? '']));
   return ({ messages, addGenerationPrompt, variables }) => {
+    const values = {
+      ...variables,
+      ...tokens,
+      messages,
+      add_generation_prompt: addGenerationPrompt,
+      // Templates ask whether they are none.
+      tools: null,
+      documents: null,
+    };
     try {
-      return template.render({
-        ...variables,
-        ...tokens,
-        messages,
-        add_generation_prompt: addGenerationPrompt,
-        // Templates ask whether they are none.
-        tools: null,
-        documents: null,
-      });
+      return inTime(() => template.render(values), renderLimitMs);
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT')
+        throw new ServerError(
+          'INVALID_INPUT',
+          `The model's chat template does not end within ${renderLimitMs / 1000} s on these messages.`,
+        );
       // What `raise_exception` says is meant for whoever wrote the messages.
       const reason = error instanceof Error ? error.message : String(error);
       throw new ServerError('INVALID_INPUT', `The model's chat template refuses these messages: ${reason}`);
     }
   };
+}
+
+const call = new vm.Script('render()');
+let context: { render?: () => string } | undefined;
+
+/** Calls a function with a limit on its time: V8 ends what runs within a script that has one, wherever its code comes from. */
+function inTime(render: () => string, limitMs: number): string {
+  context ??= vm.createContext({});
+  context.render = render;
+  try {
+    return call.runInContext(context, { timeout: limitMs }) as string;
+  } finally {
+    delete context.render;
+  }
 }
 
 function parse(text: string): Template {
