@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import type { CpuPool } from '../pool/cpu.ts';
 import type { LaneThread } from '../pool/lane.ts';
 import { fillLane, type Lanes, type WarmRequest } from '../pool/lanes.ts';
-import { rawKey, type ModelSpec, type WarmAnswer } from '../pool/messages.ts';
+import { rawKey, type LoadAnswer, type ModelSpec, type WarmAnswer } from '../pool/messages.ts';
 import type { Trials } from '../pool/trials.ts';
 import type { ModelLoader } from '../repository/changes.ts';
 import type { ModelSource } from '../repository/source.ts';
@@ -101,8 +101,7 @@ export class Loader implements ModelLoader<ServedModel> {
     const spec = specOf(key, source, program);
     const tried = program === undefined ? await this.#tryGraph(spec, source, first) : undefined;
     const answer = await first.command({ kind: 'load', model: spec, signature: tried?.signature });
-    for (const why of answer.warnings ?? []) this.#parts.log.warn({ model: source.name, why }, 'weights stay mapped');
-    if (answer.why !== undefined) this.#parts.log.info({ model: source.name, why: answer.why }, RUNS_ALONE);
+    this.#tell(source.name, answer);
     const { signature } = answer;
     const row = tried ?? { cost: 1 };
     const taskSource = { ...withoutSignature(key, source), signature };
@@ -120,6 +119,11 @@ export class Loader implements ModelLoader<ServedModel> {
     const queueItems = source.manifest.queue.maxItems ?? answer.limits?.queueItems ?? QUEUE_ITEMS;
     const { stepping = false } = answer;
     return { signature, graph, task, taskSource, devices, limits, queueItems, seenRuns, stepping };
+  }
+
+  #tell(model: string, { warnings = [], why: alone }: LoadAnswer): void {
+    for (const why of warnings) this.#parts.log.warn({ model, why }, 'weights stay mapped');
+    if (alone !== undefined) this.#parts.log.info({ model, why: alone }, RUNS_ALONE);
   }
 
   async #warm(
