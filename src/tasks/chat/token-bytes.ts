@@ -1,3 +1,4 @@
+import { bytesOfLetters } from '../text/tokenizer/byte-letters.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 
 /**
@@ -16,20 +17,5 @@ export function tokenBytes(tokenizer: TextTokenizer, id: number): { text: string
 function spelledBytes(spelling: string): number[] | undefined {
   const fallback = /^<0x([0-9A-Fa-f]{2})>$/.exec(spelling);
   if (fallback?.[1] !== undefined) return [Number.parseInt(fallback[1], 16)];
-  const bytes = Array.from(spelling, (letter) => BYTES_OF_LETTERS.get(letter));
-  return bytes.every((byte) => byte !== undefined) ? bytes : undefined;
+  return bytesOfLetters(spelling);
 }
-
-/** GPT-2's `bytes_to_unicode`: printable bytes of Latin-1 stand for themselves, the others for the letters from U+0100 on. */
-const BYTES_OF_LETTERS: ReadonlyMap<string, number> = new Map(
-  (() => {
-    const pairs: [string, number][] = [];
-    let other = 0x100;
-    for (let byte = 0; byte < 256; byte += 1) {
-      const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xff && byte !== 0xad);
-      pairs.push([String.fromCodePoint(printable ? byte : other), byte]);
-      if (!printable) other += 1;
-    }
-    return pairs;
-  })(),
-);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { TaskSource } from '../task.ts';
 import type { Pooling } from './encoder-contract.ts';
 import { readJsonObject } from './json-file.ts';
-import { isObject, type JsonObject } from './tokenizer-definition.ts';
+import { isObject, type JsonObject } from './tokenizer/json.ts';
 
 /** What the files of a hub folder say about a text encoder. */
 export interface TextModelFiles {

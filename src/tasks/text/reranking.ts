@@ -6,7 +6,7 @@ import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } f
 import { readParameters, truncation } from './parameters.ts';
 import { ACTIVATIONS, logitsOf } from './scores.ts';
 import { isLightText, readQueryAndText } from './text-items.ts';
-import { isObject, type JsonObject } from './tokenizer-definition.ts';
+import { isObject, type JsonObject } from './tokenizer/json.ts';
 
 /** How well a text answers a query: `{"score": 0.97, "tokens": n}`; for cross-encoders, whose graph gives one logit. */
 

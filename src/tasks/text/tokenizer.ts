@@ -1,13 +1,17 @@
 import { readJsonObject } from './json-file.ts';
-import { completeDefinition, isObject, textCorrection, type JsonObject } from './tokenizer-definition.ts';
-import { Tokenizer, type LibraryTokenizer, type PostProcessed } from './tokenizer-library.ts';
-import { wordPiece } from './word-piece.ts';
+import { readDecoder, spacesCleaned } from './tokenizer/decoders.ts';
+import { isObject, type JsonObject } from './tokenizer/json.ts';
+import { createPipeline, type Pipeline } from './tokenizer/pipeline.ts';
+import { readPostProcessor, type Frames } from './tokenizer/post-processors.ts';
 
-/** What a model's tokenizer.json does, over `@huggingface/tokenizers`; ids are those of Hugging Face's own tokenizers. */
+/**
+ * What a model's tokenizer.json does. Ids and texts are those of Hugging Face's `tokenizers` (compared part by part, see test/tasks/text/tokenizer/);
+ * a part that was not compared is refused.
+ */
 export interface TextTokenizer {
   /** tokenizer_config.json over special_tokens_map.json; empty where there is neither. */
   readonly config: JsonObject;
-  /** Ids of added tokens that are marked special: what `skipSpecialTokens` leaves out. */
+  /** Ids of added tokens that are marked special (and not spelt otherwise by the normalizer): what `skipSpecialTokens` leaves out. */
   readonly specialIds: ReadonlySet<number>;
   /** Ids are below it. */
   readonly vocabularySize: number;
@@ -52,49 +56,39 @@ export function createTokenizer(definition: JsonObject, config: JsonObject = {})
   }
 }
 
-/** Stand for the texts while the places of special tokens are found out. */
-const FIRST = '\u0000first';
-const SECOND = '\u0000second';
-
-/** A special token, or a text's place, in a framed sequence. */
-interface Place {
-  readonly what: 'first' | 'second' | number;
-  readonly typeId: number;
-}
-
 class HubTokenizer implements TextTokenizer {
   readonly config: JsonObject;
   readonly specialIds: ReadonlySet<number>;
   readonly vocabularySize: number;
-  readonly #tokenizer: LibraryTokenizer;
-  readonly #correct: (text: string) => string;
-  readonly #single: readonly Place[];
-  readonly #pair: readonly Place[];
+  readonly #pipeline: Pipeline;
+  readonly #frames: Frames;
+  readonly #decode: (tokens: readonly string[]) => string;
+  readonly #tokens: readonly (string | undefined)[];
+  readonly #addedIds: ReadonlyMap<string, number>;
 
   constructor(definition: JsonObject, config: JsonObject) {
     this.config = config;
-    const parts = completeDefinition(definition);
+    this.#pipeline = createPipeline(definition);
+    this.#frames = readPostProcessor(definition['post_processor']);
+    const decode = readDecoder(definition['decoder']);
     // Cleaning up spaces alters what a model wrote, so it happens only where the model asks for it.
-    this.#tokenizer = new Tokenizer(parts, { clean_up_tokenization_spaces: false, ...config });
-    improveModel(this.#tokenizer, parts['model']);
-    this.#correct = textCorrection(parts['normalizer']);
+    this.#decode = config['clean_up_tokenization_spaces'] === true ? (tokens) => spacesCleaned(decode(tokens)) : decode;
+    const { addedTokens, tokens } = this.#pipeline;
+    // The reference looks for the spelling that it decodes, so that one which is normalized into another stays.
     this.specialIds = new Set(
-      [...this.#tokenizer.get_added_tokens_decoder()].filter(([, { special }]) => special).map(([id]) => id),
+      addedTokens.filter(({ special, content, id }) => special && tokens[id] === content).map(({ id }) => id),
     );
-    let most = -1;
-    for (const id of this.#tokenizer.get_vocab().values()) most = Math.max(most, id);
-    this.vocabularySize = most + 1;
-    const oneType = isObject(parts['post_processor']) && parts['post_processor']['type'] === 'RobertaProcessing';
-    this.#single = this.#places(null, oneType);
-    this.#pair = this.#places([SECOND], oneType);
+    this.#addedIds = new Map(addedTokens.map(({ content, id }) => [content, id]));
+    this.#tokens = tokens;
+    this.vocabularySize = tokens.length;
   }
 
   encode(
     text: string,
     { addSpecialTokens = true, pair }: { addSpecialTokens?: boolean; pair?: string } = {},
   ): number[] {
-    const ids = this.#bare(text);
-    const pairIds = pair === undefined ? undefined : this.#bare(pair);
+    const ids = this.#pipeline.encode(text);
+    const pairIds = pair === undefined ? undefined : this.#pipeline.encode(pair);
     return addSpecialTokens ? this.frame(ids, pairIds).ids : ids.concat(pairIds ?? []);
   }
 
@@ -104,7 +98,7 @@ class HubTokenizer implements TextTokenizer {
       framed.ids.push(id);
       framed.typeIds.push(typeId);
     };
-    for (const { what, typeId } of pairIds === undefined ? this.#single : this.#pair) {
+    for (const { what, typeId } of pairIds === undefined ? this.#frames.single : this.#frames.pair) {
       if (typeof what === 'number') add(what, typeId);
       else for (const id of what === 'first' ? ids : (pairIds ?? [])) add(id, typeId);
     }
@@ -112,18 +106,20 @@ class HubTokenizer implements TextTokenizer {
   }
 
   decode(ids: readonly number[], { skipSpecialTokens = false }: { skipSpecialTokens?: boolean } = {}): string {
-    const known = ids.filter(
-      (id) => this.idToToken(id) !== undefined && !(skipSpecialTokens && this.specialIds.has(id)),
-    );
-    return known.length === 0 ? '' : this.#tokenizer.decode(known, { skip_special_tokens: skipSpecialTokens });
+    const tokens: string[] = [];
+    for (const id of ids) {
+      const token = this.#tokens[id];
+      if (token !== undefined && !(skipSpecialTokens && this.specialIds.has(id))) tokens.push(token);
+    }
+    return this.#decode(tokens);
   }
 
   tokenToId(token: string): number | undefined {
-    return this.#tokenizer.token_to_id(token);
+    return this.#addedIds.get(token) ?? this.#pipeline.model.vocabulary.get(token);
   }
 
   idToToken(id: number): string | undefined {
-    return this.#tokenizer.id_to_token(id);
+    return this.#tokens[id];
   }
 
   specialToken(name: `${string}_token`): string | undefined {
@@ -131,47 +127,4 @@ class HubTokenizer implements TextTokenizer {
     if (typeof value === 'string') return value;
     return isObject(value) && typeof value['content'] === 'string' ? value['content'] : undefined;
   }
-
-  #bare(text: string): number[] {
-    const { ids } = this.#tokenizer.encode(this.#correct(text), { add_special_tokens: false });
-    // A vocabulary without an unknown token has no id for what it does not know.
-    return ids.filter((id) => id !== undefined);
-  }
-
-  #places(second: string[] | null, oneType: boolean): Place[] {
-    const { post_processor: postProcessor } = this.#tokenizer;
-    const framed: PostProcessed =
-      postProcessor === null
-        ? { tokens: [FIRST, ...(second ?? [])] }
-        : postProcessor.post_process([FIRST], second, true);
-    // Processors that only trim offsets leave the second text beside the first.
-    const beside = framed.tokens.includes(SECOND) ? [] : (second ?? []);
-    return [...framed.tokens, ...beside].map((token, index) => {
-      const typeId = oneType ? 0 : (framed.token_type_ids?.[index] ?? (token === SECOND ? 1 : 0));
-      if (token === FIRST) return { what: 'first', typeId };
-      if (token === SECOND) return { what: 'second', typeId };
-      const id = this.tokenToId(token);
-      if (id === undefined) throw new Error(`the post-processor's token ${token} is not in the vocabulary`);
-      return { what: id, typeId };
-    });
-  }
-}
-
-/** Puts this project's WordPiece in the place of the library's. */
-function improveModel({ model }: LibraryTokenizer, definition: unknown): void {
-  if (!isObject(definition) || definition['type'] !== 'WordPiece') return;
-  const {
-    unk_token: unknown,
-    continuing_subword_prefix: prefix,
-    max_input_chars_per_word: most,
-  } = definition as WordPiece;
-  if (typeof unknown !== 'string' || typeof prefix !== 'string') return;
-  const maxCharacters = typeof most === 'number' ? most : 100;
-  model.encode = wordPiece({ vocabulary: model.tokens_to_ids, unknown, prefix, maxCharacters });
-}
-
-interface WordPiece {
-  readonly unk_token?: unknown;
-  readonly continuing_subword_prefix?: unknown;
-  readonly max_input_chars_per_word?: unknown;
 }

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
 import { createTokenizer, loadTokenizer } from '../../../src/tasks/text/tokenizer.ts';
-import { wordPiece } from '../../../src/tasks/text/word-piece.ts';
+import { wordPieceModel } from '../../../src/tasks/text/tokenizer/word-piece.ts';
 import { sharedModel } from '../../shared-models.ts';
 import { writeFiles } from './encoder-bench.ts';
 import { TINY_TOKENIZER, VOCABULARY } from './tiny-encoder.ts';
@@ -154,9 +154,10 @@ test('WordPiece takes the longest token that fits, every time', () => {
   const tokens = fc.array(fc.tuple(fc.boolean(), fc.array(letter, { minLength: 1, maxLength: 4 })), { maxLength: 12 });
   fc.assert(
     fc.property(tokens, fc.array(letter, { minLength: 1, maxLength: 12 }), (list, letters) => {
-      const names = list.map(([later, text]) => (later ? '##' : '') + text.join(''));
+      const names = ['?', ...list.map(([later, text]) => (later ? '##' : '') + text.join(''))];
       const vocabulary = new Map(names.map((token, id) => [token, id]));
-      const made = wordPiece({ vocabulary, unknown: '?', prefix: '##', maxCharacters: 10 })([letters.join('')]);
+      const model = wordPieceModel({ vocabulary, unknown: '?', prefix: '##', maxCharacters: 10 });
+      const made = model.encode(letters.join('')).map((id) => names[id]);
       assert.deepEqual(made, letters.length > 10 ? ['?'] : (longestFirst(letters, vocabulary) ?? ['?']));
     }),
     { numRuns: 500 },

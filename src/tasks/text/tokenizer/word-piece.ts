@@ -1,7 +1,8 @@
+import { unknownWord, type TokenModel } from './model.ts';
+
 /**
  * WordPiece: the longest token that begins a word, then the longest that goes on with it (marked by a prefix), and so on; a word that
- * does not come out is unknown. The library tries every length of a word, which takes milliseconds for one of 100 characters; here no
- * candidate is longer than the longest token.
+ * does not come out is unknown. No candidate is longer than the longest token, so that a long word is not tried at every length.
  */
 export interface WordPieceOptions {
   readonly vocabulary: ReadonlyMap<string, number>;
@@ -12,35 +13,39 @@ export interface WordPieceOptions {
   readonly maxCharacters: number;
 }
 
-/** A function that makes words into tokens. */
-export function wordPiece({ vocabulary, unknown, prefix, maxCharacters }: WordPieceOptions) {
+export function wordPieceModel({ vocabulary, unknown, prefix, maxCharacters }: WordPieceOptions): TokenModel {
+  const unknownId = vocabulary.get(unknown);
   let longest = 1;
-  for (const token of vocabulary.keys())
-    longest = Math.max(longest, token.startsWith(prefix) ? token.length - prefix.length : token.length);
+  for (const token of vocabulary.keys()) longest = Math.max(longest, token.length);
 
   const endBefore = (word: string, end: number): number => (isLowSurrogate(word, end - 1) ? end - 2 : end - 1);
 
-  const cut = (word: string): string[] | undefined => {
-    const tokens: string[] = [];
+  const cut = (word: string): number[] | undefined => {
+    const ids: number[] = [];
     for (let start = 0; start < word.length;) {
       let end = Math.min(word.length, start + longest);
       if (isLowSurrogate(word, end)) end -= 1;
-      let token: string | undefined;
+      let id: number | undefined;
       for (; end > start; end = endBefore(word, end)) {
-        const candidate = start === 0 ? word.slice(0, end) : prefix + word.slice(start, end);
-        if (!vocabulary.has(candidate)) continue;
-        token = candidate;
-        break;
+        id = vocabulary.get(start === 0 ? word.slice(0, end) : prefix + word.slice(start, end));
+        if (id !== undefined) break;
       }
-      if (token === undefined) return undefined;
-      tokens.push(token);
+      if (id === undefined) return undefined;
+      ids.push(id);
       start = end;
     }
-    return tokens;
+    return ids;
   };
 
-  return (words: readonly string[]): string[] =>
-    words.flatMap((word) => (hasMore(word, maxCharacters) ? [unknown] : (cut(word) ?? [unknown])));
+  return {
+    vocabulary,
+    encode: (word) => {
+      const ids = hasMore(word, maxCharacters) ? undefined : cut(word);
+      if (ids !== undefined) return ids;
+      if (unknownId === undefined) throw unknownWord(word);
+      return [unknownId];
+    },
+  };
 }
 
 function isLowSurrogate(word: string, index: number): boolean {

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { bertNormalizer } from './bert-normalizer.ts';
+import { toByteLetters } from './byte-letters.ts';
+import { charsmapNormalizer } from './charsmap.ts';
+import { part, plainPart, readPart, type PartTable } from './part.ts';
+import { compilePattern, eachMatch, patternSchema } from './pattern.ts';
+import type { Normalizer } from './pieces.ts';
+import { dropping, lowered, mapping, nmt, normalForm, withoutMarks } from './unicode-normalizers.ts';
+
+/** What is done to texts before they are cut. */
+
+const LEADING = /^\p{White_Space}+/u;
+const TRAILING = /\p{White_Space}+$/u;
+
+const NORMALIZERS: PartTable<Normalizer> = {
+  BertNormalizer: part(
+    {
+      clean_text: z.boolean(),
+      handle_chinese_chars: z.boolean(),
+      strip_accents: z.boolean().nullable().default(null),
+      lowercase: z.boolean(),
+    },
+    bertNormalizer,
+  ),
+  ByteLevel: plainPart(mapping(toByteLetters)),
+  Lowercase: plainPart(mapping(lowered)),
+  NFC: plainPart(mapping(normalForm('NFC'))),
+  NFD: plainPart(mapping(normalForm('NFD'))),
+  NFKC: plainPart(mapping(normalForm('NFKC'))),
+  NFKD: plainPart(mapping(normalForm('NFKD'))),
+  Nmt: plainPart(dropping(nmt)),
+  // It drops characters without telling where the text begins then.
+  Precompiled: part({ precompiled_charsmap: z.string() }, ({ precompiled_charsmap: map }) =>
+    mapping(charsmapNormalizer(map)),
+  ),
+  Prepend: part({ prepend: z.string() }, ({ prepend }) => mapping((text) => (text === '' ? '' : prepend + text))),
+  Replace: part({ pattern: patternSchema, content: z.string() }, replacing),
+  Sequence: part({ normalizers: z.array(z.unknown()) }, ({ normalizers }) => {
+    const all = normalizers.map(readNormalizer);
+    return (section) => all.reduce((now, normalize) => normalize(now), section);
+  }),
+  Strip: part({ strip_left: z.boolean(), strip_right: z.boolean() }, stripping),
+  StripAccents: plainPart(dropping(withoutMarks)),
+};
+
+/** Throws a plain Error that names what is not supported. */
+export function readNormalizer(definition: unknown): Normalizer {
+  if (definition === null || definition === undefined) return (section) => section;
+  return readPart(NORMALIZERS, definition, 'normalizer');
+}
+
+function stripping({
+  strip_left: left,
+  strip_right: right,
+}: {
+  strip_left: boolean;
+  strip_right: boolean;
+}): Normalizer {
+  return ({ text, first }) => {
+    const begun = left ? text.replace(LEADING, '') : text;
+    return { text: right ? withoutEnd(begun) : begun, first: first && begun.length === text.length };
+  };
+}
+
+/** The search for trailing white space goes from the end: a regular expression would try every space of a text. */
+function withoutEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && TRAILING.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
+}
+
+function replacing({ pattern, content }: { pattern: z.output<typeof patternSchema>; content: string }): Normalizer {
+  const regex = compilePattern(pattern);
+  return ({ text, first }) => {
+    if (text === '') return { text, first };
+    let out = '';
+    let from = 0;
+    let begins = first;
+    eachMatch(text, regex, (start, end) => {
+      out += text.slice(from, start) + content;
+      from = end;
+      // New characters lie where the last of the old ones lay.
+      if (start === 0 && end > 0 && (content === '' || end > 1)) begins = false;
+    });
+    return { text: out + text.slice(from), first: begins };
+  };
+}

@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { toByteLetters } from './byte-letters.ts';
+import { part, plainPart, readPart, type PartTable } from './part.ts';
+import { BEHAVIORS, compilePattern, cutAt, patternSchema, type Behavior } from './pattern.ts';
+import { cutEach, type Pieces, type PreTokenizer } from './pieces.ts';
+import { ALSO_PUNCTUATION, NOT_PUNCTUATION } from './reference-characters.ts';
+
+/** What cuts texts into the words that a model makes into tokens. */
+
+/** GPT-2's pattern; `\s` is Unicode's white space, not JavaScript's. */
+const GPT2 =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const MARK = `[[\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e${ALSO_PUNCTUATION}]--[${NOT_PUNCTUATION}]]`;
+const PUNCTUATION = new RegExp(MARK, 'gv');
+const BERT = new RegExp(`${MARK}|[^\\p{White_Space}${MARK}]+`, 'gv');
+/** Rust's \w, which knows the characters that join letters. */
+const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
+const WORDS = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu');
+const UNSPACED = /\P{White_Space}+/gu;
+const NUMBERS = { single: /\p{N}/gu, run: /\p{N}+/gu };
+
+const PRE_TOKENIZERS: PartTable<PreTokenizer> = {
+  BertPreTokenizer: plainPart(matchesOf(BERT)),
+  ByteLevel: part(
+    {
+      add_prefix_space: z.boolean().default(true),
+      use_regex: z.boolean().default(true),
+      // Of offsets alone.
+      trim_offsets: z.boolean().optional(),
+    },
+    byteLevel,
+  ),
+  CharDelimiterSplit: part({ delimiter: character() }, ({ delimiter }) =>
+    cutEach((text) => text.split(delimiter).filter((piece) => piece !== '')),
+  ),
+  Digits: part({ individual_digits: z.boolean().default(false) }, ({ individual_digits: single }) =>
+    cutting(single ? NUMBERS.single : NUMBERS.run, 'Isolated'),
+  ),
+  FixedLength: part({ length: z.number().int().min(1) }, ({ length }) => cutEach((text) => inLengths(text, length))),
+  Metaspace: part(
+    {
+      replacement: character(),
+      prepend_scheme: z.enum(['always', 'first', 'never']).default('always'),
+      split: z.boolean().nullable().default(true),
+      // Of older files.
+      add_prefix_space: z.boolean().nullable().optional(),
+      str_rep: z.string().optional(),
+    },
+    ({ replacement, prepend_scheme: scheme, split, add_prefix_space: prefix }) => {
+      if (prefix === false && scheme !== 'never') throw new Error('add_prefix_space and prepend_scheme differ');
+      return metaspace({ replacement, scheme, splits: split !== false });
+    },
+  ),
+  Punctuation: part({ behavior: z.enum(BEHAVIORS).default('Isolated') }, ({ behavior }) =>
+    cutting(PUNCTUATION, behavior),
+  ),
+  Sequence: part({ pretokenizers: z.array(z.unknown()) }, ({ pretokenizers }) => {
+    const all = pretokenizers.map(readPreTokenizer);
+    return (pieces) => all.reduce((now, cut) => cut(now), pieces);
+  }),
+  Split: part(
+    { pattern: patternSchema, behavior: z.enum(BEHAVIORS), invert: z.boolean().default(false) },
+    ({ pattern, behavior, invert }) => cutting(compilePattern(pattern), behavior, invert),
+  ),
+  Whitespace: plainPart(matchesOf(WORDS)),
+  WhitespaceSplit: plainPart(matchesOf(UNSPACED)),
+};
+
+/** Throws a plain Error that names what is not supported. */
+export function readPreTokenizer(definition: unknown): PreTokenizer {
+  if (definition === null || definition === undefined) return (pieces) => pieces;
+  return readPart(PRE_TOKENIZERS, definition, 'pre-tokenizer');
+}
+
+function character() {
+  return z.string().refine((text) => Array.from(text).length === 1, 'is not one character');
+}
+
+function matchesOf(regex: RegExp): PreTokenizer {
+  return cutEach((text) => text.match(regex) ?? []);
+}
+
+function cutting(regex: RegExp, behavior: Behavior, inverted = false): PreTokenizer {
+  return cutEach((text) => cutAt(text, regex, { behavior, inverted }));
+}
+
+function byteLevel({ add_prefix_space: prefix, use_regex: cuts }: { add_prefix_space: boolean; use_regex: boolean }) {
+  return ({ texts, first }: Pieces): Pieces => {
+    const out: string[] = [];
+    for (const text of texts) {
+      const begun = prefix && !text.startsWith(' ') ? ` ${text}` : text;
+      if (cuts) for (const piece of begun.match(GPT2) ?? []) out.push(toByteLetters(piece));
+      else out.push(toByteLetters(begun));
+    }
+    return { texts: out, first };
+  };
+}
+
+interface Metaspace {
+  readonly replacement: string;
+  readonly scheme: 'always' | 'first' | 'never';
+  readonly splits: boolean;
+}
+
+function metaspace({ replacement, scheme, splits }: Metaspace): PreTokenizer {
+  return ({ texts, first }) => {
+    const out: string[] = [];
+    for (const [index, text] of texts.entries()) {
+      let marked = text.replaceAll(' ', replacement);
+      const begins = scheme === 'always' || (scheme === 'first' && first && index === 0);
+      if (begins && !marked.startsWith(replacement)) marked = replacement + marked;
+      if (!splits) out.push(marked);
+      else for (const word of wordsFrom(marked, replacement)) out.push(word);
+    }
+    return { texts: out, first };
+  };
+}
+
+/** Parts of a text that begin with a mark each, but perhaps the first; all that is there stays. */
+function wordsFrom(text: string, mark: string): string[] {
+  const words: string[] = [];
+  let from = 0;
+  for (let at = text.indexOf(mark, 1); at !== -1; at = text.indexOf(mark, at + mark.length)) {
+    words.push(text.slice(from, at));
+    from = at;
+  }
+  words.push(text.slice(from));
+  return words;
+}
+
+function inLengths(text: string, length: number): string[] {
+  const characters = Array.from(text);
+  const pieces: string[] = [];
+  for (let at = 0; at < characters.length; at += length) pieces.push(characters.slice(at, at + length).join(''));
+  return pieces;
+}
