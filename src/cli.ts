@@ -4,6 +4,7 @@ import './no-debugger.ts';
 import { ConfigError, readProcessConfig, type Config } from './config.ts';
 import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
+import { INSTALL_CUDA_USAGE, installCuda } from './install-cuda.ts';
 import { startServer, StartError, type CarpoolServer } from './main.ts';
 import { helpText } from './options-help.ts';
 import { VERSION } from './version.ts';
@@ -18,6 +19,7 @@ import { VERSION } from './version.ts';
 const USAGE = [
   'Usage: carpool serve [flags]         serves the models of a folder',
   '       carpool pull hf:<owner>/<name> brings a model from a hub into that folder',
+  '       carpool install-cuda           fetches what models need to run on an NVIDIA GPU',
   '       carpool --version',
   '`carpool serve --help` and `carpool pull --help` say more.',
 ].join('\n');
@@ -29,6 +31,8 @@ async function main(argv: readonly string[]): Promise<void> {
   else if (command === 'serve') await serve(rest);
   else if (command === 'pull' && rest.includes('--help')) console.log(PULL_USAGE);
   else if (command === 'pull') await pull(rest);
+  else if (command === 'install-cuda' && rest.length === 0) console.log(await installCuda());
+  else if (command === 'install-cuda') console.log(INSTALL_CUDA_USAGE);
   else if (command === '--help' || command === undefined) console.log(USAGE);
   else {
     console.error(`${command}: there is no such command\n${USAGE}`);

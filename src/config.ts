@@ -1,5 +1,4 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { parseReferences } from './hub/reference.ts';
 import {
@@ -244,7 +243,16 @@ export function isTerminal(): boolean {
   return process.stdout.isTTY;
 }
 
-/** Cores this process may use. */
-export function coreCount(): number {
-  return availableParallelism();
+/**
+ * The environment for onnxruntime-node's install step: told to install, which .npmrc forbids it else, and the proxy by the names that its
+ * library (global-agent) reads.
+ */
+export function installEnvironment(): NodeJS.ProcessEnv {
+  const { env } = process;
+  const https = env['HTTPS_PROXY'] ?? env['https_proxy'];
+  return {
+    ...env,
+    ONNXRUNTIME_NODE_INSTALL: 'true',
+    ...(https === undefined ? {} : { GLOBAL_AGENT_HTTPS_PROXY: https, GLOBAL_AGENT_HTTP_PROXY: https }),
+  };
 }

@@ -3,7 +3,8 @@ import type { Server } from 'node:http';
 import './no-telemetry.ts';
 // Without it a respawned worker thread fails with 'Module did not self-register'.
 import 'onnxruntime-node';
-import { coreCount, isTerminal, type Config } from './config.ts';
+import { isTerminal, type Config } from './config.ts';
+import { countCores } from './cores.ts';
 import { systemClock } from './core/clock.ts';
 import { Core } from './core/core.ts';
 import type { CoreEvents } from './core/events.ts';
@@ -18,7 +19,8 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { CpuPool } from './pool/cpu.ts';
 import { Lanes } from './pool/lanes.ts';
 import { Trials } from './pool/trials.ts';
-import { findGpus, planLanes, type LanePlan } from './pool/plan.ts';
+import { findGpus, hiddenGpu } from './pool/cuda.ts';
+import { planLanes, type LanePlan } from './pool/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
 import type { DtypeChoice } from './repository/dtype.ts';
 import { publicReason } from './repository/reason.ts';
@@ -92,7 +94,7 @@ function createParts(config: Config, { log, access }: Logs): Parts {
       core.failAll(new ServerError('FAILED', `The server has failed: ${reason}`), { running: true });
   };
   const lanes = createLanes({ core, metrics, log, fail });
-  const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, coreCount() - 1));
+  const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, countCores().count - 1));
   const cpu = new CpuPool(cpuThreads, (error) => log.error({ err: error }, 'a CPU thread died'));
   const trials = new Trials();
   const loader = new Loader({ lanes, core, cpu, trials, metrics, log, timeoutMs: config.REQUEST_TIMEOUT_MS });
@@ -197,15 +199,19 @@ async function load(parts: Parts): Promise<void> {
 
 /** Starts the lanes where DEVICE says; `auto` goes back to the CPU when CUDA is there but does not work. */
 async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LanePlan> {
-  const options = { lanes: config.LANES, laneThreads: config.LANE_THREADS, cores: coreCount() };
+  const { count: cores, limit: coresLimit } = countCores();
+  const options = { lanes: config.LANES, laneThreads: config.LANE_THREADS, cores, coresLimit };
+  const hidden = config.DEVICE === 'cpu' ? undefined : hiddenGpu();
   const plan = planLanes({ ...options, device: config.DEVICE, gpus: findGpus() });
   try {
     await lanes.start(plan);
+    if (hidden !== undefined) log.warn({ reason: hidden }, 'a GPU of this machine is not used');
     log.info({ lanes: plan.lanes.length, why: plan.why }, 'lanes chosen');
     return plan;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    if (config.DEVICE !== 'auto') throw new StartError(`DEVICE=${config.DEVICE}: ${reason}`, { cause: error });
+    const why = hidden === undefined ? reason : `${reason}; ${hidden}`;
+    if (config.DEVICE !== 'auto') throw new StartError(`DEVICE=${config.DEVICE}: ${why}`, { cause: error });
     log.warn({ reason }, 'CUDA is there but does not work; using the CPU');
     const onCpu = planLanes({ ...options, device: 'cpu', gpus: [] });
     await lanes.start(onCpu);

@@ -1,3 +1,4 @@
+import { missingProvider } from './cuda.ts';
 import { ServerError } from '../errors.ts';
 import type { Lane, RunReport, TicketOfRun } from '../core/ticket.ts';
 import type { Signature, Tensor } from '../tensor.ts';
@@ -225,7 +226,8 @@ export class Lanes {
 function explain(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return /load shared library|load library|libcu|providers_cuda/i.test(text)
-    ? `the CUDA libraries (CUDA 12, cuDNN 9, ONNX Runtime's CUDA provider) are not installed here, or not all of them (${text})`
+    ? (missingProvider() ??
+        `the libraries of CUDA 12 and cuDNN 9 are not installed here, or not all of them, or not where the loader looks (LD_LIBRARY_PATH): ${text}`)
     : text;
 }
 

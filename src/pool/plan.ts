@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from 'node:fs';
 import type { Device } from './messages.ts';
 
 /** How many lanes there are, where, and why: printed at start. */
@@ -13,6 +12,8 @@ export interface PlanOptions {
   readonly lanes: number;
   readonly laneThreads: number;
   readonly cores: number;
+  /** Why it is no more of them, in words. */
+  readonly coresLimit?: string | undefined;
   /** Indices of the NVIDIA devices of this machine. */
   readonly gpus: readonly number[];
 }
@@ -25,7 +26,7 @@ const CORES_PER_LANE = 4;
  * rest is shared out in lanes of about four intra-op threads: more lanes cost a copy of the weights each, more threads in one lane
  * gain less and less.
  */
-export function planLanes({ device, lanes, laneThreads, cores, gpus }: PlanOptions): LanePlan {
+export function planLanes({ device, lanes, laneThreads, cores, coresLimit, gpus }: PlanOptions): LanePlan {
   if (device.startsWith('cuda:')) return onGpus([Number(device.slice(5))], `DEVICE=${device}`);
   if (device === 'cuda') return onGpus(gpus.length > 0 ? gpus : [0], 'DEVICE=cuda');
   if (device === 'auto' && gpus.length > 0) return onGpus(gpus, `${gpus.length} NVIDIA device(s) found`);
@@ -40,7 +41,7 @@ export function planLanes({ device, lanes, laneThreads, cores, gpus }: PlanOptio
   const gpu = device === 'auto' ? 'no NVIDIA device, ' : '';
   return {
     lanes: Array.from({ length: count }, () => ({ device: { kind: 'cpu' as const }, intraOpThreads: threads })),
-    why: `${gpu}${cores} cores: one for the main thread, ${count} lane(s) of ${threads} thread(s)`,
+    why: `${gpu}${cores} cores${coresLimit === undefined ? '' : ` (${coresLimit})`}: one for the main thread, ${count} lane(s) of ${threads} thread(s)`,
   };
 }
 
@@ -49,15 +50,4 @@ function onGpus(indices: readonly number[], why: string): LanePlan {
     lanes: indices.map((index) => ({ device: { kind: 'cuda' as const, index }, intraOpThreads: 1 })),
     why: `${why}: one lane per GPU`,
   };
-}
-
-/** Indices of the NVIDIA devices the driver shows: /dev/nvidia0, ... (Linux), or WSL's one /dev/dxg with the CUDA stub library. */
-export function findGpus(): number[] {
-  if (existsSync('/dev/nvidiactl'))
-    return readdirSync('/dev')
-      .map((name) => /^nvidia(\d+)$/.exec(name)?.[1])
-      .filter((index) => index !== undefined)
-      .map(Number)
-      .toSorted((a, b) => a - b);
-  return existsSync('/dev/dxg') && existsSync('/usr/lib/wsl/lib/libcuda.so.1') ? [0] : [];
 }

@@ -1,5 +1,12 @@
 /** Nested arrays of JSON to flat values with a shape, and back. */
 
+/** How deep arrays are nested in one another, as their first elements tell; 0 for what is no array. */
+export function depthOf(value: unknown): number {
+  let depth = 0;
+  for (let first = value; Array.isArray(first); first = (first as unknown[])[0]) depth += 1;
+  return depth;
+}
+
 /** Nested arrays laid out flat, row-major. A value that is no array has shape []. */
 export interface Flat {
   readonly shape: readonly number[];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ServerError } from '../errors.ts';
 import { elementCount, type Signature, type Tensor, type TensorSpec } from '../tensor.ts';
 import { jsonElements, tensorOf } from './elements.ts';
-import { flatten, nest } from './nested.ts';
+import { depthOf, flatten, nest } from './nested.ts';
 import { readOptions } from './options.ts';
 import type { Item, Prepared, Reply, Task, TaskSource } from './task.ts';
 
@@ -74,6 +74,11 @@ function rowsByName(specs: readonly TensorSpec[], value: unknown): ReadonlyMap<s
 function inputTensor(spec: TensorSpec, value: unknown, batchable: boolean): Tensor {
   const axis = batchable ? spec.batchAxis : null;
   const wanted = axis === null ? spec.shape : spec.shape.toSpliced(axis, 1);
+  const depth = depthOf(value);
+  if (depth > wanted.length) {
+    const hint = axis === null ? '' : '; an item is one row, and several go into "items" of the request';
+    throw new Error(`must be ${shapeText(wanted)}, not nested ${depth} deep${hint}`);
+  }
   const { shape, values } = flatten(value, wanted.length);
   const fits = shape.length === wanted.length && wanted.every((size, at) => size === -1 || size === shape[at]);
   if (!fits) throw new Error(`must be ${shapeText(wanted)}, not ${shapeText(shape)}`);

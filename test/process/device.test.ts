@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { findGpus } from '../../src/pool/plan.ts';
+import { findGpus } from '../../src/pool/cuda.ts';
 import { Carpool } from './carpool.ts';
 
 const skip = findGpus().length > 0 ? 'this machine has a GPU' : false;
@@ -18,7 +18,9 @@ for (const device of ['cuda', 'cuda:1'])
       assert.deepEqual(await carpool.exit(), { code: 1, signal: null });
       assert.match(
         carpool.stderr,
-        new RegExp(`The server could not start:\\nDEVICE=${device}: .*CUDA libraries.*not installed`),
+        new RegExp(
+          `The server could not start:\\nDEVICE=${device}: .*CUDA provider is not installed: .npx carpool install-cuda. installs it`,
+        ),
       );
       assert.ok(!carpool.logs.some((line) => line['msg'] === 'server is ready'));
     },
