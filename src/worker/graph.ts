@@ -10,6 +10,7 @@ import {
 } from '../pool/messages.ts';
 import { setAccuracyLevel } from './accuracy-level.ts';
 import { dynamicOperatorOf } from './dynamic-quantisation.ts';
+import { explainLoadError } from './load-error.ts';
 import { readExternalData } from './external-data.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
@@ -69,7 +70,7 @@ export function ownOptions({ session, accuracyLevel, dynamicQuantisation }: Mode
   };
 }
 
-/** Opens an ONNX file on the lane's device; `briefly`, to be closed at once, so that weights beside it need not be read. Throws what ONNX Runtime throws. */
+/** Opens an ONNX file on the lane's device; `briefly`, to be closed at once, so that weights beside it need not be read. Throws what ONNX Runtime throws, explained. */
 export async function openGraph(
   file: string,
   own: OwnOptions,
@@ -77,9 +78,11 @@ export async function openGraph(
   { briefly = false } = {},
 ): Promise<Graph> {
   if (own.accuracyLevel !== undefined) return openGraphBytes(await readGraph(file, own), { file, own, lane });
-  const session = await (briefly
-    ? InferenceSession.create(file, sessionOptions(own, lane))
-    : createSession(file, { file, own, lane }));
+  const session = await (
+    briefly ? InferenceSession.create(file, sessionOptions(own, lane)) : createSession(file, { file, own, lane })
+  ).catch((error: unknown) => {
+    throw explainLoadError(error, file);
+  });
   return new Graph(session, lane, operatorOf(file, own));
 }
 
@@ -131,7 +134,9 @@ const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
 /** Opens a graph from bytes that stood in `file`, changed or not. Throws what ONNX Runtime throws. */
 export async function openGraphBytes(bytes: Uint8Array, { file, own, lane }: Opening): Promise<Graph> {
   const extra = { ...(own['extra'] as object | undefined), [WEIGHTS_FOLDER]: dirname(file) };
-  const session = await createSession(bytes, { file, own: { ...own, extra }, lane });
+  const session = await createSession(bytes, { file, own: { ...own, extra }, lane }).catch((error: unknown) => {
+    throw explainLoadError(error, file);
+  });
   return new Graph(session, lane, operatorOf(file, own));
 }
 

@@ -168,7 +168,7 @@ test('arrays that are not a row of the model are refused with a reason', async (
     [[[1], [[2]]], /ragged/],
     [[[], []], /empty/],
     [[], /empty/],
-    [deep, /2 deep/],
+    [deep, /shape \[2, any\], not nested 5000 deep; an item is one row/],
     [null, /not a single value/],
     [[[1], ['2']], /element 1 must be a number/],
   ];
