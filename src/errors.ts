@@ -35,6 +35,11 @@ export const ERRORS = {
   DRAINING: { status: 503, retryable: true, message: 'The server is shutting down.' },
   FAILED: { status: 503, retryable: true, message: 'The server has failed and waits to be replaced.' },
   LANE_LOST: { status: 503, retryable: true, message: 'The worker running this request was lost.' },
+  RUN_TOO_LONG: {
+    status: 504,
+    retryable: false,
+    message: 'The run of this request took longer than its model allows (runLimitMs).',
+  },
   DEADLINE_EXCEEDED: { status: 504, retryable: true, message: 'The time limit of the request has passed.' },
 } as const satisfies Record<string, { status: number; retryable: boolean; message: string }>;
 

@@ -148,6 +148,14 @@ function createLanes({ core, metrics, log, fail }: LanesParts): Lanes {
       core.removeLane(lane);
       log.error({ lane, reason }, 'lane died; it is being replaced');
     },
+    onLate(lane, begunForMs) {
+      log.error(
+        { lane, begunForMs: Math.round(begunForMs) },
+        'a run takes longer than its model allows; its requests are failed',
+      );
+      metrics.lateRuns.inc({ lane });
+      core.failRun(lane, new ServerError('RUN_TOO_LONG'));
+    },
     onModelLost(key, reason) {
       log.error({ key, reason }, 'model lost: it could not be loaded on the new lane; load it again');
       void core.removeModel(key);
@@ -229,11 +237,14 @@ async function drain(
   const { config, state, repository, cpu, metrics, log } = services;
   state.enter('draining', 'asked to stop');
   trials.close();
-  await repository.close();
   // A lane that is loading a model is as busy as one that runs it.
-  const idle = started.catch(() => undefined).then(() => core.idle());
+  const loaded = Promise.all([repository.close(), started.catch(() => undefined)]);
+  const idle = loaded.then(() => core.idle()).then(() => lanes.idle());
   const finished = await Promise.race([idle.then(() => true), sleep(config.DRAIN_GRACE_MS).then(() => false)]);
-  if (!finished) core.failAll(new ServerError('DRAINING'), { running: true });
+  if (!finished) {
+    log.error({ busy: lanes.busy, graceMs: config.DRAIN_GRACE_MS }, 'the grace to finish work has run out');
+    core.failAll(new ServerError('DRAINING'), { running: true });
+  }
   await closeServer(server);
   metrics.stop();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);

@@ -88,6 +88,7 @@ export function createMetrics() {
     fitSlope: gauge('run_fit_seconds_per_cost', 'a of the fit: run time = a * cost + b', ['model']),
     fitBase: gauge('run_fit_base_seconds', 'b of the fit: run time = a * cost + b', ['model']),
     laneUp: gauge('lane_up', '1 while the lane takes batches', ['lane', 'device']),
+    lateRuns: counter('late_runs_total', 'Runs beyond the runLimitMs of their model', ['lane']),
     laneLosses: counter('lane_losses_total', 'Lanes that died', ['lane']),
     laneBusySeconds: counter('lane_busy_seconds_total', 'Time lanes spent on batches', ['lane']),
     phase: gauge('phase', '1 for the phase the server is in', ['phase']),

@@ -20,9 +20,12 @@ test('an error without a public face becomes INTERNAL, with a fixed text', () =>
   assert.equal((error.cause as Error).message, '/etc/passwd is not readable');
 });
 
+/** Statuses of the protocols for what is not to be tried again. */
+const FINAL: readonly string[] = ['LOAD_NOT_ALLOWED', 'RUN_TOO_LONG'];
+
 test('what may be tried again has a status that clients try again', () => {
   for (const [code, { status, retryable }] of Object.entries(ERRORS))
-    assert.equal(retryable, [408, 429, 503, 504].includes(status) && code !== 'LOAD_NOT_ALLOWED', code);
+    assert.equal(retryable, [408, 429, 503, 504].includes(status) && !FINAL.includes(code), code);
 });
 
 test('a message is bounded, whatever it names of a request', () => {

@@ -153,6 +153,12 @@ export class Core<Payload, Result> {
     return model !== undefined && model.permits >= model.queueItems;
   }
 
+  /** Settles what a lane runs with this error, without waiting for it; the lane stays busy until its run ends, and its permits are out. */
+  failRun(laneId: number, error: ServerError): void {
+    const run = this.#dispatcher.slots.get(laneId)?.run;
+    for (const ticket of run?.batch.take ?? []) if (ticket.state === 'running') this.#fail(ticket, error);
+  }
+
   /**
    * The end: settles all that waits with this error (and, if asked, all that runs, without waiting for the lanes), and refuses
    * everything that comes later with it.

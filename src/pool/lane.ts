@@ -43,6 +43,10 @@ export class LaneThread {
   readonly #onLost: (reason: string) => void;
   #lost = false;
   #closing = false;
+  /** Requests without an answer. */
+  #open = 0;
+  /** Ends the wait for the run that is on the thread. */
+  #giveUpRun: ((error: ServerError) => void) | undefined;
 
   constructor({ id, device, intraOpThreads, onLost }: LaneOptions) {
     this.id = id;
@@ -72,6 +76,11 @@ export class LaneThread {
     return this.#lost;
   }
 
+  /** True while the thread computes or loads: then it cannot be ended without ending the process. */
+  get isBusy(): boolean {
+    return this.#open > 0;
+  }
+
   /** How many ONNX runs have begun and ended so far: the watchdog's view into a thread that cannot answer. */
   get progress(): { begun: number; ended: number } {
     return { begun: Atomics.load(this.#progress, PROGRESS_BEGUN), ended: Atomics.load(this.#progress, PROGRESS_ENDED) };
@@ -88,14 +97,23 @@ export class LaneThread {
     const transferList =
       'tickets' in request ? transferables(request.tickets.flatMap(({ inputs }) => inputs ?? [])) : [];
     try {
-      const answer = this.#pool.run(request, { transferList }) as Promise<LaneAnswer<Kind>>;
-      return await (request.kind === 'run' ? answer : within(answer, CONTROL_LIMIT_MS, request.kind));
+      const answer = this.#send(request, transferList);
+      return await (request.kind === 'run'
+        ? this.#unlessGivenUp(answer)
+        : within(answer, CONTROL_LIMIT_MS, request.kind));
     } catch (error) {
+      if (error instanceof ServerError) throw error;
       if (error instanceof Error && error.name === 'DataCloneError')
         throw new ServerError('INTERNAL', undefined, { cause: error });
       this.#lose(error);
       throw new ServerError('LANE_LOST', undefined, { cause: error });
     }
+  }
+
+  /** Waits no longer for the run that is on the thread, which is lost with it, and goes on computing until it ends by itself. */
+  giveUp(reason: string): void {
+    this.#lose(new LateError(reason));
+    this.#giveUpRun?.(new ServerError('RUN_TOO_LONG'));
   }
 
   /** As `ask`, but a tagged failure becomes a plain Error with its message. */
@@ -113,12 +131,34 @@ export class LaneThread {
     await this.#pool.close();
   }
 
+  async #send<Kind extends LaneRequest['kind']>(
+    request: Extract<LaneRequest, { kind: Kind }>,
+    transferList: ArrayBuffer[],
+  ): Promise<LaneAnswer<Kind>> {
+    this.#open += 1;
+    try {
+      return (await this.#pool.run(request, { transferList })) as LaneAnswer<Kind>;
+    } finally {
+      this.#open -= 1;
+      // One that was given up has ended after all.
+      if (this.#lost && this.#open === 0) void this.#pool.destroy().catch(() => undefined);
+    }
+  }
+
+  #unlessGivenUp<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#giveUpRun = reject;
+      answer.then(resolve, reject);
+    });
+  }
+
   #lose(error: unknown): void {
     if (this.#lost || this.#closing) return;
     this.#lost = true;
     this.#onLost(error instanceof Error ? error.message : String(error));
     // Piscina has put a fresh, empty thread in a dead one's place, which may be ended; one that is merely late may not.
     if (!(error instanceof LateError)) void this.#pool.destroy().catch(() => undefined);
+    // One that is late ends when its answer comes.
   }
 }
 

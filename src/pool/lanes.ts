@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { missingProvider } from './cuda.ts';
 import { ServerError } from '../errors.ts';
 import type { Lane, RunReport, TicketOfRun } from '../core/ticket.ts';
@@ -29,13 +30,18 @@ export interface LanesEvents {
   readonly onDown: (laneId: number, reason: string) => void;
   /** A model could not be loaded again on the lane that took a dead one's place (its files have changed, say); no lane serves it now. */
   readonly onModelLost: (key: string, reason: string) => void;
-  /** Nothing but a new process helps: a run is stuck, the device is lost, a lane could not be replaced. */
+  /** A run has passed its limit: whoever waits for it is to be told, and it may end yet. */
+  readonly onLate: (laneId: number, begunForMs: number) => void;
+  /** Nothing but a new process helps: several runs are stuck, the device is lost, a lane could not be replaced. */
   readonly onFailed: (reason: string) => void;
 }
 
 /** A lane that dies this often within the window is not worth another try. */
 const REPLACEMENTS = 3;
 const REPLACEMENT_WINDOW_MS = 60_000;
+const LOOK_EVERY_MS = 20;
+/** Threads that compute for nobody until their run ends, each with its cores and its copy of the models: one can be borne. */
+const STUCK_THREADS = 1;
 
 /** All lanes: starts them, fills them with models, watches them, and replaces one that dies. */
 export class Lanes {
@@ -47,6 +53,8 @@ export class Lanes {
   /** Ids of the lanes that take batches. */
   readonly #running = new Set<number>();
   readonly #deathsMs: number[] = [];
+  /** Threads that were given up; they may end yet. */
+  #givenUp: LaneThread[] = [];
   #closing = false;
 
   constructor(events: LanesEvents) {
@@ -118,6 +126,18 @@ export class Lanes {
     return options === undefined ? '' : deviceName(options.device);
   }
 
+  /** What lanes compute or load just now, in words: while there is anything, the process cannot end in order. */
+  get busy(): readonly string[] {
+    const lanes = [...this.#threads.values()].filter(({ isBusy }) => isBusy).map(({ id }) => `lane ${id}`);
+    const stuck = this.#givenUp.filter(({ isBusy }) => isBusy).map(({ id }) => `a stuck thread of lane ${id}`);
+    return [...lanes, ...stuck];
+  }
+
+  /** Resolves when no lane computes or loads. */
+  async idle(): Promise<void> {
+    while (this.busy.length > 0) await sleep(LOOK_EVERY_MS);
+  }
+
   /** Ends the threads. Call it only when the core is idle: a busy thread cannot be ended without ending the process. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -142,9 +162,10 @@ export class Lanes {
     });
     this.#watches.set(
       id,
-      watchLane(thread, (begunMs) =>
-        this.#events.onFailed(`a run on lane ${id} is stuck for ${Math.round(begunMs)} ms`),
-      ),
+      watchLane(thread, {
+        onLate: (begunForMs) => this.#events.onLate(id, begunForMs),
+        onStuck: (begunForMs) => this.#stuck(thread, begunForMs),
+      }),
     );
   }
 
@@ -174,6 +195,18 @@ export class Lanes {
       return toReport(answer);
     } finally {
       done?.();
+    }
+  }
+
+  /** A run holds its thread for good, as far as one can tell: another thread takes the lane, unless that was tried before. */
+  #stuck(thread: LaneThread, begunForMs: number): void {
+    const what = `a run on lane ${thread.id} is stuck for ${Math.round(begunForMs)} ms`;
+    this.#givenUp = this.#givenUp.filter(({ isBusy }) => isBusy);
+    // A GPU that is held by a run serves no other thread either.
+    if (thread.device.kind === 'cuda' || this.#givenUp.length >= STUCK_THREADS) this.#events.onFailed(what);
+    else {
+      this.#givenUp.push(thread);
+      thread.giveUp(what);
     }
   }
 

@@ -92,6 +92,7 @@ export class Repository<Loaded> {
     for (const { name, reason } of failed) this.#options.onEvent?.({ kind: 'load_failed', name, reason });
     const wanted = names.length > 0 ? [...new Set(names)].filter((name) => found.includes(name)) : found;
     for (const name of wanted.sort()) {
+      if (this.#isClosed) break;
       const isWanted = names.length > 0;
       const problem = await this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted }));
       if (problem?.isSkipped === false) failed.push({ name, reason: problem.reason });
@@ -155,10 +156,11 @@ export class Repository<Loaded> {
     });
   }
 
-  /** Stops polling and takes no further changes; what serves goes on serving. */
+  /** Stops polling and takes no further changes; what serves goes on serving. Resolves when the changes under way have ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.poll?.close();
+    await Promise.all(this.#tails.values());
   }
 
   async #checkChangeable(name: string): Promise<void> {
@@ -174,14 +176,11 @@ export class Repository<Loaded> {
   #share(name: string, key: string, config: unknown): SharedLoad {
     const load: SharedLoad = {
       key,
-      outcome: this.#enqueue(name, () =>
-        this.#load(name, {
-          config,
-          isForced: true,
-          isWanted: true,
-          onFingerprint: (fingerprint) => (load.fingerprint = fingerprint),
-        }),
-      ).finally(() => {
+      outcome: this.#enqueue(name, () => {
+        if (this.#isClosed) throw new ServerError('DRAINING');
+        const onFingerprint = (fingerprint: string): void => void (load.fingerprint = fingerprint);
+        return this.#load(name, { config, isForced: true, isWanted: true, onFingerprint });
+      }).finally(() => {
         if (this.#shared.get(name) === load) this.#shared.delete(name);
       }),
     };

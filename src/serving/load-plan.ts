@@ -13,7 +13,7 @@ import type { Signature, Tensor } from '../tensor.ts';
 
 /** Most items in a run, and in the queue, where neither model.json nor a program says. */
 const MAX_ITEMS = 32;
-export const QUEUE_ITEMS = 256;
+const QUEUE_ITEMS = 256;
 
 /** model.json's limits; what it leaves open, the program decides. A graph that cannot batch runs one by one. */
 export function limitsOf(
@@ -27,6 +27,11 @@ export function limitsOf(
     maxCost: batching.maxCost ?? answer.limits?.maxCost ?? Infinity,
     maxDelayMs: maxItems === 1 || answer.stepping === true ? 0 : batching.maxDelayMs,
   };
+}
+
+/** Most items waiting and running together. */
+export function queueItemsOf({ manifest: { queue } }: ModelSource, { limits }: LoadAnswer): number {
+  return queue.maxItems ?? limits?.queueItems ?? QUEUE_ITEMS;
 }
 
 export function specOf(key: string, { weights, manifest }: ModelSource, program: ProgramSpec | undefined): ModelSpec {

@@ -17,7 +17,7 @@ import {
   bytesBeside,
   exampleItem,
   limitsOf,
-  QUEUE_ITEMS,
+  queueItemsOf,
   rowOf,
   runsSeen,
   specOf,
@@ -116,7 +116,7 @@ export class Loader implements ModelLoader<ServedModel> {
     lanes.place(placement);
     const graph = program === undefined ? { key, signature } : rawGraph(key, answer.raw);
     const seenRuns = runsSeen(source, runs, { ...row, signature });
-    const queueItems = source.manifest.queue.maxItems ?? answer.limits?.queueItems ?? QUEUE_ITEMS;
+    const queueItems = queueItemsOf(source, answer);
     const { stepping = false } = answer;
     return { signature, graph, task, taskSource, devices, limits, queueItems, seenRuns, stepping };
   }

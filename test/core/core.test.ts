@@ -233,6 +233,21 @@ test('the fit is that of the runs, and warm-up runs count', async () => {
   assert.deepEqual(core.fit('n', 's'), { a: 1, b: 10 });
 });
 
+test('the tickets of a late run are failed at once, and their permits come back when it ends', async () => {
+  const { clock, core, lane, send } = setUp();
+  const first = send('a');
+  await clock.turn();
+  const second = send('b');
+  core.failRun(0, new ServerError('RUN_TOO_LONG'));
+  core.failRun(7, new ServerError('RUN_TOO_LONG'));
+  assert.equal(await settled(first), 'RUN_TOO_LONG');
+  assert.equal(await settled(second), 'pending');
+  assert.deepEqual([core.depth('m').permits, core.depth('m').running], [2, 1]);
+  lane.current?.finish();
+  await clock.turn();
+  assert.deepEqual([core.depth('m').permits, lane.batches], [1, [['a'], ['b']]]);
+});
+
 test('an aging time that is no time is refused', () => {
   const clock = new FakeClock();
   for (const agingMs of [0, -1, NaN]) assert.throws(() => new Core({ clock, agingMs }), RangeError);

@@ -49,6 +49,7 @@ test('every metric has a value after a request, but those of streams, of tasks t
       'carpool_work_total',
       'carpool_rejects_total',
       'carpool_left_total',
+      'carpool_late_runs_total',
       'carpool_lane_losses_total',
     ],
   );

@@ -25,6 +25,7 @@ function openLanes(t: TestContext) {
       told.push(`down ${id}`);
       up.delete(id);
     },
+    onLate: (id) => void told.push(`late ${id}`),
     onModelLost: (key) => void told.push(`lost ${key}`),
     onFailed: (reason) => void told.push(`failed: ${reason}`),
   });
@@ -157,14 +158,45 @@ test('a device that does not work is an error in words, and leaves nothing behin
   assert.deepEqual(await lanes.choose(undefined, undefined), [0]);
 });
 
-test('a run beyond its limit is told as a failure while the run still goes on', { timeout: 20_000 }, async (t) => {
-  const { lanes, up, told } = openLanes(t);
-  await lanes.start(onCpu(1));
-  const model = specOf(await writeModel(t, TABLE), { simulate: { runMs: 1500 } });
-  await place(lanes, model, [0], 200);
-  const running = up.get(0)?.run(model.key, ids(1));
-  await until(() => told.length === 2);
-  assert.match(told[1] ?? '', /^failed: a run on lane 0 is stuck/);
-  // Only when it has ended may the lane be closed.
-  await running;
-});
+test(
+  'a run beyond its limit is told as late while it still goes on, and is no failure',
+  { timeout: 20_000 },
+  async (t) => {
+    const { lanes, up, told } = openLanes(t);
+    await lanes.start(onCpu(1));
+    const model = specOf(await writeModel(t, TABLE), { simulate: { runMs: 900 } });
+    await place(lanes, model, [0], 200);
+    const running = up.get(0)?.run(model.key, ids(1));
+    await until(() => told.length === 2);
+    assert.deepEqual(told, ['up 0 cpu', 'late 0']);
+    assert.deepEqual(lanes.busy, ['lane 0']);
+    assert.deepEqual(resultOf((await running)?.outcomes[0]), [1, 10]);
+    await lanes.idle();
+    assert.deepEqual(told, ['up 0 cpu', 'late 0']);
+  },
+);
+
+test(
+  'a stuck run costs its lane the thread; another takes the lane; a second one is a failure',
+  { timeout: 30_000 },
+  async (t) => {
+    const { lanes, up, told } = openLanes(t);
+    await lanes.start(onCpu(1));
+    const stuck = specOf(await writeModel(t, TABLE), { key: 'stuck/1#1', simulate: { runMs: 7000 } });
+    const other = specOf(stuck.weights, { key: 'other/1#2' });
+    await place(lanes, stuck, [0], 200);
+    await place(lanes, other, [0]);
+    await assert.rejects(up.get(0)?.run(stuck.key, ids(1)) ?? Promise.resolve(), refusal('RUN_TOO_LONG'));
+    await until(() => told.length === 4);
+    assert.deepEqual(told, ['up 0 cpu', 'late 0', 'down 0', 'up 0 cpu']);
+    assert.deepEqual(resultOf((await up.get(0)?.run(other.key, ids(2)))?.outcomes[0]), [2, 20]);
+    assert.deepEqual(lanes.busy, ['a stuck thread of lane 0']);
+    const second = up.get(0)?.run(stuck.key, ids(1));
+    await until(() => told.length === 6);
+    assert.match(told[5] ?? '', /^failed: a run on lane 0 is stuck/);
+    // Only when they have ended may the threads be closed.
+    await second;
+    await lanes.idle();
+    assert.deepEqual(lanes.busy, []);
+  },
+);

@@ -9,29 +9,38 @@ const fakeThread = (begun: number, ended: number) => ({ progress: { begun, ended
 /** Some looks of the watchdog. */
 const A_WHILE_MS = 1500;
 
-test('a run that stays begun beyond its limit is stuck, and that is told once', { timeout: 10_000 }, async () => {
-  const told: number[] = [];
-  const stuck = new Promise<void>((resolve) => {
-    const watch = watchLane(fakeThread(5, 4), (begunForMs) => {
-      told.push(begunForMs);
-      resolve();
+test(
+  'a run that stays begun beyond its limit is late, after a grace stuck, and each is told once',
+  { timeout: 10_000 },
+  async () => {
+    const late: number[] = [];
+    const told: number[] = [];
+    const stuck = new Promise<void>((resolve) => {
+      const watch = watchLane(fakeThread(5, 4), {
+        onLate: (begunForMs) => void late.push(begunForMs),
+        onStuck: (begunForMs) => {
+          told.push(begunForMs);
+          resolve();
+        },
+      });
+      watch.expect(300);
     });
-    watch.expect(300);
-  });
-  // The watchdog's own timer does not keep a process alive.
-  const alive = setInterval(() => undefined, 1000);
-  await stuck;
-  await sleep(600);
-  clearInterval(alive);
-  assert.equal(told.length, 1);
-  assert.ok((told[0] ?? 0) > 300);
-});
+    // The watchdog's own timer does not keep a process alive.
+    const alive = setInterval(() => undefined, 1000);
+    await stuck;
+    await sleep(600);
+    clearInterval(alive);
+    assert.deepEqual([late.length, told.length], [1, 1]);
+    assert.ok((late[0] ?? 0) > 300 && (told[0] ?? 0) > 1300);
+  },
+);
 
 test('what is no trouble is not told', async (t) => {
   const told: string[] = [];
   const watching = (name: string, begun: number, ended: number) => {
     const thread = fakeThread(begun, ended);
-    const watch = watchLane(thread, () => void told.push(name));
+    const tell = (): void => void told.push(name);
+    const watch = watchLane(thread, { onLate: tell, onStuck: tell });
     t.after(() => watch.stop());
     return { thread, watch };
   };

@@ -142,22 +142,37 @@ test(
   },
 );
 
+test('a run beyond its limit fails its own request, and the server goes on', { timeout: 60_000 }, async () => {
+  await using carpool = await Carpool.start(
+    slowSquare({ batching: { maxItems: 1 }, runLimitMs: 500, simulate: { runMs: 1200 } }),
+  );
+  for (const data of [1, 2]) {
+    const { status, body } = await carpool.post('/predict', { data });
+    assert.deepEqual([status, (body as { code: string }).code], [504, 'RUN_TOO_LONG']);
+    assert.equal((await carpool.get('/health')).status, 200);
+  }
+  assert.equal(await carpool.metric('carpool_late_runs_total'), 2);
+  assert.equal(await carpool.metric('carpool_lane_losses_total'), 0);
+});
+
 test(
-  'a hung run: health turns 503, what waits is answered, and the process leaves non-zero within its grace',
+  'hung runs: the first costs its lane the thread; after the second health turns 503 and the process leaves within its grace',
   { timeout: 60_000 },
   async () => {
     await using carpool = await Carpool.start({
       ...slowSquare({ batching: { maxItems: 1 }, runLimitMs: 500, simulate: { runMs: 20_000 } }),
       FAILED_GRACE_MS: '1500',
     });
+    const first = await carpool.post('/predict', { data: 0 });
+    assert.deepEqual([first.status, (first.body as { code: string }).code], [504, 'RUN_TOO_LONG']);
+    await carpool.log((line) => line['msg'] === 'lane died; it is being replaced');
+    assert.equal((await carpool.get('/health')).status, 200);
     const answers = [1, 2].map((data) => carpool.post('/predict', { data }));
     await carpool.log((line) => line['msg'] === 'server is failed');
     for (const path of ['/health', '/ready', '/v2/health/live']) assert.equal((await carpool.get(path)).status, 503);
     assert.deepEqual((await carpool.get('/health_check')).body, { status: 'failed' });
-    for (const { status, body } of await Promise.all(answers)) {
-      assert.equal(status, 503);
-      assert.equal((body as { code: string }).code, 'FAILED');
-    }
+    const codes = (await Promise.all(answers)).map(({ body }) => (body as { code: string }).code);
+    assert.deepEqual(codes.toSorted(), ['FAILED', 'RUN_TOO_LONG']);
     const { code, signal } = await carpool.exit();
     assert.ok(code !== 0 || signal !== null);
   },

@@ -12,7 +12,7 @@ const NAMESPACE = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child
 const skip =
   spawnSync('unshare', [...NAMESPACE, 'true']).status === 0 ? false : 'process namespaces are not to be had here';
 
-test('as PID 1, too, a server with a stuck run ends itself, and not with 0', { skip, timeout: 60_000 }, async () => {
+test('as PID 1, too, a server with stuck runs ends itself, and not with 0', { skip, timeout: 60_000 }, async () => {
   const stuck = { square: { runLimitMs: 300, simulate: { runMs: 600_000 } } };
   const child = spawn('unshare', [...NAMESPACE, process.execPath, CLI, 'serve'], {
     env: {
@@ -39,12 +39,13 @@ test('as PID 1, too, a server with a stuck run ends itself, and not with 0', { s
       if (line.msg === 'listening') port = line.port ?? 0;
       if (line.msg === 'server is ready') break;
     }
-    const response = await fetch(`http://127.0.0.1:${port}/predict`, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: '{"data":3}',
-    });
-    assert.equal(response.status, 503);
+    const predict = async (): Promise<number> => {
+      const headers = { 'Content-Type': 'application/json' };
+      return (await fetch(`http://127.0.0.1:${port}/predict`, { method: 'POST', headers, body: '{"data":3}' })).status;
+    };
+    // The first costs its lane the thread, and refusals come until another has its place.
+    assert.equal(await predict(), 504);
+    while ((await predict()) === 429);
     const [code, signal] = await ended;
     assert.ok(signal !== null || (code !== null && code !== 0), `it ended with ${code}`);
   } finally {

@@ -173,3 +173,21 @@ test('after close nothing changes, and what serves goes on serving', async (t) =
   await assert.rejects(rig.repository.unload('m'), isServerError('DRAINING', /shutting down/));
   assert.deepEqual(servedIds(rig), ['m/1#1']);
 });
+
+test('closing waits for the load under way, and no further one begins', async (t) => {
+  const modelsDir = await makeFolder(t, { 'a/model.onnx': 'x', 'b/model.onnx': 'x', 'c/model.onnx': 'x' });
+  const rig = createRig(t, modelsDir);
+  const gate = createGate();
+  rig.loader.loadGates.set('a/1', gate.opened);
+  const started = rig.repository.start();
+  await rig.until('load a/1');
+  const asked = rig.repository.load('a', { config: { lanes: 1 } });
+  let isClosed = false;
+  const closed = rig.repository.close().then(() => (isClosed = true));
+  await assert.rejects(rig.repository.load('c'), isServerError('DRAINING', /shutting down/));
+  assert.equal(isClosed, false);
+  gate.open();
+  await assert.rejects(asked, isServerError('DRAINING', /shutting down/));
+  await Promise.all([started, closed]);
+  assert.deepEqual(servedIds(rig), ['a/1#1']);
+});
