@@ -26,6 +26,7 @@ import type { DtypeChoice } from './repository/dtype.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
 import { countCoreEvents, refreshGauges } from './serving/events.ts';
+import { AloneLog } from './serving/alone-log.ts';
 import { Loader } from './serving/loader.ts';
 import type { ServedModel } from './serving/served-model.ts';
 import { Submitter, type TensorCore } from './serving/submit.ts';
@@ -97,7 +98,8 @@ function createParts(config: Config, { log, access }: Logs): Parts {
   const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, countCores().count - 1));
   const cpu = new CpuPool(cpuThreads, (error) => log.error({ err: error }, 'a CPU thread died'));
   const trials = new Trials();
-  const loader = new Loader({ lanes, core, cpu, trials, metrics, log, timeoutMs: config.REQUEST_TIMEOUT_MS });
+  const alone = new AloneLog(log);
+  const loader = new Loader({ lanes, core, cpu, trials, metrics, log, alone, timeoutMs: config.REQUEST_TIMEOUT_MS });
   const repository = new Repository<ServedModel>({
     modelsDir: config.MODELS_DIR,
     names: config.MODELS,
@@ -111,6 +113,9 @@ function createParts(config: Config, { log, access }: Logs): Parts {
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
   const submitter = new Submitter({ core, cpu, metrics, clock: systemClock });
   state.onChange((phase, why) => log[phase === 'failed' ? 'error' : 'info']({ phase, why }, `server is ${phase}`));
+  state.onChange((phase) => {
+    if (phase === 'ready') alone.summarise();
+  });
   const parts: Parts = {
     core,
     lanes,

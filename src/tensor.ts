@@ -94,7 +94,8 @@ export function float32(shape: readonly number[], values: Float32Array): FixedTe
 }
 
 /** The same model, run one by one: no tensor has a batch axis. */
-export function oneByOne({ inputs, outputs }: Signature): Signature {
+export function oneByOne(signature: Signature): Signature {
+  const { inputs, outputs } = signature;
   const alone = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: null });
-  return { inputs: inputs.map(alone), outputs: outputs.map(alone), batchable: false };
+  return { ...signature, inputs: inputs.map(alone), outputs: outputs.map(alone), batchable: false };
 }

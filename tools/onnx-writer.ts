@@ -46,7 +46,8 @@ export type OnnxAttribute =
   | { readonly ints: readonly number[] }
   | { readonly floats: readonly number[] }
   | { readonly texts: readonly string[] }
-  | { readonly tensor: OnnxConstant };
+  | { readonly tensor: OnnxConstant }
+  | { readonly graph: OnnxGraph };
 
 export interface OnnxNode {
   /** The operator, e.g. `MatMul`. */
@@ -112,6 +113,7 @@ function attributeMessage(name: string, attribute: OnnxAttribute): Message {
   if ('int' in attribute) return message.integer(3, attribute.int).integer(20, 2);
   if ('text' in attribute) return message.field(4, attribute.text).integer(20, 3);
   if ('tensor' in attribute) return message.field(5, tensorMessage(attribute.tensor)).integer(20, 4);
+  if ('graph' in attribute) return message.field(6, graphMessage(attribute.graph)).integer(20, 5);
   if ('floats' in attribute) {
     for (const value of attribute.floats) message.float(7, value);
     return message.integer(20, 6);

@@ -87,6 +87,8 @@ export type LaneRequest =
   | { readonly kind: 'probe' }
   /** Loads a session; `signature` is what a trial has found of it, else it is that of the metadata. */
   | { readonly kind: 'load'; readonly model: ModelSpec; readonly signature?: Signature | undefined }
+  /** Tells of a graph that is loaded what a trial has found of it. */
+  | { readonly kind: 'sign'; readonly key: string; readonly signature: Signature }
   /** Runs what will be run later: a graph at each size, a program whatever shapes it uses within the limits; as far as the budget goes. */
   | {
       readonly kind: 'warm';
@@ -158,6 +160,7 @@ export interface DoneAnswer {
 export interface LaneAnswers {
   probe: DoneAnswer;
   load: LoadAnswer;
+  sign: DoneAnswer;
   warm: WarmAnswer;
   run: RunAnswer;
   unload: DoneAnswer;

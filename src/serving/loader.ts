@@ -25,6 +25,7 @@ import {
   withoutSignature,
   type Tried,
 } from './load-plan.ts';
+import type { AloneLog } from './alone-log.ts';
 import type { ServedModel } from './served-model.ts';
 import { createStatistics } from './statistics.ts';
 import type { TensorCore } from './submit.ts';
@@ -36,6 +37,7 @@ export interface LoaderParts {
   readonly trials: Trials;
   readonly metrics: Metrics;
   readonly log: Log;
+  readonly alone: AloneLog;
   readonly timeoutMs: number;
 }
 
@@ -71,7 +73,7 @@ export class Loader implements ModelLoader<ServedModel> {
       const options = { queueItems, lanes: laneIds, runLimitMs: source.manifest.runLimitMs };
       core.addModel(key, { ...options, limits, seenRuns, stepping });
       if (model.graph !== undefined && model.graph.key !== key)
-        core.addModel(model.graph.key, { ...options, limits: { ...limits, maxCost: Infinity } });
+        core.addModel(model.graph.key, { ...options, limits: rawLimits(limits, model.graph.signature) });
       metrics.modelLoadSeconds.set(
         { model: source.name, version: String(source.version) },
         (performance.now() - startMs) / 1000,
@@ -99,7 +101,7 @@ export class Loader implements ModelLoader<ServedModel> {
     if (first === undefined) throw new Error('there is no lane');
     const program = await chooseProgram(withoutSignature(key, source));
     const spec = specOf(key, source, program);
-    const tried = program === undefined ? await this.#tryGraph(spec, source, first) : undefined;
+    const tried = await this.#tryGraph(spec, source, first);
     const answer = await first.command({ kind: 'load', model: spec, signature: tried?.signature });
     this.#tell(source.name, answer);
     const { signature } = answer;
@@ -111,19 +113,19 @@ export class Loader implements ModelLoader<ServedModel> {
     const warm = warmPlan(source, { limits, device: devices[0] ?? 'cpu', ...row });
     const runs = await this.#warm(first, { key, warm: warm?.first, model: source.name });
     const { runLimitMs } = source.manifest;
-    const placement = { spec, signature: tried?.signature, laneIds, devices, runLimitMs, warm: warm?.others };
+    const graph = await this.#graphOf({ spec, source, answer }, first);
+    const placement = { spec, signature: graph?.signature, laneIds, devices, runLimitMs, warm: warm?.others };
     for (const thread of others) await fillLane(thread, placement);
     lanes.place(placement);
-    const graph = program === undefined ? { key, signature } : rawGraph(key, answer.raw);
     const seenRuns = runsSeen(source, runs, { ...row, signature });
     const queueItems = queueItemsOf(source, answer);
     const { stepping = false } = answer;
     return { signature, graph, task, taskSource, devices, limits, queueItems, seenRuns, stepping };
   }
 
-  #tell(model: string, { warnings = [], why: alone }: LoadAnswer): void {
-    for (const why of warnings) this.#parts.log.warn({ model, why }, 'weights stay mapped');
-    if (alone !== undefined) this.#parts.log.info({ model, why: alone }, RUNS_ALONE);
+  #tell(model: string, { warnings = [], why }: LoadAnswer): void {
+    for (const warning of warnings) this.#parts.log.warn({ model, why: warning }, 'weights stay mapped');
+    if (why !== undefined) this.#parts.alone.tell(model, why);
   }
 
   async #warm(
@@ -138,8 +140,13 @@ export class Loader implements ModelLoader<ServedModel> {
   }
 
   /** Finds out by running, in another process, how the rows of a graph can be stacked, and which row a lane can be warmed with. */
-  async #tryGraph(model: ModelSpec, source: ModelSource, { device, intraOpThreads }: LaneThread): Promise<Tried> {
-    const { trials, log } = this.#parts;
+  async #tryGraph(
+    model: ModelSpec,
+    source: ModelSource,
+    { device, intraOpThreads }: LaneThread,
+  ): Promise<Tried | undefined> {
+    if (model.program !== undefined) return undefined;
+    const { trials, alone } = this.#parts;
     const graph = { model, lane: { device, intraOpThreads }, bytes: await bytesBeside(source.weights) };
     return trials.open(graph, async (trial) => {
       const { signature } = trial;
@@ -147,11 +154,34 @@ export class Loader implements ModelLoader<ServedModel> {
       const tried = await trial.try(example === undefined ? undefined : rowOf(signature, example));
       if (tried.kind === 'lost' && example !== undefined) throw new Error(`the trial with its example: ${tried.why}`);
       const why = tried.kind === 'lost' ? `the trial with made-up inputs: ${tried.why}` : tried.why;
-      if (why !== undefined) log.warn({ model: source.name, why }, RUNS_ALONE);
+      if (why !== undefined) alone.tell(source.name, why);
       const cost = example?.cost ?? 1;
       if (tried.kind === 'lost') return { signature: oneByOne(signature), cost, row: undefined };
       return { signature: tried.signature, cost, row: tried.row };
     });
+  }
+
+  /**
+   * The graph that the tensor API runs: the model itself, or that of its program, if that gives it away. How the rows of the latter can be stacked
+   * is found out here, and the lane that holds it is told.
+   */
+  async #graphOf(
+    { spec, source, answer }: { spec: ModelSpec; source: ModelSource; answer: LoadAnswer },
+    lane: LaneThread,
+  ): Promise<ServedModel['graph']> {
+    const { signature: own, raw } = answer;
+    if (spec.program === undefined) return { key: spec.key, signature: own };
+    if (raw === undefined) return undefined;
+    const key = rawKey(spec.key);
+    if (!raw.batchable) return { key, signature: raw };
+    const { device, intraOpThreads } = lane;
+    const graph = { model: spec, lane: { device, intraOpThreads }, bytes: await bytesBeside(spec.weights) };
+    const tried = await this.#parts.trials.open(graph, (trial) => trial.try());
+    const why = tried.why;
+    if (why !== undefined) this.#parts.alone.tell(`${source.name} (its tensors)`, why);
+    const signature = tried.kind === 'lost' ? oneByOne(raw) : tried.signature;
+    await lane.command({ kind: 'sign', key, signature });
+    return { key, signature };
   }
 
   /** The model's example, prepared: a row of true shape and values for the trial and the warm-up. */
@@ -213,8 +243,6 @@ export class Loader implements ModelLoader<ServedModel> {
   }
 }
 
-const RUNS_ALONE = 'this model runs one request at a time';
-
 /** What the tensor API shows of a model whose program keeps its graph to itself. */
 const NO_TENSORS: Signature = { inputs: [], outputs: [], batchable: false };
 
@@ -236,8 +264,9 @@ interface Described {
   readonly laneIds: readonly number[];
 }
 
-function rawGraph(key: string, signature: Signature | undefined): ServedModel['graph'] {
-  return signature === undefined ? undefined : { key: rawKey(key), signature };
+/** Of a program's bare graph: rows of tensors, whose cost nobody counts. */
+function rawLimits(limits: BatchLimits, { batchable }: Signature): BatchLimits {
+  return { ...limits, ...(batchable ? {} : { maxItems: 1, maxDelayMs: 0 }), maxCost: Infinity };
 }
 
 function explain(error: unknown): string {

@@ -2,7 +2,8 @@ import type { OnnxValue } from 'onnxruntime-node';
 import type { LaneData, ModelSpec } from '../pool/messages.ts';
 import { oneByOne, type Signature, type Tensor } from '../tensor.ts';
 import { openGraph, ownOptions, type Graph } from './graph.ts';
-import { readSignature } from './signature.ts';
+import { readDimensionNames, readSignature } from './signature.ts';
+import type { DimensionNames } from './trial-shapes.ts';
 import { fromOrt, toOrt } from './tensor.ts';
 
 /** Milliseconds and outputs (in signature order) of one run. */
@@ -24,6 +25,11 @@ export class LaneSession {
     this.spec = spec;
     this.signature = signature;
     this.graph = graph;
+  }
+
+  /** Of the free dimensions, in signature order: what the file calls them. */
+  get dimensionNames(): { readonly inputs: DimensionNames; readonly outputs: DimensionNames } {
+    return readDimensionNames(this.graph.session, this.signature);
   }
 
   /** Runs the graph on whole tensors, in signature order; `simulate` adds model.json's sleep. Throws what ONNX Runtime throws. */

@@ -2,10 +2,12 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { ModelSpec, TensorOverride } from '../pool/messages.ts';
 import type { Signature, TensorSpec } from '../tensor.ts';
 import { datatypeOf } from './tensor.ts';
+import { isBatchName, isTelling } from './trial-axes.ts';
+import type { DimensionNames } from './trial-shapes.ts';
 
 /**
  * The signature as metadata has it, corrected by model.json. Metadata lies (free dimensions without names, the batch called
- * `time`, batch on axis 1), so the batch axes of inputs are only candidates here and outputs have none: a trial decides.
+ * `time`, batch on axis 1), so the batch axes of inputs are only candidates here and outputs have none: a trial proves them.
  * Throws a plain Error that lists every override naming a tensor the graph has not got.
  */
 export function readSignature(session: InferenceSession, spec: ModelSpec): Signature {
@@ -14,13 +16,53 @@ export function readSignature(session: InferenceSession, spec: ModelSpec): Signa
     ...unknownNames(session.outputNames, spec.outputs, 'output'),
   ];
   if (problems.length > 0) throw new Error(problems.join('; '));
-  const inputs = session.inputMetadata.map((metadata) =>
-    tensorSpec(metadata, override(spec.inputs, metadata.name), true),
+  const names = readDimensionNames(session, { inputs: session.inputMetadata, outputs: session.outputMetadata });
+  const axes = batchAxes(session.inputMetadata, names.inputs);
+  const inputs = session.inputMetadata.map((metadata, index) =>
+    tensorSpec(metadata, override(spec.inputs, metadata.name), axes[index] ?? null),
   );
   const outputs = session.outputMetadata.map((metadata) =>
-    tensorSpec(metadata, override(spec.outputs, metadata.name), false),
+    tensorSpec(metadata, override(spec.outputs, metadata.name), null),
   );
   return { inputs, outputs, batchable: inputs.some(({ batchAxis }) => batchAxis !== null) };
+}
+
+/** What the file calls the dimensions of the tensors named; '' for a fixed one and for one without a name. */
+export function readDimensionNames(
+  session: InferenceSession,
+  { inputs, outputs }: { inputs: readonly { name: string }[]; outputs: readonly { name: string }[] },
+): { inputs: DimensionNames; outputs: DimensionNames } {
+  const namesOf = (all: readonly InferenceSession.ValueMetadata[], wanted: readonly { name: string }[]) =>
+    wanted.map(({ name }) => {
+      const metadata = all.find((entry) => entry.name === name);
+      return metadata?.isTensor === true ? metadata.shape.map((size) => (typeof size === 'string' ? size : '')) : [];
+    });
+  return { inputs: namesOf(session.inputMetadata, inputs), outputs: namesOf(session.outputMetadata, outputs) };
+}
+
+/**
+ * The axis of each input that may be the batch: one that the file calls so, else the first where it is free, else one that has the name of
+ * another input's batch. Never just any free one: that of `[1, samples]` is a length.
+ */
+function batchAxes(inputs: readonly InferenceSession.ValueMetadata[], names: DimensionNames): (number | null)[] {
+  const firsts = inputs.map((metadata, index): number | null => {
+    const own = names[index] ?? [];
+    const spoken = own.findIndex((name) => /batch/i.test(name) && isBatchName(name));
+    if (spoken >= 0) return spoken;
+    const lettered = own.findIndex(isBatchName);
+    if (lettered >= 0) return lettered;
+    return metadata.isTensor && metadata.shape.length > 0 && isFree(metadata.shape[0]) ? 0 : null;
+  });
+  const batchNames = new Set(firsts.map((axis, index) => (axis === null ? '' : (names[index]?.[axis] ?? ''))));
+  return firsts.map((axis, index) => {
+    if (axis !== null) return axis;
+    const named = (names[index] ?? []).findIndex((name) => isTelling(name) && batchNames.has(name));
+    return named >= 0 ? named : null;
+  });
+}
+
+function isFree(size: number | string | undefined): boolean {
+  return typeof size !== 'number' || size < 0;
 }
 
 function unknownNames(names: readonly string[], overrides: readonly TensorOverride[], kind: string): string[] {
@@ -36,14 +78,11 @@ function override(overrides: readonly TensorOverride[], name: string): TensorOve
 function tensorSpec(
   metadata: InferenceSession.ValueMetadata,
   own: TensorOverride | undefined,
-  guessAxis: boolean,
+  guess: number | null,
 ): TensorSpec {
   const { name } = metadata;
   if (!metadata.isTensor) throw new Error(`${name} is not a tensor`);
-  const shape =
-    own?.shape ?? metadata.shape.map((dimension) => (typeof dimension === 'number' && dimension >= 0 ? dimension : -1));
-  const firstFree = shape.indexOf(-1);
-  const guess = guessAxis && firstFree >= 0 ? firstFree : null;
+  const shape = own?.shape ?? metadata.shape.map((size) => (isFree(size) ? -1 : Number(size)));
   const batchAxis = own?.batchAxis === undefined ? guess : own.batchAxis;
   if (batchAxis !== null && batchAxis >= shape.length) throw new Error(`model.json: ${name} has no axis ${batchAxis}`);
   return { name, datatype: own?.datatype ?? datatypeOf(metadata.type), shape, batchAxis };

@@ -1,92 +1,168 @@
 import type { TrialFinding } from '../pool/trial-messages.ts';
-import { split, stack } from '../rows.ts';
-import { oneByOne, type Signature, type Tensor, type TensorSpec } from '../tensor.ts';
+import { oneByOne, type Signature, type Tensor } from '../tensor.ts';
 import { whyAlone } from './dynamic-quantisation.ts';
-import type { LaneSession } from './session.ts';
 import { ownOptions } from './graph.ts';
-import { changedRow, makeRow, numbersOf } from './trial-rows.ts';
+import { readDoubts } from './onnx-data-flow.ts';
+import { readOnnxModel, type OnnxModel } from './onnx-graph.ts';
+import { knownTexts, readRanges } from './onnx-ranges.ts';
+import type { LaneSession } from './session.ts';
+import { mayCountRows } from './trial-axes.ts';
+import { doubtOf, unstackable, vouchFor } from './trial-doubts.ts';
+import { prove, runRows, TrialTimeout, type ProofTerms } from './trial-proof.ts';
+import { changedRow, madeUpRow, resizedRow, type MadeUp, type RowFacts } from './trial-rows.ts';
+import { attempts } from './trial-shapes.ts';
 
-/** Sizes tried for free dimensions that are not the batch, where no example says better. */
-const FREE_SIZES = [1, 8, 16, 32, 64, 128, 256, 512];
+/** A batch is proven, not presumed; where that takes longer, company is worth little. Asked between two runs. */
+const TRIAL_MS = 30_000;
+/** How long sizes and contents are looked for that run at all. */
+const SEARCH_MS = 5_000;
+/** Made-up sizes that are tried for a second proof, of rows of another size than the first. */
+const SECOND_TRIES = 4;
 
-/** Outputs of a row alone and in a batch may differ by this share of the output's range (quantised models round by batch). */
-const TOLERANCE = 0.02;
+const FLOAT16 = 10;
+const GIVE_EXAMPLE = 'give a true one in model.json: "example": {"data": ...}';
 
 /**
- * Finds by running whether rows can be stacked, and along which axis each output grows: two different rows alone, then both
- * together. A model whose rows change each other's answer, or whose outputs do not grow, runs one by one. The session's
- * signature is replaced by what was found.
+ * Finds out whether rows can be stacked, and along which axis each output counts them: the file must not speak against it, and batches of
+ * several sizes must give every row what it gets alone. In doubt the model runs one request at a time, and `why` says which line of
+ * model.json changes that. The session's signature is replaced by what was found.
  */
 export async function trial(session: LaneSession, example: readonly Tensor[] | undefined): Promise<TrialFinding> {
-  const { signature, graph } = session;
-  if (graph.dynamicOperator !== undefined) return settle(session, oneByOne(signature), whyAlone(graph.dynamicOperator));
-  if (!signature.batchable) return settle(session, oneByOne(signature), 'no input has a free dimension');
-  const rows = example === undefined ? FREE_SIZES.map((size) => makeRow(signature, size)) : [example];
-  let why = 'no trial input ran; give an example in model.json';
-  for (const row of rows) {
-    try {
-      const found = await compare(session, row, changedRow(signature, row));
-      return typeof found === 'string' ? settle(session, oneByOne(signature), found) : settle(session, found);
-    } catch (error) {
-      why = `the trial run failed: ${error instanceof Error ? error.message : String(error)}`;
+  const { signature } = session;
+  const found = await decide(session, example);
+  session.signature = typeof found === 'string' ? oneByOne(signature) : found;
+  return { signature: session.signature, ...(typeof found === 'string' ? { why: found } : {}) };
+}
+
+async function decide(session: LaneSession, example: readonly Tensor[] | undefined): Promise<Signature | string> {
+  const { signature, spec, graph } = session;
+  if (graph.dynamicOperator !== undefined) return whyAlone(graph.dynamicOperator);
+  const declared = (list: typeof spec.inputs) => {
+    const names = new Set(list.filter(({ batchAxis }) => batchAxis !== undefined).map(({ name }) => name));
+    return (name: string) => names.has(name);
+  };
+  if (!signature.batchable) return noBatchAxis(signature);
+  const model = tryRead(spec.weights);
+  const isVouched = declared(spec.outputs);
+  const doubts = model === undefined ? undefined : readDoubts(model, isBatched(signature));
+  const doubt = unstackable(signature, declared(spec.inputs)) ?? doubtOf(signature, doubts, isVouched);
+  if (doubt !== undefined) return doubt;
+  const isFixed = (name: string) => doubts?.get(name)?.data === false;
+  const mayMix = ownOptions(spec, 'model').dynamicQuantisation === 'together';
+  const terms: ProofTerms = {
+    isVouched,
+    isFixed,
+    isHalf: isHalf(model),
+    mayMix,
+    deadlineMs: performance.now() + TRIAL_MS,
+  };
+  const facts = factsOf(model);
+  try {
+    const found = await tryRows(session, { example, facts, terms });
+    if (found === undefined) {
+      const all = signature.outputs.every(({ name }) => isVouched(name));
+      return all ? signature : `no made-up input runs; ${GIVE_EXAMPLE}`;
     }
+    return typeof found === 'string' ? found : (whyNamed(session, found, isVouched) ?? found);
+  } catch (error) {
+    if (error instanceof TrialTimeout) return `its rows are too slow to be tried in batches; ${vouchForAll(signature)}`;
+    const message = error instanceof Error ? error.message : String(error);
+    return `rows that run alone do not run together: ${message}`;
   }
-  return settle(session, oneByOne(signature), why);
 }
 
-function settle(session: LaneSession, signature: Signature, why?: string): TrialFinding {
-  session.signature = signature;
-  return { signature, ...(why === undefined ? {} : { why }) };
+function isHalf(model: OnnxModel | undefined): boolean {
+  return model !== undefined && [...model.graph.constants.values()].some(({ type }) => type === FLOAT16);
 }
 
-async function compare(
+function factsOf(model: OnnxModel | undefined): RowFacts {
+  if (model === undefined) return { ranges: new Map(), texts: [] };
+  return { ranges: readRanges(model), texts: knownTexts(model.graph) };
+}
+
+function isBatched({ inputs }: Signature): (input: string) => boolean {
+  const names = new Set(inputs.filter(({ batchAxis }) => batchAxis !== null).map(({ name }) => name));
+  return (name) => names.has(name);
+}
+
+function noBatchAxis({ inputs }: Signature): string {
+  const [first] = inputs;
+  if (first === undefined) return 'it has no inputs';
+  return `no input has a free first axis; if another one is the batch, name it in model.json: "inputs": [{"name": ${JSON.stringify(first.name)}, "batchAxis": 1}]`;
+}
+
+function vouchForAll({ outputs }: Signature): string {
+  return vouchFor(outputs[0]?.name ?? '');
+}
+
+function tryRead(weights: string): OnnxModel | undefined {
+  try {
+    return readOnnxModel(weights);
+  } catch {
+    return undefined;
+  }
+}
+
+interface TrialPlan {
+  readonly example: readonly Tensor[] | undefined;
+  readonly facts: RowFacts;
+  readonly terms: ProofTerms;
+}
+
+/** Proves by the example, or by made-up rows. */
+async function tryRows(session: LaneSession, plan: TrialPlan): Promise<Signature | string | undefined> {
+  const { example, facts, terms } = plan;
+  const { signature } = session;
+  if (example === undefined) return tryMadeUp(session, plan);
+  const proveBy = (row: readonly Tensor[]) =>
+    proveRows(session, terms, (kind) => changedRow(signature, { row, facts }, kind));
+  const found = (await proveBy(example)) ?? `its example does not run; ${GIVE_EXAMPLE}`;
+  // A row of another size tells a number of rows from one of steps or pixels. It need not run: the example is all that is known to.
+  const other = typeof found === 'string' ? undefined : resizedRow(signature, example);
+  return other === undefined ? found : ((await proveBy(other)) ?? found);
+}
+
+/** Proves by the first made-up rows that run, and again by rows of another size, where there are any that run. */
+async function tryMadeUp(session: LaneSession, { facts, terms }: TrialPlan): Promise<Signature | string | undefined> {
+  const { signature } = session;
+  const searchMs = performance.now() + SEARCH_MS;
+  let first: { found: Signature; base: number } | undefined;
+  let tries = 0;
+  for (const { shapes, integers, base } of attempts(signature, session.dimensionNames.inputs)) {
+    if (base === first?.base) continue;
+    if (first !== undefined) tries += 1;
+    if (tries > SECOND_TRIES || performance.now() > searchMs) break;
+    const madeUp: MadeUp = { shapes, integers, facts };
+    const found = await proveRows(session, terms, (kind) => madeUpRow(signature, madeUp, kind));
+    if (typeof found === 'string' || (found !== undefined && first !== undefined)) return found;
+    if (found !== undefined) first = { found, base };
+  }
+  return first?.found;
+}
+
+/** Undefined where too few of the rows run alone. */
+async function proveRows(
   session: LaneSession,
-  first: readonly Tensor[],
-  second: readonly Tensor[],
-): Promise<Signature | string> {
-  const { inputs, outputs } = session.signature;
-  const alone = [(await session.run(first)).outputs, (await session.run(second)).outputs];
-  const together = await session.run(
-    inputs.map(({ batchAxis }, index) => {
-      const parts = [first[index], second[index]].filter((tensor) => tensor !== undefined);
-      return stack(batchAxis === null ? parts.slice(0, 1) : parts, batchAxis ?? 0);
-    }),
+  terms: ProofTerms,
+  rowOf: (kind: number) => readonly Tensor[],
+): Promise<Signature | string | undefined> {
+  const rows = await runRows(session, terms, rowOf);
+  return rows === undefined ? undefined : prove(session, rows, terms);
+}
+
+/** An output is not cut along a dimension that the file calls by another name than the inputs' batch. */
+function whyNamed(
+  { dimensionNames: names }: LaneSession,
+  { inputs, outputs }: Signature,
+  isVouched: (output: string) => boolean,
+): string | undefined {
+  const batchNames = inputs.flatMap(({ batchAxis }, index) =>
+    batchAxis === null ? [] : [names.inputs[index]?.[batchAxis] ?? ''],
   );
-  const specs: TensorSpec[] = [];
-  for (const [index, spec] of outputs.entries()) {
-    const batch = together.outputs[index];
-    const [one, two] = alone.map((tensors) => tensors[index]);
-    if (batch === undefined || one === undefined || two === undefined) return `output ${spec.name} is missing`;
-    const axis = spec.batchAxis ?? grownAxis(one.shape, batch.shape);
-    if (axis === undefined) return `output ${spec.name} does not grow with the batch`;
-    const parts = split(batch, axis, [1, 1]);
-    // Whoever names the axis in model.json vouches for the values too (a model that draws random numbers, say).
-    const vouched = spec.batchAxis !== null || ownOptions(session.spec, 'model').dynamicQuantisation === 'together';
-    if (!vouched && ![one, two].every((row, at) => alike(row, parts[at])))
-      return `rows in a batch change each other's ${spec.name}`;
-    specs.push({ ...spec, batchAxis: axis });
+  for (const [index, { name, batchAxis }] of outputs.entries()) {
+    const own = batchAxis === null ? '' : (names.outputs[index]?.[batchAxis] ?? '');
+    if (isVouched(name) || mayCountRows(own, batchNames)) continue;
+    return `output ${name} counts "${own}", not the inputs' "${batchNames.join('", "')}"; ${vouchFor(name)}`;
   }
-  return { inputs, outputs: specs, batchable: true };
-}
-
-/** The one axis that is 1 alone and 2 together. */
-function grownAxis(alone: readonly number[], together: readonly number[]): number | undefined {
-  if (alone.length !== together.length) return undefined;
-  const different = alone.flatMap((size, axis) => (size === together[axis] ? [] : [axis]));
-  const [axis] = different;
-  return different.length === 1 && axis !== undefined && alone[axis] === 1 && together[axis] === 2 ? axis : undefined;
-}
-
-function alike(alone: Tensor, row: Tensor | undefined): boolean {
-  if (row === undefined || alone.datatype === 'BYTES' || row.datatype === 'BYTES')
-    return row !== undefined && JSON.stringify(alone.data) === JSON.stringify(row.data);
-  const [expected, actual] = [numbersOf(alone), numbersOf(row)];
-  let range = 0;
-  for (const value of expected) if (Number.isFinite(Number(value))) range = Math.max(range, Math.abs(Number(value)));
-  return expected.every((value, index) => {
-    const difference = Math.abs(Number(value) - Number(actual[index]));
-    return Number.isNaN(difference)
-      ? Object.is(value, actual[index]) || value === actual[index]
-      : difference <= TOLERANCE * range + 1e-6;
-  });
+  return undefined;
 }

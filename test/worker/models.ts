@@ -67,6 +67,13 @@ export const TABLE: Graph = {
   ],
 };
 
+/** x less the batch's mean: the answer of a row depends on its company. */
+export const mixing = (shape: readonly (number | string)[]): Graph => ({
+  inputs: [value('x', 'FP32', shape)],
+  outputs: [value('y', 'FP32', shape)],
+  nodes: [node('ReduceMean', ['x'], 'mean', { axes: { ints: [0] } }), node('Sub', ['x', 'mean'], 'y')],
+});
+
 export function laneData(): LaneData {
   return { device: { kind: 'cpu' }, intraOpThreads: 1, progress: new SharedArrayBuffer(PROGRESS_BYTES) };
 }

@@ -1,0 +1,217 @@
+import { functionKey, type OnnxGraph, type OnnxModel, type OnnxNode } from './onnx-graph.ts';
+
+/**
+ * What of a graph's outputs depends on the contents of its rows, read from its operators. Rows can be cut out of a batch only where the size of
+ * an output follows from the sizes of the inputs, and where no branch is taken by what the whole batch holds: made-up rows may never show
+ * either.
+ */
+
+/** Of one value: the operator by which its elements, or its size, depend on the rows; undefined: they do not. */
+interface Dependence {
+  /** Its elements depend on the rows' elements. */
+  readonly data?: boolean;
+  /** Its shape, or whether it is computed at all, does: by this operator. */
+  readonly shape?: string;
+  /** Random numbers went into it: from this operator. */
+  readonly random?: string;
+}
+
+const NONE: Dependence = {};
+
+/** Operators whose output's size depends on the elements of any input. */
+const SIZED_BY_DATA = new Set([
+  ...['NonZero', 'NonMaxSuppression', 'Unique', 'Compress', 'StringSplit', 'Multinomial', 'ImageDecoder'],
+  ...['com.microsoft:Unique', 'com.microsoft:Tokenizer', 'com.microsoft:RemovePadding'],
+  ...['com.microsoft:DynamicTimeWarping', 'com.microsoft:BeamSearch', 'com.microsoft:GreedySearch'],
+  ...['com.microsoft:Sampling', 'com.microsoft:WhisperBeamSearch'],
+]);
+
+/** Operators whose output's size depends on the elements of some inputs: which. */
+const SIZED_BY: Readonly<Record<string, readonly number[]>> = {
+  Reshape: [1],
+  Expand: [1],
+  Tile: [1],
+  Pad: [1, 3],
+  'com.microsoft:Pad': [1, 3],
+  ConstantOfShape: [0],
+  Range: [0, 1, 2],
+  Slice: [1, 2, 3, 4],
+  Resize: [1, 2, 3],
+  Upsample: [1],
+  TopK: [1],
+  OneHot: [1],
+  Split: [1],
+  SplitToSequence: [1],
+  SequenceAt: [1],
+  Squeeze: [1],
+  Unsqueeze: [1],
+  CenterCropPad: [1],
+  MaxUnpool: [2],
+  Col2Im: [1, 2],
+  AffineGrid: [1],
+  STFT: [1, 3],
+  DFT: [1, 2],
+  HannWindow: [0],
+  HammingWindow: [0],
+  BlackmanWindow: [0],
+  MelWeightMatrix: [0, 1],
+  ReduceL1: [1],
+  ReduceL2: [1],
+  ReduceLogSum: [1],
+  ReduceLogSumExp: [1],
+  ReduceMax: [1],
+  ReduceMean: [1],
+  ReduceMin: [1],
+  ReduceProd: [1],
+  ReduceSum: [1],
+  ReduceSumSquare: [1],
+  'com.microsoft:ExpandDims': [1],
+  'com.microsoft:CropAndResize': [3],
+  'com.microsoft:GroupQueryAttention': [6],
+};
+
+/** Operators whose output's elements do not depend on the elements of an input, only on its shape. */
+const READS_SHAPE = new Set(['Shape', 'Size', 'EyeLike', 'RandomNormalLike', 'RandomUniformLike']);
+/** Operators whose output has the shape of the first input, whatever the others' shapes are. */
+const SHAPE_OF_FIRST = new Set(['ScatterND', 'ScatterElements', 'Scatter', 'TensorScatter']);
+const RANDOM = new Set([
+  ...['RandomNormal', 'RandomUniform', 'RandomNormalLike', 'RandomUniformLike', 'Bernoulli', 'Multinomial'],
+  ...['com.microsoft:Sampling'],
+]);
+/** Operators of other sets are not known: their outputs may have any size. */
+const KNOWN_DOMAINS = new Set(['', 'ai.onnx.ml', 'com.microsoft', 'com.microsoft.nchwc', 'com.ms.internal.nhwc']);
+/** A loop's state settles after as many rounds as values depend on each other. */
+const MOST_ROUNDS = 16;
+
+type Scope = Map<string, Dependence>;
+
+/** What speaks against cutting an output into rows. */
+export interface OutputDoubt {
+  readonly shape?: string;
+  readonly random?: string;
+  /** False: the output is the same whatever the rows hold. */
+  readonly data: boolean;
+}
+
+/** For each output of the graph: what of it depends on the contents of the inputs that `isBatched` names. */
+export function readDoubts(model: OnnxModel, isBatched: (input: string) => boolean): ReadonlyMap<string, OutputDoubt> {
+  const scope: Scope = new Map();
+  for (const { name } of model.graph.inputs) scope.set(name, isBatched(name) ? { data: true } : NONE);
+  new Flow(model).run(model.graph, scope);
+  return new Map(
+    model.graph.outputs.map(({ name }) => {
+      const { data = false, ...found } = scope.get(name) ?? NONE;
+      return [name, { ...found, data }];
+    }),
+  );
+}
+
+function join(parts: readonly Dependence[]): Dependence {
+  const data = parts.some((part) => part.data === true);
+  const shape = parts.find((part) => part.shape !== undefined)?.shape;
+  const random = parts.find((part) => part.random !== undefined)?.random;
+  return dependence(data, shape, random);
+}
+
+function dependence(data: boolean, shape: string | undefined, random: string | undefined): Dependence {
+  if (!data && shape === undefined && random === undefined) return NONE;
+  return { data, ...(shape === undefined ? {} : { shape }), ...(random === undefined ? {} : { random }) };
+}
+
+class Flow {
+  readonly #model: OnnxModel;
+
+  constructor(model: OnnxModel) {
+    this.#model = model;
+  }
+
+  /** Computes every value of a graph into `scope`; constants have no entry. */
+  run(graph: Pick<OnnxGraph, 'nodes'>, scope: Scope): void {
+    for (const node of graph.nodes) {
+      const results = this.#node(node, scope);
+      for (const [index, name] of node.outputs.entries()) scope.set(name, results[index] ?? results[0] ?? NONE);
+    }
+  }
+
+  #node(node: OnnxNode, scope: Scope): readonly Dependence[] {
+    const inputs = node.inputs.map((name) => scope.get(name) ?? NONE);
+    const own = this.#model.functions.get(functionKey(node.domain, node.op));
+    if (own !== undefined) {
+      const inner: Scope = new Map(own.inputs.map((name, index) => [name, inputs[index] ?? NONE]));
+      this.run(own, inner);
+      return own.outputs.map((name) => inner.get(name) ?? NONE);
+    }
+    if (node.domain === '' && node.op === 'If') return this.#branches(node, { inputs, scope });
+    const body = node.attributes.get('body')?.graph;
+    if (body !== undefined) return this.#loop(node, { body, inputs, scope });
+    return [this.#operator(node, inputs)];
+  }
+
+  #operator(node: OnnxNode, inputs: readonly Dependence[]): Dependence {
+    const { op, domain } = node;
+    const name = domain === '' || domain === 'ai.onnx.ml' ? op : `${domain}:${op}`;
+    const all = join(inputs);
+    const random = all.random ?? (RANDOM.has(name) ? name : undefined);
+    if (READS_SHAPE.has(name)) {
+      const isSize = name === 'Shape' || name === 'Size';
+      return dependence(all.shape !== undefined, isSize ? undefined : all.shape, random);
+    }
+    const sized = sizing(node, name, inputs).some((input) => input?.data === true) ? name : undefined;
+    const shape = (SHAPE_OF_FIRST.has(name) ? inputs[0]?.shape : all.shape) ?? sized;
+    return dependence(name !== 'ConstantOfShape' && all.data === true, shape, random);
+  }
+
+  #branches(node: OnnxNode, { inputs, scope }: { inputs: readonly Dependence[]; scope: Scope }): Dependence[] {
+    const [condition = NONE] = inputs;
+    const results = ['then_branch', 'else_branch'].map((name): Dependence[] => {
+      const graph = node.attributes.get(name)?.graph;
+      if (graph === undefined) return [];
+      const inner: Scope = new Map(scope);
+      this.run(graph, inner);
+      return graph.outputs.map((output) => inner.get(output.name) ?? NONE);
+    });
+    // The whole batch takes one branch: by what all of its rows hold.
+    const control = dependence(condition.data === true, condition.data === true ? 'If' : undefined, condition.random);
+    return node.outputs.map((_, index) => join([control, ...results.map((outputs) => outputs[index] ?? NONE)]));
+  }
+
+  /** Loop, Scan and SequenceMap: the body again and again, until what its state depends on settles. */
+  #loop(
+    node: OnnxNode,
+    { body, inputs, scope }: { body: OnnxGraph; inputs: readonly Dependence[]; scope: Scope },
+  ): Dependence[] {
+    const isLoop = node.op === 'Loop';
+    // Loop's body takes the round's number and the condition first, as Loop itself takes the number of rounds and the condition.
+    const state = [...inputs];
+    const skipped = isLoop ? 1 : 0;
+    let results: Dependence[] = [];
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      const inner: Scope = new Map(scope);
+      for (const [index, { name }] of body.inputs.entries())
+        inner.set(name, isLoop && index === 0 ? NONE : (state[index] ?? NONE));
+      this.run(body, inner);
+      results = body.outputs.map((output) => inner.get(output.name) ?? NONE);
+      const before = state.map((part) => JSON.stringify(part)).join();
+      for (const [index, result] of results.entries()) {
+        const at = index + skipped;
+        if (at < state.length) state[at] = join([state[at] ?? NONE, result]);
+      }
+      if (state.map((part) => JSON.stringify(part)).join() === before) break;
+    }
+    const rounds = isLoop && join([inputs[0] ?? NONE, state[1] ?? NONE]).data === true;
+    const control = dependence(rounds, rounds ? 'Loop' : undefined, undefined);
+    // Results begin with the condition, which is no output of Loop.
+    return results.slice(skipped).map((result, index) => join([control, result, state[index + 2 * skipped] ?? NONE]));
+  }
+}
+
+/** The inputs by whose elements the size of an operator's result is chosen. */
+function sizing(node: OnnxNode, name: string, inputs: readonly Dependence[]): readonly (Dependence | undefined)[] {
+  if (!KNOWN_DOMAINS.has(node.domain) || SIZED_BY_DATA.has(name) || dropsWords(node)) return inputs;
+  return (SIZED_BY[name] ?? []).map((at) => inputs[at]);
+}
+
+/** StringNormalizer leaves words out only where it has stop words. */
+function dropsWords({ op, attributes }: OnnxNode): boolean {
+  return op === 'StringNormalizer' && (attributes.get('stopwords')?.texts.length ?? 0) > 0;
+}

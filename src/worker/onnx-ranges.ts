@@ -1,0 +1,102 @@
+import type { OnnxGraph, OnnxModel, OnnxNode } from './onnx-graph.ts';
+
+/** What the graph lets an input of whole numbers or texts hold, as far as its operators tell. */
+export interface InputRange {
+  /** Rows of the smallest table that is looked up by it: its elements are 0 to `limit` - 1. */
+  readonly limit?: number;
+  /** Something is divided by it. A 0 would end the whole process. */
+  readonly divides: boolean;
+}
+
+/** Operators that pass their first input's elements on as they are. */
+const PASSES = new Set([
+  ...['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Transpose', 'Slice', 'Expand', 'Tile'],
+  ...['Split', 'Gather', 'GatherND', 'GatherElements', 'Concat', 'Dropout', 'DepthToSpace'],
+]);
+/** Operators that give a table of as many rows as their first input's. */
+const TABLES = new Set(['Identity', 'Cast', 'DequantizeLinear', 'Dropout', 'Mul', 'Sub', 'Add']);
+/** Operators whose result does not hold whole numbers made of the value's elements. */
+const ENDS = new Set(['Shape', 'Size', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Not', 'IsNaN']);
+const DIVISIONS = new Set(['Div', 'Mod']);
+/** From a table to where it is looked up. */
+const MOST_STEPS = 8;
+const FLOAT_TYPES = [1, 10, 11, 16];
+
+/** For an input of embedding operators: where its table stands among the inputs. */
+const EMBEDDED: Readonly<Record<string, number>> = { 0: 2, 1: 4, 8: 3 };
+
+/** The range of each input that the graph tells something of; of its own nodes, not of those of branches and loops. */
+export function readRanges({ graph }: OnnxModel): ReadonlyMap<string, InputRange> {
+  const producers = new Map<string, OnnxNode>();
+  const consumers = new Map<string, OnnxNode[]>();
+  for (const node of graph.nodes) {
+    for (const output of node.outputs) producers.set(output, node);
+    for (const input of new Set(node.inputs)) consumers.set(input, [...(consumers.get(input) ?? []), node]);
+  }
+  const tableRows = (name: string | undefined, axis: number, depth = 0): number | undefined => {
+    if (name === undefined || depth > MOST_STEPS) return undefined;
+    const producer = producers.get(name);
+    const dimensions = graph.constants.get(name)?.dimensions ?? producer?.attributes.get('value')?.tensor?.dimensions;
+    // On the way to a table of several columns, single numbers and lists are its scales.
+    if (dimensions !== undefined) return depth === 0 || dimensions.length > 1 ? dimensions.at(axis) : undefined;
+    if (producer === undefined || !TABLES.has(producer.op)) return undefined;
+    return producer.inputs.map((input) => tableRows(input, axis, depth + 1)).find((rows) => rows !== undefined);
+  };
+  return new Map(graph.inputs.map(({ name }) => [name, rangeOf(name, { consumers, tableRows })]));
+}
+
+interface Wiring {
+  readonly consumers: ReadonlyMap<string, readonly OnnxNode[]>;
+  readonly tableRows: (name: string | undefined, axis: number) => number | undefined;
+}
+
+function rangeOf(input: string, { consumers, tableRows }: Wiring): InputRange {
+  let limit = Infinity;
+  let divides = false;
+  /** Values that hold the input's own elements, then those that are only computed from it in whole numbers. */
+  const seen = new Map<string, boolean>([[input, true]]);
+  for (const [value, own] of seen) {
+    for (const node of consumers.get(value) ?? []) {
+      if (own) limit = Math.min(limit, limitOf(node, value, tableRows) ?? Infinity);
+      divides ||= DIVISIONS.has(node.op) && node.inputs[1] === value;
+      if (!carries(node, value)) continue;
+      const passed = own && PASSES.has(node.op) && (node.inputs[0] === value || node.op === 'Concat');
+      for (const output of node.outputs) if (!seen.has(output)) seen.set(output, passed);
+    }
+  }
+  return { divides, ...(limit === Infinity ? {} : { limit }) };
+}
+
+/** Rows of the table that this node looks `value` up in. */
+function limitOf(
+  { op, inputs, attributes }: OnnxNode,
+  value: string,
+  tableRows: Wiring['tableRows'],
+): number | undefined {
+  if ((op === 'Gather' || op === 'GatherElements' || op === 'GatherBlockQuantized') && inputs[1] === value) {
+    const axis = attributes.get(op === 'GatherBlockQuantized' ? 'gather_axis' : 'axis')?.integers[0] ?? 0;
+    return tableRows(inputs[0], axis);
+  }
+  if (op === 'EmbedLayerNormalization' || op === 'QEmbedLayerNormalization') {
+    const table = EMBEDDED[inputs.indexOf(value)];
+    return table === undefined ? undefined : tableRows(inputs[table], 0);
+  }
+  return undefined;
+}
+
+/** Whether whole numbers made of the value's elements come out of a node. */
+function carries(node: OnnxNode, value: string): boolean {
+  const isIndex = node.op.startsWith('Gather') && node.inputs[0] !== value;
+  return !isIndex && !ENDS.has(node.op) && !isFloat(node);
+}
+
+function isFloat({ op, attributes }: OnnxNode): boolean {
+  return op === 'Cast' && FLOAT_TYPES.includes(attributes.get('to')?.integers[0] ?? 0);
+}
+
+/** Texts that the graph knows: keys of its encoders. */
+const TEXTS = ['keys_strings', 'cats_strings', 'pool_strings'];
+
+export function knownTexts({ nodes }: OnnxGraph): string[] {
+  return nodes.flatMap(({ attributes }) => TEXTS.flatMap((name) => attributes.get(name)?.texts ?? []));
+}
