@@ -52,6 +52,11 @@ export const OPTIONS = {
     'none|explicit|poll',
     'How models change at run time: not at all, by the repository API, or by watching the folder.',
   ),
+  MANAGEMENT: choice(
+    'loopback',
+    'loopback|any|off',
+    'From where loading and unloading by the repository API is taken: from this machine alone, from whoever reaches the port, from nowhere.',
+  ),
   MODEL_POLL_INTERVAL_MS: ms(5000, 100, 'How often MODEL_CONTROL=poll looks at the folder.'),
   MODEL_ERRORS: choice(
     'exit',
@@ -94,6 +99,11 @@ export const OPTIONS = {
   HEADERS_TIMEOUT_MS: ms(10_000, 100, 'How long a client may take to send the headers.'),
   BODY_TIMEOUT_MS: ms(60_000, 100, 'How long a client may take to send the whole request.'),
   KEEP_ALIVE_MS: ms(75_000, 0, 'How long an idle connection is kept, also before its first request.'),
+  CORS_ORIGINS: {
+    type: 'list',
+    default: [],
+    doc: 'Origins whose pages may read replies in a browser, e.g. `https://app.example.com`, separated by commas; `*`: all; empty: none.',
+  },
   CONNECTION_LIMIT: integer(
     10_000,
     [1, 1_000_000],
@@ -185,7 +195,16 @@ function checkTogether(config: Config): string[] {
     problems.push('BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES');
   if (config.HEADERS_TIMEOUT_MS > config.BODY_TIMEOUT_MS)
     problems.push('HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS, which includes it');
+  for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
+    problems.push(
+      `CORS_ORIGINS: ${origin} is no origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
+    );
   return problems;
+}
+
+/** Whether it is what a browser sends as `Origin`. */
+function isOrigin(text: string): boolean {
+  return text === '*' || (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text);
 }
 
 function checkPlaces({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {

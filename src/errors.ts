@@ -4,6 +4,7 @@
  */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, retryable: false, message: 'The request is malformed.' },
+  FORBIDDEN: { status: 403, retryable: false, message: 'This is not allowed.' },
   NOT_FOUND: { status: 404, retryable: false, message: 'There is nothing at this address.' },
   MODEL_NOT_FOUND: { status: 404, retryable: false, message: 'There is no such model.' },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, message: 'This address does not take this method.' },

@@ -214,6 +214,22 @@ test('what /info shows are the options in force', () => {
   assert.deepEqual(Object.keys(shown), Object.keys(OPTIONS));
 });
 
+test('CORS_ORIGINS takes what browsers send as Origin, and nothing else', () => {
+  const origins = (text: string) => read({ env: { CORS_ORIGINS: text } }).CORS_ORIGINS;
+  assert.deepEqual(origins(''), []);
+  const right = ['https://app.example.com', 'http://localhost:3000', 'http://[::1]:3000', '*'];
+  assert.deepEqual(origins(right.join(', ')), right);
+  for (const wrong of [
+    'https://app.example.com/',
+    'app.example.com',
+    'https://App.example.com',
+    'https://a:443',
+    'null',
+    'file://',
+  ])
+    assert.match(problemsOf(() => origins(wrong))[0] ?? '', /CORS_ORIGINS.*is no origin/, wrong);
+});
+
 test('/info shows no password of a URL, nor does a problem with one', () => {
   const shown = (env: Record<string, string>) => JSON.stringify(shownConfig(read({ env })));
   const secret = shown({ HF_ENDPOINT: 'https://me:p%40ss@hub.example/mirror', HF_TOKEN: 'hf_secret' });

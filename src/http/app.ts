@@ -2,7 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { ERRORS, ServerError, toServerError } from '../errors.ts';
 import { shownConfig } from '../options-help.ts';
 import { Exchange } from './exchange.ts';
-import { refuseMethod, Routes } from './express-routes.ts';
+import { answerOtherMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
 import { addOpenAiModels } from './openai-routes.ts';
@@ -32,12 +32,14 @@ export function createApp(services: Services): Express {
   });
   addOipManagement(routes, services);
   addOpenAiModels(routes, services);
-  routes.refuseOtherMethods();
+  routes.answerOtherMethods();
   app.use((request: Request, response: Response) => {
     const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });
-    if (Object.hasOwn(PROBES, request.path)) refuseMethod(exchange, ['get', 'head']);
+    // Of the server as a whole (RFC 9110 9.3.7).
+    if (request.url === '*') answerOtherMethod(exchange, ['get', 'post']);
+    else if (Object.hasOwn(PROBES, request.path)) answerOtherMethod(exchange, ['get']);
     else if (hotRoute(request.path) === undefined) void exchange.fail(new ServerError('NOT_FOUND'));
-    else refuseMethod(exchange, ['post']);
+    else answerOtherMethod(exchange, ['post']);
   });
   app.use((thrown: unknown, request: Request, response: Response, next: NextFunction) => {
     if (response.headersSent) {

@@ -82,14 +82,18 @@ export class Exchange {
     let length = 0;
     for (const chunk of body.chunks) length += chunk.byteLength;
     const { coding: used } = body as { coding?: string };
-    this.response.writeHead(status, {
+    const head: Record<string, string | number> = {
       'Content-Type': contentType,
       'Content-Length': length,
       ...(used === undefined ? {} : { 'Content-Encoding': used, Vary: 'Accept-Encoding' }),
       'X-Request-Id': this.id,
       ...this.#timingHeaders(),
       ...headers,
-    });
+    };
+    // By origin, too, where some may read replies (cors.ts).
+    const vary = this.response.getHeader('Vary');
+    if (typeof vary === 'string') head['Vary'] = head['Vary'] === undefined ? vary : `${vary}, ${head['Vary']}`;
+    this.response.writeHead(status, head);
     const last = body.chunks.length - 1;
     for (let index = 0; index < last; index += 1) this.response.write(body.chunks[index]);
     this.response.end(body.chunks[last]);
@@ -98,6 +102,13 @@ export class Exchange {
   /** Sends a JSON value. */
   async json(value: unknown, status = 200): Promise<void> {
     await this.reply({ status, contentType: 'application/json', chunks: [Buffer.from(JSON.stringify(value))] });
+  }
+
+  /** Sends a reply without a body. */
+  nothing(): void {
+    this.quiet = true;
+    this.response.writeHead(204, { 'X-Request-Id': this.id });
+    this.response.end();
   }
 
   /** Begins a reply that comes as server-sent events; what is said by the status is said now. */

@@ -1,6 +1,8 @@
 import type { Express, Request, Response } from 'express';
 import { ServerError } from '../errors.ts';
 import { Exchange } from './exchange.ts';
+import { answerPreflight } from './cors.ts';
+import { checkManagement } from './management.ts';
 import type { Services } from './services.ts';
 
 /** Handlers take an Exchange, as the hot routes do; a rejection is answered in one place. */
@@ -8,6 +10,12 @@ export type Handler = (exchange: Exchange, request: Request) => Promise<void>;
 
 /** A method that a path takes, for the 405 of the others. */
 type Method = 'get' | 'post';
+
+interface Route {
+  readonly dialect: string;
+  readonly handle: Handler;
+  readonly changes?: boolean;
+}
 
 /** Adds routes to the Express app and remembers them. */
 export class Routes {
@@ -20,29 +28,39 @@ export class Routes {
     this.#services = services;
   }
 
-  add(method: Method, path: string, { dialect, handle }: { dialect: string; handle: Handler }): void {
+  /** `changes` says that the route changes what is served: not everybody may. */
+  add(method: Method, path: string, { dialect, handle, changes = false }: Route): void {
     let known = this.#paths.get(path);
     if (known === undefined) this.#paths.set(path, (known = { methods: new Set(), dialect }));
     known.methods.add(method);
     this.#app[method](path, (request: Request, response: Response) => {
       const exchange = new Exchange(request, response, { services: this.#services, dialect });
       // A handler may throw before it returns its promise; Express would answer that with a second exchange.
-      const answer = async (): Promise<void> => handle(exchange, request);
+      const answer = async (): Promise<void> => {
+        if (changes) checkManagement(request, this.#services.config);
+        await handle(exchange, request);
+      };
       void answer().catch((error: unknown) => exchange.fail(error));
     });
   }
 
-  /** Answers 405 on known paths with other methods; call it after the last route. */
-  refuseOtherMethods(): void {
+  /** Answers other methods on known paths; call it after the last route. */
+  answerOtherMethods(): void {
     for (const [path, { methods, dialect }] of this.#paths)
       this.#app.all(path, (request: Request, response: Response) =>
-        refuseMethod(new Exchange(request, response, { services: this.#services, dialect }), [...methods]),
+        answerOtherMethod(new Exchange(request, response, { services: this.#services, dialect }), [...methods]),
       );
   }
 }
 
-/** Answers 405 and says which methods there are. */
-export function refuseMethod(exchange: Exchange, methods: readonly string[]): void {
-  exchange.response.setHeader('Allow', methods.map((method) => method.toUpperCase()).join(', '));
-  void exchange.fail(new ServerError('METHOD_NOT_ALLOWED'));
+/** Answers OPTIONS with the methods there are, and any other method with 405. What can be had by GET can by HEAD. */
+export function answerOtherMethod(exchange: Exchange, methods: readonly string[]): void {
+  const all = [...methods, ...(methods.includes('get') ? ['head'] : []), 'options'];
+  const { request, response } = exchange;
+  const allow = all.map((method) => method.toUpperCase()).join(', ');
+  response.setHeader('Allow', allow);
+  if (request.method === 'OPTIONS') {
+    answerPreflight(request, response, allow);
+    exchange.nothing();
+  } else void exchange.fail(new ServerError('METHOD_NOT_ALLOWED'));
 }

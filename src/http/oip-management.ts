@@ -24,6 +24,8 @@ export function addOipManagement(routes: Routes, services: Services): void {
   const { repository, version, config } = services;
   const get = (path: string, handle: Handler): void => routes.add('get', path, { dialect: 'oip', handle });
   const post = (path: string, handle: Handler): void => routes.add('post', path, { dialect: 'oip', handle });
+  const change = (path: string, handle: Handler): void =>
+    routes.add('post', path, { dialect: 'oip', handle, changes: true });
   const ofModel = (path: string, answer: (model: ServedModel) => unknown): void => {
     for (const prefix of ['/v2/models/:model', '/v2/models/:model/versions/:version'])
       get(prefix + path, (exchange, request) => exchange.json(answer(findModel(services, request))));
@@ -50,7 +52,7 @@ export function addOipManagement(routes: Routes, services: Services): void {
       throw new ServerError('BAD_REQUEST', "'ready' must be true or false.");
     await exchange.json(repositoryIndex(repository.index(), ready));
   });
-  post('/v2/repository/models/:model/load', async (exchange, request) => {
+  change('/v2/repository/models/:model/load', async (exchange, request) => {
     const { parameters } = await readJson(exchange, services);
     const { config: override, ...rest } = objectOr(parameters, 'parameters');
     const files = Object.keys(rest).find((key) => key.startsWith('file:'));
@@ -60,7 +62,7 @@ export function addOipManagement(routes: Routes, services: Services): void {
     });
     await empty(exchange);
   });
-  post('/v2/repository/models/:model/unload', async (exchange, request) => {
+  change('/v2/repository/models/:model/unload', async (exchange, request) => {
     await readJson(exchange, services);
     await repository.unload(nameOf(request));
     await empty(exchange);

@@ -17,7 +17,6 @@ const native: HotRoute = { dialect: 'native', handle: (exchange, services) => pr
 
 const FIXED: ReadonlyMap<string, HotRoute> = new Map([
   ['/predict', native],
-  ['/predict/', native],
   ['/v1/embeddings', openAi(embeddings)],
   ['/embeddings', openAi(embeddings)],
   ['/v1/chat/completions', openAi(chatCompletions)],
@@ -27,7 +26,7 @@ const FIXED: ReadonlyMap<string, HotRoute> = new Map([
   ['/v1/images/generations', openAi(generateImages)],
   ...Object.entries(TEI_ROUTES).map(([path, handle]): [string, HotRoute] => [path, { dialect: 'tei', handle }]),
 ]);
-const PREDICT = /^\/predict\/([^/]+)\/?$/;
+const PREDICT = /^\/predict\/([^/]+)$/;
 const OF_MODEL = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?\/(infer|generate|generate_stream)$/;
 
 /** The inference route of a path (without its query), or undefined. */

@@ -12,10 +12,12 @@ import { tellError } from '../dialects/error-shape.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import { createApp } from './app.ts';
 import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';
+import { allowOrigins } from './cors.ts';
 import { Exchange, pathOf } from './exchange.ts';
 import { answerProbe, PROBES } from './probes.ts';
 import { dialectOf, hotRoute, type HotRoute } from './routes.ts';
 import type { Services } from './services.ts';
+import { readTarget } from './target.ts';
 
 /** Node checks its header and body limits this often. */
 const CHECK_EVERY_MS = 1000;
@@ -29,6 +31,7 @@ interface Call {
   readonly response: ServerResponse;
   readonly services: Services;
   readonly connections: Connections;
+  readonly allowOrigin: ReturnType<typeof allowOrigins>;
 }
 
 /**
@@ -38,6 +41,7 @@ interface Call {
 export function createHttpServer(services: Services): Server {
   const { config } = services;
   const app = createApp(services);
+  const allowOrigin = allowOrigins(config.CORS_ORIGINS);
   const server = createServer(
     {
       maxHeaderSize: config.HEADER_LIMIT_BYTES,
@@ -49,7 +53,7 @@ export function createHttpServer(services: Services): Server {
       requireHostHeader: false,
       noDelay: true,
     },
-    (request, response) => dispatch(app, { request, response, services, connections }),
+    (request, response) => dispatch(app, { request, response, services, connections, allowOrigin }),
   );
   server.timeout = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
   const connections = new Connections(connectionLimits(services), services);
@@ -81,13 +85,14 @@ function connectionLimits({ config, log }: Services): ConnectionLimits {
 
 function dispatch(app: RequestListener, call: Call): void {
   const { request, response, connections } = call;
-  const path = pathOf(request);
+  call.allowOrigin?.(request, response);
   const connection = connections.receive(request, response);
+  const refusal = readTarget(request);
+  const path = pathOf(request);
   const { method } = request;
   if (method === 'POST' && connection !== undefined) connection.lastPath = path;
-  // RFC 9112 (3.2) wants such a request refused.
-  if (request.headers.host === undefined && request.httpVersion === '1.1') {
-    refuse(call, path, new ServerError('BAD_REQUEST', 'A request of HTTP/1.1 must have a Host header.'));
+  if (refusal !== undefined) {
+    refuse(call, path, refusal);
     return;
   }
   const probe = Object.hasOwn(PROBES, path) ? PROBES[path] : undefined;
@@ -96,9 +101,9 @@ function dispatch(app: RequestListener, call: Call): void {
     answerProbe(probe, call);
     return;
   }
-  const refusal = connections.refusal(connection);
-  if (refusal !== undefined) {
-    refuse(call, path, refusal);
+  const full = connections.refusal(connection);
+  if (full !== undefined) {
+    refuse(call, path, full);
     return;
   }
   const route = method === 'POST' ? hotRoute(path) : undefined;

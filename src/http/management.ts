@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+import type { Config } from '../config.ts';
+import { ServerError } from '../errors.ts';
+
+/** Who may change what is served. Keys are no part of it: it is about who can reach the server, and about browsers that are led there. */
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** Proxies add at least one of these: what comes from a proxy on this machine comes from elsewhere. */
+const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'];
+
+type ManagementOptions = Pick<Config, 'MANAGEMENT' | 'CORS_ORIGINS'>;
+
+/** Throws FORBIDDEN for a request that may not change what is served; for every route that does. */
+export function checkManagement(request: IncomingMessage, { MANAGEMENT, CORS_ORIGINS }: ManagementOptions): void {
+  if (MANAGEMENT === 'off') throw forbidden('Management is switched off (MANAGEMENT=off).');
+  if (MANAGEMENT === 'loopback') {
+    const why = notFromHere(request);
+    if (why !== undefined)
+      throw forbidden(`Management is taken from this machine alone, and ${why}; MANAGEMENT=any allows it.`);
+  }
+  if (isOfAnotherSite(request, CORS_ORIGINS))
+    throw forbidden('Management is not taken from pages of another origin, but for those that CORS_ORIGINS names.');
+}
+
+function forbidden(message: string): ServerError {
+  return new ServerError('FORBIDDEN', message);
+}
+
+function notFromHere({ socket, headers }: IncomingMessage): string | undefined {
+  const { remoteAddress = '' } = socket;
+  if (!isLoopback(remoteAddress)) return `the request comes from ${remoteAddress}`;
+  const forwarded = FORWARDED.find((name) => headers[name] !== undefined);
+  if (forwarded !== undefined) return `a proxy has passed the request on (header ${forwarded})`;
+  // A page may let its own name lead here (DNS rebinding), but only a name that somebody could own.
+  if (!isNameOfHere(headers.host ?? '')) return `the Host header is the name of another one (${headers.host ?? ''})`;
+  return undefined;
+}
+
+/** An IPv4 address may come in the form of IPv6 (::ffff:127.0.0.1). */
+function isLoopback(address: string): boolean {
+  const family = isIP(address);
+  return family !== 0 && LOOPBACK.check(address, family === 4 ? 'ipv4' : 'ipv6');
+}
+
+function isNameOfHere(host: string): boolean {
+  const name = host.replace(/:\d*$/, '').toLowerCase();
+  return name.startsWith('[') || isIP(name) !== 0 || !name.includes('.') || name.endsWith('.localhost');
+}
+
+/**
+ * Whether a browser sends it for a page of another origin (https://www.w3.org/TR/fetch-metadata/). Where the address is not one that browsers
+ * trust they send `Origin` alone, which is to be that of the server then. Other clients send neither.
+ */
+function isOfAnotherSite({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
+  const { origin, host = '' } = headers;
+  if (origin !== undefined && allowed.includes(origin)) return false;
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none';
+  if (origin === undefined) return false;
+  return !URL.canParse(origin) || new URL(origin).host !== hostWithoutPort(host, new URL(origin).protocol);
+}
+
+/** As URLs have it: without the port that its scheme has anyway. */
+function hostWithoutPort(host: string, protocol: string): string {
+  return host.toLowerCase().replace(protocol === 'https:' ? /:443$/ : /:80$/, '');
+}

@@ -1,0 +1,54 @@
+import type { IncomingMessage } from 'node:http';
+import { ServerError } from '../errors.ts';
+
+/** What a Host header may hold (RFC 9110 7.2, RFC 3986 3.2.2), but for a comma, which stands where proxies have joined two. */
+const HOST = /^(?:\[[\da-f:.%]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
+const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
+
+/** Clients send the same one again and again. */
+let lastValidHost = '';
+
+/**
+ * Brings a request's target into one form, a path with its query, so that every route has the same rules: slashes that follow each other count as one,
+ * and one at the end as none. The absolute form takes the place of the Host header (RFC 9112 3.2.2). Gives the BAD_REQUEST of a target or a
+ * Host header that is none.
+ */
+export function readTarget(request: IncomingMessage): ServerError | undefined {
+  const { url = '', method } = request;
+  const problem = hostProblem(request);
+  if (problem !== undefined) return new ServerError('BAD_REQUEST', problem);
+  if (url.startsWith('/')) {
+    request.url = plainPath(url);
+    return undefined;
+  }
+  if (url === '*' && method === 'OPTIONS') return undefined;
+  const [, authority = '', rest = ''] = ABSOLUTE.exec(url) ?? [];
+  if (authority === '' || !HOST.test(authority))
+    return new ServerError('BAD_REQUEST', 'The target of a request must be a path, or an address of http.');
+  request.headers.host = authority;
+  request.url = plainPath(rest.startsWith('/') ? rest : `/${rest}`);
+  return undefined;
+}
+
+/** RFC 9112 3.2: exactly one Host header, and a valid one; HTTP/1.0 may come without. */
+function hostProblem({ headers: { host }, rawHeaders, httpVersion }: IncomingMessage): string | undefined {
+  if (host === undefined) return httpVersion === '1.1' ? 'A request of HTTP/1.1 must have a Host header.' : undefined;
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at];
+    if (name?.length === 4 && name.toLowerCase() === 'host') count += 1;
+  }
+  if (count > 1) return 'A request must not have more than one Host header.';
+  if (host === lastValidHost) return undefined;
+  if (!HOST.test(host)) return 'The Host header must be the name of a host, with its port if it has one.';
+  lastValidHost = host;
+  return undefined;
+}
+
+function plainPath(url: string): string {
+  const end = url.indexOf('?');
+  const path = end < 0 ? url : url.slice(0, end);
+  if (!path.includes('//') && (path.length === 1 || !path.endsWith('/'))) return url;
+  const plain = path.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
+  return end < 0 ? plain : plain + url.slice(end);
+}
