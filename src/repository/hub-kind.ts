@@ -1,5 +1,6 @@
 import { taskOfArchitecture, type HubConfig, type TaskChoice } from './architectures.ts';
-import { moduleFiles, readModules, taskOfModules } from './sentence-modules.ts';
+import { readModules } from '../tasks/text/sentence-modules.ts';
+import { moduleFiles, taskOfModules } from './sentence-modules.ts';
 
 /**
  * What a folder in the layout of the Hugging Face hub holds, told by the names of its files and its config.json alone: a folder on disk and the list

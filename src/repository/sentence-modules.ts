@@ -1,31 +1,13 @@
 import type { TaskChoice } from './architectures.ts';
-import { isJsonObject } from './layers.ts';
+import type { SentenceModule } from '../tasks/text/sentence-modules.ts';
 
 /** modules.json of sentence-transformers: what a text goes through, in order. https://sbert.net */
-
-export interface SentenceModule {
-  /** The class without its package: `Transformer`, `Pooling`, `Dense`, `Normalize`, ... */
-  readonly type: string;
-  /** Folder of its files; empty for the model's own. */
-  readonly path: string;
-}
 
 /** Models of more than one way through, sparse ones and those that judge pairs: none gives one dense vector a text. */
 const OTHER_MODELS: ReadonlySet<string> = new Set([
   ...['Asym', 'Router', 'LogitScore', 'MLMTransformer', 'SpladePooling', 'SparseAutoEncoder', 'SparseStaticEmbedding'],
   ...['MultiVectorMask', 'TokenPooling'],
 ]);
-
-/** The modules in order; undefined where the value is no list of them. */
-export function readModules(value: unknown): readonly SentenceModule[] | undefined {
-  if (!Array.isArray(value)) return undefined;
-  const modules = value.map((one: unknown): SentenceModule | undefined => {
-    if (!isJsonObject(one) || typeof one['type'] !== 'string') return undefined;
-    const path = typeof one['path'] === 'string' ? one['path'] : '';
-    return { type: one['type'].split('.').at(-1) ?? '', path };
-  });
-  return modules.every((one) => one !== undefined) ? modules : undefined;
-}
 
 /** Undefined where the modules do not say: what `architectures` says then counts. */
 export function taskOfModules(modules: readonly SentenceModule[]): TaskChoice | undefined {

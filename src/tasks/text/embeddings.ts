@@ -17,8 +17,8 @@ import { isLightText, readTextInput } from './text-items.ts';
 const options = z.strictObject({
   ...encoderOptions,
   ...poolingOption,
-  /** Scale vectors to length 1 where the request does not say. */
-  normalize: z.boolean().default(true),
+  /** Scale vectors to length 1 where the request does not say; default: as modules.json has it, else true. */
+  normalize: z.boolean().optional(),
   /** The prompt for requests that name none; default: what config_sentence_transformers.json says. */
   defaultPromptName: z.string().optional(),
   /** Take token ids of clients that tokenise with this model's own tokenizer. */
@@ -51,17 +51,18 @@ export async function chooseEmbeddingsProgram(source: Omit<TaskSource, 'signatur
 export async function createEmbeddingsTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
   const model = await openEncoderModel(source, own, ({ files, size }) => ({
-    pooling: own.pooling ?? files.pooling ?? 'mean',
+    pooling: (own.pooling ?? files.pooling ?? []).join('+'),
     prompts: files.prompts,
     ...(size === undefined ? {} : { dimensions: size }),
   }));
-  const { prompts, defaultPrompt } = model.files;
+  const { prompts, defaultPrompt, normalizes } = model.files;
   const usual = own.defaultPromptName ?? defaultPrompt;
   if (usual !== undefined && !Object.hasOwn(prompts, usual)) throw new Error(`there is no prompt named ${usual}`);
   return {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
-    prepare: (item) => prepare(item, { model, usual, normalize: own.normalize, acceptTokenIds: own.acceptTokenIds }),
+    prepare: (item) =>
+      prepare(item, { model, usual, normalize: own.normalize ?? normalizes, acceptTokenIds: own.acceptTokenIds }),
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
     finish: (outputs, memo) => finish(outputs, memo as Memo),
     calls: model.calls,

@@ -15,17 +15,21 @@ export type Pooling = (typeof POOLINGS)[number];
 export interface EncoderOptions {
   /** One vector a text by pooling, or a score a class. */
   readonly wants: 'embedding' | 'scores';
-  /** Absent: the graph's own sentence vector where it gives one, else `usualPooling`. */
-  readonly pooling?: Pooling | undefined;
-  readonly usualPooling: Pooling;
-  /** The graph's sentence vector is the only right one: layers follow the pooling that the token vectors lack. */
-  readonly ownPooling?: boolean | undefined;
+  /** Several are set one after the other. Absent: the graph's own sentence vector where it gives one, else `usualPooling`. */
+  readonly pooling?: readonly Pooling[] | undefined;
+  /** Absent: no file says, and there is no usual one. */
+  readonly usualPooling?: readonly Pooling[] | undefined;
+  /** Why the graph's sentence vector is the only right one, where it is: a layer, say, that the token vectors lack. */
+  readonly ownOnly?: string | undefined;
   /** Name of the graph's output to use. */
   readonly output?: string | undefined;
   /** Longest text in tokens. */
   readonly maxLength: number;
   readonly padId: number;
   readonly padSide: 'left' | 'right';
+  /** Of a decoder's cache, from config.json, where the graph does not say. */
+  readonly keyValueHeads?: number | undefined;
+  readonly headSize?: number | undefined;
 }
 
 /** What a ticket says beside its ids. */

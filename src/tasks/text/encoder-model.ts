@@ -20,7 +20,14 @@ export const encoderOptions = {
   paddingSide: z.enum(['left', 'right']).default('right'),
 };
 
-export const poolingOption = { pooling: z.enum(POOLINGS).optional() };
+const pooling = z.enum(POOLINGS);
+/** One, or several whose vectors are set one after the other. */
+export const poolingOption = {
+  pooling: z
+    .union([pooling, z.array(pooling).min(1)])
+    .transform((own) => [own].flat())
+    .optional(),
+};
 
 /** Options as a schema with `encoderOptions` reads them. */
 interface ReadOptions {
@@ -45,9 +52,9 @@ export async function encoderProgram(
   const own: EncoderOptions = {
     wants,
     pooling: options.pooling,
-    // Where no file says: the mean, as most models for sentences have it.
-    usualPooling: files.pooling ?? 'mean',
-    ownPooling: files.hasDense,
+    usualPooling: files.pooling,
+    ownOnly: files.ownOnly,
+    ...files.cache,
     output: options.output,
     maxLength: options.maxLength ?? files.maxLength,
     padId: padIdOf(tokenizer, files),

@@ -1,18 +1,23 @@
 import { readFile } from 'node:fs/promises';
 
+/** The JSON value of one of a model's files; undefined where the model has no such file. Throws a plain Error that calls the file `name`. */
+export async function readJson(file: string | undefined, name: string): Promise<unknown> {
+  if (file === undefined) return undefined;
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? 'is not valid JSON' : 'cannot be read';
+    throw new Error(`${name} ${reason}`, { cause: error });
+  }
+}
+
 /** A JSON object from one of a model's files; empty where the model has no such file. Throws a plain Error that calls the file `name`. */
 export async function readJsonObject(
   file: string | undefined,
   name: string,
 ): Promise<Readonly<Record<string, unknown>>> {
-  if (file === undefined) return {};
-  let value: unknown;
-  try {
-    value = JSON.parse(await readFile(file, 'utf8'));
-  } catch (error) {
-    const reason = error instanceof SyntaxError ? 'is not valid JSON' : 'cannot be read';
-    throw new Error(`${name} ${reason}`, { cause: error });
-  }
+  const value = await readJson(file, name);
+  if (value === undefined) return {};
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error(`${name} does not hold a JSON object`);
   return value as Readonly<Record<string, unknown>>;

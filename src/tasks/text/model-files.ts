@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { TaskSource } from '../task.ts';
-import type { Pooling } from './encoder-contract.ts';
-import { readJsonObject } from './json-file.ts';
+import type { EncoderOptions, Pooling } from './encoder-contract.ts';
+import { readJson, readJsonObject } from './json-file.ts';
+import { readModules, type SentenceModule } from './sentence-modules.ts';
 import { isObject, type JsonObject } from './tokenizer/json.ts';
 
 /** What the files of a hub folder say about a text encoder. */
@@ -12,16 +11,20 @@ export interface TextModelFiles {
   /** Longest input in tokens that the model takes. */
   readonly maxLength: number;
   readonly padId: number;
-  /** From 1_Pooling/config.json. */
-  readonly pooling: Pooling | undefined;
-  /** Layers follow the pooling (modules.json of sentence-transformers names a Dense one). */
-  readonly hasDense: boolean;
+  /** From the Pooling module's config.json; else the mean for an encoder, as most models for sentences have it, and nothing for a decoder. */
+  readonly pooling: readonly Pooling[] | undefined;
+  /** Why the graph must give the sentence vector itself, where it must: modules.json has layers that are not made here. */
+  readonly ownOnly: string | undefined;
+  /** Vectors are scaled to length 1: modules.json says so, or there is none. */
+  readonly normalizes: boolean;
+  /** Heads and size of a head of a decoder's cache. */
+  readonly cache: Pick<EncoderOptions, 'keyValueHeads' | 'headSize'>;
   /** Texts to set before an input, by name. */
   readonly prompts: Readonly<Record<string, string>>;
   readonly defaultPrompt: string | undefined;
 }
 
-type Source = Pick<TaskSource, 'files' | 'folder'>;
+type Source = Pick<TaskSource, 'files'>;
 
 /** Longest input where no file says. */
 const DEFAULT_LENGTH = 512;
@@ -31,29 +34,32 @@ const NO_LIMIT = 1e9;
 const OFFSET_POSITIONS = ['roberta', 'xlm-roberta', 'xlm-roberta-xl', 'camembert', 'mpnet', 'roberta-prelayernorm'];
 
 /** Reads the files; `tokenizerConfig` is the tokenizer's own. Throws a plain Error that names what cannot be used. */
-export async function readTextModelFiles(
-  { files, folder }: Source,
-  tokenizerConfig: JsonObject,
-): Promise<TextModelFiles> {
-  const [config, sentenceBert, pooling, prompts] = await Promise.all([
+export async function readTextModelFiles({ files }: Source, tokenizerConfig: JsonObject): Promise<TextModelFiles> {
+  const [config, sentenceBert, pooling, sentences, modules] = await Promise.all([
     readJsonObject(files['config'], 'config.json'),
     readJsonObject(files['sentenceBert'], 'sentence_bert_config.json'),
-    readJsonObject(files['pooling'], '1_Pooling/config.json'),
+    readJsonObject(files['pooling'], POOLING_FILE),
     readJsonObject(files['sentenceTransformers'], 'config_sentence_transformers.json'),
+    readJson(files['modules'], 'modules.json'),
   ]);
   const padId = count(config['pad_token_id']) ?? 0;
+  const steps = readModules(modules);
+  const { prompts, defaultPrompt } = promptsOf(sentences);
   const lengths = [
-    count(sentenceBert['max_seq_length']),
-    count(tokenizerConfig['model_max_length']),
+    // sentence-transformers sets the tokenizer's length to its own.
+    count(sentenceBert['max_seq_length']) ?? count(tokenizerConfig['model_max_length']),
     positions(config, padId),
   ].filter((length) => length !== undefined && length > 0 && length < NO_LIMIT);
   return {
     config,
     maxLength: lengths.length === 0 ? DEFAULT_LENGTH : Math.min(...(lengths as number[])),
     padId,
-    pooling: poolingOf(pooling),
-    hasDense: files['pooling'] !== undefined && (await readsDense(folder)),
-    ...promptsOf(prompts),
+    pooling: files['pooling'] === undefined ? usualPooling(config) : poolingOf(pooling, prompts),
+    ownOnly: steps === undefined ? undefined : ownOnly(steps),
+    normalizes: steps?.some(({ type }) => type === 'Normalize') ?? true,
+    cache: cacheOf(config),
+    prompts,
+    defaultPrompt,
   };
 }
 
@@ -77,32 +83,65 @@ function positions(config: JsonObject, padId: number): number | undefined {
   return OFFSET_POSITIONS.includes(String(config['model_type'])) ? all - padId - 1 : all;
 }
 
-/** Field names of sentence-transformers' Pooling module. */
-const POOLING_MODES: readonly (readonly [string, Pooling])[] = [
-  ['pooling_mode_cls_token', 'cls'],
-  ['pooling_mode_mean_tokens', 'mean'],
-  ['pooling_mode_max_tokens', 'max'],
-  ['pooling_mode_mean_sqrt_len_tokens', 'mean-sqrt'],
-  ['pooling_mode_weightedmean_tokens', 'weighted-mean'],
-  ['pooling_mode_lasttoken', 'last'],
+const POOLING_FILE = '1_Pooling/config.json';
+
+/** Modes of sentence-transformers' Pooling module, in the order in which it sets their vectors, with the field of older versions. */
+const POOLING_MODES: readonly (readonly [string, string, Pooling])[] = [
+  ['cls', 'pooling_mode_cls_token', 'cls'],
+  ['max', 'pooling_mode_max_tokens', 'max'],
+  ['mean', 'pooling_mode_mean_tokens', 'mean'],
+  ['mean_sqrt_len_tokens', 'pooling_mode_mean_sqrt_len_tokens', 'mean-sqrt'],
+  ['weightedmean', 'pooling_mode_weightedmean_tokens', 'weighted-mean'],
+  ['lasttoken', 'pooling_mode_lasttoken', 'last'],
 ];
 
-function poolingOf(config: JsonObject): Pooling | undefined {
-  const modes = POOLING_MODES.filter(([name]) => config[name] === true).map(([, pooling]) => pooling);
-  if (modes.length > 1) throw new Error('1_Pooling/config.json asks for several poolings at once');
-  if (config['include_prompt'] === false)
-    throw new Error('1_Pooling/config.json leaves the prompt out of the pooling, which is not supported');
-  return modes[0];
+/** Throws a plain Error on a mode that is not known, and on a pooling that leaves prompts out of account where the model has some. */
+function poolingOf(config: JsonObject, prompts: TextModelFiles['prompts']): Pooling[] {
+  if (config['include_prompt'] === false && Object.values(prompts).some((prompt) => prompt !== ''))
+    throw new Error(`${POOLING_FILE} leaves the prompt out of the pooling, which is not supported`);
+  const { pooling_mode: named } = config;
+  if (named === undefined || named === null) {
+    const flagged = POOLING_MODES.filter(([, flag]) => config[flag] === true).map(([, , pooling]) => pooling);
+    const odd = Object.keys(config).find(
+      (key) =>
+        key.startsWith('pooling_mode_') && config[key] === true && !POOLING_MODES.some(([, flag]) => flag === key),
+    );
+    if (odd !== undefined) throw new Error(`${POOLING_FILE}: ${odd} is not known`);
+    // As the library has it.
+    return flagged.length === 0 ? ['mean'] : flagged;
+  }
+  return [named].flat().map((mode: unknown) => {
+    const known = POOLING_MODES.find(([name]) => name === mode);
+    if (known === undefined) throw new Error(`${POOLING_FILE}: the pooling_mode ${String(mode)} is not known`);
+    return known[2];
+  });
 }
 
-async function readsDense(folder: string): Promise<boolean> {
-  let text: string;
-  try {
-    text = await readFile(path.join(folder, 'modules.json'), 'utf8');
-  } catch {
-    return false;
-  }
-  return /"[\w.]+\.Dense"/.test(text);
+/** Kinds of models that were trained to go on with texts: for their vectors some take the last token, some the mean. */
+const DECODERS = /^(gemma|gpt|llama|mistral|mixtral|opt$|phi|qwen)/;
+
+function usualPooling({ architectures, model_type: kind }: JsonObject): readonly Pooling[] | undefined {
+  const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
+  const isDecoder = /(ForCausalLM|LMHeadModel)$/.test(String(first)) || DECODERS.test(String(kind));
+  return isDecoder ? undefined : ['mean'];
+}
+
+/** Modules that are made here; dropout does nothing but in training. */
+const OWN_MODULES = ['Transformer', 'Pooling', 'Normalize', 'Dropout'];
+
+function ownOnly(steps: readonly SentenceModule[]): string | undefined {
+  const other = steps.find(({ type }) => !OWN_MODULES.includes(type));
+  if (other !== undefined) return `modules.json has a ${other.type}, which is not made here`;
+  return steps.some(({ type }) => type === 'Pooling') ? undefined : 'modules.json has no Pooling';
+}
+
+function cacheOf(config: JsonObject): TextModelFiles['cache'] {
+  const heads = count(config['num_attention_heads']);
+  const width = count(config['hidden_size']);
+  return {
+    keyValueHeads: count(config['num_key_value_heads']) ?? heads,
+    headSize: count(config['head_dim']) ?? (width !== undefined && heads ? Math.floor(width / heads) : undefined),
+  };
 }
 
 function promptsOf(config: JsonObject): Pick<TextModelFiles, 'prompts' | 'defaultPrompt'> {

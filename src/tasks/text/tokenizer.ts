@@ -38,12 +38,21 @@ export type TokenizerFiles = Readonly<Record<string, string>>;
 /** Reads a tokenizer from `tokenizer`, and `tokenizerConfig` and `specialTokens` where they are. Throws a plain Error that names the file at fault. */
 export async function loadTokenizer(files: TokenizerFiles): Promise<TextTokenizer> {
   if (files['tokenizer'] === undefined) throw new Error('the model has no tokenizer.json (files.tokenizer)');
-  const [definition, own, specialTokens] = await Promise.all([
+  const [definition, own, specialTokens, sentences] = await Promise.all([
     readJsonObject(files['tokenizer'], 'tokenizer.json'),
     readJsonObject(files['tokenizerConfig'], 'tokenizer_config.json'),
     readJsonObject(files['specialTokens'], 'special_tokens_map.json'),
+    readJsonObject(files['sentenceBert'], 'sentence_bert_config.json'),
   ]);
-  return createTokenizer(definition, { ...specialTokens, ...own });
+  const parts = sentences['do_lower_case'] === true ? lowered(definition) : definition;
+  return createTokenizer(parts, { ...specialTokens, ...own });
+}
+
+/** sentence-transformers lowers texts before the tokenizer's own normaliser, whatever that does. */
+function lowered(definition: JsonObject): JsonObject {
+  const { normalizer } = definition;
+  const normalizers = [{ type: 'Lowercase' }, ...(isObject(normalizer) ? [normalizer] : [])];
+  return { ...definition, normalizer: { type: 'Sequence', normalizers } };
 }
 
 /** A tokenizer of files that are read already. Throws a plain Error saying what of tokenizer.json cannot be used. */

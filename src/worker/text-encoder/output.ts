@@ -1,4 +1,4 @@
-import { POOLINGS, type EncoderOptions, type Pooling } from '../../tasks/text/encoder-contract.ts';
+import type { EncoderOptions, Pooling } from '../../tasks/text/encoder-contract.ts';
 import type { Signature, TensorSpec } from '../../tensor.ts';
 
 /** Which outputs of the graph a text encoder reads. */
@@ -8,7 +8,7 @@ export interface EncoderOutputs {
   /** One vector a token. */
   readonly tokens: TensorSpec | undefined;
   /** How `tokens` become one vector, where `sentence` does not give it. */
-  readonly pooling: Pooling | undefined;
+  readonly pooling: readonly Pooling[] | undefined;
   /** Numbers of a text's vector, or classes; -1 where the graph does not say. */
   readonly size: number;
 }
@@ -38,16 +38,17 @@ export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): 
   );
   const sentence = sentenceOutput(wanted, tokens, options);
   if (sentence !== undefined) return { sentence, tokens, pooling: undefined, size: sizeOf(sentence) };
-  if (options.ownPooling === true && options.pooling === undefined)
-    throw new Error('layers follow the pooling (modules.json), but the graph has no output sentence_embedding');
+  if (options.ownOnly !== undefined && options.pooling === undefined)
+    throw new Error(`${options.ownOnly}, and the graph has no output sentence_embedding`);
   const pooled = named ?? tokens;
   if (pooled?.shape.length !== 3) throw new Error(`no output holds a vector a token; ${list(outputs)}`);
-  return {
-    sentence: undefined,
-    tokens: pooled,
-    pooling: options.pooling ?? options.usualPooling,
-    size: sizeOf(pooled),
-  };
+  const pooling = options.pooling ?? options.usualPooling;
+  if (pooling === undefined)
+    throw new Error(
+      'no file says how the token vectors of this decoder become one: set options.pooling in model.json, most often to "last"',
+    );
+  const size = sizeOf(pooled);
+  return { sentence: undefined, tokens: pooled, pooling, size: size === -1 ? -1 : size * pooling.length };
 }
 
 /** The graph's own sentence vector, if it is to be trusted: a pooler_output is none, BERT's is made for another training task. */
@@ -79,9 +80,8 @@ function list(outputs: readonly TensorSpec[]): string {
 
 /** The program's options as they come over from the main thread. Throws a plain Error on others. */
 export function readEncoderOptions(options: Readonly<Record<string, unknown>>): EncoderOptions {
-  const { wants, usualPooling, maxLength, padId } = options as Partial<EncoderOptions>;
-  const knows = usualPooling !== undefined && POOLINGS.includes(usualPooling);
-  if ((wants !== 'embedding' && wants !== 'scores') || !knows || maxLength === undefined || padId === undefined)
+  const { wants, maxLength, padId } = options as Partial<EncoderOptions>;
+  if ((wants !== 'embedding' && wants !== 'scores') || maxLength === undefined || padId === undefined)
     throw new Error('these are not the options of a text encoder');
   return options as unknown as EncoderOptions;
 }

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { LaneData, LaneTicket, ModelSpec, RunAnswer, TicketOutcome, WarmAnswer } from '../../pool/messages.ts';
 import { IDS, RESULT, type EncoderOptions, type EncoderTicket } from '../../tasks/text/encoder-contract.ts';
 import { bucketLength } from '../../tasks/text/length-buckets.ts';
@@ -8,7 +9,7 @@ import type { Program, WarmPlan } from '../program.ts';
 import { openSession, type LaneSession } from '../session.ts';
 import { checkInputs, makeFeeds, startOf, type Row } from './feeds.ts';
 import { chooseOutputs, readEncoderOptions, type EncoderOutputs } from './output.ts';
-import { finishVectors, pool, type TokenVectors } from './pool.ts';
+import { finishVectors, poolAll, type TokenVectors } from './pool.ts';
 import { graphShape, rawSignature, type GraphShape } from './graph-shape.ts';
 import { vectorsOf } from './vectors.ts';
 import { warmEncoder } from './warm.ts';
@@ -123,7 +124,7 @@ export class TextEncoderProgram implements Program {
     const startMs = performance.now();
     const { padId, padSide: side } = this.#options;
     const length = this.#paddedLength(texts);
-    const feeds = makeFeeds(this.raw.signature, texts, { length, padId, side });
+    const feeds = makeFeeds(this.raw.signature, texts, { length, padId, side, cache: this.#options });
     const stackedMs = performance.now();
     totals.stackMs += stackedMs - startMs;
     const { sentence, tokens } = this.#outputs;
@@ -172,8 +173,8 @@ export class TextEncoderProgram implements Program {
       const { values, size } = finishVectors({ values: own.slice(), size: tokens.size }, wanted);
       return float32([1, count, size], values);
     }
-    const pooled = pool({ values: own, size: tokens.size }, this.#outputs.pooling ?? 'mean');
-    const { values, size } = finishVectors({ values: pooled, size: tokens.size }, wanted);
+    const pooled = poolAll({ values: own, size: tokens.size }, this.#outputs.pooling ?? ['mean']);
+    const { values, size } = finishVectors(pooled, wanted);
     return float32([1, size], values);
   }
 }
@@ -209,9 +210,15 @@ function joined(one: RunAnswer, other: RunAnswer): RunAnswer {
 
 /** Opens the graph of a text encoder; throws a plain Error where it is none. */
 export async function openTextEncoder(spec: ModelSpec, lane: LaneData): Promise<Program> {
+  const options = readEncoderOptions(spec.program?.options ?? {});
+  // It takes a row's length from the sum of its mask, and its tokens from the row's beginning.
+  if (options.padSide === 'left' && (await readFile(spec.weights)).includes('GroupQueryAttention'))
+    throw new Error(
+      'a graph with GroupQueryAttention takes no padding on the left: set options.paddingSide to "right"',
+    );
   const session = await openSession(spec, lane);
   try {
-    return new TextEncoderProgram(session, readEncoderOptions(spec.program?.options ?? {}), lane.device.kind);
+    return new TextEncoderProgram(session, options, lane.device.kind);
   } catch (error) {
     await session.release();
     throw error;

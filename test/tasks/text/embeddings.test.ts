@@ -207,6 +207,9 @@ test('the longest text is the shortest limit of all that the files name', async 
   assert.equal(await length({ more: { sentenceBert: { name: 's.json', content: { max_seq_length: 10 } } } }), 10);
   assert.equal(await length({ config: { model_type: 'roberta', max_position_embeddings: 32, pad_token_id: 1 } }), 30);
   assert.equal(await length({ options: { maxLength: 5 } }), 5);
+  // sentence-transformers sets the tokenizer's length to its own.
+  const sentenceBert = { name: 's.json', content: { max_seq_length: 25 } };
+  assert.equal(await length({ tokenizerConfig: { model_max_length: 20 }, more: { sentenceBert } }), 25);
 });
 
 test('a folder that cannot be served says why', async (t) => {
@@ -218,14 +221,27 @@ test('a folder that cannot be served says why', async (t) => {
   await assert.rejects(tiny({ options: { output: 'x' } }), /no float output x/);
   await assert.rejects(tiny({ options: { polling: 'mean' } }), /polling/);
   await assert.rejects(
-    tiny({
-      more: { pooling: { name: 'p.json', content: { pooling_mode_cls_token: true, pooling_mode_mean_tokens: true } } },
-    }),
-    /several poolings/,
+    tiny({ more: { pooling: { name: 'p.json', content: { pooling_mode: ['mean', 'median'] } } } }),
+    /pooling_mode median is not known/,
   );
-  const dense = { name: 'modules.json', content: [{ idx: 2, type: 'sentence_transformers.models.Dense' }] };
+  await assert.rejects(
+    tiny({
+      more: {
+        pooling: { name: 'p.json', content: { pooling_mode: 'mean', include_prompt: false } },
+        sentenceTransformers: { name: 's.json', content: { prompts: { query: 'good ' } } },
+      },
+    }),
+    /leaves the prompt out/,
+  );
+  const dense = {
+    name: 'modules.json',
+    content: [{ idx: 2, type: 'sentence_transformers.models.Dense', path: '2_Dense' }],
+  };
   const pooling = { name: 'p.json', content: { pooling_mode_mean_tokens: true } };
-  await assert.rejects(tiny({ more: { pooling, modules: dense } }), /layers follow the pooling/);
+  await assert.rejects(
+    tiny({ more: { pooling, modules: dense } }),
+    /modules\.json has a Dense, which is not made here, and the graph has no output sentence_embedding/,
+  );
   await assert.doesNotReject(tiny({ more: { pooling, modules: dense }, sentence: true }));
 });
 

@@ -6,7 +6,7 @@ import { randomNumbers } from '../../../tools/make-mlp.ts';
 export const VOCABULARY = 19;
 const HEADS = 2;
 const SIZE = 8;
-const WIDTH = HEADS * SIZE;
+export const WIDTH = HEADS * SIZE;
 /** Past it a run fails. */
 export const POSITIONS = 256;
 
@@ -15,6 +15,8 @@ export interface TinyDecoder {
   readonly grouped?: boolean;
   /** Positions come as an input; else the graph takes the place in the cache. */
   readonly positions?: boolean;
+  /** Hidden states instead of logits, as an embedding model has them. */
+  readonly hidden?: boolean;
   /** A name in it is one that the program would add, so that it cannot add its nodes. */
   readonly taken?: boolean;
   /** Dynamically quantised. */
@@ -26,6 +28,7 @@ export function tinyDecoder({
   grouped = false,
   positions = true,
   taken = false,
+  hidden = false,
   dynamic = false,
 }: TinyDecoder): Uint8Array {
   const nodes: OnnxNode[] = [];
@@ -48,7 +51,8 @@ export function tinyDecoder({
   else plainAttention(node);
   node('MatMul', ['attended', 'wo'], 'projected');
   node('Add', ['x', 'projected'], 'y');
-  node('MatMul', ['y', 'head'], 'logits');
+  if (hidden) node('Identity', ['y'], 'last_hidden_state');
+  else node('MatMul', ['y', 'head'], 'logits');
   const int64 = (name: string, ...shape: string[]) => ({ name, datatype: 'INT64' as const, shape });
   const cache = (name: string, tokens: string) => ({
     name,
@@ -68,7 +72,9 @@ export function tinyDecoder({
       cache('past_key_values.0.value', 'past'),
     ],
     outputs: [
-      { name: 'logits', datatype: 'FP32', shape: ['batch', 'sequence', VOCABULARY] },
+      hidden
+        ? { name: 'last_hidden_state', datatype: 'FP32', shape: ['batch', 'sequence', WIDTH] }
+        : { name: 'logits', datatype: 'FP32', shape: ['batch', 'sequence', VOCABULARY] },
       cache('present.0.key', 'all'),
       cache('present.0.value', 'all'),
     ],

@@ -115,7 +115,7 @@ test('what memory did not hold once is cut beforehand from then on', async () =>
     }
   }
   const graph = new SmallGraph({} as InferenceSession, laneData());
-  const options: EncoderOptions = { wants: 'scores', usualPooling: 'mean', maxLength: 64, padId: 0, padSide: 'right' };
+  const options: EncoderOptions = { wants: 'scores', maxLength: 64, padId: 0, padSide: 'right' };
   const program = new TextEncoderProgram(new LaneSession(specOf(''), graph, signature), options, 'cpu');
   const tickets = [10, 11, 12, 13].map((id) => ({
     id,
