@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Admission } from '../core/admission.ts';
 import { ServerError } from '../errors.ts';
 import type { CpuLimits, CpuPool } from '../pool/cpu.ts';
@@ -50,11 +51,17 @@ export class Conversation implements ServeContext {
     }
   }
 
-  async runEach(count: number, work: (index: number) => Work | Promise<Work>): Promise<readonly Outputs[]> {
+  async runEach(
+    count: number,
+    work: (index: number) => Work | Promise<Work>,
+    onDone?: (index: number) => void,
+  ): Promise<readonly Outputs[]> {
     const { admission, model } = this.#parts;
     const results: Outputs[] = [];
     const failures: unknown[] = [];
     const abort = new AbortController();
+    // One for each ticket that runs.
+    setMaxListeners(0, abort.signal);
     let next = 0;
     const follow = async (): Promise<void> => {
       while (next < count && !abort.signal.aborted) {
@@ -62,6 +69,7 @@ export class Conversation implements ServeContext {
         next += 1;
         try {
           results[index] = await this.run(await work(index), undefined, abort.signal);
+          onDone?.(index);
         } catch (error) {
           failures.push(error);
           abort.abort();
@@ -93,6 +101,14 @@ export class Conversation implements ServeContext {
 
   count(unit: string, amount: number): void {
     this.#parts.onCount(unit, amount);
+  }
+
+  leftMs(): number {
+    return this.#parts.limits().limitMs;
+  }
+
+  onLeave(callback: () => void): void {
+    this.#parts.limits().cancellation?.onCancel(callback);
   }
 
   emit(event: unknown): void {

@@ -264,10 +264,15 @@ export class Submitter {
       throw new ServerError('INVALID_INPUT', 'An input has no elements.');
     const ticket = lent ? admission.lend(item) : admission.enqueue(item);
     options.cancellation.onCancel(() => ticket.cancel());
-    signal?.addEventListener('abort', () => ticket.cancel(), { once: true });
-    const reply = await ticket.done;
-    addTicket(timing, reply.timing);
-    return reply.result;
+    const stop = (): void => ticket.cancel();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      const reply = await ticket.done;
+      addTicket(timing, reply.timing);
+      return reply.result;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   #limits({ deadlineMs, options }: Walk): CpuLimits {

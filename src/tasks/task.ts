@@ -89,9 +89,14 @@ export interface ServeContext {
   run(work: Work, onProgress?: (progress: unknown) => void, signal?: AbortSignal): Promise<Outputs>;
   /**
    * Runs `count` tickets, as many side by side as there are permits to spare (always at least one); `work` is asked for each when its
-   * turn has come, so that not all need to be in memory. Results in order. Rejects with the first error, once what runs is cancelled.
+   * turn has come, so that not all need to be in memory; `onDone` hears of each that has run, and may throw. Results in order. Rejects with the
+   * first error, once what runs is cancelled.
    */
-  runEach(count: number, work: (index: number) => Work | Promise<Work>): Promise<readonly Outputs[]>;
+  runEach(
+    count: number,
+    work: (index: number) => Work | Promise<Work>,
+    onDone?: (index: number) => void,
+  ): Promise<readonly Outputs[]>;
   /** Calls one of the task's own `calls`: on the CPU pool, or here where `light`. `give` lists buffers that go along. */
   call(name: string, argument: unknown, options?: { light?: boolean; give?: readonly ArrayBuffer[] }): Promise<unknown>;
   /** Tells a client that takes its reply piece by piece; nothing happens for others. The value is the task's own. */
@@ -100,6 +105,10 @@ export interface ServeContext {
   count(unit: string, amount: number): void;
   /** True when somebody listens to `emit`. */
   readonly streaming: boolean;
+  /** What is left of the request's time. */
+  leftMs(): number;
+  /** Calls back when the client leaves, at once where it has left: for what runs beside tickets and calls. */
+  onLeave(callback: () => void): void;
 }
 
 export interface Task {

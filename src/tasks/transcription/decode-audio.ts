@@ -1,39 +1,67 @@
 import { ServerError } from '../../errors.ts';
-import { decodeWithFfmpeg } from './ffmpeg.ts';
-import { SAMPLE_RATE_HZ } from './log-mel.ts';
-import { PcmWriter, type Pcm } from './pcm.ts';
-import { Resampler } from './resampler.ts';
-import { isWav, readFrames, readWav, type WavLayout } from './wav.ts';
+import { decodeWithFfmpeg, lengthByFfmpeg, type FfmpegLimits } from './ffmpeg.ts';
+import { tooLong } from './pcm.ts';
+import { isWav, readWav, type WavLayout } from './wav.ts';
+import type { WavCall } from './wav-part.ts';
 
-export interface DecodeLimits {
+export interface DecodeParts extends FfmpegLimits {
+  /** For finding out the length; `timeoutMs` is for all. */
+  readonly lengthTimeoutMs: number;
   readonly maxSeconds: number;
-  /** For ffmpeg. */
-  readonly timeoutMs: number;
-  readonly isLeft: () => boolean;
+  /** Reads seconds of a WAV away from this thread; its bytes go and come back. */
+  readonly readWavPart: (call: WavCall) => Promise<{ samples: Int16Array; audio: Uint8Array }>;
+}
+
+/** Audio whose length is known, to be decoded as it is used. */
+export interface OpenAudio {
+  readonly seconds: number;
+  /** Mono samples at 16 kHz, in order. Throws INVALID_INPUT, DEADLINE_EXCEEDED, CANCELLED. */
+  readonly samples: AsyncGenerator<Int16Array>;
 }
 
 /**
- * Bytes of an audio file to mono samples at 16 kHz: WAV here, anything else by ffmpeg. Throws INVALID_INPUT (no audio in it),
- * UNSUPPORTED_MEDIA_TYPE (needs ffmpeg), TOO_LARGE, and what `decodeWithFfmpeg` throws.
+ * Opens an audio file: WAV is read here, anything else by ffmpeg. Throws INVALID_INPUT (no audio in it), UNSUPPORTED_MEDIA_TYPE (needs
+ * ffmpeg), TOO_LARGE (longer than `maxSeconds`), DEADLINE_EXCEEDED, CANCELLED.
  */
-export async function decodeAudio(bytes: Uint8Array, limits: DecodeLimits): Promise<Pcm> {
+export async function openAudio(bytes: Uint8Array, parts: DecodeParts): Promise<OpenAudio> {
   if (bytes.byteLength === 0) throw new ServerError('INVALID_INPUT', 'The audio is empty.');
   const layout = isWav(bytes) ? readWav(bytes) : undefined;
-  const pcm =
-    layout === undefined ? await decodeWithFfmpeg(bytes, limits) : decodeWav(bytes, layout, limits.maxSeconds);
-  if (pcm.samples === 0) throw new ServerError('INVALID_INPUT', 'The audio has no samples.');
-  return pcm;
+  const seconds =
+    layout === undefined
+      ? await lengthByFfmpeg(bytes, { ...parts, timeoutMs: parts.lengthTimeoutMs })
+      : layout.frames / layout.rateHz;
+  if (seconds > parts.maxSeconds) throw tooLong(parts.maxSeconds);
+  if (layout !== undefined && layout.frames === 0) throw noSamples();
+  const samples = layout === undefined ? decodeWithFfmpeg(bytes, parts) : wavSamples(bytes, layout, parts);
+  return { seconds, samples: checked(samples) };
 }
 
-function decodeWav(bytes: Uint8Array, layout: WavLayout, maxSeconds: number): Pcm {
-  const writer = new PcmWriter(maxSeconds);
-  const { rateHz, frames } = layout;
-  const resampler = rateHz === SAMPLE_RATE_HZ ? undefined : new Resampler(rateHz, SAMPLE_RATE_HZ);
-  // A second at a time, so that only the result is held whole.
-  for (let start = 0; start < frames; start += rateHz) {
-    const mono = readFrames(bytes, layout, { start, count: Math.min(rateHz, frames - start) });
-    writer.write(resampler === undefined ? mono : resampler.push(mono));
+function noSamples(): ServerError {
+  return new ServerError('INVALID_INPUT', 'The audio has no samples.');
+}
+
+/** What cannot be known beforehand: whether there is anything in it. */
+async function* checked(samples: AsyncGenerator<Int16Array>): AsyncGenerator<Int16Array> {
+  let count = 0;
+  for await (const piece of samples) {
+    count += piece.length;
+    yield piece;
   }
-  if (resampler !== undefined) writer.write(resampler.flush());
-  return writer.finish();
+  if (count === 0) throw noSamples();
+}
+
+/** 2 MB of samples. */
+const WAV_SECONDS = 60;
+
+async function* wavSamples(
+  bytes: Uint8Array,
+  layout: WavLayout,
+  { readWavPart }: DecodeParts,
+): AsyncGenerator<Int16Array> {
+  let audio = bytes;
+  for (let fromSecond = 0; fromSecond * layout.rateHz < layout.frames; fromSecond += WAV_SECONDS) {
+    const part = await readWavPart({ audio, layout, fromSecond, seconds: WAV_SECONDS });
+    audio = part.audio;
+    yield part.samples;
+  }
 }

@@ -1,78 +1,94 @@
-import { spawn } from 'node:child_process';
-import { ServerError, toServerError } from '../../errors.ts';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { ServerError } from '../../errors.ts';
 import { SAMPLE_RATE_HZ } from './log-mel.ts';
-import { PcmWriter, type Pcm } from './pcm.ts';
 
 /** Containers that a listener sends. Playlists and the like are not among them: they name other files for ffmpeg to open. */
 const CONTAINERS =
   'aac,ac3,adts,aiff,amr,amrnb,amrwb,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,opus,w64,wav';
 
 /** `cache:` lets ffmpeg seek in what comes through the pipe: an MP4 may have its table of contents at the end. */
-const ARGUMENTS = [
+const INPUT = [
   ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-threads', '1'],
-  ...['-protocol_whitelist', 'cache,pipe', '-format_whitelist', CONTAINERS, '-i', 'cache:pipe:0'],
-  ...['-map', '0:a:0', '-ac', '1', '-ar', String(SAMPLE_RATE_HZ), '-f', 's16le', 'pipe:1'],
+  ...['-protocol_whitelist', 'cache,pipe', '-format_whitelist', CONTAINERS, '-i', 'cache:pipe:0', '-map', '0:a:0'],
 ];
+const SAMPLES = [...INPUT, '-ac', '1', '-ar', String(SAMPLE_RATE_HZ), '-f', 's16le', 'pipe:1'];
+/** Packets are counted, not decoded: four hours of MP3 take half a second. */
+const LENGTH = [...INPUT, '-c', 'copy', '-f', 'null', '-progress', 'pipe:1', '-'];
 
 export interface FfmpegLimits {
-  readonly maxSeconds: number;
+  /** For reading all of it, the time that its reader takes included. */
   readonly timeoutMs: number;
-  /** True once nobody waits for the audio any more. */
-  readonly isLeft: () => boolean;
+  /** Calls back once nobody waits for the audio any more. */
+  readonly onLeave: (callback: () => void) => void;
   /** The program; another one in tests. */
   readonly command?: string;
 }
 
-const LOOK_MS = 200;
-
-/**
- * Audio of any kind through ffmpeg, as a child process between two pipes. Throws UNSUPPORTED_MEDIA_TYPE where there is no ffmpeg,
- * INVALID_INPUT on what it cannot decode, TOO_LARGE, DEADLINE_EXCEEDED, CANCELLED.
- */
-export function decodeWithFfmpeg(bytes: Uint8Array, limits: FfmpegLimits): Promise<Pcm> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(limits.command ?? 'ffmpeg', ARGUMENTS, { stdio: ['pipe', 'pipe', 'ignore'] });
-    const writer = new PcmWriter(limits.maxSeconds);
-    let rest: Buffer = Buffer.alloc(0);
-    let failure: Error | undefined;
-    const stop = (error: Error): void => {
-      failure ??= error;
-      child.kill('SIGKILL');
-    };
-    const late = setTimeout(() => stop(new ServerError('DEADLINE_EXCEEDED')), limits.timeoutMs);
-    const look = setInterval(() => {
-      if (limits.isLeft()) stop(new ServerError('CANCELLED'));
-    }, LOOK_MS);
-    const done = (error: Error | undefined): void => {
-      clearTimeout(late);
-      clearInterval(look);
-      if (error === undefined) resolve(writer.finish());
-      else reject(error);
-    };
-    child.stdout.on('data', (chunk: Buffer) => {
-      try {
-        rest = writeBytes(writer, rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]));
-      } catch (error) {
-        stop(toServerError(error));
-      }
-    });
-    // It may stop reading before the end; what that means, its exit tells.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(bytes);
-    child.on('error', (error) => done(failure ?? missing(error)));
-    child.on('close', (code) => {
-      if (failure !== undefined) done(failure);
-      else if (code === 0) done(undefined);
-      else done(new ServerError('INVALID_INPUT', 'The audio could not be decoded.'));
-    });
-  });
+/** How long the audio is, in seconds, by its packets. Throws as `decodeWithFfmpeg`. */
+export async function lengthByFfmpeg(bytes: Uint8Array, limits: FfmpegLimits): Promise<number> {
+  let text = '';
+  for await (const chunk of run(LENGTH, bytes, limits)) text = (text + chunk.toString('latin1')).slice(-MOST_PROGRESS);
+  const microseconds = [...text.matchAll(/^out_time_us=(\d+)$/gm)].at(-1)?.[1];
+  return Number(microseconds ?? 0) / 1e6;
 }
 
-/** Writes whole samples; gives back the odd byte. */
-function writeBytes(writer: PcmWriter, bytes: Buffer): Buffer {
-  const even = bytes.byteLength - (bytes.byteLength % 2);
-  writer.writeWhole(new Int16Array(Uint8Array.prototype.slice.call(bytes, 0, even).buffer));
-  return bytes.subarray(even);
+const MOST_PROGRESS = 4096;
+
+/**
+ * Samples of audio of any kind, 16 kHz mono, by ffmpeg as a child process between two pipes: it decodes as fast as they are read, and ends with
+ * its reader. Throws UNSUPPORTED_MEDIA_TYPE where there is no ffmpeg, INVALID_INPUT on what it cannot decode, DEADLINE_EXCEEDED, CANCELLED.
+ */
+export async function* decodeWithFfmpeg(bytes: Uint8Array, limits: FfmpegLimits): AsyncGenerator<Int16Array> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const chunk of run(SAMPLES, bytes, limits)) {
+    const whole = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
+    const even = whole.byteLength - (whole.byteLength % 2);
+    // A copy of its own is aligned.
+    yield new Int16Array(Uint8Array.prototype.slice.call(whole, 0, even).buffer);
+    rest = whole.subarray(even);
+  }
+}
+
+/** What ffmpeg writes; it is read no faster than it is asked for. */
+async function* run(
+  args: readonly string[],
+  bytes: Uint8Array,
+  { timeoutMs, onLeave, command = 'ffmpeg' }: FfmpegLimits,
+): AsyncGenerator<Buffer> {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  let failure: Error | undefined;
+  const stop = (error: Error): void => {
+    failure ??= error;
+    child.kill('SIGKILL');
+  };
+  const late = setTimeout(() => stop(new ServerError('DEADLINE_EXCEEDED')), timeoutMs);
+  onLeave(() => stop(new ServerError('CANCELLED')));
+  const closed = exitOf(child);
+  // It may stop reading before the end; what that means, its exit tells.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(bytes);
+  try {
+    yield* child.stdout as AsyncIterable<Buffer>;
+    const code = await closed;
+    if (failure !== undefined) throw failure;
+    if (code !== 0) throw new ServerError('INVALID_INPUT', 'The audio could not be decoded.');
+  } catch (error) {
+    throw failure ?? error;
+  } finally {
+    clearTimeout(late);
+    child.kill('SIGKILL');
+    closed.catch(() => undefined);
+  }
+}
+
+/** Its exit code, once all of its output is read. */
+function exitOf(child: ChildProcess): Promise<number | null> {
+  const closed = new Promise<number | null>((resolve, reject) => {
+    child.on('error', (error) => reject(missing(error)));
+    child.on('close', resolve);
+  });
+  closed.catch(() => undefined);
+  return closed;
 }
 
 function missing(error: Error): Error {

@@ -18,15 +18,21 @@ export interface SpeechSetup {
 export interface ListeningParts {
   readonly context: ServeContext;
   readonly model: SpeechSetup;
-  readonly pcm: Pcm;
+  /** The samples of the windows that are listened to. */
+  readonly pcm: () => Pcm;
+  /** All that are known; more may join at the end. */
   readonly windows: readonly Window[];
+  /** Whether there is more than one. */
+  readonly isLong: boolean;
   readonly settings: Settings;
   /** Tokens of the text before. */
   readonly previous: readonly number[];
+  /** Hears of each stretch that was heard; what it throws ends all. */
+  readonly onHeard: (seconds: number) => void;
 }
 
-/** The argument of the task's call `features`. */
-export interface FeaturesCall {
+/** The argument of the task's calls `features` and `loudness`. */
+export interface StretchCall {
   readonly pcm: Pcm;
   readonly start: number;
   readonly end: number;
@@ -44,25 +50,32 @@ const LEAST_SAMPLES = 0.8 * SAMPLE_RATE_HZ;
 export class Listening {
   readonly #parts: ListeningParts;
   readonly #timestamps: boolean;
+  #language: string | undefined;
 
   constructor(parts: ListeningParts) {
     this.#parts = parts;
+    this.#language = parts.settings.language;
     // With timestamps the decoder keeps to what was said; without, it is apt to go on when a window ends within a sentence.
-    this.#timestamps = parts.settings.timestamps || parts.windows.length > 1;
+    this.#timestamps = parts.settings.timestamps || parts.isLong;
   }
 
-  /** What was heard, in order within each window, and the language it is in. */
-  async all(): Promise<{ takes: readonly Take[]; language: string }> {
-    const { windows, context } = this.#parts;
-    const { language = 'en' } = this.#parts.settings;
-    const stretches = windows.map(({ start, end }, window): Stretch => ({ window, start, end }));
+  /** The language that the audio is in: asked for, or heard in its first window. */
+  get language(): string {
+    return this.#language ?? 'en';
+  }
+
+  /** What is heard in the windows from `from` to `to` (not included), in order within each window. */
+  async hear(from: number, to: number): Promise<readonly Take[]> {
+    const stretches = this.#parts.windows
+      .slice(from, to)
+      .map(({ start, end }, index): Stretch => ({ window: from + index, start, end }));
     const [first] = stretches;
-    if (this.#parts.settings.language !== undefined || first === undefined)
-      return { takes: await this.#rounds([], stretches, language), language };
+    if (this.#language !== undefined || first === undefined) return this.#rounds([], stretches, this.language);
     // The first window tells the language of all: one that says little could be taken for another.
-    const outputs = await context.run(await this.#work(first, undefined));
-    const found = this.#languageIn(outputs);
-    return { takes: await this.#rounds([takeOf(first, outputs)], stretches.slice(1), found), language: found };
+    const outputs = await this.#parts.context.run(await this.#work(first, undefined));
+    this.#language = this.#languageIn(outputs);
+    this.#heard(first);
+    return this.#rounds([takeOf(first, outputs)], stretches.slice(1), this.#language);
   }
 
   /** All stretches, and again what their last runs left. */
@@ -88,7 +101,11 @@ export class Listening {
       if (stretch === undefined) throw new RangeError(`there is no stretch ${index}`);
       return stretch;
     };
-    const outputs = await this.#parts.context.runEach(stretches.length, (index) => this.#work(at(index), language));
+    const outputs = await this.#parts.context.runEach(
+      stretches.length,
+      (index) => this.#work(at(index), language),
+      (index) => this.#heard(at(index)),
+    );
     return outputs.map((of, index) => takeOf(at(index), of));
   }
 
@@ -105,9 +122,13 @@ export class Listening {
     return { kept: { ...take, tokens: kept }, stretch: { window: take.window, start: from, end: window.end } };
   }
 
+  #heard({ start, end }: Stretch): void {
+    this.#parts.onHeard((end - start) / SAMPLE_RATE_HZ);
+  }
+
   async #work({ window, start, end }: Stretch, language: string | undefined): Promise<Work> {
     const { context, model, pcm, settings, previous } = this.#parts;
-    const argument: FeaturesCall = slicePcm(pcm, start, end);
+    const argument: StretchCall = slicePcm(pcm(), start, end);
     const features = (await context.call('features', argument)) as Float32Array;
     const timestamps = this.#timestamps;
     const prompt = promptTokens({ ...settings, timestamps, language }, previous, model.tokens);

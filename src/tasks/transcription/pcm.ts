@@ -13,12 +13,29 @@ export interface Pcm {
   readonly samples: number;
 }
 
+export function tooLong(maxSeconds: number): ServerError {
+  return new ServerError('TOO_LARGE', `The audio is longer than the ${maxSeconds} s that this model takes.`);
+}
+
+const DROPPED = new SharedArrayBuffer(0);
+
+/** Samples from -1 to 1 as 16 bits; louder ones are clipped, NaN is 0. */
+export function toInt16(values: Float32Array): Int16Array<ArrayBuffer> {
+  const whole = new Int16Array(values.length);
+  for (let index = 0; index < values.length; index += 1) {
+    const value = Math.round((values[index] as number) * 32_768);
+    whole[index] = value > 32_767 ? 32_767 : value < -32_768 ? -32_768 : value;
+  }
+  return whole;
+}
+
 /** Gathers samples into blocks. */
 export class PcmWriter {
   readonly #limitSamples: number;
   readonly #blocks: SharedArrayBuffer[] = [];
   #last: Int16Array = new Int16Array(0);
   #used = 0;
+  #dropped = 0;
 
   constructor(maxSeconds: number) {
     this.#limitSamples = maxSeconds * SAMPLE_RATE_HZ;
@@ -26,20 +43,6 @@ export class PcmWriter {
 
   get samples(): number {
     return this.#blocks.length * BLOCK_SAMPLES - (this.#last.length - this.#used);
-  }
-
-  /** Takes samples from -1 to 1; louder ones are clipped, NaN is 0. Throws TOO_LARGE beyond the limit. */
-  write(values: Float32Array): void {
-    let at = 0;
-    while (at < values.length) {
-      const count = this.#room(values.length - at);
-      const into = this.#last.subarray(this.#used - count, this.#used);
-      for (let index = 0; index < count; index += 1) {
-        const value = Math.round((values[at + index] as number) * 32_768);
-        into[index] = value > 32_767 ? 32_767 : value < -32_768 ? -32_768 : value;
-      }
-      at += count;
-    }
   }
 
   /** Takes samples as they are. Throws TOO_LARGE beyond the limit. */
@@ -52,17 +55,20 @@ export class PcmWriter {
     }
   }
 
+  /** What has come so far. */
   finish(): Pcm {
     return { blocks: this.#blocks, samples: this.samples };
   }
 
+  /** Lets go of blocks that end before this sample; they are not to be read again. */
+  dropBefore(sample: number): void {
+    const end = Math.min(Math.floor(sample / BLOCK_SAMPLES), this.#blocks.length);
+    for (; this.#dropped < end; this.#dropped += 1) this.#blocks[this.#dropped] = DROPPED;
+  }
+
   /** Claims up to `wanted` samples at the end of the last block, or of a new one. */
   #room(wanted: number): number {
-    if (this.samples + wanted > this.#limitSamples)
-      throw new ServerError(
-        'TOO_LARGE',
-        `The audio is longer than the ${this.#limitSamples / SAMPLE_RATE_HZ} s that this model takes.`,
-      );
+    if (this.samples + wanted > this.#limitSamples) throw tooLong(this.#limitSamples / SAMPLE_RATE_HZ);
     if (this.#used === this.#last.length) {
       const block = new SharedArrayBuffer(BLOCK_SAMPLES * 2);
       this.#blocks.push(block);

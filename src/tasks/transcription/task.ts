@@ -3,15 +3,19 @@ import { ServerError } from '../../errors.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Reply, ServeContext, Task, TaskSource } from '../task.ts';
-import { decodeAudio } from './decode-audio.ts';
-import { Listening, type FeaturesCall, type SpeechSetup } from './listening.ts';
+import { openAudio, type OpenAudio } from './decode-audio.ts';
+import { Listening, type SpeechSetup, type StretchCall } from './listening.ts';
 import { LogMel, SAMPLE_RATE_HZ } from './log-mel.ts';
 import { readSpeechModel } from './model-files.ts';
+import { Pace } from './pace.ts';
 import { readPcm, type Pcm } from './pcm.ts';
+import { Recording } from './recording.ts';
 import { writeTranscript, type Transcript, type TranscriptParts } from './reply.ts';
-import { audioBytes, audioOf, AUDIO_TYPES, readSettings } from './request.ts';
+import { audioBytes, audioOf, AUDIO_TYPES, readSettings, type Settings } from './request.ts';
+import type { Take } from './segments.ts';
 import type { SpeechTokens } from './speech-work.ts';
-import { planWindows, type Window } from './windows.ts';
+import { readWavPart, type WavCall } from './wav-part.ts';
+import { loudness } from './windows.ts';
 
 /**
  * Speech to text with models of the Whisper family. Audio of any length is cut into windows of up to 30 s, which are tickets of their own and share
@@ -23,19 +27,12 @@ const options = z.strictObject({
   maxSeconds: z.number().positive().max(86_400).default(14_400),
   /** Most tokens of a window. */
   maxTokens: z.number().int().min(1).max(448).default(224),
-  /** Longest time for ffmpeg to decode. */
+  /** Longest time for ffmpeg to find out the length. */
   decodeSeconds: z.number().positive().max(3_600).default(300),
 });
 
-interface DecodeCall {
-  readonly audio: Uint8Array | string;
-  /** One Int32, not 0 once nobody waits any more. */
-  readonly left: SharedArrayBuffer;
-}
-interface Decoded {
-  readonly pcm: Pcm;
-  readonly windows: readonly Window[];
-}
+/** Whether longer audio can be transcribed in time is looked at as it goes. */
+const LONG_SECONDS = 240;
 
 export async function createTranscriptionTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
@@ -43,63 +40,103 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
   const logMel = once(() => new LogMel(mels));
   const tokenizer = once(() => loadTokenizer(source.files));
   const calls = {
-    decode: async ({ audio, left }: DecodeCall): Promise<Decoded> => {
-      const flag = new Int32Array(left);
-      const pcm = await decodeAudio(typeof audio === 'string' ? audioBytes(audio) : audio, {
-        maxSeconds: own.maxSeconds,
-        timeoutMs: own.decodeSeconds * 1000,
-        isLeft: () => Atomics.load(flag, 0) !== 0,
-      });
-      return { pcm, windows: planWindows(pcm) };
-    },
-    features: ({ pcm, start, end }: FeaturesCall): Float32Array => logMel().features(readPcm(pcm, start, end)),
+    bytes: (text: string): Uint8Array => new Uint8Array(audioBytes(text)),
+    wav: (call: WavCall) => ({ samples: readWavPart(call), audio: call.audio }),
+    loudness: ({ pcm, start, end }: StretchCall): Float32Array => loudness(pcm, start, end),
+    features: ({ pcm, start, end }: StretchCall): Float32Array => logMel().features(readPcm(pcm, start, end)),
     prompt: async (text: string): Promise<number[]> => promptIds(await tokenizer(), text, tokens),
     write: async (parts: TranscriptParts): Promise<Transcript> => writeTranscript(parts, await tokenizer(), tokens),
   };
+  const model: Transcriber = { tokens, mels, pace: new Pace(), ...own };
   return {
     rawTypes: AUDIO_TYPES,
     isLight: () => false,
     prepare: unused,
     isLightReply: () => false,
     finish: unused,
-    serve: (item, context) => transcribe(item, context, { tokens, mels, maxTokens: own.maxTokens }),
+    serve: (item, context) => transcribe(item, context, model),
     calls,
   };
 }
 
-async function transcribe(item: Item, context: ServeContext, model: SpeechSetup): Promise<Reply> {
+interface Transcriber extends SpeechSetup {
+  readonly maxSeconds: number;
+  readonly decodeSeconds: number;
+  readonly pace: Pace;
+}
+
+async function transcribe(item: Item, context: ServeContext, model: Transcriber): Promise<Reply> {
   const startMs = performance.now();
-  const audio = audioOf(item);
   const settings = readSettings(item, model.tokens);
-  const { pcm, windows } = await decode(audio, context);
-  const previous =
-    settings.prompt === undefined ? [] : ((await context.call('prompt', settings.prompt)) as readonly number[]);
-  const { takes, language } = await new Listening({ context, model, pcm, windows, settings, previous }).all();
+  const audio = await open(audioOf(item), context, model);
+  const recording = new Recording({ audio, maxSeconds: model.maxSeconds, context });
+  const { takes, language } = await listen(recording, { audio, settings, context, model });
   const { timestamps, temperature, task } = settings;
-  const parts: TranscriptParts = { windows, takes, timestamps, temperature };
+  const parts: TranscriptParts = { windows: recording.windows, takes, timestamps, temperature };
   const { text, segments } = (await context.call('write', parts)) as Transcript;
-  const duration = pcm.samples / SAMPLE_RATE_HZ;
+  const duration = recording.pcm.samples / SAMPLE_RATE_HZ;
   context.count('audio_seconds', duration);
   // Seconds of audio per second of work, all steps and waiting included.
   const realTimeFactor = (duration * 1000) / Math.max(1, performance.now() - startMs);
   return { json: { text, language, task, duration, segments, real_time_factor: realTimeFactor } };
 }
 
-async function decode(audio: Uint8Array | string, context: ServeContext): Promise<Decoded> {
-  const left = new SharedArrayBuffer(4);
-  const call = (argument: DecodeCall, give: readonly ArrayBuffer[]): Promise<unknown> =>
-    context.call('decode', argument, { give });
+/** Opens the audio; what is too long for the model, or for the time that is left, is refused here. */
+async function open(audio: Uint8Array | string, context: ServeContext, model: Transcriber): Promise<OpenAudio> {
+  const given = typeof audio === 'string' ? ((await context.call('bytes', audio)) as Uint8Array) : audio;
+  // A view would take its whole buffer along to another thread.
+  const isWhole = given.buffer instanceof ArrayBuffer && given.byteLength === given.buffer.byteLength;
+  const opened = await openAudio(isWhole ? given : new Uint8Array(given), {
+    maxSeconds: model.maxSeconds,
+    timeoutMs: context.leftMs(),
+    lengthTimeoutMs: Math.min(context.leftMs(), model.decodeSeconds * 1000),
+    onLeave: (callback) => context.onLeave(callback),
+    readWavPart: async (call) =>
+      (await context.call('wav', call, { give: [call.audio.buffer as ArrayBuffer] })) as {
+        samples: Int16Array;
+        audio: Uint8Array;
+      },
+  });
+  model.pace.check(opened.seconds, context.leftMs());
+  return opened;
+}
+
+interface ListenParts {
+  readonly audio: OpenAudio;
+  readonly settings: Settings;
+  readonly context: ServeContext;
+  readonly model: Transcriber;
+}
+
+async function listen(
+  recording: Recording,
+  { audio, settings, context, model }: ListenParts,
+): Promise<{ takes: readonly Take[]; language: string }> {
+  const previous =
+    settings.prompt === undefined ? [] : ((await context.call('prompt', settings.prompt)) as readonly number[]);
+  const { windows } = recording;
+  const takes: Take[] = [];
+  let listening: Listening | undefined;
+  let heardSeconds = 0;
+  const isLong = audio.seconds > LONG_SECONDS;
+  const onHeard = (seconds: number): void => {
+    heardSeconds += seconds;
+    if (!isLong) return;
+    model.pace.heard();
+    model.pace.check(audio.seconds - heardSeconds, context.leftMs());
+  };
+  if (isLong) model.pace.begin();
   try {
-    if (typeof audio === 'string') return (await call({ audio, left }, [])) as Decoded;
-    // A view would take its whole buffer along.
-    const whole = audio.buffer instanceof ArrayBuffer && audio.byteLength === audio.buffer.byteLength;
-    const bytes = whole ? audio : new Uint8Array(audio);
-    return (await call({ audio: bytes, left }, [bytes.buffer as ArrayBuffer])) as Decoded;
-  } catch (error) {
-    // Tells ffmpeg to stop, where the client has left or its time is up.
-    Atomics.store(new Int32Array(left), 0, 1);
-    throw error;
+    await recording.forEachGroup(async (from, to) => {
+      const pcm = (): Pcm => recording.pcm;
+      const hasMore = windows.length > 1;
+      listening ??= new Listening({ context, model, pcm, windows, isLong: hasMore, settings, previous, onHeard });
+      takes.push(...(await listening.hear(from, to)));
+    });
+  } finally {
+    if (isLong) model.pace.end();
   }
+  return { takes, language: listening?.language ?? settings.language ?? 'en' };
 }
 
 /** Whisper's own code sets a space before an earlier text. Special tokens written in it are no text. */

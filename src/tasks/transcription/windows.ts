@@ -31,41 +31,61 @@ const LATENESS = 0.08;
 /** Where nobody pauses, windows share this much. */
 const OVERLAP_FRAMES = 5 * FRAMES_PER_SECOND;
 
-/** Cuts audio into windows, as long as they can be, with cuts in pauses where there are any. Silence is left out: silent audio has no windows. */
-export function planWindows(pcm: Pcm): Window[] {
-  const levels = loudness(pcm);
-  const windows: Window[] = [];
-  let from = 0;
-  let overlap = 0;
-  while (from < levels.length) {
-    const begin = overlap > 0 ? from : afterSilence(levels, from);
-    if (begin >= levels.length) break;
-    const end = levels.length - begin <= WINDOW_FRAMES ? levels.length : cutAt(levels, begin);
-    const next = end ?? begin + WINDOW_FRAMES;
-    windows.push({
-      start: begin * FRAME,
-      end: Math.min(pcm.samples, next * FRAME),
-      overlap: overlap * FRAME,
-      speechEnd: Math.min(pcm.samples, lastSound(levels, begin, next) * FRAME),
-    });
-    if (next >= levels.length) break;
-    overlap = end === undefined ? OVERLAP_FRAMES : 0;
-    from = next - overlap;
+/**
+ * Cuts audio into windows as it comes, as long as they can be, with cuts in pauses where there are any. Silence is left out: silent audio has no
+ * windows.
+ */
+export class WindowPlanner {
+  readonly windows: Window[] = [];
+  #levels = new Float32Array(0);
+  #frames = 0;
+  #from = 0;
+  #overlap = 0;
+
+  /** Takes in the loudness of the next frames; of the last ones too, a whole frame each. */
+  add(levels: Float32Array): void {
+    const frames = this.#frames + levels.length;
+    if (frames > this.#levels.length) {
+      const grown = new Float32Array(2 * frames);
+      grown.set(this.#levels.subarray(0, this.#frames));
+      this.#levels = grown;
+    }
+    this.#levels.set(levels, this.#frames);
+    this.#frames = frames;
   }
-  return windows;
+
+  /** Adds the windows that what has come decides; `samples` have come, and where `ended` no more will. */
+  plan(samples: number, ended: boolean): void {
+    const levels = this.#levels.subarray(0, this.#frames);
+    while (this.#from < levels.length) {
+      const begin = this.#overlap > 0 ? this.#from : afterSilence(levels, this.#from);
+      const isRest = levels.length - begin <= WINDOW_FRAMES;
+      if (begin >= levels.length || (isRest && !ended)) return;
+      const end = isRest ? levels.length : cutAt(levels, begin);
+      const next = end ?? begin + WINDOW_FRAMES;
+      this.windows.push({
+        start: begin * FRAME,
+        end: Math.min(samples, next * FRAME),
+        overlap: this.#overlap * FRAME,
+        speechEnd: Math.min(samples, lastSound(levels, begin, next) * FRAME),
+      });
+      this.#overlap = end === undefined ? OVERLAP_FRAMES : 0;
+      this.#from = next >= levels.length ? levels.length : next - this.#overlap;
+    }
+  }
 }
 
-/** RMS of each frame in dB of full scale; -Infinity for zeros. */
-function loudness(pcm: Pcm): Float32Array {
-  const levels = new Float32Array(Math.ceil(pcm.samples / FRAME));
+/** RMS of each frame of 20 ms from `start` to `end` in dB of full scale; -Infinity for zeros. */
+export function loudness(pcm: Pcm, start: number, end: number): Float32Array<ArrayBuffer> {
+  const levels = new Float32Array(Math.ceil((end - start) / FRAME));
   const piece = FRAME * 500;
-  for (let start = 0; start < pcm.samples; start += piece) {
-    const samples = readPcm(pcm, start, start + piece);
+  for (let from = start; from < end; from += piece) {
+    const samples = readPcm(pcm, from, Math.min(end, from + piece));
     for (let at = 0; at < samples.length; at += FRAME) {
-      const end = Math.min(samples.length, at + FRAME);
+      const last = Math.min(samples.length, at + FRAME);
       let sum = 0;
-      for (let index = at; index < end; index += 1) sum += (samples[index] as number) ** 2;
-      levels[(start + at) / FRAME] = 10 * Math.log10(sum / (end - at));
+      for (let index = at; index < last; index += 1) sum += (samples[index] as number) ** 2;
+      levels[(from - start + at) / FRAME] = 10 * Math.log10(sum / (last - at));
     }
   }
   return levels;

@@ -4,19 +4,18 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { decodeAudio } from '../../../src/tasks/transcription/decode-audio.ts';
-import { decodeWithFfmpeg } from '../../../src/tasks/transcription/ffmpeg.ts';
+import { decodeWithFfmpeg, lengthByFfmpeg } from '../../../src/tasks/transcription/ffmpeg.ts';
 import { refusal } from '../support.ts';
-import { wavOf } from './support.ts';
+import { decodeAudio, wavOf } from './support.ts';
 
-const LIMITS = { maxSeconds: 60, timeoutMs: 20_000, isLeft: () => false };
+const LIMITS = { timeoutMs: 20_000, onLeave: () => undefined };
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 const skip = hasFfmpeg ? false : 'ffmpeg is not installed';
 
 test('without ffmpeg, audio that is no WAV is refused as a media type, saying what is missing', async () => {
   const limits = { ...LIMITS, command: 'no-such-program-ffmpeg' };
   await assert.rejects(
-    decodeWithFfmpeg(new Uint8Array(1000), limits),
+    decodeWithFfmpeg(new Uint8Array(1000), limits).next(),
     refusal('UNSUPPORTED_MEDIA_TYPE', /need ffmpeg/),
   );
 });
@@ -41,6 +40,8 @@ describe('with ffmpeg', { skip }, () => {
     test(`${name} is decoded`, async () => {
       const pcm = await decodeAudio(await encoded(name), LIMITS);
       assert.ok(Math.abs(pcm.samples - 32_000) < 3000, `${pcm.samples} samples`);
+      const seconds = await lengthByFfmpeg(await encoded(name), LIMITS);
+      assert.ok(Math.abs(seconds - 2) < 0.2, `${seconds} s`);
     });
 
   test('bytes that are no audio are refused, and nothing of what ffmpeg says is shown', async () => {
@@ -66,10 +67,10 @@ describe('with ffmpeg', { skip }, () => {
     const stuck = join(folder, 'stuck');
     await writeFile(stuck, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
     const limits = { ...LIMITS, command: stuck };
-    await assert.rejects(decodeWithFfmpeg(new Uint8Array(10), { ...limits, isLeft: () => true }), refusal('CANCELLED'));
-    await assert.rejects(
-      decodeWithFfmpeg(new Uint8Array(10), { ...limits, timeoutMs: 50 }),
-      refusal('DEADLINE_EXCEEDED'),
-    );
+    const leave = (callback: () => void): void => void setTimeout(callback, 20);
+    const left = decodeWithFfmpeg(new Uint8Array(10), { ...limits, onLeave: leave });
+    await assert.rejects(left.next(), refusal('CANCELLED'));
+    const late = decodeWithFfmpeg(new Uint8Array(10), { ...limits, timeoutMs: 50 });
+    await assert.rejects(late.next(), refusal('DEADLINE_EXCEEDED'));
   });
 });

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { PROGRESS_BYTES, type LaneTicket, type TicketOutcome } from '../../../src/pool/messages.ts';
 import { chooseSpeechProgram } from '../../../src/tasks/transcription/model-files.ts';
+import { openAudio, type DecodeParts } from '../../../src/tasks/transcription/decode-audio.ts';
+import { PcmWriter, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
+import { readWavPart } from '../../../src/tasks/transcription/wav-part.ts';
 import { createTranscriptionTask } from '../../../src/tasks/transcription/task.ts';
 import type { TranscriptSegment } from '../../../src/tasks/transcription/reply.ts';
 import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from '../../../src/tasks/task.ts';
@@ -128,7 +131,7 @@ export function contextOn(lane: SmallLane, task: () => Task, width = 8): ServeCo
     },
     emit: () => undefined,
     count: () => undefined,
-    streaming: false,
+    ...{ streaming: false, leftMs: () => 60_000, onLeave: () => undefined },
   };
 }
 
@@ -219,4 +222,17 @@ export function wordErrors(heard: readonly string[], said: readonly string[]): n
     row = next;
   }
   return row.at(-1) ?? 0;
+}
+
+/** All of an audio file, decoded piece by piece as the task does. */
+export async function decodeAudio(bytes: Uint8Array, parts: Partial<DecodeParts> = {}): Promise<Pcm> {
+  const { maxSeconds = 60 } = parts;
+  const { samples } = await openAudio(bytes, {
+    ...{ maxSeconds, timeoutMs: 20_000, lengthTimeoutMs: 20_000, onLeave: () => undefined },
+    readWavPart: (call) => Promise.resolve({ samples: readWavPart(call), audio: call.audio }),
+    ...parts,
+  });
+  const writer = new PcmWriter(maxSeconds);
+  for await (const piece of samples) writer.writeWhole(piece);
+  return writer.finish();
 }

@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { ServerError } from '../../../src/errors.ts';
-import { decodeAudio } from '../../../src/tasks/transcription/decode-audio.ts';
-import { readPcm, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
+import { readPcm, toInt16, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
+import { Resampler } from '../../../src/tasks/transcription/resampler.ts';
 import { isWav, readFrames, readWav } from '../../../src/tasks/transcription/wav.ts';
+import { readWavPart } from '../../../src/tasks/transcription/wav-part.ts';
 import { refusal } from '../support.ts';
-import { wavOf } from './support.ts';
+import { decodeAudio, wavOf } from './support.ts';
 
-const LIMITS = { maxSeconds: 60, timeoutMs: 1000, isLeft: () => false };
+const LIMITS = { maxSeconds: 60 };
 
 function all(pcm: Pcm): number[] {
   return [...readPcm(pcm, 0, pcm.samples)];
@@ -154,4 +155,19 @@ test('no header, however broken, gives anything but samples or a clear refusal',
     }),
     { numRuns: 2000 },
   );
+});
+
+test('a WAV that is read in parts has the samples that it has as a whole, whatever its rate', () => {
+  for (const rateHz of [8000, 16_000, 22_050, 44_100, 47_999]) {
+    const noise = Int16Array.from({ length: 5 * rateHz + 77 }, (_, at) => ((at * 7919) % 20_000) - 10_000);
+    const audio = wavOf(noise, rateHz);
+    const layout = readWav(audio);
+    assert.ok(layout !== undefined);
+    const frames = readFrames(audio, layout, { start: 0, count: layout.frames });
+    const resampler = new Resampler(rateHz, 16_000);
+    const whole =
+      rateHz === 16_000 ? toInt16(frames) : toInt16(Float32Array.of(...resampler.push(frames), ...resampler.flush()));
+    const parts = [0, 2, 4].map((fromSecond) => readWavPart({ audio, layout, fromSecond, seconds: 2 }));
+    assert.deepEqual(Int16Array.of(...parts.flatMap((part) => [...part])), whole, String(rateHz));
+  }
 });

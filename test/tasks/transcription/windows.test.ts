@@ -2,17 +2,32 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { WINDOW_SAMPLES } from '../../../src/tasks/transcription/log-mel.ts';
-import { PcmWriter, readPcm, slicePcm, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
-import { planWindows } from '../../../src/tasks/transcription/windows.ts';
+import { PcmWriter, readPcm, slicePcm, toInt16, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
+import { loudness, WindowPlanner, type Window } from '../../../src/tasks/transcription/windows.ts';
 
 const RATE = 16_000;
 
 /** Stretches of tone (loudness from 0 to 1) and silence, in seconds. */
 function audio(parts: readonly (readonly [seconds: number, loudness: number])[]): Pcm {
   const writer = new PcmWriter(100_000);
-  for (const [seconds, loudness] of parts)
-    writer.write(Float32Array.from({ length: Math.round(seconds * RATE) }, (_, at) => loudness * Math.sin(at)));
+  for (const [seconds, loud] of parts)
+    writer.writeWhole(
+      toInt16(Float32Array.from({ length: Math.round(seconds * RATE) }, (_, at) => loud * Math.sin(at))),
+    );
   return writer.finish();
+}
+
+/** The windows of audio that comes `pieceSeconds` at a time. */
+function planWindows(pcm: Pcm, pieceSeconds = 60): readonly Window[] {
+  const planner = new WindowPlanner();
+  const piece = pieceSeconds * RATE;
+  for (let start = 0; start < pcm.samples; start += piece) {
+    const end = Math.min(pcm.samples, start + piece);
+    planner.add(loudness(pcm, start, end));
+    planner.plan(end, false);
+  }
+  planner.plan(pcm.samples, true);
+  return planner.windows;
 }
 
 test('samples come back from blocks as they went in, also across blocks and from a slice', () => {
@@ -83,6 +98,8 @@ test('every sound is in a window, windows are in order and none is longer than 3
     fc.property(fc.array(part, { minLength: 1, maxLength: 12 }), (parts) => {
       const pcm = audio(parts);
       const windows = planWindows(pcm);
+      assert.deepEqual(planWindows(pcm, 7), windows);
+      assert.deepEqual(planWindows(pcm, 1000), windows);
       let heardTo = 0;
       const isSilent = (from: number, to: number): boolean => readPcm(pcm, from, to).every((v) => Math.abs(v) < 0.001);
       for (const { start, end, overlap } of windows) {
@@ -95,4 +112,14 @@ test('every sound is in a window, windows are in order and none is longer than 3
     }),
     { numRuns: 30 },
   );
+});
+
+test('blocks that are let go of take no memory, and what is left is read as before', () => {
+  const writer = new PcmWriter(100);
+  writer.writeWhole(Int16Array.from({ length: 35 * RATE }, (_, at) => at % 1000));
+  const before = readPcm(writer.finish(), 21 * RATE, 33 * RATE);
+  writer.dropBefore(21 * RATE);
+  const { blocks, samples } = writer.finish();
+  assert.deepEqual([blocks.map(({ byteLength }) => byteLength > 0), samples], [[false, false, true, true], 35 * RATE]);
+  assert.deepEqual(readPcm(writer.finish(), 21 * RATE, 33 * RATE), before);
 });
