@@ -4,6 +4,8 @@ import type { Prefix } from './prefix-store.ts';
 import type { Row } from './row.ts';
 
 export interface BankRules {
+  /** No row shares a run with another. */
+  readonly alone: boolean;
   /** Rows of a run must have pasts of one length, with no room between past and new tokens. */
   readonly exact: boolean;
   /**
@@ -45,7 +47,7 @@ export class Banks {
     const needed = this.#round(row.cached);
     let best: Bank<Row> | undefined;
     let least = needed + this.#rules.passTokens;
-    for (const candidate of this.#banks) {
+    for (const candidate of this.#rules.alone ? [] : this.#banks) {
       const count = candidate.rows.length;
       const more = Math.max(candidate.capacity, needed) * (count + 1) - candidate.capacity * count;
       if ((this.#rules.exact && candidate.capacity !== needed) || more >= least) continue;
@@ -74,7 +76,7 @@ export class Banks {
 
   /** Joins banks that cost less together; by half a run, so that rows do not go to and fro. */
   #mergeLike(): void {
-    if (this.#rules.exact) return;
+    if (this.#rules.exact || this.#rules.alone) return;
     for (const [index, one] of this.#banks.entries())
       for (const other of this.#banks.slice(index + 1)) {
         const rows = one.rows.length + other.rows.length;

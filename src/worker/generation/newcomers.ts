@@ -47,3 +47,22 @@ export class Newcomers {
     for (const newcomer of this.#all) if (!those.has(newcomer)) newcomer.passed += 1;
   }
 }
+
+export interface PieceRules {
+  /** Tokens that the run may still compute. */
+  readonly rest: number;
+  /** Most tokens of a piece, where each gives its logits. */
+  readonly most: number;
+  /** Most tokens of a run. */
+  readonly chunk: number;
+  /** What a run holds changes the answers: a prompt's pieces must be the same whatever else there is to do. */
+  readonly alone: boolean;
+}
+
+/** How many tokens of a row's prompt are computed now; 0: none. A short prompt is computed whole, of a long one what there is room for. */
+export function pieceOf(row: Row, { rest, most, chunk, alone }: PieceRules): number {
+  const tokens = row.prompt.length - row.cached;
+  const piece = Math.min(tokens, chunk, most);
+  if (alone) return piece <= rest ? piece : 0;
+  return tokens > rest && tokens <= chunk ? 0 : Math.min(piece, rest);
+}

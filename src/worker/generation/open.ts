@@ -40,6 +40,7 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
       // Without positions of their own, or looking back by places rather than positions, rows may have no gaps; nor where a row is to get
       // what the file gives it alone, to the last bit.
       rules: {
+        alone,
         exact: !grouped && (alone || !layout.hasMask || !layout.hasPositions || options.slidingWindow),
         passTokens: (PASS_WEIGHTS * bytes) / layout.tokenBytes,
       },

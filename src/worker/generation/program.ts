@@ -7,14 +7,14 @@ import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import type { LaneSession } from '../session.ts';
 import { WarmBudget } from '../warm-budget.ts';
-import { Bank } from './bank.ts';
+import type { Bank } from './bank.ts';
 import { Banks, type BankRules } from './banks.ts';
 import type { Decoder, PassResult } from './decoder.ts';
-import { madeUp } from './made-up.ts';
-import { Newcomers, type Newcomer } from './newcomers.ts';
+import { madeUp, madeUpBank } from './made-up.ts';
+import { Newcomers, pieceOf, type Newcomer } from './newcomers.ts';
 import { readRow, type RowLimits } from './parameters.ts';
 import { PrefixStore } from './prefix-store.ts';
-import { Row } from './row.ts';
+import type { Row } from './row.ts';
 import { NO_PROMPT_LOGITS, SIGNATURE } from './signature.ts';
 
 /** Steps shorter than this in all share a run: the way to the lane and back is saved, and newcomers hardly wait. */
@@ -54,6 +54,8 @@ export class GenerationProgram implements Program {
   readonly #banks: Banks;
   readonly #prefixes: PrefixStore;
   readonly #newcomers: Newcomers;
+  /** What a run holds changes the answers: a row's runs must be the same whatever else there is to do. */
+  readonly #alone: boolean;
   /** The last run computed prompts: this one is for those who wait for their next token. */
   #owesStep = false;
   #maxItems: number | undefined;
@@ -65,12 +67,13 @@ export class GenerationProgram implements Program {
     this.#options = options;
     this.#limits = { contextTokens: options.contextTokens, vocabulary };
     this.#banks = new Banks(decoder.layout, rules);
+    this.#alone = rules.alone;
     this.#newcomers = new Newcomers(options.prefillChunk);
-    // What others have computed would be of another run, with other scales.
-    const prefixBytes = operator === undefined ? options.prefixCacheBytes : 0;
+    // What others have computed comes from other runs, with other scales.
+    const prefixBytes = rules.alone ? 0 : options.prefixCacheBytes;
     this.#prefixes = new PrefixStore(decoder.layout, Math.floor(prefixBytes / decoder.layout.tokenBytes));
     this.description = {
-      signature: { ...SIGNATURE, batchable: operator === undefined },
+      signature: SIGNATURE,
       raw: raw.signature,
       stepping: true,
       ...(operator === undefined ? {} : { why: whyAlone(operator) }),
@@ -128,16 +131,13 @@ export class GenerationProgram implements Program {
     for (const items of sizes) {
       if (!budget.allows(items)) break;
       const tokens = Math.min(WARM_TOKENS, this.#options.contextTokens);
-      const bank = new Bank<Row>(this.#decoder.layout, (count) => count);
-      for (let index = 0; index < items; index += 1) {
-        const row = madeUp(index);
-        row.cached = tokens;
-        bank.add(row);
-      }
-      const ids = bank.rows.map(() => [0]);
+      const { layout } = this.#decoder;
+      const banks = (this.#alone ? Array<number>(items).fill(1) : [items]).map((rows) =>
+        madeUpBank(layout, rows, tokens),
+      );
       const runMs = await budget.time(items, async () => {
         const totals = noTime();
-        await this.#compute(bank, { ids, totals });
+        for (const bank of banks) await this.#compute(bank, { ids: bank.rows.map(() => [0]), totals });
         return totals.runMs;
       });
       runs.push({ items, runMs, shapeKey: 'step' });
@@ -190,10 +190,9 @@ export class GenerationProgram implements Program {
       if (run.fatal !== undefined) return;
       const { row } = newcomer;
       this.#useOthersWork(newcomer);
-      const tokens = row.prompt.length - row.cached;
-      // A short prompt is computed whole, now or in a later run; of a long one, what there is room for.
-      if (rest === 0 || (tokens > rest && tokens <= this.#options.prefillChunk)) continue;
-      const computed = Math.min(tokens, rest, row.wantsPrompt ? this.#mostWithLogits() : Infinity);
+      const most = row.wantsPrompt ? this.#mostWithLogits() : Infinity;
+      const computed = pieceOf(row, { rest, most, chunk: this.#options.prefillChunk, alone: this.#alone });
+      if (computed === 0) continue;
       rest -= computed;
       served.add(newcomer);
       await this.#prefillOne(newcomer, computed, run);
@@ -208,7 +207,7 @@ export class GenerationProgram implements Program {
   /** What others have computed since it came: the same prompt, perhaps, for another choice. */
   #useOthersWork(newcomer: Newcomer): void {
     const { row, bank } = newcomer;
-    if (row.wantsPrompt) return;
+    if (row.wantsPrompt || this.#alone) return;
     const others = this.#newcomers.banks.filter((other) => other !== bank);
     const prefix = this.#prefixes.find(row.prompt, [...this.#banks.all, ...others]);
     if (prefix === undefined || prefix.tokens <= row.cached) return;
