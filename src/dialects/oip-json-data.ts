@@ -22,8 +22,8 @@ const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
  * A tensor from JSON numbers, booleans or strings: flat in row-major order, or nested as its shape is. An array at depth d
- * holds either shape[d] arrays or all scalars of the dimensions from d on. `null` is NaN for floats. Throws BAD_REQUEST on a
- * wrong count, an element of the wrong kind, an integer out of range, and on FP16 and BF16, which the protocol keeps to binary.
+ * holds either shape[d] arrays or all scalars of the dimensions from d on. Throws BAD_REQUEST on a wrong count, an
+ * element of the wrong kind (`null` is no number), an integer out of range, and on FP16 and BF16, which the protocol keeps to binary.
  *
  * @param limitElements - how many elements the body can hold at most; nothing is allocated for a shape beyond it
  */
@@ -79,8 +79,10 @@ function wrongCount({ name, shape }: JsonData): Error {
   return malformed(`'data' of input ${shown(name)} ${text}`);
 }
 
-function wrongElement({ name, datatype }: JsonData, index: number): Error {
-  return malformed(`element ${index} of input ${shown(name)} is not a valid ${datatype} value`);
+function wrongElement({ name, datatype }: JsonData, index: number, value?: unknown): Error {
+  // Many clients mean NaN by it; a feature that is missing must not become an answer.
+  const cure = value === null && datatype !== 'BYTES' ? ': null is no number, NaN goes in binary data only' : '';
+  return malformed(`element ${index} of input ${shown(name)} is not a valid ${datatype} value${cure}`);
 }
 
 type NumericArray = InstanceType<(typeof FIXED_DATATYPES)[keyof typeof FIXED_DATATYPES]['array']>;
@@ -98,8 +100,7 @@ function floatWriter(input: JsonData, out: Float32Array | Float64Array, overflow
     let at = start;
     for (const value of values) {
       if (typeof value === 'number' && Math.abs(value) < overflow) out[at] = value;
-      else if (value === null) out[at] = NaN;
-      else throw wrongElement(input, at);
+      else throw wrongElement(input, at, value);
       at += 1;
     }
   };
@@ -109,7 +110,7 @@ function integerWriter(input: JsonData, out: Exclude<NumericArray, BigInt64Array
   return (values, start) => {
     let at = start;
     for (const value of values) {
-      if (typeof value !== 'number') throw wrongElement(input, at);
+      if (typeof value !== 'number') throw wrongElement(input, at, value);
       out[at] = value;
       // Typed arrays wrap and truncate: what does not read back was out of range or not an integer.
       if (out[at] !== value) throw wrongElement(input, at);
@@ -149,7 +150,7 @@ function wideWriter(input: JsonData, out: BigInt64Array | BigUint64Array): Write
         out[at] = integer;
         if (out[at] !== integer) throw wrongElement(input, at);
       } else {
-        throw wrongElement(input, at);
+        throw wrongElement(input, at, value);
       }
       at += 1;
     }

@@ -27,10 +27,9 @@ function long(least: bigint, most: bigint): ReadElement<bigint> {
   };
 }
 
-/** Numbers, `null` as NaN; refused when finite in JSON but infinite in the tensor. */
+/** Numbers; refused when finite in JSON but infinite in the tensor. `null` is none: a feature that is missing must not become an answer. */
 function real(convert: (value: number) => number, isInfinite: (converted: number) => boolean): ReadElement<number> {
   return (value) => {
-    if (value === null) return convert(NaN);
     if (typeof value !== 'number' || Number.isNaN(value)) return undefined;
     const converted = convert(value);
     return isInfinite(converted) ? undefined : converted;
@@ -74,10 +73,10 @@ const WANTED: Readonly<Record<Datatype, string>> = {
   INT16: 'an integer from -32768 to 32767',
   INT32: 'an integer from -2147483648 to 2147483647',
   INT64: 'an integer from -2^63 to 2^63 - 1 (as text beyond 2^53)',
-  FP16: 'a number within the range of float16, or null for NaN',
-  BF16: 'a number within the range of bfloat16, or null for NaN',
-  FP32: 'a number within the range of float32, or null for NaN',
-  FP64: 'a number, or null for NaN',
+  FP16: 'a number within the range of float16',
+  BF16: 'a number within the range of bfloat16',
+  FP32: 'a number within the range of float32',
+  FP64: 'a number',
   BYTES: 'a text of whole characters',
 };
 
@@ -99,8 +98,14 @@ export function tensorOf(datatype: Datatype, shape: readonly number[], values: r
   return { datatype, shape, data };
 }
 
+/** `null` where a number is wanted: many clients mean NaN by it, and JSON has none. */
+export class NullElement extends Error {}
+
+const NULL = 'is null, which is no number; NaN goes in binary tensors only (/v2)';
+
 function element<Type extends Datatype>(datatype: Type, value: unknown, at: number): ElementOf<Type> {
   const found = READ[datatype](value);
+  if (found === undefined && value === null && datatype !== 'BYTES') throw new NullElement(`element ${at} ${NULL}`);
   if (found === undefined) throw new Error(`element ${at} must be ${WANTED[datatype]}`);
   return found;
 }

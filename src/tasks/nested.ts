@@ -1,3 +1,5 @@
+import { elementCount } from '../tensor.ts';
+
 /** Nested arrays of JSON to flat values with a shape, and back. */
 
 /** How deep arrays are nested in one another, as their first elements tell; 0 for what is no array. */
@@ -14,14 +16,12 @@ export interface Flat {
 }
 
 /**
- * Flattens nested arrays; the first elements tell the shape. Throws a plain Error where arrays are nested deeper than
- * `mostDimensions`, ragged, or empty (a run over no elements has no meaning).
+ * Flattens nested arrays; the first elements tell the shape, which ends at the first empty array. Throws a plain Error where arrays are ragged.
+ * Recursive: whoever calls bounds the depth.
  */
-export function flatten(value: unknown, mostDimensions: number): Flat {
+export function flatten(value: unknown): Flat {
   const shape: number[] = [];
   for (let first = value; Array.isArray(first); first = (first as unknown[])[0]) {
-    if (shape.length === mostDimensions) throw new Error(`arrays may be nested ${mostDimensions} deep at most`);
-    if (first.length === 0) throw new Error('an array is empty');
     shape.push(first.length);
   }
   const values: unknown[] = [];
@@ -48,11 +48,12 @@ function collect(
 export function nest(values: readonly unknown[], shape: readonly number[]): unknown {
   if (shape.length === 0) return values[0];
   let level: readonly unknown[] = values;
-  for (const size of shape.slice(1).toReversed()) {
-    const rows: unknown[] = [];
-    if (size === 0) return [];
-    for (let at = 0; at < level.length; at += size) rows.push(level.slice(at, at + size));
-    level = rows;
+  for (let axis = shape.length - 1; axis > 0; axis -= 1) {
+    const size = shape[axis] ?? 0;
+    const rows = level;
+    level = Array.from({ length: elementCount(shape.slice(0, axis)) }, (_, at) =>
+      rows.slice(at * size, (at + 1) * size),
+    );
   }
   return level;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ServerError } from '../errors.ts';
-import { elementCount, type Signature, type Tensor, type TensorSpec } from '../tensor.ts';
-import { jsonElements, tensorOf } from './elements.ts';
+import { type Signature, type Tensor, type TensorSpec } from '../tensor.ts';
+import { jsonElements, NullElement, tensorOf } from './elements.ts';
 import { depthOf, flatten, nest } from './nested.ts';
 import { readOptions } from './options.ts';
 import type { Item, Prepared, Reply, Task, TaskSource } from './task.ts';
@@ -50,7 +50,10 @@ function prepare(signature: Signature, item: Item): Prepared {
       return [spec.name, inputTensor(spec, rows.get(spec.name), signature.batchable)];
     } catch (error) {
       const why = error instanceof Error ? error.message : 'is not valid';
-      throw new ServerError('INVALID_INPUT', `Input ${spec.name}: ${why}.`);
+      throw new ServerError(
+        error instanceof NullElement ? 'BAD_REQUEST' : 'INVALID_INPUT',
+        `Input ${spec.name}: ${why}.`,
+      );
     }
   });
   return { inputs: Object.fromEntries(inputs), cost: 1 };
@@ -79,10 +82,22 @@ function inputTensor(spec: TensorSpec, value: unknown, batchable: boolean): Tens
     const hint = axis === null ? '' : '; an item is one row, and several go into "items" of the request';
     throw new Error(`must be ${shapeText(wanted)}, not nested ${depth} deep${hint}`);
   }
-  const { shape, values } = flatten(value, wanted.length);
+  const { shape: given, values } = flatten(value);
+  const shape = wholeShape(given, wanted, axis === null);
   const fits = shape.length === wanted.length && wanted.every((size, at) => size === -1 || size === shape[at]);
-  if (!fits) throw new Error(`must be ${shapeText(wanted)}, not ${shapeText(shape)}`);
+  if (!fits) throw new Error(`must be ${shapeText(wanted)}, not ${shapeText(given)}`);
   return tensorOf(spec.datatype, axis === null ? shape : shape.toSpliced(axis, 0, 1), values);
+}
+
+/**
+ * The shape that nested arrays stand for: what an empty array would hold is told by the model alone, and a row whose model does not batch may
+ * come without its first axis, as it would if the model did.
+ */
+function wholeShape(given: readonly number[], wanted: readonly number[], isWhole: boolean): readonly number[] {
+  if (given.at(-1) === 0 && given.length < wanted.length)
+    return [...given, ...wanted.slice(given.length).map((size) => Math.max(0, size))];
+  const isRow = isWhole && given.length === wanted.length - 1 && (wanted[0] === 1 || wanted[0] === -1);
+  return isRow ? [1, ...given] : given;
 }
 
 function shapeText(shape: readonly number[]): string {
@@ -101,7 +116,7 @@ function finish(signature: Signature, outputs: Readonly<Record<string, Tensor>>)
 }
 
 function outputRow({ batchAxis }: TensorSpec, tensor: Tensor, batchable: boolean): unknown {
-  const axis = batchable ? batchAxis : null;
-  const shape = axis === null ? tensor.shape : tensor.shape.toSpliced(axis, 1);
-  return elementCount(shape) === 0 ? [] : nest(jsonElements(tensor), shape);
+  // A row leaves its batch axis out; what is more than one row is given as it is.
+  const isRow = batchable && batchAxis !== null && tensor.shape[batchAxis] === 1;
+  return nest(jsonElements(tensor), isRow ? tensor.shape.toSpliced(batchAxis, 1) : tensor.shape);
 }

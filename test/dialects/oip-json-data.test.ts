@@ -29,9 +29,9 @@ const accepted: readonly [datatype: Datatype, data: string, values: unknown[]][]
     [-9223372036854775808n, 9223372036854775807n, -9007199254740993n],
   ],
   ['INT64', '[-4294967296,4294967295,-0]', [-4294967296n, 4294967295n, 0n]],
-  ['FP32', '[0.1,null,-3.4e38]', [Math.fround(0.1), NaN, Math.fround(-3.4e38)]],
+  ['FP32', '[0.1,0,-3.4e38]', [Math.fround(0.1), 0, Math.fround(-3.4e38)]],
   ['FP32', '[10000000000000000000,1e-60,-0.0]', [1e19, 0, -0].map(Math.fround)],
-  ['FP64', '[0.1,null,1.7976931348623157e308]', [0.1, NaN, Number.MAX_VALUE]],
+  ['FP64', '[0.1,0,1.7976931348623157e308]', [0.1, 0, Number.MAX_VALUE]],
   ['BYTES', '["a","",  "\\u00e9\\ud83d\\ude00"]', ['a', '', 'é😀']],
 ];
 
@@ -62,6 +62,9 @@ const refused: readonly [datatype: Datatype, data: string][] = [
   ['UINT64', '[-9007199254740993,0,0]'],
   ['FP32', '[3.5e38,0,0]'],
   ['FP32', '[1e999,0,0]'],
+  ['FP32', '[null,0,0]'],
+  ['FP32', '["NaN",0,0]'],
+  ['FP64', '[null,0,0]'],
   ['FP32', '["1",0,0]'],
   ['FP32', '[true,0,0]'],
   ['FP32', '[{},0,0]'],
@@ -80,6 +83,12 @@ describe('tensor data in JSON', () => {
     it(`refuses ${datatype} ${data}`, () =>
       assertRefused('BAD_REQUEST', /^element 0 of input 'x' is not a valid/, () => read(datatype, data)));
   }
+
+  it('says which element is null, and how NaN travels', () => {
+    const message =
+      /^element 2 of input 'x' is not a valid FP32 value: null is no number, NaN goes in binary data only$/;
+    assertRefused('BAD_REQUEST', message, () => read('FP32', '[1,2,null]'));
+  });
 
   for (const datatype of ['FP16', 'BF16'] as const) {
     it(`refuses ${datatype}, also for an FP32 input`, () => {

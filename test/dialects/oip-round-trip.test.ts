@@ -62,19 +62,19 @@ test('binary tensors come back bit by bit, at any alignment', () => {
   );
 });
 
-/** JSON has neither infinities nor the kinds of NaN. */
-function asJsonKeepsThem(values: unknown[]): unknown[] {
-  return values.map((value) => (typeof value === 'number' && !Number.isFinite(value) ? NaN : value));
+/** JSON has neither infinities nor NaN. */
+function isInJson(values: unknown[]): boolean {
+  return values.every((value) => typeof value !== 'number' || Number.isFinite(value));
 }
 
 test('JSON tensors come back with equal values, mixed with binary ones', () => {
   fc.assert(
     fc.property(tensors, fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }), (outputs, flags) => {
       const isHalf = (index: number): boolean => /^B?F(P)?16$/.test((outputs[index] as WireTensor).datatype);
-      const binary = (index: number): boolean => flags[index] === true || isHalf(index);
+      const binary = (index: number): boolean =>
+        flags[index] === true || isHalf(index) || !isInJson(elements(outputs[index]));
       const inputs = roundTrip(outputs, binary);
-      for (const [index, output] of outputs.entries())
-        assert.deepEqual(asJsonKeepsThem(elements(inputs[index])), asJsonKeepsThem(elements(output)));
+      for (const [index, output] of outputs.entries()) assert.deepEqual(elements(inputs[index]), elements(output));
     }),
   );
 });

@@ -87,7 +87,40 @@ test('a model that cannot batch takes and gives whole tensors', async () => {
   const tensor = spec('x', 'FP32', [1, 2], null);
   const task = await taskOf({ inputs: [tensor], outputs: [tensor], batchable: false });
   assert.deepEqual(await mirrored(task, [[0.1, 2]]), [[0.1, 2]]);
-  await assert.rejects(prepared(task, [0.1, 2]), refusal('INVALID_INPUT', /\[1, 2\]/));
+  assert.deepEqual(await mirrored(task, [0.1, 2]), [[0.1, 2]], 'a row may come without the first axis');
+  await assert.rejects(prepared(task, [[0.1], [2]]), refusal('INVALID_INPUT', /\[1, 2\]/));
+});
+
+test('an output of more rows than one keeps its shape', async () => {
+  const signature = { inputs: [spec('x', 'FP32', [-1], 0)], outputs: [spec('y', 'FP32', [-1, 3], 0)], batchable: true };
+  const task = await taskOf(signature);
+  const data = new Uint8Array(Float32Array.from({ length: 6 }, (_, at) => at).buffer);
+  const y: Tensor = { datatype: 'FP32', shape: [2, 3], data };
+  assert.deepEqual(jsonOf(await task.finish({ y }, undefined)), [
+    [0, 1, 2],
+    [3, 4, 5],
+  ]);
+});
+
+test('empty arrays are tensors without elements; what they would hold is told by the model', async () => {
+  const task = await mirror('FP32', [-1, 4]);
+  const inputs = await prepared(task, []);
+  assert.deepEqual(inputs['x']?.shape, [1, 0, 4]);
+  assert.deepEqual(await mirrored(task, []), []);
+  const columns = await mirror('FP32', [2, -1]);
+  assert.deepEqual(await mirrored(columns, [[], []]), [[], []]);
+});
+
+test('null is refused as a number, with the element and what carries NaN', async () => {
+  const task = await mirror('FP32', [2, -1]);
+  const message = /^Input x: element 3 is null, which is no number; NaN goes in binary tensors only/;
+  await assert.rejects(
+    prepared(task, [
+      [1, 2],
+      [3, null],
+    ]),
+    refusal('BAD_REQUEST', message),
+  );
 });
 
 test('a model of one input takes it by name, too', async () => {
@@ -95,8 +128,8 @@ test('a model of one input takes it by name, too', async () => {
 });
 
 const VALUES: Record<Exclude<Datatype, 'BF16'>, { good: unknown[]; bad: unknown[] }> = {
-  BOOL: { good: [true, false], bad: [0, 1, 'true', null] },
-  UINT8: { good: [0, 255], bad: [-1, 256, 1.5, '1', null, true] },
+  BOOL: { good: [true, false], bad: [0, 1, 'true'] },
+  UINT8: { good: [0, 255], bad: [-1, 256, 1.5, '1', true] },
   UINT16: { good: [0, 65_535], bad: [-1, 65_536] },
   UINT32: { good: [0, 4_294_967_295], bad: [-1, 4_294_967_296] },
   UINT64: { good: [0, 2 ** 53 - 1, '18446744073709551615'], bad: [-1, 2 ** 53, '18446744073709551616', '-1', '1.0'] },
@@ -105,11 +138,11 @@ const VALUES: Record<Exclude<Datatype, 'BF16'>, { good: unknown[]; bad: unknown[
   INT32: { good: [-(2 ** 31), 2 ** 31 - 1], bad: [-(2 ** 31) - 1, 2 ** 31] },
   INT64: {
     good: [-(2 ** 53) + 1, '-9223372036854775808', '9223372036854775807'],
-    bad: [2 ** 53, '9223372036854775808', '', '0x10', ' 1', '1e3', null, 1.5],
+    bad: [2 ** 53, '9223372036854775808', '', '0x10', ' 1', '1e3', 1.5],
   },
-  FP16: { good: [0.5, -2, 65_504, null], bad: [65_520, 1e300, '1', true] },
-  FP32: { good: [0.1, 1e-45, -3.4028235e38, null], bad: [3.5e38, '1', {}, undefined] },
-  FP64: { good: [0.1, 1e308, null], bad: ['1', [], undefined] },
+  FP16: { good: [0.5, -2, 65_504], bad: [65_520, 1e300, '1', true] },
+  FP32: { good: [0.1, 1e-45, -3.4028235e38], bad: [3.5e38, 'NaN', '1', {}, undefined] },
+  FP64: { good: [0.1, 1e308], bad: ['1', [], undefined] },
   BYTES: { good: ['', 'ä 𝒽'], bad: [1, null, '\ud800'] },
 };
 
@@ -166,8 +199,8 @@ test('arrays that are not a row of the model are refused with a reason', async (
     [[[1, 2], [3]], /ragged/],
     [[[1], 2], /ragged/],
     [[[1], [[2]]], /ragged/],
-    [[[], []], /empty/],
-    [[], /empty/],
+    [[], /not an array of shape \[0\]/],
+    [[[[]]], /not nested 3 deep/],
     [deep, /shape \[2, any\], not nested 5000 deep; an item is one row/],
     [null, /not a single value/],
     [[[1], ['2']], /element 1 must be a number/],
