@@ -1,3 +1,4 @@
+import { ERRORS, ServerError, type ErrorCode } from '../errors.ts';
 import type { DtypeChoice } from './dtype.ts';
 import type { ModelEntry, Ready } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
@@ -50,6 +51,8 @@ export interface LoadProblem {
   readonly reason: string;
   /** True where the folder may not be meant to be a model, and nobody asked for it by name. */
   readonly isSkipped: boolean;
+  /** Set where it is none of the model's fault, and may go well another time: a lane that died meanwhile. */
+  readonly code?: ErrorCode;
 }
 
 export interface ChangesOptions<Loaded> {
@@ -86,7 +89,12 @@ export class ModelChanges<Loaded> {
       for (const ready of next) if (!before.includes(ready)) await this.#unloadVersion(ready);
       const reason = publicReason(error, folder?.root ?? this.#modelsDir.path);
       entry.fail(reason);
-      return { reason, isSkipped: isSkipped(error, entry, options) };
+      const isPassing = error instanceof ServerError && ERRORS[error.code].retryable;
+      return {
+        reason,
+        isSkipped: isSkipped(error, entry, options),
+        ...(isPassing ? { code: error.code } : {}),
+      };
     }
     await this.#drain(entry, entry.serve(next));
     noteUnchosen(entry, folder, next);

@@ -12,6 +12,7 @@ import {
   type OnRepositoryEvent,
 } from './changes.ts';
 import { RepositoryPoll } from './poll.ts';
+import { publicReason } from './reason.ts';
 import { ModelsDir } from './models-dir.ts';
 
 export type { ModelLoader, RepositoryEvent } from './changes.ts';
@@ -120,14 +121,17 @@ export class Repository<Loaded> {
 
   /** Every version that has a folder (as of the last look) or is on its way out; or only those that serve. */
   index(readyOnly = false): IndexEntry[] {
-    const all = this.#sorted().flatMap((entry) => entry.index());
+    const why = publicReason(this.#scanError, this.#options.modelsDir);
+    const all = this.#sorted()
+      .flatMap((entry) => entry.index())
+      .map((row) => (row.state === 'READY' && row.reason === '' ? { ...row, reason: why } : row));
     return readyOnly ? all.filter(({ state }) => state === 'READY') : all;
   }
 
   /**
    * Loads a model, or loads it anew; resolves when the new versions serve and the old are gone. Whoever asks for the same while it is
    * under way shares it, unless the folder has changed since it began.
-   * Throws LOAD_NOT_ALLOWED, MODEL_NOT_FOUND, or BAD_REQUEST with what is wrong; the old versions then go on serving.
+   * Throws LOAD_NOT_ALLOWED, MODEL_NOT_FOUND, or BAD_REQUEST with what is wrong (LANE_LOST where that was a lane that died); the old versions then go on serving.
    */
   async load(name: string, request: LoadRequest = {}): Promise<void> {
     await this.#checkChangeable(name);
@@ -138,7 +142,8 @@ export class Repository<Loaded> {
     const problem = await joined.outcome;
     if (joined === shared && joined.fingerprint !== (await this.#modelsDir.state(name)))
       return this.load(name, request);
-    if (problem !== undefined) throw new ServerError('BAD_REQUEST', `failed to load '${name}': ${problem.reason}`);
+    if (problem !== undefined)
+      throw new ServerError(problem.code ?? 'BAD_REQUEST', `failed to load '${name}': ${problem.reason}`);
   }
 
   /**
@@ -264,7 +269,7 @@ export class Repository<Loaded> {
   }
 
   #reportScanError(error: unknown): void {
-    const reason = String(error);
+    const reason = error instanceof Error ? error.message : String(error);
     // Once, not at every look.
     if (reason !== this.#scanError) this.#options.onEvent?.({ kind: 'scan_failed', reason });
     this.#scanError = reason;

@@ -15,8 +15,8 @@ export interface ModelFolder {
   readonly loose?: string;
 }
 
-// No leading zero: 1 and 01 would be the same version.
-const VERSION_FOLDER = /^[1-9]\d{0,8}$/;
+// No leading zero: 1 and 01 would be the same version. Times as versions (1700000000, 20260115093000) are numbers that are exact.
+const VERSION_FOLDER = /^[1-9]\d{0,14}$/;
 
 // ELOOP: links that lead in a circle lead nowhere.
 const MISSING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);

@@ -32,6 +32,11 @@ export function explainLoadError(error: unknown, file: string): Error {
     const cure = `the file (${sizeOf(file)} bytes) is no ONNX model or was cut off on its way: fetch it again`;
     return new Error(`${told.message}; ${cure}`, { cause: error });
   }
+  if (/External (data|initializer).*(does not exist|out of bounds)/s.test(told.message)) {
+    const cure =
+      'the external data of a graph must lie beside it, whole and under the name that it gives: fetch it again';
+    return new Error(`${told.message}; ${cure}`, { cause: error });
+  }
   return told;
 }
 

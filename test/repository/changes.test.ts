@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { ServerError } from '../../src/errors.ts';
 import { createGate, createRig, isServerError, makeFolder, writeFiles } from './fixtures.ts';
 
 test('an explicit load always loads anew: new first, then the old is drained, with no moment without a model', async (t) => {
@@ -273,4 +274,16 @@ test('events tell the whole story, with complete reasons', async (t) => {
     { kind: 'unloading', ...about },
     { kind: 'unloaded', ...about },
   ]);
+});
+
+test('a load that is broken by a dying lane is no mistake of the client', async (t) => {
+  const rig = createRig(t, await makeFolder(t, { 'm/model.onnx': 'x' }));
+  await rig.repository.start();
+  rig.loader.loadErrors.set('m/1', new ServerError('LANE_LOST'));
+  await assert.rejects(
+    rig.repository.load('m'),
+    isServerError('LANE_LOST', "failed to load 'm': The worker running this request was lost."),
+  );
+  rig.loader.loadErrors.clear();
+  await rig.repository.load('m');
 });

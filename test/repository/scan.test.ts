@@ -61,9 +61,10 @@ test('version folders are whole numbers without leading zero', async (t) => {
     'm/0/x': '',
     'm/1a/x': '',
     'm/3': 'a file',
-    'm/99999999999/x': '',
+    'm/20260115093000/x': '',
+    'm/9999999999999999/x': '',
   });
-  assert.deepEqual([...(await open(modelsDir)).versions.keys()], [2, 10]);
+  assert.deepEqual([...(await open(modelsDir)).versions.keys()], [2, 10, 20260115093000]);
 });
 
 test('there is no folder for a name that climbs', async (t) => {

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { openGraph, openGraphBytes } from '../../src/worker/graph.ts';
+import { Message } from '../../src/worker/protobuf.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
 import { laneData, node, value } from './models.ts';
 
@@ -23,6 +24,20 @@ const graph = (datatype: 'BF16' | 'FP32') =>
     nodes: [node('Cast', ['hidden states'], 'y', { to: { int: 1 } })],
   });
 
+/** y = x + w, with w in the file w.bin. */
+function externalGraph(): Uint8Array {
+  const entry = (key: string, text: string) => new Message().field(1, key).field(2, text);
+  const tensor = new Message().integer(1, 64).integer(2, 1).field(8, 'w');
+  tensor.field(13, entry('location', 'w.bin')).field(13, entry('length', '256')).integer(14, 1);
+  const end = (name: string) => {
+    const type = new Message().integer(1, 1).field(2, new Message().field(1, new Message().integer(1, 64)));
+    return new Message().field(1, name).field(2, new Message().field(1, type));
+  };
+  const add = new Message().field(1, 'x').field(1, 'w').field(2, 'y').field(4, 'Add');
+  const graph = new Message().field(1, add).field(2, 'g').field(5, tensor).field(11, end('x')).field(12, end('y'));
+  return new Message().integer(1, 8).field(7, graph).field(8, new Message().integer(2, 17)).finish();
+}
+
 test('a tensor of a type that Node has no array for is named', async (t) => {
   const file = await write(t, graph('BF16'));
   const message =
@@ -30,6 +45,14 @@ test('a tensor of a type that Node has no array for is named', async (t) => {
   await assert.rejects(openGraph(file, {}, laneData()), { message });
   const bytes = await readFile(file);
   await assert.rejects(openGraphBytes(bytes, { file, own: {}, lane: laneData() }), { message });
+});
+
+test('external data that is missing or cut off is told with what it must be', async (t) => {
+  const file = await write(t, externalGraph());
+  const message = /external data of a graph must lie beside it, whole/;
+  await assert.rejects(openGraph(file, {}, laneData()), { message });
+  await writeFile(path.join(path.dirname(file), 'w.bin'), 'short');
+  await assert.rejects(openGraph(file, {}, laneData()), { message });
 });
 
 test('a file that was cut off is told as that', async (t) => {
