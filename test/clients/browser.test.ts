@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { post, startTestServer } from '../http/in-process.ts';
+
+/** A page of another origin in a real browser: what it may read of a server, and what it cannot change. */
+
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
+const browser = BROWSERS.find((name) => spawnSync(name, ['--version'], { timeout: 20_000 }).status === 0);
+const skip = browser === undefined ? `no browser here (${BROWSERS.join(', ')})` : false;
+
+/** Runs in the page. What fails there gives the name of its error. */
+const SCRIPT = `
+  const json = { method: 'POST', headers: { 'Content-Type': 'application/json', 'X-Request-Id': 'from-a-page' } };
+  const tell = (work) => work.catch((error) => error.name);
+  const predict = (url) => tell(fetch(url + '/predict/square', { ...json, body: '{"data":3}' }).then(async (reply) => [
+    reply.status, await reply.json(), reply.headers.get('x-request-id'), reply.headers.get('server-timing') !== null,
+  ]));
+  const unload = (url, mode) => tell(fetch(url + '/v2/repository/models/square/unload', { method: 'POST', mode }).then((reply) => reply.status));
+  const run = async ({ open, shut }) => ({
+    predictOpen: await predict(open),
+    refusedOpen: await tell(fetch(open + '/nowhere').then((reply) => reply.status)),
+    predictShut: await predict(shut),
+    healthShut: await tell(fetch(shut + '/health').then((reply) => reply.status)),
+    unloadShut: await unload(shut, 'no-cors'),
+    unloadOpen: await unload(open, 'cors'),
+  });
+`;
+
+/** Opens a page of an origin of its own in the browser; `results` are what its script tells. */
+async function openPage(t: TestContext): Promise<{ origin: string; results: (servers: unknown) => Promise<unknown> }> {
+  let servers: unknown;
+  let tell: (results: unknown) => void = () => undefined;
+  const told = new Promise<unknown>((resolve) => (tell = resolve));
+  const pages = createServer((request, response) => {
+    if (request.method === 'POST') {
+      let text = '';
+      request.on('data', (chunk) => (text += String(chunk)));
+      request.on('end', () => {
+        response.end();
+        tell(JSON.parse(text));
+      });
+      return;
+    }
+    response.setHeader('Content-Type', 'text/html');
+    response.end(
+      `<script type="module">${SCRIPT}
+        const results = await run(${JSON.stringify(servers)});
+        await fetch('/', { method: 'POST', body: JSON.stringify(results) });
+      </script>`,
+    );
+  });
+  await new Promise<void>((resolve) => pages.listen(0, '127.0.0.1', resolve));
+  const origin = `http://localhost:${(pages.address() as AddressInfo).port}`;
+  const folder = mkdtempSync(path.join(tmpdir(), 'carpool-browser-'));
+  t.after(() => {
+    pages.close();
+    pages.closeAllConnections();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  });
+  return {
+    origin,
+    async results(given) {
+      servers = given;
+      const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'];
+      const child = spawn(browser ?? '', [...flags, `--user-data-dir=${folder}`, origin], {
+        stdio: 'ignore',
+        detached: true,
+      });
+      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      try {
+        return await Promise.race([told, ended.then(() => 'the browser ended')]);
+      } finally {
+        if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+        await ended;
+      }
+    },
+  };
+}
+
+test(
+  'a page of another origin reads replies where CORS_ORIGINS names it, and nothing elsewhere',
+  { skip, timeout: 120_000 },
+  async (t) => {
+    const page = await openPage(t);
+    const options = { MODELS: 'square', MODEL_CONTROL: 'explicit' };
+    await using open = await startTestServer({ ...options, CORS_ORIGINS: page.origin });
+    await using shut = await startTestServer(options);
+    assert.deepEqual(await page.results({ open: open.url, shut: shut.url }), {
+      predictOpen: [200, { result: 9 }, 'from-a-page', true],
+      refusedOpen: 404,
+      predictShut: 'TypeError',
+      healthShut: 'TypeError',
+      // Such a request is sent, and its answer hidden.
+      unloadShut: 0,
+      unloadOpen: 200,
+    });
+    assert.deepEqual((await post(`${shut.url}/predict/square`, '{"data":3}')).json, { result: 9 });
+    assert.equal((await post(`${open.url}/predict/square`, '{"data":3}')).status, 503);
+    assert.ok(
+      shut.logLines.some(
+        (line) => line.includes('"path":"/v2/repository/models/square/unload"') && line.includes('FORBIDDEN'),
+      ),
+    );
+  },
+);
