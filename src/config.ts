@@ -167,10 +167,21 @@ export function readConfig(sources: ConfigSources): Config {
     !['carpool.json', 'default'].includes(origins.get('MODELS') ?? '')
   )
     values['DEFAULT_MODEL'] = isAmong(values) ? values['DEFAULT_MODEL'] : '';
-  const config = values as unknown as Config;
-  problems.push(...checkTogether(config));
+  problems.push(...checkTogether(values as unknown as Config));
   if (problems.length > 0) throw new ConfigError(problems);
-  return Object.freeze({ ...config, MODELS_DIR: path.resolve(config.MODELS_DIR) });
+  const config = Object.freeze({
+    ...(values as unknown as Config),
+    MODELS_DIR: path.resolve(String(values['MODELS_DIR'])),
+  });
+  originsOf.set(config, origins);
+  return config;
+}
+
+const originsOf = new WeakMap<Config, ReadonlyMap<string, string>>();
+
+/** Where the value of an option came from: flag, environment, carpool.json or default. */
+export function originOf(config: Config, name: OptionName): string {
+  return originsOf.get(config)?.get(name) ?? 'default';
 }
 
 function isAmong({ MODELS, DEFAULT_MODEL }: Readonly<Record<string, unknown>>): boolean {

@@ -14,6 +14,7 @@ import { BodyBudget } from './http/body-budget.ts';
 import { InputFetcher } from './http/input-fetcher.ts';
 import { createHttpServer, listen } from './http/server.ts';
 import type { Services } from './http/services.ts';
+import { listenProblem } from './http/listen-problem.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { CpuPool } from './pool/cpu.ts';
@@ -52,12 +53,14 @@ export interface CarpoolServer {
 /** The server cannot start: says why, with every problem. */
 export class StartError extends Error {}
 
-/** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws what listening throws. */
+/** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws a StartError where it cannot listen. */
 export async function startServer(config: Config, logs: Logs = defaultLogs(config)): Promise<CarpoolServer> {
   const { log } = logs;
   const parts = createParts(config, logs);
   const server = createHttpServer(parts.services);
-  const port = await listen(server, { host: config.HOST, port: config.PORT });
+  const port = await listen(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) => {
+    throw new StartError(listenProblem(config, error), { cause: error });
+  });
   log.info({ host: config.HOST, port, version: VERSION }, 'listening');
   const started = load(parts);
   return {

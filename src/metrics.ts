@@ -9,6 +9,13 @@ const SECONDS = [
 ];
 const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024];
 
+/** `quantile` is a label of summaries alone, and these are since the last scrape. */
+const DELAY_STATISTICS = [
+  ['p50', 50],
+  ['p99', 99],
+  ['max', 100],
+] as const;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 // One table: splitting it would only hide it.
@@ -27,17 +34,19 @@ export function createMetrics() {
     buckets = SECONDS,
   ) => new Histogram({ name: `carpool_${name}`, help, labelNames, buckets, registers });
   collectDefaultMetrics({ register: registry });
+  // Gauges with the name of a counter, which promtool refuses; they are the sums of nodejs_active_handles and its like.
+  for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   const eventLoop = new Gauge({
     name: 'carpool_event_loop_delay_seconds',
     help: 'Delay of the main thread since the last scrape',
-    labelNames: ['quantile'],
+    labelNames: ['statistic'],
     registers,
     collect() {
       // The monitor measures its own 10 ms timer: what is beyond that is delay.
-      for (const quantile of [0.5, 0.99, 1])
-        eventLoop.set({ quantile: String(quantile) }, Math.max(0, delay.percentile(quantile * 100) / 1e9 - 0.01));
+      for (const [statistic, percentile] of DELAY_STATISTICS)
+        eventLoop.set({ statistic }, Math.max(0, delay.percentile(percentile) / 1e9 - 0.01));
       delay.reset();
     },
   });
@@ -85,7 +94,7 @@ export function createMetrics() {
       'How long a new item would wait for its run: the figure to scale by',
       ['model'],
     ),
-    fitSlope: gauge('run_fit_seconds_per_cost', 'a of the fit: run time = a * cost + b', ['model']),
+    fitSlope: gauge('run_fit_cost_seconds', 'a of the fit: run time = a * cost + b', ['model']),
     fitBase: gauge('run_fit_base_seconds', 'b of the fit: run time = a * cost + b', ['model']),
     laneUp: gauge('lane_up', '1 while the lane takes batches', ['lane', 'device']),
     lateRuns: counter('late_runs_total', 'Runs beyond the runLimitMs of their model', ['lane']),

@@ -78,5 +78,5 @@ export async function transcribe(url: string, file: Uint8Array<ArrayBuffer>): Pr
 
 /** The 99th percentile of the main thread's delay since the last scrape, in milliseconds. */
 export function loopDelayMs(metrics: string): number {
-  return Number(/^carpool_event_loop_delay_seconds\{quantile="0.99"\} (\S+)$/m.exec(metrics)?.[1] ?? Number.NaN) * 1000;
+  return Number(/^carpool_event_loop_delay_seconds\{statistic="p99"\} (\S+)$/m.exec(metrics)?.[1] ?? Number.NaN) * 1000;
 }

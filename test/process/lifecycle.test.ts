@@ -47,7 +47,19 @@ test('the default address takes IPv4 and IPv6; a port in use ends the start with
     assert.equal((await fetch(`http://${address}:${carpool.port}/ready`)).status, 200, address);
   await using second = Carpool.spawn({ MODELS: 'square', HOST: '::', PORT: String(carpool.port) });
   assert.deepEqual(await second.exit(), { code: 1, signal: null });
-  assert.match(second.stderr, /EADDRINUSE/);
+  assert.match(second.stderr, /PORT: another process listens on it.*PORT=\d+ \(environment\).*EADDRINUSE/);
+});
+
+test('an address that cannot be listened on is told with its option and where that came from', async () => {
+  await using nowhere = Carpool.spawn({ MODELS: 'square', HOST: 'x86_64-conda-linux-gnu.invalid' });
+  assert.deepEqual(await nowhere.exit(), { code: 1, signal: null });
+  assert.match(
+    nowhere.stderr,
+    /^HOST: .*HOST=x86_64-conda-linux-gnu\.invalid \(environment\), PORT=0 \(environment\)/m,
+  );
+  await using foreign = Carpool.spawn({ MODELS: 'square', HOST: '192.0.2.77' });
+  assert.deepEqual(await foreign.exit(), { code: 1, signal: null });
+  assert.match(foreign.stderr, /^HOST: it is no address of this machine/m);
 });
 
 test(
