@@ -13,6 +13,8 @@ export interface ApiRequest<Options> {
   /** The model it asks for, if it does. */
   readonly model: string | undefined;
   readonly items: readonly Item[];
+  /** Names of its fields that nobody here knows: they are not heeded, and the reply says so. */
+  readonly ignored?: readonly string[];
   /** What its reply needs to know of it; plain data, small. */
   readonly options: Options;
 }

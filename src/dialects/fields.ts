@@ -1,12 +1,7 @@
 import { ServerError } from '../errors.ts';
+import { isWithin, rangeText, type Range } from '../ranges.ts';
 import { isObject } from './json-body.ts';
-
-/** A range of numbers; both ends belong to it. */
-export interface Range {
-  readonly min?: number;
-  readonly max?: number;
-  readonly integer?: boolean;
-}
+import { nearName } from './near-name.ts';
 
 /**
  * Reads the fields of a request object one by one and says by name what is wrong. `null` counts as absent, as OpenAI has it. `code` is
@@ -21,12 +16,19 @@ export class Fields {
     this.#code = code;
   }
 
-  /** Throws on the first field that is not among `known`. */
-  refuseUnknown(known: ReadonlySet<string>): void {
-    const unknown = Object.keys(this.#values).find((name) => !known.has(name));
-    if (unknown === undefined) return;
-    const name = unknown.slice(0, MOST_SHOWN);
-    throw this.error(name, `Unrecognized request argument supplied: ${name}`, 'unknown_parameter');
+  /** Names of fields that are not among `known`: they are not heeded. Throws on one that is a slip of a known one. */
+  unknown(known: ReadonlySet<string>): string[] {
+    const names = Object.keys(this.#values).filter((name) => !known.has(name) && this.value(name) !== undefined);
+    for (const name of names) {
+      const near = nearName(name, known);
+      if (near !== undefined)
+        throw this.error(
+          name,
+          `Unrecognized request argument supplied: ${name}. Did you mean '${near}'?`,
+          'unknown_parameter',
+        );
+    }
+    return names;
   }
 
   /** Throws where a feature that is not there is asked for: its field is set to anything but one of `harmless`. */
@@ -59,12 +61,12 @@ export class Fields {
     throw this.typeError(name, 'true or false');
   }
 
-  number(name: string, { min = -Infinity, max = Infinity, integer = false }: Range = {}): number | undefined {
+  number(name: string, range: Range = {}): number | undefined {
     const value = this.value(name);
     if (value === undefined) return undefined;
-    if (typeof value !== 'number') throw this.typeError(name, integer ? 'a whole number' : 'a number');
-    if (value >= min && value <= max && (!integer || Number.isSafeInteger(value))) return value;
-    throw this.valueError(name, `expected ${rangeText({ min, max, integer })}, got ${value}`);
+    if (typeof value !== 'number') throw this.typeError(name, range.integer === true ? 'a whole number' : 'a number');
+    if (isWithin(value, range)) return value;
+    throw this.valueError(name, `expected ${rangeText(range)}, got ${value}`);
   }
 
   object(name: string): Readonly<Record<string, unknown>> | undefined {
@@ -92,15 +94,6 @@ export class Fields {
   error(param: string, message: string, reason: string): ServerError {
     return new ServerError(this.#code, message, { param, reason });
   }
-}
-
-const MOST_SHOWN = 80;
-
-function rangeText({ min = -Infinity, max = Infinity, integer }: Range): string {
-  const kind = integer === true ? 'a whole number' : 'a number';
-  if (Number.isFinite(min) && Number.isFinite(max)) return `${kind} from ${min} to ${max}`;
-  if (Number.isFinite(min)) return `${kind}, at least ${min}`;
-  return Number.isFinite(max) ? `${kind}, at most ${max}` : kind;
 }
 
 /** The object without the entries that are undefined. */

@@ -43,7 +43,7 @@ function decodeAudio(
   const parts = parseMultipart(body, contentType);
   const file = parts.find(({ name }) => name === 'file');
   const fields = new Fields(formValues(parts));
-  fields.refuseUnknown(KNOWN);
+  const ignored = fields.unknown(KNOWN);
   for (const [name, harmless] of Object.entries(FEATURES)) fields.refuseFeature(name, harmless);
   fields.required('file');
   if (file === undefined) throw fields.typeError('file', 'a file');
@@ -62,7 +62,7 @@ function decodeAudio(
       timestamps: TIMED.includes(format),
     }),
   };
-  return { model: fields.text('model'), items: [item], options: { format } };
+  return { model: fields.text('model'), items: [item], options: { format }, ignored };
 }
 
 /** The form's fields as one object: the first of each name, and an empty text as absent. */

@@ -1,4 +1,5 @@
 import type { ServerError } from '../errors.ts';
+import { SAMPLING_RANGES } from '../ranges.ts';
 import { jsonItem, type ApiRequest, type DecodeContext } from './api.ts';
 import { Fields } from './fields.ts';
 import { isObject, parseJsonObject } from './json-body.ts';
@@ -43,19 +44,19 @@ export interface ChatOptions extends StreamFields {
  */
 export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<ChatOptions> {
   const fields = new Fields(parseJsonObject(body));
-  fields.refuseUnknown(KNOWN);
+  const ignored = fields.unknown(KNOWN);
   for (const [name, harmless] of Object.entries(FEATURES)) fields.refuseFeature(name, harmless);
   const messages = readMessages(fields);
-  const most = { min: 1, integer: true };
-  const topLogprobs = fields.number('top_logprobs', { min: 0, max: 20, integer: true });
+  const most = { ...SAMPLING_RANGES.max_tokens, min: 1 };
+  const topLogprobs = fields.number('top_logprobs', SAMPLING_RANGES.top_logprobs);
   const logprobs = fields.boolean('logprobs');
-  if (topLogprobs !== undefined && logprobs !== true)
+  if (topLogprobs !== undefined && topLogprobs > 0 && logprobs !== true)
     throw fields.error('top_logprobs', "'top_logprobs' needs 'logprobs': true.", 'invalid_value');
   const parameters = {
     ...readSampling(fields),
     max_tokens: fields.number('max_completion_tokens', most) ?? fields.number('max_tokens', most),
     logprobs,
-    top_logprobs: topLogprobs,
+    top_logprobs: logprobs === true ? topLogprobs : undefined,
     add_generation_prompt: fields.boolean('add_generation_prompt'),
     chat_template_kwargs: fields.object('chat_template_kwargs'),
   };
@@ -63,6 +64,7 @@ export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): ApiR
   checkCount(choices, itemLimit);
   return {
     model: fields.text('model'),
+    ignored,
     items: Array.from({ length: choices }, (_, choice) => jsonItem({ messages }, forChoice(parameters, choice))),
     options: { choices, ...readStream(fields) },
   };

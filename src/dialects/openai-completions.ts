@@ -1,3 +1,4 @@
+import { SAMPLING_RANGES } from '../ranges.ts';
 import { jsonItem, type ApiRequest, type DecodeContext } from './api.ts';
 import { Fields } from './fields.ts';
 import { parseJsonObject } from './json-body.ts';
@@ -33,15 +34,17 @@ export interface CompletionsOptions extends StreamFields {
  */
 export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<CompletionsOptions> {
   const fields = new Fields(parseJsonObject(body));
-  fields.refuseUnknown(KNOWN);
+  const ignored = fields.unknown(KNOWN);
   fields.refuseFeature('suffix', ['']);
   const { inputs, isList } = readTextInputs(fields, 'prompt', itemLimit);
   const choices = readChoices(fields);
   const bestOf = fields.number('best_of', { min: 1, integer: true }) ?? choices;
   if (bestOf !== choices) throw fields.valueError('best_of', "this server takes it only equal to 'n'");
   checkCount(inputs.length * choices, itemLimit);
-  const logprobs = fields.number('logprobs', { min: 0, max: 20, integer: true });
-  const maxTokens = fields.number('max_tokens', { min: 0, integer: true }) ?? DEFAULT_MAX_TOKENS;
+  // False is none, as in a chat; true is no number.
+  const isOff = fields.value('logprobs') === false;
+  const logprobs = isOff ? undefined : fields.number('logprobs', SAMPLING_RANGES.top_logprobs);
+  const maxTokens = fields.number('max_tokens', SAMPLING_RANGES.max_tokens) ?? DEFAULT_MAX_TOKENS;
   const echo = fields.boolean('echo');
   if (maxTokens === 0 && echo !== true) throw fields.valueError('max_tokens', "0 goes with 'echo' alone");
   const parameters = {
@@ -52,6 +55,7 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
   };
   return {
     model: fields.text('model'),
+    ignored,
     items: inputs.flatMap((prompt) =>
       Array.from({ length: choices }, (_, choice) => jsonItem({ prompt }, forChoice(parameters, choice))),
     ),

@@ -17,7 +17,7 @@ export interface EmbeddingsOptions {
  */
 export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<EmbeddingsOptions> {
   const fields = new Fields(parseJsonObject(body));
-  fields.refuseUnknown(KNOWN);
+  const ignored = fields.unknown(KNOWN);
   const { inputs, isList } = readTextInputs(fields, 'input', itemLimit);
   const parameters = {
     normalize: true,
@@ -27,6 +27,7 @@ export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext)
   fields.text('user');
   return {
     model: fields.text('model'),
+    ignored,
     items: inputs.map((input) => jsonItem(input, parameters)),
     options: { encoding: fields.choice('encoding_format', ['float', 'base64']) ?? 'float', isList },
   };

@@ -1,7 +1,7 @@
 import { jsonItem, type ApiRequest, type DecodeContext } from './api.ts';
 import { Fields } from './fields.ts';
 import { parseJsonObject } from './json-body.ts';
-import { forChoice } from './openai-sampling.ts';
+import { forChoice, readSeed } from './openai-sampling.ts';
 import { checkCount } from './text-inputs.ts';
 
 /** What is not there, and the values that do not ask for it. */
@@ -25,7 +25,7 @@ const MOST_IMAGES = 10;
  */
 export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
   const fields = new Fields(parseJsonObject(body));
-  fields.refuseUnknown(KNOWN);
+  const ignored = fields.unknown(KNOWN);
   for (const [name, harmless] of Object.entries(FEATURES)) fields.refuseFeature(name, harmless);
   fields.required('prompt');
   const prompt = fields.text('prompt');
@@ -36,7 +36,7 @@ export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): Ap
     ...readSize(fields),
     steps: fields.number('steps', { min: 1, integer: true }),
     guidance: fields.number('guidance', { min: 0 }),
-    seed: fields.number('seed', { integer: true }),
+    seed: readSeed(fields),
     scheduler: fields.text('scheduler'),
   };
   const images = fields.number('n', { min: 1, max: MOST_IMAGES, integer: true }) ?? 1;
@@ -44,6 +44,7 @@ export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): Ap
   const value = negative === undefined ? { prompt } : { prompt, negative_prompt: negative };
   return {
     model: fields.text('model'),
+    ignored,
     items: Array.from({ length: images }, (_, image) => jsonItem(value, forChoice(parameters, image))),
     options: null,
   };

@@ -1,3 +1,4 @@
+import { isWithin, SAMPLING_RANGES } from '../ranges.ts';
 import { given, type Fields } from './fields.ts';
 
 /** Fields of chat and completion requests that say how tokens are chosen: OpenAI's, and ours (the second line). */
@@ -12,40 +13,46 @@ export const HARMLESS_FIELDS = [
   ...['prompt_cache_retention', 'verbosity', 'reasoning_effort'],
 ];
 
+const NUMBERS = [
+  ...(['temperature', 'top_p', 'presence_penalty', 'frequency_penalty'] as const),
+  ...(['top_k', 'min_p', 'repetition_penalty'] as const),
+] as const;
 const MOST_STOPS = 16;
 const MOST_CHOICES = 128;
 
 /** The task's parameters that say how tokens are chosen; those not given are left out. Throws an error that names the field. */
 export function readSampling(fields: Fields): Record<string, unknown> {
   return given({
-    temperature: fields.number('temperature', { min: 0, max: 2 }),
-    top_p: fields.number('top_p', { min: 0, max: 1 }),
-    presence_penalty: fields.number('presence_penalty', { min: -2, max: 2 }),
-    frequency_penalty: fields.number('frequency_penalty', { min: -2, max: 2 }),
-    seed: fields.number('seed', { integer: true }),
+    ...Object.fromEntries(NUMBERS.map((name) => [name, fields.number(name, SAMPLING_RANGES[name])])),
+    seed: readSeed(fields),
     stop: readStop(fields),
     logit_bias: readLogitBias(fields),
-    top_k: fields.number('top_k', { min: -1, integer: true }),
-    min_p: fields.number('min_p', { min: 0, max: 1 }),
-    repetition_penalty: fields.number('repetition_penalty', { min: 0 }),
     ignore_eos: fields.boolean('ignore_eos'),
   });
 }
 
-/** `stop`: a text or several; an empty list is none. */
+/** A seed within what doubles hold exactly, so that the next choice's is another. */
+export function readSeed(fields: Fields): number | undefined {
+  const seed = fields.number('seed', SAMPLING_RANGES.seed);
+  return seed === undefined || Number.isSafeInteger(seed) ? seed : seed % Number.MAX_SAFE_INTEGER;
+}
+
+/** `stop`: a text or several; an empty list or text is none. */
 function readStop(fields: Fields): string | readonly string[] | undefined {
   const stop = fields.value('stop');
-  if (stop === undefined || typeof stop === 'string') return stop;
+  if (stop === undefined || stop === '') return undefined;
+  if (typeof stop === 'string') return stop;
   if (!Array.isArray(stop) || !stop.every((one) => typeof one === 'string'))
     throw fields.typeError('stop', 'a string or an array of strings');
   if (stop.length > MOST_STOPS) throw fields.valueError('stop', `expected at most ${MOST_STOPS} strings`);
-  return stop.length === 0 ? undefined : stop;
+  const texts = stop.filter((one) => one !== '');
+  return texts.length === 0 ? undefined : texts;
 }
 
 function readLogitBias(fields: Fields): Readonly<Record<string, unknown>> | undefined {
   const bias = fields.object('logit_bias');
   for (const [id, value] of Object.entries(bias ?? {}))
-    if (!/^\d{1,9}$/.test(id) || typeof value !== 'number' || Math.abs(value) > 100)
+    if (!/^\d{1,9}$/.test(id) || typeof value !== 'number' || !isWithin(value, SAMPLING_RANGES.logit_bias))
       throw fields.valueError('logit_bias', 'expected token ids with numbers from -100 to 100');
   return bias;
 }
@@ -70,7 +77,7 @@ export interface StreamFields {
 export function readStream(fields: Fields): StreamFields {
   const stream = fields.boolean('stream') ?? false;
   const options = fields.object('stream_options');
-  if (options !== undefined && !stream)
+  if (!stream && Object.values(options ?? {}).some((value) => value !== false && value !== null))
     throw fields.error('stream_options', "'stream_options' needs 'stream': true.", 'invalid_value');
   return { stream, includeUsage: stream && options?.['include_usage'] === true };
 }

@@ -50,6 +50,7 @@ export async function decodeBody<Name extends ApiName>(
     const request = APIS[api](body, context) as ApiRequest<OptionsOf<Name>>;
     const model = (exchange.model = choose(request.model));
     const { items, options } = request;
+    tellIgnored(exchange, services, request.ignored);
     exchange.items = items.length;
     if (!isHeavy(model, items, body)) return { model, items, options };
     return { model, items: await prepareBlocks(exchange, services, model, [items]), options };
@@ -59,9 +60,23 @@ export async function decodeBody<Name extends ApiName>(
     { limitMs: config.REQUEST_TIMEOUT_MS, cancellation },
   );
   const model = (exchange.model = choose(decoded.model));
+  tellIgnored(exchange, services, decoded.ignored);
   const items = await prepareBlocks(exchange, services, model, decoded.blocks);
   exchange.items = items.length;
   return { model, items, options: decoded.options as OptionsOf<Name> };
+}
+
+/** Most names of ignored fields that a header lists, and most letters of one. */
+const MOST_NAMES = 20;
+const MOST_LETTERS = 40;
+
+/** Says in a header and at debug level which fields of the request nobody heeds. */
+function tellIgnored({ id, response }: Exchange, { log }: Services, ignored: readonly string[] = []): void {
+  if (ignored.length === 0 || response.headersSent) return;
+  // A header takes no control characters, and no commas within a name.
+  const names = ignored.slice(0, MOST_NAMES).map((name) => name.slice(0, MOST_LETTERS).replaceAll(/[^\w.[\]-]/g, '?'));
+  response.setHeader('X-Ignored-Fields', names.join(', '));
+  log.debug({ requestId: id, fields: names }, 'fields that are not known are ignored');
 }
 
 function isHeavy(model: ServedModel, items: readonly Item[], body: Uint8Array): boolean {

@@ -92,7 +92,12 @@ export interface CpuAnswers {
     readonly fields: readonly string[];
     readonly body: Uint8Array;
   };
-  decodeApi: { readonly model: string | undefined; readonly options: unknown; readonly blocks: readonly ItemBlock[] };
+  decodeApi: {
+    readonly model: string | undefined;
+    readonly options: unknown;
+    readonly blocks: readonly ItemBlock[];
+    readonly ignored?: readonly string[];
+  };
   prepareItems: readonly (PreparedItem | Item)[];
   callApi: Uint8Array;
   printEmbeddings: Uint8Array;

@@ -1,5 +1,11 @@
 import { z } from 'zod';
+import { isWithin, rangeText, type Range } from '../ranges.ts';
 import type { TaskSource } from './task.ts';
+
+/** A number of a range. */
+export function within(range: Range): z.ZodNumber {
+  return z.number().refine((value) => isWithin(value, range), `${rangeText(range)} is expected`);
+}
 
 /** The `options` of model.json as the task's schema reads them. Throws a plain Error that lists what is wrong with them. */
 export function readOptions<Schema extends z.ZodType>(

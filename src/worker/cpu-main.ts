@@ -1,5 +1,6 @@
 import { BroadcastChannel } from 'node:worker_threads';
 import { move, transferableSymbol, valueSymbol, workerData } from 'piscina';
+import type { ApiRequest } from '../dialects/api.ts';
 import { API_CALLS, APIS } from '../dialects/apis.ts';
 import { printEmbeddings } from '../dialects/embedding-text.ts';
 import { decodeInfer } from '../dialects/oip-request.ts';
@@ -73,9 +74,9 @@ const handlers: Handlers = {
     return { value: peekJson(body), buffers: [body.buffer as ArrayBuffer] };
   },
   decodeApi({ api, body, ...context }) {
-    const { model, items, options } = APIS[api](body, context);
+    const { model, items, options, ignored = [] }: ApiRequest<unknown> = APIS[api](body, context);
     const { blocks, buffers } = blocksOf(items);
-    return { value: { model, options, blocks }, buffers };
+    return { value: { model, options, blocks, ignored }, buffers };
   },
   async prepareItems({ source, items }) {
     const prepared = await prepareItems(await taskOf(source), itemsOf(items));

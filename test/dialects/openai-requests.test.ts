@@ -106,18 +106,38 @@ const badChats: [object, string][] = [
   [{ logit_bias: { 1: 101 } }, 'logit_bias'],
   [{ stream_options: { include_usage: true } }, 'stream_options'],
   [{ stream: 'yes' }, 'stream'],
-  [{ constructor: 1 }, 'constructor'],
+  [{ max_token: 1 }, 'max_token'],
+  [{ maxTokens: 1 }, 'maxTokens'],
+  [{ top_logprob: 1 }, 'top_logprob'],
+  [{ seed: 2 ** 65 }, 'seed'],
+  [{ repetition_penalty: 0 }, 'repetition_penalty'],
 ];
 for (const [fields, param] of badChats)
   test(`a chat with ${JSON.stringify(fields).slice(0, 80)} is refused for ${param}`, () => {
     assert.throws(() => chat(fields), refused(param));
   });
 
-test('an unknown field is refused by name', () => {
+test('unknown fields are not heeded and told, but a slip of a known one is refused', () => {
+  const request = chat({ min_tokens: 1, top_a: 0.5, guided_json: {}, constructor: 1, __proto__: 2, nothing: null });
+  assert.deepEqual(request.ignored, ['min_tokens', 'top_a', 'guided_json', 'constructor']);
+  assert.deepEqual(request.items, [{ kind: 'json', value: { messages: MESSAGES } }]);
+  assert.deepEqual(complete({}).ignored, []);
   assert.throws(
     () => chat({ temprature: 1 }),
-    refused('temprature', /^Unrecognized request argument supplied: temprature$/),
+    refused('temprature', /^Unrecognized request argument supplied: temprature\. Did you mean 'temperature'\?$/),
   );
+});
+
+test('values that ask for nothing are taken', () => {
+  const nothing = { logprobs: false, top_logprobs: 0, stream_options: { include_usage: false }, stop: '', tools: null };
+  assert.deepEqual(chat(nothing).items[0]?.parameters, { logprobs: false });
+  assert.deepEqual(complete({ logprobs: false, stop: [''], best_of: 1 }).items[0]?.parameters, { max_tokens: 16 });
+  assert.deepEqual(chat({ top_p: 0, top_k: -1 }).items[0]?.parameters, { top_p: 0, top_k: -1 });
+});
+
+test('a seed may be any of 64 bits, and each choice has another', () => {
+  const seeds = chat({ seed: 2 ** 63, n: 2 }).items.map(({ parameters }) => parameters?.['seed'] as number);
+  assert.ok(seeds.every(Number.isSafeInteger) && seeds[0] !== seeds[1], String(seeds));
 });
 
 test('prompts are texts or token ids, with the older form of log probabilities', () => {

@@ -93,14 +93,20 @@ test('completions and OIP stream the same text in their own chunks', async () =>
   const head = { id: '7', model_name: 'talker', model_version: '1' };
   const details = { finish_reason: 'stop', prompt_tokens: 2, completion_tokens: 3 };
   assert.deepEqual(oip, [
-    { ...head, text_output: 'Good ' },
-    { ...head, text_output: 'day' },
-    { ...head, text_output: '.', details },
+    { ...head, text_output: 'Good ', done: false },
+    { ...head, text_output: 'day', done: false },
+    { ...head, text_output: '.', done: true, details },
   ]);
   const once = await post(generate, '{"text_input":"a","parameters":{"max_tokens":5}}');
   assert.deepEqual(once.json, { model_name: 'talker', model_version: '1', text_output: 'Good day.' });
   assert.deepEqual(server.items.at(-1), { kind: 'json', value: { prompt: 'a' }, parameters: { max_tokens: 5 } });
-  const unknown = await post(generate, '{"text_input":"a","parameters":{"heat":5}}');
+  const beside = await post(
+    generate,
+    '{"text_input":"a","max_tokens":5,"stream":false,"parameters":{"bad_words":[""]}}',
+  );
+  assert.deepEqual([beside.status, beside.headers.get('x-ignored-fields')], [200, 'bad_words']);
+  assert.deepEqual(server.items.at(-1), { kind: 'json', value: { prompt: 'a' }, parameters: { max_tokens: 5 } });
+  const unknown = await post(generate, '{"text_input":"a","parameters":{"temperatur":5}}');
   assert.equal(unknown.status, 400);
   assert.equal(typeof (unknown.json as { error: unknown }).error, 'string');
 });

@@ -107,7 +107,7 @@ const refusals: [string, string, string, number, string | null, string | null][]
   ['an input of another type', 'embeddings', '{"input":["a",{}]}', 400, 'input[1]', 'invalid_type'],
   ['an input the model does not take', 'embeddings', '{"input":["a","bad"]}', 400, 'input[1]', null],
   ['a lone input the model does not take', 'embeddings', '{"input":"bad"}', 400, null, null],
-  ['an unknown field', 'embeddings', '{"input":"a","colour":1}', 400, 'colour', 'unknown_parameter'],
+  ['a slip of a field', 'embeddings', '{"input":"a","dimension":1}', 400, 'dimension', 'unknown_parameter'],
   ['an unknown encoding', 'embeddings', '{"input":"a","encoding_format":"x"}', 400, 'encoding_format', 'invalid_value'],
   ['what is not JSON', 'chat/completions', '{', 400, null, null],
   ['no messages', 'chat/completions', '{"messages":[]}', 400, 'messages', 'empty_input'],
@@ -147,7 +147,7 @@ test('paths that are not there, wrong methods and refusals of the server have th
   const wrong = await ask(`${server.url}/v1/embeddings`);
   assert.deepEqual(
     [wrong.status, errorOf(wrong.json).code, wrong.headers.get('allow')],
-    [405, 'method_not_allowed', 'POST'],
+    [405, 'method_not_allowed', 'POST, OPTIONS'],
   );
   const large = await post(`${server.url}/v1/embeddings`, JSON.stringify({ input: 'x'.repeat(3000) }));
   assert.deepEqual([large.status, errorOf(large.json).code], [413, 'too_large']);
@@ -285,7 +285,7 @@ test('a form without sound, or that asks for what is not there, is refused by na
     [form({ response_format: 'mp3' }, sound), 'response_format'],
     [form({ temperature: 'hot' }, sound), 'temperature'],
     [form({ stream: 'true' }, sound), 'stream'],
-    [form({ colour: 'red' }, sound), 'colour'],
+    [form({ temperatur: '0' }, sound), 'temperatur'],
   ];
   for (const [body, param] of cases) {
     const { status, json } = await ask(`${server.url}/v1/audio/transcriptions`, { method: 'POST', body });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { readOptions } from '../options.ts';
+import { SAMPLING_RANGES } from '../../ranges.ts';
+import { readOptions, within } from '../options.ts';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
@@ -24,13 +25,13 @@ const options = z.strictObject({
   prefixCacheBytes: z.int().min(0).optional(),
   /** Longest prompt in UTF-16 units. */
   maxCharacters: z.int().min(1).default(1_000_000),
-  temperature: z.number().min(0).max(100).optional(),
-  topK: z.int().min(0).optional(),
-  topP: z.number().gt(0).max(1).optional(),
-  minP: z.number().min(0).max(1).optional(),
-  repetitionPenalty: z.number().gt(0).max(10).optional(),
-  presencePenalty: z.number().min(-2).max(2).default(0),
-  frequencyPenalty: z.number().min(-2).max(2).default(0),
+  temperature: within(SAMPLING_RANGES.temperature).optional(),
+  topK: within(SAMPLING_RANGES.top_k).optional(),
+  topP: within(SAMPLING_RANGES.top_p).optional(),
+  minP: within(SAMPLING_RANGES.min_p).optional(),
+  repetitionPenalty: within(SAMPLING_RANGES.repetition_penalty).optional(),
+  presencePenalty: within(SAMPLING_RANGES.presence_penalty).default(0),
+  frequencyPenalty: within(SAMPLING_RANGES.frequency_penalty).default(0),
 });
 
 /** How answers are sampled when the request does not say. */

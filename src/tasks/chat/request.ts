@@ -1,6 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import { SAMPLING_RANGES } from '../../ranges.ts';
+import { within } from '../options.ts';
 import type { Item } from '../task.ts';
 import { readParameters } from '../text/parameters.ts';
 import type { Sampling } from './generation.ts';
@@ -41,24 +43,25 @@ function atMost(count: number): (value: Readonly<Record<string, unknown>>) => bo
 
 const stopText = z.string().min(1, 'must not be empty').max(MAX_STOP_CHARACTERS);
 
+const ranged = (name: keyof typeof SAMPLING_RANGES) => within(SAMPLING_RANGES[name]).optional();
+
 const schema = z.strictObject({
   /** 0 goes with `echo`: the prompt alone. */
-  max_tokens: z.int().min(0).optional(),
-  temperature: z.number().min(0).max(100).optional(),
-  top_p: z.number().gt(0).max(1).optional(),
+  max_tokens: ranged('max_tokens'),
+  temperature: ranged('temperature'),
+  top_p: ranged('top_p'),
   /** -1 and 0: all. */
-  top_k: z.int().min(-1).optional(),
-  min_p: z.number().min(0).max(1).optional(),
-  repetition_penalty: z.number().gt(0).max(10).optional(),
-  presence_penalty: z.number().min(-2).max(2).optional(),
-  frequency_penalty: z.number().min(-2).max(2).optional(),
-  /** Beyond 2^53 JSON has no exact numbers: neighbours may be one. */
-  seed: z.number().refine(Number.isInteger, 'a whole number is expected').optional(),
+  top_k: ranged('top_k'),
+  min_p: ranged('min_p'),
+  repetition_penalty: ranged('repetition_penalty'),
+  presence_penalty: ranged('presence_penalty'),
+  frequency_penalty: ranged('frequency_penalty'),
+  seed: ranged('seed'),
   stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)], 'a text or a list of texts is expected').default([]),
   logprobs: z.boolean().default(false),
-  top_logprobs: z.int().min(0).max(20).optional(),
+  top_logprobs: ranged('top_logprobs'),
   logit_bias: z
-    .record(z.string().regex(/^\d{1,9}$/, 'a token id is expected'), z.number().min(-100).max(100))
+    .record(z.string().regex(/^\d{1,9}$/, 'a token id is expected'), within(SAMPLING_RANGES.logit_bias))
     .refine(atMost(MAX_BIASES), `at most ${MAX_BIASES} tokens are expected`)
     .default({}),
   ignore_eos: z.boolean().default(false),

@@ -101,11 +101,12 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
 async function converse(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
   const prepared = (await context.call('prepare', item, { light: isLight(item) })) as Prepared;
   const memo = prepared.memo as AnswerMemo;
+  // With log probabilities of its prompt an answer comes in one piece: they stand first, and are known when the prompt is computed.
+  const inPieces = memo.prompt === undefined;
   const answer = new Answer(tokenizer, memo, (piece) => {
-    context.emit(piece);
+    if (inPieces) context.emit(piece);
   });
-  // With log probabilities of its prompt an answer comes in one piece: what its first tokens are like is known at the end of the prompt.
-  const listens = (context.streaming || memo.stop.length > 0) && memo.prompt === undefined;
+  const listens = inPieces && (context.streaming || memo.stop.length > 0);
   const ending = new AbortController();
   const listen = (progress: unknown): void => {
     // A run that computed a part of the prompt, or of others' prompts, has nothing to tell.

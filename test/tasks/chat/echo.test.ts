@@ -57,6 +57,21 @@ test('an echo with log probabilities has those of the prompt, the first of them 
     (answer as { logprob: number }[]).map(({ logprob }) => logprob),
     [-1, -2],
   );
+  const pieces: unknown[] = [];
+  const context = {
+    ...{
+      streaming: true,
+      leftMs: () => 60_000,
+      onLeave: () => undefined,
+      count: () => undefined,
+      runEach: () => Promise.reject(new Error('not used')),
+    },
+    emit: (piece: unknown) => void pieces.push(piece),
+    call: () => Promise.resolve(prepared),
+    run: () => Promise.resolve(outputs),
+  };
+  assert.deepEqual(await task.serve?.(asked, context), reply);
+  assert.deepEqual(pieces, []);
   const bare = await task.prepare(item({ prompt: 'x'.repeat(100) }, { echo: true, logprobs: true, max_tokens: 0 }));
   assert.equal(bare.cost, 100);
 

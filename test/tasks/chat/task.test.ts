@@ -198,7 +198,7 @@ describe('the chat task', () => {
     const cases: [unknown, Record<string, unknown>, RegExp][] = [
       [HELLO, { beams: 4 }, /"beams"/],
       [HELLO, { temperature: -1 }, /"temperature"/],
-      [HELLO, { top_p: 0 }, /"top_p"/],
+      [HELLO, { top_p: 1.5 }, /"top_p"/],
       [HELLO, { max_tokens: 0 }, /"max_tokens"/],
       [HELLO, { max_tokens: 1.5 }, /"max_tokens"/],
       [HELLO, { stop: '' }, /"stop"/],
