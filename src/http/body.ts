@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ServerError, toServerError } from '../errors.ts';
+import { freeBuffer } from '../free-buffer.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { GrowingBytes } from './growing-bytes.ts';
@@ -21,7 +22,7 @@ export interface Body {
 }
 
 /** Bodies unpacked at one time: each can become the largest there is, and all use the threads that read files and look up names. */
-const unpacking = new Turns({ places: 2, placesOfOne: 1 });
+const unpacking = new Turns({ places: 3, placesOfOne: 2 });
 const UNPACK_WAIT_MS = 10_000;
 
 /**
@@ -36,8 +37,7 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
   const share = limits.budget.share(request.socket.remoteAddress);
   try {
     const body = new GrowingBytes(limits.limitBytes, declared);
-    const take = taker(body, limits.limitBytes, share);
-    await arrive(request, take);
+    await arriveInto(body, request, taker(body, limits.limitBytes, share));
     const bytes = body.whole();
     return {
       bytes: coding === undefined ? bytes : await unpackInTurn(bytes, coding, { ...limits, share }),
@@ -51,6 +51,12 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
 
 function tooLarge(limitBytes: number): ServerError {
   return new ServerError('TOO_LARGE', `The request body is larger than ${limitBytes} bytes.`);
+}
+
+function tooMany(): ServerError {
+  return new ServerError('QUEUE_FULL', 'The server has more compressed bodies to unpack than it can.', {
+    retryAfterMs: 1000,
+  });
 }
 
 /** Takes in a piece. Throws TOO_LARGE, QUEUE_FULL. */
@@ -70,9 +76,30 @@ async function unpackInTurn(
   const body = new GrowingBytes(limitBytes);
   const take = taker(body, limitBytes, share);
   const waiter = { key: share.client, limitMs: UNPACK_WAIT_MS, cancellation };
-  await unpacking.take(waiter, () => unpack(packed, coding, { take, cancellation }));
+  try {
+    await unpacking.take(waiter, () => unpack(packed, coding, { take, cancellation }));
+  } catch (error) {
+    body.free();
+    throw toServerError(error).code === 'DEADLINE_EXCEEDED' ? tooMany() : error;
+  }
   share.give(packed.byteLength);
+  // Not where it failed: a thread of zlib's may still read it.
+  freeBuffer(packed.buffer);
   return body.whole();
+}
+
+/** Reads the body; what has arrived is freed where the rest does not. */
+async function arriveInto(
+  body: GrowingBytes,
+  request: IncomingMessage,
+  take: (piece: Uint8Array) => void,
+): Promise<void> {
+  try {
+    await arrive(request, take);
+  } catch (error) {
+    body.free();
+    throw error;
+  }
 }
 
 function arrive(request: IncomingMessage, take: (piece: Uint8Array) => void): Promise<void> {

@@ -1,3 +1,5 @@
+import { freeBuffer } from '../free-buffer.ts';
+
 /** Memory is made for this many times what has arrived of an announced length: what is not written to yet costs nothing. */
 const AHEAD = 8;
 const LEAST_BYTES = 4096;
@@ -29,7 +31,15 @@ export class GrowingBytes {
 
   /** All of them, in a buffer of just their length. */
   whole(): Uint8Array<ArrayBuffer> {
-    return this.#length === this.#bytes.byteLength ? this.#bytes : this.#bytes.slice(0, this.#length);
+    if (this.#length < this.#bytes.byteLength) this.#move(this.#length);
+    return this.#bytes;
+  }
+
+  /** Frees what has arrived. */
+  free(): void {
+    freeBuffer(this.#bytes.buffer);
+    this.#bytes = new Uint8Array(0);
+    this.#length = 0;
   }
 
   #grow(length: number): void {
@@ -38,8 +48,14 @@ export class GrowingBytes {
       declared === undefined || declared < length
         ? Math.min(this.#limitBytes, Math.max(2 * length, LEAST_BYTES))
         : Math.min(declared, AHEAD * length);
-    const grown = new Uint8Array(wanted);
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
+    this.#move(wanted);
+  }
+
+  /** Into a buffer of this size. */
+  #move(bytes: number): void {
+    const moved = new Uint8Array(bytes);
+    moved.set(this.#bytes.subarray(0, this.#length));
+    freeBuffer(this.#bytes.buffer);
+    this.#bytes = moved;
   }
 }

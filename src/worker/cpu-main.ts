@@ -11,6 +11,7 @@ import type { CpuAnswer, CpuAnswers, CpuData, CpuRequest } from '../pool/cpu.ts'
 import { transferables } from '../pool/messages.ts';
 import { createTask } from '../tasks/registry.ts';
 import type { Reply, Task, TaskSource } from '../tasks/task.ts';
+import { collectWhenIdle, keepBusy } from './collect.ts';
 import { blocksOf, itemsOf, peekJson, prepareItems } from './cpu-requests.ts';
 import { giveWay } from './priority.ts';
 
@@ -24,7 +25,9 @@ const MOST_TASKS = 64;
 
 /** Tells keys of models that are gone. */
 const gone = new BroadcastChannel((workerData as CpuData).channel);
-gone.onmessage = (event) => tasks.delete((event as { data: string }).data);
+gone.onmessage = (event) => {
+  if (tasks.delete((event as { data: string }).data)) collectWhenIdle();
+};
 gone.unref();
 
 function taskOf(source: TaskSource): Promise<Task> {
@@ -133,11 +136,22 @@ function isWhole({ byteLength, buffer }: Uint8Array): boolean {
   return byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
 }
 
+/** What a request of this size leaves behind is collected when the thread is idle. */
+const HEAVY_BYTES = 4 * 1024 * 1024;
+
+function sizeOf(request: CpuRequest): number {
+  if ('body' in request) return request.body.byteLength;
+  if (request.kind === 'prepareItems' && request.items instanceof Uint8Array) return request.items.byteLength;
+  return 0;
+}
+
 /** The piscina entry. */
 // eslint-disable-next-line no-restricted-exports -- piscina takes the default export
 export default async function handle<Kind extends CpuRequest['kind']>(
   request: Extract<CpuRequest, { kind: Kind }>,
 ): Promise<CpuAnswer<CpuAnswers[Kind]>> {
+  keepBusy();
+  if (sizeOf(request) >= HEAVY_BYTES) collectWhenIdle();
   try {
     const { value, buffers } = await handlers[request.kind](request);
     const answer = { ok: true as const, value };
