@@ -100,10 +100,14 @@ async function prepareBlocks(
   return prepared.flat();
 }
 
-/** A body within the limits; its share of the budget is given back when the exchange is over. */
-export async function readWhole(exchange: Exchange, { config, budget }: Services): Promise<Uint8Array> {
+/** A body within the limits (of the server, and of the route's `mostBytes`); its share of the budget is given back when the exchange is over. */
+export async function readWhole(
+  exchange: Exchange,
+  { config, budget }: Services,
+  mostBytes = Infinity,
+): Promise<Uint8Array> {
   const body = await readBody(exchange.request, {
-    limitBytes: config.BODY_LIMIT_BYTES,
+    limitBytes: Math.min(config.BODY_LIMIT_BYTES, mostBytes),
     budget,
     cancellation: exchange.cancellation,
   });

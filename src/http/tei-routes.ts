@@ -108,13 +108,16 @@ async function replies(
   return all;
 }
 
+/** Largest body of `/tokenize` and `/decode`, which take no permits: the largest text they take, escaped, and some more. */
+const CALL_BODY_BYTES = 8 * 2 ** 20;
+
 /** Calls a function of the model's task and answers with what it gives; on the CPU pool, whatever the size. */
 async function callTask(exchange: Exchange, services: Services, api: ApiCallName): Promise<void> {
   admitAny(services, TOKENIZER);
   const { config, cpu } = services;
   const { cancellation } = exchange;
   const peeked = await cpu.run(
-    { kind: 'peekJson', body: await readWhole(exchange, services) },
+    { kind: 'peekJson', body: await readWhole(exchange, services, CALL_BODY_BYTES) },
     { limitMs: config.REQUEST_TIMEOUT_MS, cancellation },
   );
   const model = (exchange.model = chooseTokenizer(services, peeked.model));

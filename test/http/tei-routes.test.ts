@@ -128,6 +128,12 @@ test('/tokenize and /decode call the model of the tokenizer', async () => {
   ]);
 });
 
+test('/tokenize refuses a body that is larger than any text it takes', async () => {
+  await using server = await startStubServer(all);
+  const reply = await post(`${server.url}/tokenize`, JSON.stringify({ inputs: 'x'.repeat(9 * 2 ** 20) }));
+  assert.equal(reply.status, 413);
+});
+
 test('/info has the fields of TEI, of the default text model', async () => {
   await using server = await startStubServer(all);
   const info = (await ask(`${server.url}/info`)).json as Record<string, unknown>;

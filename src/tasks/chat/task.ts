@@ -63,12 +63,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   const prompt = readPrompt(item, model.maxCharacters);
   const ids = promptIds(prompt, asked, parts);
   const room = contextTokens - ids.length;
-  if (room < Math.min(1, asked.maxTokens))
-    throw new ServerError(
-      'INVALID_INPUT',
-      `The prompt has ${ids.length} tokens; prompt and answer together can have ${contextTokens}.`,
-      { param: 'messages' in prompt ? 'messages' : 'prompt', reason: 'context_length_exceeded' },
-    );
+  if (room < Math.min(1, asked.maxTokens)) throw contextExceeded(prompt, String(ids.length), contextTokens);
   const maxTokens = Math.min(asked.maxTokens, room);
   const { sampling, topLogprobs } = asked;
   const wantsPrompt = asked.echo && topLogprobs !== undefined;
@@ -125,7 +120,18 @@ async function converse(item: Item, context: ServeContext, tokenizer: TextTokeni
 }
 
 /** Token ids of a prompt. Throws INVALID_INPUT where there is nothing to go on from. */
-function promptIds(prompt: Prompt, asked: ChatParameters, { tokenizer, template }: ChatParts): readonly number[] {
+function promptIds(
+  prompt: Prompt,
+  asked: ChatParameters,
+  { tokenizer, template, model }: ChatParts,
+): readonly number[] {
+  const { contextTokens } = model.program;
+  // Making a long text into tokens takes a hundred times as long as finding out that it has too many.
+  const fitting = (text: string): string => {
+    const least = text.length > contextTokens ? tokenizer.leastTokens(text) : 0;
+    if (least > contextTokens) throw contextExceeded(prompt, `at least ${least}`, contextTokens);
+    return text;
+  };
   if ('messages' in prompt) {
     if (asked.echo) throw new ServerError('INVALID_INPUT', 'Parameter "echo": only a prompt can be echoed.');
     if (template === undefined)
@@ -133,12 +139,20 @@ function promptIds(prompt: Prompt, asked: ChatParameters, { tokenizer, template 
     const { addGenerationPrompt, templateVariables } = asked;
     const text = template({ messages: prompt.messages, addGenerationPrompt, variables: templateVariables });
     // A template writes the special tokens itself.
-    return nonEmpty(tokenizer.encode(text, { addSpecialTokens: false }), tokenizer);
+    return nonEmpty(tokenizer.encode(fitting(text), { addSpecialTokens: false }), tokenizer);
   }
-  if (typeof prompt.prompt === 'string') return nonEmpty(tokenizer.encode(prompt.prompt), tokenizer);
+  if (typeof prompt.prompt === 'string') return nonEmpty(tokenizer.encode(fitting(prompt.prompt)), tokenizer);
   const wrong = prompt.prompt.find((id) => tokenizer.idToToken(id) === undefined);
   if (wrong !== undefined) throw new ServerError('INVALID_INPUT', `The model has no token ${wrong}.`);
   return prompt.prompt;
+}
+
+function contextExceeded(prompt: Prompt, tokens: string, contextTokens: number): ServerError {
+  return new ServerError(
+    'INVALID_INPUT',
+    `The prompt has ${tokens} tokens; prompt and answer together can have ${contextTokens}.`,
+    { param: 'messages' in prompt ? 'messages' : 'prompt', reason: 'context_length_exceeded' },
+  );
 }
 
 /** A prompt of no tokens starts from the token that begins texts. */

@@ -6,12 +6,15 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
  * own spelling tells: `<0xF0>` (byte fallback of SentencePiece), or the letters that stand for bytes in byte-level vocabularies (GPT-2).
  */
 export function tokenBytes(tokenizer: TextTokenizer, id: number): { text: string; bytes: number[] } {
-  const spelling = tokenizer.idToToken(id) ?? '';
-  const decoded = tokenizer.decode([id]);
-  // A decoder drops the space of a first token; this one is rarely the first.
-  const text = spelling.startsWith('\u2581') && !decoded.startsWith(' ') ? ` ${decoded}` : decoded;
-  const bytes = text.includes('\ufffd') ? spelledBytes(spelling) : undefined;
-  return { text, bytes: bytes ?? [...new TextEncoder().encode(text)] };
+  const alone = tokenizer.decode([id]);
+  if (alone.includes('\ufffd')) {
+    const bytes = spelledBytes(tokenizer.idToToken(id) ?? '');
+    return { text: alone, bytes: bytes ?? [...Buffer.from(alone)] };
+  }
+  // Decoders write a first token otherwise (without its space, or with the mark of a word's later part); this one is rarely the first.
+  const twice = tokenizer.decode([id, id]);
+  const text = twice.startsWith(alone) ? twice.slice(alone.length) : alone;
+  return { text, bytes: [...Buffer.from(text)] };
 }
 
 function spelledBytes(spelling: string): number[] | undefined {

@@ -38,21 +38,42 @@ interface CallParts {
   readonly info: TextInfo;
 }
 
+/** Tokens and ids in one call, and characters: with more, a reply of a hundred bytes a token takes gigabytes to write. */
+const MAX_TOKENS = 500_000;
+const MAX_CHARACTERS = 1_000_000;
+
 /** A task's `calls`: `tokenize`, `decode` and `info`. They throw a ServerError (INVALID_INPUT, TOO_LARGE). */
 export function textCalls({ tokenizer, maxCharacters, prompts = {}, info }: CallParts) {
   return {
     tokenize: ({ texts, addSpecialTokens, promptName }: TokenizeArgument): TokenOfText[][] => {
       const prompt = promptOf(prompts, promptName);
+      if (texts.some((text) => text.length > maxCharacters))
+        throw new ServerError('TOO_LARGE', `The text is longer than ${maxCharacters} characters.`);
+      checkSum(texts, MAX_CHARACTERS, 'characters');
+      let tokens = 0;
       return texts.map((text) => {
-        if (text.length > maxCharacters)
-          throw new ServerError('TOO_LARGE', `The text is longer than ${maxCharacters} characters.`);
-        return tokenizer.encode(prompt + text, { addSpecialTokens }).map((id) => tokenOf(tokenizer, id));
+        const ids = tokenizer.encode(prompt + text, { addSpecialTokens });
+        tokens += ids.length;
+        if (tokens > MAX_TOKENS) throw tooMuch(MAX_TOKENS, 'tokens');
+        return ids.map((id) => tokenOf(tokenizer, id));
       });
     },
-    decode: ({ ids, skipSpecialTokens }: DecodeArgument): string[] =>
-      ids.map((one) => tokenizer.decode(one, { skipSpecialTokens })),
+    decode: ({ ids, skipSpecialTokens }: DecodeArgument): string[] => {
+      checkSum(ids, MAX_TOKENS, 'ids');
+      return ids.map((one) => tokenizer.decode(one, { skipSpecialTokens }));
+    },
     info: (): TextInfo => info,
   };
+}
+
+function checkSum(parts: readonly { readonly length: number }[], most: number, what: string): void {
+  let sum = 0;
+  for (const { length } of parts) sum += length;
+  if (sum > most) throw tooMuch(most, what);
+}
+
+function tooMuch(most: number, what: string): ServerError {
+  return new ServerError('TOO_LARGE', `One request may have ${most} ${what} at most; send several.`);
 }
 
 /** The text that goes before an input; none without a name. Throws INVALID_INPUT on a name that the model does not have. */

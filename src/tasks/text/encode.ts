@@ -97,6 +97,8 @@ export class TokenEncoder {
     const encode = (part: string) => this.#tokenizer.encode(part, { addSpecialTokens: false });
     if (!cut.truncate) {
       if (text.length > maxCharacters) throw tooLong(maxCharacters);
+      const least = text.length > room ? this.#tokenizer.leastTokens(text) : 0;
+      if (least > room) this.#refuse(`at least ${least}`);
       return encode(text);
     }
     const enough = Math.min(maxCharacters, room * GENEROUS_CHARACTERS);
@@ -108,9 +110,12 @@ export class TokenEncoder {
   }
 
   #check(length: number, { truncate }: Truncation): void {
+    if (!truncate && length > this.#limits.maxLength) this.#refuse(String(length));
+  }
+
+  #refuse(given: string): never {
     const { maxLength } = this.#limits;
-    if (!truncate && length > maxLength)
-      throw new ServerError('INVALID_INPUT', `\`inputs\` must have less than ${maxLength} tokens. Given: ${length}`);
+    throw new ServerError('INVALID_INPUT', `\`inputs\` must have less than ${maxLength} tokens. Given: ${given}`);
   }
 
   #filled(encoded: Encoded): Encoded {

@@ -1,6 +1,7 @@
 import { readJsonObject } from './json-file.ts';
 import { readDecoder, spacesCleaned } from './tokenizer/decoders.ts';
 import { isObject, type JsonObject } from './tokenizer/json.ts';
+import { leastTokensOf } from './tokenizer/least-tokens.ts';
 import { createPipeline, type Pipeline } from './tokenizer/pipeline.ts';
 import { readPostProcessor, type Frames } from './tokenizer/post-processors.ts';
 
@@ -19,6 +20,8 @@ export interface TextTokenizer {
   encode(text: string, options?: { addSpecialTokens?: boolean; pair?: string }): number[];
   /** Sets special tokens around ids that were encoded without them; `typeIds` tells the two texts of a pair apart. */
   frame(ids: readonly number[], pairIds?: readonly number[]): Framed;
+  /** A number of tokens that the text has at least, without making it into tokens; 0 where the tokenizer sets no such bound. */
+  leastTokens(text: string): number;
   /** Text of ids; ids that the tokenizer has no token for are left out. */
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   tokenToId(token: string): number | undefined;
@@ -74,6 +77,7 @@ class HubTokenizer implements TextTokenizer {
   readonly #decode: (tokens: readonly string[]) => string;
   readonly #tokens: readonly (string | undefined)[];
   readonly #addedIds: ReadonlyMap<string, number>;
+  readonly #leastTokens: ((text: string) => number) | undefined;
 
   constructor(definition: JsonObject, config: JsonObject) {
     this.config = config;
@@ -90,6 +94,7 @@ class HubTokenizer implements TextTokenizer {
     this.#addedIds = new Map(addedTokens.map(({ content, id }) => [content, id]));
     this.#tokens = tokens;
     this.vocabularySize = tokens.length;
+    this.#leastTokens = leastTokensOf(definition, this.#pipeline.model.vocabulary);
   }
 
   encode(
@@ -99,6 +104,10 @@ class HubTokenizer implements TextTokenizer {
     const ids = this.#pipeline.encode(text);
     const pairIds = pair === undefined ? undefined : this.#pipeline.encode(pair);
     return addSpecialTokens ? this.frame(ids, pairIds).ids : ids.concat(pairIds ?? []);
+  }
+
+  leastTokens(text: string): number {
+    return this.#leastTokens?.(text) ?? 0;
   }
 
   frame(ids: readonly number[], pairIds?: readonly number[]): Framed {

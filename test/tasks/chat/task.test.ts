@@ -218,6 +218,9 @@ describe('the chat task', () => {
       [{ prompt: [] }, {}, /at least one/],
       [{ prompt: [300] }, {}, /no token 300/],
       [{ prompt: 'x'.repeat(100) }, {}, /100 tokens/],
+      // Known by its length: a token has at most seven letters (<begin>), though this text's have one.
+      [{ prompt: 'x'.repeat(1000) }, {}, /at least 1000 tokens/],
+      [{ messages: [{ role: 'user', content: 'b'.repeat(1000) }] }, {}, /at least \d+ tokens/],
     ];
     for (const [value, parameters, message] of cases)
       await assert.rejects(

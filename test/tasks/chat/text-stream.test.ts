@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { StopTexts } from '../../../src/tasks/chat/stop-texts.ts';
 import { TextStream } from '../../../src/tasks/chat/text-stream.ts';
 import { tokenBytes } from '../../../src/tasks/chat/token-bytes.ts';
-import type { TextTokenizer } from '../../../src/tasks/text/tokenizer.ts';
+import { createTokenizer, type TextTokenizer } from '../../../src/tasks/text/tokenizer.ts';
+import { TINY_TOKENIZER, VOCABULARY } from '../text/tiny-encoder.ts';
 import { byteTokenizer, sentencePieceTokenizer } from './support.ts';
 
 function pieces(tokenizer: TextTokenizer, tokens: readonly number[]): string[] {
@@ -54,6 +55,8 @@ describe('tokens to text, piece by piece', () => {
     assert.deepEqual(tokenBytes(bytes, 0x61), { text: 'a', bytes: [0x61] });
     assert.deepEqual(tokenBytes(sentencePieceTokenizer(), 6 + 0x9f), { text: '\ufffd', bytes: [0x9f] });
     assert.deepEqual(tokenBytes(sentencePieceTokenizer(), 2).text, ' wor');
+    assert.deepEqual(tokenBytes(createTokenizer(TINY_TOKENIZER), VOCABULARY.indexOf('##a')).text, 'a');
+    assert.deepEqual(tokenBytes(createTokenizer(TINY_TOKENIZER), VOCABULARY.indexOf('film')).text, ' film');
   });
 });
 

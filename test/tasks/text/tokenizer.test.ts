@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import fc from 'fast-check';
+import { textCalls } from '../../../src/tasks/text/calls.ts';
 import { createTokenizer, loadTokenizer } from '../../../src/tasks/text/tokenizer.ts';
+import { BYTE_LETTERS } from '../../../src/tasks/text/tokenizer/byte-letters.ts';
 import { wordPieceModel } from '../../../src/tasks/text/tokenizer/word-piece.ts';
 import { sharedModel } from '../../shared-models.ts';
 import { writeFiles } from './encoder-bench.ts';
@@ -147,6 +149,41 @@ test('a tokenizer that cannot be used is refused with the name of the file at fa
     /tokenizer_config\.json is not valid JSON/,
   );
   assert.deepEqual((await loadTokenizer({ tokenizer: file('good') })).config, {});
+});
+
+test('a long text is known to have many tokens before it is made into them', () => {
+  const letters: Record<string, number> = Object.fromEntries(BYTE_LETTERS.map((letter, byte) => [letter, byte]));
+  const definition = {
+    model: { type: 'BPE', vocab: { ...letters, aa: 256, aaaa: 257 }, merges: ['a a', 'aa aa'] },
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false },
+    added_tokens: [{ id: 258, content: '<a_b_c>' }],
+  };
+  const tokenizer = createTokenizer(definition);
+  assert.equal(tokenizer.leastTokens('d'.repeat(100)), 100);
+  assert.equal(tokenizer.leastTokens('\u4e2d'.repeat(100)), 300);
+  // As many as there are, but for rounding.
+  assert.ok([99, 100].includes(tokenizer.leastTokens('a'.repeat(700))));
+  assert.ok([99, 100].includes(tokenizer.leastTokens('<a_b_c>'.repeat(100))));
+  const dropping = { ...definition, normalizer: { type: 'Strip', strip_left: true, strip_right: true } };
+  assert.equal(createTokenizer(dropping).leastTokens('d'.repeat(100)), 0);
+  assert.equal(createTokenizer(TINY_TOKENIZER).leastTokens('d'.repeat(100)), 0);
+});
+
+test('calls of the tokenizer have limits of texts, tokens and ids together', () => {
+  const tokenizer = createTokenizer(TINY_TOKENIZER);
+  const { tokenize, decode } = textCalls({ tokenizer, maxCharacters: 1_000_000, info: { maxInputLength: 1 } });
+  const tooLarge = { code: 'TOO_LARGE' };
+  const many = (count: number) => Array.from({ length: count }, () => 4);
+  assert.equal(tokenize({ texts: ['good', 'bad'], addSpecialTokens: false }).length, 2);
+  assert.throws(
+    () => tokenize({ texts: Array.from({ length: 11 }, () => ' '.repeat(100_000)), addSpecialTokens: false }),
+    tooLarge,
+  );
+  assert.throws(
+    () => tokenize({ texts: ['! '.repeat(300_000), '! '.repeat(200_001)], addSpecialTokens: false }),
+    tooLarge,
+  );
+  assert.throws(() => decode({ ids: [many(300_000), many(200_001)], skipSpecialTokens: false }), tooLarge);
 });
 
 test('WordPiece takes the longest token that fits, every time', () => {

@@ -180,6 +180,13 @@ for (const answers of reference.tokenizers) {
     same(texts, skipped, (index) => tokenizer.decode(idsAt(index), { skipSpecialTokens: true }));
   });
 
+  test(`no text has fewer tokens than are foretold: ${answers.name}`, () => {
+    for (const [index, ids] of answers.ids.entries()) {
+      const least = tokenizer.leastTokens(texts[index] ?? '');
+      if (ids !== 'error') assert.ok(least <= ids.length, `${JSON.stringify(texts[index])}: ${least} > ${ids.length}`);
+    }
+  });
+
   test(`pairs are cut as the reference cuts them: ${answers.name}`, () => {
     for (const { length, direction, ids } of answers.truncated) {
       if (tokenizer.frame([], []).ids.length + 2 > length) continue;
