@@ -182,5 +182,5 @@ test('without a model for it, a route says so; full and draining servers do in t
   const draining = await post(`${server.url}/embed`, '{"inputs":"a"}');
   assert.deepEqual([draining.status, (draining.json as { error_type: string }).error_type], [503, 'Unhealthy']);
   const wrong = await ask(`${server.url}/embed`);
-  assert.deepEqual([wrong.status, wrong.headers.get('allow')], [405, 'POST']);
+  assert.deepEqual([wrong.status, wrong.headers.get('allow')], [405, 'POST, OPTIONS']);
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { findGpus } from '../../src/pool/cuda.ts';
@@ -49,11 +49,13 @@ test(
       const fields = readFileSync(`${tasks}/${id}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
       return { main: Number(id) === carpool.process.pid, nice: Number(fields[16]) };
     });
+    // The test itself may run with a niceness of its own.
+    const own = getPriority(0);
     assert.deepEqual(
       niceness.filter(({ main }) => main),
-      [{ main: true, nice: 0 }],
+      [{ main: true, nice: own }],
     );
-    assert.ok(niceness.some(({ nice }) => nice > 0));
+    assert.ok(niceness.some(({ nice }) => nice > own));
   },
 );
 

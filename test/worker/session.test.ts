@@ -71,7 +71,7 @@ test('model.json corrects shapes and batch axes, and cannot name an axis that is
 
 test('an element type that Node cannot run is told at load', async (t) => {
   const graph = { ...simple('Identity', 'BF16', ['batch']), outputs: [value('y', 'BF16', ['batch'])] };
-  await assert.rejects(openModel(t, graph), /unsupported data type|not supported/i);
+  await assert.rejects(openModel(t, graph), /input x, output y are bfloat16/);
 });
 
 test('a CUDA lane gets its device and one thread; a CPU lane its share of the cores; model.json wins', () => {
