@@ -213,9 +213,11 @@ function checkTogether(config: Config): string[] {
   return problems;
 }
 
-/** Whether it is what a browser sends as `Origin`. */
+/** Whether it is what a browser sends as `Origin`; desktop shells and extensions have schemes of their own (tauri://localhost). */
 function isOrigin(text: string): boolean {
-  return text === '*' || (/^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text);
+  if (text === '*') return true;
+  if (/^https?:/i.test(text)) return URL.canParse(text) && new URL(text).origin === text;
+  return text !== 'file://' && /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/.test(text);
 }
 
 function checkPlaces({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {

@@ -217,7 +217,14 @@ test('what /info shows are the options in force', () => {
 test('CORS_ORIGINS takes what browsers send as Origin, and nothing else', () => {
   const origins = (text: string) => read({ env: { CORS_ORIGINS: text } }).CORS_ORIGINS;
   assert.deepEqual(origins(''), []);
-  const right = ['https://app.example.com', 'http://localhost:3000', 'http://[::1]:3000', '*'];
+  const right = [
+    'https://app.example.com',
+    'http://localhost:3000',
+    'http://[::1]:3000',
+    'tauri://localhost',
+    'chrome-extension://abc',
+    '*',
+  ];
   assert.deepEqual(origins(right.join(', ')), right);
   for (const wrong of [
     'https://app.example.com/',
