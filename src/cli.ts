@@ -110,13 +110,17 @@ const LAST_STEPS_MS = 10_000;
 /** SIGHUP, too: whoever closes a terminal or asks an old-style daemon to start over must not cut off requests. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
+/** `timeout` and a terminal with `npm` in between send a signal twice: what follows so closely is the same. */
+const SAME_SIGNAL_MS = 500;
+
 function stopOnSignals(server: CarpoolServer, graceMs: number): void {
-  let signals = 0;
+  let firstMs: number | undefined;
   const stop = (): void => {
-    signals += 1;
-    // Whoever asks twice does not want to wait.
-    if (signals > 1) void kill(server);
-    else void drainAndEnd(server, graceMs);
+    if (firstMs === undefined) {
+      firstMs = performance.now();
+      void drainAndEnd(server, graceMs);
+      // Whoever asks twice does not want to wait.
+    } else if (performance.now() - firstMs > SAME_SIGNAL_MS) void kill(server);
   };
   for (const signal of STOP_SIGNALS) process.on(signal, stop);
 }

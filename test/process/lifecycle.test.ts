@@ -89,7 +89,9 @@ test('SIGHUP drains as SIGTERM does: a closed terminal cuts off nobody', { timeo
   await using carpool = await Carpool.start(slowSquare({ simulate: { runMs: 1000 } }));
   const admitted = carpool.post('/predict', { data: 5 });
   await until(async () => (await carpool.metric('carpool_permits_used', { model: 'square' })) === 1);
+  // Twice, as from a terminal and from `npm` that passes it on.
   carpool.signal('SIGHUP');
+  carpool.signal('SIGINT');
   assert.deepEqual((await admitted).body, { result: 25 });
   assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
 });
