@@ -50,8 +50,9 @@ export class Admission<Payload, Result> {
    */
   enqueue(item: AdmittedItem<Payload>): TicketHandle<Result> {
     this.#check(item);
+    const handle = this.#port.enqueue(this.#grant, item, item.items);
     this.#held -= item.items;
-    return this.#port.enqueue(this.#grant, item, item.items);
+    return handle;
   }
 
   /**

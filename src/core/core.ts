@@ -134,6 +134,11 @@ export class Core<Payload, Result> {
     return model === undefined ? 0 : this.#forecast(model, priority).waitMs;
   }
 
+  /** Most cost of a run of several tickets. */
+  costOfRun(key: string): number {
+    return this.#models.get(key)?.costOfRun() ?? Infinity;
+  }
+
   /** Fitted run time in ms = a * cost + b, of one shape or of the model; undefined before its first run. */
   fit(key: string, shapeKey?: string): Fit | undefined {
     return this.#models.get(key)?.estimator.fit(shapeKey);
@@ -217,6 +222,7 @@ export class Core<Payload, Result> {
   #enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>, permits: number): TicketHandle<Result> {
     const { model, priority, deadlineMs } = grant;
     const nowMs = this.#clock.now();
+    model.checkTime(item, deadlineMs - nowMs);
     const origin = { sequence: this.#sequence++, enqueuedMs: nowMs, model, permits, onCancel: this.#onCancel };
     const ticket = new QueuedTicket({ ...item, priority, deadlineMs }, origin);
     const { shapeKey } = item;

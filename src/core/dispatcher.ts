@@ -67,6 +67,8 @@ export class Dispatcher<Payload, Result> {
   removeLane(laneId: number): void {
     const slot = this.#slots.get(laneId);
     this.#slots.delete(laneId);
+    // Work may have been left to it.
+    this.soon();
     for (const ticket of slot?.allResting() ?? []) {
       this.#options.forget(ticket);
       slot?.remove(ticket);
@@ -145,7 +147,7 @@ export class Dispatcher<Payload, Result> {
     })[] = [];
     for (const model of this.#options.models.values()) {
       const resting = slot.resting(model);
-      const waits = model.waitingTickets > 0 && model.runsOn(slot.id);
+      const waits = model.waitingTickets > 0 && model.runsOn(slot.id) && !this.#isLeftToOthers(slot, model, nowMs);
       if (!waits && resting.length === 0) continue;
       const head = waits ? model.queue.head(nowMs) : undefined;
       const [oldest] = resting;
@@ -155,6 +157,13 @@ export class Dispatcher<Payload, Result> {
       candidates.push({ model, head: head?.ticket, resting, level, share: model.share, sequence });
     }
     return candidates;
+  }
+
+  #isLeftToOthers(slot: LaneSlot<Payload, Result>, model: QueuedModel<Payload, Result>, nowMs: number): boolean {
+    if (!slot.isAside(model, nowMs)) return false;
+    for (const other of this.#slots.values())
+      if (other !== slot && model.runsOn(other.id) && !other.isAside(model, nowMs)) return true;
+    return false;
   }
 
   #start(
@@ -207,6 +216,7 @@ export class Dispatcher<Payload, Result> {
     // A lost lane takes no further batch; whoever replaces it adds the new one.
     if (error?.code === 'LANE_LOST' && this.#slots.get(slot.id) === slot) this.removeLane(slot.id);
     slot.run = undefined;
+    slot.ended(model, report !== undefined, this.#options.clock.now());
     this.#runs.delete(run);
     this.#learn(run, report, wallMs);
     const onward = this.#rest(slot, run, report);

@@ -100,6 +100,10 @@ class RunWindow {
     return this.#largest;
   }
 
+  mostCost(limitMs: number): number {
+    return this.#samples.reduce((most, { cost, wallMs }) => (wallMs <= limitMs ? Math.max(most, cost) : most), 0);
+  }
+
   get costPerItem(): number {
     return (this.#costPerItem ??= this.#meanCost());
   }
@@ -156,6 +160,11 @@ export class Estimator {
     const byFit = a > 0 ? Math.max(0, limitMs - b) / a : b <= limitMs ? Infinity : 0;
     const inProportion = largest.wallMs > 0 ? (largest.cost * limitMs) / largest.wallMs : Infinity;
     return Math.min(byFit, Math.max(REACH * largest.cost, inProportion));
+  }
+
+  /** Most cost of the last runs that took no longer than `limitMs`. */
+  mostCostSeen(limitMs: number): number {
+    return this.#all.mostCost(limitMs);
   }
 
   /** Mean over the last runs; 1 before the first. */

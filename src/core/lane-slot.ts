@@ -13,6 +13,10 @@ export interface Run<Payload, Result> {
   readonly predictedMs: number;
 }
 
+/** A lane whose run failed as a whole gets no work of the model for so long, twice as long each time, while others can do it. */
+const ASIDE_MS = 1000;
+const MOST_ASIDE_MS = 60_000;
+
 /** A lane as the dispatcher sees it, with the tickets that rest between two of its runs. */
 export class LaneSlot<Payload, Result> {
   readonly id: number;
@@ -21,6 +25,9 @@ export class LaneSlot<Payload, Result> {
   readonly #resting = new Map<QueuedModel<Payload, Result>, QueuedTicket<Payload, Result>[]>();
   /** Models of which the lane still holds the state of tickets that have left. */
   readonly #stale = new Set<QueuedModel<Payload, Result>>();
+
+  /** Models of which the last run here failed as a whole. */
+  readonly #aside = new Map<QueuedModel<Payload, Result>, { readonly failures: number; readonly untilMs: number }>();
 
   constructor(lane: Lane<Payload, Result>) {
     this.id = lane.id;
@@ -51,6 +58,21 @@ export class LaneSlot<Payload, Result> {
   begin(model: QueuedModel<Payload, Result>): void {
     this.#resting.delete(model);
     this.#stale.delete(model);
+  }
+
+  /** A run of the model has ended. One that fails at once would otherwise draw all the work, as it is free so soon. */
+  ended(model: QueuedModel<Payload, Result>, isWell: boolean, nowMs: number): void {
+    if (isWell) {
+      if (this.#aside.size > 0) this.#aside.delete(model);
+      return;
+    }
+    const failures = (this.#aside.get(model)?.failures ?? 0) + 1;
+    this.#aside.set(model, { failures, untilMs: nowMs + Math.min(MOST_ASIDE_MS, ASIDE_MS * 2 ** (failures - 1)) });
+  }
+
+  /** Whether work of the model is better left to other lanes. */
+  isAside(model: QueuedModel<Payload, Result>, nowMs: number): boolean {
+    return this.#aside.size > 0 && nowMs < (this.#aside.get(model)?.untilMs ?? 0);
   }
 
   /** Takes out a ticket that leaves; false where it does not rest here. */

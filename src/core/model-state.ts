@@ -1,3 +1,4 @@
+import { ServerError } from '../errors.ts';
 import { Estimator, type RunSample } from './estimator.ts';
 import { WaitingQueue, type Queueable } from './queue.ts';
 import type { Rival, Share } from './scheduler.ts';
@@ -73,6 +74,25 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     return Math.min(maxCost, this.estimator.costWithin(RUN_LIMIT_SHARE * this.runLimitMs, shapeKey) ?? maxCost);
   }
 
+  /**
+   * Throws TOO_LARGE for a ticket whose run alone is predicted to pass the run limit, or the time that is left to it. Only where no run of such a
+   * cost has kept that time: a model is never refused for good on the word of a fit alone.
+   */
+  checkTime({ cost, shapeKey }: { readonly cost: number; readonly shapeKey: string }, leftMs: number): void {
+    if (this.stepping || this.runLimitMs === Infinity) return;
+    const fit = this.estimator.wallFit(shapeKey);
+    const limitMs = Math.min(this.runLimitMs, leftMs);
+    const ms = fit === undefined ? 0 : fit.a * cost + fit.b;
+    if (ms <= limitMs || limitMs <= 0 || cost <= this.estimator.mostCostSeen(limitMs)) return;
+    // A tight deadline is the client's choice: as long as there were runs of the kind, it has its try.
+    if (ms <= this.runLimitMs && cost <= this.estimator.mostCostSeen(Infinity)) return;
+    const limit =
+      ms > this.runLimitMs
+        ? `a run of this model may take ${seconds(this.runLimitMs)} (runLimitMs in model.json)`
+        : `its time limit leaves ${seconds(leftMs)} (REQUEST_TIMEOUT_MS, queue.timeoutMs in model.json, or the request's own)`;
+    throw new ServerError('TOO_LARGE', `This input would run for about ${seconds(ms)}; ${limit}.`);
+  }
+
   get waitingTickets(): number {
     return this.queue.tickets;
   }
@@ -98,4 +118,8 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     const lowered = Math.max(1, Math.floor(maxItems));
     if (lowered < this.#limits.maxItems) this.#limits = { ...this.#limits, maxItems: lowered };
   }
+}
+
+function seconds(ms: number): string {
+  return `${Math.max(0.1, Math.round(ms / 100) / 10)} s`;
 }

@@ -55,6 +55,8 @@ export class Lanes {
   readonly #deathsMs: number[] = [];
   /** Threads that were given up; they may end yet. */
   #givenUp: LaneThread[] = [];
+  /** Lanes that are being replaced. */
+  readonly #replacements = new Set<Promise<void>>();
   #closing = false;
 
   constructor(events: LanesEvents) {
@@ -106,18 +108,33 @@ export class Lanes {
     return thread;
   }
 
-  /** Remembers a model that its lanes hold now. */
-  place(placement: Placement): void {
+  /**
+   * Remembers a model that its lanes hold now, in these threads (in the order of `laneIds`): whatever takes a thread's place gets the model too.
+   * Throws LANE_LOST when one has been replaced while the model was loaded, and so lacks it.
+   */
+  place(placement: Placement, threads: readonly LaneThread[]): void {
+    for (const [index, id] of placement.laneIds.entries())
+      if (this.thread(id) !== threads[index]) throw new ServerError('LANE_LOST');
     this.#placements.set(placement.spec.key, placement);
+  }
+
+  /** Resolves when each lane that died has a thread again, or is given up. */
+  async replaced(): Promise<void> {
+    await Promise.all(this.#replacements);
   }
 
   /** Releases a model's sessions; call it when the model has no work left. */
   async unload(key: string): Promise<void> {
     const placement = this.#placements.get(key);
     this.#placements.delete(key);
-    for (const id of placement?.laneIds ?? []) {
+    await this.clear(key, placement?.laneIds ?? []);
+  }
+
+  /** Releases what threads hold of a model; one that dies meanwhile holds nothing. */
+  async clear(key: string, laneIds: readonly number[]): Promise<void> {
+    for (const id of laneIds) {
       const thread = this.#threads.get(id);
-      if (thread !== undefined && !thread.lost) await thread.ask({ kind: 'unload', key });
+      if (thread !== undefined && !thread.lost) await thread.ask({ kind: 'unload', key }).catch(() => undefined);
     }
   }
 
@@ -228,12 +245,15 @@ export class Lanes {
     while (nowMs - (this.#deathsMs[0] ?? nowMs) > REPLACEMENT_WINDOW_MS) this.#deathsMs.shift();
     if (this.#deathsMs.length > REPLACEMENTS)
       this.#events.onFailed(`lanes died ${this.#deathsMs.length} times within a minute: ${reason}`);
-    else
-      this.#replace(id).catch((error: unknown) =>
+    else {
+      const replacement = this.#replace(id).catch((error: unknown) =>
         this.#events.onFailed(
           `lane ${id} could not be replaced: ${error instanceof Error ? error.message : String(error)}`,
         ),
       );
+      this.#replacements.add(replacement);
+      void replacement.then(() => this.#replacements.delete(replacement));
+    }
   }
 
   async #replace(id: number): Promise<void> {

@@ -37,6 +37,8 @@ export type TrialAnswer =
       /** A row that runs: the example, or one that was made up. Absent where none was found. */
       readonly row?: readonly Tensor[];
       readonly runs: readonly TrialRun[];
+      /** Memory of a run by the elements of its inputs; absent where it was too little to measure. */
+      readonly bytesPerElement?: number;
     })
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string };

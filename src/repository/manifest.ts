@@ -82,6 +82,8 @@ export const manifestSchema = z.strictObject({
     .default({ latest: 1 }),
   /** A run longer than this is stuck, and the server has failed. */
   runLimitMs: milliseconds.min(10).default(60_000),
+  /** Tensors whose run is predicted to take more memory are refused. Default: a quarter of the machine's, or of the container's, shared by the model's lanes. */
+  runMemoryBytes: count.optional(),
   warmup: z.boolean().default(true),
   /** Demos and tests only. */
   simulate: z

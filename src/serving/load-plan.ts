@@ -1,13 +1,16 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import path from 'node:path';
 import type { ModelOptions } from '../core/model-state.ts';
 import type { BatchLimits } from '../core/ticket.ts';
 import type { WarmRequest } from '../pool/lanes.ts';
 import type { LoadAnswer, ModelSpec, WarmAnswer, WarmLimits } from '../pool/messages.ts';
+import type { TrialRun } from '../pool/trial-messages.ts';
 import type { ModelSource } from '../repository/source.ts';
 import { shapeKey } from '../rows.ts';
 import type { Item, Prepared, ProgramSpec, TaskSource } from '../tasks/task.ts';
-import type { Signature, Tensor } from '../tensor.ts';
+import { elementCount, type Signature, type Tensor } from '../tensor.ts';
+import type { ServedGraph } from './served-model.ts';
 
 /** What loading a model takes from its folder, and how its lanes are warmed. */
 
@@ -133,6 +136,22 @@ export interface Tried {
   /** A row that runs, and its cost: the example, or one that was made up. */
   readonly row?: readonly Tensor[] | undefined;
   readonly cost: number;
+  /** Runs of the trial, the larger ones last, and the memory that they took. */
+  readonly runs?: readonly TrialRun[];
+  readonly bytesPerElement?: number | undefined;
+}
+
+/** What elements of a graph's inputs stand for. */
+export function sizesIn(tried: Tried | undefined): Pick<ServedGraph, 'elementsPerCost' | 'bytesPerElement'> {
+  if (tried?.row === undefined) return { elementsPerCost: 1, bytesPerElement: undefined };
+  const elements = tried.row.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  return { elementsPerCost: Math.max(1, elements) / tried.cost, bytesPerElement: tried.bytesPerElement };
+}
+
+/** Most memory of a run where model.json does not say: a quarter of what the process may have, shared by the model's lanes. */
+export function usualRunBytes(lanes: number): number {
+  const limit = process.constrainedMemory();
+  return Math.min(totalmem(), limit > 0 ? limit : Infinity) / 4 / Math.max(1, lanes);
 }
 
 /** The warm-up's runs as the estimator wants them. It does without the sleep of `simulate`, but the runs to come do not. */
@@ -143,13 +162,20 @@ export function runsSeen(
 ): NonNullable<ModelOptions['seenRuns']> {
   const sleepMs = manifest.simulate.runMs ?? 0;
   const shape = tried.row === undefined ? '' : shapeKey(tried.signature, tried.row);
-  return runs.map(({ items, runMs, cost, shapeKey: own }) => ({
+  const { elementsPerCost } = sizesIn(tried);
+  // Of shapes that no lane has run: larger inputs are known from these alone.
+  const larger = (tried.runs ?? []).map(({ items, elements, runMs }) => {
+    const ms = runMs + sleepMs;
+    return { shapeKey: '', cost: elements / elementsPerCost, items, wallMs: ms, runMs: ms };
+  });
+  const warm = runs.map(({ items, runMs, cost, shapeKey: own }) => ({
     shapeKey: own ?? shape,
     cost: cost ?? items * tried.cost,
     items,
     wallMs: runMs + sleepMs,
     runMs: runMs + sleepMs,
   }));
+  return [...larger, ...warm];
 }
 
 /** Batch sizes to warm: those of model.json, else powers of two, as far as the limits let a batch grow. */

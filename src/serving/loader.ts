@@ -20,7 +20,9 @@ import {
   queueItemsOf,
   rowOf,
   runsSeen,
+  sizesIn,
   specOf,
+  usualRunBytes,
   warmPlan,
   withoutSignature,
   type Tried,
@@ -59,7 +61,20 @@ export class Loader implements ModelLoader<ServedModel> {
     return this.#models.get(key);
   }
 
+  /** Throws LANE_LOST where lanes died each time that it was tried, else a plain Error that says what is wrong with the model. */
   async load(source: ModelSource): Promise<ServedModel> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#load(source);
+      } catch (error) {
+        if (!isLaneLost(error) || tries === LOAD_TRIES) throw error;
+        this.#parts.log.warn({ model: source.name }, 'a lane died during the load; trying again');
+        await this.#parts.lanes.replaced();
+      }
+    }
+  }
+
+  async #load(source: ModelSource): Promise<ServedModel> {
     const { lanes, core, cpu, metrics } = this.#parts;
     const startMs = performance.now();
     this.#loads += 1;
@@ -80,7 +95,7 @@ export class Loader implements ModelLoader<ServedModel> {
       );
       return model;
     } catch (error) {
-      for (const id of laneIds) await lanes.thread(id).ask({ kind: 'unload', key });
+      await lanes.clear(key, laneIds);
       cpu.forget(key);
       throw error;
     }
@@ -97,7 +112,8 @@ export class Loader implements ModelLoader<ServedModel> {
 
   async #onLanes(key: string, source: ModelSource, laneIds: readonly number[]): Promise<Loaded> {
     const { lanes } = this.#parts;
-    const [first, ...others] = laneIds.map((id) => lanes.thread(id));
+    const threads = laneIds.map((id) => lanes.thread(id));
+    const [first, ...others] = threads;
     if (first === undefined) throw new Error('there is no lane');
     const program = await chooseProgram(withoutSignature(key, source));
     const spec = specOf(key, source, program);
@@ -113,10 +129,10 @@ export class Loader implements ModelLoader<ServedModel> {
     const warm = warmPlan(source, { limits, device: devices[0] ?? 'cpu', ...row });
     const runs = await this.#warm(first, { key, warm: warm?.first, model: source.name });
     const { runLimitMs } = source.manifest;
-    const graph = await this.#graphOf({ spec, source, answer }, first);
+    const graph = await this.#graphOf({ spec, source, answer, tried, lanes: laneIds.length }, first);
     const placement = { spec, signature: graph?.signature, laneIds, devices, runLimitMs, warm: warm?.others };
     for (const thread of others) await fillLane(thread, placement);
-    lanes.place(placement);
+    lanes.place(placement, threads);
     const seenRuns = runsSeen(source, runs, { ...row, signature });
     const queueItems = queueItemsOf(source, answer);
     const { stepping = false } = answer;
@@ -156,8 +172,7 @@ export class Loader implements ModelLoader<ServedModel> {
       const why = tried.kind === 'lost' ? `the trial with made-up inputs: ${tried.why}` : tried.why;
       if (why !== undefined) alone.tell(source.name, why);
       const cost = example?.cost ?? 1;
-      if (tried.kind === 'lost') return { signature: oneByOne(signature), cost, row: undefined };
-      return { signature: tried.signature, cost, row: tried.row };
+      return tried.kind === 'lost' ? { signature: oneByOne(signature), cost } : { ...tried, cost };
     });
   }
 
@@ -165,15 +180,13 @@ export class Loader implements ModelLoader<ServedModel> {
    * The graph that the tensor API runs: the model itself, or that of its program, if that gives it away. How the rows of the latter can be stacked
    * is found out here, and the lane that holds it is told.
    */
-  async #graphOf(
-    { spec, source, answer }: { spec: ModelSpec; source: ModelSource; answer: LoadAnswer },
-    lane: LaneThread,
-  ): Promise<ServedModel['graph']> {
-    const { signature: own, raw } = answer;
-    if (spec.program === undefined) return { key: spec.key, signature: own };
+  async #graphOf({ spec, source, answer, tried: own, lanes }: Opened, lane: LaneThread): Promise<ServedModel['graph']> {
+    const { signature: found, raw } = answer;
+    const mostBytes = source.manifest.runMemoryBytes ?? usualRunBytes(lanes);
+    if (spec.program === undefined) return { key: spec.key, signature: found, mostBytes, ...sizesIn(own) };
     if (raw === undefined) return undefined;
     const key = rawKey(spec.key);
-    if (!raw.batchable) return { key, signature: raw };
+    if (!raw.batchable) return { key, signature: raw, mostBytes, ...sizesIn(undefined) };
     const { device, intraOpThreads } = lane;
     const graph = { model: spec, lane: { device, intraOpThreads }, bytes: await bytesBeside(spec.weights) };
     const tried = await this.#parts.trials.open(graph, (trial) => trial.try());
@@ -181,7 +194,9 @@ export class Loader implements ModelLoader<ServedModel> {
     if (why !== undefined) this.#parts.alone.tell(`${source.name} (its tensors)`, why);
     const signature = tried.kind === 'lost' ? oneByOne(raw) : tried.signature;
     await lane.command({ kind: 'sign', key, signature });
-    return { key, signature };
+    const sizes =
+      tried.kind === 'lost' ? sizesIn(undefined) : { ...sizesIn(undefined), bytesPerElement: tried.bytesPerElement };
+    return { key, signature, mostBytes, ...sizes };
   }
 
   /** The model's example, prepared: a row of true shape and values for the trial and the warm-up. */
@@ -243,6 +258,13 @@ export class Loader implements ModelLoader<ServedModel> {
   }
 }
 
+/** A lane may die of other work; one that dies of the model dies again. */
+const LOAD_TRIES = 3;
+
+function isLaneLost(error: unknown): boolean {
+  return error instanceof ServerError && error.code === 'LANE_LOST';
+}
+
 /** What the tensor API shows of a model whose program keeps its graph to itself. */
 const NO_TENSORS: Signature = { inputs: [], outputs: [], batchable: false };
 
@@ -257,6 +279,14 @@ interface Loaded {
   readonly devices: readonly string[];
   /** The warm-up's runs: the first predictions rest on them. */
   readonly seenRuns: NonNullable<ModelOptions['seenRuns']>;
+}
+interface Opened {
+  readonly spec: ModelSpec;
+  readonly source: ModelSource;
+  readonly answer: LoadAnswer;
+  readonly tried: Tried | undefined;
+  /** How many there are for the model. */
+  readonly lanes: number;
 }
 interface Described {
   readonly key: string;

@@ -4,6 +4,18 @@ import type { ModelDescription, ModelStatistics } from '../model.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
 import type { Signature } from '../tensor.ts';
 
+/** A graph as the tensor API runs it. */
+export interface ServedGraph {
+  readonly key: string;
+  readonly signature: Signature;
+  /** Elements of all inputs together that make a cost of 1: those of an item of the task, where it is the task's graph. */
+  readonly elementsPerCost: number;
+  /** Memory of a run, as larger inputs were measured; undefined where their size hardly matters. */
+  readonly bytesPerElement: number | undefined;
+  /** Most memory that a run may be predicted to take. */
+  readonly mostBytes: number;
+}
+
 /** A model version that takes requests. */
 export interface ServedModel {
   /** Unique per load: the key in the core and the lanes. */
@@ -14,7 +26,7 @@ export interface ServedModel {
   /** What tickets of its task take and give. */
   readonly signature: Signature;
   /** What the tensor API runs: the graph itself. Absent where a program keeps it to itself. */
-  readonly graph: { readonly key: string; readonly signature: Signature } | undefined;
+  readonly graph: ServedGraph | undefined;
   /** model.json's, or what suits the task and its device where that says nothing. */
   readonly limits: BatchLimits;
   /** Items waiting and running together. */

@@ -13,6 +13,7 @@ import { inSlices } from '../slices.ts';
 import { cutRows, joinRows } from './blocks.ts';
 import type { Cancellation } from './cancellation.ts';
 import { Conversation, type TicketRun } from './conversation.ts';
+import { costOf, rowsTogether } from './run-size.ts';
 import type { ServedModel } from './served-model.ts';
 import { outputsByName } from './outputs.ts';
 import { addTicket, emptyTiming, type RequestTiming } from './timing.ts';
@@ -107,10 +108,13 @@ export class Submitter {
     const admission = this.#admit(graph.key, { items: request.rows, deadlineMs, options });
     const timing = emptyTiming();
     try {
-      const blocks = cutRows(graph.signature, request, description.maxItems);
+      model.task.checkTensors?.(request.inputs);
+      const limits = { maxItems: description.maxItems, maxCost: this.#core.costOfRun(graph.key) };
+      const blocks = cutRows(graph.signature, request, rowsTogether(graph, request, limits));
       const outputs = await Promise.all(
         blocks.map(({ inputs, rows }) => {
-          const ticket = { payload: { inputs }, items: rows, cost: rows, shapeKey: shapeKey(graph.signature, inputs) };
+          const cost = costOf(graph, inputs);
+          const ticket = { payload: { inputs }, items: rows, cost, shapeKey: shapeKey(graph.signature, inputs) };
           return this.#run(ticket, { admission, options, timing });
         }),
       );
@@ -298,7 +302,8 @@ function ticketOf(
   return {
     payload: parameters === undefined ? { inputs } : { inputs, parameters },
     items: 1,
-    cost,
+    // Tensors are items of any size: their task knows no better.
+    cost: model.description.task === 'tensors' && model.graph !== undefined ? costOf(model.graph, inputs) : cost,
     shapeKey: bucket ?? shapeKey(model.signature, inputs),
     onProgress,
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ServerError } from '../errors.ts';
-import type { TensorSpec } from '../tensor.ts';
+import type { Tensor, TensorSpec } from '../tensor.ts';
 import { IMAGE_TYPES, readImageBytes } from './image-input.ts';
 import { imageTensor, LAYOUTS, tensorImage, type Layout, type Range } from './image-tensor.ts';
 import { readOptions } from './options.ts';
@@ -54,6 +54,7 @@ export function createImageToImageTask(source: TaskSource): Task {
         cost: pixels.width * pixels.height,
       };
     },
+    checkTensors: ([tensor]) => checkPixels(tensor, { layout, maxPixels }),
     isLightReply: () => false,
     finish: async (outputs) => {
       const image = tensorImage(outputs[result.name], layout, outputRange);
@@ -69,6 +70,16 @@ function imageSpecs({ signature }: TaskSource): [TensorSpec, TensorSpec] {
   if (input?.datatype !== 'FP32' || input.shape.length !== 4 || others.length > 0 || output?.datatype !== 'FP32')
     throw new Error('image-to-image needs a model with one float32 input of four dimensions and a float32 output');
   return [input, output];
+}
+
+/** Images sent as tensors have the limit of those sent as files. */
+function checkPixels(tensor: Tensor | undefined, { layout, maxPixels }: { layout: Layout; maxPixels: number }): void {
+  const [height = 1, width = 1] = (layout === 'nhwc' ? tensor?.shape.slice(1, 3) : tensor?.shape.slice(2, 4)) ?? [];
+  if (height * width > maxPixels)
+    throw new ServerError(
+      'TOO_LARGE',
+      `This image has ${height * width} pixels; the model takes ${maxPixels} (maxPixels in the options of model.json).`,
+    );
 }
 
 /** A model of fixed size takes no other: scaling is the caller's choice. */

@@ -118,6 +118,8 @@ export interface Task {
   isLight(item: Item): boolean;
   /** Throws a `ServerError` (BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, TOO_LARGE or INVALID_INPUT) on an item it cannot take. */
   prepare(item: Item): Prepared | Promise<Prepared>;
+  /** Throws TOO_LARGE for tensors (in the graph's order, of any number of rows) that are larger than the items it takes. */
+  checkTensors?(inputs: readonly Tensor[]): void;
   /** True when `finish` on outputs of this many bytes may happen on the main thread. */
   isLightReply(outputBytes: number): boolean;
   /** `outputs` are the item's own rows. */

@@ -22,6 +22,8 @@ const FREE_SIZES = [1, 8, 32, 128];
 class TriedSession extends LaneSession {
   readonly runs: TrialRun[] = [];
   row: readonly Tensor[] | undefined;
+  /** The most memory that the process had had before the first run. */
+  openBytes = 0;
 
   override async run(inputs: readonly Tensor[], options?: { simulate?: boolean }): Promise<SessionRun> {
     await tell({ kind: 'running' });
@@ -42,6 +44,7 @@ async function answer(request: TrialRequest): Promise<TrialAnswer> {
       const lane = { ...request.lane, progress: new SharedArrayBuffer(PROGRESS_BYTES) };
       const { spec, graph, signature } = await openSession(request.model, lane);
       session = new TriedSession(spec, graph, signature);
+      session.openBytes = peakBytes();
       return { kind: 'opened', signature };
     }
     case 'try': {
@@ -50,10 +53,12 @@ async function answer(request: TrialRequest): Promise<TrialAnswer> {
       // What was made up need not suit the model; its example must.
       if (session.row === undefined) await (request.row === undefined ? findRow(session) : session.run(request.row));
       const { row } = session;
+      const bytesPerElement = await measure(session);
       return {
         kind: 'tried',
         signature,
-        runs: session.runs,
+        runs: session.runs.slice(-MOST_RUNS_TOLD),
+        ...(bytesPerElement === undefined ? {} : { bytesPerElement }),
         ...(why === undefined ? {} : { why }),
         ...(row === undefined ? {} : { row }),
       };
@@ -75,6 +80,42 @@ async function findRow(of: TriedSession): Promise<void> {
       // The next size.
     }
   }
+}
+
+/** Sizes of free dimensions, and most elements of an input, at which the time and memory of larger inputs are measured. */
+const MEASURED_SIZES = [32, 64, 128, 256, 512];
+const MOST_ELEMENTS = 4_000_000;
+/** A larger run is made as long as it is predicted to take no longer, or memory has not told enough. */
+const MEASURED_MS = 500;
+const ENOUGH_BYTES = 32 * 2 ** 20;
+const MOST_RUNS_TOLD = 16;
+
+/**
+ * Runs larger and larger rows of inputs of free size. Gives the memory of a run by the elements of its inputs, undefined where it was too little
+ * to tell.
+ */
+async function measure(of: TriedSession): Promise<number | undefined> {
+  const { inputs } = of.signature;
+  const isFree = inputs.some(({ shape, batchAxis }) => shape.some((size, axis) => size === -1 && axis !== batchAxis));
+  const grown = (): number => peakBytes() - of.openBytes;
+  for (const size of isFree ? MEASURED_SIZES : []) {
+    const last = of.runs.at(-1);
+    const free = inputs.map(({ shape, batchAxis }) =>
+      elementCount(shape.map((own, axis) => (axis === batchAxis ? 1 : own === -1 ? size : own))),
+    );
+    const elements = free.reduce((sum, count) => sum + count, 0);
+    const predictedMs = last === undefined ? 0 : (last.runMs * elements) / Math.max(1, last.elements);
+    if (Math.max(...free) > MOST_ELEMENTS || predictedMs > MEASURED_MS || grown() > ENOUGH_BYTES) break;
+    // What was made up need not suit the model at every size.
+    await of.run(makeRow(of.signature, size)).catch(() => undefined);
+  }
+  const most = of.runs.reduce((largest, { elements }) => Math.max(largest, elements), 0);
+  return most > 0 && grown() > ENOUGH_BYTES ? grown() / most : undefined;
+}
+
+/** The most memory that this process has had. */
+function peakBytes(): number {
+  return process.resourceUsage().maxRSS * 1024;
 }
 
 /** Resolves when the message is on its way, so that a run that never ends does not hold it back. */

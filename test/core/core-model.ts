@@ -4,7 +4,7 @@ import { Core } from '../../src/core/core.ts';
 import type { BatchLimits, Outcome } from '../../src/core/ticket.ts';
 import { ServerError, type ErrorCode } from '../../src/errors.ts';
 import type { Command, CommandOf, Name } from './core-commands.ts';
-import { checkBatch, type Known } from './known-ticket.ts';
+import { checkBatch, tryEnqueue, type Known } from './known-ticket.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeLane, type FakeRun } from './fake-lane.ts';
 
@@ -33,6 +33,8 @@ export class CoreModel {
   readonly #lanes = new Map<number, FakeLane<Known>>();
   /** Runs that have not ended, those of removed lanes included. */
   readonly #running = new Map<FakeRun<Known>, FakeLane<Known>>();
+  /** Lanes whose runs failed as a whole. */
+  readonly #asideUntilMs = new Map<FakeLane<Known>, number>();
   readonly #faults: unknown[] = [];
   readonly #lastStarted = new Map<string, number>();
 
@@ -47,7 +49,6 @@ export class CoreModel {
   async apply(command: Command): Promise<void> {
     await this.#do(command);
     this.#check();
-
     if (['turn', 'advance', 'finish', 'die'].includes(command.kind)) this.#checkNoIdleLane();
   }
 
@@ -152,8 +153,9 @@ export class CoreModel {
         deadlineMs,
         started: false,
       };
+      ticket.handle = tryEnqueue(admission, { payload: ticket, items, cost, shapeKey });
+      if (ticket.handle === undefined) continue;
       this.#tickets.push(ticket);
-      ticket.handle = admission.enqueue({ payload: ticket, items, cost, shapeKey });
       ticket.handle.done.then(
         ({ result, timing }) => {
           this.#try(() => assert.ok(result === ticket && timing.queueMs >= 0 && timing.batchItems >= items));
@@ -282,6 +284,7 @@ export class CoreModel {
     this.#running.delete(run);
     for (const ticket of run.payloads) ticket.expected ??= lost ? 'LANE_LOST' : 'INTERNAL';
     if (lost && this.#lanes.get(lane.id) === lane) this.#lanes.delete(lane.id);
+    if (!lost) this.#asideUntilMs.set(lane, this.#clock.now() + 60_000);
     run.fail(lost ? new ServerError('LANE_LOST') : new Error('detail'));
   }
 
@@ -313,6 +316,8 @@ export class CoreModel {
     for (const model of ['a', 'b'] as const) {
       if (this.#limits[model].maxDelayMs > 0 || this.#waiting(model).length === 0) continue;
       for (const [id, lane] of this.#lanes) {
+        // Its work may be left to others.
+        if ((this.#asideUntilMs.get(lane) ?? 0) > this.#clock.now()) continue;
         assert.ok(lane.current !== undefined || (model === 'b' && !LANES_OF_B.includes(id)), `lane ${id} idles`);
       }
     }

@@ -233,47 +233,7 @@ test('the fit is that of the runs, and warm-up runs count', async () => {
   assert.deepEqual(core.fit('n', 's'), { a: 1, b: 10 });
 });
 
-test('the tickets of a late run are failed at once, and their permits come back when it ends', async () => {
-  const { clock, core, lane, send } = setUp();
-  const first = send('a');
-  await clock.turn();
-  const second = send('b');
-  core.failRun(0, new ServerError('RUN_TOO_LONG'));
-  core.failRun(7, new ServerError('RUN_TOO_LONG'));
-  assert.equal(await settled(first), 'RUN_TOO_LONG');
-  assert.equal(await settled(second), 'pending');
-  assert.deepEqual([core.depth('m').permits, core.depth('m').running], [2, 1]);
-  lane.current?.finish();
-  await clock.turn();
-  assert.deepEqual([core.depth('m').permits, lane.batches], [1, [['a'], ['b']]]);
-});
-
 test('an aging time that is no time is refused', () => {
   const clock = new FakeClock();
   for (const agingMs of [0, -1, NaN]) assert.throws(() => new Core({ clock, agingMs }), RangeError);
-});
-
-test('a run of several tickets takes half of the limit at most, as far as one can tell, and the first of a model is of one', async () => {
-  const { clock, core, lane, log, starts } = setUp({ runLimitMs: 100, limits: { ...options.limits, maxItems: 8 } });
-  const ids = Array.from({ length: 8 }, (_, id) => id);
-  const admission = core.admit({ modelKey: 'm', items: 8, deadlineMs: Infinity });
-  for (const payload of ids) admission.enqueue({ payload, items: 1, cost: 1, shapeKey: '' });
-  await clock.turn();
-  await clock.advance(20);
-  lane.current?.finish({ runMs: 20 });
-  await clock.turn();
-  // 20 ms each, so far: two of them take 40 of 50 ms.
-  assert.deepEqual(lane.batches, [[0], [1, 2]]);
-  await clock.advance(20);
-  lane.current?.finish({ runMs: 20 });
-  await clock.turn();
-  // Two took no longer than one, so that all the rest may go: not further than four times the two.
-  assert.deepEqual(lane.batches.at(-1), [3, 4, 5, 6, 7]);
-  assert.deepEqual(
-    starts.map(({ cut }) => cut),
-    ['items', 'time', 'empty'],
-  );
-  lane.current?.finish();
-  await clock.turn();
-  assert.equal(log.length, 3);
 });

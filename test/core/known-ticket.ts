@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import type { Admission, AdmittedItem } from '../../src/core/admission.ts';
 import type { TicketHandle } from '../../src/core/queued-ticket.ts';
 import type { BatchLimits } from '../../src/core/ticket.ts';
-import type { ErrorCode } from '../../src/errors.ts';
+import { ServerError, type ErrorCode } from '../../src/errors.ts';
 import type { Name } from './core-commands.ts';
 
 /** What the model of the core remembers of a ticket; it is the payload too. */
@@ -13,7 +14,7 @@ export interface Known {
   readonly shapeKey: string;
   readonly priority: number;
   readonly deadlineMs: number;
-  handle?: TicketHandle<Known>;
+  handle?: TicketHandle<Known> | undefined;
   started: boolean;
   /** How it must settle, once that is decided. */
   expected?: 'result' | ErrorCode;
@@ -31,5 +32,18 @@ export function checkBatch(payloads: readonly Known[], limits: BatchLimits, nowM
     assert.equal(ticket.settled, undefined, 'nothing that has settled runs');
     assert.notEqual(ticket.expected, 'CANCELLED', 'nothing cancelled runs');
     assert.ok(ticket.deadlineMs > nowMs, 'nothing expired runs');
+  }
+}
+
+/** Undefined where a run of the ticket would take too long. */
+export function tryEnqueue(
+  admission: Admission<Known, Known>,
+  item: AdmittedItem<Known>,
+): TicketHandle<Known> | undefined {
+  try {
+    return admission.enqueue(item);
+  } catch (error) {
+    assert.ok(error instanceof ServerError && error.code === 'TOO_LARGE', String(error));
+    return undefined;
   }
 }

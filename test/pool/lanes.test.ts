@@ -35,20 +35,24 @@ function openLanes(t: TestContext) {
 
 async function place(lanes: Lanes, model: ModelSpec, laneIds: readonly number[], runLimitMs = 60_000): Promise<void> {
   const signature = TABLE_SIGNATURE;
+  const threads = laneIds.map((id) => lanes.thread(id));
   for (const id of laneIds) await lanes.thread(id).command({ kind: 'load', model, signature });
-  lanes.place({
-    spec: model,
-    signature,
-    laneIds,
-    devices: ['cpu'],
-    runLimitMs,
-    warm: {
-      sizes: [1, 2],
-      limits: { maxItems: 2, maxCost: Infinity },
-      budget: { runMs: 60_000, allMs: 60_000, repeat: false },
-      row: [tensor('INT64', [1], [1])],
+  lanes.place(
+    {
+      spec: model,
+      signature,
+      laneIds,
+      devices: ['cpu'],
+      runLimitMs,
+      warm: {
+        sizes: [1, 2],
+        limits: { maxItems: 2, maxCost: Infinity },
+        budget: { runMs: 60_000, allMs: 60_000, repeat: false },
+        row: [tensor('INT64', [1], [1])],
+      },
     },
-  });
+    threads,
+  );
 }
 
 const ids = (...of: number[]) => of.map((id) => ({ id, payload: { inputs: [tensor('INT64', [1], [id])] } }));
@@ -125,6 +129,23 @@ test('a lane that dies while idle is replaced as well', { timeout: 30_000 }, asy
   assert.deepEqual(told, ['up 0 cpu', 'down 0', 'up 0 cpu']);
   const report = await up.get(0)?.run(model.key, ids(4));
   assert.deepEqual(resultOf(report?.outcomes[0]), [4, 40]);
+});
+
+test('a lane that dies while a model is loaded lacks it, and that is told', { timeout: 30_000 }, async (t) => {
+  const workers = watchWorkers(t);
+  const { lanes, told } = openLanes(t);
+  await lanes.start(onCpu(1));
+  const model = specOf(await writeModel(t, TABLE));
+  const threads = [lanes.thread(0)];
+  const placement = { spec: model, signature: TABLE_SIGNATURE, laneIds: [0], devices: ['cpu'], runLimitMs: 1000 };
+  await threads[0]?.command({ kind: 'load', model });
+  await workers[0]?.terminate();
+  await until(() => told.includes('down 0'));
+  assert.throws(() => lanes.place(placement, threads), refusal('LANE_LOST'));
+  await lanes.replaced();
+  assert.deepEqual(told, ['up 0 cpu', 'down 0', 'up 0 cpu']);
+  assert.throws(() => lanes.place(placement, threads), refusal('LANE_LOST'));
+  lanes.place(placement, [lanes.thread(0)]);
 });
 
 test('lanes that keep dying make the server failed instead of trying for ever', { timeout: 60_000 }, async (t) => {

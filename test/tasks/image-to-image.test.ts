@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import sharp, { type Sharp } from 'sharp';
 import { createTask } from '../../src/tasks/registry.ts';
 import type { Item, Task } from '../../src/tasks/task.ts';
-import { typedView, type Tensor } from '../../src/tensor.ts';
+import { elementCount, fromTypedArray, typedView, type Tensor } from '../../src/tensor.ts';
 import { json, raw, refusal, sourceFor, spec } from './support.ts';
 
 /** A task around no model at all: what prepare gives can be handed to finish. */
@@ -175,4 +175,14 @@ test('images are never prepared on the main thread', async () => {
   const task = await taskWith();
   assert.equal(task.isLight(json('')), false);
   assert.equal(task.isLightReply(1), false);
+});
+
+test('images sent as tensors have the limit of those sent as files', async () => {
+  const image = (shape: number[]): Tensor => fromTypedArray('FP32', shape, new Float32Array(elementCount(shape)));
+  const task = await taskWith({ maxPixels: 6 });
+  task.checkTensors?.([image([9, 2, 3, 3])]);
+  assert.throws(() => task.checkTensors?.([image([1, 7, 1, 3])]), refusal('TOO_LARGE', /7 pixels.*takes 6.*maxPixels/));
+  const planes = await taskWith({ maxPixels: 6, layout: 'nchw' }, [-1, 3, -1, -1]);
+  planes.checkTensors?.([image([1, 3, 2, 3])]);
+  assert.throws(() => planes.checkTensors?.([image([1, 3, 3, 3])]), refusal('TOO_LARGE', /9 pixels/));
 });

@@ -61,6 +61,7 @@ export async function createEmbeddingsTask(source: TaskSource): Promise<Task> {
   return {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
+    checkTensors: model.checkTensors,
     prepare: (item) =>
       prepare(item, { model, usual, normalize: own.normalize ?? normalizes, acceptTokenIds: own.acceptTokenIds }),
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,

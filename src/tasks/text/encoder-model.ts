@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
+import type { Tensor } from '../../tensor.ts';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import { textCalls, type TextInfo } from './calls.ts';
 import { TokenEncoder } from './encode.ts';
@@ -76,6 +78,8 @@ export interface EncoderModel {
   /** Numbers of a text's vector, or classes; undefined where the graph does not say. */
   readonly size: number | undefined;
   readonly calls: ReturnType<typeof textCalls>;
+  /** Token ids sent as tensors have the limit of texts. */
+  readonly checkTensors: (inputs: readonly Tensor[]) => void;
 }
 
 /** Reads the files and the program's signature. Throws a plain Error that names the file at fault. */
@@ -97,6 +101,12 @@ export async function openEncoderModel(
     files,
     autoTruncate,
     size: known,
+    checkTensors: ([ids]) => {
+      const length = ids?.shape[1] ?? 1;
+      if (length <= maxLength) return;
+      const limit = `the model takes ${maxLength} (maxLength in the options of model.json)`;
+      throw new ServerError('TOO_LARGE', `This text has ${length} tokens; ${limit}.`);
+    },
     calls: textCalls({
       tokenizer,
       maxCharacters,

@@ -38,6 +38,7 @@ export async function createRerankingTask(source: TaskSource): Promise<Task> {
   return {
     rawTypes: [],
     isLight: isLightText,
+    checkTensors: model.checkTensors,
     prepare: (item) => prepare(item, model, usual),
     isLightReply: () => true,
     finish: (outputs, memo) => finish(outputs, memo as Memo),

@@ -50,6 +50,7 @@ export async function createSequenceClassificationTask(source: TaskSource): Prom
   return {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
+    checkTensors: model.checkTensors,
     prepare: (item) => prepare(item, model, own.topK),
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
     finish: (outputs, memo) =>
