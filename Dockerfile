@@ -34,8 +34,9 @@ COPY models /app/models
 
 FROM ${CUDA_IMAGE} AS cuda
 WORKDIR /app
-# Decodes compressed audio for transcription (docs/tasks.md); WAV needs nothing.
-RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
+# Decodes compressed audio for transcription (docs/tasks.md); WAV needs nothing. The locale is what ONNX's StringNormalizer takes by default.
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg locales \
+  && localedef -i en_US -f UTF-8 en_US.UTF-8 && rm -rf /var/lib/apt/lists/*
 COPY --from=base /usr/local/bin/node /usr/local/bin/node
 # Fails the build, not the start, if the base lacks a library that Node needs.
 RUN node --version
@@ -51,7 +52,8 @@ ENTRYPOINT ["node", "dist/src/cli.js", "serve"]
 
 FROM ${NODE_IMAGE} AS cpu
 WORKDIR /app
-RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg locales \
+  && localedef -i en_US -f UTF-8 en_US.UTF-8 && rm -rf /var/lib/apt/lists/*
 COPY --from=modules /app/node_modules ./node_modules
 COPY --from=app /app ./
 ENV NODE_ENV=production MODELS_DIR=/app/models

@@ -102,6 +102,14 @@ export function countRows({ inputs }: Signature, tensors: readonly Tensor[]): nu
   return axis === null || axis === undefined ? 1 : (tensors[index]?.shape[axis] ?? 1);
 }
 
+/** Which axes of which tensors are 0, as text; '' where every tensor has elements. */
+export function emptyPattern(tensors: readonly Tensor[]): string {
+  let pattern = '';
+  for (const [index, { shape }] of tensors.entries())
+    for (const [axis, size] of shape.entries()) if (size === 0) pattern += `${index}.${axis} `;
+  return pattern;
+}
+
 /** Values above this size make a request that runs alone rather than a long key. */
 const SHARED_VALUE_BYTES = 64;
 let alone = 0;

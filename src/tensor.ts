@@ -42,6 +42,10 @@ export interface TensorSpec {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
+  /** As the file has it, where model.json says more than that: what is told to clients. */
+  readonly fileShape?: readonly number[];
+  /** The file does not say how many dimensions there are: `shape` is empty, and any will do. */
+  readonly anyRank?: boolean;
   /** The axis along which rows of different requests are stacked; null: the tensor belongs to the whole run. */
   readonly batchAxis: number | null;
 }
@@ -52,6 +56,10 @@ export interface Signature {
   readonly outputs: readonly TensorSpec[];
   /** False: one request a run, whatever its shape. */
   readonly batchable: boolean;
+  /** Which outputs are not served, as they are no tensors, and what to do about it. */
+  readonly leftOut?: string;
+  /** Axes that may be 0 together (`emptyPattern`), as the graph was seen to survive it; absent: none. */
+  readonly empties?: readonly string[];
 }
 
 export type TypedArray =

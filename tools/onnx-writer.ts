@@ -24,11 +24,14 @@ const ELEMENT_TYPES: Readonly<Record<Datatype, number>> = {
   BF16: 16,
 };
 
-/** An input or output. Dimensions are numbers, or names of free dimensions; an empty name says nothing of the dimension. */
+/**
+ * An input or output. Dimensions are numbers, or names of free dimensions; an empty name says nothing of the dimension, and no shape nothing of
+ * their number.
+ */
 export interface OnnxValue {
   readonly name: string;
   readonly datatype: Datatype;
-  readonly shape: readonly (number | string)[];
+  readonly shape?: readonly (number | string)[];
 }
 
 /** A constant: a typed array of the datatype (FP16 and BF16 as their bits, BOOL as 0 and 1), or texts for BYTES. */
@@ -128,13 +131,14 @@ function attributeMessage(name: string, attribute: OnnxAttribute): Message {
 
 function valueMessage({ name, datatype, shape }: OnnxValue): Message {
   const dimensions = new Message();
-  for (const dimension of shape) {
+  for (const dimension of shape ?? []) {
     const message = new Message();
     if (typeof dimension === 'number') message.integer(1, dimension);
     else if (dimension !== '') message.field(2, dimension);
     dimensions.field(1, message);
   }
-  const tensorType = new Message().integer(1, ELEMENT_TYPES[datatype]).field(2, dimensions);
+  const tensorType = new Message().integer(1, ELEMENT_TYPES[datatype]);
+  if (shape !== undefined) tensorType.field(2, dimensions);
   return new Message().field(1, name).field(2, new Message().field(1, tensorType));
 }
 

@@ -41,10 +41,10 @@ interface InputEntry {
  * does not fit the model.
  */
 export function readInputs(source: InputSource, model: OipModel): Tensor[] {
-  const entries = source.request['inputs'];
-  if (!Array.isArray(entries) || entries.length === 0)
-    throw malformed(`'inputs' must be an array of at least one input`);
   const specs = model.signature.inputs;
+  const entries = source.request['inputs'] ?? (specs.length === 0 ? [] : undefined);
+  if (!Array.isArray(entries) || (entries.length === 0 && specs.length > 0))
+    throw malformed(`'inputs' must be an array of at least one input`);
   const tensors: (Tensor | undefined)[] = specs.map(() => undefined);
   let offset = 0;
   for (const [position, value] of (entries as unknown[]).entries()) {
@@ -95,8 +95,6 @@ function readEntry(value: unknown, position: number): InputEntry {
   if (typeof datatype !== 'string') throw malformed(`${where} must have a 'datatype'`);
   if (!isDatatype(datatype)) throw malformed(`${where} has an unknown datatype ${shown(datatype)}`);
   if (!isShape(shape)) throw malformed(`'shape' of ${where} must be an array of at most ${MAX_RANK} whole numbers`);
-  // An empty tensor can end the process inside ONNX Runtime.
-  if (shape.includes(0)) throw malformed(`'shape' of ${where} has a dimension of 0; a tensor must have elements`);
   if (!Number.isSafeInteger(elementCount(shape))) throw malformed(`'shape' of ${where} has too many elements`);
   return { name, datatype, shape, fields: value, parameters: parametersOf(value, where) };
 }
@@ -122,7 +120,7 @@ function checkFit({ name, datatype, shape }: InputEntry, spec: TensorSpec, model
   }
   const fits =
     shape.length === spec.shape.length && shape.every((size, axis) => fitsDimension(size, axis, spec, model));
-  if (fits) return;
+  if (fits || spec.anyRank === true) return;
   const expected = spec.shape.map((size, axis) => (isBatchAxis(axis, spec, model) ? -1 : size));
   const text = `Expected [${expected.join(',')}], got [${shape.join(',')}].`;
   throw unfit(`unexpected shape for input ${shown(name)} for model ${shown(model.name)}. ${text}`);

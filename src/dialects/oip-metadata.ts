@@ -52,8 +52,9 @@ export function modelMetadata({ name, versions, signature }: ModelDescription): 
   };
 }
 
-function fullShape({ shape, batchAxis }: TensorSpec, { batchable }: Signature): readonly number[] {
-  return batchable && batchAxis !== null ? shape.with(batchAxis, -1) : shape;
+/** What is true of the file: what model.json adds to it is asked of requests, but is no property of the graph. */
+function fullShape({ shape, fileShape = shape, batchAxis }: TensorSpec, { batchable }: Signature): readonly number[] {
+  return batchable && batchAxis !== null ? fileShape.with(batchAxis, -1) : fileShape;
 }
 
 export interface TensorConfig {
@@ -84,7 +85,7 @@ export function modelConfig(model: ModelDescription): ModelConfig {
   const describe = (spec: TensorSpec): TensorConfig => ({
     name: spec.name,
     data_type: spec.datatype === 'BYTES' ? 'TYPE_STRING' : `TYPE_${spec.datatype}`,
-    dims: hasBatchFirst ? spec.shape.slice(1) : fullShape(spec, signature),
+    dims: hasBatchFirst ? fullShape(spec, signature).slice(1) : fullShape(spec, signature),
   });
   return {
     name,

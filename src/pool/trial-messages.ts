@@ -11,6 +11,8 @@ export type TrialRequest =
     }
   /** `row` is an example; rows are made up where absent. */
   | { readonly kind: 'try'; readonly row?: readonly Tensor[] }
+  /** After `try`: which tensors without elements the graph survives. */
+  | { readonly kind: 'empty' }
   | { readonly kind: 'close' };
 
 /** What a trial finds. */
@@ -40,5 +42,6 @@ export type TrialAnswer =
       /** Memory of a run by the elements of its inputs; absent where it was too little to measure. */
       readonly bytesPerElement?: number;
     })
+  | { readonly kind: 'emptied'; readonly empties: readonly string[] }
   | { readonly kind: 'closed' }
   | { readonly kind: 'failed'; readonly message: string };

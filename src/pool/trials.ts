@@ -35,6 +35,8 @@ export interface OpenTrial {
   readonly signature: Signature;
   /** What came of it, or why nothing did. */
   try(row?: readonly Tensor[]): Promise<Extract<TrialAnswer, { kind: 'tried' }> | LostTrial>;
+  /** After `try`: the patterns of empty tensors that the graph survives; none where it ended the process. */
+  empties(): Promise<readonly string[]>;
 }
 
 /**
@@ -94,6 +96,10 @@ export class Trials {
           const tried = await this.#ask(row === undefined ? { kind: 'try' } : { kind: 'try', row }, limits);
           if (tried.kind !== 'tried' && tried.kind !== 'lost') throw new Error(`a trial is ${tried.kind}`);
           return tried;
+        },
+        empties: async () => {
+          const tried = await this.#ask({ kind: 'empty' }, limits);
+          return tried.kind === 'emptied' ? tried.empties : [];
         },
       });
     } finally {

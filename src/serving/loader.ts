@@ -139,7 +139,8 @@ export class Loader implements ModelLoader<ServedModel> {
     return { signature, graph, task, taskSource, devices, limits, queueItems, seenRuns, stepping };
   }
 
-  #tell(model: string, { warnings = [], why }: LoadAnswer): void {
+  #tell(model: string, { warnings = [], why, signature: { leftOut } }: LoadAnswer): void {
+    if (leftOut !== undefined) this.#parts.log.warn({ model, why: leftOut }, 'outputs are left out');
     for (const warning of warnings) this.#parts.log.warn({ model, why: warning }, 'weights stay mapped');
     if (why !== undefined) this.#parts.alone.tell(model, why);
   }
@@ -172,7 +173,8 @@ export class Loader implements ModelLoader<ServedModel> {
       const why = tried.kind === 'lost' ? `the trial with made-up inputs: ${tried.why}` : tried.why;
       if (why !== undefined) alone.tell(source.name, why);
       const cost = example?.cost ?? 1;
-      return tried.kind === 'lost' ? { signature: oneByOne(signature), cost } : { ...tried, cost };
+      if (tried.kind === 'lost') return { signature: oneByOne(signature), cost };
+      return { ...tried, signature: { ...tried.signature, empties: await trial.empties() }, cost };
     });
   }
 
@@ -189,10 +191,12 @@ export class Loader implements ModelLoader<ServedModel> {
     if (!raw.batchable) return { key, signature: raw, mostBytes, ...sizesIn(undefined) };
     const { device, intraOpThreads } = lane;
     const graph = { model: spec, lane: { device, intraOpThreads }, bytes: await bytesBeside(spec.weights) };
-    const tried = await this.#parts.trials.open(graph, (trial) => trial.try());
-    const why = tried.why;
-    if (why !== undefined) this.#parts.alone.tell(`${source.name} (its tensors)`, why);
-    const signature = tried.kind === 'lost' ? oneByOne(raw) : tried.signature;
+    const { tried, signature } = await this.#parts.trials.open(graph, async (trial) => {
+      const tried = await trial.try();
+      if (tried.why !== undefined) this.#parts.alone.tell(`${source.name} (its tensors)`, tried.why);
+      if (tried.kind === 'lost') return { tried, signature: oneByOne(raw) };
+      return { tried, signature: { ...tried.signature, empties: await trial.empties() } };
+    });
     await lane.command({ kind: 'sign', key, signature });
     const sizes =
       tried.kind === 'lost' ? sizesIn(undefined) : { ...sizesIn(undefined), bytesPerElement: tried.bytesPerElement };

@@ -7,13 +7,14 @@ import type { Metrics } from '../metrics.ts';
 import type { CpuLimits, CpuPool, PreparedItem } from '../pool/cpu.ts';
 import type { LaneWork } from '../pool/messages.ts';
 import { ownTensor, shapeKey } from '../rows.ts';
-import { elementCount, type Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 import type { Item, Prepared, Reply, Work } from '../tasks/task.ts';
 import { inSlices } from '../slices.ts';
 import { cutRows, joinRows } from './blocks.ts';
 import type { Cancellation } from './cancellation.ts';
 import { Conversation, type TicketRun } from './conversation.ts';
 import { costOf, rowsTogether } from './run-size.ts';
+import { refuseEmpty } from './refuse-empty.ts';
 import type { ServedModel } from './served-model.ts';
 import { outputsByName } from './outputs.ts';
 import { addTicket, emptyTiming, type RequestTiming } from './timing.ts';
@@ -105,6 +106,7 @@ export class Submitter {
     const { graph, description } = model;
     if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
     const deadlineMs = this.#deadline(model, options);
+    refuseEmpty(graph.signature, request.inputs);
     const admission = this.#admit(graph.key, { items: request.rows, deadlineMs, options });
     const timing = emptyTiming();
     try {
@@ -263,9 +265,6 @@ export class Submitter {
     { lent = false, signal }: TicketRun = {},
   ): Promise<readonly Tensor[]> {
     if (options.cancellation.cancelled || signal?.aborted === true) throw new ServerError('CANCELLED');
-    // A dimension of 0 can end the whole process inside ONNX Runtime.
-    if (item.payload.inputs.some(({ shape }) => elementCount(shape) === 0))
-      throw new ServerError('INVALID_INPUT', 'An input has no elements.');
     const ticket = lent ? admission.lend(item) : admission.enqueue(item);
     options.cancellation.onCancel(() => ticket.cancel());
     const stop = (): void => ticket.cancel();
@@ -298,6 +297,7 @@ function ticketOf(
   onProgress?: AdmittedItem<LaneWork>['onProgress'],
 ): AdmittedItem<LaneWork> {
   const inputs = inOrder(model, work);
+  refuseEmpty(model.signature, inputs);
   const { parameters, cost, bucket } = work;
   return {
     payload: parameters === undefined ? { inputs } : { inputs, parameters },

@@ -18,6 +18,9 @@ import type { Item, Prepared, Reply, Task, TaskSource } from './task.ts';
 const LIGHT_ELEMENTS = 16_384;
 const LIGHT_REPLY_BYTES = 16_384;
 
+/** Of an input that may have any number of dimensions: no operator goes near it. */
+const MOST_DIMENSIONS = 32;
+
 const options = z.strictObject({});
 
 export function createTensorsTask(source: TaskSource): Task {
@@ -62,6 +65,7 @@ function prepare(signature: Signature, item: Item): Prepared {
 function rowsByName(specs: readonly TensorSpec[], value: unknown): ReadonlyMap<string, unknown> {
   const [only] = specs;
   const names = specs.map(({ name }) => name);
+  if (specs.length === 0 && (value === null || value === undefined)) return new Map();
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     if (specs.length === 1 && only !== undefined) return new Map([[only.name, value]]);
     throw new ServerError('INVALID_INPUT', `This model takes an object with the inputs ${names.join(', ')}.`);
@@ -75,6 +79,11 @@ function rowsByName(specs: readonly TensorSpec[], value: unknown): ReadonlyMap<s
 }
 
 function inputTensor(spec: TensorSpec, value: unknown, batchable: boolean): Tensor {
+  if (spec.anyRank === true) {
+    if (depthOf(value) > MOST_DIMENSIONS) throw new Error(`must be nested ${MOST_DIMENSIONS} deep at most`);
+    const { shape, values } = flatten(value);
+    return tensorOf(spec.datatype, shape, values);
+  }
   const axis = batchable ? spec.batchAxis : null;
   const wanted = axis === null ? spec.shape : spec.shape.toSpliced(axis, 1);
   const depth = depthOf(value);

@@ -32,6 +32,11 @@ export function explainLoadError(error: unknown, file: string): Error {
     const cure = `the file (${sizeOf(file)} bytes) is no ONNX model or was cut off on its way: fetch it again`;
     return new Error(`${told.message}; ${cure}`, { cause: error });
   }
+  const locale = /construct locale with name:\s?([\w.@-]+)/.exec(told.message)?.[1];
+  if (locale !== undefined) {
+    const cure = `this machine lacks the locale ${locale} that a text operator asks for (the Docker images have en_US.UTF-8)`;
+    return new Error(`${cure}: apt-get install locales && localedef -i en_US -f UTF-8 en_US.UTF-8`, { cause: error });
+  }
   if (/External (data|initializer).*(does not exist|out of bounds)/s.test(told.message)) {
     const cure =
       'the external data of a graph must lie beside it, whole and under the name that it gives: fetch it again';

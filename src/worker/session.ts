@@ -34,20 +34,27 @@ export class LaneSession {
 
   /** Runs the graph on whole tensors, in signature order; `simulate` adds model.json's sleep. Throws what ONNX Runtime throws. */
   async run(inputs: readonly Tensor[], { simulate = false } = {}): Promise<SessionRun> {
-    const feeds: Record<string, OnnxValue> = {};
+    // Names are anybody's: a plain object has a prototype under one of them.
+    const feeds = Object.create(null) as Record<string, OnnxValue>;
     for (const [index, spec] of this.signature.inputs.entries()) {
       const tensor = inputs[index];
       if (tensor === undefined) throw new Error(`input ${spec.name} is missing`);
       feeds[spec.name] = toOrt(tensor);
     }
     const startMs = performance.now();
-    const results = await this.graph.run(feeds, undefined, simulate ? this.spec.simulate.runMs : 0);
+    const results = await this.graph.run(feeds, this.#fetches(), simulate ? this.spec.simulate.runMs : 0);
     const outputs = this.signature.outputs.map(({ name }) => {
       const output = results[name];
       if (output === undefined) throw new Error(`output ${name} is missing`);
       return fromOrt(output);
     });
     return { outputs, runMs: performance.now() - startMs };
+  }
+
+  /** The outputs wanted: undefined for all. */
+  #fetches(): Record<string, null> | undefined {
+    const { outputs, leftOut } = this.signature;
+    return leftOut === undefined ? undefined : Object.fromEntries(outputs.map(({ name }) => [name, null]));
   }
 
   /** Counts a batch of requests (not warm-up), so that `simulate.dieAtRun` can end the thread at one. */

@@ -1,6 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import type { ModelSpec, TensorOverride } from '../pool/messages.ts';
 import type { Signature, TensorSpec } from '../tensor.ts';
+import { readOnnxModel } from './onnx-graph.ts';
 import { datatypeOf } from './tensor.ts';
 import { isBatchName, isTelling } from './trial-axes.ts';
 import type { DimensionNames } from './trial-shapes.ts';
@@ -18,13 +19,21 @@ export function readSignature(session: InferenceSession, spec: ModelSpec): Signa
   if (problems.length > 0) throw new Error(problems.join('; '));
   const names = readDimensionNames(session, { inputs: session.inputMetadata, outputs: session.outputMetadata });
   const axes = batchAxes(session.inputMetadata, names.inputs);
-  const inputs = session.inputMetadata.map((metadata, index) =>
-    tensorSpec(metadata, override(spec.inputs, metadata.name), axes[index] ?? null),
-  );
-  const outputs = session.outputMetadata.map((metadata) =>
-    tensorSpec(metadata, override(spec.outputs, metadata.name), null),
-  );
-  return { inputs, outputs, batchable: inputs.some(({ batchAxis }) => batchAxis !== null) };
+  const ranks = withoutRank(session.inputMetadata, spec.weights);
+  const inputs = session.inputMetadata.map((metadata, index) => {
+    const own = override(spec.inputs, metadata.name);
+    const input = tensorSpec(metadata, own, axes[index] ?? null);
+    return ranks.has(input.name) && own?.shape === undefined ? { ...input, anyRank: true } : input;
+  });
+  const tensors = tensorOutputs(session);
+  const outputs = tensors.map((metadata) => tensorSpec(metadata, override(spec.outputs, metadata.name), null));
+  const leftOut = session.outputNames.filter((name) => !tensors.some((tensor) => tensor.name === name));
+  return {
+    inputs,
+    outputs,
+    batchable: inputs.some(({ batchAxis }) => batchAxis !== null),
+    ...(leftOut.length === 0 ? {} : { leftOut: `${leftOut.join(', ')}: no tensor; ${ZIPMAP}` }),
+  };
 }
 
 /** What the file calls the dimensions of the tensors named; '' for a fixed one and for one without a name. */
@@ -82,8 +91,36 @@ function tensorSpec(
 ): TensorSpec {
   const { name } = metadata;
   if (!metadata.isTensor) throw new Error(`${name} is not a tensor`);
-  const shape = own?.shape ?? metadata.shape.map((size) => (isFree(size) ? -1 : Number(size)));
+  const fileShape = metadata.shape.map((size) => (isFree(size) ? -1 : Number(size)));
+  const shape = own?.shape ?? fileShape;
   const batchAxis = own?.batchAxis === undefined ? guess : own.batchAxis;
   if (batchAxis !== null && batchAxis >= shape.length) throw new Error(`model.json: ${name} has no axis ${batchAxis}`);
-  return { name, datatype: own?.datatype ?? datatypeOf(metadata.type), shape, batchAxis };
+  const datatype = own?.datatype ?? datatypeOf(metadata.type);
+  const isOwn = own?.shape?.length === fileShape.length;
+  return { name, datatype, shape, ...(isOwn ? { fileShape } : {}), batchAxis };
+}
+
+/** Inputs of which the file does not say how many dimensions they have: metadata shows them as single numbers. */
+function withoutRank(inputs: readonly InferenceSession.ValueMetadata[], file: string): ReadonlySet<string> {
+  if (!inputs.some((metadata) => metadata.isTensor && metadata.shape.length === 0)) return new Set();
+  try {
+    const { graph } = readOnnxModel(file);
+    return new Set(graph.inputs.filter(({ isTensor, hasRank }) => isTensor && !hasRank).map(({ name }) => name));
+  } catch {
+    return new Set();
+  }
+}
+
+/** How to have what cannot be served; most such outputs are scikit-learn's. */
+const ZIPMAP = "scikit-learn's converter gives a tensor with options={'zipmap': False}";
+
+/** Outputs that are tensors. Throws a plain Error where there is none, or one that the binding cannot hand over. */
+function tensorOutputs(session: InferenceSession): readonly InferenceSession.ValueMetadata[] {
+  const { outputMetadata: outputs } = session;
+  const tensors = outputs.filter(({ isTensor }) => isTensor);
+  if (tensors.length === 0)
+    throw new Error(`no output is a tensor: ${outputs.map(({ name }) => name).join(', ')}; ${ZIPMAP}`);
+  // The binding gathers outputs in a plain object, where this name is its prototype.
+  if (tensors.some(({ name }) => name === '__proto__')) throw new Error('an output cannot be called __proto__');
+  return tensors;
 }

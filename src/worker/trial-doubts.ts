@@ -30,7 +30,8 @@ export function doubtOf(
 /** Inputs that have a size of their own in each request, though nobody says along which axis requests are stacked. */
 export function unstackable({ inputs }: Signature, isDeclared: (input: string) => boolean): string | undefined {
   const found = inputs.find(
-    ({ name, shape, batchAxis }) => batchAxis === null && shape.includes(-1) && !isDeclared(name),
+    ({ name, shape, batchAxis, anyRank = false }) =>
+      batchAxis === null && (anyRank || shape.includes(-1)) && !isDeclared(name),
   );
   if (found === undefined) return undefined;
   const { name, shape } = found;

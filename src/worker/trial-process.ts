@@ -8,6 +8,7 @@ import { elementCount, type Tensor } from '../tensor.ts';
 import { giveWay } from './priority.ts';
 import { LaneSession, openSession, type SessionRun } from './session.ts';
 import { trial } from './trial.ts';
+import { tryEmpty } from './trial-empty.ts';
 import { makeRow } from './trial-rows.ts';
 
 /**
@@ -61,6 +62,13 @@ async function answer(request: TrialRequest): Promise<TrialAnswer> {
         ...(bytesPerElement === undefined ? {} : { bytesPerElement }),
         ...(why === undefined ? {} : { why }),
         ...(row === undefined ? {} : { row }),
+      };
+    }
+    case 'empty': {
+      const row = session?.row;
+      return {
+        kind: 'emptied',
+        empties: session === undefined || row === undefined ? [] : await tryEmpty(session, row),
       };
     }
     case 'close':

@@ -29,7 +29,7 @@ export function* attempts({ inputs }: Signature, names: DimensionNames): Generat
   for (const [index, { shape, batchAxis }] of inputs.entries())
     for (const [axis, size] of shape.entries())
       if (size === -1 && axis !== batchAxis)
-        for (const part of parts(symbolOf(names, index, axis))) if (Number.isNaN(Number(part))) symbols.add(part);
+        for (const part of dimensionParts(names, index, axis)) if (Number.isNaN(Number(part))) symbols.add(part);
   const isOpen = inputs.some(({ datatype }) => datatype.startsWith('INT') || datatype.startsWith('UINT'));
   for (const base of symbols.size === 0 ? [1] : BASES)
     for (const distinct of symbols.size > 1 ? [true, false] : [false]) {
@@ -37,7 +37,7 @@ export function* attempts({ inputs }: Signature, names: DimensionNames): Generat
       const shapes = inputs.map(({ shape, batchAxis }, index) =>
         shape.map((size, axis) => {
           if (axis === batchAxis) return 1;
-          return size === -1 ? sum(parts(symbolOf(names, index, axis)), sizes) : size;
+          return size === -1 ? sum(dimensionParts(names, index, axis), sizes) : size;
         }),
       );
       for (const integers of isOpen ? INTEGER_CHOICES : INTEGER_CHOICES.slice(0, 1)) yield { shapes, integers, base };
@@ -50,8 +50,9 @@ function symbolOf(names: DimensionNames, input: number, axis: number): string {
   return name === '' ? `axis ${axis}` : name;
 }
 
-/** `past_sequence_length + sequence_length` by its parts; other formulas are names of their own. */
-function parts(name: string): string[] {
+/** The names of which a dimension is the sum: `past_sequence_length + 1` has two, other formulas are names of their own. */
+export function dimensionParts(names: DimensionNames, input: number, axis: number): string[] {
+  const name = symbolOf(names, input, axis);
   return /^[\w.]+( ?\+ ?[\w.]+)+$/.test(name) ? name.split('+').map((part) => part.trim()) : [name];
 }
 

@@ -237,7 +237,7 @@ const refusals: [string, string, unknown, number][] = [
   ['unknown datatype', '/v2/models/square/infer', { inputs: [{ ...x, datatype: 'FP12' }] }, 400],
   ['wrong shape', '/v2/models/square/infer', { inputs: [{ ...x, shape: [1, 1] }] }, 422],
   ['too few elements', '/v2/models/square/infer', { inputs: [{ ...x, shape: [2] }] }, 400],
-  ['a dimension of 0', '/v2/models/square/infer', { inputs: [{ ...x, shape: [0], data: [] }] }, 400],
+  ['a dimension of 0', '/v2/models/square/infer', { inputs: [{ ...x, shape: [0], data: [] }] }, 422],
   ['a negative dimension', '/v2/models/square/infer', { inputs: [{ ...x, shape: [-1] }] }, 400],
   ['an unsafe dimension', '/v2/models/square/infer', { inputs: [{ ...x, shape: [9007199254740993] }] }, 400],
   ['unknown output', '/v2/models/square/infer', { inputs: [x], outputs: [{ name: 'z' }] }, 422],

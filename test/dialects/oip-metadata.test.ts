@@ -57,6 +57,13 @@ describe('model metadata', () => {
     });
   });
 
+  it('tells what is true of the file, not what model.json asks of requests', () => {
+    const input = { ...spec('input', 'FP32', [-1, 576]), fileShape: [-1, -1] };
+    const signature = { inputs: [input], outputs: [], batchable: true };
+    assert.deepEqual(modelMetadata({ ...model, signature }).inputs[0]?.shape, [-1, -1]);
+    assert.deepEqual(modelConfig({ ...model, signature }).input[0]?.dims, [-1]);
+  });
+
   it('leaves the shapes of a model that cannot batch alone', () => {
     const single = { ...model, signature: { ...model.signature, batchable: false } };
     assert.deepEqual(modelMetadata(single).inputs[0]?.shape, [1, 620]);

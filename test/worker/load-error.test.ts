@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { openGraph, openGraphBytes } from '../../src/worker/graph.ts';
 import { Message } from '../../src/worker/protobuf.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
@@ -61,4 +62,19 @@ test('a file that was cut off is told as that', async (t) => {
   await assert.rejects(openGraph(file, {}, laneData()), {
     message: /the file \(\d+ bytes\) is no ONNX model or was cut off/,
   });
+});
+
+test('a locale that the machine lacks is named, with what installs it', async (t) => {
+  const text = onnxModel({
+    name: 'text',
+    inputs: [value('x', 'BYTES', [1])],
+    outputs: [value('y', 'BYTES', [1])],
+    nodes: [node('StringNormalizer', ['x'], 'y', { case_change_action: { text: 'LOWER' }, locale: { text: 'xx_YY' } })],
+  });
+  const file = await write(t, text);
+  const open = async () => {
+    const { session } = await openGraph(file, {}, laneData());
+    await session.run({ x: new OrtTensor('string', ['A'], [1]) });
+  };
+  await assert.rejects(open, /lacks the locale xx_YY.*localedef/);
 });

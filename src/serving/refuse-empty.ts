@@ -1,0 +1,14 @@
+import { ServerError } from '../errors.ts';
+import { emptyPattern } from '../rows.ts';
+import type { Signature, Tensor } from '../tensor.ts';
+
+/** A tensor without elements can end the whole process inside ONNX Runtime: it is let in only where the trial has survived it. Throws INVALID_INPUT. */
+export function refuseEmpty({ inputs, empties = [] }: Signature, tensors: readonly Tensor[]): void {
+  const pattern = emptyPattern(tensors);
+  if (pattern === '' || empties.includes(pattern)) return;
+  const names = inputs.filter((_, index) => tensors[index]?.shape.includes(0)).map(({ name }) => name);
+  throw new ServerError(
+    'INVALID_INPUT',
+    `Without elements: input ${names.join(', ')}. This model is not known to survive that.`,
+  );
+}
