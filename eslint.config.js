@@ -18,6 +18,11 @@ const directions = [
     banned: ['http', 'core', 'pool', 'worker', 'dialects'],
     packages: ['onnxruntime-node', 'piscina', 'express'],
   },
+  {
+    from: 'src/onnx/**',
+    banned: ['http', 'dialects', 'core', 'pool', 'worker', 'tasks', 'repository', 'serving'],
+    packages: ['onnxruntime-node', 'piscina', 'express'],
+  },
   { from: 'src/worker/**', banned: ['http', 'core', 'repository'], packages: ['express'] },
   { from: 'src/pool/**', banned: ['http', 'repository'], packages: ['express', 'onnxruntime-node'] },
   {

@@ -1,13 +1,9 @@
+import type { GraphNames } from '../onnx/structure.ts';
+
 /** Which of our tasks a folder of the hub's layout is for, by the class name in its config.json and the names in its graph. */
 
 /** What is read from config.json (transformers); anything may be missing or of another type. */
 export type HubConfig = Readonly<Record<string, unknown>>;
-
-/** Names of a graph's inputs and outputs. */
-export interface GraphNames {
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
-}
 
 export interface TaskChoice {
   /** Undefined: none of ours, the folder is served as tensors. */
@@ -19,76 +15,16 @@ export interface TaskChoice {
 }
 
 /** Classes of transformers, without `Model` or `ForMaskedLM` behind, whose hidden states of a text make its vector. */
-const TEXT_ENCODERS: ReadonlySet<string> = new Set([
-  ...[
-    'Albert',
-    'Bert',
-    'BigBird',
-    'Camembert',
-    'ConvBert',
-    'Data2VecText',
-    'Deberta',
-    'DebertaV2',
-    'DistilBert',
-    'Electra',
-  ],
-  ...[
-    'Ernie',
-    'ErnieM',
-    'Esm',
-    'EuroBert',
-    'FNet',
-    'Flaubert',
-    'Gte',
-    'IBert',
-    'JinaBert',
-    'Longformer',
-    'MPNet',
-    'MegatronBert',
-  ],
-  ...[
-    'MobileBert',
-    'ModernBert',
-    'Mra',
-    'New',
-    'NomicBert',
-    'Nystromformer',
-    'RemBert',
-    'RoCBert',
-    'RoFormer',
-    'Roberta',
-  ],
-  ...[
-    'RobertaPreLayerNorm',
-    'SqueezeBert',
-    'T5Encoder',
-    'MT5Encoder',
-    'UMT5Encoder',
-    'XLM',
-    'XLMRoberta',
-    'XLMRobertaXL',
-    'Xmod',
-    'Yoso',
-  ],
-]);
+const TEXT_ENCODERS = words(`
+  Albert Bert BigBird Camembert ConvBert Data2VecText Deberta DebertaV2 DistilBert Electra Ernie ErnieM Esm EuroBert FNet
+  Flaubert Gte IBert JinaBert Longformer MPNet MegatronBert MobileBert ModernBert Mra New NomicBert Nystromformer RemBert
+  RoCBert RoFormer Roberta RobertaPreLayerNorm SqueezeBert T5Encoder MT5Encoder UMT5Encoder XLM XLMRoberta XLMRobertaXL
+  Xmod Yoso
+`);
 /** Likewise of decoders, which were trained to go on with texts. */
-const TEXT_DECODERS: ReadonlySet<string> = new Set([
-  ...[
-    'Llama',
-    'Mistral',
-    'Qwen2',
-    'Qwen3',
-    'Gemma',
-    'Gemma2',
-    'Gemma3Text',
-    'GPT2',
-    'GPTNeo',
-    'GPTNeoX',
-    'Phi',
-    'Phi3',
-    'OPT',
-  ],
-]);
+const TEXT_DECODERS = words(`
+  Llama Mistral Qwen2 Qwen3 Gemma Gemma2 Gemma3Text GPT2 GPTNeo GPTNeoX Phi Phi3 OPT
+`);
 const TEXT_DECODER = /(ForCausalLM|LMHeadModel)$/;
 /** Beginnings of classes that classify sound, with the same ending as those that classify texts. */
 const SOUND = /^(Data2VecAudio|Hubert|SEW|UniSpeech|Wav2Vec2|WavLM)/;
@@ -165,4 +101,8 @@ function labelCount({ id2label, num_labels: count }: HubConfig): number {
   if (typeof id2label === 'object' && id2label !== null) return Object.keys(id2label).length;
   // transformers' own default.
   return typeof count === 'number' ? count : 2;
+}
+
+function words(text: string): ReadonlySet<string> {
+  return new Set(text.trim().split(/\s+/));
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { DtypeChoice } from './dtype.ts';
 import { findGraphs, graphNames, type GraphFiles } from './graph-files.ts';
 import { taskOfGraph, type HubConfig } from './architectures.ts';
-import { readGraphNames } from './graph-names.ts';
+import { readGraphNames, type GraphNames } from '../onnx/structure.ts';
 import { tellHubKind, withTask, type HubFacts, type HubKind } from './hub-kind.ts';
 import { findInside, readText } from './inside.ts';
 import { isJsonObject, type ManifestLayer } from './layers.ts';
@@ -74,10 +74,18 @@ async function judge(kind: HubKind, { folder, config, isText, manifest, found }:
   const name = manifest.files['model'] ?? found.get('model')?.file;
   if (kind.toldBy !== 'config.json' || config === undefined || name === undefined) return kind;
   const file = await findInside(folder.boundary, folder.folders, name).catch(() => undefined);
-  const graph = file === undefined ? undefined : await readGraphNames(file);
+  const graph = file === undefined ? undefined : tryNames(file);
   if (graph === undefined) return kind;
   const { toldBy, assets, graphs } = kind;
   return { toldBy, assets, ...withTask(config, manifest.task, taskOfGraph(kind, graph, { isText })), graphs };
+}
+
+function tryNames(file: string): GraphNames | undefined {
+  try {
+    return readGraphNames(file);
+  } catch {
+    return undefined;
+  }
 }
 
 function layerValue({ toldBy, task, labels, assets }: HubKind, graphs: GraphFiles['found']): Record<string, unknown> {

@@ -8,10 +8,10 @@ import {
   type LaneData,
   type ModelSpec,
 } from '../pool/messages.ts';
-import { setAccuracyLevel } from './accuracy-level.ts';
-import { dynamicOperatorOf } from './dynamic-quantisation.ts';
-import { explainLoadError } from './load-error.ts';
-import { readExternalData } from './external-data.ts';
+import { setAccuracyLevel } from '../onnx/accuracy-level.ts';
+import { dynamicOperatorOf } from '../onnx/dynamic-quantisation.ts';
+import { explainLoadError } from '../onnx/load-error.ts';
+import { readExternalData } from '../onnx/external-data.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };

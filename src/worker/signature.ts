@@ -1,7 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-node';
 import type { ModelSpec, TensorOverride } from '../pool/messages.ts';
 import type { Signature, TensorSpec } from '../tensor.ts';
-import { readOnnxModel } from './onnx-graph.ts';
+import { readOnnxModel } from '../onnx/structure.ts';
 import { datatypeOf } from './tensor.ts';
 import { isBatchName, isTelling } from './trial-axes.ts';
 import type { DimensionNames } from './trial-shapes.ts';

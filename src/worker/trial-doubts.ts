@@ -1,5 +1,5 @@
 import type { Signature } from '../tensor.ts';
-import type { OutputDoubt } from './onnx-data-flow.ts';
+import type { OutputDoubt } from '../onnx/data-flow.ts';
 
 /** What the file itself says against stacking rows, before anything is run. Each answer is a reason for people, with its cure. */
 

@@ -13,7 +13,7 @@ import {
   type TensorSpec,
   type TypedArray,
 } from '../tensor.ts';
-import type { InputRange } from './onnx-ranges.ts';
+import type { InputRange } from '../onnx/ranges.ts';
 
 /** Rows to try a model with: made up, or changed from a true one, so that other answers are to be expected. */
 

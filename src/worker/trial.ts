@@ -1,10 +1,10 @@
 import type { TrialFinding } from '../pool/trial-messages.ts';
 import { oneByOne, type Signature, type Tensor } from '../tensor.ts';
-import { whyAlone } from './dynamic-quantisation.ts';
+import { whyAlone } from '../onnx/dynamic-quantisation.ts';
 import { ownOptions } from './graph.ts';
-import { readDoubts } from './onnx-data-flow.ts';
-import { readOnnxModel, type OnnxModel } from './onnx-graph.ts';
-import { knownTexts, readRanges } from './onnx-ranges.ts';
+import { readDoubts } from '../onnx/data-flow.ts';
+import { readOnnxModel, type OnnxModel } from '../onnx/structure.ts';
+import { knownTexts, readRanges } from '../onnx/ranges.ts';
 import type { LaneSession } from './session.ts';
 import { mayCountRows } from './trial-axes.ts';
 import { doubtOf, unstackable, vouchFor } from './trial-doubts.ts';

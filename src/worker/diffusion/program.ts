@@ -7,7 +7,7 @@ import {
   type DiffusionParameters,
 } from '../../tasks/text-to-image/pipeline.ts';
 import { fromTypedArray, typedView, type Signature, type Tensor } from '../../tensor.ts';
-import { whyAlone } from '../dynamic-quantisation.ts';
+import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import { openGraph, ownOptions, type Graph } from '../graph.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';

@@ -1,4 +1,4 @@
-import { Message } from '../protobuf.ts';
+import { Message } from '../../onnx/protobuf.ts';
 import type { DecoderLayout } from './layout.ts';
 
 /**

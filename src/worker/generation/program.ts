@@ -1,7 +1,7 @@
 import { ServerError } from '../../errors.ts';
 import type { LaneTicket, RunAnswer, TicketOutcome, WarmAnswer } from '../../pool/messages.ts';
 import type { GenerationOptions } from '../../tasks/chat/generation.ts';
-import { whyAlone } from '../dynamic-quantisation.ts';
+import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import { failed } from '../failure.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';

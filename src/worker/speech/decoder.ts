@@ -4,7 +4,7 @@ import type { LaneData } from '../../pool/messages.ts';
 import { FIXED_DATATYPES, typedView } from '../../tensor.ts';
 import { openGraph, openGraphBytes, readGraph, type Graph, type OwnOptions } from '../graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../tensor.ts';
-import { withConstantInput } from './constant-input.ts';
+import { withConstantInput } from '../../onnx/constant-input.ts';
 import { DecoderCache } from './decoder-cache.ts';
 
 const CACHE_SWITCH = 'use_cache_branch';

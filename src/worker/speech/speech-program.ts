@@ -17,7 +17,7 @@ import {
   type SpeechTokens,
 } from '../../tasks/transcription/speech-work.ts';
 import { float32, type Signature, type Tensor } from '../../tensor.ts';
-import { whyAlone } from '../dynamic-quantisation.ts';
+import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import { failed, isDeviceLost } from '../failure.ts';
 import { runHalving } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';

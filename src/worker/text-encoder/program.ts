@@ -3,7 +3,7 @@ import type { LaneData, LaneTicket, ModelSpec, RunAnswer, TicketOutcome, WarmAns
 import { IDS, RESULT, type EncoderOptions, type EncoderTicket } from '../../tasks/text/encoder-contract.ts';
 import { bucketLength } from '../../tasks/text/length-buckets.ts';
 import { float32, typedView, type Signature, type Tensor } from '../../tensor.ts';
-import { whyAlone } from '../dynamic-quantisation.ts';
+import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { openSession, type LaneSession } from '../session.ts';

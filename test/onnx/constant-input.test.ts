@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { InferenceSession } from 'onnxruntime-node';
-import { withConstantInput } from '../../../src/worker/speech/constant-input.ts';
-import { MODEL } from '../../tasks/transcription/support.ts';
+import { withConstantInput } from '../../src/onnx/constant-input.ts';
+import { MODEL } from '../tasks/transcription/support.ts';
 
 const skip = MODEL === undefined ? 'there is no shared transcription model' : false;
 const CHANGE = { input: 'use_cache_branch', value: true, drop: (name: string) => name.includes('.encoder.') };
@@ -28,7 +28,7 @@ test('a merged decoder loses the input and the dropped outputs, and nothing else
 });
 
 test('a graph without the input, and bytes that are no model, are left alone', async () => {
-  const { PROBE_GRAPH } = await import('../../../src/worker/probe-graph.ts');
+  const { PROBE_GRAPH } = await import('../../src/worker/probe-graph.ts');
   assert.equal(withConstantInput(PROBE_GRAPH, CHANGE), undefined);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

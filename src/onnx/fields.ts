@@ -1,4 +1,4 @@
-import { readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /**
  * Fields of protobuf messages in a file (protobuf.dev, "Encoding"), read where they lie. What is not asked for is skipped, so that a graph
@@ -19,6 +19,16 @@ export interface Field {
   readonly value: number;
   /** Wire type 2: bytes, text, a nested message, packed numbers. */
   readonly delimited: boolean;
+}
+
+/** What `read` makes of a file's fields. Blocks; throws what the disk says, and a plain Error where the file is no message. */
+export function readFields<Result>(path: string, read: (fields: FileFields) => Result): Result {
+  const descriptor = openSync(path, 'r');
+  try {
+    return read(new FileFields(descriptor, fstatSync(descriptor).size));
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** An open file, read in windows. */

@@ -1,5 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { FileFields, type Field } from './onnx-fields.ts';
+import { readFields, type Field, type FileFields } from './fields.ts';
 
 /**
  * The structure of an ONNX file: nodes, names and dimensions, without the weights. What metadata does not tell is read here: an input whose
@@ -67,9 +66,7 @@ export function functionKey(domain: string, op: string): string {
 
 /** Reads the file's structure; blocks for some milliseconds. Throws a plain Error where it is no ONNX file (ONNX Runtime's own .ort, say). */
 export function readOnnxModel(path: string): OnnxModel {
-  const descriptor = openSync(path, 'r');
-  try {
-    const file = new FileFields(descriptor, fstatSync(descriptor).size);
+  return readFields(path, (file) => {
     const graph = new GraphParts();
     const functions = new Map<string, OnnxFunction>();
     for (const field of file.fields()) {
@@ -78,9 +75,31 @@ export function readOnnxModel(path: string): OnnxModel {
       else if (field.number === 25 && field.delimited) addFunction(file, field, functions);
     }
     return { graph, functions };
-  } finally {
-    closeSync(descriptor);
-  }
+  });
+}
+
+/** Names of a graph's inputs and outputs. */
+export interface GraphNames {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** The names alone, with nodes and weights passed over. Constants of the graph are no inputs, even where old exporters list them. Throws as `readOnnxModel`. */
+export function readGraphNames(path: string): GraphNames {
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const constants = new Set<string>();
+  readFields(path, (file) => {
+    for (const graph of file.fields()) {
+      if (graph.number !== 7 || !graph.delimited) continue;
+      for (const field of file.fields(graph.from, graph.to)) {
+        if (field.number === 11) inputs.push(readValue(file, field).name);
+        else if (field.number === 12) outputs.push(readValue(file, field).name);
+        else if (field.number === 5) constants.add(readTensor(file, field).name);
+      }
+    }
+  });
+  return { inputs: inputs.filter((name) => !constants.has(name)), outputs };
 }
 
 /** A graph while it is read. */

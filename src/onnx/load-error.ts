@@ -1,5 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { FileFields } from './onnx-fields.ts';
+import { readFields, type FileFields } from './fields.ts';
 
 /** ONNX Runtime's refusals of a file, with what it leaves out: which tensor, and what to do. Field numbers are those of onnx.proto3. */
 
@@ -79,13 +78,9 @@ function sizeOf(file: string): number {
 
 /** Undefined where the file cannot be read so. */
 function reading<Result>(file: string, read: (fields: FileFields) => Result): Result | undefined {
-  let descriptor: number | undefined;
   try {
-    descriptor = openSync(file, 'r');
-    return read(new FileFields(descriptor, fstatSync(descriptor).size));
+    return readFields(file, read);
   } catch {
     return undefined;
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor);
   }
 }

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { openGraph, openGraphBytes } from '../../src/worker/graph.ts';
-import { Message } from '../../src/worker/protobuf.ts';
+import { Message } from '../../src/onnx/protobuf.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
-import { laneData, node, value } from './models.ts';
+import { laneData, node, value } from '../worker/models.ts';
 
 async function write(t: TestContext, bytes: Uint8Array): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-load-error-'));

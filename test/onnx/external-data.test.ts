@@ -4,10 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Tensor } from 'onnxruntime-node';
-import { readExternalData } from '../../src/worker/external-data.ts';
+import { readExternalData } from '../../src/onnx/external-data.ts';
 import { openGraph, openGraphBytes } from '../../src/worker/graph.ts';
-import { Message } from '../../src/worker/protobuf.ts';
-import { laneData } from './models.ts';
+import { Message } from '../../src/onnx/protobuf.ts';
+import { laneData } from '../worker/models.ts';
 
 const COUNT = 4096;
 const FP32 = 1;

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { FileFields, type Field } from './onnx-fields.ts';
+import { FileFields, type Field } from './fields.ts';
 
 /**
  * Weights in files beside an ONNX file. ONNX Runtime maps these into memory for as long as the model is open: written over in place, they

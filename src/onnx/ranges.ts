@@ -1,4 +1,4 @@
-import type { OnnxGraph, OnnxModel, OnnxNode } from './onnx-graph.ts';
+import type { OnnxGraph, OnnxModel, OnnxNode } from './structure.ts';
 
 /** What the graph lets an input of whole numbers or texts hold, as far as its operators tell. */
 export interface InputRange {

@@ -1,4 +1,4 @@
-import { readOnnxModel, type OnnxModel, type OnnxNode } from './onnx-graph.ts';
+import { readOnnxModel, type OnnxModel, type OnnxNode } from './structure.ts';
 
 /**
  * Graphs that quantise activations as they run. `DynamicQuantizeLinear` takes one scale from the least and the greatest element of a whole

@@ -1,4 +1,4 @@
-import { functionKey, type OnnxGraph, type OnnxModel, type OnnxNode } from './onnx-graph.ts';
+import { functionKey, type OnnxGraph, type OnnxModel, type OnnxNode } from './structure.ts';
 
 /**
  * What of a graph's outputs depends on the contents of its rows, read from its operators. Rows can be cut out of a batch only where the size of
