@@ -14,6 +14,16 @@ interface Dependence {
   readonly shape?: string;
   /** Random numbers went into it: from this operator. */
   readonly random?: string;
+  /** Its elements depend on those of this input that all rows of a run share. */
+  readonly given?: string;
+  /** How it is computed is chosen by the elements of such an input. */
+  readonly chosen?: Choice;
+}
+
+/** An operator that works along another axis, to another size or by another branch for each value of an input that rows share. */
+export interface Choice {
+  readonly operator: string;
+  readonly input: string;
 }
 
 const NONE: Dependence = {};
@@ -70,6 +80,9 @@ const SIZED_BY: Readonly<Record<string, readonly number[]>> = {
   'com.microsoft:GroupQueryAttention': [6],
 };
 
+/** Operators that take the axis along which they work from an input: which. */
+const ALONG: Readonly<Record<string, readonly number[]>> = { CumSum: [1], CumProd: [1] };
+
 /** Operators whose output's elements do not depend on the elements of an input, only on its shape. */
 const READS_SHAPE = new Set(['Shape', 'Size', 'EyeLike', 'RandomNormalLike', 'RandomUniformLike']);
 /** Operators whose output has the shape of the first input, whatever the others' shapes are. */
@@ -89,33 +102,44 @@ type Scope = Map<string, Dependence>;
 export interface OutputDoubt {
   readonly shape?: string;
   readonly random?: string;
+  readonly chosen?: Choice;
   /** False: the output is the same whatever the rows hold. */
   readonly data: boolean;
 }
 
-/** For each output of the graph: what of it depends on the contents of the inputs that `isBatched` names. */
+/**
+ * For each output of the graph: what of it depends on the contents of the inputs that `isBatched` names, and what on those of the others, of
+ * which a trial sees one value.
+ */
 export function readDoubts(model: OnnxModel, isBatched: (input: string) => boolean): ReadonlyMap<string, OutputDoubt> {
   const scope: Scope = new Map();
-  for (const { name } of model.graph.inputs) scope.set(name, isBatched(name) ? { data: true } : NONE);
+  for (const { name } of model.graph.inputs) scope.set(name, isBatched(name) ? { data: true } : { given: name });
   new Flow(model).run(model.graph, scope);
   return new Map(
     model.graph.outputs.map(({ name }) => {
-      const { data = false, ...found } = scope.get(name) ?? NONE;
-      return [name, { ...found, data }];
+      const { data = false, shape, random, chosen } = scope.get(name) ?? NONE;
+      return [name, { data, ...defined({ shape, random, chosen }) }];
     }),
   );
 }
 
 function join(parts: readonly Dependence[]): Dependence {
-  const data = parts.some((part) => part.data === true);
-  const shape = parts.find((part) => part.shape !== undefined)?.shape;
-  const random = parts.find((part) => part.random !== undefined)?.random;
-  return dependence(data, shape, random);
+  return {
+    ...(parts.some(({ data }) => data === true) ? { data: true } : {}),
+    ...defined({
+      shape: parts.find(({ shape }) => shape !== undefined)?.shape,
+      random: parts.find(({ random }) => random !== undefined)?.random,
+      given: parts.find(({ given }) => given !== undefined)?.given,
+      chosen: parts.find(({ chosen }) => chosen !== undefined)?.chosen,
+    }),
+  };
 }
 
-function dependence(data: boolean, shape: string | undefined, random: string | undefined): Dependence {
-  if (!data && shape === undefined && random === undefined) return NONE;
-  return { data, ...(shape === undefined ? {} : { shape }), ...(random === undefined ? {} : { random }) };
+type Defined<Fields> = { readonly [Key in keyof Fields]?: Exclude<Fields[Key], undefined> };
+
+/** The fields that have a value. */
+function defined<Fields extends object>(fields: Fields): Defined<Fields> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<Fields>;
 }
 
 class Flow {
@@ -152,13 +176,18 @@ class Flow {
     const name = domain === '' || domain === 'ai.onnx.ml' ? op : `${domain}:${op}`;
     const all = join(inputs);
     const random = all.random ?? (RANDOM.has(name) ? name : undefined);
-    if (READS_SHAPE.has(name)) {
-      const isSize = name === 'Shape' || name === 'Size';
-      return dependence(all.shape !== undefined, isSize ? undefined : all.shape, random);
-    }
-    const sized = sizing(node, name, inputs).some((input) => input?.data === true) ? name : undefined;
-    const shape = (SHAPE_OF_FIRST.has(name) ? inputs[0]?.shape : all.shape) ?? sized;
-    return dependence(name !== 'ConstantOfShape' && all.data === true, shape, random);
+    if (READS_SHAPE.has(name)) return readsShape(name, { ...all, ...defined({ random }) });
+    const { data, shape, given, chosen } = all;
+    const control = join(sizing(node, name, inputs));
+    return {
+      ...(data === true && name !== 'ConstantOfShape' ? { data } : {}),
+      ...defined({
+        shape: (SHAPE_OF_FIRST.has(name) ? inputs[0]?.shape : shape) ?? (control.data === true ? name : undefined),
+        random,
+        given,
+        chosen: chosen ?? (control.given === undefined ? undefined : { operator: name, input: control.given }),
+      }),
+    };
   }
 
   #branches(node: OnnxNode, { inputs, scope }: { inputs: readonly Dependence[]; scope: Scope }): Dependence[] {
@@ -170,8 +199,12 @@ class Flow {
       this.run(graph, inner);
       return graph.outputs.map((output) => inner.get(output.name) ?? NONE);
     });
-    // The whole batch takes one branch: by what all of its rows hold.
-    const control = dependence(condition.data === true, condition.data === true ? 'If' : undefined, condition.random);
+    // The whole batch takes one branch: by what all of its rows hold, or share.
+    const control: Dependence = {
+      ...(condition.data === true ? { data: true, shape: 'If' } : {}),
+      ...(condition.given === undefined ? {} : { chosen: { operator: 'If', input: condition.given } }),
+      ...defined({ random: condition.random }),
+    };
     return node.outputs.map((_, index) => join([control, ...results.map((outputs) => outputs[index] ?? NONE)]));
   }
 
@@ -199,16 +232,25 @@ class Flow {
       if (state.map((part) => JSON.stringify(part)).join() === before) break;
     }
     const rounds = isLoop && join([inputs[0] ?? NONE, state[1] ?? NONE]).data === true;
-    const control = dependence(rounds, rounds ? 'Loop' : undefined, undefined);
+    const control: Dependence = rounds ? { data: true, shape: 'Loop' } : NONE;
     // Results begin with the condition, which is no output of Loop.
     return results.slice(skipped).map((result, index) => join([control, result, state[index + 2 * skipped] ?? NONE]));
   }
 }
 
-/** The inputs by whose elements the size of an operator's result is chosen. */
-function sizing(node: OnnxNode, name: string, inputs: readonly Dependence[]): readonly (Dependence | undefined)[] {
+/** Of an operator that reads its input's shape: its result's elements, or where it only takes the shape over its result's size, depend on that. */
+function readsShape(name: string, { shape, random, chosen }: Dependence): Dependence {
+  const isSize = name === 'Shape' || name === 'Size';
+  return {
+    ...(shape === undefined ? {} : { data: true }),
+    ...defined({ shape: isSize ? undefined : shape, random, chosen }),
+  };
+}
+
+/** The inputs by whose elements an operator chooses the size of its result, or the axis along which it works. */
+function sizing(node: OnnxNode, name: string, inputs: readonly Dependence[]): readonly Dependence[] {
   if (!KNOWN_DOMAINS.has(node.domain) || SIZED_BY_DATA.has(name) || dropsWords(node)) return inputs;
-  return (SIZED_BY[name] ?? []).map((at) => inputs[at]);
+  return [...(SIZED_BY[name] ?? []), ...(ALONG[name] ?? [])].map((at) => inputs[at] ?? NONE);
 }
 
 /** StringNormalizer leaves words out only where it has stop words. */

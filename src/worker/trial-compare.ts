@@ -1,4 +1,4 @@
-import type { Tensor } from '../tensor.ts';
+import type { Tensor, TypedArray } from '../tensor.ts';
 import { numbersOf } from './trial-rows.ts';
 
 /**
@@ -15,22 +15,35 @@ export const TOLERANCE = {
   sizeOfHalf: 4e-3,
 } as const;
 
-/** Whether two answers to one row are the same, to within `tolerance` of the largest finite number of the first. Whole numbers and texts are equal. */
+/** Whether two answers to one row are the same, to within `tolerance`, as `distance` counts. */
 export function alike(expected: Tensor, actual: Tensor | undefined, tolerance: number): boolean {
-  if (actual === undefined || actual.datatype !== expected.datatype) return false;
-  if (expected.shape.length !== actual.shape.length) return false;
-  if (expected.shape.some((size, axis) => size !== actual.shape[axis])) return false;
+  return distance(expected, actual) <= tolerance;
+}
+
+/**
+ * How far two answers to one row lie apart, as a share of the largest finite number of the first; 0 for equal ones. Infinity where whole numbers,
+ * texts or shapes differ, or what is no number in one is one in the other.
+ */
+export function distance(expected: Tensor, actual: Tensor | undefined): number {
+  if (actual === undefined || actual.datatype !== expected.datatype) return Infinity;
+  if (expected.shape.length !== actual.shape.length) return Infinity;
+  if (expected.shape.some((size, axis) => size !== actual.shape[axis])) return Infinity;
   if (expected.datatype === 'BYTES' || actual.datatype === 'BYTES')
-    return JSON.stringify(expected.data) === JSON.stringify(actual.data);
-  if (Buffer.compare(expected.data, actual.data) === 0) return true;
-  if (!/^(FP|BF)/.test(expected.datatype)) return false;
-  const [wanted, found] = [numbersOf(expected), numbersOf(actual)];
+    return JSON.stringify(expected.data) === JSON.stringify(actual.data) ? 0 : Infinity;
+  if (Buffer.compare(expected.data, actual.data) === 0) return 0;
+  if (!/^(FP|BF)/.test(expected.datatype)) return Infinity;
+  return apart(numbersOf(expected), numbersOf(actual));
+}
+
+function apart(wanted: TypedArray, found: TypedArray): number {
   let largest = 0;
-  for (const value of wanted) if (Number.isFinite(Number(value))) largest = Math.max(largest, Math.abs(Number(value)));
-  const most = tolerance * largest;
+  let most = 0;
   for (let index = 0; index < wanted.length; index += 1) {
     const [one, other] = [Number(wanted[index]), Number(found[index])];
-    if (!Object.is(one, other) && !(Math.abs(one - other) <= most) && one !== other) return false;
+    if (Number.isFinite(one)) largest = Math.max(largest, Math.abs(one));
+    if (Object.is(one, other) || one === other) continue;
+    const difference = Math.abs(one - other);
+    most = Number.isNaN(difference) ? Infinity : Math.max(most, difference);
   }
-  return true;
+  return most === 0 ? 0 : most / largest;
 }

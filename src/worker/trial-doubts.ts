@@ -19,9 +19,11 @@ export function doubtOf(
   if (first === undefined) return undefined;
   if (doubts === undefined) return `its file is not read as ONNX; ${vouchFor(first.name)}`;
   for (const { name } of outputs) {
-    const { shape, random } = doubts.get(name) ?? {};
+    const { shape, random, chosen } = doubts.get(name) ?? {};
     if (shape !== undefined)
       return `the size of output ${name}, or how it is computed, depends on what the whole batch holds (operator ${shape}); ${vouchFor(name)}`;
+    if (chosen !== undefined)
+      return `how output ${name} is computed depends on input ${chosen.input} (operator ${chosen.operator}), of which not all values can be tried; ${vouchFor(name)}`;
     if (random !== undefined) return `output ${name} is drawn at random (operator ${random}); ${vouchFor(name)}`;
   }
   return undefined;

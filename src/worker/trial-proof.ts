@@ -2,7 +2,7 @@ import { split, stack } from '../rows.ts';
 import type { Signature, Tensor, TensorSpec } from '../tensor.ts';
 import type { LaneSession } from './session.ts';
 import { rowAxis } from './trial-axes.ts';
-import { alike, TOLERANCE } from './trial-compare.ts';
+import { alike, distance, TOLERANCE } from './trial-compare.ts';
 import { CONTENTS } from './trial-rows.ts';
 
 /**
@@ -156,24 +156,49 @@ function isConstant({ runs, index }: Seen, alone: readonly Tensor[]): boolean {
   );
 }
 
-/** Compares every row of every batch with the row alone, and the shared row of two batches of one size. */
-function whyMixed({ name }: TensorSpec, { rows, runs, index, terms }: Seen, axis: number): string | undefined {
-  let before: readonly Tensor[] = [];
-  for (const { rows: numbers, outputs, probe } of runs) {
-    const batch = outputs[index];
-    if (batch === undefined) return `output ${name} is missing`;
-    const parts = split(batch, axis, Array<number>(numbers.length).fill(1));
-    const mixed = `rows of a batch change each other's ${name}`;
-    if (probe !== undefined && before[probe] !== undefined && !alike(before[probe], parts[probe], TOLERANCE.company))
-      return mixed;
-    for (const [at, number] of numbers.entries()) {
+/**
+ * Compares the shared row of two batches of one size, which tells of its neighbours' influence, then every row of every batch with the row
+ * alone, which may differ by the order of sums as well.
+ */
+function whyMixed({ name }: TensorSpec, seen: Seen, axis: number): string | undefined {
+  const batches = seen.runs.map(({ rows: numbers, outputs, probe }): CutBatch => {
+    const batch = outputs[seen.index];
+    const parts = batch === undefined ? [] : split(batch, axis, Array<number>(numbers.length).fill(1));
+    return { numbers, parts, probe };
+  });
+  const most = farthest(batches, seen);
+  const isProbed = batches.some(({ probe }) => probe !== undefined);
+  if (!isMixed(batches) && most <= TOLERANCE.size) return undefined;
+  if (isMixed(batches) || most === Infinity || !isProbed) return `rows of a batch change each other's ${name}`;
+  return `output ${name} of a row in a batch is off by up to ${most.toPrecision(1)} of its size from that of the row alone (${TOLERANCE.size} is allowed), though not by who its neighbours are; if that does not matter, say so in model.json: "outputs": [{"name": ${JSON.stringify(name)}, "batchAxis": 0}]`;
+}
+
+/** A batch, cut into its rows. */
+interface CutBatch {
+  readonly numbers: readonly number[];
+  readonly parts: readonly Tensor[];
+  readonly probe: number | undefined;
+}
+
+/** Whether a row's answer is another among other neighbours in a batch of the same size. */
+function isMixed(batches: readonly CutBatch[]): boolean {
+  return batches.some(({ parts, probe }, at) => {
+    const before = probe === undefined ? undefined : batches[at - 1]?.parts[probe];
+    return before !== undefined && !alike(before, parts[probe ?? 0], TOLERANCE.company);
+  });
+}
+
+/** How far rows of batches are from the same rows alone, at most; of half floats as a share of what these are allowed. */
+function farthest(batches: readonly CutBatch[], { rows, index, terms }: Seen): number {
+  const distances = batches.flatMap(({ numbers, parts }) =>
+    numbers.map((number, at) => {
       const alone = rows[number]?.outputs[index];
-      const tolerance = terms.isHalf || alone?.datatype === 'FP16' ? TOLERANCE.sizeOfHalf : TOLERANCE.size;
-      if (alone === undefined || !alike(alone, parts[at], tolerance)) return mixed;
-    }
-    before = parts;
-  }
-  return undefined;
+      if (alone === undefined) return Infinity;
+      const isHalf = terms.isHalf || alone.datatype === 'FP16';
+      return distance(alone, parts[at]) * (isHalf ? TOLERANCE.size / TOLERANCE.sizeOfHalf : 1);
+    }),
+  );
+  return Math.max(...distances);
 }
 
 /** Whether rows alone have different answers. */

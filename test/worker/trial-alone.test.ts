@@ -155,6 +155,40 @@ const alone: readonly [string, Graph, RegExp][] = [
   ],
   ['a leak of one percent', leaking, /change each other's y/],
   ['a branch taken by what the whole batch holds', branching, /operator If/],
+  [
+    'an axis that each request gives',
+    {
+      inputs: [value('x', 'FP32', ['batch', 3]), value('axis', 'INT64', [])],
+      outputs: [value('y', 'FP32', ['batch', 3])],
+      nodes: [node('CumSum', ['x', 'axis'], 'y')],
+    },
+    /depends on input axis \(operator CumSum\)/,
+  ],
+  [
+    'a size that each request gives',
+    {
+      inputs: [value('x', 'FP32', ['batch', 3]), value('size', 'INT64', [2])],
+      outputs: [value('y', 'FP32', ['batch', 3])],
+      nodes: [node('Expand', ['x', 'size'], 'y')],
+    },
+    /depends on input size \(operator Expand\)/,
+  ],
+  [
+    'sums that go in another order in a batch',
+    {
+      inputs: [value('x', 'FP32', ['batch', 3])],
+      outputs: [value('y', 'FP32', ['batch', 3])],
+      // A ten-thousandth of the number of rows, which no neighbour's numbers change.
+      nodes: [
+        node('Shape', ['x'], 'rows', { start: { int: 0 }, end: { int: 1 } }),
+        node('Cast', ['rows'], 'count', { to: { int: 1 } }),
+        node('Mul', ['count', 'little'], 'share'),
+        node('Add', ['x', 'share'], 'y'),
+      ],
+      initializers: [floats('little', 1e-4)],
+    },
+    /output y of a row in a batch is off by up to .* though not by who its neighbours are/,
+  ],
   ['a width that the longest row decides', widest, /size of output mask.*Range/],
   ['an output that counts rows times time', flat, /output y is \[16, 4\] for 2 rows and \[8, 4\] for one/],
   ['random numbers', random, /drawn at random \(operator RandomNormalLike\)/],
