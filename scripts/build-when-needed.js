@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 
-/** Run by `npm start`: builds when a source is newer than what was built from it, or was never built. */
+/** Run by `npm start` and `npm run carpool`: builds when a source is newer than what was built from it, or was never built. */
 
 const root = path.join(import.meta.dirname, '..');
 const built = path.join(root, 'dist', 'src', 'cli.js');

@@ -218,7 +218,8 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
   const { count: cores, limit: coresLimit } = countCores();
   const options = { lanes: config.LANES, laneThreads: config.LANE_THREADS, cores, coresLimit };
   const hidden = config.DEVICE === 'cpu' ? undefined : hiddenGpu();
-  const plan = planLanes({ ...options, device: config.DEVICE, gpus: findGpus() });
+  const gpus = findGpus();
+  const plan = planLanes({ ...options, device: config.DEVICE, gpus });
   try {
     await lanes.start(plan);
     if (hidden !== undefined) log.warn({ reason: hidden }, 'a GPU of this machine is not used');
@@ -226,7 +227,8 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
     return plan;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    const why = hidden === undefined ? reason : `${reason}; ${hidden}`;
+    const noGpu = gpus.length > 0 ? undefined : (hidden ?? 'this machine shows no NVIDIA device (/dev/nvidia*)');
+    const why = noGpu === undefined ? reason : `${reason}; ${noGpu}`;
     if (config.DEVICE !== 'auto') throw new StartError(`DEVICE=${config.DEVICE}: ${why}`, { cause: error });
     log.warn({ reason }, 'CUDA is there but does not work; using the CPU');
     const onCpu = planLanes({ ...options, device: 'cpu', gpus: [] });

@@ -61,6 +61,7 @@ const TEI_TYPES: Partial<Record<ErrorCode, string>> = {
   WAIT_TOO_LONG: 'Overloaded',
   INTERNAL: 'Backend',
   INFERENCE_FAILED: 'Backend',
+  RUN_TOO_LONG: 'Backend',
   DEADLINE_EXCEEDED: 'Backend',
   MODEL_NOT_FOUND: 'Backend',
 };

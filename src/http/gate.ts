@@ -34,6 +34,7 @@ export function defaultModel({ config, repository, state }: Services): string {
   const names = new Set(repository.list().map(({ name }) => name));
   const [only] = names;
   if (names.size === 1 && only !== undefined) return only;
+  if (names.size === 0) throw new ServerError('MODEL_NOT_FOUND', 'There is no model here: none is loaded.');
   throw new ServerError(
     'MODEL_NOT_FOUND',
     `There is no default model; name one of ${[...names].join(', ')}: POST /predict/<model>.`,

@@ -4,8 +4,8 @@ import path from 'node:path';
 
 /** What this machine has of CUDA: devices, and ONNX Runtime's provider for them. */
 
-/** The command that brings the provider; messages name it. */
-export const INSTALL_COMMAND = 'npx carpool install-cuda';
+/** The command that brings the provider. */
+const INSTALL_COMMAND = 'npm run install-cuda';
 
 const BINDING = path.dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
 /** The one platform that the provider is built for. */
@@ -33,7 +33,7 @@ export function missingProvider(file = PROVIDER_FILE, platform = platformHere())
   if (existsSync(file)) return undefined;
   if (platform !== CUDA_PLATFORM)
     return `ONNX Runtime's CUDA provider is there for ${CUDA_PLATFORM} only, and this is ${platform}: models run on the CPU`;
-  return `ONNX Runtime's CUDA provider is not installed: \`${INSTALL_COMMAND}\` installs it`;
+  return `ONNX Runtime's CUDA provider is not installed: \`${INSTALL_COMMAND}\` installs it; of the Docker images, carpool:cuda has it`;
 }
 
 /**

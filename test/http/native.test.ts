@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync, brotliCompressSync, deflateSync } from 'node:zlib';
 import { ask, post, startTestServer, type RequestBody, type TestServer } from './in-process.ts';
@@ -146,4 +149,15 @@ test('the request id and the trace context of the client are kept', async () => 
   assert.ok(!server.logLines.some((text) => text.includes('"method":"GET","path":"/health"')));
   const own = await predict('{"data":2}', { 'X-Request-Id': 'bad id with spaces' });
   assert.match(own.headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/);
+});
+
+test('a request that names no model is told that there is none, where nothing is loaded', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'carpool-native-'));
+  t.after(() => rm(folder, { recursive: true }));
+  await using empty = await startTestServer({ MODELS_DIR: folder });
+  const { status, json } = await post(`${empty.url}/predict`, '{"data":1}');
+  assert.deepEqual(
+    [status, json],
+    [404, { error: 'There is no model here: none is loaded.', code: 'MODEL_NOT_FOUND' }],
+  );
 });

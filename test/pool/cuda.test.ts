@@ -40,10 +40,7 @@ test('a GPU that the container was not given, and one without a driver, are told
 test('a provider that is missing is told with the command that installs it, or that there is none', async (t) => {
   const root = await makeRoot(t, { 'provider.so': '' });
   assert.equal(missingProvider(path.join(root, 'provider.so'), 'linux/x64'), undefined);
-  assert.match(
-    missingProvider(path.join(root, 'none.so'), 'linux/x64') ?? '',
-    /not installed: `npx carpool install-cuda`/,
-  );
+  assert.match(missingProvider(path.join(root, 'none.so'), 'linux/x64') ?? '', /not installed: `npm run install-cuda`/);
   assert.match(
     missingProvider(path.join(root, 'none.so'), 'darwin/arm64') ?? '',
     /linux\/x64 only, and this is darwin/,
