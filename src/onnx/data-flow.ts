@@ -1,3 +1,4 @@
+import { useOfRows, type RowUse } from './mixing.ts';
 import { functionKey, type OnnxGraph, type OnnxModel, type OnnxNode } from './structure.ts';
 
 /**
@@ -18,6 +19,10 @@ interface Dependence {
   readonly given?: string;
   /** How it is computed is chosen by the elements of such an input. */
   readonly chosen?: Choice;
+  /** Its elements depend on all rows of the batch at once: by this operator. */
+  readonly mixed?: string;
+  /** Rows are counted along its first axis, for certain. */
+  readonly isFirst?: true;
 }
 
 /** An operator that works along another axis, to another size or by another branch for each value of an input that rows share. */
@@ -103,22 +108,29 @@ export interface OutputDoubt {
   readonly shape?: string;
   readonly random?: string;
   readonly chosen?: Choice;
+  readonly mixed?: string;
   /** False: the output is the same whatever the rows hold. */
   readonly data: boolean;
 }
 
 /**
- * For each output of the graph: what of it depends on the contents of the inputs that `isBatched` names, and what on those of the others, of
+ * For each output of the graph: what of it depends on the contents of the inputs that have a batch axis by `axisOf`, and what on those of the others, of
  * which a trial sees one value.
  */
-export function readDoubts(model: OnnxModel, isBatched: (input: string) => boolean): ReadonlyMap<string, OutputDoubt> {
+export function readDoubts(
+  model: OnnxModel,
+  axisOf: (input: string) => number | null,
+): ReadonlyMap<string, OutputDoubt> {
   const scope: Scope = new Map();
-  for (const { name } of model.graph.inputs) scope.set(name, isBatched(name) ? { data: true } : { given: name });
+  for (const { name } of model.graph.inputs) {
+    const axis = axisOf(name);
+    scope.set(name, axis === null ? { given: name } : { data: true, ...(axis === 0 ? { isFirst: true } : {}) });
+  }
   new Flow(model).run(model.graph, scope);
   return new Map(
     model.graph.outputs.map(({ name }) => {
-      const { data = false, shape, random, chosen } = scope.get(name) ?? NONE;
-      return [name, { data, ...defined({ shape, random, chosen }) }];
+      const { data = false, shape, random, chosen, mixed } = scope.get(name) ?? NONE;
+      return [name, { data, ...defined({ shape, random, chosen, mixed }) }];
     }),
   );
 }
@@ -126,11 +138,13 @@ export function readDoubts(model: OnnxModel, isBatched: (input: string) => boole
 function join(parts: readonly Dependence[]): Dependence {
   return {
     ...(parts.some(({ data }) => data === true) ? { data: true } : {}),
+    ...(parts.some(({ isFirst }) => isFirst === true) ? { isFirst: true } : {}),
     ...defined({
       shape: parts.find(({ shape }) => shape !== undefined)?.shape,
       random: parts.find(({ random }) => random !== undefined)?.random,
       given: parts.find(({ given }) => given !== undefined)?.given,
       chosen: parts.find(({ chosen }) => chosen !== undefined)?.chosen,
+      mixed: parts.find(({ mixed }) => mixed !== undefined)?.mixed,
     }),
   };
 }
@@ -152,12 +166,12 @@ class Flow {
   /** Computes every value of a graph into `scope`; constants have no entry. */
   run(graph: Pick<OnnxGraph, 'nodes'>, scope: Scope): void {
     for (const node of graph.nodes) {
-      const results = this.#node(node, scope);
+      const results = this.#node(node, graph, scope);
       for (const [index, name] of node.outputs.entries()) scope.set(name, results[index] ?? results[0] ?? NONE);
     }
   }
 
-  #node(node: OnnxNode, scope: Scope): readonly Dependence[] {
+  #node(node: OnnxNode, graph: Pick<OnnxGraph, 'nodes'>, scope: Scope): readonly Dependence[] {
     const inputs = node.inputs.map((name) => scope.get(name) ?? NONE);
     const own = this.#model.functions.get(functionKey(node.domain, node.op));
     if (own !== undefined) {
@@ -168,10 +182,10 @@ class Flow {
     if (node.domain === '' && node.op === 'If') return this.#branches(node, { inputs, scope });
     const body = node.attributes.get('body')?.graph;
     if (body !== undefined) return this.#loop(node, { body, inputs, scope });
-    return [this.#operator(node, inputs)];
+    return [this.#operator(node, graph, inputs)];
   }
 
-  #operator(node: OnnxNode, inputs: readonly Dependence[]): Dependence {
+  #operator(node: OnnxNode, graph: Pick<OnnxGraph, 'nodes'>, inputs: readonly Dependence[]): Dependence {
     const { op, domain } = node;
     const name = domain === '' || domain === 'ai.onnx.ml' ? op : `${domain}:${op}`;
     const all = join(inputs);
@@ -179,15 +193,28 @@ class Flow {
     if (READS_SHAPE.has(name)) return readsShape(name, { ...all, ...defined({ random }) });
     const { data, shape, given, chosen } = all;
     const control = join(sizing(node, name, inputs));
+    const { mixed, ...rows } = this.#rows(node, graph, inputs);
     return {
       ...(data === true && name !== 'ConstantOfShape' ? { data } : {}),
+      ...rows,
       ...defined({
         shape: (SHAPE_OF_FIRST.has(name) ? inputs[0]?.shape : shape) ?? (control.data === true ? name : undefined),
         random,
         given,
+        mixed: all.mixed ?? mixed,
         chosen: chosen ?? (control.given === undefined ? undefined : { operator: name, input: control.given }),
       }),
     };
+  }
+
+  #rows(node: OnnxNode, { nodes }: Pick<OnnxGraph, 'nodes'>, inputs: readonly Dependence[]): RowUse {
+    if (node.domain !== '' || !inputs.some(({ data }) => data === true)) return {};
+    const { constants } = this.#model.graph;
+    return useOfRows(
+      node,
+      { constants, nodes },
+      inputs.map(({ isFirst }) => isFirst === true),
+    );
   }
 
   #branches(node: OnnxNode, { inputs, scope }: { inputs: readonly Dependence[]; scope: Scope }): Dependence[] {
@@ -221,7 +248,7 @@ class Flow {
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const inner: Scope = new Map(scope);
       for (const [index, { name }] of body.inputs.entries())
-        inner.set(name, isLoop && index === 0 ? NONE : (state[index] ?? NONE));
+        inner.set(name, isLoop && index === 0 ? NONE : withoutFirst(state[index] ?? NONE));
       this.run(body, inner);
       results = body.outputs.map((output) => inner.get(output.name) ?? NONE);
       const before = state.map((part) => JSON.stringify(part)).join();
@@ -236,6 +263,11 @@ class Flow {
     // Results begin with the condition, which is no output of Loop.
     return results.slice(skipped).map((result, index) => join([control, result, state[index + 2 * skipped] ?? NONE]));
   }
+}
+
+/** What a body gets may be a slice of the value. */
+function withoutFirst(value: Dependence): Dependence {
+  return defined({ ...value, isFirst: undefined });
 }
 
 /** Of an operator that reads its input's shape: its result's elements, or where it only takes the shape over its result's size, depend on that. */

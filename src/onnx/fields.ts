@@ -111,10 +111,19 @@ export class FileFields {
     let value = 0;
     for (let at = from, scale = 1; at < end; at += 1, scale *= 128) {
       const byte = this.#window[at - this.#start] ?? 0;
+      // Ten bytes are a negative number of 64 bits: near 2^64 a float could not tell -1 from 0.
+      if (at === from + 9)
+        return { value: negative(this.#window.subarray(from - this.#start, at - this.#start)), next: at + 1 };
       value += (byte & 0x7f) * scale;
-      // Ten bytes are a negative number of 64 bits.
-      if (byte < 0x80) return { value: at === from + 9 ? value - 2 ** 64 : value, next: at + 1 };
+      if (byte < 0x80) return { value, next: at + 1 };
     }
     throw new Error(NO_MESSAGE);
   }
+}
+
+/** The number whose lowest 63 bits are given, seven in a byte, and whose sign bit is set. */
+function negative(groups: Uint8Array): number {
+  let value = 1n << 63n;
+  for (const [index, byte] of groups.entries()) value |= BigInt(byte & 0x7f) << BigInt(7 * index);
+  return Number(BigInt.asIntN(64, value));
 }

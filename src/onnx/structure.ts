@@ -8,6 +8,10 @@ import { readFields, type Field, type FileFields } from './fields.ts';
 
 /** Longer lists of attributes are not read to their end. */
 const MOST_VALUES = 256;
+/** TensorProto.DataType.INT64 */
+const INT64 = 7;
+/** Longer lists of integers are no axes. */
+const MOST_AXES = 16;
 
 export interface OnnxAttribute {
   readonly integers: readonly number[];
@@ -30,6 +34,8 @@ export interface OnnxConstant {
   /** TensorProto.DataType. */
   readonly type: number;
   readonly dimensions: readonly number[];
+  /** The elements of a short list of 64-bit integers (axes, say) that lies in the file itself. */
+  readonly integers?: readonly number[];
 }
 
 /** What the file says of a graph's input or output. */
@@ -180,14 +186,26 @@ function shortText(file: FileFields, field: Field): string {
 
 function readTensor(file: FileFields, { from, to }: Field): OnnxConstant & { readonly name: string } {
   const dimensions: number[] = [];
+  const integers: number[] = [];
   let type = 0;
   let name = '';
+  let raw: Field | undefined;
   for (const field of file.fields(from, to)) {
     if (field.number === 1) dimensions.push(...file.integers(field));
     else if (field.number === 2) type = field.value;
+    else if (field.number === 7 && integers.length < MOST_AXES) addIntegers(file, field, integers);
     else if (field.number === 8) name = file.text(field);
+    else if (field.number === 9) raw = field;
   }
-  return { type, dimensions, name };
+  if (type === INT64 && raw !== undefined) integers.push(...rawIntegers(file, raw));
+  const isWhole = type === INT64 && integers.length === dimensions.reduce((count, size) => count * size, 1);
+  return { type, dimensions, name, ...(isWhole ? { integers } : {}) };
+}
+
+function rawIntegers(file: FileFields, { from, to }: Field): number[] {
+  if (to - from > MOST_AXES * 8) return [];
+  const bytes = file.bytes(from, to);
+  return Array.from({ length: Math.floor(bytes.length / 8) }, (_, index) => Number(bytes.readBigInt64LE(index * 8)));
 }
 
 /** ValueInfoProto: field 2 is its type, of which field 1 is a tensor's, of which field 2 is the shape. */

@@ -29,6 +29,20 @@ export function doubtOf(
   return undefined;
 }
 
+/** Outputs that made-up rows proved, though the file says that all rows of a batch go into them. */
+export function whyJoined(
+  { outputs }: Signature,
+  doubts: ReadonlyMap<string, OutputDoubt> | undefined,
+  isVouched: (output: string) => boolean,
+): string | undefined {
+  for (const { name } of outputs) {
+    const mixed = isVouched(name) ? undefined : doubts?.get(name)?.mixed;
+    if (mixed !== undefined)
+      return `output ${name} depends on all rows of the batch at once (operator ${mixed}), though rows that were made up do not show it; ${vouchFor(name)}`;
+  }
+  return undefined;
+}
+
 /** Inputs that have a size of their own in each request, though nobody says along which axis requests are stacked. */
 export function unstackable({ inputs }: Signature, isDeclared: (input: string) => boolean): string | undefined {
   const found = inputs.find(

@@ -7,7 +7,7 @@ import { readOnnxModel, type OnnxModel } from '../onnx/structure.ts';
 import { knownTexts, readRanges } from '../onnx/ranges.ts';
 import type { LaneSession } from './session.ts';
 import { mayCountRows } from './trial-axes.ts';
-import { doubtOf, unstackable, vouchFor } from './trial-doubts.ts';
+import { doubtOf, unstackable, vouchFor, whyJoined } from './trial-doubts.ts';
 import { prove, runRows, TrialTimeout, type ProofTerms } from './trial-proof.ts';
 import { changedRow, madeUpRow, resizedRow, type MadeUp, type RowFacts } from './trial-rows.ts';
 import { attempts } from './trial-shapes.ts';
@@ -44,7 +44,7 @@ async function decide(session: LaneSession, example: readonly Tensor[] | undefin
   if (!signature.batchable) return noBatchAxis(signature);
   const model = tryRead(spec.weights);
   const isVouched = declared(spec.outputs);
-  const doubts = model === undefined ? undefined : readDoubts(model, isBatched(signature));
+  const doubts = model === undefined ? undefined : readDoubts(model, batchAxisOf(signature));
   const doubt = unstackable(signature, declared(spec.inputs)) ?? doubtOf(signature, doubts, isVouched);
   if (doubt !== undefined) return doubt;
   const isFixed = (name: string) => doubts?.get(name)?.data === false;
@@ -63,7 +63,8 @@ async function decide(session: LaneSession, example: readonly Tensor[] | undefin
       const all = signature.outputs.every(({ name }) => isVouched(name));
       return all ? signature : `no made-up input runs; ${GIVE_EXAMPLE}`;
     }
-    return typeof found === 'string' ? found : (whyNamed(session, found, isVouched) ?? found);
+    if (typeof found === 'string') return found;
+    return whyNamed(session, found, isVouched) ?? whyJoined(found, doubts, isVouched) ?? found;
   } catch (error) {
     if (error instanceof TrialTimeout) return `its rows are too slow to be tried in batches; ${vouchForAll(signature)}`;
     const message = error instanceof Error ? error.message : String(error);
@@ -80,9 +81,9 @@ function factsOf(model: OnnxModel | undefined): RowFacts {
   return { ranges: readRanges(model), texts: knownTexts(model.graph) };
 }
 
-function isBatched({ inputs }: Signature): (input: string) => boolean {
-  const names = new Set(inputs.filter(({ batchAxis }) => batchAxis !== null).map(({ name }) => name));
-  return (name) => names.has(name);
+function batchAxisOf({ inputs }: Signature): (input: string) => number | null {
+  const axes = new Map(inputs.map(({ name, batchAxis }) => [name, batchAxis]));
+  return (name) => axes.get(name) ?? null;
 }
 
 function noBatchAxis({ inputs }: Signature): string {

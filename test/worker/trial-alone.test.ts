@@ -122,6 +122,27 @@ const quantised: Graph = {
     node('DequantizeLinear', ['bytes', 'scale', 'zero'], 'y'),
   ],
 };
+/** All rows are negated if any number of the batch (`axes`: how that is said) is above a billion: no made-up row shows it. */
+const choosing = (axes: 'none' | 'attribute' | 'input' | 'constant' | 'flat'): Graph => {
+  const reduce = {
+    none: [node('ReduceMax', ['x'], 'most', { keepdims: { int: 0 } })],
+    attribute: [node('ReduceMax', ['x'], 'most', { axes: { ints: [0, 1] } })],
+    input: [node('Abs', ['x'], 'size'), node('ReduceSum', ['size', 'axes'], 'most')],
+    constant: [node('Constant', [], 'own', { value_ints: { ints: [0] } }), node('ReduceSum', ['x', 'own'], 'most')],
+    flat: [node('Reshape', ['x', 'one'], 'all'), node('ReduceMax', ['all'], 'most', { axes: { ints: [0] } })],
+  };
+  return {
+    inputs: [value('x', 'FP32', ['batch', 3])],
+    outputs: [value('y', 'FP32', ['batch', 3])],
+    nodes: [
+      ...reduce[axes],
+      node('Greater', ['most', 'limit'], 'any'),
+      node('Neg', ['x'], 'less'),
+      node('Where', ['any', 'less', 'x'], 'y'),
+    ],
+    initializers: [floats('limit', 1e9), longs('axes', 0, 1), longs('one', -1)],
+  };
+};
 /** The same ends up in all rows only while nobody sends a number above a billion. */
 const seldom: Graph = {
   inputs: [value('x', 'FP32', ['batch', 2])],
@@ -197,6 +218,11 @@ const alone: readonly [string, Graph, RegExp][] = [
     quantised,
     /DynamicQuantizeLinear takes its scale from all rows/,
   ],
+  ...(['none', 'attribute', 'input', 'constant', 'flat'] as const).map((axes): [string, Graph, RegExp] => [
+    `what all rows hold decides, seldom (axes: ${axes})`,
+    choosing(axes),
+    /output y depends on all rows of the batch at once \(operator Reduce.*"batchAxis": 0/,
+  ]),
   ['an output that seems constant', seldom, /output alarm does not grow/],
   [
     'an output that counts something of another name',

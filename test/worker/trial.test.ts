@@ -49,6 +49,21 @@ const batchable: readonly [string, Graph, (number | null)[]][] = [
     [0, 0, null],
   ],
   [
+    'a sum over the last axis, counted from the end',
+    {
+      inputs: [value('x', 'FP32', ['batch', 3])],
+      outputs: [value('y', 'FP32', ['batch', 3])],
+      nodes: [
+        node('ReduceMax', ['x'], 'most', { axes: { ints: [-1] } }),
+        node('Sub', ['x', 'most'], 'less'),
+        node('ReduceSum', ['less', 'last'], 'sum'),
+        node('Add', ['less', 'sum'], 'y'),
+      ],
+      initializers: [{ name: 'last', datatype: 'INT64', shape: [1], data: BigInt64Array.of(-1n) }],
+    },
+    [0, 0],
+  ],
+  [
     'whole numbers that must not be 0',
     {
       inputs: [value('x', 'INT64', ['batch', 3])],

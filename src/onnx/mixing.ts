@@ -1,0 +1,68 @@
+import type { OnnxGraph, OnnxNode } from './structure.ts';
+
+/**
+ * Which operators join all rows of a batch into one number. What becomes of it may never show in made-up rows: `if the largest number of the batch
+ * is above a million` changes no answer of smaller ones. Only what is certain is said here; the rest is for the runs of the trial.
+ */
+
+const REDUCTIONS = new Set([
+  ...['ReduceMax', 'ReduceMin', 'ReduceSum', 'ReduceMean', 'ReduceProd', 'ReduceL1', 'ReduceL2'],
+  ...['ReduceLogSum', 'ReduceLogSumExp', 'ReduceSumSquare'],
+]);
+
+/** Operators whose result counts along its first axis what each of these inputs counts along its own: element by element, or row by row. */
+const ELEMENTWISE = new Set([
+  ...['Identity', 'Cast', 'CastLike', 'Abs', 'Neg', 'Sign', 'Not', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Dropout'],
+  ...['Floor', 'Ceil', 'Round', 'Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'Softplus', 'Elu', 'Gelu', 'Erf', 'Clip'],
+  ...['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Mod', 'Min', 'Max', 'Sum', 'Mean', 'And', 'Or', 'Xor', 'Where', 'IsNaN'],
+  ...['Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'QuantizeLinear', 'DequantizeLinear', 'IsInf'],
+]);
+const ROW_BY_ROW = new Set([
+  ...['Conv', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'MatMul'],
+  ...['BatchNormalization', 'LayerNormalization'],
+]);
+
+type Constants = Pick<OnnxGraph, 'constants' | 'nodes'>;
+
+/** What an operator is to rows that are counted along the first axis of some of its inputs. */
+export interface RowUse {
+  /** It joins all of them: this operator. */
+  readonly mixed?: string;
+  /** Its result counts them along its first axis. */
+  readonly isFirst?: true;
+}
+
+/** Of a node of the standard operators that takes rows; `isFirst`: the inputs along whose first axis they are counted. */
+export function useOfRows(node: OnnxNode, graph: Constants, isFirst: readonly boolean[]): RowUse {
+  const { op, inputs } = node;
+  const [first = false] = isFirst;
+  if (REDUCTIONS.has(op)) return reduction(node, graph, first);
+  // A list of all elements: a reduction of it joins the rows, too.
+  if (op === 'Reshape') return counted(isFlat(integersOf(inputs[1], graph)));
+  return counted(ELEMENTWISE.has(op) ? isFirst.includes(true) : ROW_BY_ROW.has(op) && first);
+}
+
+function reduction({ op, inputs, attributes }: OnnxNode, graph: Constants, isFirst: boolean): RowUse {
+  const [, given = ''] = inputs;
+  const axes = given === '' ? (attributes.get('axes')?.integers ?? []) : integersOf(given, graph);
+  if (axes === undefined) return {};
+  if (axes.length === 0 && attributes.get('noop_with_empty_axes')?.integers[0] === 1) return counted(isFirst);
+  const isMixed = axes.length === 0 || (isFirst && axes.includes(0));
+  return isMixed ? { mixed: op } : counted(isFirst);
+}
+
+function counted(isFirst: boolean): RowUse {
+  return isFirst ? { isFirst } : {};
+}
+
+function isFlat(shape: readonly number[] | undefined): boolean {
+  return shape?.length === 1 && shape[0] === -1;
+}
+
+function integersOf(name: string | undefined, { constants, nodes }: Constants): readonly number[] | undefined {
+  if (name === undefined) return undefined;
+  const own = constants.get(name)?.integers;
+  if (own !== undefined) return own;
+  const attributes = nodes.find(({ op, outputs }) => op === 'Constant' && outputs[0] === name)?.attributes;
+  return attributes?.get('value')?.tensor?.integers ?? attributes?.get('value_ints')?.integers;
+}
