@@ -154,13 +154,17 @@ export function usualRunBytes(lanes: number): number {
   return Math.min(totalmem(), limit > 0 ? limit : Infinity) / 4 / Math.max(1, lanes);
 }
 
-/** The warm-up's runs as the estimator wants them. It does without the sleep of `simulate`, but the runs to come do not. */
+/**
+ * The warm-up's runs as the estimator wants them. It does without the sleep of `simulate`, but the runs to come do not; a sleep beyond the run limit
+ * stands for a run that hangs, which nothing predicts.
+ */
 export function runsSeen(
   { manifest }: ModelSource,
   runs: WarmAnswer['runs'],
   tried: Tried,
 ): NonNullable<ModelOptions['seenRuns']> {
-  const sleepMs = manifest.simulate.runMs ?? 0;
+  const { simulate, runLimitMs } = manifest;
+  const sleepMs = simulate.runMs === undefined || simulate.runMs > runLimitMs ? 0 : simulate.runMs;
   const shape = tried.row === undefined ? '' : shapeKey(tried.signature, tried.row);
   const { elementsPerCost } = sizesIn(tried);
   // Of shapes that no lane has run: larger inputs are known from these alone.
