@@ -12,6 +12,7 @@ import { setAccuracyLevel } from '../onnx/accuracy-level.ts';
 import { dynamicOperatorOf } from '../onnx/dynamic-quantisation.ts';
 import { explainLoadError } from '../onnx/load-error.ts';
 import { readExternalData } from '../onnx/external-data.ts';
+import { withoutZipMap } from '../onnx/zip-map.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
@@ -83,7 +84,10 @@ export async function openGraph(
   ).catch((error: unknown) => {
     throw explainLoadError(error, file);
   });
-  return new Graph(session, lane, operatorOf(file, own));
+  const tensors = session.outputMetadata.every(({ isTensor }) => isTensor) ? undefined : withoutZipMap(file);
+  if (tensors === undefined) return new Graph(session, lane, operatorOf(file, own));
+  await session.release();
+  return openGraphBytes(tensors, { file, own, lane });
 }
 
 interface Opening {

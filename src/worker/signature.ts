@@ -32,7 +32,7 @@ export function readSignature(session: InferenceSession, spec: ModelSpec): Signa
     inputs,
     outputs,
     batchable: inputs.some(({ batchAxis }) => batchAxis !== null),
-    ...(leftOut.length === 0 ? {} : { leftOut: `${leftOut.join(', ')}: no tensor; ${ZIPMAP}` }),
+    ...(leftOut.length === 0 ? {} : { leftOut: `${leftOut.join(', ')}: no tensor; ${CURE}` }),
   };
 }
 
@@ -111,15 +111,15 @@ function withoutRank(inputs: readonly InferenceSession.ValueMetadata[], file: st
   }
 }
 
-/** How to have what cannot be served; most such outputs are scikit-learn's. */
-const ZIPMAP = "scikit-learn's converter gives a tensor with options={'zipmap': False}";
+/** How to have what cannot be served. */
+const CURE = 'ONNX Runtime for Node passes tensors alone; export the model with a tensor in its place';
 
 /** Outputs that are tensors. Throws a plain Error where there is none, or one that the binding cannot hand over. */
 function tensorOutputs(session: InferenceSession): readonly InferenceSession.ValueMetadata[] {
   const { outputMetadata: outputs } = session;
   const tensors = outputs.filter(({ isTensor }) => isTensor);
   if (tensors.length === 0)
-    throw new Error(`no output is a tensor: ${outputs.map(({ name }) => name).join(', ')}; ${ZIPMAP}`);
+    throw new Error(`no output is a tensor: ${outputs.map(({ name }) => name).join(', ')}; ${CURE}`);
   // The binding gathers outputs in a plain object, where this name is its prototype.
   if (tensors.some(({ name }) => name === '__proto__')) throw new Error('an output cannot be called __proto__');
   return tensors;

@@ -6,7 +6,8 @@
 
 FOLDER/models/<name>/model.onnx is what the server serves; FOLDER/answers/<name>.json holds requests and their answers, one model
 a file: {"rows": [{"inputs": [TENSOR], "outputs": [TENSOR]}]} with TENSOR = {"name", "datatype", "shape", "data"}, where data is
-base64 of little-endian bytes, or a list of texts. Outputs that are no tensors (maps of scikit-learn) are left out.
+base64 of little-endian bytes, or a list of texts. Maps from class to score (scikit-learn's) are
+the tensor of the scores; other outputs that are no tensors are left out.
 
 --small: the few small models that .ci/run compares. --operators: also some 2,000 graphs of single operators. Packages are read, never installed or imported.
 """
@@ -47,6 +48,8 @@ DATATYPES = {
     "tensor(bool)": ("BOOL", np.bool_),
     "tensor(string)": ("BYTES", object),
 }
+# From class to score, a map for each row.
+MAPS = ("seq(map(int64,tensor(float)))", "seq(map(string,tensor(float)))")
 
 
 def fetch(entry, packages):
@@ -122,12 +125,18 @@ def made_up(entry, session):
 
 
 def answer(session, feeds):
-    outputs = [spec for spec in session.get_outputs() if spec.type in DATATYPES]
+    outputs = [spec for spec in session.get_outputs() if spec.type in DATATYPES or spec.type in MAPS]
     results = session.run([spec.name for spec in outputs], feeds)
     return {
         "inputs": [tensor(spec.name, DATATYPES[spec.type][0], feeds[spec.name]) for spec in session.get_inputs()],
-        "outputs": [tensor(spec.name, DATATYPES[spec.type][0], result) for spec, result in zip(outputs, results)],
+        "outputs": [output_tensor(spec, result) for spec, result in zip(outputs, results)],
     }
+
+
+def output_tensor(spec, result):
+    if spec.type in MAPS:
+        return tensor(spec.name, "FP32", np.array([list(scores.values()) for scores in result], np.float32))
+    return tensor(spec.name, DATATYPES[spec.type][0], result)
 
 
 def place(entry, folder, files):
