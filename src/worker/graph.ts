@@ -17,6 +17,12 @@ import { withoutZipMap } from '../onnx/zip-map.ts';
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
 
+/**
+ * Warnings would be lines of another format than the log's, on stderr and at once: one for each run of a graph whose outputs have not the sizes
+ * that its file tells (detectors that were exported for one image).
+ */
+const ERRORS = 3;
+
 /** One ONNX file opened on this lane. `run` computes on this thread and blocks it: that is what a lane is for. */
 export class Graph {
   readonly session: InferenceSession;
@@ -159,6 +165,7 @@ export function sessionOptions(own: OwnOptions, lane: LaneData): InferenceSessio
     intraOpNumThreads: device.kind === 'cuda' ? 1 : lane.intraOpThreads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    logSeverityLevel: ERRORS,
     ...options,
   };
 }

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { PROGRESS_BEGUN, PROGRESS_ENDED } from '../../src/pool/messages.ts';
 import { pathOf } from '../tasks/support.ts';
 import { PROBE_GRAPH } from '../../src/worker/probe-graph.ts';
 import { sessionOptions } from '../../src/worker/graph.ts';
-import { elements, laneData, openModel, RUNNABLE, simple, tensor, value } from './models.ts';
+import { elements, laneData, openModel, RUNNABLE, simple, tensor, value, writeModel } from './models.ts';
 
 test('the graph that tries a device is the shipped square', async () => {
   assert.deepEqual(Buffer.from(PROBE_GRAPH), await readFile(pathOf('models/square/model.onnx')));
@@ -77,6 +78,21 @@ test('an element type that Node cannot run is told at load', async (t) => {
   await assert.rejects(openModel(t, graph), /input x, output y are bfloat16/);
 });
 
+test('a run that gives another size than the file tells writes nothing', async (t) => {
+  const graph = { ...simple('Neg', 'FP32', ['batch', 2]), outputs: [value('y', 'FP32', [1, 2])] };
+  const weights = await writeModel(t, graph);
+  const script = `
+    import { InferenceSession, Tensor } from 'onnxruntime-node';
+    import { sessionOptions } from ${JSON.stringify(new URL('../../src/worker/graph.js', import.meta.url).href)};
+    const lane = { device: { kind: 'cpu' }, intraOpThreads: 1 };
+    const session = await InferenceSession.create(${JSON.stringify(weights)}, sessionOptions({}, lane));
+    const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(1, 2, 3, 4), [2, 2]) });
+    console.log(y.dims.join());`;
+  const args = ['--input-type=module', '--eval', script];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
+  assert.deepEqual([stdout, stderr], ['2,2\n', '']);
+});
+
 test('a CUDA lane gets its device and one thread; a CPU lane its share of the cores; model.json wins', () => {
   const lane = { ...laneData(), intraOpThreads: 3 };
   assert.deepEqual(sessionOptions({}, lane), {
@@ -84,6 +100,7 @@ test('a CUDA lane gets its device and one thread; a CPU lane its share of the co
     intraOpNumThreads: 3,
     interOpNumThreads: 1,
     executionMode: 'sequential',
+    logSeverityLevel: 3,
   });
   const cuda = sessionOptions({ graphOptimizationLevel: 'basic' }, { ...lane, device: { kind: 'cuda', index: 2 } });
   assert.deepEqual(cuda.executionProviders, [{ name: 'cuda', deviceId: 2 }, 'cpu']);
