@@ -60,7 +60,7 @@ export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): ApiR
     add_generation_prompt: fields.boolean('add_generation_prompt'),
     chat_template_kwargs: fields.object('chat_template_kwargs'),
   };
-  const choices = readChoices(fields);
+  const choices = readChoices(fields, body);
   checkCount(choices, itemLimit);
   return {
     model: fields.text('model'),

@@ -37,7 +37,7 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
   const ignored = fields.unknown(KNOWN);
   fields.refuseFeature('suffix', ['']);
   const { inputs, isList } = readTextInputs(fields, 'prompt', itemLimit);
-  const choices = readChoices(fields);
+  const choices = readChoices(fields, body);
   const bestOf = fields.number('best_of', { min: 1, integer: true }) ?? choices;
   if (bestOf !== choices) throw fields.valueError('best_of', "this server takes it only equal to 'n'");
   checkCount(inputs.length * choices, itemLimit);

@@ -1,3 +1,4 @@
+import { ServerError } from '../errors.ts';
 import { isWithin, SAMPLING_RANGES } from '../ranges.ts';
 import { given, type Fields } from './fields.ts';
 
@@ -19,6 +20,7 @@ const NUMBERS = [
 ] as const;
 const MOST_STOPS = 16;
 const MOST_CHOICES = 128;
+const MOST_CHOICE_BYTES = 8 * 1024 * 1024;
 
 /** The task's parameters that say how tokens are chosen; those not given are left out. Throws an error that names the field. */
 export function readSampling(fields: Fields): Record<string, unknown> {
@@ -57,9 +59,16 @@ function readLogitBias(fields: Fields): Readonly<Record<string, unknown>> | unde
   return bias;
 }
 
-/** How many choices a prompt gets. */
-export function readChoices(fields: Fields): number {
-  return fields.number('n', { min: 1, max: MOST_CHOICES, integer: true }) ?? 1;
+/** How many choices a prompt gets. Throws TOO_LARGE where so many copies of the body are more than 8 MiB: each choice holds its prompt. */
+export function readChoices(fields: Fields, { byteLength }: Uint8Array): number {
+  const choices = fields.number('n', { min: 1, max: MOST_CHOICES, integer: true }) ?? 1;
+  if (choices > 1 && choices * byteLength > MOST_CHOICE_BYTES)
+    throw new ServerError(
+      'TOO_LARGE',
+      `'n' choices of this request hold its ${byteLength} bytes 'n' times, which may be ${MOST_CHOICE_BYTES} together: 'n' may be ${Math.max(1, Math.floor(MOST_CHOICE_BYTES / byteLength))} here.`,
+      { param: 'n' },
+    );
+  return choices;
 }
 
 /** The same for each of several choices, but for the seed: equal seeds would give equal choices. */

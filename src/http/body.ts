@@ -59,9 +59,23 @@ function tooMany(): ServerError {
   });
 }
 
+/**
+ * Each piece costs the main thread some microseconds, whatever it holds, and Node hands on up to 2 MB of a connection in one turn of the event
+ * loop: in chunks of a byte that is a second of silence for everybody else.
+ */
+const MOST_SMALL_PIECES = 65_536;
+const SMALL_PIECE_BYTES = 32;
+
 /** Takes in a piece. Throws TOO_LARGE, QUEUE_FULL. */
 function taker(body: GrowingBytes, limitBytes: number, share: BudgetShare): (piece: Uint8Array) => void {
+  let pieces = 0;
   return (piece) => {
+    pieces += 1;
+    if (pieces > MOST_SMALL_PIECES && body.length < pieces * SMALL_PIECE_BYTES)
+      throw new ServerError(
+        'TOO_LARGE',
+        `The body comes in more than ${MOST_SMALL_PIECES} chunks of less than ${SMALL_PIECE_BYTES} bytes: send larger ones.`,
+      );
     if (body.length + piece.byteLength > limitBytes) throw tooLarge(limitBytes);
     share.take(piece.byteLength);
     body.add(piece);

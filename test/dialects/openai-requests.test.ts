@@ -17,6 +17,23 @@ const refused =
     error.param === param &&
     (message === undefined || message.test(error.message));
 
+test('choices times the size of the body are bounded, as each holds its prompt', () => {
+  const text = 'a '.repeat(150_000);
+  const refusal = (error: unknown): boolean =>
+    error instanceof ServerError &&
+    error.code === 'TOO_LARGE' &&
+    error.param === 'n' &&
+    /'n' may be 27/.test(error.message);
+  assert.throws(() => chat({ messages: [{ role: 'user', content: text }], n: 28 }), refusal);
+  assert.throws(() => complete({ prompt: text, n: 28 }), refusal);
+  assert.throws(
+    () => complete({ prompt: [text.slice(0, text.length / 2), text.slice(text.length / 2)], n: 28 }),
+    refusal,
+  );
+  assert.equal(complete({ prompt: text, n: 27 }).items.length, 27);
+  assert.equal(complete({ prompt: 'a'.repeat(9_000_000) }).items.length, 1);
+});
+
 test('every sampling field reaches the task under its name, null is absent', () => {
   const sampling = {
     temperature: 0.5,

@@ -109,6 +109,27 @@ for (const [what, body, headers, outcome] of cases)
     assertGivenBack(reader.budget);
   });
 
+test(
+  'a body in very many chunks of a byte: TOO_LARGE; in fewer, or larger ones, it is read',
+  { timeout: 30_000 },
+  async (t) => {
+    for (const [bytes, count, outcome] of [
+      [1, 70_000, /^TOO_LARGE$/],
+      [1, 60_000, /^x{60000}$/],
+      [40, 2000, /^x{80000}$/],
+    ] as const) {
+      const reader = await startReader(t);
+      const done = reader.next();
+      const request = reader.open();
+      for (let chunk = 0; chunk < count; chunk += 1) request.write('x'.repeat(bytes));
+      request.end();
+      await done;
+      assert.match(reader.outcomes.join(), outcome);
+      assertGivenBack(reader.budget);
+    }
+  },
+);
+
 for (const headers of [{ 'Content-Length': '1000' }, { 'Transfer-Encoding': 'chunked' }])
   test(`a client that leaves in the middle (${Object.keys(headers).join()}): CANCELLED`, async (t) => {
     const reader = await startReader(t);
