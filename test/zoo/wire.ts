@@ -47,6 +47,19 @@ export async function infer(url: string, model: string, inputs: readonly WireTen
   });
 }
 
+/** The vector of a text, by the task of the model. */
+export async function embed(url: string, model: string, text: string): Promise<Output[]> {
+  const response = await fetch(`${url}/predict/${model}`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ data: text }),
+  });
+  const body = await response.text();
+  assert.equal(response.status, 200, body);
+  const { embedding } = (JSON.parse(body) as { result: { embedding: number[] } }).result;
+  return [{ name: 'embedding', datatype: 'FP32', shape: [embedding.length], values: embedding }];
+}
+
 /**
  * How far the output of that name is from the expected one, as a part of its largest value; texts and whole numbers must be equal.
  * Half floats have a hundredth of the others' precision, and their differences count a hundredth.

