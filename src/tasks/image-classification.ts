@@ -7,8 +7,9 @@ import { IMAGE_TYPES, readImageBytes } from './image-input.ts';
 import { cropMiddle, readPreprocessing, resizedSize, type Preprocessing } from './image-preprocessing.ts';
 import { imageTensor, LAYOUTS, type Layout } from './image-tensor.ts';
 import { readOptions } from './options.ts';
+import { readParameters, topKParameter } from './parameters.ts';
 import type { Pixels } from './pixels.ts';
-import type { Item, Prepared, Reply, Task, TaskSource } from './task.ts';
+import type { Prepared, Reply, Task, TaskSource } from './task.ts';
 import { readJsonObject } from './text/json-file.ts';
 import { ACTIVATIONS, ACTIVATION_NAMES, type Activation } from './text/scores.ts';
 
@@ -16,6 +17,8 @@ import { ACTIVATIONS, ACTIVATION_NAMES, type Activation } from './text/scores.ts
  * An image in, classes with scores out: `[{"label": "cat", "score": 0.98}, ...]`, best first. What is done to the image is said by
  * preprocessor_config.json, as in transformers.
  */
+
+const parameters = z.strictObject({ top_k: topKParameter });
 
 const options = z.strictObject({
   /** Default: sigmoid where config.json says that classes do not exclude one another, else softmax. */
@@ -48,7 +51,7 @@ export async function createImageClassificationTask(source: TaskSource): Promise
     rawTypes: IMAGE_TYPES,
     isLight: () => false,
     prepare: async (item): Promise<Prepared> => {
-      const memo = readTopK(item) ?? topK;
+      const memo = readParameters(item, parameters).top_k ?? topK;
       const bytes = readImageBytes(item);
       const { decodeImage } = await import('./image-codec.ts');
       const image = await decodeImage(bytes, maxPixels);
@@ -99,17 +102,6 @@ function checkShape({ shape }: Tensor, { shape: wanted }: TensorSpec, layout: La
 function tensorOf(tensor: Tensor, { datatype }: TensorSpec): Tensor {
   if (datatype !== 'FP16' || tensor.datatype === 'BYTES') return tensor;
   return narrowHalf(tensor);
-}
-
-function readTopK({ parameters }: Item): number | undefined {
-  const { top_k: value, ...others } = parameters ?? {};
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined)
-    throw new ServerError('INVALID_INPUT', `Unknown parameter ${unknown.slice(0, 40)}; there is top_k.`);
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-    throw new ServerError('INVALID_INPUT', 'top_k must be a whole number; 0 asks for all classes.');
-  return value;
 }
 
 interface Ranking {

@@ -4,6 +4,7 @@ import type { Tensor, TensorSpec } from '../tensor.ts';
 import { IMAGE_TYPES, readImageBytes } from './image-input.ts';
 import { imageTensor, LAYOUTS, tensorImage, type Layout, type Range } from './image-tensor.ts';
 import { readOptions } from './options.ts';
+import { refuseParameters } from './parameters.ts';
 import { OUTPUT_FORMATS, type Pixels } from './pixels.ts';
 import type { Item, Prepared, Task, TaskSource } from './task.ts';
 
@@ -45,6 +46,7 @@ export function createImageToImageTask(source: TaskSource): Task {
     rawTypes: IMAGE_TYPES,
     isLight: () => false,
     prepare: async (item: Item): Promise<Prepared> => {
+      refuseParameters(item);
       const bytes = readImageBytes(item);
       const { decodeImage } = await import('./image-codec.ts');
       const pixels = await decodeImage(bytes, maxPixels);

@@ -4,6 +4,7 @@ import { type Signature, type Tensor, type TensorSpec } from '../tensor.ts';
 import { jsonElements, NullElement, tensorOf } from './elements.ts';
 import { depthOf, flatten, nest } from './nested.ts';
 import { readOptions } from './options.ts';
+import { refuseParameters } from './parameters.ts';
 import type { Item, Prepared, Reply, Task, TaskSource } from './task.ts';
 
 /**
@@ -47,6 +48,7 @@ function sizeOf(value: unknown): number {
 
 function prepare(signature: Signature, item: Item): Prepared {
   if (item.kind === 'raw') throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This model takes application/json only.');
+  refuseParameters(item);
   const rows = rowsByName(signature.inputs, item.value);
   const inputs = signature.inputs.map((spec): [string, Tensor] => {
     try {

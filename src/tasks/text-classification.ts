@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { shortFloat32 } from '../float-text.ts';
-import { ServerError } from '../errors.ts';
 import { typedView, type Tensor } from '../tensor.ts';
 import { readOptions } from './options.ts';
-import type { Item, ProgramSpec, Reply, Task, TaskSource } from './task.ts';
+import { readParameters, topKParameter } from './parameters.ts';
+import type { ProgramSpec, Reply, Task, TaskSource } from './task.ts';
 import { createTextFeatures, FEATURE_NAMES } from './text-feature-table.ts';
 import { readText, TEXT_TYPES, textLength } from './text-input.ts';
+import { truncation } from './text/parameters.ts';
 import { ACTIVATION_NAMES, ACTIVATIONS, type Activation } from './text/scores.ts';
 import {
   chooseSequenceClassificationProgram,
@@ -30,10 +31,14 @@ const options = z.strictObject({
   maxCharacters: z.number().int().min(1).default(100_000),
 });
 
+/** The text is never cut, so there is nothing for the parameters of cutting to do. */
+const parameters = z.strictObject({ top_k: topKParameter, raw_scores: z.boolean().default(false), ...truncation });
+
 const LIGHT_REPLY_BYTES = 4_096;
 
 interface Memo {
   readonly topK: number;
+  readonly raw: boolean;
 }
 
 /** A model with a tokenizer is a text encoder, unless its options name features. */
@@ -57,7 +62,8 @@ export async function createTextClassificationTask(source: TaskSource): Promise<
     rawTypes: TEXT_TYPES,
     isLight: (item) => textLength(item) <= features.lightLength,
     prepare: (item) => {
-      const memo: Memo = { topK: readTopK(item) ?? topK };
+      const asked = readParameters(item, parameters);
+      const memo: Memo = { topK: asked.top_k ?? topK, raw: asked.raw_scores };
       return { inputs: features.inputs(readText(item, maxCharacters)), memo, cost: 1 };
     },
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
@@ -77,14 +83,6 @@ function scoresOutput({ signature, labels }: TaskSource, name: string | undefine
   return spec.name;
 }
 
-function readTopK({ parameters }: Item): number | undefined {
-  const value = parameters?.['top_k'];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-    throw new ServerError('INVALID_INPUT', 'top_k must be a whole number; 0 asks for all classes.');
-  return value;
-}
-
 interface Ranking {
   readonly memo: Memo;
   readonly activation: Activation;
@@ -96,7 +94,7 @@ function classify(tensor: Tensor | undefined, { memo, activation, labels }: Rank
   if (!(values instanceof Float32Array)) throw new Error('the run gave no scores');
   if (labels !== undefined && labels.length !== values.length)
     throw new Error(`the run gave ${values.length} scores for ${labels.length} labels`);
-  const scores = ACTIVATIONS[activation](values);
+  const scores = ACTIVATIONS[memo.raw ? 'none' : activation](values);
   const ranked = Array.from(scores, (score, index) => ({ label: labels?.[index] ?? String(index), score }));
   ranked.sort((one, other) => other.score - one.score);
   const kept = memo.topK === 0 ? ranked : ranked.slice(0, memo.topK);

@@ -44,6 +44,16 @@ test('text in, labels out, by JSON and as a raw body', async () => {
   assert.deepEqual(raw.json, json.json);
 });
 
+test('a parameter that the task does not know is refused, and those there are are told', async () => {
+  const { status, json } = await post(
+    `${server.url}/predict/language-id`,
+    '{"data":"Guten Tag","parameters":{"topk":2}}',
+  );
+  const { error } = json as { error: string };
+  assert.equal(status, 422);
+  assert.match(error, /^There is no parameter "topk"; there are top_k, raw_scores/);
+});
+
 /** Each a way to be wrong: body, headers, the status and code it must get. */
 const refusals: [string, RequestBody, Record<string, string>, number, string][] = [
   ['not JSON', '{"data":', {}, 400, 'BAD_REQUEST'],
@@ -51,6 +61,7 @@ const refusals: [string, RequestBody, Record<string, string>, number, string][] 
   ['neither data nor items', '{}', {}, 400, 'BAD_REQUEST'],
   ['no items', '{"items":[]}', {}, 400, 'BAD_REQUEST'],
   ['an unknown field', '{"data":1,"dta":2}', {}, 400, 'BAD_REQUEST'],
+  ['a parameter where the task has none', '{"data":1,"parameters":{"top_k":2}}', {}, 422, 'INVALID_INPUT'],
   ['empty body', '', {}, 400, 'BAD_REQUEST'],
   ['a text for a number', '{"data":"seven"}', {}, 422, 'INVALID_INPUT'],
   ['a raw type the model does not take', 'x', { 'Content-Type': 'image/png' }, 415, 'UNSUPPORTED_MEDIA_TYPE'],

@@ -4,7 +4,7 @@ import { ServerError } from '../../errors.ts';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { within } from '../options.ts';
 import type { Item } from '../task.ts';
-import { readParameters } from '../text/parameters.ts';
+import { readParameters } from '../parameters.ts';
 import type { Sampling } from './generation.ts';
 import type { ChatModel, SamplingDefaults } from './model.ts';
 

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import { readParameters } from '../parameters.ts';
 import type { Item } from '../task.ts';
 import type { DiffusionOptions, DiffusionParameters } from './pipeline.ts';
 import { mostSteps, SCHEDULERS, type SchedulerName } from './scheduler-config.ts';
@@ -46,7 +47,7 @@ const LONE_SURROGATE = /\p{Surrogate}/gu;
 /** An item: a prompt, or `{"prompt", "negative_prompt"}`, or a raw UTF-8 body. Throws BAD_REQUEST, TOO_LARGE or INVALID_INPUT. */
 export function readDrawingRequest(item: Item, choices: Choices): DrawingRequest {
   const { prompt, negativePrompt } = readPrompts(item, choices);
-  return { prompt, negativePrompt, parameters: readParameters(item.parameters ?? {}, choices) };
+  return { prompt, negativePrompt, parameters: readChoices(item, choices) };
 }
 
 function readPrompts(item: Item, choices: Choices): Pick<DrawingRequest, 'prompt' | 'negativePrompt'> {
@@ -75,13 +76,8 @@ function decoded(bytes: Uint8Array): string {
   }
 }
 
-function readParameters(parameters: Readonly<Record<string, unknown>>, choices: Choices): DiffusionParameters {
-  const result = parametersSchema.safeParse(parameters);
-  if (!result.success) {
-    const problems = result.error.issues.map(({ path, message }) => [...path, message].join(': '));
-    throw new ServerError('INVALID_INPUT', `parameters: ${problems.join('; ')}.`);
-  }
-  const { steps, guidance, seed, scheduler, width, height } = result.data;
+function readChoices(item: Item, choices: Choices): DiffusionParameters {
+  const { steps, guidance, seed, scheduler, width, height } = readParameters(item, parametersSchema);
   const chosen = scheduler ?? choices.scheduler;
   const most = Math.min(choices.maxSteps, mostSteps(choices.pipeline.scheduler, chosen));
   // A default that another scheduler cannot make is no client's mistake.

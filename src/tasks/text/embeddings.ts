@@ -9,7 +9,8 @@ import { promptOf } from './calls.ts';
 import type { TextInput } from './encode.ts';
 import { RESULT, type EncoderTicket } from './encoder-contract.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, poolingOption, type EncoderModel } from './encoder-model.ts';
-import { readParameters, truncation } from './parameters.ts';
+import { readParameters } from '../parameters.ts';
+import { truncation } from './parameters.ts';
 import { isLightText, readTextInput } from './text-items.ts';
 
 /** A text in, its vector out: `{"embedding": [...], "tokens": n}`. */

@@ -5,7 +5,8 @@ import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } fr
 import { TEXT_TYPES } from '../text-input.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
 import { labelsOf } from './model-files.ts';
-import { readParameters, truncation } from './parameters.ts';
+import { readParameters, topKParameter } from '../parameters.ts';
+import { truncation } from './parameters.ts';
 import { ACTIVATION_NAMES, ACTIVATIONS, logitsOf, type Activation } from './scores.ts';
 import { isLightText, readTextOrPair } from './text-items.ts';
 import type { JsonObject } from './tokenizer/json.ts';
@@ -22,7 +23,7 @@ const options = z.strictObject({
 
 const parameters = z.strictObject({
   ...truncation,
-  top_k: z.number().int().min(0).optional(),
+  top_k: topKParameter,
   raw_scores: z.boolean().default(false),
 });
 

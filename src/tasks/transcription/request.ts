@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import { readParameters } from '../parameters.ts';
 import type { Item } from '../task.ts';
 import { UNKNOWN_LANGUAGE, type SpeechTokens } from './speech-work.ts';
 
@@ -63,8 +64,8 @@ const parametersSchema = z.strictObject({
 });
 
 /** An item's parameters. Throws INVALID_INPUT naming the one that is unknown or wrong. */
-export function readSettings({ parameters }: Item, tokens: SpeechTokens): Settings {
-  const { language, prompt, ...rest } = checked(parameters);
+export function readSettings(item: Item, tokens: SpeechTokens): Settings {
+  const { language, prompt, ...rest } = readParameters(item, parametersSchema);
   const settings: Settings = {
     language: languageCode(language ?? undefined, tokens),
     task: rest.task ?? 'transcribe',
@@ -78,16 +79,6 @@ export function readSettings({ parameters }: Item, tokens: SpeechTokens): Settin
       param: 'task',
     });
   return settings;
-}
-
-function checked(parameters: Item['parameters']): z.output<typeof parametersSchema> {
-  const result = parametersSchema.safeParse(parameters ?? {});
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const place = issue === undefined || issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-  throw new ServerError('INVALID_INPUT', `${place}${issue?.message ?? ''}`, {
-    ...(place === '' ? {} : { param: place.slice(0, -2) }),
-  });
 }
 
 /** A language by ISO code or English name, as its code. */
