@@ -8,7 +8,7 @@ import { PROBES } from './probes.ts';
 import { addOpenAiModels } from './openai-routes.ts';
 import { dialectOf, hotRoute } from './routes.ts';
 import type { Services } from './services.ts';
-import { teiFields } from './tei-routes.ts';
+import { defaultTeiRoute, teiFields } from './tei-routes.ts';
 
 /** Everything that is not hot: pages for people, metrics, management. */
 export function createApp(services: Services): Express {
@@ -17,6 +17,10 @@ export function createApp(services: Services): Express {
   app.disable('etag');
   const routes = new Routes(app, services);
   routes.add('get', '/', { dialect: 'http', handle: (exchange) => exchange.json(overview(services)) });
+  routes.add('post', '/', {
+    dialect: 'tei',
+    handle: async (exchange) => hotRoute(defaultTeiRoute(services))?.handle(exchange, services),
+  });
   routes.add('get', '/info', {
     dialect: 'http',
     handle: async (exchange) => exchange.json({ ...(await teiFields(services)), ...info(services) }),

@@ -37,6 +37,14 @@ export const TEI_ROUTES: Readonly<Record<string, Handler>> = {
   '/decode': (exchange, services) => callTask(exchange, services, 'tei.decode'),
 };
 
+/** The route that `POST /` stands for, as with TEI: what the server's text model is for. Without one it is `/embed`, which says so. */
+export function defaultTeiRoute(services: Services): '/embed' | '/rerank' | '/predict' {
+  const has = ({ fits }: Purpose): boolean => firstThatFits(services, fits) !== undefined;
+  if (has(EMBEDDING)) return '/embed';
+  if (has(RERANKER)) return '/rerank';
+  return has(CLASSIFIER) ? '/predict' : '/embed';
+}
+
 async function embed(exchange: Exchange, services: Services): Promise<void> {
   const request = await readApiRequest(exchange, services, { api: 'tei.embed', purpose: EMBEDDING });
   const rows = await readEmbeddings(await replies(exchange, services, { request, field: 'inputs' }));

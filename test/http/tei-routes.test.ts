@@ -116,6 +116,22 @@ test('/predict is TEI where it has inputs: a text, a pair, or lists of them', as
   assert.deepEqual(server.offThread, ['peekJson', 'decodeApi', 'prepareItems']);
 });
 
+test('POST / does what the text model is for', async () => {
+  const answers = [
+    [all, '{"inputs":"up"}', [[0, 1]]],
+    [[classifier, reranker], '{"query":"q","texts":["aa"]}', [{ index: 0, score: 2 }]],
+    [[classifier], '{"inputs":"x"}', [{ label: '"x"', score: 1 }]],
+  ] as const;
+  for (const [models, body, json] of answers) {
+    await using server = await startStubServer([...models]);
+    assert.deepEqual((await post(server.url, body)).json, json);
+    assert.equal((await ask(server.url)).status, 200);
+  }
+  await using server = await startStubServer([]);
+  const { status, json } = await post(server.url, '{"inputs":"x"}');
+  assert.deepEqual([status, (json as { error_type: string }).error_type], [424, 'Backend']);
+});
+
 test('/tokenize and /decode call the model of the tokenizer', async () => {
   await using server = await startStubServer(all);
   assert.deepEqual((await post(`${server.url}/tokenize`, '{"inputs":"a","prompt_name":"query"}')).json, [
