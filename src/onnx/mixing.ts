@@ -1,7 +1,7 @@
 import type { OnnxGraph, OnnxNode } from './structure.ts';
 
 /**
- * Which operators join all rows of a batch into one number. What becomes of it may never show in made-up rows: `if the largest number of the batch
+ * Which operators join the rows of a batch. What becomes of it may never show in made-up rows: `if the largest number of the batch
  * is above a million` changes no answer of smaller ones. Only what is certain is said here; the rest is for the runs of the trial.
  */
 
@@ -22,6 +22,17 @@ const ROW_BY_ROW = new Set([
   ...['BatchNormalization', 'LayerNormalization'],
 ]);
 
+/** Operators that work along one axis of their first input; the number is the axis where none is given. */
+const ALONG: Readonly<Record<string, number>> = {
+  ArgMax: 0,
+  ArgMin: 0,
+  Gather: 0,
+  TopK: -1,
+  Softmax: -1,
+  LogSoftmax: -1,
+  Hardmax: -1,
+};
+
 type Constants = Pick<OnnxGraph, 'constants' | 'nodes'>;
 
 /** What an operator is to rows that are counted along the first axis of some of its inputs. */
@@ -37,9 +48,16 @@ export function useOfRows(node: OnnxNode, graph: Constants, isFirst: readonly bo
   const { op, inputs } = node;
   const [first = false] = isFirst;
   if (REDUCTIONS.has(op)) return reduction(node, graph, first);
+  const axis = op === 'CumSum' ? integersOf(inputs[1], graph)?.[0] : axisOf(node);
+  // Row 0 alone, the first of all rows, sums over rows: the others decide what becomes of one.
+  if (first && axis === 0) return { mixed: op };
   // A list of all elements: a reduction of it joins the rows, too.
   if (op === 'Reshape') return counted(isFlat(integersOf(inputs[1], graph)));
   return counted(ELEMENTWISE.has(op) ? isFirst.includes(true) : ROW_BY_ROW.has(op) && first);
+}
+
+function axisOf({ op, attributes }: OnnxNode): number | undefined {
+  return Object.hasOwn(ALONG, op) ? (attributes.get('axis')?.integers[0] ?? ALONG[op]) : undefined;
 }
 
 function reduction({ op, inputs, attributes }: OnnxNode, graph: Constants, isFirst: boolean): RowUse {

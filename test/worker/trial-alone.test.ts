@@ -122,13 +122,16 @@ const quantised: Graph = {
     node('DequantizeLinear', ['bytes', 'scale', 'zero'], 'y'),
   ],
 };
+const zero = { name: 'zero', datatype: 'INT64' as const, shape: [], data: BigInt64Array.of(0n) };
 /** All rows are negated if any number of the batch (`axes`: how that is said) is above a billion: no made-up row shows it. */
-const choosing = (axes: 'none' | 'attribute' | 'input' | 'constant' | 'flat'): Graph => {
+const choosing = (axes: 'none' | 'attribute' | 'input' | 'constant' | 'flat' | 'first' | 'sums'): Graph => {
   const reduce = {
     none: [node('ReduceMax', ['x'], 'most', { keepdims: { int: 0 } })],
     attribute: [node('ReduceMax', ['x'], 'most', { axes: { ints: [0, 1] } })],
     input: [node('Abs', ['x'], 'size'), node('ReduceSum', ['size', 'axes'], 'most')],
     constant: [node('Constant', [], 'own', { value_ints: { ints: [0] } }), node('ReduceSum', ['x', 'own'], 'most')],
+    first: [node('Gather', ['x', 'zero'], 'row'), node('ReduceMax', ['row'], 'most', { axes: { ints: [0] } })],
+    sums: [node('CumSum', ['x', 'zero'], 'most')],
     flat: [node('Reshape', ['x', 'one'], 'all'), node('ReduceMax', ['all'], 'most', { axes: { ints: [0] } })],
   };
   return {
@@ -140,7 +143,7 @@ const choosing = (axes: 'none' | 'attribute' | 'input' | 'constant' | 'flat'): G
       node('Neg', ['x'], 'less'),
       node('Where', ['any', 'less', 'x'], 'y'),
     ],
-    initializers: [floats('limit', 1e9), longs('axes', 0, 1), longs('one', -1)],
+    initializers: [floats('limit', 1e9), longs('axes', 0, 1), longs('one', -1), zero],
   };
 };
 /** The same ends up in all rows only while nobody sends a number above a billion. */
@@ -218,11 +221,13 @@ const alone: readonly [string, Graph, RegExp][] = [
     quantised,
     /DynamicQuantizeLinear takes its scale from all rows/,
   ],
-  ...(['none', 'attribute', 'input', 'constant', 'flat'] as const).map((axes): [string, Graph, RegExp] => [
-    `what all rows hold decides, seldom (axes: ${axes})`,
-    choosing(axes),
-    /output y depends on all rows of the batch at once \(operator Reduce.*"batchAxis": 0/,
-  ]),
+  ...(['none', 'attribute', 'input', 'constant', 'flat', 'first', 'sums'] as const).map(
+    (axes): [string, Graph, RegExp] => [
+      `what all rows hold decides, seldom (axes: ${axes})`,
+      choosing(axes),
+      /output y depends on all rows of the batch at once \(operator (Reduce|Gather|CumSum).*"batchAxis": 0/,
+    ],
+  ),
   ['an output that seems constant', seldom, /output alarm does not grow/],
   [
     'an output that counts something of another name',
