@@ -1,6 +1,6 @@
 import type { OnnxGraph, OnnxModel, OnnxNode } from './structure.ts';
 
-/** What the graph lets an input of whole numbers or texts hold, as far as its operators tell. */
+/** What the graph lets an input of whole numbers (as floats, too) or texts hold, as far as its operators tell. */
 export interface InputRange {
   /** Rows of the smallest table that is looked up by it: its elements are 0 to `limit` - 1. */
   readonly limit?: number;
@@ -13,6 +13,10 @@ const PASSES = new Set([
   ...['Identity', 'Cast', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten', 'Transpose', 'Slice', 'Expand', 'Tile'],
   ...['Split', 'Gather', 'GatherND', 'GatherElements', 'Concat', 'Dropout', 'DepthToSpace'],
 ]);
+/** Operators that count a negative number from the end, or move all numbers by a few. */
+const MOVES = new Set(['Add', 'Mul', 'Where', 'Max', 'Min', 'Clip']);
+/** What of a table's rows the input may name where its elements are moved on their way. */
+const MOVED_SHARE = 0.8;
 /** Operators that give a table of as many rows as their first input's. */
 const TABLES = new Set(['Identity', 'Cast', 'DequantizeLinear', 'Dropout', 'Mul', 'Sub', 'Add']);
 /** Operators whose result does not hold whole numbers made of the value's elements. */
@@ -53,18 +57,23 @@ interface Wiring {
 function rangeOf(input: string, { consumers, tableRows }: Wiring): InputRange {
   let limit = Infinity;
   let divides = false;
-  /** Values that hold the input's own elements, then those that are only computed from it in whole numbers. */
-  const seen = new Map<string, boolean>([[input, true]]);
-  for (const [value, own] of seen) {
+  /** Values that hold the input's own elements (1) or those moved a little, then those that are only computed from it in whole numbers (0). */
+  const seen = new Map<string, number>([[input, 1]]);
+  for (const [value, share] of seen) {
     for (const node of consumers.get(value) ?? []) {
-      if (own) limit = Math.min(limit, limitOf(node, value, tableRows) ?? Infinity);
+      if (share > 0) limit = Math.min(limit, Math.ceil(share * (limitOf(node, value, tableRows) ?? Infinity)));
       divides ||= DIVISIONS.has(node.op) && node.inputs[1] === value;
       if (!carries(node, value)) continue;
-      const passed = own && PASSES.has(node.op) && (node.inputs[0] === value || node.op === 'Concat');
-      for (const output of node.outputs) if (!seen.has(output)) seen.set(output, passed);
+      for (const output of node.outputs) if (!seen.has(output)) seen.set(output, shareAfter(node, value, share));
     }
   }
   return { divides, ...(limit === Infinity ? {} : { limit }) };
+}
+
+/** What is left of a value's share behind a node. */
+function shareAfter({ op, inputs }: OnnxNode, value: string, share: number): number {
+  if (PASSES.has(op) && (inputs[0] === value || op === 'Concat')) return share;
+  return MOVES.has(op) ? Math.min(share, MOVED_SHARE) : 0;
 }
 
 /** Rows of the table that this node looks `value` up in. */

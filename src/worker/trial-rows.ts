@@ -60,7 +60,7 @@ export function madeUpRow({ inputs }: Signature, { shapes, integers, facts }: Ma
       const texts = facts.texts.length > 1 ? facts.texts : TEXTS;
       return { datatype: 'BYTES', shape, data: Array.from({ length: count }, () => pick(texts, random())) };
     }
-    const number = isFloat(spec.datatype) ? floats(own, random) : wholes(spec, own, { random, integers, facts });
+    const number = isNumber(spec, facts) ? floats(own, random) : wholes(spec, own, { random, integers, facts });
     return filled(spec.datatype, shape, number);
   });
 }
@@ -78,7 +78,8 @@ export function changedRow(
     if (inputs[index]?.batchAxis === null || kind === 0) return tensor;
     if (tensor.datatype === 'BYTES') return { ...tensor, data: rotated(tensor.data, kind) };
     const numbers = numbersOf(tensor);
-    if (!isFloat(tensor.datatype)) {
+    const spec = inputs[index];
+    if (spec === undefined || !isNumber(spec, facts)) {
       const values = rotated(Array.from<number | bigint>(numbers), kind);
       const divides = facts.ranges.get(inputs[index]?.name ?? '')?.divides === true;
       if (isConstant(values)) step(values, { kind, least: divides ? 1 : 0 });
@@ -188,8 +189,9 @@ export function numbersOf(tensor: FixedTensor): TypedArray {
   return typedView(tensor.datatype === 'FP16' || tensor.datatype === 'BF16' ? widenHalf(tensor) : tensor);
 }
 
-function isFloat(datatype: FixedDatatype): boolean {
-  return datatype.startsWith('FP') || datatype === 'BF16';
+/** Whether an input may hold any number: exports of TensorFlow take ids as floats, too. */
+function isNumber({ name, datatype }: TensorSpec, { ranges }: RowFacts): boolean {
+  return /^(FP|BF)/.test(datatype) && ranges.get(name)?.limit === undefined;
 }
 
 /** Numbers from 0 up to 1, always the same for one seed (mulberry32, public domain). */

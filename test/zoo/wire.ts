@@ -61,28 +61,46 @@ export async function embed(url: string, model: string, text: string): Promise<O
 }
 
 /**
- * How far the output of that name is from the expected one, as a part of its largest value; texts and whole numbers must be equal.
- * Half floats have a hundredth of the others' precision, and their differences count a hundredth.
+ * How far the output of that name is from the expected one; texts and whole numbers must be equal. Told as a part of `sizes`, the largest value
+ * that the output has in any row: a probability of nearly 0 has no digits of its own. Half floats have a hundredth of the others'
+ * precision, and their differences count a hundredth.
  */
-export function difference(expected: WireTensor, outputs: readonly Output[]): number {
+export function difference(
+  expected: WireTensor,
+  outputs: readonly Output[],
+  sizes: ReadonlyMap<string, number>,
+): number {
   const actual = outputs.find(({ name }) => name === expected.name);
   assert.ok(actual !== undefined, `there is no output ${expected.name}`);
   assert.deepEqual([actual.datatype, actual.shape], [expected.datatype, expected.shape], expected.name);
-  const wanted =
-    typeof expected.data === 'string' ? decode(expected.datatype, fromBase64(expected.data)) : expected.data;
+  const wanted = valuesOf(expected);
   if (!expected.datatype.startsWith('FP')) {
     assert.deepEqual(actual.values, wanted, expected.name);
     return 0;
   }
-  let size = 1e-6;
   let most = 0;
   for (const [index, value] of wanted.entries()) {
     const [here, there] = [Number(value), Number(actual.values[index])];
-    if (Number.isFinite(here)) size = Math.max(size, Math.abs(here));
     if (Object.is(here, there) || here === there) continue;
     most = Math.max(most, Number.isNaN(here - there) ? Infinity : Math.abs(here - there));
   }
-  return (expected.datatype === 'FP16' ? 0.01 : 1) * (most / size);
+  return ((expected.datatype === 'FP16' ? 0.01 : 1) * most) / (sizes.get(expected.name) ?? 1);
+}
+
+/** The largest finite value of each output over all rows. */
+export function sizesOf(rows: readonly { readonly outputs: readonly WireTensor[] }[]): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const output of rows.flatMap(({ outputs }) => outputs)) {
+    if (!output.datatype.startsWith('FP')) continue;
+    const finite = valuesOf(output).map((value) => Math.abs(Number(value)));
+    const largest = finite.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, value) : most), 1e-6);
+    sizes.set(output.name, Math.max(sizes.get(output.name) ?? 0, largest));
+  }
+  return sizes;
+}
+
+function valuesOf({ datatype, data }: WireTensor): Output['values'] {
+  return typeof data === 'string' ? decode(datatype, fromBase64(data)) : data;
 }
 
 function fromBase64(text: string): Buffer {
