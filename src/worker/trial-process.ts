@@ -65,11 +65,10 @@ async function answer(request: TrialRequest): Promise<TrialAnswer> {
       };
     }
     case 'empty': {
-      const row = session?.row;
-      return {
-        kind: 'emptied',
-        empties: session === undefined || row === undefined ? [] : await tryEmpty(session, row),
-      };
+      if (session === undefined) return { kind: 'emptied', empties: [] };
+      // A row that does not run still tells whether the process survives it.
+      const row = session.row ?? makeRow(session.signature, FREE_SIZES[0] ?? 1);
+      return { kind: 'emptied', empties: await tryEmpty(session, row) };
     }
     case 'close':
       await session?.release();
