@@ -53,9 +53,17 @@ export function addOipManagement(routes: Routes, services: Services): void {
     await exchange.json(repositoryIndex(repository.index(), ready));
   });
   change('/v2/repository/models/:model/load', async (exchange, request) => {
-    const { parameters } = await readJson(exchange, services);
+    const { parameters, config: misplaced } = await readJson(exchange, services);
     const { config: override, ...rest } = objectOr(parameters, 'parameters');
-    const files = Object.keys(rest).find((key) => key.startsWith('file:'));
+    const isFile = (key: string): boolean => key.startsWith('file:');
+    const files = Object.keys(rest).find(isFile);
+    const unknown = misplaced === undefined ? Object.keys(rest).find((key) => !isFile(key)) : 'config';
+    // A load that leaves out what was asked for would look like one that did it.
+    if (unknown !== undefined)
+      throw new ServerError(
+        'BAD_REQUEST',
+        `There is no "${unknown.slice(0, 40)}" here: a load request has {"parameters": {"config": "{...}"}}.`,
+      );
     await repository.load(nameOf(request), {
       ...(override === undefined ? {} : { config: override }),
       ...(files === undefined ? {} : { files }),

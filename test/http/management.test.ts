@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { ask, startTestServer } from './in-process.ts';
+import { ask, post, startTestServer } from './in-process.ts';
 
 test('a refused management request is logged and counted once, under its own id and dialect', async () => {
   await using server = await startTestServer({ MODELS: 'square' });
@@ -19,4 +19,15 @@ test('a refused management request is logged and counted once, under its own id 
     logged.map(({ dialect, status, code }) => ({ dialect, status, code })),
     [{ dialect: 'oip', status: 404, code: 'MODEL_NOT_FOUND' }],
   );
+});
+
+test('a load request whose config stands elsewhere, or under another name, is refused: it would load without', async () => {
+  await using server = await startTestServer({ MODELS: 'square', MODEL_CONTROL: 'explicit' });
+  const load = (body: unknown) => post(`${server.url}/v2/repository/models/square/load`, JSON.stringify(body));
+  for (const body of [{ config: '{}' }, { parameters: { configuration: '{}' } }]) {
+    const { status, json } = await load(body);
+    assert.equal(status, 400);
+    assert.match((json as { error: string }).error, /^There is no "config(uration)?" here: .*"parameters"/);
+  }
+  assert.equal((await load({ parameters: { config: '{"batching":{"maxItems":2}}' } })).status, 200);
 });
