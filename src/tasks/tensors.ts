@@ -102,11 +102,14 @@ function inputTensor(spec: TensorSpec, value: unknown, batchable: boolean): Tens
 
 /**
  * The shape that nested arrays stand for: what an empty array would hold is told by the model alone, and a row whose model does not batch may
- * come without its first axis, as it would if the model did.
+ * come without its first axis, as it would if the model did. Where there is but one element, no array is needed.
  */
 function wholeShape(given: readonly number[], wanted: readonly number[], isWhole: boolean): readonly number[] {
   if (given.at(-1) === 0 && given.length < wanted.length)
     return [...given, ...wanted.slice(given.length).map((size) => Math.max(0, size))];
+  // An input that is a column of a table (scikit-learn's exports have one for each) holds one value a row.
+  const isOne = given.length === 0 && wanted.every((size, at) => size === 1 || (isWhole && at === 0 && size === -1));
+  if (isOne) return wanted.map(() => 1);
   const isRow = isWhole && given.length === wanted.length - 1 && (wanted[0] === 1 || wanted[0] === -1);
   return isRow ? [1, ...given] : given;
 }

@@ -91,6 +91,21 @@ test('a model that cannot batch takes and gives whole tensors', async () => {
   await assert.rejects(prepared(task, [[0.1], [2]]), refusal('INVALID_INPUT', /\[1, 2\]/));
 });
 
+test('a row of a single element needs no array', async () => {
+  const column = spec('age', 'INT64', [-1, 1]);
+  const text = { name: 'city', datatype: 'BYTES', shape: [-1, 1], batchAxis: 0 } as const;
+  for (const batchable of [true, false]) {
+    const task = await taskOf({ inputs: [column, text], outputs: [column], batchable });
+    const { age, city } = await prepared(task, { age: 35, city: 'Oslo' });
+    assert.deepEqual(
+      [age?.shape, elements(age), city],
+      [[1, 1], [35n], { datatype: 'BYTES', shape: [1, 1], data: ['Oslo'] }],
+    );
+  }
+  const pair = await taskOf({ inputs: [spec('x', 'FP32', [-1, 1, 2])], outputs: [], batchable: true });
+  await assert.rejects(prepared(pair, 1), { message: /an array of shape \[1, 2\], not a single value/ });
+});
+
 test('an output of more rows than one keeps its shape', async () => {
   const signature = { inputs: [spec('x', 'FP32', [-1], 0)], outputs: [spec('y', 'FP32', [-1, 3], 0)], batchable: true };
   const task = await taskOf(signature);
