@@ -13,6 +13,11 @@ const ODD_TYPES: Readonly<Record<number, string>> = {
   20: 'float8e5m2fnuz',
   23: 'float4e2m1',
 };
+/** What ONNX Runtime says of a file of a newer ONNX. */
+const TOO_NEW = [
+  /Unsupported model (?<what>IR version): (?<own>\d+), max supported IR version: (?<most>\d+)/,
+  /Opset (?<own>\d+) is under development.*official support for domain \S+ is till (?<what>opset) (?<most>\d+)/s,
+];
 const GRAPH = 7;
 const ENDS: Readonly<Record<number, string>> = { 11: 'input', 12: 'output' };
 
@@ -40,6 +45,12 @@ export function explainLoadError(error: unknown, file: string): Error {
     const cure =
       'the external data of a graph must lie beside it, whole and under the name that it gives: fetch it again';
     return new Error(`${told.message}; ${cure}`, { cause: error });
+  }
+  const tooNew = TOO_NEW.map((pattern) => pattern.exec(told.message)?.groups).find((groups) => groups !== undefined);
+  if (tooNew !== undefined) {
+    const { what = '', own = '', most = '' } = tooNew;
+    const why = `the file was made for a newer ONNX than ONNX Runtime takes here (${what} ${own}, at most ${most})`;
+    return new Error(`${why}: export it for ${what} ${most}`, { cause: error });
   }
   return told;
 }

@@ -78,3 +78,18 @@ test('a locale that the machine lacks is named, with what installs it', async (t
   };
   await assert.rejects(open, /lacks the locale xx_YY.*localedef/);
 });
+
+test('a file of a newer ONNX than is taken is told with the version to export for', async (t) => {
+  const newer = (irVersion: number, opset: number) =>
+    new Message()
+      .integer(1, irVersion)
+      .field(7, new Message().field(2, 'g'))
+      .field(8, new Message().integer(2, opset))
+      .finish();
+  await assert.rejects(openGraph(await write(t, newer(99, 17)), {}, laneData()), {
+    message: /made for a newer ONNX .*\(IR version 99, at most \d+\): export it for IR version \d+$/,
+  });
+  await assert.rejects(openGraph(await write(t, newer(8, 99)), {}, laneData()), {
+    message: /made for a newer ONNX .*\(opset 99, at most \d+\): export it for opset \d+$/,
+  });
+});
