@@ -124,6 +124,8 @@ export function allReplies(results: readonly ItemResult[], field?: string): Repl
     if (result.ok) return result.reply;
     const { error } = result;
     if (field === undefined || error.status >= 429 || error.code === 'REQUEST_TIMEOUT') throw error;
+    // Another field is at fault, for all items alike.
+    if (error.param !== undefined && error.param !== field) throw error;
     const param = `${field}[${index}]`;
     throw new ServerError(error.code, `${param}: ${error.message}`, { param, cause: error });
   });

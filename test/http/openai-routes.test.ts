@@ -14,6 +14,8 @@ const vectors: StubModel = {
   serve(item) {
     const value = item.kind === 'json' ? item.value : undefined;
     if (value === 'bad') return Promise.reject(new ServerError('INVALID_INPUT', 'This text is bad.'));
+    if (value === 'cut')
+      return Promise.reject(new ServerError('INVALID_INPUT', 'dimensions is too large.', { param: 'dimensions' }));
     const length = (value as string | number[]).length;
     return Promise.resolve({ json: { embedding: base64([length, 0.1]), tokens: length } });
   },
@@ -106,6 +108,7 @@ const refusals: [string, string, string, number, string | null, string | null][]
   ['an empty list', 'embeddings', '{"input":[]}', 400, 'input', 'empty_input'],
   ['an input of another type', 'embeddings', '{"input":["a",{}]}', 400, 'input[1]', 'invalid_type'],
   ['an input the model does not take', 'embeddings', '{"input":["a","bad"]}', 400, 'input[1]', null],
+  ['a field that is wrong for every input', 'embeddings', '{"input":["a","cut"]}', 400, 'dimensions', null],
   ['a lone input the model does not take', 'embeddings', '{"input":"bad"}', 400, null, null],
   ['a slip of a field', 'embeddings', '{"input":"a","dimension":1}', 400, 'dimension', 'unknown_parameter'],
   ['an unknown encoding', 'embeddings', '{"input":"a","encoding_format":"x"}', 400, 'encoding_format', 'invalid_value'],

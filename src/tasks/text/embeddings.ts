@@ -95,6 +95,7 @@ function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways):
     throw new ServerError(
       'INVALID_INPUT',
       `dimensions must be at most ${model.size}, the size of this model's vectors.`,
+      { param: 'dimensions' },
     );
   const input = readTextInput(item);
   if (typeof input !== 'string' && !acceptTokenIds)

@@ -85,7 +85,11 @@ test('dimensions cuts the vector before it is normalised', async (t) => {
     whole.map((value) => value / size),
     1e-6,
   );
-  assert.throws(() => task.prepare(json('good', { dimensions: SIZE + 1 })), refusal('INVALID_INPUT', /at most 6/));
+  assert.throws(() => task.prepare(json('good', { dimensions: SIZE + 1 })), {
+    code: 'INVALID_INPUT',
+    param: 'dimensions',
+    message: /at most 6/,
+  });
   assert.throws(() => task.prepare(json('good', { dimensions: 0 })), refusal('INVALID_INPUT', /"dimensions"/));
 });
 
