@@ -41,6 +41,8 @@ export interface ModelSpec {
   readonly accuracyLevel?: Readonly<Record<string, number>>;
   /** What rows of dynamically quantised graphs may share: of all graphs, or by role. Default: `alone`. */
   readonly dynamicQuantisation?: DynamicQuantisation | Readonly<Record<string, DynamicQuantisation>>;
+  /** Most items in a run, where model.json says. */
+  readonly maxItems?: number;
   readonly inputs: readonly TensorOverride[];
   readonly outputs: readonly TensorOverride[];
   readonly simulate: { readonly runMs?: number | undefined; readonly dieAtRun?: number | undefined };

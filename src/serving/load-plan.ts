@@ -44,6 +44,7 @@ export function specOf(key: string, { weights, manifest }: ModelSource, program:
     session: manifest.session,
     ...(manifest.accuracyLevel === undefined ? {} : { accuracyLevel: byRole(manifest.accuracyLevel) }),
     ...(manifest.dynamicQuantisation === undefined ? {} : { dynamicQuantisation: manifest.dynamicQuantisation }),
+    ...(manifest.batching.maxItems === undefined ? {} : { maxItems: manifest.batching.maxItems }),
     inputs: manifest.inputs,
     outputs: manifest.outputs,
     simulate: manifest.simulate,

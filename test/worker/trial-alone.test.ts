@@ -146,6 +146,19 @@ const choosing = (axes: 'none' | 'attribute' | 'input' | 'constant' | 'flat' | '
     initializers: [floats('limit', 1e9), longs('axes', 0, 1), longs('one', -1), zero],
   };
 };
+/** Rows of a batch of more than twenty are negated. */
+const crowded: Graph = {
+  inputs: [value('x', 'FP32', ['batch', 3])],
+  outputs: [value('y', 'FP32', ['batch', 3])],
+  nodes: [
+    node('Shape', ['x'], 'shape'),
+    node('Gather', ['shape', 'zero'], 'count'),
+    node('Greater', ['count', 'twenty'], 'many'),
+    node('Neg', ['x'], 'less'),
+    node('Where', ['many', 'less', 'x'], 'y'),
+  ],
+  initializers: [zero, { ...zero, name: 'twenty', data: BigInt64Array.of(20n) }],
+};
 /** The same ends up in all rows only while nobody sends a number above a billion. */
 const seldom: Graph = {
   inputs: [value('x', 'FP32', ['batch', 2])],
@@ -228,6 +241,7 @@ const alone: readonly [string, Graph, RegExp][] = [
       /output y depends on all rows of the batch at once \(operator (Reduce|Gather|CumSum).*"batchAxis": 0/,
     ],
   ),
+  ['a batch of many rows that goes another way', crowded, /output y of a row in a batch is off/],
   ['an output that seems constant', seldom, /output alarm does not grow/],
   [
     'an output that counts something of another name',
