@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { ERRORS, ServerError, toServerError } from '../errors.ts';
 import { shownConfig } from '../options-help.ts';
 import { Exchange } from './exchange.ts';
+import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
@@ -40,9 +41,12 @@ export function createApp(services: Services): Express {
   app.use((request: Request, response: Response) => {
     const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });
     // Of the server as a whole (RFC 9110 9.3.7).
-    if (request.url === '*') answerOtherMethod(exchange, ['get', 'post']);
+    const isOfAll = request.url === '*';
+    const isUnknown = !Object.hasOwn(PROBES, request.path) && hotRoute(request.path) === undefined;
+    // A page learns of a 404 only after its preflight has been answered well.
+    if (isOfAll || (isUnknown && isAllowedPreflight(request, response))) answerOtherMethod(exchange, ['get', 'post']);
     else if (Object.hasOwn(PROBES, request.path)) answerOtherMethod(exchange, ['get']);
-    else if (hotRoute(request.path) === undefined) void exchange.fail(new ServerError('NOT_FOUND'));
+    else if (isUnknown) void exchange.fail(new ServerError('NOT_FOUND'));
     else answerOtherMethod(exchange, ['post']);
   });
   app.use((thrown: unknown, request: Request, response: Response, next: NextFunction) => {

@@ -36,10 +36,16 @@ export function allowOrigins(
   };
 }
 
+/** Whether a browser asks before the request itself, for a page of an origin that is allowed. */
+export function isAllowedPreflight({ method, headers }: IncomingMessage, response: ServerResponse): boolean {
+  const isAsked = method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
+  return isAsked && response.hasHeader('Access-Control-Allow-Origin');
+}
+
 /** Answers a browser's question before the request itself, where its origin is allowed: with the methods of the path, and any headers. */
-export function answerPreflight({ headers }: IncomingMessage, response: ServerResponse, methods: string): void {
-  if (headers['access-control-request-method'] === undefined) return;
-  if (!response.hasHeader('Access-Control-Allow-Origin')) return;
+export function answerPreflight(request: IncomingMessage, response: ServerResponse, methods: string): void {
+  if (!isAllowedPreflight(request, response)) return;
+  const { headers } = request;
   response.removeHeader('Access-Control-Expose-Headers');
   response.setHeader('Access-Control-Allow-Methods', methods);
   const wanted = headers['access-control-request-headers'];

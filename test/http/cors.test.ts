@@ -41,6 +41,10 @@ test('an origin of CORS_ORIGINS may ask, and read replies and their headers; no 
     const { headers } = await call(path, { headers: { Origin: 'http://localhost:3000' } });
     assert.equal(headers.get('access-control-allow-origin'), 'http://localhost:3000', path);
   }
+  // A page gets to read a 404 only where its preflight is answered well; no other client is told of methods there.
+  const nowhere = { method: 'OPTIONS', headers: { Origin: APP, ...PREFLIGHT } };
+  assert.equal((await call('/v1/nowhere', nowhere)).status, 204);
+  assert.equal((await call('/v1/nowhere', { method: 'OPTIONS', headers: {} })).status, 404);
   for (const Origin of ['https://evil.example', 'null', `${APP}.evil.example`, 'http://app.example.com', `${APP}:8443`])
     for (const [path, method] of [
       ['/predict', 'OPTIONS'],
