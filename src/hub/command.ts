@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { createBar, createLines, megabytes } from './progress.ts';
 import { pullModel } from './pull.ts';
 import { optionsOf } from './pull-models.ts';
-import { parseReferences } from './reference.ts';
+import { parseReference, parseReferences } from './reference.ts';
 
 /** `carpool pull`: brings one model from a hub into a folder. */
 
@@ -33,6 +33,8 @@ export function pullFlags(argv: readonly string[]): { flags: string[] } | { prob
     if (reference === undefined || others.length > 0) return { problem: 'Give one model: hf:<owner>/<name>' };
     const { name, dtype, to } = values;
     const whole = `${name === undefined ? '' : `${name}=`}${reference}${dtype === undefined ? '' : `#${dtype}`}`;
+    // Here it is no option, by whose name its problem would be told.
+    parseReference(whole);
     return { flags: [`--carpool-models=${whole}`, ...(to === undefined ? [] : [`--models-dir=${to}`])] };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };

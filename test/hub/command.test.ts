@@ -20,3 +20,9 @@ test('what is wrong with the command line is told', () => {
     assert.match('problem' in answer ? answer.problem : '', wanted);
   }
 });
+
+test('a reference that is none is told without the name of an option that nobody gave', () => {
+  assert.deepEqual(pullFlags(['acme/square']), {
+    problem: 'acme/square: expected hf:owner/name[@revision][#dtype]',
+  });
+});
