@@ -12,6 +12,7 @@ import { ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import { InputFetcher } from './http/input-fetcher.ts';
+import { closeIdleConnections } from './http/connections.ts';
 import { createHttpServer, listen } from './http/server.ts';
 import type { Services } from './http/services.ts';
 import { listenProblem } from './http/listen-problem.ts';
@@ -267,7 +268,7 @@ const LAST_WRITES_MS = 2000;
 
 async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
+  closeIdleConnections(server);
   const cut = setTimeout(() => server.closeAllConnections(), LAST_WRITES_MS);
   await closed;
   clearTimeout(cut);

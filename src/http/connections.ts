@@ -73,6 +73,14 @@ export function connectionOf(socket: Duplex): Connection | undefined {
   return byChannel.get(socket);
 }
 
+const byServer = new WeakMap<Server, Connections>();
+
+/** Closes a server's connections without a request: those between two requests, which Node knows, and those opened ahead of their first, which it does not. */
+export function closeIdleConnections(server: Server): void {
+  server.closeIdleConnections();
+  byServer.get(server)?.closeUnused();
+}
+
 /**
  * How many connections the process's limit of open files allows: beyond it nothing at all would be let in, probes neither. Node raises the
  * soft limit to the hard one, which Linux alone tells; elsewhere it is Infinity.
@@ -118,6 +126,7 @@ export class Connections {
 
   /** Watches over the connections of a server. */
   watch(server: Server): void {
+    byServer.set(server, this);
     server.maxConnections = this.#limits.limit + PROBE_RESERVE;
     server.on('drop', () => this.#full('dropped'));
     server.on('connection', (socket: Socket) => this.#open(socket));
@@ -141,6 +150,11 @@ export class Connections {
     if (connection?.isExtra !== true || this.#all.size <= this.#limits.limit) return undefined;
     this.#full('refused');
     return new ServerError('QUEUE_FULL', 'The server has as many connections as it takes.', { retryAfterMs: 1000 });
+  }
+
+  /** Closes those on which nothing has ever been sent. */
+  closeUnused(): void {
+    for (const { socket } of this.#resting) if (socket.bytesRead === 0) socket.destroy();
   }
 
   #open(socket: Socket): void {

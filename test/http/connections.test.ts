@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { mostConnections } from '../../src/http/connections.ts';
+import { closeIdleConnections, mostConnections } from '../../src/http/connections.ts';
 import { postText, RawClient } from './raw-client.ts';
 import { startStubServer, type StubModel, type StubServer } from './stub-services.ts';
 
@@ -165,3 +165,20 @@ test('no more connections than the limit of open files has room for', (t) => {
   assert.equal(mostConnections(limits('unlimited            unlimited')), Infinity);
   assert.equal(mostConnections(path.join(folder, 'none')), Infinity);
 });
+
+test(
+  'a server that closes does not wait for connections opened ahead of their first request',
+  { timeout: 20_000 },
+  async (t) => {
+    await using server = await startStubServer([echo]);
+    const [unused, begun, idle] = [open(t, server), open(t, server), open(t, server)];
+    begun.send(PROBE.slice(0, 20));
+    await until(async () => (await metric(server, 'carpool_connections')) >= 3);
+    idle.send(PROBE);
+    assert.equal((await idle.answer())?.status, 200);
+    closeIdleConnections(server.server);
+    await Promise.all([unused.closed, idle.closed]);
+    begun.send(PROBE.slice(20));
+    assert.equal((await begun.answer())?.status, 200);
+  },
+);

@@ -37,6 +37,7 @@ export interface StubModel {
 }
 
 export interface StubServer extends AsyncDisposable {
+  readonly server: Server;
   readonly url: string;
   readonly port: number;
   readonly logLines: string[];
@@ -85,6 +86,7 @@ export async function startStubServer(
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
+    server,
     port,
     url: `http://127.0.0.1:${port}`,
     logLines,

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -50,5 +54,35 @@ test('as PID 1, too, a server with stuck runs ends itself, and not with 0', { sk
     assert.ok(signal !== null || (code !== null && code !== 0), `it ended with ${code}`);
   } finally {
     child.kill('SIGKILL');
+  }
+});
+
+test('as PID 1, too, a signal that comes before the server listens ends it', { skip, timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'carpool-pid-one-'));
+  const config = path.join(folder, 'carpool.json');
+  spawnSync('mkfifo', [config]);
+  const child = spawn('unshare', [...NAMESPACE, process.execPath, CLI, 'serve'], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      MODELS_DIR: SHIPPED_MODELS,
+      MODELS: 'square',
+    },
+    cwd: folder,
+    stdio: 'ignore',
+  });
+  try {
+    const ended = once(child, 'exit');
+    // Opens when the server reads its configuration, and keeps it there.
+    const writer = await open(config, 'w');
+    const inner = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim();
+    process.kill(Number(inner), 'SIGTERM');
+    await writer.write('{}');
+    await writer.close();
+    await ended;
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -1,0 +1,136 @@
+import { ConfigError, readProcessConfig, type Config } from './config.ts';
+import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
+import { HubError } from './hub/hub-error.ts';
+import { INSTALL_CUDA_USAGE, installCuda } from './install-cuda.ts';
+import { startServer, StartError, type CarpoolServer } from './main.ts';
+import { listenToStop } from './stop-signals.ts';
+import { helpText } from './options-help.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * `carpool serve` and `carpool pull`. Exit codes of `serve`: 0 after a drain that finished everything, 1 when the server could not start, 2 for bad
+ * configuration or usage; a failed server, and a drain whose grace ran out, end by SIGKILL (as PID 1 by an abort), because a
+ * lane may be busy and an orderly exit would wait for it. Of `pull`: 0 when the model is there, 1 when it could not be had, 2 for
+ * bad usage.
+ */
+
+const USAGE = [
+  'Usage: carpool serve [flags]         serves the models of a folder',
+  '       carpool pull hf:<owner>/<name> brings a model from a hub into that folder',
+  '       carpool install-cuda           fetches what models need to run on an NVIDIA GPU',
+  '       carpool --version',
+  '`carpool serve --help` and `carpool pull --help` say more.',
+].join('\n');
+
+/** Runs a command; what goes wrong with it is told, and sets the exit code. Throws what nobody expected. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const [command, ...rest] = argv;
+  if (command === '--version') console.log(VERSION);
+  else if (command === 'serve' && rest.includes('--help')) console.log(helpText());
+  else if (command === 'serve') await serve(rest);
+  else if (command === 'pull' && rest.includes('--help')) console.log(PULL_USAGE);
+  else if (command === 'pull') await pull(rest);
+  else if (command === 'install-cuda' && rest.length === 0) console.log(await installCuda());
+  else if (command === 'install-cuda') console.log(INSTALL_CUDA_USAGE);
+  else if (command === '--help' || command === undefined) console.log(USAGE);
+  else {
+    console.error(`${command}: there is no such command\n${USAGE}`);
+    process.exitCode = 2;
+  }
+}
+
+/** The configuration that flags, environment and carpool.json give; undefined when it has problems, which are told. */
+function readOrTell(argv: readonly string[]): Config | undefined {
+  try {
+    return readProcessConfig(argv);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    console.error(['The configuration has problems:', ...error.problems.map((problem) => `  ${problem}`)].join('\n'));
+    process.exitCode = 2;
+    return undefined;
+  }
+}
+
+async function pull(argv: readonly string[]): Promise<void> {
+  const given = pullFlags(argv);
+  if ('problem' in given) {
+    console.error(`${given.problem}\n${PULL_USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
+  const config = readOrTell(given.flags);
+  if (config === undefined) return;
+  try {
+    console.log(await pullOne(config, process.stderr));
+  } catch (error) {
+    console.error(error instanceof HubError ? error.message : error);
+    process.exitCode = 1;
+  }
+}
+
+async function serve(argv: readonly string[]): Promise<void> {
+  const config = readOrTell(argv);
+  if (config === undefined) return;
+  const server = await startServer(config);
+  endWhenFailed(server, config.FAILED_GRACE_MS);
+  stopOnSignals(server, config.DRAIN_GRACE_MS);
+  try {
+    await server.started;
+  } catch (error) {
+    if (server.state.phase === 'draining') return;
+    console.error(error instanceof StartError ? `The server could not start:\n${error.message}` : error);
+    await server.flushLogs();
+    process.exit(1);
+  }
+}
+
+function endWhenFailed(server: CarpoolServer, graceMs: number): void {
+  server.state.onChange((phase) => {
+    if (phase === 'failed') setTimeout(() => void kill(server), graceMs);
+  });
+  for (const event of ['uncaughtException', 'unhandledRejection'])
+    process.on(event, (error: unknown) => {
+      console.error(error);
+      server.state.enter('failed', 'an error nobody caught');
+    });
+}
+
+/** Nothing else surely ends a process with a busy lane, and the platform sees that it did not end well. */
+async function kill(server: CarpoolServer): Promise<void> {
+  await server.flushLogs();
+  process.kill(process.pid, 'SIGKILL');
+  // The kernel keeps SIGKILL from PID 1 of a container when it is its own; nothing keeps an abort.
+  process.abort();
+}
+
+/** Beyond its grace, a drain closes connections and threads; whatever hangs in that does not keep the process. */
+const LAST_STEPS_MS = 10_000;
+
+/** `timeout` and a terminal with `npm` in between send a signal twice: what follows so closely is the same. */
+const SAME_SIGNAL_MS = 500;
+
+function stopOnSignals(server: CarpoolServer, graceMs: number): void {
+  let firstMs: number | undefined;
+  const stop = (): void => {
+    if (firstMs === undefined) {
+      firstMs = performance.now();
+      void drainAndEnd(server, graceMs);
+      // Whoever asks twice does not want to wait.
+    } else if (performance.now() - firstMs > SAME_SIGNAL_MS) void kill(server);
+  };
+  listenToStop(stop);
+}
+
+async function drainAndEnd(server: CarpoolServer, graceMs: number): Promise<void> {
+  setTimeout(() => void kill(server), graceMs + LAST_STEPS_MS).unref();
+  try {
+    if (await server.drain()) {
+      await server.flushLogs();
+      process.exit(0);
+    }
+    await kill(server);
+  } catch (error) {
+    console.error(error);
+    await kill(server);
+  }
+}
