@@ -9,6 +9,6 @@ export function refuseEmpty({ inputs, empties = [] }: Signature, tensors: readon
   const names = inputs.filter((_, index) => tensors[index]?.shape.includes(0)).map(({ name }) => name);
   throw new ServerError(
     'INVALID_INPUT',
-    `Without elements: input ${names.join(', ')}. This model is not known to survive that.`,
+    `Input ${names.join(', ')} has no elements, and ONNX Runtime is not known to survive that in this model: give at least one.`,
   );
 }
