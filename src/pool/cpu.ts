@@ -125,6 +125,11 @@ export interface CpuLimits {
   readonly cancellation?: { onCancel(callback: () => void): void };
 }
 
+/**
+ * A thread that needs more ends alone. The largest body takes half of it; near V8's own limit, of gigabytes, it mostly was the process that ended.
+ */
+const MOST_HEAP_MB = 1024;
+
 /** A call still running this long after its limit is stuck, and its thread is replaced. */
 const STUCK_AFTER_MS = 5000;
 
@@ -165,6 +170,7 @@ export class CpuPool {
       idleTimeout: 60_000,
       atomics: 'disabled',
       recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
       workerData: { channel } satisfies CpuData,
     });
     this.#pool.on('error', onError);

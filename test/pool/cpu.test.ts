@@ -185,6 +185,18 @@ for (const [what, body] of [
     assert.match(String(errors[0]), /stuck/);
   });
 
+test('a thread that takes memory without end is ended alone, at 1 GiB', { timeout: 60_000 }, async (t) => {
+  const errors: unknown[] = [];
+  const pool = openPool(t, (error) => errors.push(error));
+  // Far below where V8 would end it, and mostly the process with it: 4 GB where there is memory.
+  const body = 'const all = []; while (all.length < 1600) all.push(new Array(125_000).fill(1.5)); return 1;';
+  await assert.rejects(pool.run(await hangingTask(t, body), { limitMs: 30_000 }), (error: unknown) => {
+    const { cause } = error as { cause?: { code?: string } };
+    return error instanceof ServerError && error.code === 'INTERNAL' && cause?.code === 'ERR_WORKER_OUT_OF_MEMORY';
+  });
+  assert.deepEqual(elements((await pool.run(prepareTwo)).inputs['x']), [2]);
+});
+
 test('what waits for a thread leaves with its client and with its time', { timeout: 60_000 }, async (t) => {
   const pool = openPool(t);
   const hanging = assert.rejects(
