@@ -7,6 +7,7 @@ import { countFailure, countSuccess } from '../serving/statistics.ts';
 import type { RequestTiming } from '../serving/timing.ts';
 import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
+import { bodyGone } from './linger.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestId, type Trace } from './trace.ts';
 
@@ -96,7 +97,11 @@ export class Exchange {
     this.response.writeHead(status, head);
     const last = body.chunks.length - 1;
     for (let index = 0; index < last; index += 1) this.response.write(body.chunks[index]);
-    this.response.end(body.chunks[last]);
+    if (head['Connection'] === 'close') {
+      this.response.write(body.chunks[last]);
+      await bodyGone(this.request);
+      this.response.end();
+    } else this.response.end(body.chunks[last]);
   }
 
   /** Sends a JSON value. */
@@ -137,7 +142,7 @@ export class Exchange {
           ? {}
           : { 'Retry-After': Math.max(1, Math.ceil(retry / 1000)), 'Retry-After-Ms': Math.ceil(retry) }),
         ...headers,
-        // The rest of the body is not wanted: the connection cannot be used again without reading it.
+        // The rest of the body is not wanted: the connection is closed rather than read to the end for the next request.
         ...(error.code === 'TOO_LARGE' && !this.request.complete ? { Connection: 'close' } : {}),
       },
     });

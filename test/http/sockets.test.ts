@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { after, before, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { startTestServer, type TestServer } from './in-process.ts';
@@ -140,6 +141,18 @@ test('a client that sends a body far too large all the same can read why', { tim
     assert.equal(((await response.json()) as { code: string }).code, 'TOO_LARGE');
   }
   await assertServes();
+});
+
+test('a client that writes all of a body far too large before it reads can read why', { timeout: 20_000 }, async () => {
+  const socket = connect({ port: server.port, host: '127.0.0.1' });
+  socket.pause();
+  const length = 24 * BODY_LIMIT_BYTES;
+  socket.write(postText('/predict', '', { 'Content-Length': String(length) }));
+  await new Promise<void>((resolve, reject) => {
+    socket.write(Buffer.alloc(length), (error) => (error === null || error === undefined ? resolve() : reject(error)));
+  });
+  const reply = (await socket.setEncoding('utf8').toArray()).join('');
+  assert.match(reply, /^HTTP\/1\.1 413 .*TOO_LARGE/s);
 });
 
 test('pipelined requests are answered in their order', async (t) => {
