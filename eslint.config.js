@@ -38,7 +38,7 @@ const directions = [
 ];
 
 export default defineConfig(
-  { ignores: ['dist', 'node_modules', 'models', 'examples', 'load-tests/k6'] },
+  { ignores: ['dist', 'node_modules', 'models', 'examples', 'load-tests/k6', 'tmp'] },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: {
