@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { FileFields, type Field } from './fields.ts';
+import { readFields, type Field, type FileFields } from './fields.ts';
 
 /**
  * Weights in files beside an ONNX file. ONNX Runtime maps these into memory for as long as the model is open: written over in place, they
@@ -64,15 +64,13 @@ function readWhole(descriptor: number, bytes: number): Uint8Array<ArrayBuffer> {
 /** Files beside the ONNX file that it takes tensors from. */
 function locationsOf(file: string): Set<string> {
   const locations = new Set<string>();
-  const descriptor = openSync(file, 'r');
-  try {
-    const fields = new FileFields(descriptor, fstatSync(descriptor).size);
-    for (const field of fields.fields()) if (field.number === MODEL_GRAPH) ofGraph(fields, field, locations);
-  } catch {
-    // No ONNX file: opening it tells why.
-  } finally {
-    closeSync(descriptor);
-  }
+  readFields(file, (fields) => {
+    try {
+      for (const field of fields.fields()) if (field.number === MODEL_GRAPH) ofGraph(fields, field, locations);
+    } catch {
+      // No ONNX file: opening it tells why.
+    }
+  });
   return locations;
 }
 
