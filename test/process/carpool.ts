@@ -5,8 +5,17 @@ import { fileURLToPath } from 'node:url';
 
 /** Starts the real server as a process of its own, as a user would, and sees to it that it is gone afterwards. */
 
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
+export const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 export const SHIPPED_MODELS = fileURLToPath(new URL('../../../models', import.meta.url));
+/** What a server in a process of its own is given, unless a test says otherwise. */
+export const SERVER_ENV = {
+  PATH: process.env['PATH'] ?? '',
+  HOST: '127.0.0.1',
+  PORT: '0',
+  MODELS_DIR: SHIPPED_MODELS,
+  DEVICE: 'cpu',
+  LOG_FORMAT: 'json',
+} as const;
 const START_LIMIT_MS = 60_000;
 
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -51,15 +60,7 @@ export class Carpool {
   /** Starts it and waits for nothing. */
   static spawn(env: Readonly<Record<string, string>>): Carpool {
     const child = spawn(process.execPath, [CLI, 'serve'], {
-      env: {
-        PATH: process.env['PATH'] ?? '',
-        HOST: '127.0.0.1',
-        PORT: '0',
-        MODELS_DIR: SHIPPED_MODELS,
-        DEVICE: 'cpu',
-        LOG_FORMAT: 'json',
-        ...env,
-      },
+      env: { ...SERVER_ENV, ...env },
       cwd: fileURLToPath(new URL('.', import.meta.url)),
       stdio: ['ignore', 'pipe', 'pipe'],
     });

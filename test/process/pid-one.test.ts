@@ -8,9 +8,8 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { SHIPPED_MODELS } from './carpool.ts';
+import { CLI, SERVER_ENV } from './carpool.ts';
 
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 /** A process namespace of its own, as a container has it; without root where the kernel allows that. */
 const NAMESPACE = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
 const skip =
@@ -19,17 +18,7 @@ const skip =
 test('as PID 1, too, a server with stuck runs ends itself, and not with 0', { skip, timeout: 60_000 }, async () => {
   const stuck = { square: { runLimitMs: 300, simulate: { runMs: 600_000 } } };
   const child = spawn('unshare', [...NAMESPACE, process.execPath, CLI, 'serve'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      MODELS_DIR: SHIPPED_MODELS,
-      MODELS: 'square',
-      DEVICE: 'cpu',
-      LOG_FORMAT: 'json',
-      FAILED_GRACE_MS: '100',
-      MODEL_OPTIONS: JSON.stringify(stuck),
-    },
+    env: { ...SERVER_ENV, MODELS: 'square', FAILED_GRACE_MS: '100', MODEL_OPTIONS: JSON.stringify(stuck) },
     cwd: fileURLToPath(new URL('.', import.meta.url)),
     stdio: ['ignore', 'pipe', 'ignore'],
   });
@@ -62,13 +51,7 @@ test('as PID 1, too, a signal that comes before the server listens ends it', { s
   const config = path.join(folder, 'carpool.json');
   spawnSync('mkfifo', [config]);
   const child = spawn('unshare', [...NAMESPACE, process.execPath, CLI, 'serve'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      MODELS_DIR: SHIPPED_MODELS,
-      MODELS: 'square',
-    },
+    env: { ...SERVER_ENV, MODELS: 'square' },
     cwd: folder,
     stdio: 'ignore',
   });

@@ -6,12 +6,9 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { SHIPPED_MODELS } from './carpool.ts';
+import { CLI, SERVER_ENV } from './carpool.ts';
 
 /** A server whose standard output nobody reads any more: the pipe is full, and stays so. */
-
-const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 
 interface Unread {
   readonly child: ChildProcess;
@@ -27,16 +24,7 @@ async function startUnread(t: TestContext, env: Readonly<Record<string, string>>
   const output = openSync(fifo, constants.O_RDWR);
   const reader = new Socket({ fd: openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK), writable: false });
   const child = spawn(process.execPath, [CLI, 'serve'], {
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      HOST: '127.0.0.1',
-      PORT: '0',
-      MODELS_DIR: SHIPPED_MODELS,
-      MODELS: 'square',
-      DEVICE: 'cpu',
-      LOG_FORMAT: 'json',
-      ...env,
-    },
+    env: { ...SERVER_ENV, MODELS: 'square', ...env },
     cwd: folder,
     stdio: ['ignore', output, 'inherit'],
   });
