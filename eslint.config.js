@@ -1,41 +1,54 @@
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** Which folder may import which: `from` must not reach any of `banned` (docs/architecture.md, "Imports point one way"). */
-const directions = [
-  {
-    from: 'src/core/**',
-    banned: ['http', 'dialects', 'pool', 'worker', 'tasks', 'repository'],
-    packages: ['onnxruntime-node', 'piscina', 'express'],
+/** Packages that a room stays free of, unless it is the one that knows them. */
+const HEAVY = ['onnxruntime-node', 'piscina', 'express'];
+
+/** Which rooms a room may import, and which heavy packages it may know (docs/architecture.md, "Imports point one way"). */
+const rooms = {
+  config: { rooms: ['hub', 'repository'] },
+  tensors: { rooms: [] },
+  core: { rooms: [] },
+  onnx: { rooms: ['tensors', 'lanes', 'trial'], packages: ['onnxruntime-node'] },
+  trial: { rooms: ['tensors', 'onnx', 'lanes'], packages: ['onnxruntime-node'] },
+  programs: { rooms: ['tensors', 'onnx', 'lanes', 'tasks'], packages: ['onnxruntime-node', 'piscina'] },
+  lanes: { rooms: ['tensors', 'core', 'tasks', 'config'], packages: ['piscina'] },
+  cpu: { rooms: ['tensors', 'dialects', 'tasks', 'lanes'], packages: ['piscina'] },
+  tasks: { rooms: ['tensors'] },
+  dialects: { rooms: ['tensors', 'tasks'] },
+  repository: { rooms: ['tensors', 'onnx', 'tasks'] },
+  hub: { rooms: ['repository', 'config'] },
+  serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'tasks', 'repository'] },
+  http: {
+    rooms: ['config', 'tensors', 'cpu', 'tasks', 'dialects', 'repository', 'serving'],
+    packages: ['express'],
   },
-  {
-    from: 'src/dialects/**',
-    banned: ['http', 'core', 'pool', 'worker', 'repository'],
-    packages: ['onnxruntime-node', 'piscina', 'express'],
+};
+
+/** Import patterns of a room, from files up to three folders deep. */
+function pathsOf(room) {
+  return ['..', '../..', '../../..'].map((up) => `${up}/${room}/**`);
+}
+
+const directions = Object.entries(rooms).map(([room, may]) => ({
+  files: [`src/${room}/**`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          ...Object.keys(rooms)
+            .filter((other) => other !== room && !may.rooms.includes(other))
+            .map((other) => ({ group: pathsOf(other), message: `${room}/ must not import ${other}/` })),
+          {
+            group: HEAVY.filter((name) => !(may.packages ?? []).includes(name)),
+            message: `${room}/ must stay free of this package`,
+          },
+        ],
+      },
+    ],
   },
-  {
-    from: 'src/tasks/**',
-    banned: ['http', 'core', 'pool', 'worker', 'dialects'],
-    packages: ['onnxruntime-node', 'piscina', 'express'],
-  },
-  {
-    from: 'src/onnx/**',
-    banned: ['http', 'dialects', 'core', 'pool', 'worker', 'tasks', 'repository', 'serving'],
-    packages: ['onnxruntime-node', 'piscina', 'express'],
-  },
-  { from: 'src/worker/**', banned: ['http', 'core', 'repository'], packages: ['express'] },
-  { from: 'src/pool/**', banned: ['http', 'repository'], packages: ['express', 'onnxruntime-node'] },
-  {
-    from: 'src/repository/**',
-    banned: ['http', 'dialects', 'worker'],
-    packages: ['express', 'onnxruntime-node', 'piscina'],
-  },
-  {
-    from: 'src/hub/**',
-    banned: ['http', 'dialects', 'core', 'pool', 'worker', 'tasks', 'serving'],
-    packages: ['express', 'onnxruntime-node', 'piscina'],
-  },
-];
+}));
 
 export default defineConfig(
   { ignores: ['dist', 'node_modules', 'models', 'examples', 'load-tests/k6', 'tmp'] },
@@ -52,7 +65,7 @@ export default defineConfig(
       'no-console': 'error',
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'Only src/config.ts reads the environment.' },
+        { object: 'process', property: 'env', message: 'Only src/config/config.ts reads the environment.' },
         {
           object: 'process',
           property: 'exit',
@@ -66,23 +79,7 @@ export default defineConfig(
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
     },
   },
-  ...directions.map(({ from, banned, packages }) => ({
-    files: [from],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            ...banned.map((folder) => ({
-              group: [`../${folder}/*`, `../../${folder}/*`],
-              message: `${from} must not import ${folder}/`,
-            })),
-            { group: packages, message: `${from} must stay free of this package` },
-          ],
-        },
-      ],
-    },
-  })),
+  ...directions,
   {
     files: ['test/**', 'bench/**', 'load-tests/**', 'tools/**'],
     rules: {
@@ -100,7 +97,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config.ts', 'src/no-telemetry.ts', 'src/main.ts', 'src/commands.ts', 'src/stop-signals.ts'],
+    files: ['src/config/config.ts', 'src/no-telemetry.ts', 'src/main.ts', 'src/commands.ts', 'src/stop-signals.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   { files: ['src/cli.ts', 'src/commands.ts'], rules: { 'no-console': 'off' } },

@@ -1,10 +1,10 @@
-import { ConfigError, readProcessConfig, type Config } from './config.ts';
+import { ConfigError, readProcessConfig, type Config } from './config/config.ts';
 import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
-import { INSTALL_CUDA_USAGE, installCuda } from './install-cuda.ts';
+import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, StartError, type CarpoolServer } from './main.ts';
 import { listenToStop } from './stop-signals.ts';
-import { helpText } from './options-help.ts';
+import { helpText } from './config/help.ts';
 import { VERSION } from './version.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Signature } from './tensor.ts';
+import type { Signature } from './tensors/tensor.ts';
 
 /** What dialects and pages may know of a loaded model version; plain data, no handles. */
 export interface ModelDescription {

@@ -1,4 +1,4 @@
-import { type Datatype, elementCount, FIXED_DATATYPES, type TypedArray } from '../src/tensor.ts';
+import { type Datatype, elementCount, FIXED_DATATYPES, type TypedArray } from '../src/tensors/tensor.ts';
 import { Message } from '../src/onnx/protobuf.ts';
 
 /**

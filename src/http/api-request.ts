@@ -1,7 +1,7 @@
-import type { ApiRequest, DecodeContext } from '../dialects/api.ts';
-import { APIS, type ApiName, type OptionsOf } from '../dialects/apis.ts';
+import type { ApiRequest, DecodeContext } from '../dialects/shared/api.ts';
+import { APIS, type ApiName, type OptionsOf } from '../dialects/shared/apis.ts';
 import { ServerError } from '../errors.ts';
-import type { ItemBlock, PreparedItem } from '../pool/cpu.ts';
+import type { ItemBlock, PreparedItem } from '../cpu/pool.ts';
 import type { ItemResult } from '../serving/submit.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Item, Reply } from '../tasks/task.ts';

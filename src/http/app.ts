@@ -1,6 +1,6 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { ERRORS, ServerError, toServerError } from '../errors.ts';
-import { shownConfig } from '../options-help.ts';
+import { shownConfig } from '../config/help.ts';
 import { Exchange } from './exchange.ts';
 import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ServerError, toServerError } from '../errors.ts';
-import { freeBuffer } from '../free-buffer.ts';
+import { freeBuffer } from './free-buffer.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { GrowingBytes } from './growing-bytes.ts';

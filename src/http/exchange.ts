@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tellError } from '../dialects/error-shape.ts';
+import { tellError } from '../dialects/shared/error-shape.ts';
 import { toServerError, type ServerError } from '../errors.ts';
 import { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';

@@ -4,13 +4,13 @@ import {
   type Generation,
   type GenerationPiece,
   type StreamEncoder,
-} from '../dialects/generation-reply.ts';
-import { encodeGenerate, GenerateStream } from '../dialects/oip-generate.ts';
-import { ChatStream, encodeChat } from '../dialects/openai-chat-reply.ts';
-import { CompletionsStream, encodeCompletions } from '../dialects/openai-completions-reply.ts';
-import { tellStreamError } from '../dialects/error-shape.ts';
+} from '../dialects/shared/generation-reply.ts';
+import { encodeGenerate, GenerateStream } from '../dialects/oip/generate.ts';
+import { ChatStream, encodeChat } from '../dialects/openai/chat-reply.ts';
+import { CompletionsStream, encodeCompletions } from '../dialects/openai/completions-reply.ts';
+import { tellStreamError } from '../dialects/shared/error-shape.ts';
 import { ServerError } from '../errors.ts';
-import type { PreparedItem } from '../pool/cpu.ts';
+import type { PreparedItem } from '../cpu/pool.ts';
 import type { SubmitOptions } from '../serving/submit.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Item } from '../tasks/task.ts';

@@ -1,4 +1,4 @@
-import { freeBuffer } from '../free-buffer.ts';
+import { freeBuffer } from './free-buffer.ts';
 
 /** Memory is made for this many times what has arrived of an announced length: what is not written to yet costs nothing. */
 const AHEAD = 8;

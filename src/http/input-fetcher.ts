@@ -1,7 +1,7 @@
 import { toServerError } from '../errors.ts';
-import type { PreparedItem } from '../pool/cpu.ts';
+import type { PreparedItem } from '../cpu/pool.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import { imageUrlOf } from '../tasks/image-input.ts';
+import { imageUrlOf } from '../tasks/image/input.ts';
 import type { Item } from '../tasks/task.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';

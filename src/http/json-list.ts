@@ -1,4 +1,4 @@
-import { JsonChunks } from '../dialects/json-chunks.ts';
+import { JsonChunks } from '../dialects/shared/json-chunks.ts';
 import {
   base64Embedding,
   joinEmbeddings,
@@ -6,8 +6,8 @@ import {
   readEmbedding,
   type Embedding,
   type EmbeddingRows,
-} from '../dialects/embedding-text.ts';
-import type { CpuLimits } from '../pool/cpu.ts';
+} from '../dialects/shared/embedding-text.ts';
+import type { CpuLimits } from '../cpu/pool.ts';
 import type { Reply } from '../tasks/task.ts';
 import { chooseEncoding } from './encoding.ts';
 import { header, type Exchange } from './exchange.ts';

@@ -1,4 +1,4 @@
-import { originOf, type Config } from '../config.ts';
+import { originOf, type Config } from '../config/config.ts';
 
 const PROBLEMS: Readonly<Record<string, readonly ['HOST' | 'PORT', string]>> = {
   EADDRINUSE: ['PORT', 'another process listens on it'],

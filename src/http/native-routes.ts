@@ -1,9 +1,9 @@
-import { decodeNative, decodeNativeJson, isJsonType } from '../dialects/native.ts';
-import { encodeNative, refusalOf } from '../dialects/native-reply.ts';
-import { parseJson } from '../dialects/json-body.ts';
-import { isTeiPredict } from '../dialects/tei-requests.ts';
+import { decodeNative, decodeNativeJson, isJsonType } from '../dialects/native/request.ts';
+import { encodeNative, refusalOf } from '../dialects/native/reply.ts';
+import { parseJson } from '../dialects/shared/json-body.ts';
+import { isTeiPredict } from '../dialects/tei/requests.ts';
 import { ServerError } from '../errors.ts';
-import type { PreparedItem } from '../pool/cpu.ts';
+import type { PreparedItem } from '../cpu/pool.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Item } from '../tasks/task.ts';
 import { decodeBody, LIGHT_JSON_BYTES, readWhole } from './api-request.ts';

@@ -1,12 +1,12 @@
 import type { Request } from 'express';
-import { parseJsonObject } from '../dialects/json-body.ts';
+import { parseJsonObject } from '../dialects/shared/json-body.ts';
 import {
   modelConfig,
   modelMetadata,
   modelStatistics,
   repositoryIndex,
   serverMetadata,
-} from '../dialects/oip-metadata.ts';
+} from '../dialects/oip/metadata.ts';
 import { ServerError } from '../errors.ts';
 import type { ModelDescription } from '../model.ts';
 import type { ServedModel } from '../serving/served-model.ts';

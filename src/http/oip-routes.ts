@@ -1,11 +1,11 @@
-import { decodeInfer } from '../dialects/oip-request.ts';
-import { encodeInfer, type OipAnswer } from '../dialects/oip-response.ts';
-import type { OipRequest } from '../dialects/oip-types.ts';
+import { decodeInfer } from '../dialects/oip/request.ts';
+import { encodeInfer, type OipAnswer } from '../dialects/oip/response.ts';
+import type { OipRequest } from '../dialects/oip/types.ts';
 import { ServerError } from '../errors.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import { ownTensor } from '../rows.ts';
-import type { Tensor } from '../tensor.ts';
+import { ownTensor } from '../tensors/rows.ts';
+import type { Tensor } from '../tensors/tensor.ts';
 import { readBody } from './body.ts';
 import { chooseEncoding } from './encoding.ts';
 import { header, type Exchange } from './exchange.ts';

@@ -1,6 +1,6 @@
-import { embeddingsTail } from '../dialects/embedding-text.ts';
-import { replyJson } from '../dialects/reply-json.ts';
-import { encodeTranscript, readTranscript } from '../dialects/transcript.ts';
+import { embeddingsTail } from '../dialects/shared/embedding-text.ts';
+import { replyJson } from '../dialects/shared/reply-json.ts';
+import { encodeTranscript, readTranscript } from '../dialects/openai/transcript.ts';
 import { ServerError } from '../errors.ts';
 import { allReplies, readApiRequest } from './api-request.ts';
 import type { Exchange } from './exchange.ts';

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { tellError } from '../dialects/error-shape.ts';
+import { tellError } from '../dialects/shared/error-shape.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import { createApp } from './app.ts';
 import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';

@@ -1,7 +1,7 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { CpuPool } from '../pool/cpu.ts';
+import type { CpuPool } from '../cpu/pool.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Submitter } from '../serving/submit.ts';

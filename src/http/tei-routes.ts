@@ -1,10 +1,10 @@
-import type { ApiCallName } from '../dialects/apis.ts';
-import { joinEmbeddings, similarities } from '../dialects/embedding-text.ts';
-import { replyJson } from '../dialects/reply-json.ts';
-import { predictReplies, rankReplies, teiInfo, type TextModelInfo } from '../dialects/tei-replies.ts';
-import type { OptionsOf } from '../dialects/apis.ts';
+import type { ApiCallName } from '../dialects/shared/apis.ts';
+import { joinEmbeddings, similarities } from '../dialects/shared/embedding-text.ts';
+import { replyJson } from '../dialects/shared/reply-json.ts';
+import { predictReplies, rankReplies, teiInfo, type TextModelInfo } from '../dialects/tei/replies.ts';
+import type { OptionsOf } from '../dialects/shared/apis.ts';
 import { ServerError } from '../errors.ts';
-import { float32Text } from '../float-text.ts';
+import { float32Text } from '../tensors/float-text.ts';
 import type { Reply } from '../tasks/task.ts';
 import { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';

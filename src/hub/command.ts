@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { createBar, createLines, megabytes } from './progress.ts';
 import { pullModel } from './pull.ts';
 import { optionsOf } from './pull-models.ts';

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
 import { isDtypeChoice } from '../repository/dtype.ts';
 import type { LoadFailure } from '../repository/mistakes.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { FIXED_DATATYPES, type FixedDatatype } from '../tensor.ts';
+import { FIXED_DATATYPES, type FixedDatatype } from '../tensors/tensor.ts';
 import { DTYPE_CHOICES } from './dtype.ts';
 import { sessionSchema } from './session-options.ts';
 

@@ -1,6 +1,6 @@
 import { ServerError } from '../errors.ts';
-import { split, stack } from '../rows.ts';
-import type { Signature, Tensor } from '../tensor.ts';
+import { split, stack } from '../tensors/rows.ts';
+import type { Signature, Tensor } from '../tensors/tensor.ts';
 
 /** Rows of one request that run together. */
 export interface Block {

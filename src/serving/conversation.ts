@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events';
 import type { Admission } from '../core/admission.ts';
 import { ServerError } from '../errors.ts';
-import type { CpuLimits, CpuPool } from '../pool/cpu.ts';
-import type { LaneWork } from '../pool/messages.ts';
+import type { CpuLimits, CpuPool } from '../cpu/pool.ts';
+import type { LaneWork } from '../lanes/protocol.ts';
 import type { Outputs, ServeContext, Work } from '../tasks/task.ts';
-import type { Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensors/tensor.ts';
 import { outputsByName } from './outputs.ts';
 import type { ServedModel } from './served-model.ts';
 

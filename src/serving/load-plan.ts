@@ -3,13 +3,13 @@ import { totalmem } from 'node:os';
 import path from 'node:path';
 import type { ModelOptions } from '../core/model-state.ts';
 import type { BatchLimits } from '../core/ticket.ts';
-import type { WarmRequest } from '../pool/lanes.ts';
-import type { LoadAnswer, ModelSpec, WarmAnswer, WarmLimits } from '../pool/messages.ts';
-import type { TrialRun } from '../pool/trial-messages.ts';
+import type { WarmRequest } from '../lanes/lanes.ts';
+import type { LoadAnswer, ModelSpec, WarmAnswer, WarmLimits } from '../lanes/protocol.ts';
+import type { TrialRun } from '../trial/protocol.ts';
 import type { ModelSource } from '../repository/source.ts';
-import { shapeKey } from '../rows.ts';
+import { shapeKey } from '../tensors/rows.ts';
 import type { Item, Prepared, ProgramSpec, TaskSource } from '../tasks/task.ts';
-import { elementCount, type Signature, type Tensor } from '../tensor.ts';
+import { elementCount, type Signature, type Tensor } from '../tensors/tensor.ts';
 import type { ServedGraph } from './served-model.ts';
 
 /** What loading a model takes from its folder, and how its lanes are warmed. */

@@ -3,16 +3,16 @@ import type { BatchLimits } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { CpuPool } from '../pool/cpu.ts';
-import type { LaneThread } from '../pool/lane.ts';
-import { fillLane, type Lanes, type WarmRequest } from '../pool/lanes.ts';
-import { rawKey, type LoadAnswer, type ModelSpec, type WarmAnswer } from '../pool/messages.ts';
-import type { Trials } from '../pool/trials.ts';
+import type { CpuPool } from '../cpu/pool.ts';
+import type { LaneThread } from '../lanes/lane.ts';
+import { fillLane, type Lanes, type WarmRequest } from '../lanes/lanes.ts';
+import { rawKey, type LoadAnswer, type ModelSpec, type WarmAnswer } from '../lanes/protocol.ts';
+import type { Trials } from '../trial/trials.ts';
 import type { ModelLoader } from '../repository/changes.ts';
 import type { ModelSource } from '../repository/source.ts';
 import { chooseProgram, createTask } from '../tasks/registry.ts';
 import type { Prepared, Task, TaskSource } from '../tasks/task.ts';
-import { oneByOne, type Signature } from '../tensor.ts';
+import { oneByOne, type Signature } from '../tensors/tensor.ts';
 import {
   bytesBeside,
   exampleItem,

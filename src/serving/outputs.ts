@@ -1,5 +1,5 @@
 import type { Outputs } from '../tasks/task.ts';
-import type { Signature, Tensor } from '../tensor.ts';
+import type { Signature, Tensor } from '../tensors/tensor.ts';
 
 /** A ticket's tensors (signature order) by name, and their size: texts are taken for 16 bytes each. */
 export function outputsByName(

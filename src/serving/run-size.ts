@@ -1,5 +1,5 @@
 import { ServerError } from '../errors.ts';
-import { elementCount, type Tensor } from '../tensor.ts';
+import { elementCount, type Tensor } from '../tensors/tensor.ts';
 import type { ServedGraph } from './served-model.ts';
 
 /** The size of a run on tensors that a client sent, which nothing but these limits bounds. */

@@ -2,7 +2,7 @@ import type { BatchLimits } from '../core/ticket.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import type { ModelDescription, ModelStatistics } from '../model.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
-import type { Signature } from '../tensor.ts';
+import type { Signature } from '../tensors/tensor.ts';
 
 /** A graph as the tensor API runs it. */
 export interface ServedGraph {

@@ -9,9 +9,9 @@ interface BuiltIn {
 
 /** The built-in tasks. Each is loaded when a model asks for it, because every thread that runs tasks loads its own. */
 const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
-  tensors: async () => ({ create: (await import('./tensors.ts')).createTensorsTask }),
+  tensors: async () => ({ create: (await import('./tensors/task.ts')).createTensorsTask }),
   'text-classification': async () => {
-    const task = await import('./text-classification.ts');
+    const task = await import('./text-features/task.ts');
     return { create: task.createTextClassificationTask, program: task.chooseTextClassificationProgram };
   },
   embeddings: async () => {
@@ -22,9 +22,9 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     const task = await import('./text/reranking.ts');
     return { create: task.createRerankingTask, program: task.chooseRerankingProgram };
   },
-  'image-to-image': async () => ({ create: (await import('./image-to-image.ts')).createImageToImageTask }),
+  'image-to-image': async () => ({ create: (await import('./image/image-to-image.ts')).createImageToImageTask }),
   'image-classification': async () => ({
-    create: (await import('./image-classification.ts')).createImageClassificationTask,
+    create: (await import('./image/image-classification.ts')).createImageClassificationTask,
   }),
   chat: async () => ({
     create: (await import('./chat/task.ts')).createChatTask,
@@ -45,7 +45,7 @@ export const taskNames: readonly string[] = Object.keys(TASKS);
 
 /** The task of a model: a built-in one by name, or the user's own by the absolute path of its module. Throws a plain Error saying what is wrong. */
 export async function createTask(source: TaskSource): Promise<Task> {
-  if (isAbsolute(source.task)) return (await import('./custom.ts')).createCustomTask(source);
+  if (isAbsolute(source.task)) return (await import('./custom/task.ts')).createCustomTask(source);
   return (await builtIn(source.task)).create(source);
 }
 

@@ -1,4 +1,4 @@
-import type { Signature, Tensor } from '../tensor.ts';
+import type { Signature, Tensor } from '../tensors/tensor.ts';
 
 /**
  * A task turns a model's items into tensors (`prepare`) and its tensors into replies (`finish`). Tasks are pure: they know
@@ -42,7 +42,7 @@ export interface TaskSource {
 
 /** What a program of a lane is made of; plain data. Without one, a lane stacks rows and runs the graph once. */
 export interface ProgramSpec {
-  /** Which program: src/worker/programs.ts. */
+  /** Which program: src/programs/programs.ts. */
   readonly kind: string;
   /** Absolute paths of its ONNX files by role; `model` is the one whose raw graph the tensor API serves. */
   readonly graphs: Readonly<Record<string, string>>;

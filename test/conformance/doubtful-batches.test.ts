@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { onnxModel } from '../../tools/onnx-writer.ts';
 import { Carpool } from '../process/carpool.ts';
-import { node, value, type Graph } from '../worker/models.ts';
+import { node, value, type Graph } from '../onnx/models.ts';
 
 /** Graphs that look as if they could be batched: whatever the company, each request gets its own answer. */
 

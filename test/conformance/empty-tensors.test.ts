@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { onnxModel } from '../../tools/onnx-writer.ts';
 import { Carpool } from '../process/carpool.ts';
-import { node, value, type Graph } from '../worker/models.ts';
+import { node, value, type Graph } from '../onnx/models.ts';
 
 /** A decoder's step: what was there before and what is new, joined. The first step has nothing before it. */
 const CACHE: Graph = {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Message } from '../../src/onnx/protobuf.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
 import { Carpool } from '../process/carpool.ts';
-import { node, value, type Graph } from '../worker/models.ts';
+import { node, value, type Graph } from '../onnx/models.ts';
 
 /** Graphs that ONNX allows and few exporters write. */
 

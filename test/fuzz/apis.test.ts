@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { API_CALLS, APIS } from '../../src/dialects/apis.ts';
+import { API_CALLS, APIS } from '../../src/dialects/shared/apis.ts';
 import { ServerError } from '../../src/errors.ts';
 import { fuzzBudgetMs } from './budget.ts';
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { decodeNative } from '../../src/dialects/native.ts';
+import { decodeNative } from '../../src/dialects/native/request.ts';
 import { ServerError } from '../../src/errors.ts';
 import { createTask } from '../../src/tasks/registry.ts';
-import type { Datatype } from '../../src/tensor.ts';
+import type { Datatype } from '../../src/tensors/tensor.ts';
 import { json, raw, sourceFor, spec } from '../tasks/support.ts';
 import { fuzzBudgetMs } from './budget.ts';
 

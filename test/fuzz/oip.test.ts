@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeInfer } from '../../src/dialects/oip-request.ts';
+import { decodeInfer } from '../../src/dialects/oip/request.ts';
 import { ServerError } from '../../src/errors.ts';
-import { binaryBody, bytesOf, modelOf, simpleModel, spec, type TestModel } from '../dialects/oip-fixtures.ts';
+import { binaryBody, bytesOf, modelOf, simpleModel, spec, type TestModel } from '../dialects/oip/fixtures.ts';
 import { fuzzBudgetMs } from './budget.ts';
 
 const mixedModel = modelOf(

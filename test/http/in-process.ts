@@ -1,4 +1,4 @@
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { createLogs } from '../../src/log.ts';
 import { startServer, type CarpoolServer } from '../../src/main.ts';
 import { SHIPPED_MODELS } from '../process/carpool.ts';

@@ -1,8 +1,8 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { API_CALLS, APIS } from '../../src/dialects/apis.ts';
-import { printEmbeddings } from '../../src/dialects/embedding-text.ts';
-import { readConfig } from '../../src/config.ts';
+import { API_CALLS, APIS } from '../../src/dialects/shared/apis.ts';
+import { printEmbeddings } from '../../src/dialects/shared/embedding-text.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { ServerError, toServerError } from '../../src/errors.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
 import { InputFetcher } from '../../src/http/input-fetcher.ts';
@@ -10,14 +10,14 @@ import { createHttpServer } from '../../src/http/server.ts';
 import type { Services } from '../../src/http/services.ts';
 import { createLogs } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import type { CpuRequest } from '../../src/pool/cpu.ts';
+import type { CpuRequest } from '../../src/cpu/pool.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { createStatistics } from '../../src/serving/statistics.ts';
 import type { ItemResult, SubmitOptions } from '../../src/serving/submit.ts';
 import { emptyTiming } from '../../src/serving/timing.ts';
 import { ServerState } from '../../src/state.ts';
 import type { Item, Reply, Task } from '../../src/tasks/task.ts';
-import { blocksOf, itemsOf, peekJson } from '../../src/worker/cpu-requests.ts';
+import { blocksOf, itemsOf, peekJson } from '../../src/cpu/requests.ts';
 import { SHIPPED_MODELS } from '../process/carpool.ts';
 
 /** A server whose models are made of one function: routes and dialects are tested without a model. */

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setAccuracyLevel } from '../../src/onnx/accuracy-level.ts';
-import { openGraph } from '../../src/worker/graph.ts';
+import { openGraph } from '../../src/onnx/graph.ts';
 import { Message } from '../../src/onnx/protobuf.ts';
 import { sharedModel } from '../shared-models.ts';
-import { simple, writeModel } from '../worker/models.ts';
+import { simple, writeModel } from './models.ts';
 
 const LANE = { device: { kind: 'cpu' as const }, intraOpThreads: 1, progress: new SharedArrayBuffer(8) };
 

@@ -28,7 +28,7 @@ test('a merged decoder loses the input and the dropped outputs, and nothing else
 });
 
 test('a graph without the input, and bytes that are no model, are left alone', async () => {
-  const { PROBE_GRAPH } = await import('../../src/worker/probe-graph.ts');
+  const { PROBE_GRAPH } = await import('../../src/onnx/probe-graph.ts');
   assert.equal(withConstantInput(PROBE_GRAPH, CHANGE), undefined);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {

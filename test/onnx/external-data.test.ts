@@ -5,9 +5,9 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Tensor } from 'onnxruntime-node';
 import { readExternalData } from '../../src/onnx/external-data.ts';
-import { openGraph, openGraphBytes } from '../../src/worker/graph.ts';
+import { openGraph, openGraphBytes } from '../../src/onnx/graph.ts';
 import { Message } from '../../src/onnx/protobuf.ts';
-import { laneData } from '../worker/models.ts';
+import { laneData } from './models.ts';
 
 const COUNT = 4096;
 const FP32 = 1;

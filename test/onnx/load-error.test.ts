@@ -4,10 +4,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
-import { openGraph, openGraphBytes } from '../../src/worker/graph.ts';
+import { openGraph, openGraphBytes } from '../../src/onnx/graph.ts';
 import { Message } from '../../src/onnx/protobuf.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
-import { laneData, node, value } from '../worker/models.ts';
+import { laneData, node, value } from './models.ts';
 
 async function write(t: TestContext, bytes: Uint8Array): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-load-error-'));

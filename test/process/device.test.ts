@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { getPriority, tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { findGpus } from '../../src/pool/cuda.ts';
+import { findGpus } from '../../src/lanes/cuda.ts';
 import { Carpool } from './carpool.ts';
 
 const skip = findGpus().length > 0 ? 'this machine has a GPU' : false;

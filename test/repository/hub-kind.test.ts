@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { onnxModel } from '../../tools/onnx-writer.ts';
-import { node, value } from '../worker/models.ts';
+import { node, value } from '../onnx/models.ts';
 import { createRig, makeFolder, type Files } from './fixtures.ts';
 import { modules, readHub } from './hub-folder.ts';
 

@@ -5,17 +5,17 @@ import { Core } from '../../src/core/core.ts';
 import type { Lane, Outcome, TicketOfRun } from '../../src/core/ticket.ts';
 import { ServerError } from '../../src/errors.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import type { CpuPool } from '../../src/pool/cpu.ts';
-import type { LaneWork } from '../../src/pool/messages.ts';
+import type { CpuPool } from '../../src/cpu/pool.ts';
+import type { LaneWork } from '../../src/lanes/protocol.ts';
 import { manifestSchema } from '../../src/repository/manifest.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { createStatistics } from '../../src/serving/statistics.ts';
 import { Submitter, type SubmitOptions } from '../../src/serving/submit.ts';
 import type { Item, ServeContext, Task, Work } from '../../src/tasks/task.ts';
-import { float32, type Signature, type Tensor } from '../../src/tensor.ts';
+import { float32, type Signature, type Tensor } from '../../src/tensors/tensor.ts';
 import { refusal, sourceFor, spec } from '../tasks/support.ts';
-import { elements } from '../worker/models.ts';
+import { elements } from '../onnx/models.ts';
 
 /** Tasks that serve an item by themselves: several tickets, progress, events. */
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { costOf, rowsTogether } from '../../src/serving/run-size.ts';
-import { fromTypedArray } from '../../src/tensor.ts';
+import { fromTypedArray } from '../../src/tensors/tensor.ts';
 import { refusal } from '../tasks/support.ts';
 
 const graph = {

@@ -11,7 +11,7 @@ import {
   type Signature,
   type Tensor,
   type TensorSpec,
-} from '../../src/tensor.ts';
+} from '../../src/tensors/tensor.ts';
 
 /** The repository's root, seen from compiled tests. */
 const ROOT = new URL('../../../', import.meta.url);

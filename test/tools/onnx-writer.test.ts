@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { type Datatype, FIXED_DATATYPES, type FixedDatatype } from '../../src/tensor.ts';
+import { type Datatype, FIXED_DATATYPES, type FixedDatatype } from '../../src/tensors/tensor.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
 
 const RUNTIME_TYPES: Readonly<Record<Datatype, string>> = {

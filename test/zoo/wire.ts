@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { widenHalf } from '../../src/half-float.ts';
+import { widenHalf } from '../../src/tensors/half-float.ts';
 
 /** A tensor of the zoo's files: base64 of little-endian bytes, or texts. */
 export interface WireTensor {

@@ -1,5 +1,5 @@
-import { shortFloat32 } from '../../float-text.ts';
-import { typedView, type Tensor } from '../../tensor.ts';
+import { shortFloat32 } from '../../tensors/float-text.ts';
+import { typedView, type Tensor } from '../../tensors/tensor.ts';
 import type { Outputs, Reply } from '../task.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { GenerationProgress, TokenLogprob } from './generation.ts';

@@ -1,5 +1,5 @@
 import { ServerError } from '../../errors.ts';
-import { fromTypedArray } from '../../tensor.ts';
+import { fromTypedArray } from '../../tensors/tensor.ts';
 import type { Item, Prepared, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { textCalls } from '../text/calls.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';

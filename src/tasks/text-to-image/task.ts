@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { fromTypedArray } from '../../tensor.ts';
-import { tensorImage, type Range } from '../image-tensor.ts';
+import { fromTypedArray } from '../../tensors/tensor.ts';
+import { tensorImage, type Range } from '../image/image-tensor.ts';
 import { readOptions } from '../options.ts';
 import type { Prepared, Task, TaskSource } from '../task.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
-import { TEXT_TYPES } from '../text-input.ts';
+import { TEXT_TYPES } from '../text/text-input.ts';
 import { IMAGE, NEGATIVE_PROMPT, PROMPT, readPipeline } from './pipeline.ts';
 import { promptIds } from './prompt-ids.ts';
 import { readDrawingRequest, type Choices, type DrawingRequest } from './request.ts';
@@ -64,7 +64,7 @@ export async function createTextToImageTask(source: TaskSource): Promise<Task> {
     isLightReply: () => false,
     finish: async (outputs) => {
       const image = tensorImage(outputs[IMAGE], 'nchw', IMAGE_RANGE);
-      const { encodeImage } = await import('../image-codec.ts');
+      const { encodeImage } = await import('../image/codec.ts');
       return { contentType: 'image/png', bytes: await encodeImage(image, 'png') };
     },
   };

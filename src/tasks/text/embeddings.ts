@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import { shortFloat32 } from '../../float-text.ts';
-import { typedView } from '../../tensor.ts';
+import { shortFloat32 } from '../../tensors/float-text.ts';
+import { typedView } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
-import { TEXT_TYPES } from '../text-input.ts';
+import { TEXT_TYPES } from './text-input.ts';
 import { promptOf } from './calls.ts';
 import type { TextInput } from './encode.ts';
 import { RESULT, type EncoderTicket } from './encoder-contract.ts';

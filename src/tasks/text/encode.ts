@@ -1,5 +1,5 @@
 import { ServerError } from '../../errors.ts';
-import { fromTypedArray } from '../../tensor.ts';
+import { fromTypedArray } from '../../tensors/tensor.ts';
 import type { Work } from '../task.ts';
 import { IDS, type EncoderTicket } from './encoder-contract.ts';
 import { bucketLength } from './length-buckets.ts';

@@ -1,4 +1,4 @@
-/** What text tasks and their program in the lane (src/worker/text-encoder) agree on. */
+/** What text tasks and their program in the lane (src/programs/text-encoder) agree on. */
 
 export const ENCODER = 'text-encoder';
 

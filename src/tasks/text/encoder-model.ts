@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import type { Tensor } from '../../tensor.ts';
+import type { Tensor } from '../../tensors/tensor.ts';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import { textCalls, type TextInfo } from './calls.ts';
 import { TokenEncoder } from './encode.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { shortFloat32 } from '../../float-text.ts';
+import { shortFloat32 } from '../../tensors/float-text.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';

@@ -1,4 +1,4 @@
-import { typedView } from '../../tensor.ts';
+import { typedView } from '../../tensors/tensor.ts';
 import type { Outputs } from '../task.ts';
 import { RESULT } from './encoder-contract.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { shortFloat32 } from '../../float-text.ts';
+import { shortFloat32 } from '../../tensors/float-text.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
-import { TEXT_TYPES } from '../text-input.ts';
+import { TEXT_TYPES } from './text-input.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
 import { labelsOf } from './model-files.ts';
 import { readParameters, topKParameter } from '../parameters.ts';

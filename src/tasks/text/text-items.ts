@@ -1,6 +1,6 @@
 import { ServerError } from '../../errors.ts';
 import type { Item } from '../task.ts';
-import { TEXT_TYPES } from '../text-input.ts';
+import { TEXT_TYPES } from './text-input.ts';
 import type { TextInput } from './encode.ts';
 
 /** What the items of text tasks hold. */

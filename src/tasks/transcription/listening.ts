@@ -1,4 +1,4 @@
-import { float32, typedView, type Tensor } from '../../tensor.ts';
+import { float32, typedView, type Tensor } from '../../tensors/tensor.ts';
 import type { Outputs, ServeContext, Work } from '../task.ts';
 import { FRAMES, SAMPLE_RATE_HZ } from './log-mel.ts';
 import { slicePcm, type Pcm } from './pcm.ts';

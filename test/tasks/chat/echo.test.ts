@@ -3,7 +3,7 @@ import { test, type TestContext } from 'node:test';
 import type { GenerationParameters } from '../../../src/tasks/chat/generation.ts';
 import { createChatTask } from '../../../src/tasks/chat/task.ts';
 import type { Item, Outputs, Task } from '../../../src/tasks/task.ts';
-import { float32, fromTypedArray } from '../../../src/tensor.ts';
+import { float32, fromTypedArray } from '../../../src/tensors/tensor.ts';
 import { refusal } from '../support.ts';
 import { writeFiles } from '../text/encoder-bench.ts';
 import { BYTE_TOKENIZER } from './support.ts';

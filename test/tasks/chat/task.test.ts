@@ -9,7 +9,7 @@ import type { GenerationParameters, GenerationProgress } from '../../../src/task
 import { chooseGeneration } from '../../../src/tasks/chat/model.ts';
 import { createChatTask } from '../../../src/tasks/chat/task.ts';
 import type { Item, Outputs, Prepared, ServeContext, Task, TaskSource, Work } from '../../../src/tasks/task.ts';
-import { float32, fromTypedArray, typedView } from '../../../src/tensor.ts';
+import { float32, fromTypedArray, typedView } from '../../../src/tensors/tensor.ts';
 
 /** Byte-level: ids are bytes, 256 ends a text, 257 begins one. */
 const TOKENIZER = ((): string => {

@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import type { LaneTicket, ModelSpec, TicketOutcome } from '../../../src/pool/messages.ts';
+import type { LaneTicket, ModelSpec, TicketOutcome } from '../../../src/lanes/protocol.ts';
 import { chooseProgram, createTask } from '../../../src/tasks/registry.ts';
 import type { Item, Prepared, Reply, Task, TaskSource } from '../../../src/tasks/task.ts';
-import type { Program } from '../../../src/worker/program.ts';
-import { openProgram } from '../../../src/worker/programs.ts';
-import { laneData, specOf } from '../../worker/models.ts';
+import type { Program } from '../../../src/programs/program.ts';
+import { openProgram } from '../../../src/programs/programs.ts';
+import { laneData, specOf } from '../../onnx/models.ts';
 
 /** A text model's task and its program, as a server would join them, without threads. */
 export interface EncoderBench {

@@ -1,8 +1,8 @@
 import type { TestContext } from 'node:test';
-import type { ModelSpec } from '../../../src/pool/messages.ts';
+import type { ModelSpec } from '../../../src/lanes/protocol.ts';
 import type { OnnxNode } from '../../../tools/onnx-writer.ts';
-import { node, value, writeModel, type Graph } from '../../worker/models.ts';
-import { quantised } from '../../worker/quantise.ts';
+import { node, value, writeModel, type Graph } from '../../onnx/models.ts';
+import { quantised } from '../../onnx/quantise.ts';
 import { openBench, writeFiles, type EncoderBench } from './encoder-bench.ts';
 
 /** A BERT in small: embeddings of words, types and places, one layer of masked attention, and either token vectors or logits. */

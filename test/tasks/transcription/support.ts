@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { PROGRESS_BYTES, type LaneTicket, type TicketOutcome } from '../../../src/pool/messages.ts';
+import { PROGRESS_BYTES, type LaneTicket, type TicketOutcome } from '../../../src/lanes/protocol.ts';
 import { chooseSpeechProgram } from '../../../src/tasks/transcription/model-files.ts';
 import { openAudio, type DecodeParts } from '../../../src/tasks/transcription/decode-audio.ts';
 import { PcmWriter, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
@@ -7,9 +7,9 @@ import { readWavPart } from '../../../src/tasks/transcription/wav-part.ts';
 import { createTranscriptionTask } from '../../../src/tasks/transcription/task.ts';
 import type { TranscriptSegment } from '../../../src/tasks/transcription/reply.ts';
 import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from '../../../src/tasks/task.ts';
-import type { Signature } from '../../../src/tensor.ts';
-import type { Program } from '../../../src/worker/program.ts';
-import { openProgram } from '../../../src/worker/programs.ts';
+import type { Signature } from '../../../src/tensors/tensor.ts';
+import type { Program } from '../../../src/programs/program.ts';
+import { openProgram } from '../../../src/programs/programs.ts';
 import { sharedModel } from '../../shared-models.ts';
 
 export const MODEL = sharedModel('transcription');

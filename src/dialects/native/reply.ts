@@ -1,0 +1,85 @@
+import Negotiator from 'negotiator';
+import { ERRORS, errorBody, type ServerError } from '../../errors.ts';
+import type { Reply } from '../../tasks/task.ts';
+
+/** Replies of the native API (docs/api.md). */
+
+export type NativeResult =
+  { readonly ok: true; readonly reply: Reply } | { readonly ok: false; readonly error: ServerError };
+
+/** How the request was put, which is how it is answered. */
+export interface NativeForm {
+  readonly kind: 'single' | 'many';
+  /** The item came as a raw body. */
+  readonly raw: boolean;
+  /** The Accept header, if any. */
+  readonly accept: string | undefined;
+}
+
+export interface NativeAnswer {
+  readonly contentType: string;
+  /** The body, in order. */
+  readonly chunks: readonly Uint8Array[];
+}
+
+const JSON_TYPE = 'application/json';
+
+/**
+ * The error that stands for the whole request, if any: a single item's own, or, where every one of many was refused for a passing reason
+ * (full, draining, too late), that with the longest wait, so that clients and load balancers see it. Else each item stands for itself.
+ */
+export function refusalOf(kind: NativeForm['kind'], results: readonly NativeResult[]): ServerError | undefined {
+  const errors = results.flatMap((result) => (result.ok ? [] : [result.error]));
+  if (errors.length < results.length) return undefined;
+  if (kind === 'many' && !errors.every(({ code }) => ERRORS[code].retryable)) return undefined;
+  return errors.reduce<ServerError | undefined>(
+    (last, error) => (last === undefined || (error.retryAfterMs ?? 0) > (last.retryAfterMs ?? 0) ? error : last),
+    undefined,
+  );
+}
+
+/**
+ * One item: `{"result": reply}`; a reply of bytes goes out raw when the client prefers that by Accept, or does not care and sent a raw
+ * body itself, else as base64 text. Many: `{"results": [{"result": reply} or {"error", "code"}, ...]}`, whatever became of the items.
+ * The status is 200: ask `refusalOf` first.
+ */
+export function encodeNative(form: NativeForm, results: readonly NativeResult[]): NativeAnswer {
+  const [first] = results;
+  if (form.kind === 'many' || first?.ok !== true) return json(listText(results));
+  const { reply } = first;
+  if ('bytes' in reply && prefersBytes(form, reply.contentType))
+    return { contentType: reply.contentType, chunks: [reply.bytes] };
+  return json(resultText(reply));
+}
+
+function prefersBytes({ raw, accept }: NativeForm, contentType: string): boolean {
+  const available = raw ? [contentType, JSON_TYPE] : [JSON_TYPE, contentType];
+  const preferred = new Negotiator({ headers: { accept } }).mediaType(available);
+  // A client that takes neither gets what it would get without Accept (RFC 9110, 12.5.1).
+  return (preferred ?? available[0]) === contentType;
+}
+
+function json(chunks: readonly Uint8Array[]): NativeAnswer {
+  return { contentType: JSON_TYPE, chunks };
+}
+
+function listText(results: readonly NativeResult[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (const [index, result] of results.entries()) {
+    chunks.push(Buffer.from(index === 0 ? '{"results":[' : ','));
+    chunks.push(...(result.ok ? resultText(result.reply) : [Buffer.from(JSON.stringify(errorBody(result.error)))]));
+  }
+  chunks.push(Buffer.from(']}'));
+  return chunks;
+}
+
+function resultText(reply: Reply): Uint8Array[] {
+  if ('jsonText' in reply) return [Buffer.from('{"result":'), reply.jsonText, Buffer.from('}')];
+  const result =
+    'bytes' in reply
+      ? Buffer.from(reply.bytes.buffer as ArrayBuffer, reply.bytes.byteOffset, reply.bytes.byteLength).toString(
+          'base64',
+        )
+      : reply.json;
+  return [Buffer.from(JSON.stringify({ result }))];
+}

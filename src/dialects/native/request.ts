@@ -1,0 +1,79 @@
+import { ServerError } from '../../errors.ts';
+import { checkParameters } from '../../json-limits.ts';
+import type { Item, JsonItem } from '../../tasks/task.ts';
+import { parseJson } from '../shared/json-body.ts';
+
+/**
+ * Requests of the native API (docs/api.md). JSON: `{"data": item}` for one item or `{"items": [item, ...]}` for many, with
+ * `parameters` for all of them. Any other content type: the body is the item.
+ */
+export interface NativeRequest {
+  readonly kind: 'single' | 'many';
+  readonly items: readonly Item[];
+}
+
+const FIELDS = ['data', 'items', 'parameters'];
+/** No type, and what `curl -d` says by itself: nobody means a form here. */
+const JSON_TYPES = ['', 'application/json', 'application/x-www-form-urlencoded'];
+const UTF8_NAMES = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
+
+/**
+ * Reads a request. `contentType` is the header as sent; without one the body is taken for JSON. Whether a raw type suits the model
+ * is for its task to say. Throws BAD_REQUEST (malformed), TOO_LARGE (more than `itemLimit` items) or UNSUPPORTED_MEDIA_TYPE (a
+ * text in another charset than UTF-8).
+ */
+export function decodeNative(contentType: string | undefined, body: Uint8Array, itemLimit: number): NativeRequest {
+  if (isJsonType(contentType)) return decodeNativeJson(parseJson(body), itemLimit);
+  const { type, charset } = parseContentType(contentType ?? '');
+  if (type.startsWith('text/') && charset !== undefined && !UTF8_NAMES.includes(charset))
+    throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'Text must be UTF-8.');
+  return { kind: 'single', items: [{ kind: 'raw', contentType: type, bytes: body }] };
+}
+
+/** Whether a body of this content type is taken for JSON. */
+export function isJsonType(contentType: string | undefined): boolean {
+  const { type } = parseContentType(contentType ?? '');
+  return JSON_TYPES.includes(type) || type.endsWith('+json');
+}
+
+/** RFC 9110, 8.3.1: type and charset in lower case. */
+function parseContentType(header: string): { type: string; charset: string | undefined } {
+  const [type = '', ...parameters] = header.toLowerCase().split(';');
+  const charset = parameters
+    .map((parameter) => /^\s*charset="?([^"\s]+)"?\s*$/.exec(parameter)?.[1])
+    .find((name) => name !== undefined);
+  return { type: type.trim(), charset };
+}
+
+/** Reads a request that came as JSON and is parsed already. Throws BAD_REQUEST or TOO_LARGE. */
+export function decodeNativeJson(request: unknown, itemLimit: number): NativeRequest {
+  if (typeof request !== 'object' || request === null || Array.isArray(request))
+    throw malformed('The body must be an object: {"data": ...} or {"items": [...]}.');
+  const unknown = Object.keys(request).find((field) => !FIELDS.includes(field));
+  if (unknown !== undefined)
+    throw malformed(`Unknown field "${unknown.slice(0, 40)}"; a request has "data" or "items", and "parameters".`);
+  const { data, items, parameters } = request as Partial<Record<'data' | 'items' | 'parameters', unknown>>;
+  if (Object.hasOwn(request, 'data') === Object.hasOwn(request, 'items'))
+    throw malformed('Invalid data value: a request has either "data" or "items".');
+  const shared = readParameters(parameters);
+  if (!Object.hasOwn(request, 'items')) return { kind: 'single', items: [jsonItem(data, shared)] };
+  if (!Array.isArray(items) || items.length === 0) throw malformed('"items" must be an array with at least one item.');
+  if (items.length > itemLimit)
+    throw new ServerError('TOO_LARGE', `A request may have ${itemLimit} items at most, not ${items.length}.`);
+  return { kind: 'many', items: items.map((item: unknown) => jsonItem(item, shared)) };
+}
+
+function readParameters(parameters: unknown): JsonItem['parameters'] {
+  if (parameters === undefined || parameters === null) return undefined;
+  if (typeof parameters !== 'object' || Array.isArray(parameters)) throw malformed('"parameters" must be an object.');
+  checkParameters(parameters as NonNullable<JsonItem['parameters']>);
+  return parameters as JsonItem['parameters'];
+}
+
+function jsonItem(value: unknown, parameters: JsonItem['parameters']): JsonItem {
+  return parameters === undefined ? { kind: 'json', value } : { kind: 'json', value, parameters };
+}
+
+function malformed(message: string): ServerError {
+  return new ServerError('BAD_REQUEST', message);
+}

@@ -1,0 +1,98 @@
+import { SAMPLING_RANGES } from '../../ranges.ts';
+import { jsonItem, type ApiRequest } from '../shared/api.ts';
+import { Fields } from '../shared/fields.ts';
+import { SentText, type Generation, type GenerationPiece, type StreamEncoder } from '../shared/generation-reply.ts';
+import { parseJsonObject } from '../shared/json-body.ts';
+import { readSampling, SAMPLING_FIELDS } from '../openai/sampling.ts';
+
+const PARAMETERS = ['max_tokens', 'max_completion_tokens', 'details', 'echo', ...SAMPLING_FIELDS];
+const KNOWN_PARAMETERS = new Set(PARAMETERS);
+/** `stream` is not heeded: the address says whether the answer is one. */
+const KNOWN = new Set(['id', 'text_input', 'parameters', 'stream', ...PARAMETERS]);
+/** The specification's own default. */
+const DEFAULT_MAX_TOKENS = 20;
+
+export interface GenerateOptions {
+  readonly id?: string;
+  /** Why the text ended and how many tokens it has are wanted, too. */
+  readonly details: boolean;
+}
+
+/**
+ * `POST /v2/models/<model>/generate` and `generate_stream`: the text as it is, without a chat template. Parameters may stand in `parameters` or, as
+ * Triton takes them, beside the text; those that nobody knows are not heeded, as the specification has it. Throws BAD_REQUEST.
+ * https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/generate_rest.yaml
+ */
+export function decodeGenerate(body: Uint8Array): ApiRequest<GenerateOptions> {
+  const request = parseJsonObject(body);
+  const fields = new Fields(request);
+  const own = fields.object('parameters') ?? {};
+  const ignored = [...fields.unknown(KNOWN), ...new Fields(own).unknown(KNOWN_PARAMETERS)];
+  fields.required('text_input');
+  const prompt = fields.text('text_input');
+  const id = fields.text('id');
+  fields.boolean('stream');
+  const beside = Object.entries(request).filter(([name]) => KNOWN_PARAMETERS.has(name));
+  const parameters = new Fields({ ...Object.fromEntries(beside), ...own });
+  const most = { ...SAMPLING_RANGES.max_tokens, min: 1 };
+  const maxTokens = parameters.number('max_completion_tokens', most) ?? parameters.number('max_tokens', most);
+  const item = jsonItem(
+    { prompt },
+    {
+      ...readSampling(parameters),
+      max_tokens: maxTokens ?? DEFAULT_MAX_TOKENS,
+      echo: parameters.boolean('echo'),
+    },
+  );
+  const details = parameters.boolean('details') ?? false;
+  return { model: undefined, items: [item], options: { details, ...(id === undefined ? {} : { id }) }, ignored };
+}
+
+/** What every answer says of the model. */
+export interface GenerateHead {
+  readonly model: string;
+  readonly version: string;
+}
+
+export function encodeGenerate(head: GenerateHead, generation: Generation, options: GenerateOptions): unknown {
+  return {
+    ...objectHead(head, options),
+    text_output: generation.text,
+    ...(options.details ? { details: detailsOf(generation) } : {}),
+  };
+}
+
+function objectHead({ model, version }: GenerateHead, { id }: GenerateOptions): Readonly<Record<string, unknown>> {
+  return { ...(id === undefined ? {} : { id }), model_name: model, model_version: version };
+}
+
+function detailsOf({ finish_reason, prompt_tokens, completion_tokens }: Generation): unknown {
+  return { finish_reason, prompt_tokens, completion_tokens };
+}
+
+/** Each event is an answer whose `text_output` is the next piece; the last one is `done`, and has the details, where wanted. */
+export class GenerateStream implements StreamEncoder {
+  readonly #head: Readonly<Record<string, unknown>>;
+  readonly #details: boolean;
+  readonly #sent = new SentText();
+
+  constructor(head: GenerateHead, options: GenerateOptions) {
+    this.#head = objectHead(head, options);
+    this.#details = options.details;
+  }
+
+  piece(index: number, { text }: GenerationPiece): string[] {
+    this.#sent.add(index, text);
+    return [JSON.stringify({ ...this.#head, text_output: text, done: false })];
+  }
+
+  done(index: number, generation: Generation): string[] {
+    const rest = this.#sent.rest(index, generation.text);
+    const details = this.#details ? { details: detailsOf(generation) } : {};
+    return [JSON.stringify({ ...this.#head, text_output: rest, done: true, ...details })];
+  }
+
+  end(): string[] {
+    return [];
+  }
+}

@@ -1,0 +1,184 @@
+import type { ModelDescription, ModelStatistics, StatisticDuration } from '../../model.ts';
+import type { Datatype, Signature, TensorSpec } from '../../tensors/tensor.ts';
+
+/** Extensions of the protocol that this server implements; clients turn features on by them. */
+const EXTENSIONS = [
+  'classification',
+  'model_repository',
+  'model_repository(unload_dependents)',
+  'schedule_policy',
+  'model_configuration',
+  'binary_tensor_data',
+  'parameters',
+  'statistics',
+] as const;
+
+/** Triton's name for ONNX models; its clients know no other. */
+const PLATFORM = 'onnxruntime_onnx';
+const BACKEND = 'onnxruntime';
+
+export interface TensorMetadata {
+  readonly name: string;
+  readonly datatype: Datatype;
+  /** Free dimensions, the batch among them, are -1. */
+  readonly shape: readonly number[];
+}
+export interface ModelMetadata {
+  readonly name: string;
+  readonly versions: readonly string[];
+  readonly platform: string;
+  readonly inputs: readonly TensorMetadata[];
+  readonly outputs: readonly TensorMetadata[];
+}
+
+/** Answer to `GET /v2`; `version` is the server's own. */
+export function serverMetadata(version: string): { name: string; version: string; extensions: readonly string[] } {
+  return { name: 'carpool', version, extensions: EXTENSIONS };
+}
+
+/** Answer to `GET /v2/models/M[/versions/V]` (protocol: model metadata). */
+export function modelMetadata({ name, versions, signature }: ModelDescription): ModelMetadata {
+  const describe = (spec: TensorSpec): TensorMetadata => ({
+    name: spec.name,
+    datatype: spec.datatype,
+    shape: fullShape(spec, signature),
+  });
+  return {
+    name,
+    versions,
+    platform: PLATFORM,
+    inputs: signature.inputs.map(describe),
+    outputs: signature.outputs.map(describe),
+  };
+}
+
+/** What is true of the file: what model.json adds to it is asked of requests, but is no property of the graph. */
+function fullShape({ shape, fileShape = shape, batchAxis }: TensorSpec, { batchable }: Signature): readonly number[] {
+  return batchable && batchAxis !== null ? fileShape.with(batchAxis, -1) : fileShape;
+}
+
+export interface TensorConfig {
+  readonly name: string;
+  readonly data_type: string;
+  readonly dims: readonly number[];
+}
+export interface ModelConfig {
+  readonly name: string;
+  readonly platform: string;
+  readonly backend: string;
+  readonly max_batch_size: number;
+  readonly input: readonly TensorConfig[];
+  readonly output: readonly TensorConfig[];
+  readonly instance_group: readonly { name: string; kind: string; count: number; gpus?: readonly number[] }[];
+  readonly dynamic_batching?: { readonly max_queue_delay_microseconds: number };
+}
+
+/**
+ * Answer to `GET /v2/models/M/config` (extension model_configuration), with the fields clients read. A `max_batch_size` above
+ * 0 means that every tensor has one more dimension than `dims`, in front; a model for which that is not true, though it may
+ * well be batched here, says 0 and gives its dimensions in full.
+ */
+export function modelConfig(model: ModelDescription): ModelConfig {
+  const { name, signature, maxItems, maxDelayMs, devices } = model;
+  const tensors = [...signature.inputs, ...signature.outputs];
+  const hasBatchFirst = signature.batchable && tensors.every(({ batchAxis }) => batchAxis === 0);
+  const describe = (spec: TensorSpec): TensorConfig => ({
+    name: spec.name,
+    data_type: spec.datatype === 'BYTES' ? 'TYPE_STRING' : `TYPE_${spec.datatype}`,
+    dims: hasBatchFirst ? fullShape(spec, signature).slice(1) : fullShape(spec, signature),
+  });
+  return {
+    name,
+    platform: PLATFORM,
+    backend: BACKEND,
+    max_batch_size: hasBatchFirst ? maxItems : 0,
+    input: signature.inputs.map(describe),
+    output: signature.outputs.map(describe),
+    instance_group: instanceGroups(name, devices),
+    ...(hasBatchFirst && { dynamic_batching: { max_queue_delay_microseconds: Math.round(maxDelayMs * 1000) } }),
+  };
+}
+
+function instanceGroups(model: string, devices: readonly string[]): ModelConfig['instance_group'] {
+  const counts = new Map<string, number>();
+  for (const device of devices) counts.set(device, (counts.get(device) ?? 0) + 1);
+  return Array.from(counts, ([device, count], index) => {
+    const [kind, id = '0'] = device.split(':');
+    const name = `${model}_${index}`;
+    return kind === 'cuda' ? { name, kind: 'KIND_GPU', count, gpus: [Number(id)] } : { name, kind: 'KIND_CPU', count };
+  });
+}
+
+const NOTHING: StatisticDuration = { count: 0, ns: 0 };
+
+/**
+ * Answer to `GET /v2/models[/M[/versions/V]]/stats` (extension statistics): one entry per model version. Without a cache,
+ * its two counters stay 0.
+ */
+export function modelStatistics(
+  entries: readonly {
+    readonly model: Pick<ModelDescription, 'name' | 'version'>;
+    readonly statistics: ModelStatistics;
+  }[],
+): { readonly model_stats: readonly Readonly<Record<string, unknown>>[] } {
+  return { model_stats: entries.map(({ model, statistics }) => statisticsOf(model, statistics)) };
+}
+
+function statisticsOf(
+  { name, version }: Pick<ModelDescription, 'name' | 'version'>,
+  statistics: ModelStatistics,
+): Readonly<Record<string, unknown>> {
+  const batches = [...statistics.batches].sort(([first], [second]) => first - second);
+  return {
+    name,
+    version,
+    last_inference: Math.round(statistics.lastInferenceMs),
+    inference_count: statistics.inferenceCount,
+    execution_count: statistics.executionCount,
+    inference_stats: {
+      success: duration(statistics.success),
+      fail: duration(statistics.fail),
+      queue: duration(statistics.queue),
+      ...computeDurations(statistics),
+      cache_hit: NOTHING,
+      cache_miss: NOTHING,
+    },
+    batch_stats: batches.map(([size, batch]) => ({ batch_size: size, ...computeDurations(batch) })),
+  };
+}
+
+function computeDurations(from: Pick<ModelStatistics, 'computeInput' | 'computeInfer' | 'computeOutput'>): object {
+  return {
+    compute_input: duration(from.computeInput),
+    compute_infer: duration(from.computeInfer),
+    compute_output: duration(from.computeOutput),
+  };
+}
+
+/** Clients read nanoseconds as unsigned integers. */
+function duration({ count, ns }: StatisticDuration): StatisticDuration {
+  return { count, ns: Math.max(0, Math.round(ns)) };
+}
+
+export type RepositoryState = 'UNKNOWN' | 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING';
+
+/** One model version of the repository, loaded or not. */
+export interface RepositoryEntry {
+  readonly name: string;
+  readonly version?: string;
+  readonly state?: RepositoryState;
+  /** Why it is in this state. */
+  readonly reason?: string;
+}
+
+/** Answer to `POST /v2/repository/index` (extension model_repository); `readyOnly` is the request's `ready`. */
+export function repositoryIndex(entries: readonly RepositoryEntry[], readyOnly = false): RepositoryEntry[] {
+  return entries
+    .filter(({ state }) => !readyOnly || state === 'READY')
+    .map(({ name, version, state, reason }) => ({
+      name,
+      ...(version !== undefined && { version }),
+      ...(state !== undefined && { state }),
+      ...(reason !== undefined && { reason }),
+    }));
+}

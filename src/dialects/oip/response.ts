@@ -1,0 +1,70 @@
+import type { ModelDescription } from '../../model.ts';
+import type { Tensor } from '../../tensors/tensor.ts';
+import { JsonChunks } from '../shared/json-chunks.ts';
+import { tensorToBinary } from './binary.ts';
+import { classify } from './classification.ts';
+import { tensorPieces } from './tensor-text.ts';
+import type { OipOutputRequest, OipRequest } from './types.ts';
+
+/** An inference answer ready to be sent. */
+export interface OipAnswer {
+  /** Value of Inference-Header-Content-Length; absent: all is JSON, and the header must not be sent. */
+  readonly headerLength?: number;
+  /** The JSON, then the blobs. Blobs are views of the outputs. */
+  readonly chunks: readonly Uint8Array[];
+}
+
+/** What the answer says of the model. */
+export type AnsweringModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels'>;
+
+/**
+ * Encodes the answer to an inference request: JSON with flat `data`, or JSON followed by the blobs of the outputs that were
+ * asked for in binary. Sent as application/octet-stream if there is a `headerLength`, else as application/json.
+ *
+ * @param outputs - in the order of `model.signature.outputs`
+ */
+export function encodeInfer(
+  request: Pick<OipRequest, 'id' | 'outputs'>,
+  outputs: readonly Tensor[],
+  model: AnsweringModel,
+): OipAnswer {
+  const json = new JsonChunks();
+  const blobs: Uint8Array[] = [];
+  json.add(`{"model_name":${JSON.stringify(model.name)},"model_version":${JSON.stringify(model.version)}`);
+  if (request.id !== undefined) json.add(`,"id":${JSON.stringify(request.id)}`);
+  json.add(',"outputs":[');
+  for (const [position, wanted] of request.outputs.entries()) {
+    const { name, tensor } = answerTensor(wanted, outputs, model);
+    json.add(position === 0 ? '' : ',');
+    json.add(`{"name":${JSON.stringify(name)},"datatype":"${tensor.datatype}","shape":${JSON.stringify(tensor.shape)}`);
+    if (wanted.binary) {
+      const blob = tensorToBinary(tensor);
+      blobs.push(blob);
+      json.add(`,"parameters":{"binary_data_size":${blob.byteLength}}}`);
+    } else {
+      json.add(',"data":');
+      for (const piece of tensorPieces(tensor)) json.add(piece);
+      json.add('}');
+    }
+  }
+  json.add(']}');
+  const chunks = json.finish();
+  if (blobs.length === 0) return { chunks };
+  const headerLength = chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
+  return { headerLength, chunks: [...chunks, ...blobs] };
+}
+
+function answerTensor(
+  wanted: OipOutputRequest,
+  outputs: readonly Tensor[],
+  model: AnsweringModel,
+): { readonly name: string; readonly tensor: Tensor } {
+  const spec = model.signature.outputs[wanted.index];
+  const tensor = outputs[wanted.index];
+  if (spec === undefined || tensor === undefined) throw new Error(`model ${model.name} gave no output ${wanted.index}`);
+  // Decoding refuses classes of BYTES.
+  if (wanted.classification === undefined || tensor.datatype === 'BYTES') return { name: spec.name, tensor };
+  const { labels } = model;
+  const options = { classes: wanted.classification, batchAxis: spec.batchAxis, ...(labels && { labels }) };
+  return { name: spec.name, tensor: classify(tensor, options) };
+}

@@ -1,0 +1,109 @@
+import {
+  SentText,
+  usageOf,
+  type AnswerHead,
+  type Candidate,
+  type Generation,
+  type GenerationPiece,
+  type StreamEncoder,
+  type TokenLogprob,
+} from '../shared/generation-reply.ts';
+import type { CompletionsOptions } from './completions.ts';
+import { textOffsets } from './text-offsets.ts';
+
+/** https://platform.openai.com/docs/api-reference/completions/object */
+export function encodeCompletions(
+  head: AnswerHead,
+  generations: readonly Generation[],
+  { choices }: Pick<CompletionsOptions, 'choices'>,
+): unknown {
+  return {
+    ...objectHead(head),
+    choices: generations.map((generation, index) => ({
+      text: generation.text,
+      index,
+      logprobs: wholeLogprobs(generation),
+      finish_reason: generation.finish_reason,
+    })),
+    usage: usageOf(generations, choices),
+  };
+}
+
+function objectHead({ id, model, created }: AnswerHead): Readonly<Record<string, unknown>> {
+  return { id: `cmpl-${id}`, object: 'text_completion', created, model, system_fingerprint: null };
+}
+
+/** The lists of a whole text: of an echoed prompt's tokens first, where the task knows them. */
+function wholeLogprobs({ text, logprobs, prompt_logprobs: prompt, echo_length: echoed = 0 }: Generation): unknown {
+  if (logprobs === undefined) return null;
+  if (prompt !== undefined) return legacyLogprobs([...prompt, ...logprobs], { text, before: '' });
+  return legacyLogprobs(logprobs, { text: text.slice(echoed), before: text.slice(0, echoed) });
+}
+
+/** The lists of the older API; offsets count characters (code points), those of the text before among them. */
+function legacyLogprobs(
+  logprobs: readonly TokenLogprob[] | undefined,
+  { text, before }: { readonly text: string; readonly before: string },
+): unknown {
+  if (logprobs === undefined) return null;
+  return {
+    tokens: logprobs.map(spelling),
+    token_logprobs: logprobs.map(({ logprob }) => logprob),
+    // OpenAI gives the token itself too, where it is not among the likeliest; before a text's first token there are none.
+    top_logprobs: logprobs.map((own) =>
+      own.logprob === null
+        ? null
+        : Object.fromEntries([...own.top_logprobs, own].map((one) => [spelling(one), one.logprob])),
+    ),
+    text_offset: textOffsets(text, logprobs, Array.from(before).length),
+  };
+}
+
+/** A token's text; of a part of a character its bytes, as OpenAI writes them: two parts must not look alike. */
+function spelling({ token, bytes }: Candidate): string {
+  if (bytes === null || !token.includes('\ufffd')) return token;
+  return `bytes:${bytes.map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;
+}
+
+/** Chunks have the shape of the whole answer. */
+export class CompletionsStream implements StreamEncoder {
+  readonly #head: Readonly<Record<string, unknown>>;
+  readonly #options: CompletionsOptions;
+  readonly #sent = new SentText();
+
+  constructor(head: AnswerHead, options: CompletionsOptions) {
+    this.#head = objectHead(head);
+    this.#options = options;
+  }
+
+  piece(index: number, piece: GenerationPiece): string[] {
+    const before = this.#sent.text(index);
+    this.#sent.add(index, piece.text);
+    return [this.#chunk(index, piece, { logprobs: legacyLogprobs(piece.logprobs, { text: piece.text, before }) })];
+  }
+
+  done(index: number, generation: Generation): string[] {
+    const { text, finish_reason: finishReason } = generation;
+    const logprobs = this.#sent.isFirst(index) ? wholeLogprobs(generation) : null;
+    return [this.#chunk(index, { text: this.#sent.rest(index, text) }, { logprobs, finishReason })];
+  }
+
+  end(generations: readonly Generation[]): string[] {
+    const { includeUsage, choices } = this.#options;
+    const usage = { ...this.#head, choices: [], usage: usageOf(generations, choices) };
+    return [...(includeUsage ? [JSON.stringify(usage)] : []), '[DONE]'];
+  }
+
+  #chunk(
+    index: number,
+    { text }: GenerationPiece,
+    { logprobs, finishReason }: { logprobs: unknown; finishReason?: string },
+  ): string {
+    const choice = { text, index, logprobs, finish_reason: finishReason ?? null };
+    return JSON.stringify({
+      ...this.#head,
+      choices: [choice],
+      ...(this.#options.includeUsage ? { usage: null } : {}),
+    });
+  }
+}

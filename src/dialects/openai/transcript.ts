@@ -1,0 +1,96 @@
+import { ServerError } from '../../errors.ts';
+
+/** Replies of the transcription task in the forms that OpenAI's API has. */
+
+export const AUDIO_FORMATS = ['json', 'text', 'srt', 'vtt', 'verbose_json'] as const;
+export type AudioFormat = (typeof AUDIO_FORMATS)[number];
+
+/** What a transcription's reply is made of. */
+export interface Transcript {
+  readonly text: string;
+  readonly language: string;
+  readonly task: string;
+  /** Seconds. */
+  readonly duration: number;
+  readonly segments: readonly TranscriptSegment[];
+  readonly real_time_factor?: number;
+}
+export interface TranscriptSegment {
+  /** Seconds from the start of the sound. */
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+export interface AudioAnswer {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** The reply in the form asked for. */
+export function encodeTranscript(transcript: Transcript, format: AudioFormat): AudioAnswer {
+  const plain = 'text/plain; charset=utf-8';
+  const usage = { type: 'duration', seconds: Math.ceil(transcript.duration) };
+  switch (format) {
+    case 'json':
+      return { contentType: 'application/json', text: JSON.stringify({ text: transcript.text, usage }) };
+    case 'verbose_json': {
+      const language = languageName(transcript.language);
+      return { contentType: 'application/json', text: JSON.stringify({ ...transcript, language, usage }) };
+    }
+    case 'text':
+      return { contentType: plain, text: `${transcript.text}\n` };
+    case 'srt':
+      return { contentType: plain, text: srt(transcript.segments) };
+    case 'vtt':
+      return { contentType: 'text/vtt; charset=utf-8', text: webVtt(transcript.segments) };
+  }
+}
+
+const names = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'code' });
+
+/** OpenAI names the language in words: `english` for `en`. */
+function languageName(language: string): string {
+  try {
+    return (names.of(language) ?? language).toLowerCase();
+  } catch {
+    return language;
+  }
+}
+
+/** SubRip. */
+export function srt(segments: readonly TranscriptSegment[]): string {
+  return segments
+    .map(({ start, end, text }, index) => `${index + 1}\n${time(start, ',')} --> ${time(end, ',')}\n${cue(text)}\n\n`)
+    .join('');
+}
+
+/** WebVTT. https://www.w3.org/TR/webvtt1/ */
+export function webVtt(segments: readonly TranscriptSegment[]): string {
+  const cues = segments.map(({ start, end, text }) => `${time(start, '.')} --> ${time(end, '.')}\n${cue(text)}\n\n`);
+  return `WEBVTT\n\n${cues.join('')}`;
+}
+
+/** A blank line would end a cue, an arrow would begin one. */
+function cue(text: string): string {
+  return text
+    .trim()
+    .replace(/\n{2,}/g, '\n')
+    .replaceAll('-->', '->');
+}
+
+/** Hours, minutes, seconds, milliseconds. */
+function time(seconds: number, point: string): string {
+  const ms = Math.max(0, Math.round(seconds * 1000));
+  const part = (value: number, digits: number): string => String(value).padStart(digits, '0');
+  const [hours, minutes] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60];
+  return `${part(hours, 2)}:${part(minutes, 2)}:${part(Math.floor(ms / 1000) % 60, 2)}${point}${part(ms % 1000, 3)}`;
+}
+
+/** The transcript of a reply. Throws a plain Error when the task gave something else. */
+export function readTranscript(value: unknown): Transcript {
+  const transcript = value as Partial<Transcript> | undefined;
+  if (typeof transcript?.text !== 'string' || !Array.isArray(transcript.segments))
+    throw new ServerError('INTERNAL', undefined, { cause: new Error('the task gave no transcript') });
+  return transcript as Transcript;
+}

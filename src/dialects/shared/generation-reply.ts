@@ -1,0 +1,102 @@
+import { ServerError } from '../../errors.ts';
+import type { Reply } from '../../tasks/task.ts';
+import { replyJson } from './reply-json.ts';
+
+/** What the chat task gives (docs/tasks.md), and the parts of it that the APIs have in common. */
+
+export interface Candidate {
+  readonly token: string;
+  readonly id: number;
+  readonly logprob: number | null;
+  readonly bytes: readonly number[] | null;
+}
+export interface TokenLogprob extends Candidate {
+  readonly top_logprobs: readonly Candidate[];
+}
+export interface Generation {
+  readonly text: string;
+  /** UTF-16 units of the text that are the prompt's, where it was to be echoed. */
+  readonly echo_length?: number;
+  readonly finish_reason: string;
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly logprobs?: readonly TokenLogprob[];
+  /** Of an echoed prompt's tokens; the first has none. */
+  readonly prompt_logprobs?: readonly TokenLogprob[];
+}
+
+/** One piece of a text that is being written. */
+export interface GenerationPiece {
+  readonly text: string;
+  readonly logprobs?: readonly TokenLogprob[];
+}
+
+/** The generation in a reply. Throws INTERNAL when it is none. */
+export function readGeneration(reply: Reply): Generation {
+  const value = replyJson(reply) as Partial<Generation> | null;
+  if (typeof value?.text !== 'string' || typeof value.finish_reason !== 'string')
+    throw new ServerError('INTERNAL', undefined, { cause: new Error('the task gave no generation') });
+  return value as Generation;
+}
+
+/** What an answer says of itself. */
+export interface AnswerHead {
+  /** The request's id. */
+  readonly id: string;
+  /** The name of the model that answers. */
+  readonly model: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+}
+
+export interface Usage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+}
+
+/** Token counts of a request: a prompt counts once, however many choices it has. `choices` of a prompt are side by side. */
+export function usageOf(generations: readonly Generation[], choices: number): Usage {
+  let prompt = 0;
+  let completion = 0;
+  for (const [index, generation] of generations.entries()) {
+    if (index % choices === 0) prompt += generation.prompt_tokens;
+    completion += generation.completion_tokens;
+  }
+  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+}
+
+/** Writes a reply piece by piece; each text is the data of one server-sent event. */
+export interface StreamEncoder {
+  /** What the task told of an item. */
+  piece(index: number, piece: GenerationPiece): string[];
+  /** The rest of an item that is done, and how it ended. */
+  done(index: number, generation: Generation): string[];
+  /** What follows when all items are done. */
+  end(generations: readonly Generation[]): string[];
+}
+
+/** Keeps account of what was sent of each item, so that the end can send what was not. */
+export class SentText {
+  readonly #texts = new Map<number, string>();
+
+  /** True for the first piece of an item. */
+  isFirst(index: number): boolean {
+    return !this.#texts.has(index);
+  }
+
+  add(index: number, text: string): void {
+    this.#texts.set(index, (this.#texts.get(index) ?? '') + text);
+  }
+
+  /** What was sent of an item. */
+  text(index: number): string {
+    return this.#texts.get(index) ?? '';
+  }
+
+  /** What is still to be sent of the whole text: all of it from a task that tells nothing before the end. */
+  rest(index: number, text: string): string {
+    const sent = this.#texts.get(index) ?? '';
+    return text.startsWith(sent) ? text.slice(sent.length) : '';
+  }
+}

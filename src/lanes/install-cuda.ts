@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { installEnvironment } from '../config/config.ts';
+import { CUDA_PLATFORM, INSTALL_SCRIPT, missingProvider, platformHere, PROVIDER_FILE } from './cuda.ts';
+
+/** `carpool install-cuda`: brings ONNX Runtime's CUDA provider, which the package does not hold because it is large. */
+
+export const INSTALL_CUDA_USAGE = [
+  'Usage: carpool install-cuda',
+  '',
+  "Fetches ONNX Runtime's CUDA provider (linux/x64, 300 MB) from NuGet, in the version of the onnxruntime-node installed here, and puts it beside it. Run",
+  'it again after each `npm ci`. At run time it needs an NVIDIA driver, and the libraries of CUDA 12 and cuDNN 9 where the loader finds them',
+  '(LD_LIBRARY_PATH). HTTPS_PROXY is heeded.',
+].join('\n');
+
+/** For tests. */
+export interface InstallPlace {
+  readonly script: string;
+  readonly provider: string;
+  readonly platform: string;
+}
+
+const HERE: InstallPlace = { script: INSTALL_SCRIPT, provider: PROVIDER_FILE, platform: platformHere() };
+
+/** Installs the provider where it is missing. Resolves with what was done; rejects with an Error that says why it is not there. */
+export async function installCuda(place: InstallPlace = HERE): Promise<string> {
+  const { script, provider, platform } = place;
+  if (existsSync(provider)) return `The CUDA provider is there already: ${provider}`;
+  if (platform !== CUDA_PLATFORM) throw new Error(missingProvider(provider, platform));
+  const child = spawn(process.execPath, [script], { stdio: 'inherit', env: installEnvironment() });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  // The script ends well when it has nothing to do, so look for what it should have brought.
+  if (code !== 0 || !existsSync(provider))
+    throw new Error(
+      `The CUDA provider could not be installed (exit code ${String(code)}). It comes from api.nuget.org: this machine must reach it, directly or by HTTPS_PROXY.`,
+    );
+  return `The CUDA provider is installed: ${provider}\nDEVICE=auto now takes every NVIDIA GPU whose driver, CUDA 12 and cuDNN 9 are there; the start says so.`;
+}

@@ -1,0 +1,177 @@
+import { Piscina } from 'piscina';
+import { ServerError } from '../errors.ts';
+import {
+  PROGRESS_BEGUN,
+  PROGRESS_BYTES,
+  PROGRESS_ENDED,
+  transferables,
+  type Device,
+  type LaneAnswer,
+  type LaneAnswers,
+  type LaneData,
+  type LaneRequest,
+} from './protocol.ts';
+
+const WORKER = new URL('../programs/main.js', import.meta.url);
+
+/** Messages other than runs have this limit: a session may load for minutes, but not for ever. */
+const CONTROL_LIMIT_MS = 600_000;
+
+export interface LaneOptions {
+  readonly id: number;
+  readonly device: Device;
+  readonly intraOpThreads: number;
+  /** Called once when the thread is gone or cannot be talked to. */
+  readonly onLost: (reason: string) => void;
+}
+
+/** Short name of a device: `cpu`, `cuda:0`. */
+export function deviceName(device: Device): string {
+  return device.kind === 'cuda' ? `cuda:${device.index}` : 'cpu';
+}
+
+/**
+ * One inference thread: a piscina pool of exactly one, so that it can be addressed. Requests go one after the other. Running
+ * work is never aborted, because ending a thread inside ONNX Runtime aborts the process; a lane is closed when idle.
+ */
+export class LaneThread {
+  readonly id: number;
+  readonly device: Device;
+  readonly intraOpThreads: number;
+  readonly #pool: Piscina;
+  readonly #progress: Int32Array;
+  readonly #onLost: (reason: string) => void;
+  #lost = false;
+  #closing = false;
+  /** Requests without an answer. */
+  #open = 0;
+  /** Ends the wait for the run that is on the thread. */
+  #giveUpRun: ((error: ServerError) => void) | undefined;
+
+  constructor({ id, device, intraOpThreads, onLost }: LaneOptions) {
+    this.id = id;
+    this.device = device;
+    this.intraOpThreads = intraOpThreads;
+    this.#onLost = onLost;
+    const progress = new SharedArrayBuffer(PROGRESS_BYTES);
+    this.#progress = new Int32Array(progress);
+    this.#pool = new Piscina({
+      filename: WORKER.href,
+      minThreads: 1,
+      maxThreads: 1,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Infinity,
+      // 'sync' would freeze the thread's event loop between tasks, and is no faster.
+      atomics: 'disabled',
+      recordTiming: false,
+      workerData: { device, intraOpThreads, progress } satisfies LaneData,
+    });
+    this.#pool.on('error', (error: unknown) => this.#lose(error));
+    // Piscina tells nobody of a thread that exits while idle, and puts an empty one in its place. A run that dies with its thread
+    // gives a better reason, so it goes first.
+    this.#pool.on('workerDestroy', () => setImmediate(() => this.#lose('the thread ended while idle')));
+  }
+
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** True while the thread computes or loads: then it cannot be ended without ending the process. */
+  get isBusy(): boolean {
+    return this.#open > 0;
+  }
+
+  /** How many ONNX runs have begun and ended so far: the watchdog's view into a thread that cannot answer. */
+  get progress(): { begun: number; ended: number } {
+    return { begun: Atomics.load(this.#progress, PROGRESS_BEGUN), ended: Atomics.load(this.#progress, PROGRESS_ENDED) };
+  }
+
+  /**
+   * Sends a request and gives its tagged answer. Buffers of a run's tensors are given away. Throws LANE_LOST when the thread is
+   * gone, INTERNAL when the request could not be sent. A run has no limit here: the watchdog judges it by progress.
+   */
+  async ask<Kind extends LaneRequest['kind']>(
+    request: Extract<LaneRequest, { kind: Kind }>,
+  ): Promise<LaneAnswer<Kind>> {
+    if (this.#lost) throw new ServerError('LANE_LOST');
+    const transferList =
+      'tickets' in request ? transferables(request.tickets.flatMap(({ inputs }) => inputs ?? [])) : [];
+    try {
+      const answer = this.#send(request, transferList);
+      return await (request.kind === 'run'
+        ? this.#unlessGivenUp(answer)
+        : within(answer, CONTROL_LIMIT_MS, request.kind));
+    } catch (error) {
+      if (error instanceof ServerError) throw error;
+      if (error instanceof Error && error.name === 'DataCloneError')
+        throw new ServerError('INTERNAL', undefined, { cause: error });
+      this.#lose(error);
+      throw new ServerError('LANE_LOST', undefined, { cause: error });
+    }
+  }
+
+  /** Waits no longer for the run that is on the thread, which is lost with it, and goes on computing until it ends by itself. */
+  giveUp(reason: string): void {
+    this.#lose(new LateError(reason));
+    this.#giveUpRun?.(new ServerError('RUN_TOO_LONG'));
+  }
+
+  /** As `ask`, but a tagged failure becomes a plain Error with its message. */
+  async command<Kind extends Exclude<LaneRequest['kind'], 'run'>>(
+    request: Extract<LaneRequest, { kind: Kind }>,
+  ): Promise<LaneAnswers[Kind]> {
+    const answer = await this.ask(request);
+    if (!answer.ok) throw new Error((answer as { message: string }).message);
+    return answer;
+  }
+
+  /** Ends the thread once it is idle. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#pool.close();
+  }
+
+  async #send<Kind extends LaneRequest['kind']>(
+    request: Extract<LaneRequest, { kind: Kind }>,
+    transferList: ArrayBuffer[],
+  ): Promise<LaneAnswer<Kind>> {
+    this.#open += 1;
+    try {
+      return (await this.#pool.run(request, { transferList })) as LaneAnswer<Kind>;
+    } finally {
+      this.#open -= 1;
+      // One that was given up has ended after all.
+      if (this.#lost && this.#open === 0) void this.#pool.destroy().catch(() => undefined);
+    }
+  }
+
+  #unlessGivenUp<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      this.#giveUpRun = reject;
+      answer.then(resolve, reject);
+    });
+  }
+
+  #lose(error: unknown): void {
+    if (this.#lost || this.#closing) return;
+    this.#lost = true;
+    this.#onLost(error instanceof Error ? error.message : String(error));
+    // Piscina has put a fresh, empty thread in a dead one's place, which may be ended; one that is merely late may not.
+    if (!(error instanceof LateError)) void this.#pool.destroy().catch(() => undefined);
+    // One that is late ends when its answer comes.
+  }
+}
+
+class LateError extends Error {}
+
+async function within<T>(promise: Promise<T>, limitMs: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new LateError(`${what} took longer than ${limitMs} ms`)), limitMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

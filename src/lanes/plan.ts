@@ -1,0 +1,53 @@
+import type { Device } from './protocol.ts';
+
+/** How many lanes there are, where, and why: printed at start. */
+export interface LanePlan {
+  readonly lanes: readonly { readonly device: Device; readonly intraOpThreads: number }[];
+  readonly why: string;
+}
+
+export interface PlanOptions {
+  readonly device: string;
+  /** 0: choose. */
+  readonly lanes: number;
+  readonly laneThreads: number;
+  readonly cores: number;
+  /** Why it is no more of them, in words. */
+  readonly coresLimit?: string | undefined;
+  /** Indices of the NVIDIA devices of this machine. */
+  readonly gpus: readonly number[];
+}
+
+/** On a CPU, how many cores one lane is given before another lane is worth its copy of the weights. */
+const CORES_PER_LANE = 4;
+
+/**
+ * One lane per GPU, whose lane computes elsewhere and needs one thread; on a CPU one core is left to the main thread, and the
+ * rest is shared out in lanes of about four intra-op threads: more lanes cost a copy of the weights each, more threads in one lane
+ * gain less and less.
+ */
+export function planLanes({ device, lanes, laneThreads, cores, coresLimit, gpus }: PlanOptions): LanePlan {
+  if (device.startsWith('cuda:')) return onGpus([Number(device.slice(5))], `DEVICE=${device}`);
+  if (device === 'cuda') return onGpus(gpus.length > 0 ? gpus : [0], 'DEVICE=cuda');
+  if (device === 'auto' && gpus.length > 0) return onGpus(gpus, `${gpus.length} NVIDIA device(s) found`);
+  const free = Math.max(1, cores - 1);
+  const count =
+    lanes > 0
+      ? lanes
+      : laneThreads > 0
+        ? Math.max(1, Math.floor(free / laneThreads))
+        : Math.ceil(free / CORES_PER_LANE);
+  const threads = laneThreads > 0 ? laneThreads : Math.max(1, Math.floor(free / count));
+  const gpu = device === 'auto' ? 'no NVIDIA device, ' : '';
+  return {
+    lanes: Array.from({ length: count }, () => ({ device: { kind: 'cpu' as const }, intraOpThreads: threads })),
+    why: `${gpu}${cores} cores${coresLimit === undefined ? '' : ` (${coresLimit})`}: one for the main thread, ${count} lane(s) of ${threads} thread(s)`,
+  };
+}
+
+function onGpus(indices: readonly number[], why: string): LanePlan {
+  return {
+    lanes: indices.map((index) => ({ device: { kind: 'cuda' as const, index }, intraOpThreads: 1 })),
+    why: `${why}: one lane per GPU`,
+  };
+}

@@ -1,0 +1,186 @@
+import type { ErrorCode } from '../errors.ts';
+import type { ProgramSpec } from '../tasks/task.ts';
+import type { Signature, Tensor } from '../tensors/tensor.ts';
+
+/**
+ * What passes between the main thread and a lane. Every answer is tagged instead of thrown, because a thrown error loses its
+ * class and code on the way between threads.
+ */
+
+/** Where a lane computes. */
+export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly index: number };
+
+/** Given to a lane's thread at birth. */
+export interface LaneData {
+  readonly device: Device;
+  readonly intraOpThreads: number;
+  /** One Int32: runs begun minus runs ended is 1 while ONNX Runtime computes; the watchdog watches `begun`. */
+  readonly progress: SharedArrayBuffer;
+}
+export const PROGRESS_BEGUN = 0;
+export const PROGRESS_ENDED = 1;
+export const PROGRESS_BYTES = 8;
+
+/** Overrides of one tensor's metadata, from model.json. */
+export interface TensorOverride {
+  readonly name: string;
+  readonly datatype?: Tensor['datatype'] | undefined;
+  readonly shape?: readonly number[] | undefined;
+  readonly batchAxis?: number | null | undefined;
+}
+
+/** `alone`: a run has one row. `together`: rows share runs, and change each other's answers. */
+export type DynamicQuantisation = 'alone' | 'together';
+
+export interface ModelSpec {
+  readonly key: string;
+  /** Absolute path of the ONNX file. */
+  readonly weights: string;
+  readonly session: Readonly<Record<string, unknown>>;
+  /** By role of the graph (`model`, `decoder`). */
+  readonly accuracyLevel?: Readonly<Record<string, number>>;
+  /** What rows of dynamically quantised graphs may share: of all graphs, or by role. Default: `alone`. */
+  readonly dynamicQuantisation?: DynamicQuantisation | Readonly<Record<string, DynamicQuantisation>>;
+  /** Most items in a run, where model.json says. */
+  readonly maxItems?: number;
+  readonly inputs: readonly TensorOverride[];
+  readonly outputs: readonly TensorOverride[];
+  readonly simulate: { readonly runMs?: number | undefined; readonly dieAtRun?: number | undefined };
+  /** Absent: the graph itself, run once on stacked rows. */
+  readonly program?: ProgramSpec;
+}
+
+/** The key under which a lane runs a program's bare graph, for the tensor API. */
+export function rawKey(key: string): string {
+  return `${key}:graph`;
+}
+
+/** What a ticket brings to its (first) run. */
+export interface LaneWork {
+  /** In signature order. */
+  readonly inputs: readonly Tensor[];
+  /** For a program. */
+  readonly parameters?: unknown;
+}
+
+/** A ticket in a run. */
+export interface LaneTicket extends Partial<LaneWork> {
+  /** The same in every run of the ticket; unique among those of a lane. Without inputs it goes on from its last run. */
+  readonly id: number;
+}
+
+/** Limits of a batch: rows, and cost in the task's unit. */
+export interface RunLimits {
+  readonly maxItems: number;
+  readonly maxCost: number;
+}
+
+/** What a lane may spend on warming a model; the first shape is run whatever it takes. */
+export interface WarmLimits {
+  /** One run. */
+  readonly runMs: number;
+  readonly allMs: number;
+  /** Every shape is run twice, as the first run of each costs much (kernels of a GPU). */
+  readonly repeat: boolean;
+}
+
+export type LaneRequest =
+  /** Tries the lane's device on a tiny graph. */
+  | { readonly kind: 'probe' }
+  /** Loads a session; `signature` is what a trial has found of it, else it is that of the metadata. */
+  | { readonly kind: 'load'; readonly model: ModelSpec; readonly signature?: Signature | undefined }
+  /** Tells of a graph that is loaded what a trial has found of it. */
+  | { readonly kind: 'sign'; readonly key: string; readonly signature: Signature }
+  /** Runs what will be run later: a graph at each size, a program whatever shapes it uses within the limits; as far as the budget goes. */
+  | {
+      readonly kind: 'warm';
+      readonly key: string;
+      readonly sizes: readonly number[];
+      readonly limits: RunLimits;
+      readonly budget: WarmLimits;
+      readonly row?: readonly Tensor[];
+    }
+  /** One batch. What a program holds of tickets that are not named any more is to be let go of: they have left. */
+  | { readonly kind: 'run'; readonly key: string; readonly tickets: readonly LaneTicket[] }
+  | { readonly kind: 'unload'; readonly key: string };
+
+export interface Failure {
+  readonly ok: false;
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The device is lost (a CUDA error that is not out-of-memory): only a restart helps. */
+  readonly fatal?: boolean;
+}
+
+export type TicketOutcome =
+  | { readonly ok: true; readonly outputs: readonly Tensor[] }
+  /** Not done: the ticket goes on in the next run of its lane. `progress` is told to whoever waits for it. */
+  | { readonly ok: true; readonly more: true; readonly progress?: unknown }
+  | Failure;
+
+export interface RunAnswer {
+  readonly ok: true;
+  readonly outcomes: readonly TicketOutcome[];
+  readonly runMs: number;
+  readonly stackMs: number;
+  readonly splitMs: number;
+  readonly maxItems?: number;
+  readonly fatal?: string;
+}
+
+export interface LoadAnswer {
+  readonly ok: true;
+  readonly signature: Signature;
+  /** Of a program: the signature of its bare graph, where the tensor API may have it. */
+  readonly raw?: Signature;
+  /** Of a program: limits that suit it on this device, where model.json names none. */
+  readonly limits?: Partial<RunLimits & { readonly queueItems: number }>;
+  /** Of a program: its tickets take several runs. */
+  readonly stepping?: boolean;
+  /** What whoever runs the server should know. */
+  readonly warnings?: readonly string[];
+  /** Of a program: why its rows run one by one, where they might share runs but for that. */
+  readonly why?: string;
+}
+
+export interface WarmAnswer {
+  readonly ok: true;
+  /** `cost` and `shapeKey` are a program's own; else they follow from the row. Stepping: by rows, under `join` or `step`. */
+  readonly runs: readonly {
+    readonly items: number;
+    readonly runMs: number;
+    readonly cost?: number;
+    readonly shapeKey?: string;
+  }[];
+}
+
+export interface DoneAnswer {
+  readonly ok: true;
+}
+
+/** The answer to each kind of request. */
+export interface LaneAnswers {
+  probe: DoneAnswer;
+  load: LoadAnswer;
+  sign: DoneAnswer;
+  warm: WarmAnswer;
+  run: RunAnswer;
+  unload: DoneAnswer;
+}
+export type LaneAnswer<Kind extends LaneRequest['kind']> = LaneAnswers[Kind] | Failure;
+
+/** Below this size a buffer is copied rather than transferred: handing it over costs more than its bytes (measured at 80 B and 3 kB). */
+const TRANSFER_BYTES = 2048;
+
+/**
+ * The buffers of tensors worth transferring, each once. Whoever gives tensors to a lane, or a lane that answers, gives them away.
+ */
+export function transferables(tensors: Iterable<Tensor>): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const tensor of tensors) {
+    if (tensor.datatype === 'BYTES') continue;
+    const { buffer } = tensor.data;
+    if (buffer instanceof ArrayBuffer && buffer.byteLength >= TRANSFER_BYTES) buffers.add(buffer);
+  }
+  return [...buffers];
+}

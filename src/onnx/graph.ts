@@ -1,0 +1,171 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { InferenceSession, type OnnxValue, type Tensor as OrtTensor } from 'onnxruntime-node';
+import {
+  PROGRESS_BEGUN,
+  PROGRESS_ENDED,
+  type DynamicQuantisation,
+  type LaneData,
+  type ModelSpec,
+} from '../lanes/protocol.ts';
+import { setAccuracyLevel } from './accuracy-level.ts';
+import { dynamicOperatorOf } from './dynamic-quantisation.ts';
+import { explainLoadError } from './load-error.ts';
+import { readExternalData } from './external-data.ts';
+import { withoutZipMap } from './zip-map.ts';
+
+/** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
+const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
+
+/**
+ * Warnings would be lines of another format than the log's, on stderr and at once: one for each run of a graph whose outputs have not the sizes
+ * that its file tells (detectors that were exported for one image).
+ */
+const ERRORS = 3;
+
+/** One ONNX file opened on this lane. `run` computes on this thread and blocks it: that is what a lane is for. */
+export class Graph {
+  readonly session: InferenceSession;
+  /** An operator that makes a row's answer depend on the other rows of a run and on padding: then rows must run alone. */
+  readonly dynamicOperator: string | undefined;
+  readonly #progress: Int32Array;
+
+  constructor(session: InferenceSession, lane: LaneData, dynamicOperator?: string) {
+    this.session = session;
+    this.dynamicOperator = dynamicOperator;
+    this.#progress = new Int32Array(lane.progress);
+  }
+
+  /**
+   * Runs the graph, seen by the watchdog. `fetches`: the outputs wanted, each null or a tensor to write into; default: all. `sleepMs` is
+   * model.json's `simulate`. Throws what ONNX Runtime throws.
+   */
+  async run(
+    feeds: Readonly<Record<string, OnnxValue>>,
+    fetches?: Readonly<Record<string, OnnxValue | null>>,
+    sleepMs = 0,
+  ): Promise<Readonly<Record<string, OrtTensor>>> {
+    Atomics.add(this.#progress, PROGRESS_BEGUN, 1);
+    try {
+      const results =
+        fetches === undefined ? await this.session.run(feeds, QUIET) : await this.session.run(feeds, fetches, QUIET);
+      // Without giving up the thread, as a real run would.
+      if (sleepMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, sleepMs);
+      return results;
+    } finally {
+      Atomics.add(this.#progress, PROGRESS_ENDED, 1);
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+/** Session options of model.json, and what it says of quantised weights. */
+export type OwnOptions = Readonly<Record<string, unknown>> & {
+  readonly accuracyLevel?: number | undefined;
+  readonly dynamicQuantisation?: DynamicQuantisation | undefined;
+};
+
+/** What model.json says of one of a model's graphs. */
+export function ownOptions({ session, accuracyLevel, dynamicQuantisation }: ModelSpec, role: string): OwnOptions {
+  return {
+    ...session,
+    accuracyLevel: accuracyLevel?.[role],
+    dynamicQuantisation: typeof dynamicQuantisation === 'object' ? dynamicQuantisation[role] : dynamicQuantisation,
+  };
+}
+
+/** Opens an ONNX file on the lane's device; `briefly`, to be closed at once, so that weights beside it need not be read. Throws what ONNX Runtime throws, explained. */
+export async function openGraph(
+  file: string,
+  own: OwnOptions,
+  lane: OpeningLane,
+  { briefly = false } = {},
+): Promise<Graph> {
+  if (own.accuracyLevel !== undefined) return openGraphBytes(await readGraph(file, own), { file, own, lane });
+  const session = await (
+    briefly ? InferenceSession.create(file, sessionOptions(own, lane)) : createSession(file, { file, own, lane })
+  ).catch((error: unknown) => {
+    throw explainLoadError(error, file);
+  });
+  const tensors = session.outputMetadata.every(({ isTensor }) => isTensor) ? undefined : withoutZipMap(file);
+  if (tensors === undefined) return new Graph(session, lane, operatorOf(file, own));
+  await session.release();
+  return openGraphBytes(tensors, { file, own, lane });
+}
+
+interface Opening {
+  readonly file: string;
+  readonly own: OwnOptions;
+  readonly lane: OpeningLane;
+}
+
+/** A lane that is told what is worth a line in the log. */
+export interface OpeningLane extends LaneData {
+  readonly warn?: (message: string) => void;
+}
+
+async function createSession(model: string | Uint8Array, { file, own, lane }: Opening): Promise<InferenceSession> {
+  const external = readExternalData(file);
+  if (external.mappedBytes > 0)
+    lane.warn?.(
+      `the external data of ${basename(file)} (${external.mappedBytes} bytes) is too large to be held in memory twice and stays mapped: replace its files by renaming new ones, never write over them while the model is loaded`,
+    );
+  const options = sessionOptions(own, lane);
+  const given = external.files.length === 0 ? options : { ...options, externalData: external.files };
+  try {
+    // Two overloads take the same options.
+    return await (typeof model === 'string'
+      ? InferenceSession.create(model, given)
+      : InferenceSession.create(model, given));
+  } finally {
+    external.release();
+  }
+}
+
+/** What keeps rows from sharing runs, unless model.json lets them. */
+function operatorOf(file: string, { dynamicQuantisation }: OwnOptions): string | undefined {
+  return dynamicQuantisation === 'together' ? undefined : dynamicOperatorOf(file);
+}
+
+/** Reads an ONNX file, with the precision that model.json asks for. Throws a plain Error where no operator has one to be set. */
+export async function readGraph(file: string, { accuracyLevel }: OwnOptions): Promise<Buffer> {
+  const model = await readFile(file);
+  if (accuracyLevel !== undefined && setAccuracyLevel(model, accuracyLevel) === 0)
+    throw new Error('model.json: accuracyLevel: no operator of the graph has one (MatMulNBits has)');
+  return model;
+}
+
+/** Where ONNX Runtime looks for weights outside a graph that it gets as bytes (onnxruntime_session_options_config_keys.h). */
+const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
+
+/** Opens a graph from bytes that stood in `file`, changed or not. Throws what ONNX Runtime throws. */
+export async function openGraphBytes(bytes: Uint8Array, { file, own, lane }: Opening): Promise<Graph> {
+  const extra = { ...(own['extra'] as object | undefined), [WEIGHTS_FOLDER]: dirname(file) };
+  const session = await createSession(bytes, { file, own: { ...own, extra }, lane }).catch((error: unknown) => {
+    throw explainLoadError(error, file);
+  });
+  return new Graph(session, lane, operatorOf(file, own));
+}
+
+/** Ours, not ONNX Runtime's. */
+const OUR_OPTIONS: ReadonlySet<string> = new Set<keyof OwnOptions>(['accuracyLevel', 'dynamicQuantisation']);
+
+/**
+ * CUDA takes `deviceId` alone in Node, and its lane needs one CPU thread; a CPU lane gets its share of the cores. A model's
+ * own session options win.
+ */
+export function sessionOptions(own: OwnOptions, lane: LaneData): InferenceSession.SessionOptions {
+  const { device } = lane;
+  const options = Object.fromEntries(Object.entries(own).filter(([name]) => !OUR_OPTIONS.has(name)));
+  return {
+    executionProviders: device.kind === 'cuda' ? [{ name: 'cuda', deviceId: device.index }, 'cpu'] : ['cpu'],
+    intraOpNumThreads: device.kind === 'cuda' ? 1 : lane.intraOpThreads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    logSeverityLevel: ERRORS,
+    ...options,
+  };
+}

@@ -1,0 +1,78 @@
+import type { OnnxValue } from 'onnxruntime-node';
+import type { LaneData, ModelSpec } from '../lanes/protocol.ts';
+import { oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
+import { openGraph, ownOptions, type Graph } from './graph.ts';
+import { readDimensionNames, readSignature } from './signature.ts';
+import type { DimensionNames } from '../trial/shapes.ts';
+import { fromOrt, toOrt } from './ort-tensor.ts';
+
+/** Milliseconds and outputs (in signature order) of one run. */
+export interface SessionRun {
+  readonly outputs: readonly Tensor[];
+  readonly runMs: number;
+}
+
+/** A model loaded on this lane. `run` computes on this thread and blocks it: that is what a lane is for. */
+export class LaneSession {
+  readonly spec: ModelSpec;
+  signature: Signature;
+  /** Most items of a batch that memory held, once a larger one did not fit. */
+  maxItems: number | undefined;
+  readonly graph: Graph;
+  #runs = 0;
+
+  constructor(spec: ModelSpec, graph: Graph, signature: Signature) {
+    this.spec = spec;
+    this.signature = signature;
+    this.graph = graph;
+  }
+
+  /** Of the free dimensions, in signature order: what the file calls them. */
+  get dimensionNames(): { readonly inputs: DimensionNames; readonly outputs: DimensionNames } {
+    return readDimensionNames(this.graph.session, this.signature);
+  }
+
+  /** Runs the graph on whole tensors, in signature order; `simulate` adds model.json's sleep. Throws what ONNX Runtime throws. */
+  async run(inputs: readonly Tensor[], { simulate = false } = {}): Promise<SessionRun> {
+    // Names are anybody's: a plain object has a prototype under one of them.
+    const feeds = Object.create(null) as Record<string, OnnxValue>;
+    for (const [index, spec] of this.signature.inputs.entries()) {
+      const tensor = inputs[index];
+      if (tensor === undefined) throw new Error(`input ${spec.name} is missing`);
+      feeds[spec.name] = toOrt(tensor);
+    }
+    const startMs = performance.now();
+    const results = await this.graph.run(feeds, this.#fetches(), simulate ? this.spec.simulate.runMs : 0);
+    const outputs = this.signature.outputs.map(({ name }) => {
+      const output = results[name];
+      if (output === undefined) throw new Error(`output ${name} is missing`);
+      return fromOrt(output);
+    });
+    return { outputs, runMs: performance.now() - startMs };
+  }
+
+  /** The outputs wanted: undefined for all. */
+  #fetches(): Record<string, null> | undefined {
+    const { outputs, leftOut } = this.signature;
+    return leftOut === undefined ? undefined : Object.fromEntries(outputs.map(({ name }) => [name, null]));
+  }
+
+  /** Counts a batch of requests (not warm-up), so that `simulate.dieAtRun` can end the thread at one. */
+  countBatch(): void {
+    this.#runs += 1;
+    // A worker thread's exit ends this thread alone: the lane dies as it would of a crash in its JavaScript.
+    // eslint-disable-next-line no-restricted-properties
+    if (this.#runs === this.spec.simulate.dieAtRun) process.exit(1);
+  }
+
+  async release(): Promise<void> {
+    await this.graph.release();
+  }
+}
+
+/** Opens the weights on the lane's device; the signature comes from metadata and overrides. */
+export async function openSession(spec: ModelSpec, lane: LaneData): Promise<LaneSession> {
+  const graph = await openGraph(spec.weights, ownOptions(spec, 'model'), lane);
+  const signature = readSignature(graph.session, spec);
+  return new LaneSession(spec, graph, graph.dynamicOperator === undefined ? signature : oneByOne(signature));
+}

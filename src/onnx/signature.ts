@@ -1,0 +1,126 @@
+import type { InferenceSession } from 'onnxruntime-node';
+import type { ModelSpec, TensorOverride } from '../lanes/protocol.ts';
+import type { Signature, TensorSpec } from '../tensors/tensor.ts';
+import { readOnnxModel } from './structure.ts';
+import { datatypeOf } from './ort-tensor.ts';
+import { isBatchName, isTelling } from '../trial/axes.ts';
+import type { DimensionNames } from '../trial/shapes.ts';
+
+/**
+ * The signature as metadata has it, corrected by model.json. Metadata lies (free dimensions without names, the batch called
+ * `time`, batch on axis 1), so the batch axes of inputs are only candidates here and outputs have none: a trial proves them.
+ * Throws a plain Error that lists every override naming a tensor the graph has not got.
+ */
+export function readSignature(session: InferenceSession, spec: ModelSpec): Signature {
+  const problems = [
+    ...unknownNames(session.inputNames, spec.inputs, 'input'),
+    ...unknownNames(session.outputNames, spec.outputs, 'output'),
+  ];
+  if (problems.length > 0) throw new Error(problems.join('; '));
+  const names = readDimensionNames(session, { inputs: session.inputMetadata, outputs: session.outputMetadata });
+  const axes = batchAxes(session.inputMetadata, names.inputs);
+  const ranks = withoutRank(session.inputMetadata, spec.weights);
+  const inputs = session.inputMetadata.map((metadata, index) => {
+    const own = override(spec.inputs, metadata.name);
+    const input = tensorSpec(metadata, own, axes[index] ?? null);
+    return ranks.has(input.name) && own?.shape === undefined ? { ...input, anyRank: true } : input;
+  });
+  const tensors = tensorOutputs(session);
+  const outputs = tensors.map((metadata) => tensorSpec(metadata, override(spec.outputs, metadata.name), null));
+  const leftOut = session.outputNames.filter((name) => !tensors.some((tensor) => tensor.name === name));
+  return {
+    inputs,
+    outputs,
+    batchable: inputs.some(({ batchAxis }) => batchAxis !== null),
+    ...(leftOut.length === 0 ? {} : { leftOut: `${leftOut.join(', ')}: no tensor; ${CURE}` }),
+  };
+}
+
+/** What the file calls the dimensions of the tensors named; '' for a fixed one and for one without a name. */
+export function readDimensionNames(
+  session: InferenceSession,
+  { inputs, outputs }: { inputs: readonly { name: string }[]; outputs: readonly { name: string }[] },
+): { inputs: DimensionNames; outputs: DimensionNames } {
+  const namesOf = (all: readonly InferenceSession.ValueMetadata[], wanted: readonly { name: string }[]) =>
+    wanted.map(({ name }) => {
+      const metadata = all.find((entry) => entry.name === name);
+      return metadata?.isTensor === true ? metadata.shape.map((size) => (typeof size === 'string' ? size : '')) : [];
+    });
+  return { inputs: namesOf(session.inputMetadata, inputs), outputs: namesOf(session.outputMetadata, outputs) };
+}
+
+/**
+ * The axis of each input that may be the batch: one that the file calls so, else the first where it is free, else one that has the name of
+ * another input's batch. Never just any free one: that of `[1, samples]` is a length.
+ */
+function batchAxes(inputs: readonly InferenceSession.ValueMetadata[], names: DimensionNames): (number | null)[] {
+  const firsts = inputs.map((metadata, index): number | null => {
+    const own = names[index] ?? [];
+    const spoken = own.findIndex((name) => /batch/i.test(name) && isBatchName(name));
+    if (spoken >= 0) return spoken;
+    const lettered = own.findIndex(isBatchName);
+    if (lettered >= 0) return lettered;
+    return metadata.isTensor && metadata.shape.length > 0 && isFree(metadata.shape[0]) ? 0 : null;
+  });
+  const batchNames = new Set(firsts.map((axis, index) => (axis === null ? '' : (names[index]?.[axis] ?? ''))));
+  return firsts.map((axis, index) => {
+    if (axis !== null) return axis;
+    const named = (names[index] ?? []).findIndex((name) => isTelling(name) && batchNames.has(name));
+    return named >= 0 ? named : null;
+  });
+}
+
+function isFree(size: number | string | undefined): boolean {
+  return typeof size !== 'number' || size < 0;
+}
+
+function unknownNames(names: readonly string[], overrides: readonly TensorOverride[], kind: string): string[] {
+  return overrides
+    .filter(({ name }) => !names.includes(name))
+    .map(({ name }) => `model.json: there is no ${kind} ${name}; the graph has ${names.join(', ')}`);
+}
+
+function override(overrides: readonly TensorOverride[], name: string): TensorOverride | undefined {
+  return overrides.find((entry) => entry.name === name);
+}
+
+function tensorSpec(
+  metadata: InferenceSession.ValueMetadata,
+  own: TensorOverride | undefined,
+  guess: number | null,
+): TensorSpec {
+  const { name } = metadata;
+  if (!metadata.isTensor) throw new Error(`${name} is not a tensor`);
+  const fileShape = metadata.shape.map((size) => (isFree(size) ? -1 : Number(size)));
+  const shape = own?.shape ?? fileShape;
+  const batchAxis = own?.batchAxis === undefined ? guess : own.batchAxis;
+  if (batchAxis !== null && batchAxis >= shape.length) throw new Error(`model.json: ${name} has no axis ${batchAxis}`);
+  const datatype = own?.datatype ?? datatypeOf(metadata.type);
+  const isOwn = own?.shape?.length === fileShape.length;
+  return { name, datatype, shape, ...(isOwn ? { fileShape } : {}), batchAxis };
+}
+
+/** Inputs of which the file does not say how many dimensions they have: metadata shows them as single numbers. */
+function withoutRank(inputs: readonly InferenceSession.ValueMetadata[], file: string): ReadonlySet<string> {
+  if (!inputs.some((metadata) => metadata.isTensor && metadata.shape.length === 0)) return new Set();
+  try {
+    const { graph } = readOnnxModel(file);
+    return new Set(graph.inputs.filter(({ isTensor, hasRank }) => isTensor && !hasRank).map(({ name }) => name));
+  } catch {
+    return new Set();
+  }
+}
+
+/** How to have what cannot be served. */
+const CURE = 'ONNX Runtime for Node passes tensors alone; export the model with a tensor in its place';
+
+/** Outputs that are tensors. Throws a plain Error where there is none, or one that the binding cannot hand over. */
+function tensorOutputs(session: InferenceSession): readonly InferenceSession.ValueMetadata[] {
+  const { outputMetadata: outputs } = session;
+  const tensors = outputs.filter(({ isTensor }) => isTensor);
+  if (tensors.length === 0)
+    throw new Error(`no output is a tensor: ${outputs.map(({ name }) => name).join(', ')}; ${CURE}`);
+  // The binding gathers outputs in a plain object, where this name is its prototype.
+  if (tensors.some(({ name }) => name === '__proto__')) throw new Error('an output cannot be called __proto__');
+  return tensors;
+}

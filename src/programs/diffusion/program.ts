@@ -1,0 +1,208 @@
+import type { LaneData, LaneTicket, ModelSpec, RunAnswer, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
+import {
+  IMAGE,
+  NEGATIVE_PROMPT,
+  PROMPT,
+  type DiffusionOptions,
+  type DiffusionParameters,
+} from '../../tasks/text-to-image/pipeline.ts';
+import { fromTypedArray, typedView, type Signature, type Tensor } from '../../tensors/tensor.ts';
+import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
+import { openGraph, ownOptions, type Graph } from '../../onnx/graph.ts';
+import { runHalving, type RunTotals } from '../halving.ts';
+import type { Program, WarmPlan } from '../program.ts';
+import { openSession, type LaneSession } from '../../onnx/session.ts';
+import { WarmBudget } from '../warm-budget.ts';
+import { ImageDecoder } from './image-decoder.ts';
+import { DiffusionPipeline, type Drawing } from './pipeline.ts';
+import { PromptEncoder } from './prompt-encoder.ts';
+import { Unet } from './unet.ts';
+
+/** Steps shorter than this in all share a run: the way to the lane and back is saved, and newcomers hardly wait. */
+const STEPS_TOGETHER_MS = 10;
+/** Beyond it a CPU gains nothing, and a GPU of common size little. */
+const MAX_ITEMS = 8;
+
+/**
+ * Text to image by latent diffusion. A ticket brings token ids of a prompt and a negative prompt (INT32, [1, tokens]) and
+ * `DiffusionParameters`; it is a `Drawing` between its runs. Every run takes all drawings on by a step, wherever each of them is.
+ */
+export class DiffusionProgram implements Program {
+  readonly description: Program['description'];
+  readonly raw: LaneSession;
+  readonly #pipeline: DiffusionPipeline;
+  readonly #options: DiffusionOptions;
+  readonly #drawings = new Map<number, Drawing>();
+  #maxItems: number | undefined;
+
+  constructor(
+    raw: LaneSession,
+    parts: { unet: Unet; encoder: PromptEncoder; decoder: ImageDecoder },
+    options: DiffusionOptions,
+  ) {
+    this.raw = raw;
+    this.#options = options;
+    this.#pipeline = new DiffusionPipeline({ ...parts, options });
+    const operator = [raw.graph, parts.encoder.graph, parts.decoder.graph]
+      .map(({ dynamicOperator }) => dynamicOperator)
+      .find((found) => found !== undefined);
+    this.description = {
+      signature: { ...signatureOf(options, parts.unet), batchable: operator === undefined },
+      raw: raw.signature,
+      stepping: true,
+      limits: { maxItems: MAX_ITEMS },
+      ...(operator === undefined ? {} : { why: whyAlone(operator) }),
+    };
+  }
+
+  run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
+    this.raw.countBatch();
+    return this.#runBatch(tickets);
+  }
+
+  async #runBatch(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
+    const named = new Set(tickets.map(({ id }) => id));
+    for (const id of this.#drawings.keys()) if (!named.has(id)) this.#drawings.delete(id);
+    const answer = await runHalving(tickets, {
+      runWhole: (part, totals) => this.#advance(part, totals),
+      onOutOfMemory: (part) => {
+        this.#maxItems = Math.max(1, Math.min(this.#maxItems ?? Infinity, Math.floor(part.length / 2)));
+      },
+    });
+    for (const [index, { id }] of tickets.entries()) {
+      const outcome = answer.outcomes[index];
+      if (outcome === undefined || !('more' in outcome)) this.#drawings.delete(id);
+    }
+    return { ...answer, ...(this.#maxItems === undefined ? {} : { maxItems: this.#maxItems }) };
+  }
+
+  /** Draws with made-up prompts, so that every graph has seen its shapes. */
+  async warm({ sizes, budget: limits }: WarmPlan): Promise<WarmAnswer['runs']> {
+    const runs = [];
+    const budget = new WarmBudget(limits);
+    for (const items of sizes) {
+      if (!budget.allows(items)) break;
+      const tickets = Array.from({ length: items }, (_, index) => this.#madeUp(-1 - index));
+      const runMs = await budget.time(items, () => this.#drawAll(tickets));
+      runs.push({ items, runMs, shapeKey: 'join' });
+    }
+    return runs;
+  }
+
+  async release(): Promise<void> {
+    this.#drawings.clear();
+    await this.#pipeline.release();
+  }
+
+  /** Takes tickets on together; called again with fewer of them when that fails, so it goes on from what each has reached. */
+  async #advance(tickets: readonly LaneTicket[], totals: RunTotals): Promise<TicketOutcome[]> {
+    const startMs = performance.now();
+    const pipeline = this.#pipeline;
+    const drawings = tickets.map((ticket) => this.#drawingOf(ticket));
+    await pipeline.encode(drawings);
+    let done = drawings.filter((drawing) => pipeline.isDone(drawing));
+    let stepMs = 0;
+    const beforeMs = performance.now();
+    while (done.length === 0 && performance.now() + stepMs - beforeMs < STEPS_TOGETHER_MS) {
+      const stepStartMs = performance.now();
+      await pipeline.step(drawings);
+      stepMs = performance.now() - stepStartMs;
+      done = drawings.filter((drawing) => pipeline.isDone(drawing));
+    }
+    const images = await pipeline.decode(done);
+    totals.runMs += performance.now() - startMs;
+    return drawings.map((drawing) => {
+      const image = images.get(drawing);
+      return image === undefined ? { ok: true, more: true } : { ok: true, outputs: [image] };
+    });
+  }
+
+  #drawingOf({ id, inputs, parameters }: LaneTicket): Drawing {
+    const known = this.#drawings.get(id);
+    if (known !== undefined) return known;
+    const [prompt, negative] = inputs ?? [];
+    const drawing = this.#pipeline.begin(idsOf(prompt), idsOf(negative), parameters as DiffusionParameters);
+    this.#drawings.set(id, drawing);
+    return drawing;
+  }
+
+  #madeUp(id: number): LaneTicket {
+    const { promptTokens, latentHeight, latentWidth } = this.#options;
+    const ids = fromTypedArray('INT32', [1, promptTokens], new Int32Array(promptTokens));
+    const parameters: DiffusionParameters = {
+      scheduler: 'ddim',
+      steps: 1,
+      guidance: 2,
+      seed: 0,
+      latentHeight,
+      latentWidth,
+    };
+    return { id, inputs: [ids, ids], parameters };
+  }
+
+  /** Milliseconds of the last run. Throws a plain Error when one fails. */
+  async #drawAll(tickets: readonly LaneTicket[]): Promise<number> {
+    for (;;) {
+      const { outcomes, runMs } = await this.#runBatch(tickets);
+      for (const outcome of outcomes) if (!outcome.ok) throw new Error(outcome.message);
+      if (!outcomes.some((outcome) => 'more' in outcome)) return runMs;
+    }
+  }
+}
+
+function idsOf(tensor: Tensor | undefined): Int32Array {
+  const ids = tensor?.datatype === 'INT32' ? typedView(tensor) : undefined;
+  if (!(ids instanceof Int32Array)) throw new Error('a ticket has no token ids');
+  return ids;
+}
+
+/** Images of free size have -1 for height and width. */
+function signatureOf({ promptTokens, imageScale }: DiffusionOptions, { latentSize }: Unet): Signature {
+  const [height, width] = latentSize.map((side) => (side === -1 ? -1 : side * imageScale));
+  const ids = { datatype: 'INT32', shape: [-1, promptTokens], batchAxis: 0 } as const;
+  return {
+    inputs: [
+      { name: PROMPT, ...ids },
+      { name: NEGATIVE_PROMPT, ...ids },
+    ],
+    outputs: [{ name: IMAGE, datatype: 'FP32', shape: [-1, 3, height ?? -1, width ?? -1], batchAxis: 0 }],
+    batchable: true,
+  };
+}
+
+/** The unet as the tensor API runs it. No trial: what its axes mean is known. */
+function rawSignature({ inputs, outputs }: Signature): Signature {
+  const axis = (shape: readonly number[]): number | null => (shape[0] === -1 ? 0 : null);
+  const batchable = inputs.some(({ name, shape }) => name === 'sample' && shape[0] === -1);
+  return {
+    inputs: inputs.map((spec) => ({ ...spec, batchAxis: batchable ? axis(spec.shape) : null })),
+    outputs: outputs.map((spec) => ({ ...spec, batchAxis: batchable ? axis(spec.shape) : null })),
+    batchable,
+  };
+}
+
+/** Opens the graphs of a pipeline. Throws a plain Error saying what is wrong. */
+export async function openDiffusionProgram(spec: ModelSpec, lane: LaneData): Promise<DiffusionProgram> {
+  const opened: { release(): Promise<void> }[] = [];
+  const open = async (role: string): Promise<Graph> => {
+    const file = spec.program?.graphs[role];
+    if (file === undefined) throw new Error(`a diffusion pipeline needs its ${role}`);
+    const graph = await openGraph(file, ownOptions(spec, role), lane);
+    opened.push(graph);
+    return graph;
+  };
+  try {
+    const raw = await openSession(spec, lane);
+    opened.push(raw);
+    if (raw.graph.dynamicOperator === undefined) raw.signature = rawSignature(raw.signature);
+    const parts = {
+      unet: new Unet(raw.graph),
+      encoder: new PromptEncoder(await open('textEncoder')),
+      decoder: new ImageDecoder(await open('vaeDecoder')),
+    };
+    return new DiffusionProgram(raw, parts, spec.program?.options as unknown as DiffusionOptions);
+  } catch (error) {
+    for (const graph of opened) await graph.release();
+    throw error;
+  }
+}

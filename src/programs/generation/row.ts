@@ -1,0 +1,110 @@
+import type { GenerationParameters, GenerationProgress, TokenLogprob } from '../../tasks/chat/generation.ts';
+import { fromTypedArray, type Tensor } from '../../tensors/tensor.ts';
+import { LogSoftmax } from './logprobs.ts';
+import { Sampler } from './sampler.ts';
+
+/** How it stands with an answer after a token: it goes on, it is whole, or the model gave no logits to choose by. */
+export type RowState = 'more' | 'whole' | 'broken';
+
+/** One ticket between its runs: its prompt, the answer so far, and how many of their tokens a cache holds. */
+export class Row {
+  readonly id: number;
+  readonly prompt: Int32Array;
+  readonly tokens: number[] = [];
+  /** Tokens of prompt and answer whose keys and values are in a cache; kept by the bank that holds them. */
+  cached = 0;
+  readonly #parameters: GenerationParameters;
+  readonly #stop: ReadonlySet<number>;
+  readonly #sampler: Sampler;
+  readonly #logprobs: TokenLogprob[] = [];
+  readonly #promptLogprobs: TokenLogprob[] = [];
+  #told = 0;
+
+  constructor(id: number, prompt: Int32Array, parameters: GenerationParameters) {
+    this.id = id;
+    this.prompt = prompt;
+    this.#parameters = parameters;
+    this.#stop = new Set(parameters.stopTokens);
+    this.#sampler = new Sampler(parameters.sampling, prompt);
+  }
+
+  get lastToken(): number {
+    return this.tokens.at(-1) ?? 0;
+  }
+
+  /** Logits of all its positions are wanted, of the prompt too: nothing of it can come from others' work. */
+  get wantsPrompt(): boolean {
+    return this.#parameters.promptLogprobs === true;
+  }
+
+  /** The tokens of prompt and answer that a cache holds. */
+  context(): Int32Array {
+    if (this.cached <= this.prompt.length) return this.prompt.subarray(0, this.cached);
+    const context = new Int32Array(this.cached);
+    context.set(this.prompt);
+    context.set(this.tokens.slice(0, this.cached - this.prompt.length), this.prompt.length);
+    return context;
+  }
+
+  /** Takes the logits of prompt tokens from place `from` on: each tells of the token behind it. */
+  takePrompt(logits: readonly Float32Array[], from: number): void {
+    for (const [index, own] of logits.entries()) {
+      const next = this.prompt[from + index + 1];
+      if (next !== undefined)
+        this.#promptLogprobs.push(new LogSoftmax(own, this.#parameters.topLogprobs ?? 0).of(next));
+    }
+  }
+
+  /** Chooses the next token by the logits [vocabulary], which are altered. */
+  take(logits: Float32Array): RowState {
+    const { topLogprobs, maxTokens } = this.#parameters;
+    if (maxTokens === 0) return 'whole';
+    // Of the logits as the model gave them, before the sampler alters them.
+    const softmax = topLogprobs === undefined ? undefined : new LogSoftmax(logits, topLogprobs);
+    const token = this.#sampler.next(logits);
+    if (token < 0) return 'broken';
+    this.tokens.push(token);
+    if (softmax !== undefined) this.#logprobs.push(softmax.of(token));
+    return this.#stop.has(token) || this.tokens.length >= maxTokens ? 'whole' : 'more';
+  }
+
+  /** What came since the last time; undefined when nothing did. */
+  tell(): GenerationProgress | undefined {
+    if (this.#told === this.tokens.length) return undefined;
+    const from = this.#told;
+    this.#told = this.tokens.length;
+    const tokens = this.tokens.slice(from);
+    return this.#parameters.topLogprobs === undefined ? { tokens } : { tokens, logprobs: this.#logprobs.slice(from) };
+  }
+
+  /** The whole answer, in the order of GENERATION_OUTPUTS. */
+  outputs(): Tensor[] {
+    const top = this.#parameters.topLogprobs ?? 0;
+    return [
+      fromTypedArray('INT32', [1, this.tokens.length], Int32Array.from(this.tokens)),
+      ...logprobTensors(this.#logprobs, top),
+      ...logprobTensors(this.#promptLogprobs, top),
+    ];
+  }
+}
+
+/** Log probabilities as three tensors: of the tokens [1, n], the likeliest tokens [1, n, top], and theirs. */
+function logprobTensors(all: readonly TokenLogprob[], top: number): Tensor[] {
+  const count = all.length;
+  const topTokens = new Int32Array(count * top).fill(-1);
+  const topLogprobs = new Float32Array(count * top).fill(-Infinity);
+  for (const [index, { top: likeliest }] of all.entries())
+    for (const [place, { id, logprob }] of likeliest.entries()) {
+      topTokens[index * top + place] = id;
+      topLogprobs[index * top + place] = logprob;
+    }
+  return [
+    fromTypedArray(
+      'FP32',
+      [1, count],
+      Float32Array.from(all, ({ logprob }) => logprob),
+    ),
+    fromTypedArray('INT32', [1, count, top], topTokens),
+    fromTypedArray('FP32', [1, count, top], topLogprobs),
+  ];
+}

@@ -1,0 +1,51 @@
+import type { LaneData, LaneTicket, ModelSpec, RunAnswer, WarmAnswer } from '../../lanes/protocol.ts';
+import { stack } from '../../tensors/rows.ts';
+import type { Tensor } from '../../tensors/tensor.ts';
+import { runBatch } from './batch.ts';
+import type { Program, WarmPlan } from '../program.ts';
+import { openSession, type LaneSession } from '../../onnx/session.ts';
+import { WarmBudget } from '../warm-budget.ts';
+
+/** A model that is one graph: rows are stacked, run once, split. */
+export class GraphProgram implements Program {
+  readonly raw: LaneSession;
+
+  constructor(session: LaneSession) {
+    this.raw = session;
+  }
+
+  get description(): Program['description'] {
+    return { signature: this.raw.signature };
+  }
+
+  run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
+    return runBatch(this.raw, tickets);
+  }
+
+  async warm({ sizes, row: inputs, budget: limits }: WarmPlan): Promise<WarmAnswer['runs']> {
+    const session = this.raw;
+    const runs = [];
+    const budget = new WarmBudget(limits);
+    // Nothing is made up on a lane: what does not return from a run would hold it for ever.
+    if (inputs === undefined) return [];
+    for (const items of sizes) {
+      if (!budget.allows(items)) break;
+      const batch = session.signature.inputs.map(({ batchAxis }, index) => {
+        const part = inputs[index];
+        if (part === undefined) throw new Error('an input of the example is missing');
+        return batchAxis === null ? part : stack(Array<Tensor>(items).fill(part), batchAxis);
+      });
+      runs.push({ items, runMs: await budget.time(items, async () => (await session.run(batch)).runMs) });
+    }
+    return runs;
+  }
+
+  async release(): Promise<void> {
+    await this.raw.release();
+  }
+}
+
+/** Opens the weights; the signature comes from metadata and model.json, to be checked by a trial. */
+export async function openGraphProgram(spec: ModelSpec, lane: LaneData): Promise<Program> {
+  return new GraphProgram(await openSession(spec, lane));
+}

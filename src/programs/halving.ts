@@ -1,0 +1,45 @@
+import type { RunAnswer, TicketOutcome } from '../lanes/protocol.ts';
+import { failed, isDeviceLost, isOutOfMemory } from './failure.ts';
+
+/** Milliseconds spent in the runs of one batch, however often it was cut. */
+export interface RunTotals {
+  runMs: number;
+  stackMs: number;
+  splitMs: number;
+}
+
+export interface HalvingOptions<Ticket> {
+  /** Runs tickets together and adds its times to `totals`. Throws what ONNX Runtime throws. */
+  readonly runWhole: (tickets: readonly Ticket[], totals: RunTotals) => Promise<readonly TicketOutcome[]>;
+  /** These tickets together did not fit in memory. */
+  readonly onOutOfMemory?: (tickets: readonly Ticket[]) => void;
+}
+
+/**
+ * Runs tickets as one batch. When it fails the batch is cut in halves until only the tickets fail that fail alone; an
+ * out-of-memory halves likewise; a lost CUDA device fails all that is left.
+ */
+export async function runHalving<Ticket>(
+  tickets: readonly Ticket[],
+  { runWhole, onOutOfMemory }: HalvingOptions<Ticket>,
+): Promise<RunAnswer> {
+  const totals: RunTotals = { runMs: 0, stackMs: 0, splitMs: 0 };
+  let fatal: string | undefined;
+  const runPart = async (part: readonly Ticket[]): Promise<readonly TicketOutcome[]> => {
+    const lost = fatal;
+    if (lost !== undefined) return part.map(() => failed(lost));
+    try {
+      return await runWhole(part, totals);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const memory = isOutOfMemory(message);
+      if (!memory && isDeviceLost(message)) fatal = message;
+      if (part.length === 1 || fatal !== undefined) return part.map(() => failed(message));
+      if (memory) onOutOfMemory?.(part);
+      const half = Math.ceil(part.length / 2);
+      return [...(await runPart(part.slice(0, half))), ...(await runPart(part.slice(half)))];
+    }
+  };
+  const outcomes = await runPart(tickets);
+  return { ok: true, outcomes, ...totals, ...(fatal === undefined ? {} : { fatal }) };
+}

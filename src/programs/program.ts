@@ -1,0 +1,35 @@
+import type {
+  LaneData,
+  LaneTicket,
+  LoadAnswer,
+  ModelSpec,
+  RunAnswer,
+  RunLimits,
+  WarmAnswer,
+  WarmLimits,
+} from '../lanes/protocol.ts';
+import type { Tensor } from '../tensors/tensor.ts';
+import type { LaneSession } from '../onnx/session.ts';
+
+/** What a lane holds of one model: its sessions, and the state of tickets that take several runs. */
+export interface Program {
+  /** What loading tells the main thread. */
+  readonly description: Omit<LoadAnswer, 'ok'>;
+  /** The bare graph, where the tensor API may run it: it shares the program's session. */
+  readonly raw?: LaneSession;
+  /** Runs a batch: an outcome per ticket, in order. Throws nothing: a run that fails has failures for outcomes. */
+  run(tickets: readonly LaneTicket[]): Promise<RunAnswer>;
+  /** Runs the shapes that requests will use, so that no client pays for the first of its kind. */
+  warm(plan: WarmPlan): Promise<WarmAnswer['runs']>;
+  release(): Promise<void>;
+}
+
+export interface WarmPlan {
+  readonly sizes: readonly number[];
+  readonly limits: RunLimits;
+  readonly budget: WarmLimits;
+  readonly row?: readonly Tensor[] | undefined;
+}
+
+/** Opens a model's sessions on this lane. Throws a plain Error saying what is wrong. */
+export type OpenProgram = (spec: ModelSpec, lane: LaneData) => Promise<Program>;

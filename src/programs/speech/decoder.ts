@@ -1,0 +1,173 @@
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { widenHalf } from '../../tensors/half-float.ts';
+import type { LaneData } from '../../lanes/protocol.ts';
+import { FIXED_DATATYPES, typedView } from '../../tensors/tensor.ts';
+import { openGraph, openGraphBytes, readGraph, type Graph, type OwnOptions } from '../../onnx/graph.ts';
+import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';
+import { withConstantInput } from '../../onnx/constant-input.ts';
+import { DecoderCache } from './decoder-cache.ts';
+
+const CACHE_SWITCH = 'use_cache_branch';
+const TEXT_CACHE = /^past_key_values\.\d+\.decoder\.(?:key|value)$/;
+const AUDIO_CACHE = /^past_key_values\.\d+\.encoder\.(?:key|value)$/;
+
+/** Logits of the last run, [rows, positions, vocabulary]. */
+export interface Logits {
+  readonly values: Float32Array;
+  readonly positions: number;
+  readonly vocabulary: number;
+}
+
+/** The encoder's output for a batch: [rows, frames, width]. */
+export interface Hidden {
+  readonly tensor: OrtTensor;
+  readonly rows: number;
+}
+
+/**
+ * A merged Whisper decoder (optimum's `decoder_model_merged`): its first pass computes the audio's keys and values, its further passes
+ * take them. For those a second session holds the graph without the branch of the first pass (constant-input.ts), at the price
+ * of the decoder's weights once more.
+ */
+export class SpeechDecoder {
+  readonly #first: Graph;
+  readonly #further: Graph;
+  readonly #textCache: readonly InferenceSession.TensorValueMetadata[];
+  readonly #audioCache: readonly InferenceSession.TensorValueMetadata[];
+
+  constructor(first: Graph, further: Graph) {
+    this.#first = first;
+    this.#further = further;
+    const { inputNames, inputMetadata } = first.session;
+    const tensors = inputMetadata.filter((metadata) => metadata.isTensor);
+    this.#textCache = tensors.filter(({ name }) => TEXT_CACHE.test(name));
+    this.#audioCache = tensors.filter(({ name }) => AUDIO_CACHE.test(name));
+    if (!inputNames.includes(CACHE_SWITCH) || this.#textCache.length === 0 || this.#audioCache.length === 0)
+      throw new Error(
+        'the decoder is not a merged one (decoder_model_merged, with use_cache_branch and past_key_values)',
+      );
+  }
+
+  /** Why rows must run alone, where they must (graph.ts). */
+  get dynamicOperator(): string | undefined {
+    return this.#first.dynamicOperator;
+  }
+
+  /** Bytes of the audio's keys and values of one row of `positions`. */
+  audioBytes(positions: number): number {
+    let bytes = 0;
+    for (const metadata of this.#audioCache) {
+      const [heads, width] = sizesOf(metadata);
+      const datatype = datatypeOf(metadata.type);
+      bytes += heads * positions * width * (datatype === 'BYTES' ? 1 : FIXED_DATATYPES[datatype].bytes);
+    }
+    return bytes;
+  }
+
+  /** Runs prompts of one length on the encoder's output, a row each. Throws what ONNX Runtime throws. */
+  async begin(prompts: readonly (readonly number[])[], { tensor, rows }: Hidden): Promise<[Logits, DecoderCache]> {
+    const empty = [...this.#textCache, ...this.#audioCache].map((metadata): [string, OrtTensor] => {
+      const [heads, width] = sizesOf(metadata);
+      const shape = [rows, heads, 0, width];
+      const datatype = datatypeOf(metadata.type);
+      if (datatype === 'BYTES') throw new Error(`${metadata.name} is not numeric`);
+      return [metadata.name, toOrt({ datatype, shape, data: new Uint8Array(0) })];
+    });
+    const outputs = await this.#first.run({
+      input_ids: idsTensor(prompts),
+      encoder_hidden_states: tensor,
+      ...Object.fromEntries(empty),
+      [CACHE_SWITCH]: new OrtTensor('bool', Uint8Array.of(0), [1]),
+    });
+    const cache = new DecoderCache(rows, caches(outputs, this.#textCache), caches(outputs, this.#audioCache));
+    return [logitsOf(outputs), cache];
+  }
+
+  /** Runs one more token a row. Throws what ONNX Runtime throws. */
+  async step(ids: readonly number[], cache: DecoderCache): Promise<Logits> {
+    const { session } = this.#further;
+    const fetches: Record<string, null> = { logits: null };
+    for (const { name } of this.#textCache) fetches[presentOf(name)] = null;
+    const feeds: Record<string, OrtTensor> = {
+      input_ids: idsTensor(ids.map((id) => [id])),
+      ...cache.feeds,
+      // The further passes read the audio through its keys and values alone.
+      encoder_hidden_states: this.#noHidden(ids.length),
+    };
+    if (session.inputNames.includes(CACHE_SWITCH)) feeds[CACHE_SWITCH] = new OrtTensor('bool', Uint8Array.of(1), [1]);
+    const outputs = await this.#further.run(feeds, fetches);
+    cache.advance(caches(outputs, this.#textCache));
+    return logitsOf(outputs);
+  }
+
+  async release(): Promise<void> {
+    await this.#first.release();
+    if (this.#further !== this.#first) await this.#further.release();
+  }
+
+  #noHidden(rows: number): OrtTensor {
+    const metadata = this.#first.session.inputMetadata.find(({ name }) => name === 'encoder_hidden_states');
+    if (metadata?.isTensor !== true) throw new Error('the decoder has no input encoder_hidden_states');
+    const width = metadata.shape.at(-1);
+    const datatype = datatypeOf(metadata.type);
+    if (typeof width !== 'number' || datatype === 'BYTES') throw new Error('encoder_hidden_states has no width');
+    return toOrt({ datatype, shape: [rows, 0, width], data: new Uint8Array(0) });
+  }
+}
+
+/** Opens the decoder's two sessions; where the graph cannot be changed (weights beside the file), one session serves both. */
+export async function openSpeechDecoder(file: string, own: OwnOptions, lane: LaneData): Promise<SpeechDecoder> {
+  const first = await openGraph(file, own, lane);
+  return new SpeechDecoder(first, (await openFurther(file, own, lane)) ?? first);
+}
+
+async function openFurther(file: string, own: OwnOptions, lane: LaneData): Promise<Graph | undefined> {
+  const edited = withConstantInput(await readGraph(file, own), {
+    input: CACHE_SWITCH,
+    value: true,
+    drop: (output) => /^present\.\d+\.encoder\./.test(output),
+  });
+  if (edited === undefined) return undefined;
+  try {
+    return await openGraphBytes(edited, { file, own, lane });
+  } catch {
+    return undefined;
+  }
+}
+
+function sizesOf({ name, shape }: InferenceSession.TensorValueMetadata): [heads: number, width: number] {
+  const [, heads, , width] = shape;
+  if (typeof heads !== 'number' || typeof width !== 'number') throw new Error(`${name} has no fixed heads and width`);
+  return [heads, width];
+}
+
+function presentOf(past: string): string {
+  return past.replace('past_key_values', 'present');
+}
+
+function caches(
+  outputs: Readonly<Record<string, OrtTensor>>,
+  inputs: readonly InferenceSession.TensorValueMetadata[],
+): Map<string, OrtTensor> {
+  return new Map(
+    inputs.map(({ name }) => {
+      const tensor = outputs[presentOf(name)];
+      if (tensor === undefined) throw new Error(`output ${presentOf(name)} is missing`);
+      return [name, tensor];
+    }),
+  );
+}
+
+function idsTensor(rows: readonly (readonly number[])[]): OrtTensor {
+  return new OrtTensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0]?.length ?? 0]);
+}
+
+function logitsOf(outputs: Readonly<Record<string, OrtTensor>>): Logits {
+  const output = outputs['logits'];
+  const tensor = output === undefined ? undefined : fromOrt(output);
+  if (tensor === undefined || tensor.datatype === 'BYTES') throw new Error('output logits is missing');
+  const values = typedView(tensor.datatype === 'FP16' ? widenHalf(tensor) : tensor);
+  if (!(values instanceof Float32Array)) throw new Error('logits are not floating-point numbers');
+  const [, positions = 0, vocabulary = 0] = tensor.shape;
+  return { values, positions, vocabulary };
+}

@@ -1,0 +1,87 @@
+import type { EncoderOptions, Pooling } from '../../tasks/text/encoder-contract.ts';
+import type { Signature, TensorSpec } from '../../tensors/tensor.ts';
+
+/** Which outputs of the graph a text encoder reads. */
+export interface EncoderOutputs {
+  /** One vector a text: the graph pools by itself, or gives scores. */
+  readonly sentence: TensorSpec | undefined;
+  /** One vector a token. */
+  readonly tokens: TensorSpec | undefined;
+  /** How `tokens` become one vector, where `sentence` does not give it. */
+  readonly pooling: readonly Pooling[] | undefined;
+  /** Numbers of a text's vector, or classes; -1 where the graph does not say. */
+  readonly size: number;
+}
+
+/** Names by exporters, best first. */
+const SENTENCE_NAMES = ['sentence_embedding', 'text_embeds', 'embeddings'];
+const TOKEN_NAMES = ['token_embeddings', 'last_hidden_state'];
+
+/** Chooses by name and rank ([batch, size] or [batch, tokens, size]). Throws a plain Error where nothing fits. */
+export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): EncoderOutputs {
+  const usable = outputs.filter(({ datatype }) => datatype === 'FP32' || datatype === 'FP16');
+  const named = usable.find(({ name }) => name === options.output);
+  if (options.output !== undefined && named === undefined)
+    throw new Error(`there is no float output ${options.output}; ${list(outputs)}`);
+  // Logits of a masked language model have the ranks of vectors, and are none.
+  const wanted =
+    named === undefined ? usable.filter(({ name }) => options.wants === 'scores' || name !== 'logits') : [named];
+  if (options.wants === 'scores') {
+    const scores = ofRank(wanted, 2, ['logits']);
+    if (scores === undefined) throw new Error(`no output holds a score a class; ${list(outputs)}`);
+    return { sentence: scores, tokens: undefined, pooling: undefined, size: sizeOf(scores) };
+  }
+  const tokens = ofRank(
+    usable.filter(({ name }) => name !== 'logits'),
+    3,
+    TOKEN_NAMES,
+  );
+  const sentence = sentenceOutput(wanted, tokens, options);
+  if (sentence !== undefined) return { sentence, tokens, pooling: undefined, size: sizeOf(sentence) };
+  if (options.ownOnly !== undefined && options.pooling === undefined)
+    throw new Error(`${options.ownOnly}, and the graph has no output sentence_embedding`);
+  const pooled = named ?? tokens;
+  if (pooled?.shape.length !== 3) throw new Error(`no output holds a vector a token; ${list(outputs)}`);
+  const pooling = options.pooling ?? options.usualPooling;
+  if (pooling === undefined)
+    throw new Error(
+      'no file says how the token vectors of this decoder become one: set options.pooling in model.json, most often to "last"',
+    );
+  const size = sizeOf(pooled);
+  return { sentence: undefined, tokens: pooled, pooling, size: size === -1 ? -1 : size * pooling.length };
+}
+
+/** The graph's own sentence vector, if it is to be trusted: a pooler_output is none, BERT's is made for another training task. */
+function sentenceOutput(
+  wanted: readonly TensorSpec[],
+  tokens: TensorSpec | undefined,
+  { pooling, output }: EncoderOptions,
+): TensorSpec | undefined {
+  if (pooling !== undefined) return undefined;
+  const own = ofRank(wanted, 2, SENTENCE_NAMES);
+  const trusted = tokens === undefined || own?.name === output || SENTENCE_NAMES.includes(own?.name ?? '');
+  return trusted ? own : undefined;
+}
+
+/** The output of this rank with the first of the names, else any of this rank. */
+function ofRank(specs: readonly TensorSpec[], rank: number, names: readonly string[]): TensorSpec | undefined {
+  const fitting = specs.filter(({ shape }) => shape.length === rank);
+  const named = names.map((name) => fitting.find((spec) => spec.name === name));
+  return named.find((spec) => spec !== undefined) ?? fitting[0];
+}
+
+function sizeOf({ shape }: TensorSpec): number {
+  return shape.at(-1) ?? -1;
+}
+
+function list(outputs: readonly TensorSpec[]): string {
+  return `the graph has ${outputs.map(({ name }) => name).join(', ')}`;
+}
+
+/** The program's options as they come over from the main thread. Throws a plain Error on others. */
+export function readEncoderOptions(options: Readonly<Record<string, unknown>>): EncoderOptions {
+  const { wants, maxLength, padId } = options as Partial<EncoderOptions>;
+  if ((wants !== 'embedding' && wants !== 'scores') || maxLength === undefined || padId === undefined)
+    throw new Error('these are not the options of a text encoder');
+  return options as unknown as EncoderOptions;
+}

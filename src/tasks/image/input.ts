@@ -1,0 +1,67 @@
+import { ServerError } from '../../errors.ts';
+import type { Item } from '../task.ts';
+
+/** Media types of a raw image. What the bytes are is read from the bytes: clients label images wrongly all the time. */
+export const IMAGE_TYPES: readonly string[] = ['image/png', 'image/jpeg', 'image/webp'];
+
+const URL_TEXT = /^https?:\/\//i;
+
+/** The address that an item gives in place of an image, for whoever may fetch it: tasks themselves fetch nothing. */
+export function imageUrlOf(item: Item): string | undefined {
+  if (item.kind === 'raw') return undefined;
+  const text = textIn(item.value);
+  return typeof text === 'string' && URL_TEXT.test(text) ? text : undefined;
+}
+
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+/**
+ * The bytes of an item's PNG, JPEG or WebP: a raw body, or base64 or a data URL as a JSON string or `{"image": string}`.
+ * Throws INVALID_INPUT, or UNSUPPORTED_MEDIA_TYPE for a raw body of another kind.
+ */
+export function readImageBytes(item: Item): Uint8Array {
+  const bytes = item.kind === 'raw' ? item.bytes : decodeBase64(textOf(item.value));
+  if (isImage(bytes)) return bytes;
+  if (item.kind === 'raw' && bytes.byteLength > 0)
+    throw new ServerError(
+      'UNSUPPORTED_MEDIA_TYPE',
+      'This model takes PNG, JPEG and WebP images, raw or as base64 in JSON.',
+    );
+  throw new ServerError('INVALID_INPUT', 'The image must be a PNG, a JPEG or a WebP.');
+}
+
+function textOf(value: unknown): string {
+  const text = textIn(value);
+  if (typeof text !== 'string')
+    throw new ServerError('INVALID_INPUT', 'This model takes an image: base64 text, a data URL, or {"image": text}.');
+  if (URL_TEXT.test(text))
+    throw new ServerError(
+      'INVALID_INPUT',
+      'Images are not fetched from URLs here (INPUT_URLS, requests above 128 KiB); send the image.',
+    );
+  return text;
+}
+
+function textIn(value: unknown): unknown {
+  const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, 'image');
+  return isObject ? (value as { image: unknown }).image : value;
+}
+
+function decodeBase64(text: string): Uint8Array {
+  const comma = text.startsWith('data:') ? text.indexOf(',') : -1;
+  if (text.startsWith('data:') && !text.slice(0, comma).endsWith(';base64'))
+    throw new ServerError('INVALID_INPUT', 'A data URL must hold base64: data:image/png;base64,...');
+  const body = text.slice(comma + 1).replace(/\s+/g, '');
+  if (!BASE64.test(body)) throw new ServerError('INVALID_INPUT', 'The image is not valid base64.');
+  return Buffer.from(body, 'base64');
+}
+
+/** By the first bytes: PNG (RFC 2083, 3.1), JPEG (ITU T.81, B.1.1.3) or WebP in its RIFF container (RFC 9649, 2.4). */
+function isImage(bytes: Uint8Array): boolean {
+  const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1');
+  return (
+    head.startsWith('\x89PNG\r\n\x1a\n') ||
+    head.startsWith('\xff\xd8\xff') ||
+    (head.startsWith('RIFF') && head.slice(8) === 'WEBP')
+  );
+}

@@ -1,0 +1,61 @@
+import type { Signature } from '../tensors/tensor.ts';
+import { INTEGER_CHOICES, type IntegerChoice } from './made-up-rows.ts';
+
+/** Sizes to try a model's free dimensions with. */
+
+/** Names of dimensions as the file has them, by input: empty where it has none or the size is fixed. */
+export type DimensionNames = readonly (readonly string[])[];
+
+/** One way to make rows up. */
+export interface Attempt {
+  readonly shapes: readonly (readonly number[])[];
+  readonly integers: IntegerChoice;
+  /** The size that the dimensions are made of. */
+  readonly base: number;
+}
+
+/**
+ * Not 1 at first: of a row with one time step nobody can tell whether an output counts rows or steps. Multiples of 8 suit what halves
+ * images again and again.
+ */
+const BASES = [8, 16, 32, 3, 64, 128, 256, 512, 1];
+
+/**
+ * Ways to make up rows, the most telling first: free dimensions that have different names get different sizes, in case an output has one
+ * for another; then all the same size.
+ */
+export function* attempts({ inputs }: Signature, names: DimensionNames): Generator<Attempt> {
+  const symbols = new Set<string>();
+  for (const [index, { shape, batchAxis }] of inputs.entries())
+    for (const [axis, size] of shape.entries())
+      if (size === -1 && axis !== batchAxis)
+        for (const part of dimensionParts(names, index, axis)) if (Number.isNaN(Number(part))) symbols.add(part);
+  const isOpen = inputs.some(({ datatype }) => datatype.startsWith('INT') || datatype.startsWith('UINT'));
+  for (const base of symbols.size === 0 ? [1] : BASES)
+    for (const distinct of symbols.size > 1 ? [true, false] : [false]) {
+      const sizes = new Map(Array.from(symbols, (name, index) => [name, distinct ? base * (index + 1) : base]));
+      const shapes = inputs.map(({ shape, batchAxis }, index) =>
+        shape.map((size, axis) => {
+          if (axis === batchAxis) return 1;
+          return size === -1 ? sum(dimensionParts(names, index, axis), sizes) : size;
+        }),
+      );
+      for (const integers of isOpen ? INTEGER_CHOICES : INTEGER_CHOICES.slice(0, 1)) yield { shapes, integers, base };
+    }
+}
+
+/** Dimensions without a name are one each, but of the same axis in all inputs: inputs that belong together are mostly of one shape. */
+function symbolOf(names: DimensionNames, input: number, axis: number): string {
+  const name = names[input]?.[axis] ?? '';
+  return name === '' ? `axis ${axis}` : name;
+}
+
+/** The names of which a dimension is the sum: `past_sequence_length + 1` has two, other formulas are names of their own. */
+export function dimensionParts(names: DimensionNames, input: number, axis: number): string[] {
+  const name = symbolOf(names, input, axis);
+  return /^[\w.]+( ?\+ ?[\w.]+)+$/.test(name) ? name.split('+').map((part) => part.trim()) : [name];
+}
+
+function sum(names: readonly string[], sizes: ReadonlyMap<string, number>): number {
+  return names.reduce((total, name) => total + (sizes.get(name) ?? Number(name)), 0);
+}

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import {
+  ConfigError,
+  OPTIONS,
+  parseFlags,
+  readConfig,
+  type ConfigSources,
+  type Option,
+} from '../../src/config/config.ts';
+import { flagOf, helpText, optionsMarkdown, shownConfig } from '../../src/config/help.ts';
+import { pathOf } from '../tasks/support.ts';
+
+const read = ({ flags = {}, env = {}, file = {} }: Partial<ConfigSources>) =>
+  readConfig({ flags, env: { MODELS_DIR: '.', ...env }, file });
+
+function problemsOf(act: () => unknown): readonly string[] {
+  try {
+    act();
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+  throw new Error('nothing was wrong with it');
+}
+
+test('a flag beats the environment, which beats carpool.json, which beats the default', () => {
+  const flags = { PORT: '1' };
+  const env = { PORT: '2' };
+  const file = { PORT: 3 };
+  assert.deepEqual(
+    [read({ flags, env, file }), read({ env, file }), read({ file }), read({})].map(({ PORT }) => PORT),
+    [1, 2, 3, 8000],
+  );
+});
+
+test('the defaults are those that the documentation promises', () => {
+  const config = read({});
+  assert.deepEqual(
+    [config.HOST, config.PORT, config.DEVICE, config.MODEL_CONTROL, config.LOG_LEVEL],
+    ['::', 8000, 'auto', 'none', 'info'],
+  );
+  assert.deepEqual(
+    [config.REQUEST_TIMEOUT_MS, config.DRAIN_GRACE_MS, config.BODY_LIMIT_BYTES, config.MODELS, config.MODEL_OPTIONS],
+    [90_000, 30_000, 64 * 1024 * 1024, [], {}],
+  );
+});
+
+test('an empty variable is as none; an empty flag is a value', () => {
+  assert.equal(read({ env: { PORT: '' }, file: { PORT: 3 } }).PORT, 3);
+  assert.match(problemsOf(() => read({ flags: { PORT: '' } })).join(), /PORT \(flag\)/);
+});
+
+test('every problem is told at once, with the place it came from', () => {
+  const problems = problemsOf(() =>
+    read({
+      flags: { PORT: '70000' },
+      env: { LANES: '2.5', DEVICE: 'tpu', READY_WHEN_FULL: 'yes', MODEL_OPTIONS: '{', MODELS_DIR: '/nowhere' },
+      file: { LOG_LEVEL: 7, MODELS: [1], COLOUR: 'red' },
+    }),
+  );
+  for (const wanted of [
+    /^PORT \(flag\): .*0 to 65535.*70000/,
+    /^LANES \(environment\): .*whole number/,
+    /^DEVICE \(environment\): .*auto\|cpu\|cuda.*tpu/,
+    /^READY_WHEN_FULL \(environment\): .*true or false/,
+    /^MODEL_OPTIONS \(environment\): not valid JSON/,
+    /^LOG_LEVEL \(carpool\.json\): /,
+    /^MODELS \(carpool\.json\): /,
+    /^COLOUR: there is no such option/,
+    /^MODELS_DIR: there is no folder \/nowhere/,
+  ])
+    assert.equal(problems.filter((problem) => wanted.test(problem)).length, 1, String(wanted));
+  assert.equal(problems.length, 9);
+});
+
+test('with models to pull, the folder for them need not be there; what is wrong with them is told', () => {
+  const config = read({ env: { MODELS_DIR: '/nowhere/models', CARPOOL_MODELS: 'hf:acme/tiny#q8, b=hf:acme/b@v1' } });
+  assert.deepEqual(config.CARPOOL_MODELS, ['hf:acme/tiny#q8', 'b=hf:acme/b@v1']);
+  const problems = problemsOf(() =>
+    read({ env: { CARPOOL_MODELS: 'tiny,hf:a/x,hf:b/x', HF_ENDPOINT: 'hub', DTYPE: 'q5' } }),
+  );
+  assert.equal(problems.length, 4);
+  assert.match(problems[0] ?? '', /^DTYPE \(environment\): expected auto\|fp32\|/);
+  assert.match(problems[1] ?? '', /^CARPOOL_MODELS: tiny: expected hf:/);
+  assert.match(problems[2] ?? '', /^CARPOOL_MODELS: hf:b\/x: another one goes to x too/);
+  assert.match(problems[3] ?? '', /^HF_ENDPOINT: /);
+});
+
+test('options that contradict each other are told', () => {
+  const problems = problemsOf(() =>
+    read({
+      env: {
+        DEFAULT_MODEL: 'c',
+        MODELS: 'a, b',
+        BODY_LIMIT_BYTES: '4000000',
+        BODY_BUDGET_BYTES: '2000000',
+        HEADERS_TIMEOUT_MS: '5000',
+        BODY_TIMEOUT_MS: '4000',
+      },
+      file: { MODEL_OPTIONS: { a: 1, b: [], c: {} } },
+    }),
+  );
+  for (const wanted of [
+    /c is not among MODELS/,
+    /BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES/,
+    /HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS/,
+    /MODEL_OPTIONS: a: expected an object/,
+    /MODEL_OPTIONS: b: expected an object/,
+  ])
+    assert.ok(
+      problems.some((problem) => wanted.test(problem)),
+      String(wanted),
+    );
+  assert.equal(problems.length, 5);
+});
+
+test('values of each type are read as the environment and as JSON have them', () => {
+  const fromText = read({
+    env: {
+      MODELS: ' square , language-id,',
+      READY_WHEN_FULL: '1',
+      MODEL_OPTIONS: '{"square":{"queue":{"maxItems":8}}}',
+      DEVICE: 'cuda:1',
+      LANES: ' 3 ',
+    },
+  });
+  const fromFile = read({
+    file: {
+      MODELS: ['square', 'language-id'],
+      READY_WHEN_FULL: true,
+      MODEL_OPTIONS: { square: { queue: { maxItems: 8 } } },
+      DEVICE: 'cuda:1',
+      LANES: 3,
+    },
+  });
+  assert.deepEqual(fromText, fromFile);
+  assert.deepEqual(fromText.MODELS, ['square', 'language-id']);
+  assert.equal(read({ env: { READY_WHEN_FULL: 'false' } }).READY_WHEN_FULL, false);
+});
+
+test('the result cannot be changed, and names the folder of models from the root', () => {
+  const config = read({});
+  assert.ok(Object.isFrozen(config));
+  assert.ok(path.isAbsolute(config.MODELS_DIR));
+  assert.deepEqual(Object.keys(config).toSorted(), Object.keys(OPTIONS).toSorted());
+});
+
+test('a unit stands in the name of every option that has one', () => {
+  const suffixes: Readonly<Record<string, string>> = { ms: '_MS', bytes: '_BYTES' };
+  for (const [name, { unit, doc }] of Object.entries<Option>(OPTIONS)) {
+    const suffix = unit === undefined ? undefined : suffixes[unit];
+    assert.equal(unit === undefined, suffix === undefined, name);
+    assert.equal(suffix !== undefined && name.endsWith(suffix), /_(MS|BYTES)$/.test(name), name);
+    assert.ok(doc.endsWith('.'), name);
+  }
+});
+
+test('every default is a value that the option takes', () => {
+  for (const [name, option] of Object.entries<Option>(OPTIONS))
+    if (name !== 'MODELS_DIR') assert.doesNotThrow(() => read({ file: { [name]: option.default } }), name);
+});
+
+test('flags: --name value, --name=value, and a bare --name for a switch', () => {
+  assert.deepEqual(
+    parseFlags([
+      '--port',
+      '8001',
+      '--host=0.0.0.0',
+      '--ready-when-full',
+      '--lanes',
+      '-1',
+      '--model-options={"a":{"options":{"x":"b=c"}}}',
+      '--log-level=',
+    ]),
+    {
+      PORT: '8001',
+      HOST: '0.0.0.0',
+      READY_WHEN_FULL: 'true',
+      LANES: '-1',
+      MODEL_OPTIONS: '{"a":{"options":{"x":"b=c"}}}',
+      LOG_LEVEL: '',
+    },
+  );
+  assert.deepEqual(parseFlags(['--ready-when-full', 'false']), { READY_WHEN_FULL: 'false' });
+  assert.deepEqual(parseFlags([]), {});
+});
+
+test('flags that are none, or lack their value, are all told at once', () => {
+  const problems = problemsOf(() => parseFlags(['--port', '--colour=red', 'serve', '-p', '--host']));
+  assert.deepEqual(problems, [
+    '--port: a value is missing',
+    '--colour: there is no such flag',
+    'serve: there is no such flag',
+    '-p: there is no such flag',
+    '--host: a value is missing',
+  ]);
+});
+
+test('the help names every option with its flag and what it does', () => {
+  const help = helpText();
+  for (const [name, { doc }] of Object.entries<Option>(OPTIONS)) {
+    assert.ok(help.includes(`${flagOf(name)}  (${name}, default `), name);
+    assert.ok(help.includes(doc), name);
+  }
+  assert.equal(flagOf('MODEL_OPTIONS'), '--model-options');
+});
+
+test('docs/configuration.md holds the very table of the options', async () => {
+  const page = await readFile(pathOf('docs/configuration.md'), 'utf8');
+  const table = page.split('\n').filter((line) => line.startsWith('|'));
+  assert.deepEqual(table, optionsMarkdown().split('\n'));
+  for (const line of table) assert.equal(line.replaceAll('\\|', '').split('|').length, 7, line);
+});
+
+test('what /info shows are the options in force', () => {
+  const shown = shownConfig(read({ env: { PORT: '8123' } }));
+  assert.equal(shown['PORT'], 8123);
+  assert.deepEqual(Object.keys(shown), Object.keys(OPTIONS));
+});
+
+test('CORS_ORIGINS takes what browsers send as Origin, and nothing else', () => {
+  const origins = (text: string) => read({ env: { CORS_ORIGINS: text } }).CORS_ORIGINS;
+  assert.deepEqual(origins(''), []);
+  const right = [
+    'https://app.example.com',
+    'http://localhost:3000',
+    'http://[::1]:3000',
+    'tauri://localhost',
+    'chrome-extension://abc',
+    '*',
+  ];
+  assert.deepEqual(origins(right.join(', ')), right);
+  for (const wrong of [
+    'https://app.example.com/',
+    'app.example.com',
+    'https://App.example.com',
+    'https://a:443',
+    'null',
+    'file://',
+  ])
+    assert.match(problemsOf(() => origins(wrong))[0] ?? '', /CORS_ORIGINS.*is no origin/, wrong);
+});
+
+test('/info shows no password of a URL, nor does a problem with one', () => {
+  const shown = (env: Record<string, string>) => JSON.stringify(shownConfig(read({ env })));
+  const secret = shown({ HF_ENDPOINT: 'https://me:p%40ss@hub.example/mirror', HF_TOKEN: 'hf_secret' });
+  assert.match(secret, /https:\/\/\*\*\*@hub\.example\/mirror/);
+  assert.doesNotMatch(secret, /p%40ss|hf_secret/);
+  const nested = shown({ MODEL_OPTIONS: '{"a":{"description":"from ftp://me:secret@files/a?x=y@z"}}' });
+  assert.match(nested, /ftp:\/\/\*\*\*@files\/a\?x=y@z/);
+  const [problem] = problemsOf(() => read({ env: { HF_ENDPOINT: 'https://me:secret@hub example' } }));
+  assert.doesNotMatch(problem ?? '', /secret/);
+});

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeChat } from '../../../src/dialects/openai/chat.ts';
+import { decodeCompletions } from '../../../src/dialects/openai/completions.ts';
+import { ServerError } from '../../../src/errors.ts';
+
+const context = { itemLimit: 100 };
+const MESSAGES = [{ role: 'user', content: 'Hi' }];
+const chat = (fields: object) => decodeChat(Buffer.from(JSON.stringify({ messages: MESSAGES, ...fields })), context);
+const complete = (fields: object) =>
+  decodeCompletions(Buffer.from(JSON.stringify({ prompt: 'a', ...fields })), context);
+const refused =
+  (param: string, message?: RegExp) =>
+  (error: unknown): boolean =>
+    error instanceof ServerError &&
+    error.code === 'BAD_REQUEST' &&
+    error.param === param &&
+    (message === undefined || message.test(error.message));
+
+test('choices times the size of the body are bounded, as each holds its prompt', () => {
+  const text = 'a '.repeat(150_000);
+  const refusal = (error: unknown): boolean =>
+    error instanceof ServerError &&
+    error.code === 'TOO_LARGE' &&
+    error.param === 'n' &&
+    /'n' may be 27/.test(error.message);
+  assert.throws(() => chat({ messages: [{ role: 'user', content: text }], n: 28 }), refusal);
+  assert.throws(() => complete({ prompt: text, n: 28 }), refusal);
+  assert.throws(
+    () => complete({ prompt: [text.slice(0, text.length / 2), text.slice(text.length / 2)], n: 28 }),
+    refusal,
+  );
+  assert.equal(complete({ prompt: text, n: 27 }).items.length, 27);
+  assert.equal(complete({ prompt: 'a'.repeat(9_000_000) }).items.length, 1);
+});
+
+test('every sampling field reaches the task under its name, null is absent', () => {
+  const sampling = {
+    temperature: 0.5,
+    top_p: 0.9,
+    top_k: 40,
+    min_p: 0.1,
+    presence_penalty: -1,
+    frequency_penalty: 1,
+    repetition_penalty: 1.1,
+    seed: 7,
+    stop: ['a', 'b'],
+    logit_bias: { 5: -100 },
+    ignore_eos: true,
+    max_tokens: 12,
+    logprobs: true,
+    top_logprobs: 2,
+    add_generation_prompt: false,
+    chat_template_kwargs: { enable_thinking: false },
+  };
+  assert.deepEqual(chat({ ...sampling, user: 'me' }).items, [
+    { kind: 'json', value: { messages: MESSAGES }, parameters: sampling },
+  ]);
+  assert.deepEqual(chat({ temperature: null, stop: [], n: null, logprobs: null, stream: null }).items, [
+    { kind: 'json', value: { messages: MESSAGES } },
+  ]);
+  assert.deepEqual(chat({ max_tokens: 5, max_completion_tokens: 6 }).items[0]?.parameters, { max_tokens: 6 });
+});
+
+test('harmless fields and features that are switched off are taken', () => {
+  const { items } = chat({
+    user: 'me',
+    store: true,
+    metadata: {},
+    service_tier: 'auto',
+    parallel_tool_calls: false,
+    tools: [],
+    tool_choice: 'none',
+    response_format: { type: 'text' },
+    modalities: ['text'],
+  });
+  assert.deepEqual(items, [{ kind: 'json', value: { messages: MESSAGES } }]);
+});
+
+test('content may be parts of text; developer is the system', () => {
+  const parts = [{ type: 'text', text: 'Hi' }];
+  const messages = [
+    { role: 'developer', content: 'Be brief.', name: 'boss' },
+    { role: 'user', content: parts },
+    { role: 'assistant', content: 'Yes?', tool_calls: [], refusal: null },
+  ];
+  const [item] = decodeChat(Buffer.from(JSON.stringify({ messages })), context).items;
+  assert.deepEqual(item?.kind === 'json' && item.value, {
+    messages: [
+      { role: 'system', content: 'Be brief.' },
+      { role: 'user', content: parts },
+      { role: 'assistant', content: 'Yes?' },
+    ],
+  });
+});
+
+/** Fields of a chat, and the parameter that is at fault. */
+const badChats: [object, string][] = [
+  [{ messages: 'Hi' }, 'messages'],
+  [{ messages: ['Hi'] }, 'messages[0]'],
+  [{ messages: [{ role: 'user' }] }, 'messages[0].content'],
+  [{ messages: [{ content: 'Hi' }] }, 'messages[0].role'],
+  [{ messages: [{ role: 'tool', content: 'Hi' }] }, 'messages[0].role'],
+  [{ messages: [{ role: '__proto__', content: 'Hi' }] }, 'messages[0].role'],
+  [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages[0].content[0]'],
+  [{ messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text'],
+  [{ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }, 'messages[0].tool_calls'],
+  [{ response_format: { type: 'json_schema' } }, 'response_format'],
+  [{ audio: {} }, 'audio'],
+  [{ modalities: ['text', 'audio'] }, 'modalities'],
+  [{ functions: [{}] }, 'functions'],
+  [{ n: 0 }, 'n'],
+  [{ n: 129 }, 'n'],
+  [{ n: 1.5 }, 'n'],
+  [{ seed: 1e300 }, 'seed'],
+  [{ top_logprobs: 3 }, 'top_logprobs'],
+  [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
+  [{ max_tokens: 0 }, 'max_tokens'],
+  [{ top_p: 1.1 }, 'top_p'],
+  [{ stop: [1] }, 'stop'],
+  [{ stop: new Array(17).fill('a') }, 'stop'],
+  [{ logit_bias: { a: 1 } }, 'logit_bias'],
+  [{ logit_bias: { 1: 101 } }, 'logit_bias'],
+  [{ stream_options: { include_usage: true } }, 'stream_options'],
+  [{ stream: 'yes' }, 'stream'],
+  [{ max_token: 1 }, 'max_token'],
+  [{ maxTokens: 1 }, 'maxTokens'],
+  [{ top_logprob: 1 }, 'top_logprob'],
+  [{ seed: 2 ** 65 }, 'seed'],
+  [{ repetition_penalty: 0 }, 'repetition_penalty'],
+];
+for (const [fields, param] of badChats)
+  test(`a chat with ${JSON.stringify(fields).slice(0, 80)} is refused for ${param}`, () => {
+    assert.throws(() => chat(fields), refused(param));
+  });
+
+test('unknown fields are not heeded and told, but a slip of a known one is refused', () => {
+  const request = chat({ min_tokens: 1, top_a: 0.5, guided_json: {}, constructor: 1, __proto__: 2, nothing: null });
+  assert.deepEqual(request.ignored, ['min_tokens', 'top_a', 'guided_json', 'constructor']);
+  assert.deepEqual(request.items, [{ kind: 'json', value: { messages: MESSAGES } }]);
+  assert.deepEqual(complete({}).ignored, []);
+  assert.throws(
+    () => chat({ temprature: 1 }),
+    refused('temprature', /^Unrecognized request argument supplied: temprature\. Did you mean 'temperature'\?$/),
+  );
+});
+
+test('values that ask for nothing are taken', () => {
+  const nothing = { logprobs: false, top_logprobs: 0, stream_options: { include_usage: false }, stop: '', tools: null };
+  assert.deepEqual(chat(nothing).items[0]?.parameters, { logprobs: false });
+  assert.deepEqual(complete({ logprobs: false, stop: [''], best_of: 1 }).items[0]?.parameters, { max_tokens: 16 });
+  assert.deepEqual(chat({ top_p: 0, top_k: -1 }).items[0]?.parameters, { top_p: 0, top_k: -1 });
+});
+
+test('a seed may be any of 64 bits, and each choice has another', () => {
+  const seeds = chat({ seed: 2 ** 63, n: 2 }).items.map(({ parameters }) => parameters?.['seed'] as number);
+  assert.ok(seeds.every(Number.isSafeInteger) && seeds[0] !== seeds[1], String(seeds));
+});
+
+test('prompts are texts or token ids, with the older form of log probabilities', () => {
+  const { items, options } = complete({ prompt: [[1, 2], 'b'], n: 2, seed: 1, logprobs: 0, echo: true, stream: true });
+  const parameters = { seed: 1, max_tokens: 16, logprobs: true, top_logprobs: 0, echo: true };
+  assert.deepEqual(items, [
+    { kind: 'json', value: { prompt: [1, 2] }, parameters },
+    { kind: 'json', value: { prompt: [1, 2] }, parameters: { ...parameters, seed: 2 } },
+    { kind: 'json', value: { prompt: 'b' }, parameters },
+    { kind: 'json', value: { prompt: 'b' }, parameters: { ...parameters, seed: 2 } },
+  ]);
+  assert.deepEqual(options, { choices: 2, isList: true, stream: true, includeUsage: false });
+  assert.throws(() => complete({ prompt: [1, -2] }), refused('prompt[0]'));
+  assert.throws(() => complete({ best_of: 2 }), refused('best_of'));
+  assert.throws(() => complete({ suffix: 'x' }), refused('suffix'));
+  assert.equal(complete({ max_tokens: 0, echo: true }).items[0]?.parameters?.['max_tokens'], 0);
+  assert.throws(() => complete({ max_tokens: 0 }), refused('max_tokens', /'echo'/));
+  assert.throws(
+    () => complete({ prompt: new Array(60).fill('a'), n: 2 }),
+    (error) => error instanceof ServerError && error.code === 'TOO_LARGE',
+  );
+});

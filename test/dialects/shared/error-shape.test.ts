@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { tellError } from '../../../src/dialects/shared/error-shape.ts';
+import { ERRORS, ServerError, type ErrorCode } from '../../../src/errors.ts';
+
+const CODES = Object.keys(ERRORS) as ErrorCode[];
+
+test("what is no fault of the client's is a Validation error in no reply of TEI's, and an invalid request in none of OpenAI's", () => {
+  for (const code of CODES) {
+    const error = new ServerError(code);
+    if (error.status < 500 && error.status !== 429) continue;
+    const { body: tei } = tellError('tei', error);
+    assert.notEqual((tei as { error_type: string }).error_type, 'Validation', code);
+    const { body: openai } = tellError('openai', error);
+    assert.notEqual((openai as { error: { type: string } }).error.type, 'invalid_request_error', code);
+  }
+});

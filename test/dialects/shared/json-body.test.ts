@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseJson, parseJsonObject } from '../../../src/dialects/shared/json-body.ts';
+import { refusal } from '../../tasks/support.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test('reads JSON in UTF-8, and refuses what is none, what is too deep, and what is no object where one is wanted', () => {
+  assert.deepEqual(parseJson(bytes('{"a":[1,"é"]}')), { a: [1, 'é'] });
+  assert.throws(() => parseJson(bytes('{"a"')), refusal('BAD_REQUEST'));
+  assert.throws(() => parseJson(Uint8Array.of(0x22, 0xff, 0x22)), refusal('BAD_REQUEST'));
+  assert.throws(() => parseJson(bytes('['.repeat(70) + ']'.repeat(70))), refusal('BAD_REQUEST', /64 deep/));
+  assert.throws(() => parseJsonObject(bytes('[1]')), refusal('BAD_REQUEST'));
+});
+
+test('a large body may hold long texts and many numbers, but not millions of arrays, objects or fields', () => {
+  const text = 'a "quoted" [text]: {of} signs, with a backslash \\ at its end \\';
+  const many = bytes(JSON.stringify({ inputs: new Array<string>(30_000).fill(text) }));
+  assert.equal((parseJsonObject(many)['inputs'] as string[]).length, 30_000);
+  const numbers = bytes(JSON.stringify({ input: Array.from({ length: 1_500_000 }, (_, index) => index) }));
+  assert.equal((parseJsonObject(numbers)['input'] as number[]).length, 1_500_000);
+  for (const part of ['[],', '{},', '{"k":1},']) {
+    const body = bytes(`[${part.repeat(1_100_000)}0]`);
+    assert.throws(() => parseJson(body), refusal('TOO_LARGE', /arrays, objects and fields/));
+  }
+  assert.throws(() => parseJson(bytes(`"${'x'.repeat(2_000_000)}`)), refusal('BAD_REQUEST'));
+});
