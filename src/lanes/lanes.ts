@@ -4,7 +4,7 @@ import { ServerError } from '../errors.ts';
 import type { Lane, RunReport, TicketOfRun } from '../core/ticket.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 import { deviceName, LaneThread } from './lane.ts';
-import { rawKey, type Device, type LaneRequest, type LaneWork, type ModelSpec, type RunAnswer } from './protocol.ts';
+import { graphKey, type Device, type LaneRequest, type LaneWork, type ModelSpec, type RunAnswer } from './protocol.ts';
 import type { LanePlan } from './plan.ts';
 import { watchLane, type Watch } from './watchdog.ts';
 
@@ -230,7 +230,7 @@ export class Lanes {
   #placementOf(key: string): Placement | undefined {
     const placement = this.#placements.get(key);
     if (placement !== undefined) return placement;
-    for (const other of this.#placements.values()) if (rawKey(other.spec.key) === key) return other;
+    for (const other of this.#placements.values()) if (graphKey(other.spec.key) === key) return other;
     return undefined;
   }
 

@@ -51,7 +51,7 @@ export interface ModelSpec {
 }
 
 /** The key under which a lane runs a program's bare graph, for the tensor API. */
-export function rawKey(key: string): string {
+export function graphKey(key: string): string {
   return `${key}:graph`;
 }
 
@@ -132,7 +132,7 @@ export interface LoadAnswer {
   readonly ok: true;
   readonly signature: Signature;
   /** Of a program: the signature of its bare graph, where the tensor API may have it. */
-  readonly raw?: Signature;
+  readonly graph?: Signature;
   /** Of a program: limits that suit it on this device, where model.json names none. */
   readonly limits?: Partial<RunLimits & { readonly queueItems: number }>;
   /** Of a program: its tickets take several runs. */

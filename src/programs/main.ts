@@ -2,7 +2,7 @@ import { workerData } from 'node:worker_threads';
 import { InferenceSession } from 'onnxruntime-node';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import {
-  rawKey,
+  graphKey,
   transferables,
   type Failure,
   type LaneAnswer,
@@ -38,15 +38,15 @@ const handlers: Handlers = {
     const warnings: string[] = [];
     const opening: OpeningLane = { ...lane, warn: (message) => warnings.push(message) };
     const program = await openProgram(model, opening);
-    const { raw } = program;
-    if (raw !== undefined && signature !== undefined) raw.signature = signature;
+    const { graph } = program;
+    if (graph !== undefined && signature !== undefined) graph.signature = signature;
     programs.set(model.key, program);
-    if (model.program !== undefined && raw !== undefined) programs.set(rawKey(model.key), new GraphProgram(raw));
+    if (model.program !== undefined && graph !== undefined) programs.set(graphKey(model.key), new GraphProgram(graph));
     return { ok: true, ...program.description, warnings };
   },
   sign({ key, signature }) {
-    const { raw } = find(key);
-    if (raw !== undefined) raw.signature = signature;
+    const { graph } = find(key);
+    if (graph !== undefined) graph.signature = signature;
     return Promise.resolve({ ok: true });
   },
   async warm({ key, ...plan }) {
@@ -59,7 +59,7 @@ const handlers: Handlers = {
     const program = programs.get(key);
     programs.delete(key);
     // It shares the session of its program.
-    programs.delete(rawKey(key));
+    programs.delete(graphKey(key));
     await program?.release();
     return { ok: true };
   },

@@ -16,7 +16,7 @@ export interface Program {
   /** What loading tells the main thread. */
   readonly description: Omit<LoadAnswer, 'ok'>;
   /** The bare graph, where the tensor API may run it: it shares the program's session. */
-  readonly raw?: LaneSession;
+  readonly graph?: LaneSession;
   /** Runs a batch: an outcome per ticket, in order. Throws nothing: a run that fails has failures for outcomes. */
   run(tickets: readonly LaneTicket[]): Promise<RunAnswer>;
   /** Runs the shapes that requests will use, so that no client pays for the first of its kind. */

@@ -5,7 +5,7 @@ import type { ServedModel } from './served-model.ts';
 import { countRun } from './statistics.ts';
 import type { TensorCore } from './submit.ts';
 
-/** What `rawKey` adds. */
+/** What `graphKey` adds. */
 const GRAPH = /:graph$/;
 
 /** A model's name out of its key `name/version#load`. */

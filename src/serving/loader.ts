@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { LaneThread } from '../lanes/lane.ts';
 import { fillLane, type Lanes, type WarmRequest } from '../lanes/lanes.ts';
-import { rawKey, type LoadAnswer, type ModelSpec, type WarmAnswer } from '../lanes/protocol.ts';
+import { graphKey, type LoadAnswer, type ModelSpec, type WarmAnswer } from '../lanes/protocol.ts';
 import type { Trials } from '../trial/trials.ts';
 import type { ModelLoader } from '../repository/changes.ts';
 import type { ModelSource } from '../repository/source.ts';
@@ -88,7 +88,7 @@ export class Loader implements ModelLoader<ServedModel> {
       const options = { queueItems, lanes: laneIds, runLimitMs: source.manifest.runLimitMs };
       core.addModel(key, { ...options, limits, seenRuns, stepping });
       if (model.graph !== undefined && model.graph.key !== key)
-        core.addModel(model.graph.key, { ...options, limits: rawLimits(limits, model.graph.signature) });
+        core.addModel(model.graph.key, { ...options, limits: graphLimits(limits, model.graph.signature) });
       metrics.modelLoadSeconds.set(
         { model: source.name, version: String(source.version) },
         (performance.now() - startMs) / 1000,
@@ -103,7 +103,7 @@ export class Loader implements ModelLoader<ServedModel> {
 
   async unload(model: ServedModel): Promise<void> {
     const { core } = this.#parts;
-    await Promise.all([core.removeModel(model.key), core.removeModel(rawKey(model.key))]);
+    await Promise.all([core.removeModel(model.key), core.removeModel(graphKey(model.key))]);
     this.#models.delete(model.key);
     await this.#parts.lanes.unload(model.key);
     this.#parts.cpu.forget(model.key);
@@ -184,18 +184,18 @@ export class Loader implements ModelLoader<ServedModel> {
    * is found out here, and the lane that holds it is told.
    */
   async #graphOf({ spec, source, answer, tried: own, lanes }: Opened, lane: LaneThread): Promise<ServedModel['graph']> {
-    const { signature: found, raw } = answer;
+    const { signature: found, graph } = answer;
     const mostBytes = source.manifest.runMemoryBytes ?? usualRunBytes(lanes);
     if (spec.program === undefined) return { key: spec.key, signature: found, mostBytes, ...sizesIn(own) };
-    if (raw === undefined) return undefined;
-    const key = rawKey(spec.key);
-    if (!raw.batchable) return { key, signature: raw, mostBytes, ...sizesIn(undefined) };
+    if (graph === undefined) return undefined;
+    const key = graphKey(spec.key);
+    if (!graph.batchable) return { key, signature: graph, mostBytes, ...sizesIn(undefined) };
     const { device, intraOpThreads } = lane;
-    const graph = { model: spec, lane: { device, intraOpThreads }, bytes: await bytesBeside(spec.weights) };
-    const { tried, signature } = await this.#parts.trials.open(graph, async (trial) => {
+    const file = { model: spec, lane: { device, intraOpThreads }, bytes: await bytesBeside(spec.weights) };
+    const { tried, signature } = await this.#parts.trials.open(file, async (trial) => {
       const tried = await trial.try();
       if (tried.why !== undefined) this.#parts.alone.tell(`${source.name} (its tensors)`, tried.why);
-      if (tried.kind === 'lost') return { tried, signature: oneByOne(raw) };
+      if (tried.kind === 'lost') return { tried, signature: oneByOne(graph) };
       return { tried, signature: { ...tried.signature, empties: await trial.empties() } };
     });
     await lane.command({ kind: 'sign', key, signature });
@@ -300,7 +300,7 @@ interface Described {
 }
 
 /** Of a program's bare graph: rows of tensors, whose cost nobody counts. */
-function rawLimits(limits: BatchLimits, { batchable }: Signature): BatchLimits {
+function graphLimits(limits: BatchLimits, { batchable }: Signature): BatchLimits {
   return { ...limits, ...(batchable ? {} : { maxItems: 1, maxDelayMs: 0 }), maxCost: Infinity };
 }
 

@@ -44,7 +44,7 @@ export interface TaskSource {
 export interface ProgramSpec {
   /** Which program: src/programs/programs.ts. */
   readonly kind: string;
-  /** Absolute paths of its ONNX files by role; `model` is the one whose raw graph the tensor API serves. */
+  /** Absolute paths of its ONNX files by role; `model` is the graph that the tensor API serves. */
   readonly graphs: Readonly<Record<string, string>>;
   /** What else the program understands. */
   readonly options: Readonly<Record<string, unknown>>;

@@ -72,8 +72,8 @@ test('model.json may let rows share runs, which changes them', async (t) => {
 
 test('texts of a dynamically quantised encoder get their own vectors, to the last bit, in any company', async (t) => {
   const bench = await openTiny(t, { task: 'embeddings', quantised: true });
-  const { signature, why, raw } = bench.program.description;
-  assert.deepEqual([signature.batchable, raw?.batchable], [false, false]);
+  const { signature, why, graph } = bench.program.description;
+  assert.deepEqual([signature.batchable, graph?.batchable], [false, false]);
   assert.match(why ?? '', /DynamicQuantizeLinear/);
   const texts = ['the good film', 'bad', 'was the film not very good ? '.repeat(3)].map((text) => json(text));
   const alone = await Promise.all(texts.map(async (text) => bench.answer(text)));

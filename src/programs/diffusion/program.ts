@@ -29,26 +29,26 @@ const MAX_ITEMS = 8;
  */
 export class DiffusionProgram implements Program {
   readonly description: Program['description'];
-  readonly raw: LaneSession;
+  readonly graph: LaneSession;
   readonly #pipeline: DiffusionPipeline;
   readonly #options: DiffusionOptions;
   readonly #drawings = new Map<number, Drawing>();
   #maxItems: number | undefined;
 
   constructor(
-    raw: LaneSession,
+    graph: LaneSession,
     parts: { unet: Unet; encoder: PromptEncoder; decoder: ImageDecoder },
     options: DiffusionOptions,
   ) {
-    this.raw = raw;
+    this.graph = graph;
     this.#options = options;
     this.#pipeline = new DiffusionPipeline({ ...parts, options });
-    const operator = [raw.graph, parts.encoder.graph, parts.decoder.graph]
+    const operator = [graph.graph, parts.encoder.graph, parts.decoder.graph]
       .map(({ dynamicOperator }) => dynamicOperator)
       .find((found) => found !== undefined);
     this.description = {
       signature: { ...signatureOf(options, parts.unet), batchable: operator === undefined },
-      raw: raw.signature,
+      graph: graph.signature,
       stepping: true,
       limits: { maxItems: MAX_ITEMS },
       ...(operator === undefined ? {} : { why: whyAlone(operator) }),
@@ -56,7 +56,7 @@ export class DiffusionProgram implements Program {
   }
 
   run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.raw.countBatch();
+    this.graph.countBatch();
     return this.#runBatch(tickets);
   }
 
@@ -171,7 +171,7 @@ function signatureOf({ promptTokens, imageScale }: DiffusionOptions, { latentSiz
 }
 
 /** The unet as the tensor API runs it. No trial: what its axes mean is known. */
-function rawSignature({ inputs, outputs }: Signature): Signature {
+function graphSignature({ inputs, outputs }: Signature): Signature {
   const axis = (shape: readonly number[]): number | null => (shape[0] === -1 ? 0 : null);
   const batchable = inputs.some(({ name, shape }) => name === 'sample' && shape[0] === -1);
   return {
@@ -192,15 +192,15 @@ export async function openDiffusionProgram(spec: ModelSpec, lane: LaneData): Pro
     return graph;
   };
   try {
-    const raw = await openSession(spec, lane);
-    opened.push(raw);
-    if (raw.graph.dynamicOperator === undefined) raw.signature = rawSignature(raw.signature);
+    const graph = await openSession(spec, lane);
+    opened.push(graph);
+    if (graph.graph.dynamicOperator === undefined) graph.signature = graphSignature(graph.signature);
     const parts = {
-      unet: new Unet(raw.graph),
+      unet: new Unet(graph.graph),
       encoder: new PromptEncoder(await open('textEncoder')),
       decoder: new ImageDecoder(await open('vaeDecoder')),
     };
-    return new DiffusionProgram(raw, parts, spec.program?.options as unknown as DiffusionOptions);
+    return new DiffusionProgram(graph, parts, spec.program?.options as unknown as DiffusionOptions);
   } catch (error) {
     for (const graph of opened) await graph.release();
     throw error;

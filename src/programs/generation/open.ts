@@ -36,7 +36,7 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
     const vocabulary = own.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
     return new GenerationProgram({
       decoder,
-      raw: new LaneSession(spec, graph, signature),
+      graph: new LaneSession(spec, graph, signature),
       // Without positions of their own, or looking back by places rather than positions, rows may have no gaps; nor where a row is to get
       // what the file gives it alone, to the last bit.
       rules: {

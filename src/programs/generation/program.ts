@@ -27,7 +27,7 @@ const WARM_TOKENS = 64;
 
 export interface GenerationParts {
   readonly decoder: Decoder;
-  readonly raw: LaneSession;
+  readonly graph: LaneSession;
   readonly rules: BankRules;
   readonly options: GenerationOptions;
   readonly vocabulary: number | undefined;
@@ -47,7 +47,7 @@ interface Run extends RunTotals {
  */
 export class GenerationProgram implements Program {
   readonly description: Program['description'];
-  readonly raw: LaneSession;
+  readonly graph: LaneSession;
   readonly #decoder: Decoder;
   readonly #options: GenerationOptions;
   readonly #limits: RowLimits;
@@ -60,9 +60,9 @@ export class GenerationProgram implements Program {
   #owesStep = false;
   #maxItems: number | undefined;
 
-  constructor({ decoder, raw, rules, options, vocabulary }: GenerationParts) {
-    const operator = raw.graph.dynamicOperator;
-    this.raw = raw;
+  constructor({ decoder, graph, rules, options, vocabulary }: GenerationParts) {
+    const operator = graph.graph.dynamicOperator;
+    this.graph = graph;
     this.#decoder = decoder;
     this.#options = options;
     this.#limits = { contextTokens: options.contextTokens, vocabulary };
@@ -74,7 +74,7 @@ export class GenerationProgram implements Program {
     this.#prefixes = new PrefixStore(decoder.layout, Math.floor(prefixBytes / decoder.layout.tokenBytes));
     this.description = {
       signature: SIGNATURE,
-      raw: raw.signature,
+      graph: graph.signature,
       stepping: true,
       ...(operator === undefined ? {} : { why: whyAlone(operator) }),
       limits: {
@@ -85,7 +85,7 @@ export class GenerationProgram implements Program {
   }
 
   async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.raw.countBatch();
+    this.graph.countBatch();
     const startMs = performance.now();
     const run: Run = { ended: new Map(), ...noTime() };
     this.#leave(new Set(tickets.map(({ id }) => id)));
@@ -149,7 +149,7 @@ export class GenerationProgram implements Program {
     this.#banks.clear();
     this.#prefixes.clear();
     this.#newcomers.remove(() => true);
-    await this.raw.release();
+    await this.graph.release();
   }
 
   #rows(): Map<number, Row> {

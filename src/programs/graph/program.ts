@@ -8,22 +8,22 @@ import { WarmBudget } from '../warm-budget.ts';
 
 /** A model that is one graph: rows are stacked, run once, split. */
 export class GraphProgram implements Program {
-  readonly raw: LaneSession;
+  readonly graph: LaneSession;
 
   constructor(session: LaneSession) {
-    this.raw = session;
+    this.graph = session;
   }
 
   get description(): Program['description'] {
-    return { signature: this.raw.signature };
+    return { signature: this.graph.signature };
   }
 
   run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    return runBatch(this.raw, tickets);
+    return runBatch(this.graph, tickets);
   }
 
   async warm({ sizes, row: inputs, budget: limits }: WarmPlan): Promise<WarmAnswer['runs']> {
-    const session = this.raw;
+    const session = this.graph;
     const runs = [];
     const budget = new WarmBudget(limits);
     // Nothing is made up on a lane: what does not return from a run would hold it for ever.
@@ -41,7 +41,7 @@ export class GraphProgram implements Program {
   }
 
   async release(): Promise<void> {
-    await this.raw.release();
+    await this.graph.release();
   }
 }
 

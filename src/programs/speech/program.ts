@@ -62,7 +62,7 @@ interface Parts {
  */
 export class SpeechProgram implements Program {
   readonly description: Program['description'];
-  readonly raw: LaneSession;
+  readonly graph: LaneSession;
   readonly #parts: Parts;
   #waiting: Newcomer[] = [];
   #encoded: Listener[] = [];
@@ -71,7 +71,7 @@ export class SpeechProgram implements Program {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.raw = parts.encoder;
+    this.graph = parts.encoder;
     this.#encoderRows = ENCODER_ROWS[parts.device];
     const operator = parts.encoder.graph.dynamicOperator ?? parts.decoder.dynamicOperator;
     const rowBytes = parts.decoder.audioBytes(FRAMES / 2);
@@ -80,7 +80,7 @@ export class SpeechProgram implements Program {
     };
     this.description = {
       signature: { ...signatureOf(parts.mels), batchable: operator === undefined },
-      raw: this.raw.signature,
+      graph: this.graph.signature,
       limits,
       stepping: true,
       ...(operator === undefined ? {} : { why: whyAlone(operator) }),
@@ -88,7 +88,7 @@ export class SpeechProgram implements Program {
   }
 
   async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.raw.countBatch();
+    this.graph.countBatch();
     const startMs = performance.now();
     this.#keepOnly(new Set(tickets.map(({ id }) => id)));
     for (const { id, inputs, parameters } of tickets) {

@@ -18,7 +18,7 @@ export function graphShape({ inputs }: Signature): GraphShape {
 }
 
 /** The signature for the tensor API, which takes padded rows: the batch is the first axis everywhere, unless rows run alone. */
-export function rawSignature({ inputs, outputs }: Signature, alone: boolean): Signature {
+export function graphSignature({ inputs, outputs }: Signature, alone: boolean): Signature {
   const batchable = !alone && inputs.every(({ shape }) => shape[0] === -1);
   const along = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: batchable ? 0 : null });
   return { inputs: inputs.map(along), outputs: outputs.map(along), batchable };

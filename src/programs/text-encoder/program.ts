@@ -10,7 +10,7 @@ import { openSession, type LaneSession } from '../../onnx/session.ts';
 import { checkInputs, makeFeeds, startOf, type Row } from './feeds.ts';
 import { chooseOutputs, readEncoderOptions, type EncoderOutputs } from './output.ts';
 import { finishVectors, poolAll, type TokenVectors } from './pool.ts';
-import { graphShape, rawSignature, type GraphShape } from './graph-shape.ts';
+import { graphShape, graphSignature, type GraphShape } from './graph-shape.ts';
 import { vectorsOf } from './vectors.ts';
 import { warmEncoder } from './warm.ts';
 
@@ -30,7 +30,7 @@ interface Text extends Row {
 
 /** Encodes texts of different lengths together: pads them, runs the graph, and gives each text's own vector or scores back. */
 export class TextEncoderProgram implements Program {
-  readonly raw: LaneSession;
+  readonly graph: LaneSession;
   readonly #options: EncoderOptions;
   readonly #outputs: EncoderOutputs;
   readonly #shape: GraphShape;
@@ -42,13 +42,13 @@ export class TextEncoderProgram implements Program {
 
   constructor(session: LaneSession, options: EncoderOptions, device: LaneData['device']['kind']) {
     checkInputs(session.signature);
-    this.raw = session;
+    this.graph = session;
     this.#options = options;
     this.#device = device;
     this.#operator = session.graph.dynamicOperator;
     this.#outputs = chooseOutputs(session.signature, options);
     this.#shape = graphShape(session.signature);
-    session.signature = rawSignature(session.signature, this.#operator !== undefined);
+    session.signature = graphSignature(session.signature, this.#operator !== undefined);
   }
 
   get description(): Program['description'] {
@@ -60,14 +60,14 @@ export class TextEncoderProgram implements Program {
     };
     return {
       signature,
-      raw: this.raw.signature,
+      graph: this.graph.signature,
       ...(this.#operator === undefined ? {} : { why: whyAlone(this.#operator) }),
       limits: { maxCost: MAX_TOKENS[this.#device], queueItems: QUEUE_ITEMS },
     };
   }
 
   async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.raw.countBatch();
+    this.graph.countBatch();
     let answer: RunAnswer = { ok: true, outcomes: [], runMs: 0, stackMs: 0, splitMs: 0 };
     for (const part of this.#parts(tickets.map(readText))) answer = joined(answer, await this.#runPart(part));
     return answer;
@@ -91,7 +91,7 @@ export class TextEncoderProgram implements Program {
   }
 
   async release(): Promise<void> {
-    await this.raw.release();
+    await this.graph.release();
   }
 
   /** Cuts a batch that memory is known not to hold, or whose texts would change each other. */
@@ -124,14 +124,14 @@ export class TextEncoderProgram implements Program {
     const startMs = performance.now();
     const { padId, padSide: side } = this.#options;
     const length = this.#paddedLength(texts);
-    const feeds = makeFeeds(this.raw.signature, texts, { length, padId, side, cache: this.#options });
+    const feeds = makeFeeds(this.graph.signature, texts, { length, padId, side, cache: this.#options });
     const stackedMs = performance.now();
     totals.stackMs += stackedMs - startMs;
     const { sentence, tokens } = this.#outputs;
     const fetched = texts.some(({ wanted }) => wanted.all === true) || sentence === undefined ? [tokens] : [];
     if (sentence !== undefined && texts.some(({ wanted }) => wanted.all !== true)) fetched.push(sentence);
     const fetches = Object.fromEntries(fetched.flatMap((spec) => (spec === undefined ? [] : [[spec.name, null]])));
-    const results = await this.raw.graph.run(feeds, fetches, simulate ? this.raw.spec.simulate.runMs : 0);
+    const results = await this.graph.graph.run(feeds, fetches, simulate ? this.graph.spec.simulate.runMs : 0);
     const ranMs = performance.now();
     totals.runMs += ranMs - stackedMs;
     const read = (name: string | undefined) => (name === undefined ? undefined : vectorsOf(results[name]));

@@ -227,7 +227,7 @@ describe('generation', () => {
     assert.equal(small.description.limits?.maxCost, 100);
     assert.equal(small.description.stepping, true);
     assert.deepEqual(
-      small.description.raw?.outputs.map(({ name }) => name),
+      small.description.graph?.outputs.map(({ name }) => name),
       ['logits', 'present.0.key', 'present.0.value'],
     );
     await small.release();

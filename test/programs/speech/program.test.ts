@@ -143,10 +143,10 @@ describe('the speech program', { skip }, () => {
   });
 
   test('it says what a ticket takes and gives, and shows the encoder for tensors', () => {
-    const { signature, raw, stepping, limits } = program.description;
+    const { signature, graph, stepping, limits } = program.description;
     assert.deepEqual([signature.inputs[0]?.shape, stepping, limits?.maxItems], [[-1, 80, 3000], true, 8]);
     assert.deepEqual(
-      raw?.inputs.map(({ name }) => name),
+      graph?.inputs.map(({ name }) => name),
       ['input_features'],
     );
   });

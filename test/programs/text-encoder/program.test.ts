@@ -39,16 +39,16 @@ test('a graph without a mask runs its texts one by one', async (t) => {
   near(await vector(bench, 'the good film'), await vector(await open(t), 'the good film'), 1e-6);
 });
 
-test('the raw graph is batched along the first axis, and shares the session', async (t) => {
+test('the graph is batched along the first axis, and shares the session', async (t) => {
   const { program } = await open(t);
-  const { raw, description } = program;
-  assert.ok(raw !== undefined);
-  assert.equal(raw.signature, description.raw);
-  assert.equal(raw.signature.batchable, true);
-  for (const { batchAxis } of [...raw.signature.inputs, ...raw.signature.outputs]) assert.equal(batchAxis, 0);
+  const { graph, description } = program;
+  assert.ok(graph !== undefined);
+  assert.equal(graph.signature, description.graph);
+  assert.equal(graph.signature.batchable, true);
+  for (const { batchAxis } of [...graph.signature.inputs, ...graph.signature.outputs]) assert.equal(batchAxis, 0);
   const ids = tensor('INT64', [2, 3], [2, 4, 3, 2, 5, 3]);
   const rows = (values: number[]) => tensor('INT64', [2, 3], values);
-  const { outputs } = await raw.run([
+  const { outputs } = await graph.run([
     ids,
     rows([1, 1, 1, 1, 1, 1]),
     rows([0, 0, 0, 0, 0, 0]),
