@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ServerError } from '../errors.ts';
+import { nearName } from '../near-name.ts';
 import type { Item } from './task.ts';
 
 /** The `parameters` of a request, as a task's schema reads them. */
@@ -33,7 +34,9 @@ export function refuseParameters({ parameters }: Item): void {
 function unknownParameters(names: readonly string[], known: readonly string[]): ServerError {
   const told = names.slice(0, MOST_NAMED).map((name) => name.slice(0, 40));
   const others = known.length === 0 ? 'this model has none' : `there are ${known.join(', ')}`;
-  return new ServerError('INVALID_INPUT', `There is no parameter "${told.join('", "')}"; ${others}.`, {
+  const [near] = told.flatMap((name) => nearName(name, known) ?? []);
+  const guess = near === undefined ? '' : ` Did you mean "${near}"?`;
+  return new ServerError('INVALID_INPUT', `There is no parameter "${told.join('", "')}"; ${others}.${guess}`, {
     param: told.join(', '),
   });
 }

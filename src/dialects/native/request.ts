@@ -1,5 +1,6 @@
 import { ServerError } from '../../errors.ts';
 import { checkParameters } from '../../json-limits.ts';
+import { nearName } from '../../near-name.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
 import { parseJson } from '../shared/json-body.ts';
 
@@ -50,8 +51,7 @@ export function decodeNativeJson(request: unknown, itemLimit: number): NativeReq
   if (typeof request !== 'object' || request === null || Array.isArray(request))
     throw malformed('The body must be an object: {"data": ...} or {"items": [...]}.');
   const unknown = Object.keys(request).find((field) => !FIELDS.includes(field));
-  if (unknown !== undefined)
-    throw malformed(`Unknown field "${unknown.slice(0, 40)}"; a request has "data" or "items", and "parameters".`);
+  if (unknown !== undefined) throw unknownField(unknown);
   const { data, items, parameters } = request as Partial<Record<'data' | 'items' | 'parameters', unknown>>;
   if (Object.hasOwn(request, 'data') === Object.hasOwn(request, 'items'))
     throw malformed('Invalid data value: a request has either "data" or "items".');
@@ -61,6 +61,12 @@ export function decodeNativeJson(request: unknown, itemLimit: number): NativeReq
   if (items.length > itemLimit)
     throw new ServerError('TOO_LARGE', `A request may have ${itemLimit} items at most, not ${items.length}.`);
   return { kind: 'many', items: items.map((item: unknown) => jsonItem(item, shared)) };
+}
+
+function unknownField(name: string): ServerError {
+  const near = nearName(name, FIELDS);
+  const guess = near === undefined ? '' : ` Did you mean "${near}"?`;
+  return malformed(`Unknown field "${name.slice(0, 40)}"; a request has "data" or "items", and "parameters".${guess}`);
 }
 
 function readParameters(parameters: unknown): JsonItem['parameters'] {

@@ -1,7 +1,7 @@
 import { ServerError } from '../../errors.ts';
 import { isWithin, rangeText, type Range } from '../../ranges.ts';
 import { isObject } from './json-body.ts';
-import { nearName } from './near-name.ts';
+import { nearName } from '../../near-name.ts';
 
 /**
  * Reads the fields of a request object one by one and says by name what is wrong. `null` counts as absent, as OpenAI has it. `code` is

@@ -1,15 +1,15 @@
-/** Fields of other servers that are near one of ours by chance: no slips. */
+/** Fields of other servers that happen to be near one of ours: not typing errors. */
 const FOREIGN: ReadonlySet<string> = new Set(['min_tokens', 'models', 'top_a', 'top_n', 'user_id']);
 
-/** The known name that `name` is probably a slip of: the same but for case and signs, or a letter or two from it. */
-export function nearName(name: string, known: ReadonlySet<string>): string | undefined {
+/** The known name that `name` probably means: the same but for case and punctuation, or at most two letters away. Undefined where none is near. */
+export function nearName(name: string, known: Iterable<string>): string | undefined {
   if (FOREIGN.has(name) || name.length > 40) return undefined;
   const plain = plainOf(name);
   for (const one of known) if (plainOf(one) === plain) return one;
   for (const one of known) {
     const most = one.length < 4 ? 0 : one.length < 8 ? 1 : 2;
     // In a short name another letter makes another name.
-    const mayDiffer = one.length >= 6 || name.length !== one.length || isTurned(name, one);
+    const mayDiffer = one.length >= 6 || name.length !== one.length || isAnagram(name, one);
     if (most > 0 && mayDiffer && distance(name, one) <= most) return one;
   }
   return undefined;
@@ -19,11 +19,11 @@ function plainOf(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '');
 }
 
-function isTurned(one: string, other: string): boolean {
+function isAnagram(one: string, other: string): boolean {
   return Array.from(one).sort().join('') === Array.from(other).sort().join('');
 }
 
-/** Letters to add, drop, change or turn round (Damerau's and Levenshtein's distance, each place changed once). */
+/** Damerau-Levenshtein distance: letters to insert, delete, replace or transpose, each place changed once at most. */
 function distance(one: string, other: string): number {
   const rows: number[][] = [Array.from({ length: other.length + 1 }, (_, column) => column)];
   const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
@@ -32,13 +32,13 @@ function distance(one: string, other: string): number {
     rows.push(line);
     for (let column = 1; column <= other.length; column += 1) {
       const isSame = one[row - 1] === other[column - 1];
-      const isTurnedPair = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      const isSwappedPair = one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
       line.push(
         Math.min(
           at(row - 1, column) + 1,
           at(row, column - 1) + 1,
           at(row - 1, column - 1) + (isSame ? 0 : 1),
-          isTurnedPair ? at(row - 2, column - 2) + 1 : Infinity,
+          isSwappedPair ? at(row - 2, column - 2) + 1 : Infinity,
         ),
       );
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nearName } from '../../../src/dialects/shared/near-name.ts';
+import { nearName } from '../src/near-name.ts';
 
 const KNOWN = new Set([
   'model',
