@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
+import { messageOf } from '../src/errors.ts';
 
 /** A process of this project's own that answers one message at a time; see `answerMessages` for its side. */
 export interface Child<Request, Answer> {
@@ -42,7 +43,7 @@ export function answerMessages(answer: (request: never) => Promise<unknown>): vo
   process.on('message', (request) => {
     answer(request as never).then(
       (value) => process.send?.({ answer: value }),
-      (error: unknown) => process.send?.({ failure: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => process.send?.({ failure: messageOf(error) }),
     );
   });
 }

@@ -11,6 +11,7 @@ import { makePayload, type Payload } from './payload.ts';
 import type { RawAnswer, RawRequest } from './raw-loop.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 import { median, percentileOf } from './statistics.ts';
+import { messageOf } from '../src/errors.ts';
 
 /** How near the server comes to the bare loop of onnxruntime-node on the same model, in the same run: bench/README.md. */
 
@@ -158,6 +159,6 @@ function printRounds(rounds: readonly Round[]): void {
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(messageOf(error));
   process.exitCode = 1;
 }

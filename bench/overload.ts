@@ -11,6 +11,7 @@ import { makePayload } from './payload.ts';
 import { judgeRetryAfter } from './retry-truth.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 import { growth, median, percentileOf } from './statistics.ts';
+import { messageOf } from '../src/errors.ts';
 
 /** What becomes of a server that is offered many times what it can do: bench/README.md. */
 
@@ -184,6 +185,6 @@ function printResult({ answer, peaks, seconds, rss, healthMs, healthFailures }: 
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(messageOf(error));
   process.exitCode = 1;
 }

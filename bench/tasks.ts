@@ -14,6 +14,7 @@ import type { BareAnswer, BareRequest } from './tasks/bare.ts';
 import { closedLoop, loopDelayMs, postJson, streamChat, transcribe } from './tasks/measure.ts';
 import type { OneByOneAnswer, OneByOneRequest } from './tasks/one-by-one.ts';
 import { longRecording, mixedTexts, PROMPTS, textOfTokens } from './tasks/workload.ts';
+import { messageOf } from '../src/errors.ts';
 
 /**
  * Tasks on real models, in one run: the server against the bare loop of the same sessions, against transformers.js pipelines called one by
@@ -258,6 +259,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(messageOf(error));
   process.exitCode = 1;
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import './no-debugger.ts';
 import { endOnFirstSignals } from './stop-signals.ts';
+import { messageOf } from './errors.ts';
 
 /** The entry. Node reads all that is imported before it runs any of it, so the rest, a third of a second, is imported when signals are listened to. */
 
@@ -10,6 +11,6 @@ try {
   const { main } = await import('./commands.ts');
   await main(process.argv.slice(2));
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  console.error(messageOf(error));
   process.exitCode = 1;
 }

@@ -97,6 +97,11 @@ export function toServerError(error: unknown): ServerError {
   return error instanceof ServerError ? error : new ServerError('INTERNAL', undefined, { cause: error });
 }
 
+/** What a thrown thing says: in JavaScript it need not be an Error. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** An error as clients of the native and the OIP dialect read it: OIP's clients need `error` to be text. */
 export function errorBody(error: ServerError): { error: string; code: ErrorCode; retryAfterMs?: number } {
   return {

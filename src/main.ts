@@ -8,7 +8,7 @@ import { countCores } from './lanes/cores.ts';
 import { systemClock } from './core/clock.ts';
 import { Core } from './core/core.ts';
 import type { CoreEvents } from './core/events.ts';
-import { ServerError } from './errors.ts';
+import { messageOf, ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import { InputFetcher } from './http/input-fetcher.ts';
@@ -227,7 +227,7 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
     log.info({ lanes: plan.lanes.length, why: plan.why }, 'lanes chosen');
     return plan;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const noGpu = gpus.length > 0 ? undefined : (hidden ?? 'this machine shows no NVIDIA device (/dev/nvidia*)');
     const why = noGpu === undefined ? reason : `${reason}; ${noGpu}`;
     if (config.DEVICE !== 'auto') throw new StartError(`DEVICE=${config.DEVICE}: ${why}`, { cause: error });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import { errorBody, ERRORS, ServerError, toServerError } from '../src/errors.ts';
+import { messageOf, errorBody, ERRORS, ServerError, toServerError } from '../src/errors.ts';
 
 describe('an error', () => {
   it('is text and a code, and when to come back if that is known', () => {
@@ -31,4 +31,13 @@ test('what may be tried again has a status that clients try again', () => {
 test('a message is bounded, whatever it names of a request', () => {
   const error = new ServerError('BAD_REQUEST', `There is no "${'x'.repeat(1e6)}".`, { param: 'y'.repeat(1e6) });
   assert.deepEqual([error.message.length, error.param?.length], [4000, 200]);
+});
+
+test('what was thrown is told, be it an Error or not', () => {
+  assert.deepEqual(['gone', undefined, 7, new TypeError('no number')].map(messageOf), [
+    'gone',
+    'undefined',
+    '7',
+    'no number',
+  ]);
 });

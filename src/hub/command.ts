@@ -4,6 +4,7 @@ import { createBar, createLines, megabytes } from './progress.ts';
 import { pullModel } from './pull.ts';
 import { optionsOf } from './pull-models.ts';
 import { parseReference, parseReferences } from './reference.ts';
+import { messageOf } from '../errors.ts';
 
 /** `carpool pull`: brings one model from a hub into a folder. */
 
@@ -37,7 +38,7 @@ export function pullFlags(argv: readonly string[]): { flags: string[] } | { prob
     parseReference(whole);
     return { flags: [`--carpool-models=${whole}`, ...(to === undefined ? [] : [`--models-dir=${to}`])] };
   } catch (error) {
-    return { problem: error instanceof Error ? error.message : String(error) };
+    return { problem: messageOf(error) };
   }
 }
 

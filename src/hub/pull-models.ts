@@ -5,6 +5,7 @@ import type { LoadFailure } from '../repository/mistakes.ts';
 import { createLines } from './progress.ts';
 import { pullModel, type PullOptions } from './pull.ts';
 import { parseReferences } from './reference.ts';
+import { messageOf } from '../errors.ts';
 
 export type PullConfig = Pick<Config, 'CARPOOL_MODELS' | 'MODELS_DIR' | 'DTYPE' | 'HF_TOKEN' | 'HF_ENDPOINT'>;
 
@@ -28,7 +29,7 @@ export async function pullModels(config: PullConfig, log: Log, signal?: AbortSig
       log.info({ ...about, commit, bytes }, isNew ? 'model pulled' : 'model is there already');
     } catch (error) {
       signal?.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       log.error({ ...about, reason }, 'model pull failed');
       failed.push({ name: reference.folder, reason });
     }

@@ -1,5 +1,6 @@
 import { DTYPE_CHOICES, isDtypeChoice, type DtypeChoice } from '../repository/dtype.ts';
 import { isModelName } from '../repository/models-dir.ts';
+import { messageOf } from '../errors.ts';
 
 /** A model on a hub, and the folder it goes to. */
 export interface HubReference {
@@ -42,7 +43,7 @@ export function parseReferences(texts: readonly string[], problems: string[]): H
         problems.push(`${text}: another one goes to ${reference.folder} too; name a folder: other=hf:owner/name`);
       else references.push(reference);
     } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+      problems.push(messageOf(error));
     }
   }
   return references;

@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina';
-import { ServerError } from '../errors.ts';
+import { messageOf, ServerError } from '../errors.ts';
 import {
   PROGRESS_BEGUN,
   PROGRESS_BYTES,
@@ -155,7 +155,7 @@ export class LaneThread {
   #lose(error: unknown): void {
     if (this.#lost || this.#closing) return;
     this.#lost = true;
-    this.#onLost(error instanceof Error ? error.message : String(error));
+    this.#onLost(messageOf(error));
     // Piscina has put a fresh, empty thread in a dead one's place, which may be ended; one that is merely late may not.
     if (!(error instanceof LateError)) void this.#pool.destroy().catch(() => undefined);
     // One that is late ends when its answer comes.

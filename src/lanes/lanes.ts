@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { missingProvider } from './cuda.ts';
-import { ServerError } from '../errors.ts';
+import { messageOf, ServerError } from '../errors.ts';
 import type { Lane, RunReport, TicketOfRun } from '../core/ticket.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 import { deviceName, LaneThread } from './lane.ts';
@@ -247,9 +247,7 @@ export class Lanes {
       this.#events.onFailed(`lanes died ${this.#deathsMs.length} times within a minute: ${reason}`);
     else {
       const replacement = this.#replace(id).catch((error: unknown) =>
-        this.#events.onFailed(
-          `lane ${id} could not be replaced: ${error instanceof Error ? error.message : String(error)}`,
-        ),
+        this.#events.onFailed(`lane ${id} could not be replaced: ${messageOf(error)}`),
       );
       this.#replacements.add(replacement);
       void replacement.then(() => this.#replacements.delete(replacement));
@@ -268,7 +266,7 @@ export class Lanes {
         // One model's broken file must not take the others down.
         const { key } = placement.spec;
         this.#placements.delete(key);
-        this.#events.onModelLost(key, error instanceof Error ? error.message : String(error));
+        this.#events.onModelLost(key, messageOf(error));
       }
     }
     this.#up(id);
@@ -277,7 +275,7 @@ export class Lanes {
 
 /** ONNX Runtime says that a library is missing, not what to do about it. */
 function explain(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return /load shared library|load library|libcu|providers_cuda/i.test(text)
     ? (missingProvider() ??
         `the libraries of CUDA 12 and cuDNN 9 are not installed here, or not all of them, or not where the loader looks (LD_LIBRARY_PATH): ${text}`)

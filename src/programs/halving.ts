@@ -1,5 +1,6 @@
 import type { RunAnswer, TicketOutcome } from '../lanes/protocol.ts';
 import { failed, isDeviceLost, isOutOfMemory } from './failure.ts';
+import { messageOf } from '../errors.ts';
 
 /** Milliseconds spent in the runs of one batch, however often it was cut. */
 export interface RunTotals {
@@ -31,7 +32,7 @@ export async function runHalving<Ticket>(
     try {
       return await runWhole(part, totals);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       const memory = isOutOfMemory(message);
       if (!memory && isDeviceLost(message)) fatal = message;
       if (part.length === 1 || fatal !== undefined) return part.map(() => failed(message));

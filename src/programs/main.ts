@@ -17,6 +17,7 @@ import { giveWay } from '../priority.ts';
 import { PROBE_GRAPH } from '../onnx/probe-graph.ts';
 import type { Program } from './program.ts';
 import { openProgram } from './programs.ts';
+import { messageOf } from '../errors.ts';
 
 /** A lane's thread: programs by model key, one request at a time. Nothing is thrown out of it; answers are tagged. */
 
@@ -83,7 +84,7 @@ export default async function handle<Kind extends LaneRequest['kind']>(
     const failure: Failure = {
       ok: false,
       code: 'INTERNAL',
-      message: error instanceof Error ? error.message : String(error),
+      message: messageOf(error),
     };
     return failure;
   }

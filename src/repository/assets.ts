@@ -2,6 +2,7 @@ import { wrongContents, wrongExternalData } from './contents.ts';
 import { findInside, readText } from './inside.ts';
 import type { MergedManifest } from './layers.ts';
 import type { Manifest } from './manifest.ts';
+import { messageOf } from '../errors.ts';
 
 /** The request a model gives as its example: a JSON item, or a file to send as a raw body. */
 export type ExampleSource =
@@ -40,7 +41,7 @@ export async function findAssets(
       if (file !== undefined && wrong === undefined) return file;
       problems.push(`${field}: ${name}: ${wrong}`);
     } catch (error) {
-      problems.push(`${field}: ${error instanceof Error ? error.message : String(error)}`);
+      problems.push(`${field}: ${messageOf(error)}`);
     }
     return '';
   };

@@ -1,4 +1,4 @@
-import { ERRORS, ServerError, type ErrorCode } from '../errors.ts';
+import { messageOf, ERRORS, ServerError, type ErrorCode } from '../errors.ts';
 import type { DtypeChoice } from './dtype.ts';
 import type { ModelEntry, Ready } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
@@ -208,8 +208,4 @@ function isSkipped<Loaded>(error: unknown, { serving }: ModelEntry<Loaded>, { is
 function sameSource(a: ModelSource, b: ModelSource): boolean {
   // Both manifests come from the same schema, which gives fields in one order.
   return a.fingerprint === b.fingerprint && JSON.stringify(a.manifest) === JSON.stringify(b.manifest);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -9,6 +9,7 @@ import { findInside, readText } from './inside.ts';
 import { isJsonObject, type ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
 import { readPulled } from './pulled.ts';
+import { messageOf } from '../errors.ts';
 
 export interface HubFolder {
   readonly root: string;
@@ -117,7 +118,7 @@ async function readJson({ boundary, folders }: HubFolder, name: string): Promise
     return file === undefined ? undefined : JSON.parse(await readText(file));
   } catch (error) {
     const syntax = error instanceof SyntaxError ? 'not valid JSON: ' : '';
-    throw new Error(`${name}: ${syntax}${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${name}: ${syntax}${messageOf(error)}`, { cause: error });
   }
 }
 

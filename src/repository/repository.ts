@@ -1,4 +1,4 @@
-import { ServerError } from '../errors.ts';
+import { messageOf, ServerError } from '../errors.ts';
 import type { DtypeChoice } from './dtype.ts';
 import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
@@ -269,7 +269,7 @@ export class Repository<Loaded> {
   }
 
   #reportScanError(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     // Once, not at every look.
     if (reason !== this.#scanError) this.#options.onEvent?.({ kind: 'scan_failed', reason });
     this.#scanError = reason;

@@ -6,6 +6,7 @@ import { isJsonObject, mergeLayers, type ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
 import { fingerprintVersion, type ModelFolder } from './scan.ts';
 import { chooseVersions } from './versions.ts';
+import { messageOf } from '../errors.ts';
 
 /** All that loading one version of a model needs; plain data. Every path is absolute, exists, and lies in the model's folder. */
 export interface ModelSource extends Assets {
@@ -143,8 +144,4 @@ async function readLayer(
     problems.push(`${label}: ${error instanceof SyntaxError ? 'not valid JSON: ' : ''}${messageOf(error)}`);
     return [];
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

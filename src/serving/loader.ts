@@ -1,6 +1,6 @@
 import type { ModelOptions } from '../core/model-state.ts';
 import type { BatchLimits } from '../core/ticket.ts';
-import { ServerError } from '../errors.ts';
+import { messageOf, ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CpuPool } from '../cpu/pool.ts';
@@ -306,5 +306,5 @@ function graphLimits(limits: BatchLimits, { batchable }: Signature): BatchLimits
 
 function explain(error: unknown): string {
   if (error instanceof ServerError && error.cause instanceof Error) return error.cause.message;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -10,6 +10,7 @@ import { LaneSession, openSession, type SessionRun } from '../onnx/session.ts';
 import { trial } from './trial.ts';
 import { tryEmpty } from './empty.ts';
 import { makeRow } from './made-up-rows.ts';
+import { messageOf } from '../errors.ts';
 
 /**
  * The process in which graphs run on inputs that were made up: nothing but its end stops a run inside ONNX Runtime, and what such an input
@@ -144,7 +145,5 @@ function endWithParent(): void {
 giveWay();
 endWithParent();
 process.on('message', (request: TrialRequest) => {
-  answer(request).then(tell, (error: unknown) =>
-    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
-  );
+  answer(request).then(tell, (error: unknown) => tell({ kind: 'failed', message: messageOf(error) }));
 });

@@ -11,6 +11,7 @@ import { doubtOf, unstackable, vouchFor, whyJoined } from './doubts.ts';
 import { prove, runRows, TrialTimeout, type ProofTerms } from './proof.ts';
 import { changedRow, madeUpRow, resizedRow, type MadeUp, type RowFacts } from './made-up-rows.ts';
 import { attempts } from './shapes.ts';
+import { messageOf } from '../errors.ts';
 
 /** A batch is proven, not presumed; where that takes longer, company is worth little. Asked between two runs. */
 const TRIAL_MS = 30_000;
@@ -67,7 +68,7 @@ async function decide(session: LaneSession, example: readonly Tensor[] | undefin
     return whyNamed(session, found, isVouched) ?? whyJoined(found, doubts, isVouched) ?? found;
   } catch (error) {
     if (error instanceof TrialTimeout) return `its rows are too slow to be tried in batches; ${vouchForAll(signature)}`;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return `rows that run alone do not run together: ${message}`;
   }
 }

@@ -1,5 +1,5 @@
 import { constants, isAscii, isUtf8 } from 'node:buffer';
-import { ServerError } from '../../errors.ts';
+import { messageOf, ServerError } from '../../errors.ts';
 import { malformed } from './error.ts';
 
 const SCANNED_CHARACTERS = 2 ** 20;
@@ -48,7 +48,7 @@ export function parseJson(bytes: Uint8Array): JsonDocument {
   try {
     root = JSON.parse(text);
   } catch (error) {
-    throw malformed(`failed to parse the request JSON: ${error instanceof Error ? error.message : 'invalid JSON'}`);
+    throw malformed(`failed to parse the request JSON: ${messageOf(error)}`);
   }
   let exact: { readonly root: unknown } | undefined;
   const readExactly = (): { readonly root: unknown } => ({ root: JSON.parse(quoteLargeIntegers(text)) });

@@ -2,6 +2,7 @@ import { isDeviceLost, isOutOfMemory } from '../failure.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { choosePorts, feed, floatsOf, joined, parted, portsOf, type Port } from './port.ts';
 import type { Encoded } from './prompt-encoder.ts';
+import { messageOf } from '../../errors.ts';
 
 /** One row of a unet run. */
 export interface UnetRow {
@@ -53,7 +54,7 @@ export class Unet {
     try {
       return await this.#inGroups(rows, mixed);
     } catch (error) {
-      const message = error instanceof Error ? error.message : '';
+      const message = messageOf(error);
       const isMixture = new Set(rows.map(({ timestep }) => timestep)).size > 1;
       if (!mixed || !isMixture || isOutOfMemory(message) || isDeviceLost(message)) throw error;
       const outputs = await this.#inGroups(rows, false);

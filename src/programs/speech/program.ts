@@ -27,6 +27,7 @@ import { WarmBudget } from '../warm-budget.ts';
 import { Cohort, type Done, type Listener } from './cohort.ts';
 import { openSpeechDecoder, type SpeechDecoder } from './decoder.ts';
 import { encode, type Encoded } from './encoder.ts';
+import { messageOf } from '../../errors.ts';
 
 /** A run goes on with further steps while they last less than this together. */
 const STEPS_MS = 20;
@@ -239,7 +240,7 @@ export class SpeechProgram implements Program {
         try {
           for (const { id, outputs } of await cohort.step()) settled.set(id, { ok: true, outputs });
         } catch (error) {
-          const message = error instanceof Error ? error.message : String(error);
+          const message = messageOf(error);
           if (isDeviceLost(message)) return message;
           for (const id of ids) settled.set(id, failed(message));
           cohort.keepOnly(new Set());

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import vm from 'node:vm';
 import { Template } from '@huggingface/jinja';
-import { ServerError } from '../../errors.ts';
+import { messageOf, ServerError } from '../../errors.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { Message } from './request.ts';
 
@@ -54,7 +54,7 @@ export async function loadChatTemplate(
           `The model's chat template does not end within ${renderLimitMs / 1000} s on these messages.`,
         );
       // What `raise_exception` says is meant for whoever wrote the messages.
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new ServerError('INVALID_INPUT', `The model's chat template refuses these messages: ${reason}`);
     }
   };
@@ -78,7 +78,7 @@ function parse(text: string): Template {
   try {
     return new Template(text);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`the chat template cannot be read: ${reason}`, { cause: error });
   }
 }

@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { ServerError, type ErrorCode } from '../../errors.ts';
+import { messageOf, ServerError, type ErrorCode } from '../../errors.ts';
 import type { Signature } from '../../tensors/tensor.ts';
 import { customInputs, customValues, type CustomInput, type CustomValue } from './tensors.ts';
 import { plainJson } from './plain-json.ts';
@@ -146,8 +146,4 @@ async function inUserCode<Value>(run: () => Promise<Value>): Promise<Value> {
       throw new ServerError(CODES[status] ?? 'INVALID_INPUT', messageOf(error), { cause: error });
     throw new ServerError('INTERNAL', undefined, { cause: error });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

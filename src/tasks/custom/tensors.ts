@@ -10,6 +10,7 @@ import {
   type TypedArray,
 } from '../../tensors/tensor.ts';
 import { tensorOf } from '../tensors/elements.ts';
+import { messageOf } from '../../errors.ts';
 
 /** Tensors as a user's module gives and gets them. */
 
@@ -36,7 +37,7 @@ export function customInputs(signature: Signature, inputs: unknown): Record<stri
     try {
       return [spec.name, customTensor(spec, given.get(spec.name), signature.batchable)];
     } catch (error) {
-      throw new Error(`prepare: input ${spec.name}: ${error instanceof Error ? error.message : 'is wrong'}`, {
+      throw new Error(`prepare: input ${spec.name}: ${messageOf(error)}`, {
         cause: error,
       });
     } finally {

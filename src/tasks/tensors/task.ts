@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ServerError } from '../../errors.ts';
+import { messageOf, ServerError } from '../../errors.ts';
 import { type Signature, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { jsonElements, NullElement, tensorOf } from './elements.ts';
 import { depthOf, flatten, nest } from './nested.ts';
@@ -54,7 +54,7 @@ function prepare(signature: Signature, item: Item): Prepared {
     try {
       return [spec.name, inputTensor(spec, rows.get(spec.name), signature.batchable)];
     } catch (error) {
-      const why = error instanceof Error ? error.message : 'is not valid';
+      const why = messageOf(error);
       throw new ServerError(
         error instanceof NullElement ? 'BAD_REQUEST' : 'INVALID_INPUT',
         `Input ${spec.name}: ${why}.`,

@@ -4,6 +4,7 @@ import { isObject, type JsonObject } from './tokenizer/json.ts';
 import { leastTokensOf } from './tokenizer/least-tokens.ts';
 import { createPipeline, type Pipeline } from './tokenizer/pipeline.ts';
 import { readPostProcessor, type Frames } from './tokenizer/post-processors.ts';
+import { messageOf } from '../../errors.ts';
 
 /**
  * What a model's tokenizer.json does. Ids and texts are those of Hugging Face's `tokenizers` (compared part by part, see test/tasks/text/tokenizer/);
@@ -63,7 +64,7 @@ export function createTokenizer(definition: JsonObject, config: JsonObject = {})
   try {
     return new HubTokenizer(definition, config);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`tokenizer.json cannot be used: ${reason}`, { cause: error });
   }
 }

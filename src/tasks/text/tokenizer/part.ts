@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { messageOf } from '../../../errors.ts';
 
 /** Reads parts of a tokenizer.json strictly: a type or an option that was never compared with the reference is refused by its name. */
 
@@ -35,7 +36,7 @@ export function readPart<Made>(table: PartTable<Made>, definition: unknown, kind
   try {
     return read(definition);
   } catch (error) {
-    throw new Error(`the ${kind} ${type}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`the ${kind} ${type}: ${messageOf(error)}`, { cause: error });
   }
 }
 
