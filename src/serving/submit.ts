@@ -12,7 +12,7 @@ import type { Item, Prepared, Reply, Work } from '../tasks/task.ts';
 import { inSlices } from '../slices.ts';
 import { cutRows, joinRows } from './blocks.ts';
 import type { Cancellation } from './cancellation.ts';
-import { Conversation, type TicketRun } from './conversation.ts';
+import { LaneServeContext, type TicketRun } from './serve-context.ts';
 import { costOf, rowsTogether } from './run-size.ts';
 import { refuseEmpty } from './refuse-empty.ts';
 import type { ServedModel } from './served-model.ts';
@@ -157,7 +157,7 @@ export class Submitter {
     try {
       const reply =
         model.task.serve !== undefined && (item.kind === 'json' || item.kind === 'raw')
-          ? await this.#converse(model, item, walk)
+          ? await this.#serve(model, item, walk)
           : await this.#item(model, item, walk);
       result = { ok: true, reply };
     } catch (error) {
@@ -188,12 +188,12 @@ export class Submitter {
   }
 
   /** An item of a task that serves by itself: its permit stays with it until it is done. */
-  async #converse(model: ServedModel, item: Item, walk: Walk & { readonly index: number }): Promise<Reply> {
+  async #serve(model: ServedModel, item: Item, walk: Walk & { readonly index: number }): Promise<Reply> {
     const { serve } = model.task;
     if (serve === undefined) throw new ServerError('INTERNAL');
     const { admission, timing, options, index } = walk;
     const { onEvent } = options;
-    const conversation = new Conversation({
+    const context = new LaneServeContext({
       model,
       admission,
       cpu: this.#cpu,
@@ -204,10 +204,10 @@ export class Submitter {
     });
     const startMs = performance.now();
     try {
-      return await serve(item, conversation);
+      return await serve(item, context);
     } finally {
       admission.release(1);
-      const { firstRunMs, lastRunMs } = conversation;
+      const { firstRunMs, lastRunMs } = context;
       const endMs = performance.now();
       const prepareMs = (firstRunMs ?? endMs) - startMs;
       const finishMs = endMs - (lastRunMs ?? endMs);

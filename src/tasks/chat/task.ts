@@ -37,7 +37,7 @@ export async function createChatTask(source: TaskSource): Promise<Task> {
       answer.takeOutputs(outputs);
       return answer.reply();
     },
-    serve: (item, context) => converse(item, context, tokenizer),
+    serve: (item, context) => answerText(item, context, tokenizer),
     calls: {
       ...textCalls({
         tokenizer,
@@ -93,7 +93,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
 }
 
 /** Runs one ticket, and tells pieces of its answer as they come; ends it when a stop text is met. */
-async function converse(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
+async function answerText(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
   const prepared = (await context.call('prepare', item, { light: isLight(item) })) as Prepared;
   const memo = prepared.memo as AnswerMemo;
   // With log probabilities of its prompt an answer comes in one piece: they stand first, and are known when the prompt is computed.

@@ -17,7 +17,7 @@ export interface TicketRun {
   readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
-export interface ConversationParts {
+export interface ServeContextParts {
   readonly model: ServedModel;
   /** Holds one permit for this item; what it needs beyond that is taken and given back here. */
   readonly admission: Admission<LaneWork, readonly Tensor[]>;
@@ -29,14 +29,14 @@ export interface ConversationParts {
 }
 
 /** What one item's `serve` may use; it keeps the time. */
-export class Conversation implements ServeContext {
+export class LaneServeContext implements ServeContext {
   readonly streaming: boolean;
   /** On `performance.now()`: when its first ticket was made, and when its last one ended. */
   firstRunMs: number | undefined;
   lastRunMs: number | undefined;
-  readonly #parts: ConversationParts;
+  readonly #parts: ServeContextParts;
 
-  constructor(parts: ConversationParts) {
+  constructor(parts: ServeContextParts) {
     this.#parts = parts;
     this.streaming = parts.onEvent !== undefined;
   }
