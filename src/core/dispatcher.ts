@@ -70,11 +70,16 @@ export class Dispatcher<Payload, Result> {
     // Work may have been left to it.
     this.soon();
     for (const ticket of slot?.allResting() ?? []) {
-      this.#options.forget(ticket);
       slot?.remove(ticket);
-      ticket.fail(new ServerError('LANE_LOST'));
+      this.#lose(ticket);
       this.#release(ticket);
     }
+  }
+
+  /** A ticket's lane was taken away, and what it knew of the ticket with it. */
+  #lose(ticket: QueuedTicket<Payload, Result>): void {
+    this.#options.forget(ticket);
+    ticket.fail(new ServerError('LANE_LOST'));
   }
 
   /** A ticket that was on a lane has settled: gives its permits back if it rests, for otherwise its run does. */
@@ -271,8 +276,7 @@ export class Dispatcher<Payload, Result> {
     }
     if (this.#slots.get(slot.id) === slot) slot.rest(model, [...onward.keys()], { left });
     else {
-      // The lane was taken away during the run, and what it knew of them with it.
-      for (const ticket of onward.keys()) ticket.fail(new ServerError('LANE_LOST'));
+      for (const ticket of onward.keys()) this.#lose(ticket);
       onward.clear();
     }
     return onward;

@@ -14,9 +14,10 @@ export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonl
 export interface LaneData {
   readonly device: Device;
   readonly intraOpThreads: number;
-  /** One Int32: runs begun minus runs ended is 1 while ONNX Runtime computes; the watchdog watches `begun`. */
+  /** Two Int32, counted by the lane: runs begun and runs ended. They differ by one while ONNX Runtime computes. */
   readonly progress: SharedArrayBuffer;
 }
+/** Places in `progress`, in Int32, and its size. */
 export const PROGRESS_BEGUN = 0;
 export const PROGRESS_ENDED = 1;
 export const PROGRESS_BYTES = 8;

@@ -119,13 +119,12 @@ export class Repository<Loaded> {
     return this.#entries.get(name)?.versions ?? [];
   }
 
-  /** Every version that has a folder (as of the last look) or is on its way out; or only those that serve. */
-  index(readyOnly = false): IndexEntry[] {
+  /** Every version that has a folder (as of the last look) or is on its way out. */
+  index(): IndexEntry[] {
     const why = publicReason(this.#scanError, this.#options.modelsDir);
-    const all = this.#sorted()
+    return this.#sorted()
       .flatMap((entry) => entry.index())
       .map((row) => (row.state === 'READY' && row.reason === '' ? { ...row, reason: why } : row));
-    return readyOnly ? all.filter(({ state }) => state === 'READY') : all;
   }
 
   /**

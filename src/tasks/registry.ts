@@ -40,9 +40,6 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
   }),
 };
 
-/** What `task` of model.json may say, besides the path of a module. */
-export const taskNames: readonly string[] = Object.keys(TASKS);
-
 /** The task of a model: a built-in one by name, or the user's own by the absolute path of its module. Throws a plain Error saying what is wrong. */
 export async function createTask(source: TaskSource): Promise<Task> {
   if (isAbsolute(source.task)) return (await import('./custom/task.ts')).createCustomTask(source);
@@ -56,6 +53,6 @@ export async function chooseProgram(source: Omit<TaskSource, 'signature'>): Prom
 
 function builtIn(name: string): Promise<BuiltIn> {
   const load = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
-  if (load === undefined) throw new Error(`unknown task "${name}"; there are ${taskNames.join(', ')}`);
+  if (load === undefined) throw new Error(`unknown task "${name}"; there are ${Object.keys(TASKS).join(', ')}`);
   return load();
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Core } from '../../src/core/core.ts';
+import type { Timed } from '../../src/core/deadlines.ts';
 import type { ModelOptions } from '../../src/core/model-state.ts';
 import { ServerError } from '../../src/errors.ts';
 import { settled } from './core-set-up.ts';
@@ -213,6 +214,24 @@ test('a lane taken away during a run takes those that would go on with it', asyn
   await clock.turn();
   assert.deepEqual([await settled(a), await settled(b)], ['LANE_LOST', 'b done']);
   assert.equal(core.depth('m').permits, 0);
+});
+
+test('the deadline of a ticket that its lane takes with it is not watched, whether it rests or would go on', async () => {
+  for (const when of ['between two runs', 'during a run'] as const) {
+    const { clock, core, lane, send, step } = setUp();
+    const a = send('a', 3, { deadlineMs: 60_000 });
+    await clock.turn();
+    if (when === 'between two runs') {
+      core.addModel('other', { limits: { maxItems: 1, maxCost: Infinity, maxDelayMs: 0 }, queueItems: 8 });
+      send('x', 1, { modelKey: 'other' });
+      await step();
+    }
+    core.removeLane(0);
+    lane.step();
+    await clock.turn();
+    assert.equal(await settled(a), 'LANE_LOST');
+    assert.deepEqual([when, (a as unknown as Timed).heapIndex], [when, -1]);
+  }
 });
 
 test('a failure takes what runs and what rests; removal and idleness wait for all steps', async () => {
