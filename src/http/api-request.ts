@@ -40,7 +40,6 @@ export async function decodeBody<Name extends ApiName>(
   { api, body, choose }: { api: Name; body: Uint8Array; choose: (name: string | undefined) => ServedModel },
 ): Promise<ReadRequest<Name>> {
   const { cpu, config } = services;
-  const { cancellation } = exchange;
   const context: DecodeContext = {
     contentType: exchange.request.headers['content-type'],
     itemLimit: config.ITEM_LIMIT,
@@ -48,7 +47,8 @@ export async function decodeBody<Name extends ApiName>(
   if (body.byteLength <= LIGHT_JSON_BYTES) {
     // Which options belong to which name is more than the compiler follows.
     const request = APIS[api](body, context) as ApiRequest<OptionsOf<Name>>;
-    const model = (exchange.model = choose(request.model));
+    const model = choose(request.model);
+    exchange.serveWith(model);
     const { items, options } = request;
     tellIgnored(exchange, services, request.ignored);
     exchange.items = items.length;
@@ -57,9 +57,10 @@ export async function decodeBody<Name extends ApiName>(
   }
   const decoded = await cpu.run(
     { kind: 'decodeApi', api, body, ...context, contentType: context.contentType },
-    { limitMs: config.REQUEST_TIMEOUT_MS, cancellation },
+    exchange.cpuLimits(),
   );
-  const model = (exchange.model = choose(decoded.model));
+  const model = choose(decoded.model);
+  exchange.serveWith(model);
   tellIgnored(exchange, services, decoded.ignored);
   const items = await prepareBlocks(exchange, services, model, decoded.blocks);
   exchange.items = items.length;
@@ -85,7 +86,7 @@ function isHeavy(model: ServedModel, items: readonly Item[], body: Uint8Array): 
 
 /** Prepares the items of each block on the CPU pool; a lone item is prepared when it is submitted. */
 async function prepareBlocks(
-  { cancellation }: Exchange,
+  exchange: Exchange,
   { cpu }: Services,
   model: ServedModel,
   blocks: readonly ItemBlock[],
@@ -93,9 +94,7 @@ async function prepareBlocks(
   const [first] = blocks;
   if (blocks.length === 1 && first?.length === 1 && !(first instanceof Uint8Array)) return first;
   const prepared = await Promise.all(
-    blocks.map((items) =>
-      cpu.run({ kind: 'prepareItems', source: model.taskSource, items }, { limitMs: model.timeoutMs, cancellation }),
-    ),
+    blocks.map((items) => cpu.run({ kind: 'prepareItems', source: model.taskSource, items }, exchange.cpuLimits())),
   );
   return prepared.flat();
 }
@@ -110,6 +109,7 @@ export async function readWhole(
     limitBytes: Math.min(config.BODY_LIMIT_BYTES, mostBytes),
     budget,
     cancellation: exchange.cancellation,
+    deadline: exchange.deadline,
   });
   exchange.releaseLater(body.release);
   return body.bytes;

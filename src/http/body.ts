@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ServerError, toServerError } from '../errors.ts';
 import { freeBuffer } from './free-buffer.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
+import { DeadlineWatch, type Deadline, type TimedWait } from '../serving/deadline.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { GrowingBytes } from './growing-bytes.ts';
 import { Turns } from './turns.ts';
@@ -12,6 +13,8 @@ export interface BodyLimits {
   readonly budget: BodyBudget;
   /** Tells when the client has left, once the body has arrived. */
   readonly cancellation?: Cancellation;
+  /** The request's, which ends the wait for its body. */
+  readonly deadline: Deadline;
 }
 
 /** A body in one buffer of its own (never a part of Node's shared pool, so that it can be handed to another thread). */
@@ -21,13 +24,15 @@ export interface Body {
   readonly release: () => void;
 }
 
+const arrivals = new DeadlineWatch();
+
 /** Bodies unpacked at one time: each can become the largest there is, and all use the threads that read files and look up names. */
 const unpacking = new Turns({ places: 3, placesOfOne: 2 });
 const UNPACK_WAIT_MS = 10_000;
 
 /**
  * Reads and decompresses a request body. Throws TOO_LARGE (also when it grows beyond the limit by decompression), QUEUE_FULL (the budget has
- * not so much), UNSUPPORTED_MEDIA_TYPE (content encoding), BAD_REQUEST (not what its encoding says), CANCELLED (cut off, the client left).
+ * not so much), REQUEST_TIMEOUT (it has not arrived by the deadline), UNSUPPORTED_MEDIA_TYPE (content encoding), BAD_REQUEST (not what its encoding says), CANCELLED (cut off, the client left).
  */
 export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Body> {
   const coding = codingOf(request.headers['content-encoding']);
@@ -37,7 +42,7 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
   const share = limits.budget.share(request.socket.remoteAddress);
   try {
     const body = new GrowingBytes(limits.limitBytes, declared);
-    await arriveInto(body, request, taker(body, limits.limitBytes, share));
+    await arriveInto(body, request, { take: taker(body, limits.limitBytes, share), deadline: limits.deadline });
     const bytes = body.whole();
     return {
       bytes: coding === undefined ? bytes : await unpackInTurn(bytes, coding, { ...limits, share }),
@@ -85,16 +90,17 @@ function taker(body: GrowingBytes, limitBytes: number, share: BudgetShare): (pie
 async function unpackInTurn(
   packed: Uint8Array,
   coding: string,
-  { limitBytes, share, cancellation }: BodyLimits & { readonly share: BudgetShare },
+  { limitBytes, share, cancellation, deadline }: BodyLimits & { readonly share: BudgetShare },
 ): Promise<Uint8Array> {
   const body = new GrowingBytes(limitBytes);
   const take = taker(body, limitBytes, share);
-  const waiter = { key: share.client, limitMs: UNPACK_WAIT_MS, cancellation };
+  const limitMs = Math.min(UNPACK_WAIT_MS, deadline.leftMs());
+  const waiter = { key: share.client, limitMs, cancellation };
   try {
     await unpacking.take(waiter, () => unpack(packed, coding, { take, cancellation }));
   } catch (error) {
     body.free();
-    throw toServerError(error).code === 'DEADLINE_EXCEEDED' ? tooMany() : error;
+    throw toServerError(error).code === 'DEADLINE_EXCEEDED' && deadline.leftMs() > 0 ? tooMany() : error;
   }
   share.give(packed.byteLength);
   // Not where it failed: a thread of zlib's may still read it.
@@ -103,22 +109,40 @@ async function unpackInTurn(
 }
 
 /** Reads the body; what has arrived is freed where the rest does not. */
-async function arriveInto(
-  body: GrowingBytes,
-  request: IncomingMessage,
-  take: (piece: Uint8Array) => void,
-): Promise<void> {
+async function arriveInto(body: GrowingBytes, request: IncomingMessage, arrival: Arrival): Promise<void> {
   try {
-    await arrive(request, take);
+    await arrive(request, arrival);
   } catch (error) {
     body.free();
     throw error;
   }
 }
 
-function arrive(request: IncomingMessage, take: (piece: Uint8Array) => void): Promise<void> {
+interface Arrival {
+  readonly take: (piece: Uint8Array) => void;
+  readonly deadline: Deadline;
+}
+
+/** The wait for a body. */
+class ArrivalWait implements TimedWait {
+  readonly deadlineMs: number;
+  heapIndex = -1;
+  readonly #settle: (error: ServerError) => void;
+
+  constructor(deadlineMs: number, settle: (error: ServerError) => void) {
+    this.deadlineMs = deadlineMs;
+    this.#settle = settle;
+  }
+
+  late(): void {
+    this.#settle(new ServerError('REQUEST_TIMEOUT', 'The body did not arrive within the time limit of the request.'));
+  }
+}
+
+function arrive(request: IncomingMessage, { take, deadline }: Arrival): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (error?: ServerError): void => {
+      arrivals.forget(wait);
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
       if (error === undefined) resolve();
       else reject(error);
@@ -132,6 +156,8 @@ function arrive(request: IncomingMessage, take: (piece: Uint8Array) => void): Pr
     };
     const onEnd = (): void => settle();
     const onGone = (): void => settle(new ServerError('CANCELLED'));
+    const wait = new ArrivalWait(deadline.atMs, settle);
+    arrivals.watch(wait);
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
 }

@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tellError } from '../dialects/shared/error-shape.ts';
-import { toServerError, type ServerError } from '../errors.ts';
+import { toServerError, type ErrorCode, type ServerError } from '../errors.ts';
+import type { CpuLimits } from '../cpu/pool.ts';
 import { Cancellation } from '../serving/cancellation.ts';
+import { Deadline } from '../serving/deadline.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { countFailure, countSuccess } from '../serving/statistics.ts';
 import type { RequestTiming } from '../serving/timing.ts';
@@ -20,6 +22,9 @@ export interface ReplyParts {
   readonly coding?: string | undefined;
 }
 
+/** What may be said before all of the body has arrived, and makes the rest of it useless. */
+const UNREAD: ReadonlySet<ErrorCode> = new Set(['TOO_LARGE', 'REQUEST_TIMEOUT']);
+
 /**
  * One request and its reply. Whatever a route does, headers, metrics, statistics and the log line come from here, once: when the
  * response is closed, or at the latest its connection. A connection that closes before that is a cancellation.
@@ -30,6 +35,8 @@ export class Exchange {
   readonly id: string;
   readonly trace: Trace | undefined;
   readonly cancellation = new Cancellation();
+  /** Of the whole request, its body included. */
+  readonly deadline: Deadline;
   /** Whose shape errors have; a route may find out that it is another one. */
   dialect: string;
   /** Set by the route once it knows them. */
@@ -42,7 +49,6 @@ export class Exchange {
   /** When the first event of a stream went out, on the exchange's own clock. */
   firstEventMs: number | undefined;
   readonly #services: Services;
-  readonly #startMs = performance.now();
   readonly #releases: (() => void)[] = [];
   readonly #connection: Connection | undefined;
   #closed = false;
@@ -52,6 +58,7 @@ export class Exchange {
     this.response = response;
     this.dialect = options.dialect;
     this.#services = options.services;
+    this.deadline = new Deadline(options.services.config.REQUEST_TIMEOUT_MS);
     this.id = requestId(header(request, 'x-request-id'));
     this.trace = readTraceparent(header(request, 'traceparent'));
     response.once('close', () => this.end());
@@ -67,7 +74,18 @@ export class Exchange {
   }
 
   get elapsedMs(): number {
-    return performance.now() - this.#startMs;
+    return this.deadline.elapsedMs;
+  }
+
+  /** The model that serves the request, with its time limit. */
+  serveWith(model: ServedModel): void {
+    this.model = model;
+    this.deadline.shorten(model.timeoutMs);
+  }
+
+  /** For a call on the CPU pool that begins now. */
+  cpuLimits(): CpuLimits {
+    return { limitMs: this.deadline.leftMs(), cancellation: this.cancellation };
   }
 
   /** What to do when the exchange is over, however it ends; at once where the client left meanwhile. */
@@ -143,7 +161,7 @@ export class Exchange {
           : { 'Retry-After': Math.max(1, Math.ceil(retry / 1000)), 'Retry-After-Ms': Math.ceil(retry) }),
         ...headers,
         // The rest of the body is not wanted: the connection is closed rather than read to the end for the next request.
-        ...(error.code === 'TOO_LARGE' && !this.request.complete ? { Connection: 'close' } : {}),
+        ...(UNREAD.has(error.code) && !this.request.complete ? { Connection: 'close' } : {}),
       },
     });
   }

@@ -15,7 +15,7 @@ export function admitRequest(
 ): ServedModel {
   checkPhase(state);
   const model = repository.find(name, version);
-  exchange.model = model;
+  exchange.serveWith(model);
   if (submitter.isFull(model)) throw submitter.refusal(model);
   return model;
 }

@@ -4,6 +4,7 @@ import type { ServedModel } from '../serving/served-model.ts';
 import { imageUrlOf } from '../tasks/image/input.ts';
 import type { Item } from '../tasks/task.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
+import type { Deadline } from '../serving/deadline.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { fetchInput, type FetchedInput, type FetchLimits } from './input-url.ts';
 import { Turns } from './turns.ts';
@@ -32,6 +33,7 @@ export interface InputFetcherOptions {
 /** The request that wants the inputs: an exchange. */
 export interface Requester {
   readonly cancellation: Cancellation;
+  readonly deadline: Deadline;
   /** Its client, for the client's share of the budget. */
   readonly address?: string | undefined;
   releaseLater(release: () => void): void;
@@ -52,36 +54,35 @@ export class InputFetcher {
    */
   async items(
     requester: Requester,
-    { model, timeoutMs }: { model: ServedModel; timeoutMs: number },
+    model: ServedModel,
     items: readonly (Item | PreparedItem)[],
   ): Promise<readonly (Item | PreparedItem)[]> {
     if (this.#options.mode === 'off' || !TASKS.has(model.description.task) || items.length > model.queueItems)
       return items;
     const fetched = [...items];
-    const deadlineMs = performance.now() + timeoutMs;
     let next = 0;
     const follow = async (): Promise<void> => {
       while (next < items.length) {
         const index = next;
         next += 1;
         const item = items[index];
-        if (item !== undefined) fetched[index] = await this.#item(requester, item, deadlineMs);
+        if (item !== undefined) fetched[index] = await this.#item(requester, item);
       }
     };
     await Promise.all(Array.from({ length: MOST_OF_ONE }, follow));
     return fetched;
   }
 
-  async #item(requester: Requester, item: Item | PreparedItem, deadlineMs: number): Promise<Item | PreparedItem> {
+  async #item(requester: Requester, item: Item | PreparedItem): Promise<Item | PreparedItem> {
     const url = item.kind === 'json' ? imageUrlOf(item) : undefined;
     if (url === undefined || item.kind !== 'json') return item;
     const { parameters } = item;
-    const { cancellation } = requester;
+    const { cancellation, deadline } = requester;
     const share = this.#options.budget.share(requester.address);
     try {
-      const waiter = { key: hostOf(url), limitMs: deadlineMs - performance.now(), cancellation };
+      const waiter = { key: hostOf(url), limitMs: deadline.leftMs(), cancellation };
       const { bytes, contentType } = await this.#turns.take(waiter, () =>
-        this.#fetch(url, { share, cancellation, leftMs: deadlineMs - performance.now() }),
+        this.#fetch(url, { share, cancellation, leftMs: deadline.leftMs() }),
       );
       requester.releaseLater(() => share.release());
       return { kind: 'raw', contentType, bytes, ...(parameters === undefined ? {} : { parameters }) };

@@ -7,7 +7,6 @@ import {
   type Embedding,
   type EmbeddingRows,
 } from '../dialects/shared/embedding-text.ts';
-import type { CpuLimits } from '../cpu/pool.ts';
 import type { Reply } from '../tasks/task.ts';
 import { chooseEncoding } from './encoding.ts';
 import { header, type Exchange } from './exchange.ts';
@@ -72,9 +71,9 @@ export async function base64List(embeddings: readonly Embedding[]): Promise<Uint
 
 /** Embeddings as numbers, without the brackets around them; many are printed on the CPU pool. */
 export async function numberList(
+  exchange: Exchange,
   { cpu }: Services,
-  embeddings: readonly Embedding[],
-  { style, limits }: { style: EmbeddingRows['style']; limits: CpuLimits },
+  { embeddings, style }: { embeddings: readonly Embedding[]; style: EmbeddingRows['style'] },
 ): Promise<Uint8Array[]> {
   const rowBytes = Math.ceil((embeddings[0]?.base64.length ?? 0) * 0.75);
   if (embeddings.length * rowBytes <= LIGHT_NUMBERS * 4)
@@ -84,7 +83,7 @@ export async function numberList(
   const blocks: Promise<Uint8Array>[] = [];
   await inSlices(firsts, (first) => {
     const block = joinEmbeddings(embeddings.slice(first, first + rows), { first, style });
-    const printing = cpu.run({ kind: 'printEmbeddings', rows: block }, limits);
+    const printing = cpu.run({ kind: 'printEmbeddings', rows: block }, exchange.cpuLimits());
     // It may fail while others are still being made; `all` below tells.
     printing.catch(() => undefined);
     blocks.push(printing);

@@ -2,7 +2,6 @@ import { decodeNative, decodeNativeJson, isJsonType } from '../dialects/native/r
 import { encodeNative, refusalOf } from '../dialects/native/reply.ts';
 import { parseJson } from '../dialects/shared/json-body.ts';
 import { isTeiPredict } from '../dialects/tei/requests.ts';
-import { ServerError } from '../errors.ts';
 import type { PreparedItem } from '../cpu/pool.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Item } from '../tasks/task.ts';
@@ -41,12 +40,8 @@ export async function predict(exchange: Exchange, services: Services, name?: str
     ? await decodeLarge(exchange, services, { model, contentType, body: bytes })
     : decodeSmall(services, { contentType, body, json });
   exchange.items = items.length;
-  const timeoutMs = Math.min(options.timeoutMs ?? Infinity, model.timeoutMs);
-  const startMs = performance.now();
-  const whole = await services.inputs.items(exchange, { model, timeoutMs }, items);
-  const leftMs = timeoutMs - (performance.now() - startMs);
-  if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
-  const { results, timing } = await services.submitter.items(model, whole, { ...options, timeoutMs: leftMs });
+  const whole = await services.inputs.items(exchange, model, items);
+  const { results, timing } = await services.submitter.items(model, whole, options);
   const refusal = refusalOf(kind, results);
   if (refusal !== undefined) throw refusal;
   exchange.timing = timing;
@@ -92,16 +87,13 @@ async function predictTei(
 
 /** Whether a large JSON request is TEI's. What looks like it is looked at closely, away from the main thread. */
 async function lookForInputs(
-  { cancellation }: Exchange,
-  { cpu, config }: Services,
+  exchange: Exchange,
+  { cpu }: Services,
   body: Uint8Array,
 ): Promise<{ isTei: boolean; bytes: Uint8Array }> {
   const start = Buffer.from(body.buffer as ArrayBuffer, body.byteOffset, INPUTS_WITHIN_BYTES);
   if (!start.includes('"inputs"')) return { isTei: false, bytes: body };
-  const { fields, body: bytes } = await cpu.run(
-    { kind: 'peekJson', body },
-    { limitMs: config.REQUEST_TIMEOUT_MS, cancellation },
-  );
+  const { fields, body: bytes } = await cpu.run({ kind: 'peekJson', body }, exchange.cpuLimits());
   return { isTei: isTeiPredict(Object.fromEntries(fields.map((name) => [name, true]))), bytes };
 }
 
@@ -120,13 +112,13 @@ function decodeSmall(
 }
 
 async function decodeLarge(
-  { cancellation }: Exchange,
+  exchange: Exchange,
   { cpu, config }: Services,
   { model, contentType, body }: { model: ServedModel; contentType: string | undefined; body: Uint8Array },
 ): Promise<Decoded> {
   const { single, items } = await cpu.run(
     { kind: 'decodeNative', source: model.taskSource, contentType, body, itemLimit: config.ITEM_LIMIT },
-    { limitMs: model.timeoutMs, cancellation },
+    exchange.cpuLimits(),
   );
   return { kind: single ? 'single' : 'many', items, raw: false };
 }

@@ -101,7 +101,12 @@ function empty(exchange: Exchange): Promise<void> {
 
 /** A JSON object, or `{}` for an empty body: index is asked without one. */
 async function readJson(exchange: Exchange, { budget }: Services): Promise<Record<string, unknown>> {
-  const { bytes, release } = await readBody(exchange.request, { limitBytes: BODY_LIMIT_BYTES, budget });
+  const { bytes, release } = await readBody(exchange.request, {
+    limitBytes: BODY_LIMIT_BYTES,
+    budget,
+    cancellation: exchange.cancellation,
+    deadline: exchange.deadline,
+  });
   release();
   if (bytes.byteLength === 0) return {};
   return parseJsonObject(bytes);

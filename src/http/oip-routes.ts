@@ -2,7 +2,6 @@ import { decodeInfer } from '../dialects/oip/request.ts';
 import { encodeInfer, type OipAnswer } from '../dialects/oip/response.ts';
 import type { OipRequest } from '../dialects/oip/types.ts';
 import { ServerError } from '../errors.ts';
-import type { Cancellation } from '../serving/cancellation.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { ownTensor } from '../tensors/rows.ts';
 import type { Tensor } from '../tensors/tensor.ts';
@@ -24,24 +23,26 @@ export async function infer(exchange: Exchange, services: Services, name: string
   const model = admitRequest(exchange, services, name, version);
   const { config, budget, submitter } = services;
   const headerLength = readHeaderLength(header(exchange.request, 'inference-header-content-length'));
-  const body = await readBody(exchange.request, { limitBytes: config.BODY_LIMIT_BYTES, budget });
-  exchange.releaseLater(body.release);
-  const request = await decode(services, model, {
-    body: body.bytes,
-    headerLength,
+  const body = await readBody(exchange.request, {
+    limitBytes: config.BODY_LIMIT_BYTES,
+    budget,
     cancellation: exchange.cancellation,
+    deadline: exchange.deadline,
   });
+  exchange.releaseLater(body.release);
+  const request = await decode(exchange, services, { model, body: body.bytes, headerLength });
+  if (request.timeoutMs !== undefined) exchange.deadline.shorten(request.timeoutMs);
   if (request.rows > config.ITEM_LIMIT)
     throw new ServerError('TOO_LARGE', `A request may have at most ${config.ITEM_LIMIT} rows.`);
   exchange.items = request.rows;
   const { outputs, timing } = await submitter.tensors(model, request, {
     cancellation: exchange.cancellation,
+    deadline: exchange.deadline,
     ...(request.priority === undefined ? {} : { priority: request.priority }),
-    ...(request.timeoutMs === undefined ? {} : { timeoutMs: request.timeoutMs }),
   });
   exchange.timing = timing;
   const startMs = performance.now();
-  const answer = await encode(services, model, { request, outputs, cancellation: exchange.cancellation });
+  const answer = await encode(exchange, services, { model, request, outputs });
   timing.finishMs += performance.now() - startMs;
   await exchange.reply({
     contentType: answer.headerLength === undefined ? 'application/json' : 'application/octet-stream',
@@ -59,27 +60,20 @@ function readHeaderLength(value: string | undefined): number | undefined {
 }
 
 async function decode(
+  exchange: Exchange,
   { cpu }: Services,
-  model: ServedModel,
-  {
-    body,
-    headerLength,
-    cancellation,
-  }: { body: Uint8Array; headerLength: number | undefined; cancellation: Cancellation },
+  { model, body, headerLength }: { model: ServedModel; body: Uint8Array; headerLength: number | undefined },
 ): Promise<OipRequest> {
   const { name, signature, maxItems } = model.description;
   const oipModel = { name, signature, maxItems };
   if ((headerLength ?? body.byteLength) <= LIGHT_JSON_BYTES) return decodeInfer(body, headerLength, oipModel);
-  return cpu.run(
-    { kind: 'decodeInfer', body, headerLength, model: oipModel },
-    { limitMs: model.timeoutMs, cancellation },
-  );
+  return cpu.run({ kind: 'decodeInfer', body, headerLength, model: oipModel }, exchange.cpuLimits());
 }
 
 async function encode(
+  exchange: Exchange,
   { cpu }: Services,
-  model: ServedModel,
-  { request, outputs, cancellation }: { request: OipRequest; outputs: readonly Tensor[]; cancellation: Cancellation },
+  { model, request, outputs }: { model: ServedModel; request: OipRequest; outputs: readonly Tensor[] },
 ): Promise<OipAnswer> {
   const { name, version, signature, labels } = model.description;
   const answering = { name, version, signature, ...(labels === undefined ? {} : { labels }) };
@@ -93,6 +87,6 @@ async function encode(
   if (textBytes <= LIGHT_OUTPUT_BYTES) return encodeInfer(wanted, outputs, answering);
   return cpu.run(
     { kind: 'encodeInfer', request: wanted, outputs: outputs.map(ownTensor), model: answering },
-    { limitMs: model.timeoutMs, cancellation },
+    exchange.cpuLimits(),
   );
 }

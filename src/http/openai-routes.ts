@@ -21,11 +21,10 @@ export async function embeddings(exchange: Exchange, services: Services): Promis
   const { results, timing } = await services.submitter.items(model, items, submitOptions(exchange));
   const rows = await readEmbeddings(allReplies(results, options.isList ? 'input' : undefined));
   exchange.timing = timing;
-  const limits = { limitMs: model.timeoutMs, cancellation: exchange.cancellation };
   const list =
     options.encoding === 'base64'
       ? await base64List(rows)
-      : await numberList(services, rows, { style: 'openai', limits });
+      : await numberList(exchange, services, { embeddings: rows, style: 'openai' });
   const tokens = rows.reduce((sum, row) => sum + row.tokens, 0);
   const head = Buffer.from('{"object":"list","data":[');
   await replyJsonChunks(exchange, [head, ...list, Buffer.from(embeddingsTail(model.name, tokens))]);

@@ -17,6 +17,7 @@ import { Exchange, pathOf } from './exchange.ts';
 import { answerProbe, PROBES } from './probes.ts';
 import { dialectOf, hotRoute, type HotRoute } from './routes.ts';
 import type { Services } from './services.ts';
+import { readTimeLimit } from './submit-options.ts';
 import { readTarget } from './target.ts';
 
 /** Node checks its header and body limits this often. */
@@ -119,6 +120,7 @@ function refuse({ request, response, services }: Call, path: string, refusal: Se
 async function serve(route: HotRoute, call: Call): Promise<void> {
   const exchange = new Exchange(call.request, call.response, { services: call.services, dialect: route.dialect });
   try {
+    readTimeLimit(exchange);
     await route.handle(exchange, call.services);
   } catch (error) {
     await exchange.fail(error);

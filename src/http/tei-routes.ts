@@ -7,6 +7,7 @@ import { ServerError } from '../errors.ts';
 import { float32Text } from '../tensors/float-text.ts';
 import type { Reply } from '../tasks/task.ts';
 import { Cancellation } from '../serving/cancellation.ts';
+import { Deadline } from '../serving/deadline.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { allReplies, readApiRequest, readWhole, type ReadRequest } from './api-request.ts';
 import type { Exchange } from './exchange.ts';
@@ -48,8 +49,7 @@ export function defaultTeiRoute(services: Services): '/embed' | '/rerank' | '/pr
 async function embed(exchange: Exchange, services: Services): Promise<void> {
   const request = await readApiRequest(exchange, services, { api: 'tei.embed', purpose: EMBEDDING });
   const rows = await readEmbeddings(await replies(exchange, services, { request, field: 'inputs' }));
-  const limits = { limitMs: request.model.timeoutMs, cancellation: exchange.cancellation };
-  const list = await numberList(services, rows, { style: 'plain', limits });
+  const list = await numberList(exchange, services, { embeddings: rows, style: 'plain' });
   await replyJsonChunks(exchange, [Buffer.from('['), ...list, Buffer.from(']')]);
 }
 
@@ -123,15 +123,15 @@ const CALL_BODY_BYTES = 8 * 2 ** 20;
 async function callTask(exchange: Exchange, services: Services, api: ApiCallName): Promise<void> {
   admitAny(services, TOKENIZER);
   const { config, cpu } = services;
-  const { cancellation } = exchange;
   const peeked = await cpu.run(
     { kind: 'peekJson', body: await readWhole(exchange, services, CALL_BODY_BYTES) },
-    { limitMs: config.REQUEST_TIMEOUT_MS, cancellation },
+    exchange.cpuLimits(),
   );
-  const model = (exchange.model = chooseTokenizer(services, peeked.model));
+  const model = chooseTokenizer(services, peeked.model);
+  exchange.serveWith(model);
   const text = await cpu.run(
     { kind: 'callApi', api, source: model.taskSource, body: peeked.body, itemLimit: config.ITEM_LIMIT },
-    { limitMs: model.timeoutMs, cancellation },
+    exchange.cpuLimits(),
   );
   await replyJsonChunks(exchange, [text]);
 }
@@ -157,7 +157,7 @@ export async function teiFields(services: Services): Promise<Readonly<Record<str
   const info = (await submitter.call(
     model,
     { name: 'info', argument: undefined, light: true },
-    { cancellation: new Cancellation() },
+    { cancellation: new Cancellation(), deadline: new Deadline(config.REQUEST_TIMEOUT_MS) },
   )) as TextModelInfo;
   return teiInfo({
     ...limitsOf(model),

@@ -12,6 +12,7 @@ import type { Item, Prepared, Reply, Work } from '../tasks/task.ts';
 import { inSlices } from '../slices.ts';
 import { cutRows, joinRows } from './blocks.ts';
 import type { Cancellation } from './cancellation.ts';
+import type { Deadline } from './deadline.ts';
 import { LaneServeContext, type TicketRun } from './serve-context.ts';
 import { costOf, rowsTogether } from './run-size.ts';
 import { refuseEmpty } from './refuse-empty.ts';
@@ -25,8 +26,8 @@ export interface SubmitOptions {
   readonly cancellation: Cancellation;
   /** 1 (highest) to 3. */
   readonly priority?: number;
-  /** Shortens the model's own time limit, never lengthens it. */
-  readonly timeoutMs?: number;
+  /** The request's; the model's own limit shortens it. */
+  readonly deadline: Deadline;
   /** Hears what a task tells of its items before they are done; the number is the item's. */
   readonly onEvent?: (index: number, event: unknown) => void;
   /** Hears of each item when it is done, before the others are. */
@@ -77,14 +78,14 @@ export class Submitter {
     items: readonly (Item | PreparedItem)[],
     options: SubmitOptions,
   ): Promise<{ results: ItemResult[]; timing: RequestTiming }> {
-    const deadlineMs = this.#deadline(model, options);
-    const admission = this.#admit(model.key, { items: items.length, deadlineMs, options });
+    options.deadline.shorten(model.timeoutMs);
+    const admission = this.#admit(model.key, items.length, options);
     const timing = emptyTiming();
     try {
       const started: Promise<ItemResult>[] = [];
       // Thousands of items are not begun in one go: each costs the main thread some time.
       await inSlices(items, (item, index) => {
-        started.push(this.#itemResult(model, item, { admission, deadlineMs, options, timing, index }));
+        started.push(this.#itemResult(model, item, { admission, options, timing, index }));
       });
       const results = await Promise.all(started);
       this.#countItems(model, results);
@@ -105,9 +106,9 @@ export class Submitter {
   ): Promise<{ outputs: readonly Tensor[]; timing: RequestTiming }> {
     const { graph, description } = model;
     if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
-    const deadlineMs = this.#deadline(model, options);
+    options.deadline.shorten(model.timeoutMs);
     refuseEmpty(graph.signature, request.inputs);
-    const admission = this.#admit(graph.key, { items: request.rows, deadlineMs, options });
+    const admission = this.#admit(graph.key, request.rows, options);
     const timing = emptyTiming();
     try {
       model.task.checkTensors?.(request.inputs);
@@ -143,9 +144,9 @@ export class Submitter {
     if (call === undefined)
       throw new ServerError('BAD_REQUEST', `The task ${model.description.task} does not offer "${name}".`);
     if (light) return call(argument as never);
-    const limitMs = this.#deadline(model, options) - this.#clock.now();
+    options.deadline.shorten(model.timeoutMs);
     const request = { kind: 'call' as const, source: model.taskSource, name, argument };
-    return this.#cpu.run(request, { limitMs, cancellation: options.cancellation });
+    return this.#cpu.run(request, limitsOf(options));
   }
 
   async #itemResult(
@@ -176,15 +177,12 @@ export class Submitter {
     for (const [outcome, count] of outcomes) this.#metrics.items.inc({ model: name, outcome }, count);
   }
 
-  #deadline(model: ServedModel, { timeoutMs }: SubmitOptions): number {
-    return this.#clock.now() + Math.min(timeoutMs ?? Infinity, model.timeoutMs);
-  }
-
   #admit(
     modelKey: string,
-    { items, deadlineMs, options }: { items: number; deadlineMs: number; options: SubmitOptions },
+    items: number,
+    { priority = DEFAULT_PRIORITY, deadline }: SubmitOptions,
   ): Admission<LaneWork, readonly Tensor[]> {
-    return this.#core.admit({ modelKey, items, priority: options.priority ?? DEFAULT_PRIORITY, deadlineMs });
+    return this.#core.admit({ modelKey, items, priority, deadlineMs: deadline.atMs });
   }
 
   /** An item of a task that serves by itself: its permit stays with it until it is done. */
@@ -197,7 +195,7 @@ export class Submitter {
       model,
       admission,
       cpu: this.#cpu,
-      limits: () => this.#limits(walk),
+      limits: () => limitsOf(options),
       run: (work, ticketRun) => this.#run(ticketOf(model, work, ticketRun.onProgress), walk, ticketRun),
       onEvent: onEvent === undefined ? undefined : (event) => onEvent(index, event),
       onCount: (unit, amount) => this.#metrics.work.inc({ model: model.name, unit }, amount),
@@ -243,7 +241,7 @@ export class Submitter {
     if (item.kind === 'prepared') return item.prepared;
     if (item.kind === 'refused') throw new ServerError(item.code, item.message);
     if (model.task.isLight(item)) return model.task.prepare(item);
-    return this.#cpu.run({ kind: 'prepare', source: model.taskSource, item }, this.#limits(walk));
+    return this.#cpu.run({ kind: 'prepare', source: model.taskSource, item }, limitsOf(walk.options));
   }
 
   async #finish(
@@ -255,7 +253,7 @@ export class Submitter {
     if (model.task.isLightReply(bytes)) return model.task.finish(outputs, memo);
     return this.#cpu.run(
       { kind: 'finish', source: model.taskSource, outputs: owned(outputs), memo },
-      this.#limits(walk),
+      limitsOf(walk.options),
     );
   }
 
@@ -277,16 +275,16 @@ export class Submitter {
       signal?.removeEventListener('abort', stop);
     }
   }
+}
 
-  #limits({ deadlineMs, options }: Walk): CpuLimits {
-    return { limitMs: deadlineMs - this.#clock.now(), cancellation: options.cancellation };
-  }
+/** For a call that begins now. */
+function limitsOf({ deadline, cancellation }: SubmitOptions): CpuLimits {
+  return { limitMs: deadline.leftMs(), cancellation };
 }
 
 /** What one item carries along its way. */
 interface Walk {
   readonly admission: Admission<LaneWork, readonly Tensor[]>;
-  readonly deadlineMs: number;
   readonly options: SubmitOptions;
   readonly timing: RequestTiming;
 }

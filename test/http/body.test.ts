@@ -6,6 +6,7 @@ import zlib, { gzipSync } from 'node:zlib';
 import { ServerError } from '../../src/errors.ts';
 import { readBody } from '../../src/http/body.ts';
 import { BodyBudget, clientOf } from '../../src/http/body-budget.ts';
+import { Deadline } from '../../src/serving/deadline.ts';
 import { refusal } from '../tasks/support.ts';
 
 const LIMIT_BYTES = 100_000;
@@ -15,12 +16,12 @@ const BUDGET_BYTES = 300_000;
 type Outcome = string;
 
 /** A server that only reads bodies. */
-async function startReader(t: TestContext) {
+async function startReader(t: TestContext, limitMs = 60_000) {
   const budget = new BodyBudget(BUDGET_BYTES);
   const outcomes: Outcome[] = [];
   let wake = (): void => undefined;
   const server = createServer((request, response) => {
-    void readBody(request, { limitBytes: LIMIT_BYTES, budget })
+    void readBody(request, { limitBytes: LIMIT_BYTES, budget, deadline: new Deadline(limitMs) })
       .then(
         ({ bytes, release }) => {
           // A body owns its memory, because it may be handed to another thread.
@@ -108,6 +109,20 @@ for (const [what, body, headers, outcome] of cases)
     assert.deepEqual(reader.outcomes, [outcome]);
     assertGivenBack(reader.budget);
   });
+
+test('a body that has not arrived by the deadline: REQUEST_TIMEOUT, and the budget is given back', async (t) => {
+  const reader = await startReader(t, 30);
+  for (const part of ['', 'half']) {
+    const done = reader.next();
+    const request = reader.open({ headers: { 'Content-Length': '8' } });
+    request.flushHeaders();
+    if (part !== '') request.write(part);
+    await done;
+    request.destroy();
+  }
+  assert.deepEqual(reader.outcomes, ['REQUEST_TIMEOUT', 'REQUEST_TIMEOUT']);
+  assertGivenBack(reader.budget);
+});
 
 test(
   'a body in very many chunks of a byte: TOO_LARGE; in fewer, or larger ones, it is read',

@@ -5,6 +5,7 @@ import { BodyBudget } from '../../src/http/body-budget.ts';
 import { InputFetcher } from '../../src/http/input-fetcher.ts';
 import type { FetchLimits } from '../../src/http/input-url.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
+import { Deadline } from '../../src/serving/deadline.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import type { Item } from '../../src/tasks/task.ts';
 import { refusal } from '../tasks/support.ts';
@@ -32,7 +33,11 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
   });
   const releases: (() => void)[] = [];
   const cancellation = new Cancellation();
-  const requester = { cancellation, releaseLater: (release: () => void) => void releases.push(release) };
+  const requester = {
+    cancellation,
+    deadline: new Deadline(timeoutMs),
+    releaseLater: (release: () => void) => void releases.push(release),
+  };
   const model = { description: { task }, queueItems: 200 } as unknown as ServedModel;
   const items = (values: unknown[]): readonly Item[] => values.map((value) => ({ kind: 'json', value }));
   return {
@@ -41,7 +46,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
     cancellation,
     releases,
     most: () => most,
-    fetch: (values: unknown[]) => fetcher.items(requester, { model, timeoutMs }, items(values)),
+    fetch: (values: unknown[]) => fetcher.items(requester, model, items(values)),
   };
 }
 

@@ -109,6 +109,20 @@ test('slow headers and slow bodies: 408, and the budget is free again', { timeou
   assert.equal((await fetch(`${impatient.url}/predict`, { method: 'POST', headers, body })).status, 200);
 });
 
+test('a body that is still arriving when the time of its request is up: 408, however long the server would wait', async (t) => {
+  for (const path of ['/predict', '/v2/models/square/infer']) {
+    const client = open(t);
+    client.send(postText(path, '{"data":', { 'Content-Length': '100000', 'X-Request-Timeout-Ms': '60' }));
+    const trickle = setInterval(() => client.send(' '), 10);
+    const answer = await client.answer();
+    clearInterval(trickle);
+    assertRefused(answer, 408, 'REQUEST_TIMEOUT');
+    assert.equal(answer?.headers['connection'], 'close');
+    await client.closed;
+  }
+  await assertServes();
+});
+
 test('Expect: 100-continue is granted for a body within the limit', async (t) => {
   const client = open(t);
   client.send(postText('/predict', '', { 'Content-Length': '10', Expect: '100-continue' }));

@@ -9,6 +9,7 @@ import type { CpuPool } from '../../src/cpu/pool.ts';
 import type { LaneWork } from '../../src/lanes/protocol.ts';
 import { manifestSchema } from '../../src/repository/manifest.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
+import { Deadline } from '../../src/serving/deadline.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { createStatistics } from '../../src/serving/statistics.ts';
 import { Submitter, type SubmitOptions } from '../../src/serving/submit.ts';
@@ -105,13 +106,15 @@ function setUp(serve: (item: Item, context: ServeContext) => Promise<unknown>, q
   const submitter = new Submitter({ core, cpu, metrics: createMetrics(), clock: systemClock });
   const send = async (values: readonly unknown[], options: Partial<SubmitOptions> = {}) => {
     const items = values.map((value) => ({ kind: 'json' as const, value }));
-    const { results } = await submitter.items(model, items, { cancellation: new Cancellation(), ...options });
+    const { results } = await submitter.items(model, items, { ...unlimited(), ...options });
     return results.map((result) =>
       result.ok ? (result.reply as { json: unknown }).json : `${result.error.code}: ${result.error.message}`,
     );
   };
   return { core, lane, model, submitter, send, asked };
 }
+
+const unlimited = (): SubmitOptions => ({ cancellation: new Cancellation(), deadline: new Deadline(Infinity) });
 
 const numberOf = (item: Item): number => (item.kind === 'json' ? Number(item.value) : 0);
 
@@ -221,7 +224,7 @@ test('calls go to the CPU pool, light ones are made here, unknown ones are refus
     asked.map((request) => (request as { kind: string; name: string; argument: number }).kind),
     ['call'],
   );
-  const options = { cancellation: new Cancellation() };
+  const options = unlimited();
   assert.equal(await submitter.call(model, { name: 'twice', argument: 3, light: true }, options), 6);
   assert.equal(await submitter.call(model, { name: 'twice', argument: 3 }, options), 'from the pool');
   await assert.rejects(submitter.call(model, { name: 'nothing', argument: 3 }, options), refusal('BAD_REQUEST'));
