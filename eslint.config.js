@@ -69,7 +69,7 @@ export default defineConfig(
         {
           object: 'process',
           property: 'exit',
-          message: 'Only src/main.ts, src/commands.ts and src/stop-signals.ts end the process.',
+          message: 'Only src/commands.ts and src/stop-signals.ts end the process.',
         },
       ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
@@ -97,7 +97,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config/config.ts', 'src/no-telemetry.ts', 'src/main.ts', 'src/commands.ts', 'src/stop-signals.ts'],
+    files: ['src/config/config.ts', 'src/no-telemetry.ts', 'src/commands.ts', 'src/stop-signals.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   { files: ['src/cli.ts', 'src/commands.ts'], rules: { 'no-console': 'off' } },

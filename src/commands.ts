@@ -2,7 +2,7 @@ import { ConfigError, readProcessConfig, type Config } from './config/config.ts'
 import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
 import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
-import { startServer, StartError, type CarpoolServer } from './main.ts';
+import { startServer, StartError, type CarpoolServer } from './lifecycle.ts';
 import { listenToStop } from './stop-signals.ts';
 import { helpText } from './config/help.ts';
 import { VERSION } from './version.ts';

@@ -1,6 +1,7 @@
 import type { CoreEvents } from '../core/events.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Phase } from '../state.ts';
 import type { ServedModel } from './served-model.ts';
 import { countRun } from './statistics.ts';
 import type { TensorCore } from './submit.ts';
@@ -42,7 +43,7 @@ export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedM
 /** Sets the gauges that are read, not counted; called at each scrape. */
 export function refreshGauges(
   metrics: Metrics,
-  { core, repository, phase }: { core: TensorCore; repository: Repository<ServedModel>; phase: string },
+  { core, repository, phase }: { core: TensorCore; repository: Repository<ServedModel>; phase: Phase },
 ): void {
   const gauges = [
     metrics.waitingItems,

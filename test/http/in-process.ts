@@ -1,6 +1,6 @@
 import { readConfig } from '../../src/config/config.ts';
 import { createLogs } from '../../src/log.ts';
-import { startServer, type CarpoolServer } from '../../src/main.ts';
+import { startServer, type CarpoolServer } from '../../src/lifecycle.ts';
 import { SHIPPED_MODELS } from '../process/carpool.ts';
 
 /** A server in the test's own process, on a free port of the loopback interface. */

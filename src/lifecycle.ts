@@ -1,0 +1,159 @@
+// First: it sets what must be set before ONNX Runtime's library is loaded.
+import { createParts, type Parts } from './main.ts';
+import type { Server } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isTerminal, type Config } from './config/config.ts';
+import { countCores } from './lanes/cores.ts';
+import { messageOf, ServerError } from './errors.ts';
+import { pullModels } from './hub/pull-models.ts';
+import { closeIdleConnections } from './http/connections.ts';
+import { createHttpServer, listen } from './http/server.ts';
+import { listenProblem } from './http/listen-problem.ts';
+import { createLogs, type Log, type Logs } from './log.ts';
+import type { Lanes } from './lanes/lanes.ts';
+import { findGpus, hiddenGpu } from './lanes/cuda.ts';
+import { planLanes, type LanePlan } from './lanes/plan.ts';
+import type { LoadFailure } from './repository/mistakes.ts';
+import type { Services } from './http/services.ts';
+import type { ServerState } from './state.ts';
+import { VERSION } from './version.ts';
+
+/** The life of a server: start, the fall back from CUDA to the CPU, drain. */
+
+export interface CarpoolServer {
+  readonly port: number;
+  readonly state: ServerState;
+  /** Resolves when every model is loaded and warm; rejects with a StartError when the server cannot do its work. */
+  readonly started: Promise<void>;
+  /** Refuses new work, finishes what was admitted within the grace, closes. Resolves with whether all was finished. */
+  drain(): Promise<boolean>;
+  /** Writes out the log lines gathered so far, within a second: before the process ends. */
+  flushLogs(): Promise<void>;
+}
+
+/** The server cannot start: says why, with every problem. */
+export class StartError extends Error {}
+
+/** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws a StartError where it cannot listen. */
+export async function startServer(config: Config, logs: Logs = defaultLogs(config)): Promise<CarpoolServer> {
+  const { log } = logs;
+  const parts = createParts(config, logs);
+  logPhases(parts.services);
+  const server = createHttpServer(parts.services);
+  const port = await listen(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) => {
+    throw new StartError(listenProblem(config, error), { cause: error });
+  });
+  log.info({ host: config.HOST, port, version: VERSION }, 'listening');
+  const started = start(parts);
+  return {
+    port,
+    state: parts.services.state,
+    started,
+    drain: () => drain(parts, server, started),
+    flushLogs: logs.flush,
+  };
+}
+
+function defaultLogs(config: Config): Logs {
+  const pretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && isTerminal());
+  return createLogs({ level: config.LOG_LEVEL, pretty });
+}
+
+/** Says in the log which phase the server is in; without a model it is not called ready, as /ready is 503. */
+function logPhases({ state, log, repository }: Services): void {
+  state.onChange((phase, why) => {
+    const isEmpty = phase === 'ready' && repository.list().length === 0;
+    log[phase === 'failed' ? 'error' : isEmpty ? 'warn' : 'info'](
+      { phase, why },
+      isEmpty ? 'server is up without a model, so /ready is 503' : `server is ${phase}`,
+    );
+  });
+}
+
+async function start(parts: Parts): Promise<void> {
+  const { services, lanes } = parts;
+  const { config, log, repository, state } = services;
+  const stop = new AbortController();
+  state.onChange((phase) => {
+    if (phase === 'draining') stop.abort();
+  });
+  parts.plan = await startLanes(lanes, config, log);
+  const notPulled = await pullModels(config, log, stop.signal);
+  const { failed } = await repository.start();
+  const loaded = repository.list();
+  checkModels([...notPulled, ...failed], services);
+  if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
+    log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
+  state.enter(
+    'ready',
+    loaded.length > 0
+      ? `${loaded.length} model version(s) loaded`
+      : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
+  );
+}
+
+/** Throws a StartError with every failure, where MODEL_ERRORS says so or nothing is left to serve. */
+function checkModels(failed: readonly LoadFailure[], { config, repository }: Services): void {
+  if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || repository.list().length === 0))
+    throw new StartError(failed.map(({ name, reason }) => `model ${name}: ${reason}`).join('\n'));
+}
+
+/** Starts the lanes where DEVICE says; `auto` goes back to the CPU when CUDA is there but does not work. */
+async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LanePlan> {
+  const { count: cores, limit: coresLimit } = countCores();
+  const options = { lanes: config.LANES, laneThreads: config.LANE_THREADS, cores, coresLimit };
+  const hidden = config.DEVICE === 'cpu' ? undefined : hiddenGpu();
+  const gpus = findGpus();
+  const plan = planLanes({ ...options, device: config.DEVICE, gpus });
+  try {
+    await lanes.start(plan);
+    if (hidden !== undefined) log.warn({ reason: hidden }, 'a GPU of this machine is not used');
+    log.info({ lanes: plan.lanes.length, why: plan.why }, 'lanes chosen');
+    return plan;
+  } catch (error) {
+    const reason = messageOf(error);
+    const noGpu = gpus.length > 0 ? undefined : (hidden ?? 'this machine shows no NVIDIA device (/dev/nvidia*)');
+    const why = noGpu === undefined ? reason : `${reason}; ${noGpu}`;
+    if (config.DEVICE !== 'auto') throw new StartError(`DEVICE=${config.DEVICE}: ${why}`, { cause: error });
+    log.warn({ reason }, 'CUDA is there but does not work; using the CPU');
+    const onCpu = planLanes({ ...options, device: 'cpu', gpus: [] });
+    await lanes.start(onCpu);
+    const fallback = { ...onCpu, why: `CUDA does not work here; ${onCpu.why}` };
+    log.info({ lanes: fallback.lanes.length, why: fallback.why }, 'lanes chosen');
+    return fallback;
+  }
+}
+
+async function drain(
+  { services, core, lanes, trials }: Parts,
+  server: Server,
+  started: Promise<void>,
+): Promise<boolean> {
+  const { config, state, repository, cpu, metrics, log } = services;
+  state.enter('draining', 'asked to stop');
+  trials.close();
+  // A lane that is loading a model is as busy as one that runs it.
+  const loaded = Promise.all([repository.close(), started.catch(() => undefined)]);
+  const idle = loaded.then(() => core.idle()).then(() => lanes.idle());
+  const finished = await Promise.race([idle.then(() => true), sleep(config.DRAIN_GRACE_MS, false, { ref: false })]);
+  if (!finished) {
+    log.error({ busy: lanes.busy, graceMs: config.DRAIN_GRACE_MS }, 'the grace to finish work has run out');
+    core.failAll(new ServerError('DRAINING'), { running: true });
+  }
+  await closeServer(server);
+  metrics.stop();
+  if (finished) await Promise.all([lanes.close(), cpu.close()]);
+  log.info({ finished }, 'stopped');
+  return finished;
+}
+
+/** Replies that are being written may take this long, then their connections are cut. */
+const LAST_WRITES_MS = 2000;
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  closeIdleConnections(server);
+  const cut = setTimeout(() => server.closeAllConnections(), LAST_WRITES_MS);
+  await closed;
+  clearTimeout(cut);
+}

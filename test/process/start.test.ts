@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startSilentHub } from '../hub/silent-hub.ts';
+import { makeModelsDir } from '../hub/support.ts';
+import { Carpool } from './carpool.ts';
+
+test('a server without a model says so, and not that it is ready', async (t) => {
+  await using carpool = await Carpool.start({ MODELS_DIR: await makeModelsDir(t) }, { ready: false });
+  await carpool.log((line) => line['msg'] === 'server is up without a model, so /ready is 503');
+  assert.ok(!carpool.logs.some((line) => line['msg'] === 'server is ready'));
+  assert.equal((await carpool.get('/ready')).status, 503);
+  assert.equal((await carpool.get('/started')).status, 200);
+  carpool.signal('SIGTERM');
+  assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
+});
+
+test('SIGTERM while a pull waits for the hub ends the server at once', async (t) => {
+  const { endpoint } = await startSilentHub(t);
+  await using carpool = Carpool.spawn({
+    CARPOOL_MODELS: 'hf:acme/square',
+    HF_ENDPOINT: endpoint,
+    MODELS_DIR: await makeModelsDir(t),
+    DRAIN_GRACE_MS: '20000',
+  });
+  await carpool.log((line) => line['msg'] === 'lanes chosen');
+  carpool.signal('SIGTERM');
+  assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
+  assert.equal(carpool.stderr, '');
+});
