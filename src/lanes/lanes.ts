@@ -4,7 +4,9 @@ import { messageOf, ServerError } from '../errors.ts';
 import type { Lane, RunReport, TicketOfRun } from '../core/ticket.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 import { deviceName, LaneThread } from './lane.ts';
-import { graphKey, type Device, type LaneRequest, type LaneWork, type ModelSpec, type RunAnswer } from './protocol.ts';
+import { graphKey, type LaneRequest, type LaneWork, type RunAnswer } from './protocol.ts';
+import type { Device } from '../device.ts';
+import type { ModelSpec } from '../model-spec.ts';
 import type { LanePlan } from './plan.ts';
 import { watchLane, type Watch } from './watchdog.ts';
 

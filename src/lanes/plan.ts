@@ -1,4 +1,4 @@
-import type { Device } from './protocol.ts';
+import type { Device } from '../device.ts';
 
 /** How many lanes there are, where, and why: printed at start. */
 export interface LanePlan {

@@ -1,55 +1,11 @@
 import type { ErrorCode } from '../errors.ts';
-import type { ProgramSpec } from '../tasks/task.ts';
+import type { ModelSpec } from '../model-spec.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 
 /**
  * What passes between the main thread and a lane. Every answer is tagged instead of thrown, because a thrown error loses its
  * class and code on the way between threads.
  */
-
-/** Where a lane computes. */
-export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly index: number };
-
-/** Given to a lane's thread at birth. */
-export interface LaneData {
-  readonly device: Device;
-  readonly intraOpThreads: number;
-  /** Two Int32, counted by the lane: runs begun and runs ended. They differ by one while ONNX Runtime computes. */
-  readonly progress: SharedArrayBuffer;
-}
-/** Places in `progress`, in Int32, and its size. */
-export const PROGRESS_BEGUN = 0;
-export const PROGRESS_ENDED = 1;
-export const PROGRESS_BYTES = 8;
-
-/** Overrides of one tensor's metadata, from model.json. */
-export interface TensorOverride {
-  readonly name: string;
-  readonly datatype?: Tensor['datatype'] | undefined;
-  readonly shape?: readonly number[] | undefined;
-  readonly batchAxis?: number | null | undefined;
-}
-
-/** `alone`: a run has one row. `together`: rows share runs, and change each other's answers. */
-export type DynamicQuantisation = 'alone' | 'together';
-
-export interface ModelSpec {
-  readonly key: string;
-  /** Absolute path of the ONNX file. */
-  readonly weights: string;
-  readonly session: Readonly<Record<string, unknown>>;
-  /** By role of the graph (`model`, `decoder`). */
-  readonly accuracyLevel?: Readonly<Record<string, number>>;
-  /** What rows of dynamically quantised graphs may share: of all graphs, or by role. Default: `alone`. */
-  readonly dynamicQuantisation?: DynamicQuantisation | Readonly<Record<string, DynamicQuantisation>>;
-  /** Most items in a run, where model.json says. */
-  readonly maxItems?: number;
-  readonly inputs: readonly TensorOverride[];
-  readonly outputs: readonly TensorOverride[];
-  readonly simulate: { readonly runMs?: number | undefined; readonly dieAtRun?: number | undefined };
-  /** Absent: the graph itself, run once on stacked rows. */
-  readonly program?: ProgramSpec;
-}
 
 /** The key under which a lane runs a program's bare graph, for the tensor API. */
 export function graphKey(key: string): string {

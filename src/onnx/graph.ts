@@ -1,13 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { InferenceSession, type OnnxValue, type Tensor as OrtTensor } from 'onnxruntime-node';
-import {
-  PROGRESS_BEGUN,
-  PROGRESS_ENDED,
-  type DynamicQuantisation,
-  type LaneData,
-  type ModelSpec,
-} from '../lanes/protocol.ts';
+import { PROGRESS_BEGUN, PROGRESS_ENDED, type LaneData } from '../device.ts';
+import type { DynamicQuantisation, ModelSpec } from '../model-spec.ts';
 import { setAccuracyLevel } from './accuracy-level.ts';
 import { dynamicOperatorOf } from './dynamic-quantisation.ts';
 import { explainLoadError } from './load-error.ts';

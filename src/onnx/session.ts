@@ -1,9 +1,10 @@
 import type { OnnxValue } from 'onnxruntime-node';
-import type { LaneData, ModelSpec } from '../lanes/protocol.ts';
+import type { LaneData } from '../device.ts';
+import type { ModelSpec } from '../model-spec.ts';
 import { oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
 import { openGraph, ownOptions, type Graph } from './graph.ts';
-import { readDimensionNames, readSignature } from './signature.ts';
-import type { DimensionNames } from '../trial/shapes.ts';
+import { readDimensionNames, type DimensionNames } from './dimension-names.ts';
+import { readSignature } from './signature.ts';
 import { fromOrt, toOrt } from './ort-tensor.ts';
 
 /** Milliseconds and outputs (in signature order) of one run. */

@@ -1,10 +1,9 @@
 import type { InferenceSession } from 'onnxruntime-node';
-import type { ModelSpec, TensorOverride } from '../lanes/protocol.ts';
+import type { ModelSpec, TensorOverride } from '../model-spec.ts';
 import type { Signature, TensorSpec } from '../tensors/tensor.ts';
 import { readOnnxModel } from './structure.ts';
 import { datatypeOf } from './ort-tensor.ts';
-import { isBatchName, isTelling } from '../trial/axes.ts';
-import type { DimensionNames } from '../trial/shapes.ts';
+import { isBatchName, isTelling, readDimensionNames, type DimensionNames } from './dimension-names.ts';
 
 /**
  * The signature as metadata has it, corrected by model.json. Metadata lies (free dimensions without names, the batch called
@@ -34,19 +33,6 @@ export function readSignature(session: InferenceSession, spec: ModelSpec): Signa
     batchable: inputs.some(({ batchAxis }) => batchAxis !== null),
     ...(leftOut.length === 0 ? {} : { leftOut: `${leftOut.join(', ')}: no tensor; ${CURE}` }),
   };
-}
-
-/** What the file calls the dimensions of the tensors named; '' for a fixed one and for one without a name. */
-export function readDimensionNames(
-  session: InferenceSession,
-  { inputs, outputs }: { inputs: readonly { name: string }[]; outputs: readonly { name: string }[] },
-): { inputs: DimensionNames; outputs: DimensionNames } {
-  const namesOf = (all: readonly InferenceSession.ValueMetadata[], wanted: readonly { name: string }[]) =>
-    wanted.map(({ name }) => {
-      const metadata = all.find((entry) => entry.name === name);
-      return metadata?.isTensor === true ? metadata.shape.map((size) => (typeof size === 'string' ? size : '')) : [];
-    });
-  return { inputs: namesOf(session.inputMetadata, inputs), outputs: namesOf(session.outputMetadata, outputs) };
 }
 
 /**

@@ -7,10 +7,10 @@ import {
   type Failure,
   type LaneAnswer,
   type LaneAnswers,
-  type LaneData,
   type LaneRequest,
   type RunAnswer,
 } from '../lanes/protocol.ts';
+import type { LaneData } from '../device.ts';
 import { sessionOptions, type OpeningLane } from '../onnx/graph.ts';
 import { GraphProgram } from './graph/program.ts';
 import { giveWay } from '../priority.ts';

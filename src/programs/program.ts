@@ -1,13 +1,6 @@
-import type {
-  LaneData,
-  LaneTicket,
-  LoadAnswer,
-  ModelSpec,
-  RunAnswer,
-  RunLimits,
-  WarmAnswer,
-  WarmLimits,
-} from '../lanes/protocol.ts';
+import type { LaneTicket, LoadAnswer, RunAnswer, RunLimits, WarmAnswer, WarmLimits } from '../lanes/protocol.ts';
+import type { LaneData } from '../device.ts';
+import type { ModelSpec } from '../model-spec.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import type { LaneSession } from '../onnx/session.ts';
 

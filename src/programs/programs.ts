@@ -1,4 +1,5 @@
-import type { LaneData, ModelSpec } from '../lanes/protocol.ts';
+import type { LaneData } from '../device.ts';
+import type { ModelSpec } from '../model-spec.ts';
 import type { OpenProgram, Program } from './program.ts';
 
 /** The programs, by `kind`; each is loaded when a model needs it. */

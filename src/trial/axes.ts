@@ -30,31 +30,3 @@ export function rowAxis(
 function isSame(one: readonly number[], other: readonly number[]): boolean {
   return one.length === other.length && one.every((size, axis) => size === other[axis]);
 }
-
-/** Names that say "batch" in exporters' words. */
-export function isBatchName(name: string): boolean {
-  return (/batch/i.test(name) && !/[*/+-]/.test(name)) || ['N', 'B', 'bs', 'BS'].includes(name);
-}
-
-/** Names that exporters make up for dimensions that nobody named: they tell nothing. */
-const MADE_UP = [
-  /_dim_\d+$/,
-  /_dynamic_axes_\d+$/,
-  /^unk_*\d*$/i,
-  /DynamicDimension/,
-  /^\?+$/,
-  /^-1$/,
-  /^None$/i,
-  /_o\d+_d\d+$/,
-];
-
-/** Whether a name was given on purpose. */
-export function isTelling(name: string): boolean {
-  return name !== '' && !MADE_UP.some((pattern) => pattern.test(name));
-}
-
-/** Whether an output's dimension of this name may count the rows of inputs whose batch has these names. */
-export function mayCountRows(name: string, batchNames: readonly string[]): boolean {
-  const telling = batchNames.filter(isTelling);
-  return !isTelling(name) || telling.length === 0 || telling.includes(name) || isBatchName(name);
-}

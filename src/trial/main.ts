@@ -1,7 +1,7 @@
 // First: it must be set before the library is loaded.
 import '../no-telemetry.ts';
 import { Worker } from 'node:worker_threads';
-import { PROGRESS_BYTES } from '../lanes/protocol.ts';
+import { PROGRESS_BYTES } from '../device.ts';
 import type { TrialAnswer, TrialRequest, TrialRun } from './protocol.ts';
 import { countRows } from '../tensors/rows.ts';
 import { elementCount, type Tensor } from '../tensors/tensor.ts';

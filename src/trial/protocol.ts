@@ -1,5 +1,6 @@
 import type { Signature, Tensor } from '../tensors/tensor.ts';
-import type { Device, ModelSpec } from '../lanes/protocol.ts';
+import type { Device } from '../device.ts';
+import type { ModelSpec } from '../model-spec.ts';
 
 /** What passes between the main thread and the process that tries graphs. Answers are tagged, as those of lanes. */
 

@@ -1,10 +1,8 @@
 import type { Signature } from '../tensors/tensor.ts';
+import type { DimensionNames } from '../onnx/dimension-names.ts';
 import { INTEGER_CHOICES, type IntegerChoice } from './made-up-rows.ts';
 
 /** Sizes to try a model's free dimensions with. */
-
-/** Names of dimensions as the file has them, by input: empty where it has none or the size is fixed. */
-export type DimensionNames = readonly (readonly string[])[];
 
 /** One way to make rows up. */
 export interface Attempt {

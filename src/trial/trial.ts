@@ -6,7 +6,7 @@ import { readDoubts } from '../onnx/data-flow.ts';
 import { readOnnxModel, type OnnxModel } from '../onnx/structure.ts';
 import { knownTexts, readRanges } from '../onnx/ranges.ts';
 import type { LaneSession } from '../onnx/session.ts';
-import { mayCountRows } from './axes.ts';
+import { mayCountRows } from '../onnx/dimension-names.ts';
 import { doubtOf, unstackable, vouchFor, whyJoined } from './doubts.ts';
 import { prove, runRows, TrialTimeout, type ProofTerms } from './proof.ts';
 import { changedRow, madeUpRow, resizedRow, type MadeUp, type RowFacts } from './made-up-rows.ts';

@@ -1,7 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
-import type { Device, ModelSpec } from '../lanes/protocol.ts';
+import type { Device } from '../device.ts';
+import type { ModelSpec } from '../model-spec.ts';
 import type { TrialAnswer, TrialRequest } from './protocol.ts';
 
 const PROGRAM = new URL('./main.js', import.meta.url);

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import type { Outcome } from '../../src/core/ticket.ts';
 import type { Tensor } from '../../src/tensors/tensor.ts';
 import { Lanes, type TensorLane } from '../../src/lanes/lanes.ts';
-import type { ModelSpec } from '../../src/lanes/protocol.ts';
+import type { ModelSpec } from '../../src/model-spec.ts';
 import { planLanes, type LanePlan } from '../../src/lanes/plan.ts';
 import { refusal } from '../tasks/support.ts';
 import { elements, specOf, TABLE, TABLE_SIGNATURE, tensor, writeModel } from '../onnx/models.ts';

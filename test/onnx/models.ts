@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { PROGRESS_BYTES, type LaneData, type ModelSpec } from '../../src/lanes/protocol.ts';
+import { PROGRESS_BYTES, type LaneData } from '../../src/device.ts';
+import type { ModelSpec } from '../../src/model-spec.ts';
 import {
   FIXED_DATATYPES,
   fromTypedArray,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { PROGRESS_BEGUN, PROGRESS_ENDED } from '../../src/lanes/protocol.ts';
+import { PROGRESS_BEGUN, PROGRESS_ENDED } from '../../src/device.ts';
 import { pathOf } from '../tasks/support.ts';
 import { PROBE_GRAPH } from '../../src/onnx/probe-graph.ts';
 import { sessionOptions } from '../../src/onnx/graph.ts';

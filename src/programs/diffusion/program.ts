@@ -1,4 +1,6 @@
-import type { LaneData, LaneTicket, ModelSpec, RunAnswer, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
+import type { LaneTicket, RunAnswer, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
+import type { LaneData } from '../../device.ts';
+import type { ModelSpec } from '../../model-spec.ts';
 import {
   IMAGE,
   NEGATIVE_PROMPT,

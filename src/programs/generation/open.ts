@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
-import type { LaneData, ModelSpec } from '../../lanes/protocol.ts';
+import type { LaneData } from '../../device.ts';
+import type { ModelSpec } from '../../model-spec.ts';
 import type { GenerationOptions } from '../../tasks/chat/generation.ts';
 import { openGraph, openGraphBytes, ownOptions, readGraph, type Graph } from '../../onnx/graph.ts';
 import type { Program } from '../program.ts';

@@ -1,4 +1,6 @@
-import type { LaneData, LaneTicket, ModelSpec, RunAnswer, WarmAnswer } from '../../lanes/protocol.ts';
+import type { LaneTicket, RunAnswer, WarmAnswer } from '../../lanes/protocol.ts';
+import type { LaneData } from '../../device.ts';
+import type { ModelSpec } from '../../model-spec.ts';
 import { stack } from '../../tensors/rows.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
 import { runBatch } from './batch.ts';

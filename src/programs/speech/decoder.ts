@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { widenHalf } from '../../tensors/half-float.ts';
-import type { LaneData } from '../../lanes/protocol.ts';
+import type { LaneData } from '../../device.ts';
 import { FIXED_DATATYPES, typedView } from '../../tensors/tensor.ts';
 import { openGraph, openGraphBytes, readGraph, type Graph, type OwnOptions } from '../../onnx/graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';

@@ -1,14 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
-import type {
-  LaneData,
-  LaneTicket,
-  ModelSpec,
-  RunAnswer,
-  RunLimits,
-  TicketOutcome,
-  WarmAnswer,
-} from '../../lanes/protocol.ts';
+import type { LaneTicket, RunAnswer, RunLimits, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
+import type { LaneData } from '../../device.ts';
+import type { ModelSpec } from '../../model-spec.ts';
 import {
   FEATURES,
   STATS,

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { LaneData, LaneTicket, ModelSpec, RunAnswer, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
+import type { LaneTicket, RunAnswer, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
+import type { LaneData } from '../../device.ts';
+import type { ModelSpec } from '../../model-spec.ts';
 import { IDS, RESULT, type EncoderOptions, type EncoderTicket } from '../../tasks/text/encoder-contract.ts';
 import { bucketLength } from '../../tasks/text/length-buckets.ts';
 import { float32, typedView, type Signature, type Tensor } from '../../tensors/tensor.ts';

@@ -1,4 +1,5 @@
-import type { Device, RunLimits, WarmAnswer, WarmLimits } from '../../lanes/protocol.ts';
+import type { RunLimits, WarmAnswer, WarmLimits } from '../../lanes/protocol.ts';
+import type { Device } from '../../device.ts';
 import { WarmBudget } from '../warm-budget.ts';
 import { bucketLengths } from '../../tasks/text/length-buckets.ts';
 

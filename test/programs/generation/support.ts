@@ -1,4 +1,5 @@
-import type { LaneData, LaneTicket, RunAnswer, TicketOutcome } from '../../../src/lanes/protocol.ts';
+import type { LaneTicket, RunAnswer, TicketOutcome } from '../../../src/lanes/protocol.ts';
+import type { LaneData } from '../../../src/device.ts';
 import type {
   GenerationOptions,
   GenerationParameters,

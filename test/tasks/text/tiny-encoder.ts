@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test';
-import type { ModelSpec } from '../../../src/lanes/protocol.ts';
+import type { ModelSpec } from '../../../src/model-spec.ts';
 import type { OnnxNode } from '../../../tools/onnx-writer.ts';
 import { node, value, writeModel, type Graph } from '../../onnx/models.ts';
 import { quantised } from '../../onnx/quantise.ts';

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { PROGRESS_BYTES, type LaneTicket, type TicketOutcome } from '../../../src/lanes/protocol.ts';
+import type { LaneTicket, TicketOutcome } from '../../../src/lanes/protocol.ts';
+import { PROGRESS_BYTES } from '../../../src/device.ts';
 import { chooseSpeechProgram } from '../../../src/tasks/transcription/model-files.ts';
 import { openAudio, type DecodeParts } from '../../../src/tasks/transcription/decode-audio.ts';
 import { PcmWriter, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
