@@ -1,5 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { ERRORS, ServerError, toServerError } from '../errors.ts';
+import { HTTP } from '../dialects/shared/dialect.ts';
+import { TEI } from '../dialects/tei/dialect.ts';
 import { shownConfig } from '../config/help.ts';
 import { Exchange } from './exchange.ts';
 import { isAllowedPreflight } from './cors.ts';
@@ -17,17 +19,17 @@ export function createApp(services: Services): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   const routes = new Routes(app, services);
-  routes.add('get', '/', { dialect: 'http', handle: (exchange) => exchange.json(overview(services)) });
+  routes.add('get', '/', { dialect: HTTP, handle: (exchange) => exchange.json(overview(services)) });
   routes.add('post', '/', {
-    dialect: 'tei',
+    dialect: TEI,
     handle: async (exchange) => hotRoute(defaultTeiRoute(services))?.handle(exchange, services),
   });
   routes.add('get', '/info', {
-    dialect: 'http',
+    dialect: HTTP,
     handle: async (exchange) => exchange.json({ ...(await teiFields(services)), ...info(services) }),
   });
   routes.add('get', '/metrics', {
-    dialect: 'http',
+    dialect: HTTP,
     async handle(exchange) {
       exchange.quiet = true;
       services.refreshGauges();

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { tellError } from '../dialects/shared/error-shape.ts';
+import type { Dialect } from '../dialects/shared/dialect.ts';
 import { toServerError, type ErrorCode, type ServerError } from '../errors.ts';
 import type { CpuLimits } from '../cpu/pool.ts';
 import { Cancellation } from '../serving/cancellation.ts';
@@ -38,7 +38,7 @@ export class Exchange {
   /** Of the whole request, its body included. */
   readonly deadline: Deadline;
   /** Whose shape errors have; a route may find out that it is another one. */
-  dialect: string;
+  dialect: Dialect;
   /** Set by the route once it knows them. */
   model: ServedModel | undefined;
   timing: RequestTiming | undefined;
@@ -53,7 +53,7 @@ export class Exchange {
   readonly #connection: Connection | undefined;
   #closed = false;
 
-  constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: string }) {
+  constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: Dialect }) {
     this.request = request;
     this.response = response;
     this.dialect = options.dialect;
@@ -149,7 +149,7 @@ export class Exchange {
   /** Sends an error in the shape of the dialect; what is not a ServerError is logged and told as INTERNAL. */
   async fail(thrown: unknown): Promise<void> {
     const error = this.note(thrown);
-    const { status, body, headers } = tellError(this.dialect, error);
+    const { status, body, headers } = this.dialect.tellError(error);
     const retry = error.retryAfterMs;
     await this.reply({
       status,
@@ -211,7 +211,7 @@ export class Exchange {
     const { metrics, access } = this.#services;
     const code = cancelled ? 499 : this.#status();
     const totalMs = this.elapsedMs;
-    const labels = { model: model?.name ?? '', dialect };
+    const labels = { model: model?.name ?? '', dialect: dialect.name };
     metrics.requests.inc({ ...labels, code });
     metrics.requestSeconds.observe(labels, totalMs / 1000);
     if (this.firstEventMs !== undefined) metrics.firstEventSeconds.observe(labels, this.firstEventMs / 1000);
@@ -238,7 +238,7 @@ export class Exchange {
       // A query may hold what should not be logged.
       path: pathOf(this.request),
       status,
-      dialect: this.dialect,
+      dialect: this.dialect.name,
       durationMs: rounded(totalMs),
       ...(this.firstEventMs === undefined ? {} : { firstEventMs: rounded(this.firstEventMs) }),
       ...(model === undefined ? {} : { model: model.name, version: model.version, items: this.items }),

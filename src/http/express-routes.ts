@@ -1,4 +1,5 @@
 import type { Express, Request, Response } from 'express';
+import type { Dialect } from '../dialects/shared/dialect.ts';
 import { ServerError } from '../errors.ts';
 import { Exchange } from './exchange.ts';
 import { answerPreflight } from './cors.ts';
@@ -12,7 +13,7 @@ export type Handler = (exchange: Exchange, request: Request) => Promise<void>;
 type Method = 'get' | 'post';
 
 interface Route {
-  readonly dialect: string;
+  readonly dialect: Dialect;
   readonly handle: Handler;
   readonly changes?: boolean;
 }
@@ -21,7 +22,7 @@ interface Route {
 export class Routes {
   readonly #app: Express;
   readonly #services: Services;
-  readonly #paths = new Map<string, { methods: Set<Method>; dialect: string }>();
+  readonly #paths = new Map<string, { methods: Set<Method>; dialect: Dialect }>();
 
   constructor(app: Express, services: Services) {
     this.#app = app;

@@ -8,7 +8,6 @@ import {
 import { encodeGenerate, GenerateStream } from '../dialects/oip/generate.ts';
 import { ChatStream, encodeChat } from '../dialects/openai/chat-reply.ts';
 import { CompletionsStream, encodeCompletions } from '../dialects/openai/completions-reply.ts';
-import { tellStreamError } from '../dialects/shared/error-shape.ts';
 import { ServerError } from '../errors.ts';
 import type { PreparedItem } from '../cpu/pool.ts';
 import type { SubmitOptions } from '../serving/submit.ts';
@@ -113,7 +112,7 @@ async function streamGenerations(
       stream.abandon();
       throw thrown;
     }
-    stream.send([JSON.stringify(tellStreamError(exchange.dialect, exchange.note(thrown)))]);
+    stream.send([JSON.stringify(exchange.dialect.tellStreamError(exchange.note(thrown)))]);
   }
   stream.end();
 }

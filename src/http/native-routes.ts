@@ -1,6 +1,7 @@
 import { decodeNative, decodeNativeJson, isJsonType } from '../dialects/native/request.ts';
 import { encodeNative, refusalOf } from '../dialects/native/reply.ts';
 import { parseJson } from '../dialects/shared/json-body.ts';
+import { TEI } from '../dialects/tei/dialect.ts';
 import { isTeiPredict } from '../dialects/tei/requests.ts';
 import type { PreparedItem } from '../cpu/pool.ts';
 import type { ServedModel } from '../serving/served-model.ts';
@@ -72,7 +73,7 @@ async function predictTei(
   services: Services,
   { body, model }: { body: Uint8Array; model: ServedModel | undefined },
 ): Promise<void> {
-  exchange.dialect = 'tei';
+  exchange.dialect = TEI;
   const request = await decodeBody(exchange, services, {
     api: 'tei.predict',
     body,

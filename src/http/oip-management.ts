@@ -1,4 +1,5 @@
 import type { Request } from 'express';
+import { OIP } from '../dialects/oip/dialect.ts';
 import { parseJsonObject } from '../dialects/shared/json-body.ts';
 import {
   modelConfig,
@@ -22,10 +23,10 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 /** The Open Inference Protocol but for inference itself: metadata, config, statistics, repository. */
 export function addOipManagement(routes: Routes, services: Services): void {
   const { repository, version, config } = services;
-  const get = (path: string, handle: Handler): void => routes.add('get', path, { dialect: 'oip', handle });
-  const post = (path: string, handle: Handler): void => routes.add('post', path, { dialect: 'oip', handle });
+  const get = (path: string, handle: Handler): void => routes.add('get', path, { dialect: OIP, handle });
+  const post = (path: string, handle: Handler): void => routes.add('post', path, { dialect: OIP, handle });
   const change = (path: string, handle: Handler): void =>
-    routes.add('post', path, { dialect: 'oip', handle, changes: true });
+    routes.add('post', path, { dialect: OIP, handle, changes: true });
   const ofModel = (path: string, answer: (model: ServedModel) => unknown): void => {
     for (const prefix of ['/v2/models/:model', '/v2/models/:model/versions/:version'])
       get(prefix + path, (exchange, request) => exchange.json(answer(findModel(services, request))));

@@ -1,5 +1,6 @@
 import { embeddingsTail } from '../dialects/shared/embedding-text.ts';
 import { replyJson } from '../dialects/shared/reply-json.ts';
+import { OPENAI } from '../dialects/openai/dialect.ts';
 import { encodeTranscript, readTranscript } from '../dialects/openai/transcript.ts';
 import { ServerError } from '../errors.ts';
 import { allReplies, readApiRequest } from './api-request.ts';
@@ -73,14 +74,14 @@ export function addOpenAiModels(routes: Routes, services: Services): void {
     task: description.task,
   });
   routes.add('get', '/v1/models', {
-    dialect: 'openai',
+    dialect: OPENAI,
     handle(exchange) {
       const byName = new Map(services.repository.list().map((model) => [model.name, model]));
       return exchange.json({ object: 'list', data: Array.from(byName.values(), describe) });
     },
   });
   routes.add('get', '/v1/models/*name', {
-    dialect: 'openai',
+    dialect: OPENAI,
     handle(exchange, request) {
       // A name may have an owner in front, with a slash.
       const { name } = request.params as { name?: readonly string[] };

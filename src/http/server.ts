@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { tellError } from '../dialects/shared/error-shape.ts';
+import { HTTP } from '../dialects/shared/dialect.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import { createApp } from './app.ts';
 import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';
@@ -150,8 +150,8 @@ function answerClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }
 }
 
 /** Answers where there is no response object to do it. */
-function refuseSocket(socket: Duplex, refusal: ServerError, dialect = 'http'): void {
-  const told = tellError(dialect, refusal);
+function refuseSocket(socket: Duplex, refusal: ServerError, dialect = HTTP): void {
+  const told = dialect.tellError(refusal);
   const body = JSON.stringify(told.body);
   socket.end(
     `HTTP/1.1 ${told.status} ${STATUS_CODES[told.status] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { tellError } from '../../../src/dialects/shared/error-shape.ts';
-import { ERRORS, ServerError, type ErrorCode } from '../../../src/errors.ts';
+import { OPENAI } from '../../src/dialects/openai/dialect.ts';
+import { TEI } from '../../src/dialects/tei/dialect.ts';
+import { ERRORS, ServerError, type ErrorCode } from '../../src/errors.ts';
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
@@ -9,9 +10,9 @@ test("what is no fault of the client's is a Validation error in no reply of TEI'
   for (const code of CODES) {
     const error = new ServerError(code);
     if (error.status < 500 && error.status !== 429) continue;
-    const { body: tei } = tellError('tei', error);
+    const { body: tei } = TEI.tellError(error);
     assert.notEqual((tei as { error_type: string }).error_type, 'Validation', code);
-    const { body: openai } = tellError('openai', error);
+    const { body: openai } = OPENAI.tellError(error);
     assert.notEqual((openai as { error: { type: string } }).error.type, 'invalid_request_error', code);
   }
 });

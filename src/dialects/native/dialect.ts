@@ -1,0 +1,3 @@
+import { plainDialect } from '../shared/dialect.ts';
+
+export const NATIVE = plainDialect('native');

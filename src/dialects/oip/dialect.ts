@@ -1,0 +1,3 @@
+import { plainDialect } from '../shared/dialect.ts';
+
+export const OIP = plainDialect('oip');

@@ -1,0 +1,47 @@
+import { ERRORS, type ErrorCode, type ServerError } from '../../errors.ts';
+import type { Dialect, ToldError } from '../shared/dialect.ts';
+
+export const OPENAI: Dialect = {
+  name: 'openai',
+  paths: /^\/v1(\/|$)/,
+  tellError,
+  tellStreamError: (error) => tellError(error).body,
+};
+
+/** OpenAI has no 422 for a value that does not suit, nor 415 for a form without a file or sound that is none: its clients look for 400. */
+const OPENAI_STATUS: Partial<Record<ErrorCode, number>> = { INVALID_INPUT: 400, UNSUPPORTED_MEDIA_TYPE: 400 };
+
+const OPENAI_CODES: Partial<Record<ErrorCode, string | null>> = {
+  BAD_REQUEST: null,
+  INVALID_INPUT: null,
+  NOT_FOUND: 'unknown_url',
+  MODEL_NOT_FOUND: 'model_not_found',
+  QUEUE_FULL: 'rate_limit_exceeded',
+  WAIT_TOO_LONG: 'rate_limit_exceeded',
+};
+
+/** https://platform.openai.com/docs/guides/error-codes */
+function tellError(error: ServerError): ToldError {
+  const { code, message, param } = error;
+  const status = OPENAI_STATUS[code] ?? error.status;
+  const named = OPENAI_CODES[code];
+  const body = {
+    error: {
+      message,
+      type: openAiType(status),
+      param: param ?? (code === 'MODEL_NOT_FOUND' ? 'model' : null),
+      code: error.reason ?? (named === undefined ? code.toLowerCase() : named),
+    },
+  };
+  // The client retries every 408, 409, 429 and 5xx unless it is told.
+  const retried = status === 408 || status === 429 || status >= 500;
+  // What took too long once takes as long again.
+  const useful = ERRORS[code].retryable && code !== 'DEADLINE_EXCEEDED';
+  return { status, body, ...(retried ? { headers: { 'X-Should-Retry': String(useful) } } : {}) };
+}
+
+function openAiType(status: number): string {
+  if (status === 429) return 'requests';
+  if (status === 503) return 'service_unavailable';
+  return status >= 500 ? 'server_error' : 'invalid_request_error';
+}

@@ -1,0 +1,30 @@
+import { errorBody, type ErrorCode, type ServerError } from '../../errors.ts';
+import type { Dialect, ToldError } from '../shared/dialect.ts';
+
+export const TEI: Dialect = {
+  name: 'tei',
+  tellError,
+  tellStreamError: (error) => ({ error: error.message }),
+};
+
+const TEI_TYPES: Partial<Record<ErrorCode, string>> = {
+  QUEUE_FULL: 'Overloaded',
+  WAIT_TOO_LONG: 'Overloaded',
+  INTERNAL: 'Backend',
+  INFERENCE_FAILED: 'Backend',
+  RUN_TOO_LONG: 'Backend',
+  DEADLINE_EXCEEDED: 'Backend',
+  MODEL_NOT_FOUND: 'Backend',
+};
+const TEI_REASONS: Readonly<Record<string, string>> = { empty_input: 'Empty', wrong_task: 'Backend' };
+
+/** What TEI answers when the model cannot do what is asked of it, or failed on it. */
+const BACKEND_STATUS = 424;
+
+/** Types and statuses are those of TEI's code, which writes the types with a capital; its documents do not. Our own `code` says more. */
+function tellError(error: ServerError): ToldError {
+  const { code, reason = '', status } = error;
+  const type = TEI_REASONS[reason] ?? TEI_TYPES[code] ?? (status === 503 ? 'Unhealthy' : 'Validation');
+  const isBackend = code === 'INFERENCE_FAILED' || reason === 'wrong_task';
+  return { status: isBackend ? BACKEND_STATUS : status, body: { ...errorBody(error), error_type: type } };
+}
