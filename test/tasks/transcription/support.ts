@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { LaneTicket, TicketOutcome } from '../../../src/lanes/protocol.ts';
 import { PROGRESS_BYTES } from '../../../src/device.ts';
@@ -17,17 +18,19 @@ export const MODEL = sharedModel('transcription');
 
 const NONE: Signature = { inputs: [], outputs: [], batchable: true };
 
-/** The shared Whisper model as the repository would describe it. */
+/** A Whisper model in the hub's layout as the repository would describe it. */
 export function speechSource(folder: string, options: Readonly<Record<string, unknown>> = {}): TaskSource {
+  // The shared model is quantised, the tiny one is not.
+  const dtype = existsSync(`${folder}/onnx/encoder_model.onnx`) ? '' : '_quantized';
   return {
     key: 'speech/1#1',
     model: 'speech',
     task: 'transcription',
     folder,
-    weights: `${folder}/onnx/encoder_model_quantized.onnx`,
+    weights: `${folder}/onnx/encoder_model${dtype}.onnx`,
     files: {
-      model: `${folder}/onnx/encoder_model_quantized.onnx`,
-      decoder: `${folder}/onnx/decoder_model_merged_quantized.onnx`,
+      model: `${folder}/onnx/encoder_model${dtype}.onnx`,
+      decoder: `${folder}/onnx/decoder_model_merged${dtype}.onnx`,
       config: `${folder}/config.json`,
       generationConfig: `${folder}/generation_config.json`,
       preprocessorConfig: `${folder}/preprocessor_config.json`,
@@ -206,6 +209,19 @@ export function wavOf(samples: Int16Array, rateHz = 16_000): Uint8Array {
   view.setUint32(40, samples.byteLength, true);
   bytes.set(new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength), 44);
   return bytes;
+}
+
+/** A tone that rises to twice its height, from -1 to 1 at 16 kHz: what the tiny model hears in it depends on height and length. */
+export function tone(hz: number, seconds: number): Float32Array {
+  const count = seconds * 16_000;
+  return Float32Array.from(
+    { length: count },
+    (_, at) => 0.3 * Math.sin(((2 * Math.PI * hz * at) / 16_000) * (1 + at / count)),
+  );
+}
+
+export function toInt16(samples: Float32Array): Int16Array {
+  return Int16Array.from(samples, (value) => Math.round(value * 32_767));
 }
 
 /** Words without case and punctuation. */
