@@ -26,7 +26,16 @@ export interface ModelSpec {
   readonly maxItems?: number;
   readonly inputs: readonly TensorOverride[];
   readonly outputs: readonly TensorOverride[];
-  readonly simulate: { readonly runMs?: number | undefined; readonly dieAtRun?: number | undefined };
+  /** Absent: none. */
+  readonly simulate?: Faults;
   /** Absent: the graph itself, run once on stacked rows. */
   readonly program?: ProgramSpec;
+}
+
+/** Faults that model.json asks for, for demos and tests. */
+export interface Faults {
+  /** Added to each run. */
+  readonly runMs?: number | undefined;
+  /** The lane's thread ends at this run; 1 is the first after warm-up. */
+  readonly dieAtRun?: number | undefined;
 }

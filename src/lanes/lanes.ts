@@ -293,9 +293,9 @@ export async function fillLane(
   if (warm !== undefined) await thread.command({ kind: 'warm', key: spec.key, ...warm });
 }
 
-/** `simulate.dieAtRun` is a test's single death, not one of every thread that follows. */
-function withoutDeath(spec: ModelSpec): ModelSpec {
-  return { ...spec, simulate: { runMs: spec.simulate.runMs } };
+/** A death that is simulated happens once, not to every thread that follows. */
+function withoutDeath({ simulate, ...spec }: ModelSpec): ModelSpec {
+  return simulate?.runMs === undefined ? spec : { ...spec, simulate: { runMs: simulate.runMs } };
 }
 
 function toReport({ outcomes, runMs, stackMs, splitMs, maxItems }: RunAnswer): RunReport<readonly Tensor[]> {

@@ -32,21 +32,17 @@ export class Graph {
   }
 
   /**
-   * Runs the graph, seen by the watchdog. `fetches`: the outputs wanted, each null or a tensor to write into; default: all. `sleepMs` is
-   * model.json's `simulate`. Throws what ONNX Runtime throws.
+   * Runs the graph, seen by the watchdog. `fetches`: the outputs wanted, each null or a tensor to write into; default: all. Throws what ONNX Runtime throws.
    */
   async run(
     feeds: Readonly<Record<string, OnnxValue>>,
     fetches?: Readonly<Record<string, OnnxValue | null>>,
-    sleepMs = 0,
   ): Promise<Readonly<Record<string, OrtTensor>>> {
     Atomics.add(this.#progress, PROGRESS_BEGUN, 1);
     try {
-      const results =
-        fetches === undefined ? await this.session.run(feeds, QUIET) : await this.session.run(feeds, fetches, QUIET);
-      // Without giving up the thread, as a real run would.
-      if (sleepMs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, sleepMs);
-      return results;
+      return fetches === undefined
+        ? await this.session.run(feeds, QUIET)
+        : await this.session.run(feeds, fetches, QUIET);
     } finally {
       Atomics.add(this.#progress, PROGRESS_ENDED, 1);
     }

@@ -20,7 +20,6 @@ export class LaneSession {
   /** Most items of a batch that memory held, once a larger one did not fit. */
   maxItems: number | undefined;
   readonly graph: Graph;
-  #runs = 0;
 
   constructor(spec: ModelSpec, graph: Graph, signature: Signature) {
     this.spec = spec;
@@ -33,8 +32,8 @@ export class LaneSession {
     return readDimensionNames(this.graph.session, this.signature);
   }
 
-  /** Runs the graph on whole tensors, in signature order; `simulate` adds model.json's sleep. Throws what ONNX Runtime throws. */
-  async run(inputs: readonly Tensor[], { simulate = false } = {}): Promise<SessionRun> {
+  /** Runs the graph on whole tensors, in signature order. Throws what ONNX Runtime throws. */
+  async run(inputs: readonly Tensor[]): Promise<SessionRun> {
     // Names are anybody's: a plain object has a prototype under one of them.
     const feeds = Object.create(null) as Record<string, OnnxValue>;
     for (const [index, spec] of this.signature.inputs.entries()) {
@@ -43,7 +42,7 @@ export class LaneSession {
       feeds[spec.name] = toOrt(tensor);
     }
     const startMs = performance.now();
-    const results = await this.graph.run(feeds, this.#fetches(), simulate ? this.spec.simulate.runMs : 0);
+    const results = await this.graph.run(feeds, this.#fetches());
     const outputs = this.signature.outputs.map(({ name }) => {
       const output = results[name];
       if (output === undefined) throw new Error(`output ${name} is missing`);
@@ -56,14 +55,6 @@ export class LaneSession {
   #fetches(): Record<string, null> | undefined {
     const { outputs, leftOut } = this.signature;
     return leftOut === undefined ? undefined : Object.fromEntries(outputs.map(({ name }) => [name, null]));
-  }
-
-  /** Counts a batch of requests (not warm-up), so that `simulate.dieAtRun` can end the thread at one. */
-  countBatch(): void {
-    this.#runs += 1;
-    // A worker thread's exit ends this thread alone: the lane dies as it would of a crash in its JavaScript.
-    // eslint-disable-next-line no-restricted-properties
-    if (this.#runs === this.spec.simulate.dieAtRun) process.exit(1);
   }
 
   async release(): Promise<void> {

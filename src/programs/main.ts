@@ -43,6 +43,11 @@ const handlers: Handlers = {
     if (graph !== undefined && signature !== undefined) graph.signature = signature;
     programs.set(model.key, program);
     if (model.program !== undefined && graph !== undefined) programs.set(graphKey(model.key), new GraphProgram(graph));
+    if (model.simulate !== undefined) {
+      const { injectFaults } = await import('./faults.ts');
+      for (const key of [model.key, graphKey(model.key)])
+        if (programs.has(key)) injectFaults(find(key), model.simulate, lane);
+    }
     return { ok: true, ...program.description, warnings };
   },
   sign({ key, signature }) {

@@ -48,7 +48,7 @@ export function specOf(key: string, { weights, manifest }: ModelSource, program:
     ...(manifest.batching.maxItems === undefined ? {} : { maxItems: manifest.batching.maxItems }),
     inputs: manifest.inputs,
     outputs: manifest.outputs,
-    simulate: manifest.simulate,
+    ...(Object.keys(manifest.simulate).length === 0 ? {} : { simulate: manifest.simulate }),
     ...(program === undefined ? {} : { program }),
   };
 }

@@ -14,7 +14,7 @@ import { messageOf } from '../errors.ts';
 
 /**
  * The process in which graphs run on inputs that were made up: nothing but its end stops a run inside ONNX Runtime, and what such an input
- * does nobody knows. One graph at a time, asked for by the messages of trial-messages.ts.
+ * does nobody knows. One graph at a time, asked for by protocol.ts.
  */
 
 /** Sizes of free dimensions for a row to warm the model with, where the trial ran none. */
@@ -27,9 +27,9 @@ class TriedSession extends LaneSession {
   /** The most memory that the process had had before the first run. */
   openBytes = 0;
 
-  override async run(inputs: readonly Tensor[], options?: { simulate?: boolean }): Promise<SessionRun> {
+  override async run(inputs: readonly Tensor[]): Promise<SessionRun> {
     await tell({ kind: 'running' });
-    const result = await super.run(inputs, options);
+    const result = await super.run(inputs);
     const items = countRows(this.signature, inputs);
     const elements = inputs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
     this.runs.push({ items, elements, runMs: result.runMs });

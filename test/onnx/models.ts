@@ -89,7 +89,7 @@ export async function writeModel(t: TestContext, graph: Graph): Promise<string> 
 }
 
 export function specOf(weights: string, more: Partial<ModelSpec> = {}): ModelSpec {
-  return { key: 'test/1#1', weights, session: {}, inputs: [], outputs: [], simulate: {}, ...more };
+  return { key: 'test/1#1', weights, session: {}, inputs: [], outputs: [], ...more };
 }
 
 export async function openModel(

@@ -44,16 +44,6 @@ test('counts runs begun and ended, also one that fails', async (t) => {
   assert.deepEqual([progress[PROGRESS_BEGUN], progress[PROGRESS_ENDED]], [2, 2]);
 });
 
-test('the simulated time of a run belongs to it, and warm-up is free of it', async (t) => {
-  const session = await openModel(t, simple('Mul', 'FP32', ['batch']), { simulate: { runMs: 40 } });
-  const sleep = t.mock.method(Atomics, 'wait');
-  const input = [tensor('FP32', [1], [2])];
-  await session.run(input);
-  assert.equal(sleep.mock.callCount(), 0);
-  assert.ok((await session.run(input, { simulate: true })).runMs >= 39);
-  assert.deepEqual(sleep.mock.calls[0]?.arguments.slice(1), [0, 0, 40]);
-});
-
 test('model.json that names a tensor the graph has not got is an error that says what there is', async (t) => {
   const overrides = { inputs: [{ name: 'z' }], outputs: [{ name: 'w', batchAxis: 0 }] };
   await assert.rejects(openModel(t, simple('Mul', 'FP32', ['batch']), overrides), (error: Error) => {

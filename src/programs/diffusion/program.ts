@@ -58,7 +58,6 @@ export class DiffusionProgram implements Program {
   }
 
   run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.graph.countBatch();
     return this.#runBatch(tickets);
   }
 

@@ -40,13 +40,11 @@ export class Decoder {
   readonly #graph: Graph;
   readonly #kind: DecoderKind;
   readonly #parts: readonly string[];
-  readonly #sleepMs: number | undefined;
 
-  constructor(graph: Graph, layout: DecoderLayout, { kind, sleepMs }: { kind: DecoderKind; sleepMs?: number }) {
+  constructor(graph: Graph, layout: DecoderLayout, kind: DecoderKind) {
     this.layout = layout;
     this.#graph = graph;
     this.#kind = kind;
-    this.#sleepMs = sleepMs;
     this.#parts = layout.cache.map(({ present }) => (kind.extended ? newPart(present) : present));
   }
 
@@ -54,7 +52,7 @@ export class Decoder {
   async run(pass: Pass): Promise<PassResult> {
     const wanted = this.#kind.extended && pass.every !== true ? LAST_LOGITS : 'logits';
     const fetches = Object.fromEntries([wanted, ...this.#parts].map((name) => [name, null]));
-    const results = await this.#graph.run(this.#feeds(pass), fetches, this.#sleepMs);
+    const results = await this.#graph.run(this.#feeds(pass), fetches);
     const logits = results[wanted];
     if (logits === undefined) throw new Error('the run gave no logits');
     const tokens = pass.ids[0]?.length ?? 0;

@@ -29,11 +29,7 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
     const alone = graph.dynamicOperator !== undefined;
     const own = alone ? oneByOne(found) : found;
     const signature = { ...own, outputs: own.outputs.filter(({ name }) => !isAdded(name)) };
-    const sleepMs = spec.simulate.runMs;
-    const decoder = new Decoder(graph, layout, {
-      kind: { extended, grouped },
-      ...(sleepMs === undefined ? {} : { sleepMs }),
-    });
+    const decoder = new Decoder(graph, layout, { extended, grouped });
     const vocabulary = own.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
     return new GenerationProgram({
       decoder,

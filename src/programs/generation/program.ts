@@ -85,7 +85,6 @@ export class GenerationProgram implements Program {
   }
 
   async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.graph.countBatch();
     const startMs = performance.now();
     const run: Run = { ended: new Map(), ...noTime() };
     this.#leave(new Set(tickets.map(({ id }) => id)));

@@ -5,14 +5,13 @@ import { countRows, split, stack } from '../../tensors/rows.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 
 /** What a batch needs of a session. */
-export type BatchSession = Pick<LaneSession, 'signature' | 'maxItems' | 'countBatch' | 'run'>;
+export type BatchSession = Pick<LaneSession, 'signature' | 'maxItems' | 'run'>;
 
 /** Inputs of one ticket, in signature order. */
 type TicketInputs = readonly Tensor[];
 
 /** Runs tickets as one batch, with halving; an out-of-memory teaches the session what fits. */
 export async function runBatch(session: BatchSession, tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-  session.countBatch();
   const answer = await runHalving(
     tickets.map(({ inputs }) => inputs ?? []),
     {
@@ -40,7 +39,7 @@ async function runWhole(
   });
   const stackedMs = performance.now();
   totals.stackMs += stackedMs - startMs;
-  const { outputs, runMs } = await session.run(batch, { simulate: true });
+  const { outputs, runMs } = await session.run(batch);
   totals.runMs += runMs;
   const splitStartMs = performance.now();
   const outcomes = tickets.length === 1 ? [{ ok: true as const, outputs }] : splitOutputs(session, tickets, outputs);

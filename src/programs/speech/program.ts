@@ -83,7 +83,6 @@ export class SpeechProgram implements Program {
   }
 
   async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.graph.countBatch();
     const startMs = performance.now();
     this.#keepOnly(new Set(tickets.map(({ id }) => id)));
     for (const { id, inputs, parameters } of tickets) {

@@ -69,7 +69,6 @@ export class TextEncoderProgram implements Program {
   }
 
   async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    this.graph.countBatch();
     let answer: RunAnswer = { ok: true, outcomes: [], runMs: 0, stackMs: 0, splitMs: 0 };
     for (const part of this.#parts(tickets.map(readText))) answer = joined(answer, await this.#runPart(part));
     return answer;
@@ -86,7 +85,7 @@ export class TextEncoderProgram implements Program {
       encode: async (count, length) => {
         const totals: RunTotals = { runMs: 0, stackMs: 0, splitMs: 0 };
         const text: Text = { ids: new Int32Array(length).fill(1), secondFrom: undefined, wanted: {} };
-        await this.#runTogether(Array<Text>(count).fill(text), totals, false);
+        await this.#runTogether(Array<Text>(count).fill(text), totals);
         return totals.runMs;
       },
     });
@@ -115,14 +114,14 @@ export class TextEncoderProgram implements Program {
 
   #runPart(texts: readonly Text[]): Promise<RunAnswer> {
     return runHalving(texts, {
-      runWhole: (part, totals) => this.#runTogether(part, totals, true),
+      runWhole: (part, totals) => this.#runTogether(part, totals),
       onOutOfMemory: (part) => {
         this.#maxTokens = Math.max(1, Math.floor((longestOf(part) * part.length) / 2));
       },
     });
   }
 
-  async #runTogether(texts: readonly Text[], totals: RunTotals, simulate: boolean): Promise<TicketOutcome[]> {
+  async #runTogether(texts: readonly Text[], totals: RunTotals): Promise<TicketOutcome[]> {
     const startMs = performance.now();
     const { padId, padSide: side } = this.#options;
     const length = this.#paddedLength(texts);
@@ -133,7 +132,7 @@ export class TextEncoderProgram implements Program {
     const fetched = texts.some(({ wanted }) => wanted.all === true) || sentence === undefined ? [tokens] : [];
     if (sentence !== undefined && texts.some(({ wanted }) => wanted.all !== true)) fetched.push(sentence);
     const fetches = Object.fromEntries(fetched.flatMap((spec) => (spec === undefined ? [] : [[spec.name, null]])));
-    const results = await this.graph.graph.run(feeds, fetches, simulate ? this.graph.spec.simulate.runMs : 0);
+    const results = await this.graph.graph.run(feeds, fetches);
     const ranMs = performance.now();
     totals.runMs += ranMs - stackedMs;
     const read = (name: string | undefined) => (name === undefined ? undefined : vectorsOf(results[name]));

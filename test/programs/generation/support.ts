@@ -34,10 +34,7 @@ export function openTestProgram(weights: string, own: Partial<GenerationOptions>
     ...own,
   };
   const program = { kind: 'generation', graphs: { model: weights }, options: { ...options } };
-  return openGenerationProgram(
-    { key: 'test', weights, session: {}, inputs: [], outputs: [], simulate: {}, program },
-    LANE,
-  );
+  return openGenerationProgram({ key: 'test', weights, session: {}, inputs: [], outputs: [], program }, LANE);
 }
 
 export function promptTensor(ids: readonly number[]): Tensor {

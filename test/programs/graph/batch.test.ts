@@ -137,9 +137,6 @@ class BadSession implements BatchSession {
   constructor(trouble: (rows: number) => string | undefined) {
     this.#trouble = trouble;
   }
-  countBatch(): void {
-    this.runs.length = 0;
-  }
   async run(inputs: readonly Tensor[]): Promise<{ outputs: readonly Tensor[]; runMs: number }> {
     const values = elements(inputs[0]).map(Number);
     this.runs.push(values.length);

@@ -46,7 +46,7 @@ export function speechSource(folder: string, options: Readonly<Record<string, un
 export async function openSpeech(source: TaskSource, intraOpThreads = 1): Promise<Program> {
   const program = await chooseSpeechProgram(source);
   return openProgram(
-    { key: source.key, weights: source.weights, session: {}, inputs: [], outputs: [], simulate: {}, program },
+    { key: source.key, weights: source.weights, session: {}, inputs: [], outputs: [], program },
     { device: { kind: 'cpu' }, intraOpThreads, progress: new SharedArrayBuffer(PROGRESS_BYTES) },
   );
 }
