@@ -6,7 +6,7 @@ const HEAVY = ['onnxruntime-node', 'piscina', 'express'];
 
 /** Which rooms a room may import, and which heavy packages it may know (docs/architecture.md, "Imports point one way"). */
 const rooms = {
-  config: { rooms: ['hub', 'repository'] },
+  config: { rooms: [] },
   tensors: { rooms: [] },
   core: { rooms: [] },
   onnx: { rooms: ['tensors'], packages: ['onnxruntime-node'] },

@@ -18,7 +18,7 @@ import { Lanes } from './lanes/lanes.ts';
 import { Trials } from './trial/trials.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
-import type { DtypeChoice } from './repository/dtype.ts';
+import type { DtypeChoice } from './dtype.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
 import { countCoreEvents, refreshGauges } from './serving/events.ts';

@@ -1,5 +1,12 @@
 import type { Signature } from './tensors/tensor.ts';
 
+const MODEL_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
+
+/** Whether a name may be a model's: letters, digits, dot, underscore and hyphen, no dot in front. */
+export function isModelName(name: string): boolean {
+  return MODEL_NAME.test(name);
+}
+
 /** What dialects and pages may know of a loaded model version; plain data, no handles. */
 export interface ModelDescription {
   readonly name: string;

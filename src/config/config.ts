@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { parseReferences } from '../hub/reference.ts';
+import { parseReferences } from './hub-reference.ts';
 import {
   boolean,
   choice,
@@ -12,7 +12,7 @@ import {
   text,
   type Option,
 } from './option.ts';
-import { DTYPE_CHOICES } from '../repository/dtype.ts';
+import { DTYPE_CHOICES } from '../dtype.ts';
 
 export type { Option } from './option.ts';
 

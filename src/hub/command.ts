@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { createBar, createLines, megabytes } from './progress.ts';
 import { pullModel } from './pull.ts';
 import { optionsOf } from './pull-models.ts';
-import { parseReference, parseReferences } from './reference.ts';
+import { parseReference, parseReferences } from '../config/hub-reference.ts';
 import { messageOf } from '../errors.ts';
 
 /** `carpool pull`: brings one model from a hub into a folder. */

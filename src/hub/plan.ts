@@ -1,4 +1,4 @@
-import type { DtypeChoice } from '../repository/dtype.ts';
+import type { DtypeChoice } from '../dtype.ts';
 import { findGraphs } from '../repository/graph-files.ts';
 import { tellHubKind } from '../repository/hub-kind.ts';
 import { isJsonObject, mergeLayers } from '../repository/layers.ts';

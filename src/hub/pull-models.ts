@@ -1,10 +1,10 @@
 import type { Config } from '../config/config.ts';
 import type { Log } from '../log.ts';
-import { isDtypeChoice } from '../repository/dtype.ts';
+import { isDtypeChoice } from '../dtype.ts';
 import type { LoadFailure } from '../repository/mistakes.ts';
 import { createLines } from './progress.ts';
 import { pullModel, type PullOptions } from './pull.ts';
-import { parseReferences } from './reference.ts';
+import { parseReferences } from '../config/hub-reference.ts';
 import { messageOf } from '../errors.ts';
 
 export type PullConfig = Pick<Config, 'CARPOOL_MODELS' | 'MODELS_DIR' | 'DTYPE' | 'HF_TOKEN' | 'HF_ENDPOINT'>;

@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
-import type { DtypeChoice } from '../repository/dtype.ts';
+import type { DtypeChoice } from '../dtype.ts';
 import { hasAllFiles, readPulled, type Pulled } from '../repository/pulled.ts';
 import { HubClient, type HubFile, type Snapshot } from './client.ts';
 import { isIntact } from './digest.ts';
@@ -10,7 +10,7 @@ import { takeLock } from './lock.ts';
 import { linkOrCopy, putInPlace } from './place.ts';
 import { choosePullFiles } from './plan.ts';
 import { megabytes, type Progress } from './progress.ts';
-import type { HubReference } from './reference.ts';
+import type { HubReference } from '../config/hub-reference.ts';
 import { retrying, type RetryPolicy } from './retry.ts';
 import { Slots } from './slots.ts';
 

@@ -1,5 +1,5 @@
 import { messageOf, ERRORS, ServerError, type ErrorCode } from '../errors.ts';
-import type { DtypeChoice } from './dtype.ts';
+import type { DtypeChoice } from '../dtype.ts';
 import type { ModelEntry, Ready } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
 import { publicReason } from './reason.ts';

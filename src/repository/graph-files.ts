@@ -1,4 +1,4 @@
-import { DTYPE_SUFFIXES, DTYPES, type Dtype, type DtypeChoice } from './dtype.ts';
+import { DTYPE_SUFFIXES, DTYPES, type Dtype, type DtypeChoice } from '../dtype.ts';
 import type { GraphNeed, HubKind } from './hub-kind.ts';
 
 /** One dtype for all graphs, or one by role; roles that are not named get `auto`. */

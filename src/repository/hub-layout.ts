@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { DtypeChoice } from './dtype.ts';
+import type { DtypeChoice } from '../dtype.ts';
 import { findGraphs, graphNames, type GraphFiles } from './graph-files.ts';
 import { taskOfGraph, type HubConfig } from './architectures.ts';
 import { readGraphNames, type GraphNames } from '../onnx/structure.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FIXED_DATATYPES, type FixedDatatype } from '../tensors/tensor.ts';
-import { DTYPE_CHOICES } from './dtype.ts';
+import { DTYPE_CHOICES } from '../dtype.ts';
 import { sessionSchema } from './session-options.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isModelName } from '../model.ts';
 import {
   fingerprintModel,
   isFolder,
@@ -11,7 +12,6 @@ import {
   type ModelFolder,
 } from './scan.ts';
 
-const MODEL_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 const ONNX_FILE = /\.onnx$/;
 
 /** One of these in a folder: it is meant to be a model. */
@@ -22,11 +22,6 @@ const SIGNS_OF_A_MODEL: ReadonlySet<string> = new Set([
   'config.json',
   'model_index.json',
 ]);
-
-/** True for a name that may be a model's: letters, digits, dot, underscore and hyphen, no dot in front. */
-export function isModelName(name: string): boolean {
-  return MODEL_NAME.test(name);
-}
 
 /**
  * MODELS_DIR: a model for each folder, and for each ONNX file beside them; or itself a model, where it holds one's files. It is looked at anew each

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { DTYPE_CHOICES } from './dtype.ts';
+import { DTYPE_CHOICES } from '../dtype.ts';
 
 /** The note that `carpool pull` leaves in a folder; a dot file, so that it is no part of the model. */
 export const PULLED_FILE = '.carpool-pull.json';

@@ -1,5 +1,5 @@
 import { messageOf, ServerError } from '../errors.ts';
-import type { DtypeChoice } from './dtype.ts';
+import type { DtypeChoice } from '../dtype.ts';
 import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
 import { readLoadConfig, type LoadRequest } from './load-request.ts';

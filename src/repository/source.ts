@@ -1,5 +1,5 @@
 import { findAssets, type Assets } from './assets.ts';
-import type { DtypeChoice } from './dtype.ts';
+import type { DtypeChoice } from '../dtype.ts';
 import { readHubLayer, type HubLayer } from './hub-layout.ts';
 import { findInside, readText } from './inside.ts';
 import { isJsonObject, mergeLayers, type ManifestLayer } from './layers.ts';

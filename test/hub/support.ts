@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { pullModel, type Pull, type PullOptions } from '../../src/hub/pull.ts';
-import { parseReference } from '../../src/hub/reference.ts';
+import { parseReference } from '../../src/config/hub-reference.ts';
 import type { FakeHub } from './hub-server.ts';
 
 /** A folder for models of its own, gone afterwards. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
-import { DTYPES } from '../../src/repository/dtype.ts';
+import { DTYPES } from '../../src/dtype.ts';
 import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { ModelProblems, readModelSource } from '../../src/repository/source.ts';
 import { SHARED_MODELS, sharedModel } from '../shared-models.ts';

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { rename, symlink, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { isModelName, ModelsDir } from '../../src/repository/models-dir.ts';
+import { isModelName } from '../../src/model.ts';
+import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { fingerprintModel, fingerprintVersion, type ModelFolder } from '../../src/repository/scan.ts';
 import { makeFolder, writeFiles } from './fixtures.ts';
 

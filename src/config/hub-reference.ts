@@ -1,5 +1,5 @@
-import { DTYPE_CHOICES, isDtypeChoice, type DtypeChoice } from '../repository/dtype.ts';
-import { isModelName } from '../repository/models-dir.ts';
+import { DTYPE_CHOICES, isDtypeChoice, type DtypeChoice } from '../dtype.ts';
+import { isModelName } from '../model.ts';
 import { messageOf } from '../errors.ts';
 
 /** A model on a hub, and the folder it goes to. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseReference, parseReferences } from '../../src/hub/reference.ts';
+import { parseReference, parseReferences } from '../../src/config/hub-reference.ts';
 
 test('a reference names a repository, and perhaps a revision, a dtype and a folder', () => {
   assert.deepEqual(parseReference('hf:acme/tiny-1.5'), {
