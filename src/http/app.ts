@@ -3,6 +3,7 @@ import { ERRORS, ServerError, toServerError } from '../errors.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
 import { TEI } from '../dialects/tei/dialect.ts';
 import { shownConfig } from '../config/help.ts';
+import { expressLog } from './access-log.ts';
 import { Exchange } from './exchange.ts';
 import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';
@@ -18,6 +19,7 @@ export function createApp(services: Services): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  app.use(expressLog(services.access));
   const routes = new Routes(app, services);
   routes.add('get', '/', { dialect: HTTP, handle: (exchange) => exchange.json(overview(services)) });
   routes.add('post', '/', {

@@ -7,11 +7,12 @@ import { Deadline } from '../serving/deadline.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { countFailure, countSuccess } from '../serving/statistics.ts';
 import type { RequestTiming } from '../serving/timing.ts';
+import { logRequest, recordOf, traceFields, type AccessRecord } from './access-log.ts';
 import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
 import { bodyGone } from './linger.ts';
 import type { Services } from './services.ts';
-import { readTraceparent, requestId, type Trace } from './trace.ts';
+import { readTraceparent, requestIdOf, type Trace } from './trace.ts';
 
 export interface ReplyParts {
   readonly contentType: string;
@@ -29,7 +30,7 @@ const UNREAD: ReadonlySet<ErrorCode> = new Set(['TOO_LARGE', 'REQUEST_TIMEOUT'])
  * One request and its reply. Whatever a route does, headers, metrics, statistics and the log line come from here, once: when the
  * response is closed, or at the latest its connection. A connection that closes before that is a cancellation.
  */
-export class Exchange {
+export class Exchange implements AccessRecord {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly id: string;
@@ -52,6 +53,7 @@ export class Exchange {
   readonly #releases: (() => void)[] = [];
   readonly #connection: Connection | undefined;
   #closed = false;
+  #isLogged = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: Dialect }) {
     this.request = request;
@@ -59,8 +61,9 @@ export class Exchange {
     this.dialect = options.dialect;
     this.#services = options.services;
     this.deadline = new Deadline(options.services.config.REQUEST_TIMEOUT_MS);
-    this.id = requestId(header(request, 'x-request-id'));
+    this.id = requestIdOf(request);
     this.trace = readTraceparent(header(request, 'traceparent'));
+    recordOf(response, this);
     response.once('close', () => this.end());
     this.#connection = connectionOf(request.socket);
     this.#connection?.begin(this);
@@ -171,7 +174,10 @@ export class Exchange {
     const error = toServerError(thrown);
     this.error = error;
     if (error.code === 'INTERNAL')
-      this.#services.log.error({ ...this.#ids(), err: error.cause ?? error }, 'request failed');
+      this.#services.log.error(
+        { requestId: this.id, ...traceFields(this), err: error.cause ?? error },
+        'request failed',
+      );
     return error;
   }
 
@@ -200,16 +206,15 @@ export class Exchange {
     if (this.#closed) return;
     this.#closed = true;
     this.#connection?.finish(this);
-    const cancelled = !this.response.writableFinished;
-    if (cancelled) this.cancellation.cancel();
+    if (!this.response.writableFinished) this.cancellation.cancel();
     for (const release of this.#releases) release();
-    this.#record(cancelled);
+    this.#record();
   }
 
-  #record(cancelled: boolean): void {
+  #record(): void {
     const { model, timing, dialect } = this;
     const { metrics, access } = this.#services;
-    const code = cancelled ? 499 : this.#status();
+    const code = this.status;
     const totalMs = this.elapsedMs;
     const labels = { model: model?.name ?? '', dialect: dialect.name };
     metrics.requests.inc({ ...labels, code });
@@ -219,48 +224,35 @@ export class Exchange {
       if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);
       else countFailure(model.statistics, totalMs);
     }
-    const level = code >= 500 ? 'warn' : this.quiet ? 'debug' : 'info';
-    if (access.isLevelEnabled(level))
-      access[level](this.#logLine(code, totalMs), cancelled ? 'client left' : 'request');
+    logRequest(access, this);
   }
 
-  /** A stream that broke off had begun with 200. */
-  #status(): number {
-    const { statusCode } = this.response;
+  takeLogLine(): boolean {
+    const isFirst = !this.#isLogged;
+    this.#isLogged = true;
+    return isFirst;
+  }
+
+  /** 499 where the client left; a stream that broke off had begun with 200. */
+  get status(): number {
+    const { statusCode, writableFinished } = this.response;
+    if (!writableFinished) return 499;
     return statusCode === 200 ? (this.error?.status ?? statusCode) : statusCode;
   }
 
-  #logLine(status: number, totalMs: number): Record<string, unknown> {
-    const { model, timing, error } = this;
-    return {
-      ...this.#ids(),
-      method: this.request.method,
-      // A query may hold what should not be logged.
-      path: pathOf(this.request),
-      status,
-      dialect: this.dialect.name,
-      durationMs: rounded(totalMs),
-      ...(this.firstEventMs === undefined ? {} : { firstEventMs: rounded(this.firstEventMs) }),
-      ...(model === undefined ? {} : { model: model.name, version: model.version, items: this.items }),
-      ...(timing === undefined ? {} : loggedTiming(timing)),
-      ...(error === undefined ? {} : { code: error.code }),
-    };
+  get method(): string {
+    return this.request.method ?? '';
   }
 
-  #ids(): Record<string, string> {
-    const job = header(this.request, 'salad-job-id');
-    return {
-      requestId: this.id,
-      ...(job === undefined ? {} : { jobId: job.slice(0, 128) }),
-      ...(this.trace === undefined
-        ? {}
-        : { trace_id: this.trace.traceId, span_id: this.trace.spanId, parent_span_id: this.trace.parentId }),
-    };
+  /** Without its query, which may hold what should not be logged. */
+  get path(): string {
+    return pathOf(this.request);
   }
-}
 
-function loggedTiming({ queueMs, runMs, batchItems, lanes }: RequestTiming): Record<string, unknown> {
-  return { queueMs: rounded(queueMs), runMs: rounded(runMs), batch: batchItems, lane: [...lanes].join(',') };
+  /** The job of SaladCloud's queue that the request is. */
+  get jobId(): string | undefined {
+    return header(this.request, 'salad-job-id')?.slice(0, 128);
+  }
 }
 
 /** The path of a request, without its query. */
@@ -274,8 +266,4 @@ export function pathOf(request: IncomingMessage): string {
 export function header(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
-}
-
-function rounded(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { pathOf } from './exchange.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -67,7 +68,9 @@ export function answerProbe(probe: Probe, { request, response, services }: Probe
     'Cache-Control': 'no-store',
   });
   response.end(request.method === 'HEAD' ? undefined : text);
-  services.access.debug({ path: request.url, ok }, 'probe');
+  const { access } = services;
+  if (access.isLevelEnabled('debug'))
+    access.debug({ method: request.method, path: pathOf(request), status: response.statusCode }, 'probe');
 }
 
 export interface ProbeCall {

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 
 /** A W3C trace context that came with a request, and our own span in it. https://www.w3.org/TR/trace-context/ */
 export interface Trace {
@@ -22,4 +23,10 @@ export function readTraceparent(header: string | undefined): Trace | undefined {
 /** The client's request id where it is fit to be repeated in headers and logs, else a new one. */
 export function requestId(header: string | undefined): string {
   return header !== undefined && /^[\w.:@/+=-]{1,128}$/.test(header) ? header : randomUUID();
+}
+
+/** The id of a request: the one that pino-http has given it already, else as `requestId` has it. */
+export function requestIdOf(request: IncomingMessage): string {
+  const { id, headers } = request as { id?: unknown; headers: IncomingMessage['headers'] };
+  return typeof id === 'string' ? id : requestId(headers['x-request-id']?.toString());
 }

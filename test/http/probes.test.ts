@@ -19,7 +19,7 @@ function probe(path: string, { state, full = false, readyWhenFull = false }: Sit
     config: { READY_WHEN_FULL: readyWhenFull } as Config,
     repository: { list: () => [{ name: 'm' }] },
     submitter: { isFull: () => full },
-    access: { debug: () => undefined },
+    access: { isLevelEnabled: () => false },
   } as unknown as Services;
   let status = 0;
   let headers: Record<string, unknown> = {};

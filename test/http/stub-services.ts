@@ -56,7 +56,7 @@ export async function startStubServer(
   const config = readConfig({ flags: {}, env: { MODELS_DIR: SHIPPED_MODELS, ...options }, file: {} });
   const logLines: string[] = [];
   const { log, access } = createLogs({
-    level: 'info',
+    level: config.LOG_LEVEL,
     pretty: false,
     stream: { write: (line) => void logLines.push(line) },
   });
