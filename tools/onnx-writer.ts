@@ -1,5 +1,5 @@
 import { type Datatype, elementCount, FIXED_DATATYPES, type TypedArray } from '../src/tensors/tensor.ts';
-import { Message } from '../src/onnx/protobuf.ts';
+import { Message } from '../src/onnx/protobuf/message.ts';
 
 /**
  * Writes small ONNX models, for the shipped `square` model, benchmarks and tests. Field numbers are those of onnx.proto3

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { readFields, type Field, type FileFields } from './fields.ts';
+import { readFields, type Field, type FileFields } from './protobuf/fields.ts';
 
 /**
  * Weights in files beside an ONNX file. ONNX Runtime maps these into memory for as long as the model is open: written over in place, they

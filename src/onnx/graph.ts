@@ -3,11 +3,11 @@ import { basename, dirname } from 'node:path';
 import { InferenceSession, type OnnxValue, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { PROGRESS_BEGUN, PROGRESS_ENDED, type LaneData } from '../device.ts';
 import type { DynamicQuantisation, ModelSpec } from '../model-spec.ts';
-import { setAccuracyLevel } from './accuracy-level.ts';
+import { setAccuracyLevel } from './surgery/accuracy-level.ts';
 import { dynamicOperatorOf } from './dynamic-quantisation.ts';
 import { explainLoadError } from './load-error.ts';
 import { readExternalData } from './external-data.ts';
-import { withoutZipMap } from './zip-map.ts';
+import { withoutZipMap } from './surgery/zip-map.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };

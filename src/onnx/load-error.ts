@@ -1,4 +1,4 @@
-import { readFields, type FileFields } from './fields.ts';
+import { readFields, type FileFields } from './protobuf/fields.ts';
 
 /** ONNX Runtime's refusals of a file, with what it leaves out: which tensor, and what to do. Field numbers are those of onnx.proto3. */
 

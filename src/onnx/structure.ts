@@ -1,4 +1,4 @@
-import { readFields, type Field, type FileFields } from './fields.ts';
+import { readFields, type Field, type FileFields } from './protobuf/fields.ts';
 
 /**
  * The structure of an ONNX file: nodes, names and dimensions, without the weights. What metadata does not tell is read here: an input whose

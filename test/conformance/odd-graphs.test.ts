@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Message } from '../../src/onnx/protobuf.ts';
+import { Message } from '../../src/onnx/protobuf/message.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
 import { Carpool } from '../process/carpool.ts';
 import { node, value, type Graph } from '../onnx/models.ts';

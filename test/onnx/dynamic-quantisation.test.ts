@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { dynamicOperatorOf } from '../../src/onnx/dynamic-quantisation.ts';
-import { Message } from '../../src/onnx/protobuf.ts';
+import { Message } from '../../src/onnx/protobuf/message.ts';
 import { trial } from '../../src/trial/trial.ts';
 import { generate, openTestProgram } from '../programs/generation/support.ts';
 import { tinyDecoder } from '../programs/generation/tiny-decoder.ts';

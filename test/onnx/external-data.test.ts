@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { Tensor } from 'onnxruntime-node';
 import { readExternalData } from '../../src/onnx/external-data.ts';
 import { openGraph, openGraphBytes } from '../../src/onnx/graph.ts';
-import { Message } from '../../src/onnx/protobuf.ts';
+import { Message } from '../../src/onnx/protobuf/message.ts';
 import { laneData } from './models.ts';
 
 const COUNT = 4096;

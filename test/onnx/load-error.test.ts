@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import { openGraph, openGraphBytes } from '../../src/onnx/graph.ts';
-import { Message } from '../../src/onnx/protobuf.ts';
+import { Message } from '../../src/onnx/protobuf/message.ts';
 import { onnxModel } from '../../tools/onnx-writer.ts';
 import { laneData, node, value } from './models.ts';
 

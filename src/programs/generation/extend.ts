@@ -1,4 +1,4 @@
-import { Message } from '../../onnx/protobuf.ts';
+import { Message } from '../../onnx/protobuf/message.ts';
 import type { DecoderLayout } from './layout.ts';
 
 /**

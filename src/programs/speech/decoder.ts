@@ -4,7 +4,7 @@ import type { LaneData } from '../../device.ts';
 import { FIXED_DATATYPES, typedView } from '../../tensors/tensor.ts';
 import { openGraph, openGraphBytes, readGraph, type Graph, type OwnOptions } from '../../onnx/graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';
-import { withConstantInput } from '../../onnx/constant-input.ts';
+import { withConstantInput } from '../../onnx/surgery/constant-input.ts';
 import { DecoderCache } from './decoder-cache.ts';
 
 const CACHE_SWITCH = 'use_cache_branch';

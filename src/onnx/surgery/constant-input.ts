@@ -1,4 +1,4 @@
-import { Message } from './protobuf.ts';
+import { Message } from '../protobuf/message.ts';
 
 /**
  * An ONNX graph with one boolean input made a constant. A merged decoder chooses between its two branches by such an input, and ONNX Runtime

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { appendFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
-import { Message } from '../../src/onnx/protobuf.ts';
-import { openSession } from '../../src/onnx/session.ts';
-import { trial } from '../../src/trial/trial.ts';
-import { elements, laneData, node, specOf, tensor, value, writeModel } from './models.ts';
+import { Message } from '../../../src/onnx/protobuf/message.ts';
+import { openSession } from '../../../src/onnx/session.ts';
+import { trial } from '../../../src/trial/trial.ts';
+import { elements, laneData, node, specOf, tensor, value, writeModel } from '../models.ts';
 
 type Classes = readonly number[] | readonly string[];
 

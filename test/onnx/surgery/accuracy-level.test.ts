@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { setAccuracyLevel } from '../../src/onnx/accuracy-level.ts';
-import { openGraph } from '../../src/onnx/graph.ts';
-import { Message } from '../../src/onnx/protobuf.ts';
-import { sharedModel } from '../shared-models.ts';
-import { simple, writeModel } from './models.ts';
+import { setAccuracyLevel } from '../../../src/onnx/surgery/accuracy-level.ts';
+import { openGraph } from '../../../src/onnx/graph.ts';
+import { Message } from '../../../src/onnx/protobuf/message.ts';
+import { sharedModel } from '../../shared-models.ts';
+import { simple, writeModel } from '../models.ts';
 
 const LANE = { device: { kind: 'cpu' as const }, intraOpThreads: 1, progress: new SharedArrayBuffer(8) };
 

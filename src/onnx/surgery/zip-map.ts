@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { readFields, type Field, type FileFields } from './fields.ts';
-import { Message } from './protobuf.ts';
+import { readFields, type Field, type FileFields } from '../protobuf/fields.ts';
+import { Message } from '../protobuf/message.ts';
 
 /**
  * By default the converters of scikit-learn and LightGBM end a classifier with ZipMap, which makes a map from class to probability of each

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { InferenceSession } from 'onnxruntime-node';
-import { withConstantInput } from '../../src/onnx/constant-input.ts';
-import { tinyDecoder } from '../programs/speech/tiny-whisper.ts';
+import { withConstantInput } from '../../../src/onnx/surgery/constant-input.ts';
+import { tinyDecoder } from '../../programs/speech/tiny-whisper.ts';
 
 const CHANGE = { input: 'use_cache_branch', value: true, drop: (name: string) => name.includes('.encoder.') };
 
@@ -26,7 +26,7 @@ test('a merged decoder loses the input and the dropped outputs, and nothing else
 });
 
 test('a graph without the input, and bytes that are no model, are left alone', async () => {
-  const { PROBE_GRAPH } = await import('../../src/onnx/probe-graph.ts');
+  const { PROBE_GRAPH } = await import('../../../src/onnx/probe-graph.ts');
   assert.equal(withConstantInput(PROBE_GRAPH, CHANGE), undefined);
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
