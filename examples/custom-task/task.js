@@ -1,5 +1,5 @@
 /**
- * A task of one's own: `{"side": 12}`, or the plain text `12 m`, to `{"area": 144, "unit": "m²"}`. docs/tasks.md explains
+ * A task of your own: from `{"side": 12}`, or the plain text `12 m`, to `{"side": 12, "area": 144, "unit": "m²"}`. docs/tasks.md says
  * what a module like this one may export.
  */
 
