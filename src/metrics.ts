@@ -72,14 +72,18 @@ export function createMetrics() {
     waitSeconds: histogram('queue_wait_seconds', 'From joining the queue, prepared, to the start of the run', [
       'model',
     ]),
-    prepareSeconds: histogram('prepare_seconds', 'Turning an item into tensors', ['model']),
+    prepareSeconds: histogram(
+      'prepare_seconds',
+      'Turning an item into tensors, with the wait for a CPU thread where it has one to itself',
+      ['model'],
+    ),
     runSeconds: histogram('run_seconds', 'A run of the model alone', ['model']),
     finishSeconds: histogram('finish_seconds', 'Turning tensors into a reply', ['model']),
     batchItems: histogram('batch_items', 'Items in a run', ['model'], SIZES),
     batchCost: counter('batch_cost_total', 'Cost of all runs, in the unit of the task', ['model']),
     work: counter('work_total', 'What models have done, by unit: tokens, audio_seconds', ['model', 'unit']),
     cuts: counter('batches_cut_total', 'Why batches were cut: items, cost, time, empty or delay', ['model', 'reason']),
-    rejects: counter('rejects_total', 'Items refused, by reason', ['model', 'reason']),
+    rejects: counter('rejects_total', 'Requests refused, by reason', ['model', 'reason']),
     left: counter('left_total', 'Items whose client left or whose time ran out, by what they were doing', [
       'model',
       'why',

@@ -75,7 +75,8 @@ export type CpuRequest =
 
 /** An item of a large request, prepared or refused. */
 export type PreparedItem =
-  | { readonly kind: 'prepared'; readonly prepared: Prepared }
+  /** `prepareMs` is the item's own time on its thread. */
+  | { readonly kind: 'prepared'; readonly prepared: Prepared; readonly prepareMs: number }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
 
 /** Items, or JSON text of them: it is handed over at once, however many they are. */
@@ -118,11 +119,16 @@ export type CpuAnswer<Value> =
 
 const WORKER = new URL('./main.js', import.meta.url);
 
+/** A call that its client may leave. */
+interface Left {
+  cancel(): void;
+}
+
 export interface CpuLimits {
   /** From now: after it the result is of no use to anybody. */
   readonly limitMs: number;
   /** Tells when the client has left. */
-  readonly cancellation?: { onCancel(callback: () => void): void };
+  readonly cancellation?: { add(call: Left): void; remove(call: Left): void };
 }
 
 /**
@@ -184,6 +190,7 @@ export class CpuPool {
     request: Extract<CpuRequest, { kind: Kind }>,
     { limitMs, cancellation }: CpuLimits,
   ): Promise<CpuAnswers[Kind]> {
+    if (limitMs <= 0) return Promise.reject(new ServerError('DEADLINE_EXCEEDED'));
     return new Promise((resolve, reject) => {
       const abort = new AbortController();
       let started = false;
@@ -194,26 +201,28 @@ export class CpuPool {
         start: () => {
           started = true;
           void this.#timed(call, () => this.#send(request, abort.signal))
-            .then(resolve, reject)
             .finally(() => {
-              clearTimeout(late);
+              end();
               clearTimeout(stuck);
-            });
+            })
+            .then(resolve, reject);
         },
+      };
+      const left = { cancel: () => leave('CANCELLED') };
+      const end = (): void => {
+        clearTimeout(late);
+        cancellation?.remove(left);
       };
       const leave = (code: ErrorCode): void => {
         reject(new ServerError(code));
-        if (this.#queue.delete(call)) clearTimeout(late);
+        if (this.#queue.delete(call)) end();
       };
-      const late = setTimeout(
-        () => {
-          leave('DEADLINE_EXCEEDED');
-          if (started) stuck = setTimeout(() => abort.abort(), STUCK_AFTER_MS).unref();
-        },
-        Math.max(0, limitMs),
-      );
+      const late = setTimeout(() => {
+        leave('DEADLINE_EXCEEDED');
+        if (started) stuck = setTimeout(() => abort.abort(), STUCK_AFTER_MS).unref();
+      }, limitMs);
       this.#queue.add(call);
-      cancellation?.onCancel(() => leave('CANCELLED'));
+      cancellation?.add(left);
       this.#next();
     });
   }

@@ -13,8 +13,10 @@ export async function prepareItems(
   if (task.serve !== undefined) return ownItems(items);
   const all: PreparedItem[] = [];
   for (const item of items) {
+    const startMs = performance.now();
     try {
-      all.push({ kind: 'prepared', prepared: await task.prepare(item) });
+      const prepared = await task.prepare(item);
+      all.push({ kind: 'prepared', prepared, prepareMs: performance.now() - startMs });
     } catch (thrown) {
       const error = toServerError(thrown);
       if (error.code === 'INTERNAL') throw error;

@@ -93,9 +93,11 @@ async function prepareBlocks(
 ): Promise<readonly (Item | PreparedItem)[]> {
   const [first] = blocks;
   if (blocks.length === 1 && first?.length === 1 && !(first instanceof Uint8Array)) return first;
+  const startMs = exchange.elapsedMs;
   const prepared = await Promise.all(
     blocks.map((items) => cpu.run({ kind: 'prepareItems', source: model.taskSource, items }, exchange.cpuLimits())),
   );
+  exchange.prepareMs = exchange.elapsedMs - startMs;
   return prepared.flat();
 }
 

@@ -19,7 +19,7 @@ export class EventStream {
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
     this.#opening = setTimeout(() => this.#beat(), OPEN_AFTER_MS);
-    exchange.cancellation.onCancel(() => this.#stop());
+    exchange.cancellation.add(this);
   }
 
   get isOpen(): boolean {
@@ -41,6 +41,11 @@ export class EventStream {
 
   /** Lets go of it: the exchange is answered otherwise. */
   abandon(): void {
+    this.#stop();
+  }
+
+  /** The client has left. */
+  cancel(): void {
     this.#stop();
   }
 
@@ -66,5 +71,6 @@ export class EventStream {
   #stop(): void {
     clearTimeout(this.#opening);
     clearInterval(this.#heartbeat);
+    this.#exchange.cancellation.remove(this);
   }
 }

@@ -44,6 +44,8 @@ export class Exchange implements AccessRecord {
   model: ServedModel | undefined;
   timing: RequestTiming | undefined;
   items = 0;
+  /** How long a CPU thread took to prepare the items of a large request, before it is submitted. */
+  prepareMs = 0;
   /** True for what is asked again and again by machines: logged at debug only. */
   quiet = false;
   error: ServerError | undefined;

@@ -94,20 +94,25 @@ export class InputFetcher {
     }
   }
 
-  #fetch(
+  async #fetch(
     url: string,
     { share, cancellation, leftMs }: { share: BudgetShare; cancellation: Cancellation; leftMs: number },
   ): Promise<FetchedInput> {
     const { mode, limitBytes, fetch = fetchInput } = this.#options;
     const gone = new AbortController();
-    cancellation.onCancel(() => gone.abort());
-    return fetch(url, {
-      limitBytes,
-      timeoutMs: Math.max(0, Math.min(leftMs, LONGEST_FETCH_MS)),
-      allowPrivate: mode === 'any',
-      signal: gone.signal,
-      onBytes: (bytes) => share.take(bytes),
-    });
+    const work = { cancel: () => gone.abort() };
+    cancellation.add(work);
+    try {
+      return await fetch(url, {
+        limitBytes,
+        timeoutMs: Math.max(0, Math.min(leftMs, LONGEST_FETCH_MS)),
+        allowPrivate: mode === 'any',
+        signal: gone.signal,
+        onBytes: (bytes) => share.take(bytes),
+      });
+    } finally {
+      cancellation.remove(work);
+    }
   }
 }
 

@@ -26,7 +26,6 @@ const INPUTS_WITHIN_BYTES = 4096;
 export async function predict(exchange: Exchange, services: Services, name?: string): Promise<void> {
   const { request } = exchange;
   const early = admitEarly(exchange, services, name);
-  const options = submitOptions(exchange);
   const body = await readWhole(exchange, services);
   const contentType = request.headers['content-type'];
   const isJson = isJsonType(contentType);
@@ -42,7 +41,7 @@ export async function predict(exchange: Exchange, services: Services, name?: str
     : decodeSmall(services, { contentType, body, json });
   exchange.items = items.length;
   const whole = await services.inputs.items(exchange, model, items);
-  const { results, timing } = await services.submitter.items(model, whole, options);
+  const { results, timing } = await services.submitter.items(model, whole, submitOptions(exchange));
   const refusal = refusalOf(kind, results);
   if (refusal !== undefined) throw refusal;
   exchange.timing = timing;
@@ -117,9 +116,11 @@ async function decodeLarge(
   { cpu, config }: Services,
   { model, contentType, body }: { model: ServedModel; contentType: string | undefined; body: Uint8Array },
 ): Promise<Decoded> {
+  const startMs = exchange.elapsedMs;
   const { single, items } = await cpu.run(
     { kind: 'decodeNative', source: model.taskSource, contentType, body, itemLimit: config.ITEM_LIMIT },
     exchange.cpuLimits(),
   );
+  exchange.prepareMs = exchange.elapsedMs - startMs;
   return { kind: single ? 'single' : 'many', items, raw: false };
 }

@@ -12,10 +12,10 @@ export function readTimeLimit({ request, deadline }: Exchange): void {
 }
 
 /** `X-Request-Priority` is 1 (highest) to 3. Throws BAD_REQUEST. */
-export function submitOptions({ request, cancellation, deadline }: Exchange): SubmitOptions {
+export function submitOptions({ request, cancellation, deadline, prepareMs }: Exchange): SubmitOptions {
   const value = header(request, 'x-request-priority');
-  if (value === undefined) return { cancellation, deadline };
-  return { cancellation, deadline, priority: wholeNumber(value, { name: 'X-Request-Priority', most: 3 }) };
+  if (value === undefined) return { cancellation, deadline, prepareMs };
+  return { cancellation, deadline, prepareMs, priority: wholeNumber(value, { name: 'X-Request-Priority', most: 3 }) };
 }
 
 function wholeNumber(value: string, { name, most }: { name: string; most: number }): number {

@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts';
+import type { Cancellation } from '../serving/cancellation.ts';
 
 export interface TurnsOptions {
   /** How many at one time. */
@@ -13,7 +14,7 @@ export interface Waiter {
   readonly key: string;
   /** After it the turn is of no use. */
   readonly limitMs: number;
-  readonly cancellation?: { readonly cancelled: boolean; onCancel(callback: () => void): void } | undefined;
+  readonly cancellation?: Cancellation | undefined;
 }
 
 interface Waiting {
@@ -80,20 +81,24 @@ export class Turns {
       const waiting: Waiting = {
         key,
         enter: () => {
-          this.#waiting.delete(waiting);
-          clearTimeout(late);
+          end();
           this.#enter(key);
           resolve();
         },
       };
       const leave = (code: 'CANCELLED' | 'DEADLINE_EXCEEDED'): void => {
-        if (!this.#waiting.delete(waiting)) return;
-        clearTimeout(late);
+        end();
         reject(new ServerError(code));
+      };
+      const work = { cancel: () => leave('CANCELLED') };
+      const end = (): void => {
+        this.#waiting.delete(waiting);
+        clearTimeout(late);
+        cancellation?.remove(work);
       };
       const late = setTimeout(() => leave('DEADLINE_EXCEEDED'), limitMs);
       this.#waiting.add(waiting);
-      cancellation?.onCancel(() => leave('CANCELLED'));
+      cancellation?.add(work);
     });
   }
 }

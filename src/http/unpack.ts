@@ -1,6 +1,7 @@
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { ServerError, toServerError } from '../errors.ts';
+import type { Cancellation } from '../serving/cancellation.ts';
 
 /** Content codings of request bodies. */
 
@@ -54,7 +55,7 @@ export function unpack(
     cancellation,
   }: {
     take: (piece: Uint8Array) => void;
-    cancellation?: { onCancel(callback: () => void): void } | undefined;
+    cancellation?: Cancellation | undefined;
   },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -72,7 +73,9 @@ export function unpack(
     });
     stream.on('end', resolve);
     stream.on('error', () => reject(new ServerError('BAD_REQUEST', `The body is not valid ${coding}.`)));
-    cancellation?.onCancel(() => end(new ServerError('CANCELLED')));
+    const work = { cancel: () => end(new ServerError('CANCELLED')) };
+    stream.on('close', () => cancellation?.remove(work));
+    cancellation?.add(work);
     stream.end(packed);
   });
 }

@@ -1,23 +1,48 @@
-/** Whether a request is still wanted: an AbortSignal without its cost, since every request has one. */
+/** What a request has begun, and what ends with it. */
+export interface Cancellable {
+  cancel(): void;
+}
+
+/**
+ * Whether a request is still wanted: an AbortSignal without its cost, since every request has one. It knows what is under way and nothing
+ * that has ended, whose results it would otherwise keep for as long as the request takes.
+ */
 export class Cancellation {
   #cancelled = false;
-  #callbacks: (() => void)[] = [];
+  /** Most requests have one thing under way at a time. */
+  #first: Cancellable | undefined;
+  #others: Set<Cancellable> | undefined;
 
   get cancelled(): boolean {
     return this.#cancelled;
   }
 
+  /** How much is under way. */
+  get size(): number {
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
   cancel(): void {
     if (this.#cancelled) return;
     this.#cancelled = true;
-    const callbacks = this.#callbacks;
-    this.#callbacks = [];
-    for (const callback of callbacks) callback();
+    const first = this.#first;
+    const others = this.#others;
+    this.#first = undefined;
+    this.#others = undefined;
+    first?.cancel();
+    for (const work of others ?? []) work.cancel();
   }
 
-  /** Calls back when cancelled, at once if it was. */
-  onCancel(callback: () => void): void {
-    if (this.#cancelled) callback();
-    else this.#callbacks.push(callback);
+  /** Cancels the work with the request, at once if that has been cancelled; `remove` it when it has ended. */
+  add(work: Cancellable): void {
+    if (this.#cancelled) work.cancel();
+    else if (this.#first === undefined) this.#first = work;
+    else (this.#others ??= new Set()).add(work);
+  }
+
+  /** Does nothing for what is not there. */
+  remove(work: Cancellable): void {
+    if (this.#first === work) this.#first = undefined;
+    else this.#others?.delete(work);
   }
 }

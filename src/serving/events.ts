@@ -17,8 +17,9 @@ export function nameOfKey(key: string): string {
 /** Turns what happens in the core into metrics and statistics. `find` gives the loaded model of a key. */
 export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedModel | undefined): CoreEvents {
   return {
-    refused({ modelKey, code, items }) {
-      metrics.rejects.inc({ model: nameOfKey(modelKey), reason: code }, items);
+    refused({ modelKey, code }) {
+      // Requests, because of one that is refused before its body is read nobody knows the items.
+      metrics.rejects.inc({ model: nameOfKey(modelKey), reason: code });
     },
     started({ modelKey, items, cost, cut, waitsMs }) {
       const model = nameOfKey(modelKey);

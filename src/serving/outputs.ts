@@ -1,4 +1,5 @@
 import type { Outputs } from '../tasks/task.ts';
+import { ownTensor } from '../tensors/rows.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 
 /** A ticket's tensors (signature order) by name, and their size: texts are taken for 16 bytes each. */
@@ -15,4 +16,9 @@ export function outputsByName(
     bytes += tensor.datatype === 'BYTES' ? tensor.data.length * 16 : tensor.data.byteLength;
   }
   return { outputs, bytes };
+}
+
+/** Outputs in memory of their own, to be handed to another thread. */
+export function ownOutputs(outputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, ownTensor(tensor)]));
 }

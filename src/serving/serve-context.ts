@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Admission } from '../core/admission.ts';
+import type { Clock } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import type { CpuLimits, CpuPool } from '../cpu/pool.ts';
 import type { LaneWork } from '../lanes/protocol.ts';
@@ -22,6 +23,7 @@ export interface ServeContextParts {
   /** Holds one permit for this item; what it needs beyond that is taken and given back here. */
   readonly admission: Admission<LaneWork, readonly Tensor[]>;
   readonly cpu: CpuPool;
+  readonly clock: Clock;
   readonly limits: () => CpuLimits;
   readonly run: (work: Work, options: TicketRun) => Promise<readonly Tensor[]>;
   readonly onEvent: ((event: unknown) => void) | undefined;
@@ -31,7 +33,7 @@ export interface ServeContextParts {
 /** What one item's `serve` may use; it keeps the time. */
 export class LaneServeContext implements ServeContext {
   readonly streaming: boolean;
-  /** On `performance.now()`: when its first ticket was made, and when its last one ended. */
+  /** On the clock: when its first ticket was made, and when its last one ended. */
   firstRunMs: number | undefined;
   lastRunMs: number | undefined;
   readonly #parts: ServeContextParts;
@@ -42,12 +44,12 @@ export class LaneServeContext implements ServeContext {
   }
 
   async run(work: Work, onProgress?: (progress: unknown) => void, signal?: AbortSignal): Promise<Outputs> {
-    this.firstRunMs ??= performance.now();
+    this.firstRunMs ??= this.#parts.clock.now();
     try {
       const tensors = await this.#parts.run(work, { lent: true, onProgress, signal });
       return outputsByName(this.#parts.model.signature, tensors).outputs;
     } finally {
-      this.lastRunMs = performance.now();
+      this.lastRunMs = this.#parts.clock.now();
     }
   }
 
@@ -107,8 +109,11 @@ export class LaneServeContext implements ServeContext {
     return this.#parts.limits().limitMs;
   }
 
-  onLeave(callback: () => void): void {
-    this.#parts.limits().cancellation?.onCancel(callback);
+  onLeave(callback: () => void): () => void {
+    const { cancellation } = this.#parts.limits();
+    const work = { cancel: callback };
+    cancellation?.add(work);
+    return () => cancellation?.remove(work);
   }
 
   emit(event: unknown): void {

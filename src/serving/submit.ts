@@ -6,19 +6,20 @@ import { ServerError, toServerError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CpuLimits, CpuPool, PreparedItem } from '../cpu/pool.ts';
 import type { LaneWork } from '../lanes/protocol.ts';
-import { ownTensor, shapeKey } from '../tensors/rows.ts';
+import { shapeKey } from '../tensors/rows.ts';
 import type { Tensor } from '../tensors/tensor.ts';
-import type { Item, Prepared, Reply, Work } from '../tasks/task.ts';
+import type { Item, Prepared, Reply } from '../tasks/task.ts';
 import { inSlices } from '../slices.ts';
-import { cutRows, joinRows } from './blocks.ts';
-import type { Cancellation } from './cancellation.ts';
+import { cutRows, joinRows, type Block } from './blocks.ts';
+import { Cancellation } from './cancellation.ts';
 import type { Deadline } from './deadline.ts';
 import { LaneServeContext, type TicketRun } from './serve-context.ts';
 import { costOf, rowsTogether } from './run-size.ts';
 import { refuseEmpty } from './refuse-empty.ts';
-import type { ServedModel } from './served-model.ts';
-import { outputsByName } from './outputs.ts';
+import type { ServedGraph, ServedModel } from './served-model.ts';
+import { outputsByName, ownOutputs } from './outputs.ts';
 import { addTicket, emptyTiming, type RequestTiming } from './timing.ts';
+import { ticketOf } from './work-ticket.ts';
 
 export type TensorCore = Core<LaneWork, readonly Tensor[]>;
 
@@ -28,6 +29,8 @@ export interface SubmitOptions {
   readonly priority?: number;
   /** The request's; the model's own limit shortens it. */
   readonly deadline: Deadline;
+  /** How long the request's items took to prepare before it is submitted. */
+  readonly prepareMs?: number;
   /** Hears what a task tells of its items before they are done; the number is the item's. */
   readonly onEvent?: (index: number, event: unknown) => void;
   /** Hears of each item when it is done, before the others are. */
@@ -81,6 +84,7 @@ export class Submitter {
     options.deadline.shorten(model.timeoutMs);
     const admission = this.#admit(model.key, items.length, options);
     const timing = emptyTiming();
+    timing.prepareMs = options.prepareMs ?? 0;
     try {
       const started: Promise<ItemResult>[] = [];
       // Thousands of items are not begun in one go: each costs the main thread some time.
@@ -114,13 +118,7 @@ export class Submitter {
       model.task.checkTensors?.(request.inputs);
       const limits = { maxItems: description.maxItems, maxCost: this.#core.costOfRun(graph.key) };
       const blocks = cutRows(graph.signature, request, rowsTogether(graph, request, limits));
-      const outputs = await Promise.all(
-        blocks.map(({ inputs, rows }) => {
-          const cost = costOf(graph, inputs);
-          const ticket = { payload: { inputs }, items: rows, cost, shapeKey: shapeKey(graph.signature, inputs) };
-          return this.#run(ticket, { admission, options, timing });
-        }),
-      );
+      const outputs = await this.#runBlocks(graph, blocks, { admission, options, timing });
       this.#metrics.items.inc({ model: model.name, outcome: 'ok' }, request.rows);
       return { outputs: joinRows(graph.signature, outputs), timing };
     } catch (error) {
@@ -128,6 +126,27 @@ export class Submitter {
       throw error;
     } finally {
       admission.close();
+    }
+  }
+
+  /** Outputs of each block; where one fails, the others are of no use to anybody. */
+  async #runBlocks(graph: ServedGraph, blocks: readonly Block[], walk: Walk): Promise<(readonly Tensor[])[]> {
+    const tickets = blocks.map(({ inputs, rows }) => {
+      const cost = costOf(graph, inputs);
+      return { payload: { inputs }, items: rows, cost, shapeKey: shapeKey(graph.signature, inputs) };
+    });
+    const [only] = tickets;
+    if (only !== undefined && tickets.length === 1) return [await this.#run(only, walk)];
+    const cancellation = new Cancellation();
+    walk.options.cancellation.add(cancellation);
+    const options = { ...walk.options, cancellation };
+    try {
+      return await Promise.all(tickets.map((ticket) => this.#run(ticket, { ...walk, options })));
+    } catch (error) {
+      cancellation.cancel();
+      throw error;
+    } finally {
+      walk.options.cancellation.remove(cancellation);
     }
   }
 
@@ -195,46 +214,54 @@ export class Submitter {
       model,
       admission,
       cpu: this.#cpu,
+      clock: this.#clock,
       limits: () => limitsOf(options),
       run: (work, ticketRun) => this.#run(ticketOf(model, work, ticketRun.onProgress), walk, ticketRun),
       onEvent: onEvent === undefined ? undefined : (event) => onEvent(index, event),
       onCount: (unit, amount) => this.#metrics.work.inc({ model: model.name, unit }, amount),
     });
-    const startMs = performance.now();
+    const startMs = this.#clock.now();
     try {
       return await serve(item, context);
     } finally {
       admission.release(1);
       const { firstRunMs, lastRunMs } = context;
-      const endMs = performance.now();
+      const endMs = this.#clock.now();
       const prepareMs = (firstRunMs ?? endMs) - startMs;
       const finishMs = endMs - (lastRunMs ?? endMs);
-      timing.prepareMs = Math.max(timing.prepareMs, prepareMs);
-      timing.finishMs = Math.max(timing.finishMs, finishMs);
-      this.#metrics.prepareSeconds.observe({ model: model.name }, prepareMs / 1000);
-      this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
+      this.#tellPrepared(model, prepareMs, timing);
+      this.#tellFinished(model, finishMs, timing);
     }
   }
 
   async #item(model: ServedModel, item: Item | PreparedItem, walk: Walk): Promise<Reply> {
     const startMs = this.#clock.now();
     let prepared: Prepared;
+    let ticket: AdmittedItem<LaneWork>;
     try {
       prepared = await this.#prepare(model, item, walk);
+      ticket = ticketOf(model, prepared);
     } catch (error) {
       walk.admission.release(1);
       throw error;
     }
-    const preparedMs = this.#clock.now();
-    walk.timing.prepareMs = Math.max(walk.timing.prepareMs, preparedMs - startMs);
-    this.#metrics.prepareSeconds.observe({ model: model.name }, (preparedMs - startMs) / 1000);
-    const outputs = await this.#run(ticketOf(model, prepared), walk);
-    const finishMs = this.#clock.now();
+    const prepareMs = item.kind === 'prepared' ? item.prepareMs : this.#clock.now() - startMs;
+    this.#tellPrepared(model, prepareMs, walk.timing);
+    const outputs = await this.#run(ticket, walk);
+    const ranMs = this.#clock.now();
     const reply = await this.#finish(model, outputs, { memo: prepared.memo, walk });
-    const spentMs = this.#clock.now() - finishMs;
-    walk.timing.finishMs = Math.max(walk.timing.finishMs, spentMs);
-    this.#metrics.finishSeconds.observe({ model: model.name }, spentMs / 1000);
+    this.#tellFinished(model, this.#clock.now() - ranMs, walk.timing);
     return reply;
+  }
+
+  #tellPrepared({ name }: ServedModel, prepareMs: number, timing: RequestTiming): void {
+    timing.prepareMs = Math.max(timing.prepareMs, prepareMs);
+    this.#metrics.prepareSeconds.observe({ model: name }, prepareMs / 1000);
+  }
+
+  #tellFinished({ name }: ServedModel, finishMs: number, timing: RequestTiming): void {
+    timing.finishMs = Math.max(timing.finishMs, finishMs);
+    this.#metrics.finishSeconds.observe({ model: name }, finishMs / 1000);
   }
 
   async #prepare(model: ServedModel, item: Item | PreparedItem, walk: Walk): Promise<Prepared> {
@@ -252,19 +279,19 @@ export class Submitter {
     const { outputs, bytes } = outputsByName(model.signature, tensors);
     if (model.task.isLightReply(bytes)) return model.task.finish(outputs, memo);
     return this.#cpu.run(
-      { kind: 'finish', source: model.taskSource, outputs: owned(outputs), memo },
+      { kind: 'finish', source: model.taskSource, outputs: ownOutputs(outputs), memo },
       limitsOf(walk.options),
     );
   }
 
   async #run(
     item: AdmittedItem<LaneWork>,
-    { admission, options, timing }: Pick<Walk, 'admission' | 'options' | 'timing'>,
+    { admission, options, timing }: Walk,
     { lent = false, signal }: TicketRun = {},
   ): Promise<readonly Tensor[]> {
     if (options.cancellation.cancelled || signal?.aborted === true) throw new ServerError('CANCELLED');
     const ticket = lent ? admission.lend(item) : admission.enqueue(item);
-    options.cancellation.onCancel(() => ticket.cancel());
+    options.cancellation.add(ticket);
     const stop = (): void => ticket.cancel();
     signal?.addEventListener('abort', stop, { once: true });
     try {
@@ -272,6 +299,7 @@ export class Submitter {
       addTicket(timing, reply.timing);
       return reply.result;
     } finally {
+      options.cancellation.remove(ticket);
       signal?.removeEventListener('abort', stop);
     }
   }
@@ -287,36 +315,4 @@ interface Walk {
   readonly admission: Admission<LaneWork, readonly Tensor[]>;
   readonly options: SubmitOptions;
   readonly timing: RequestTiming;
-}
-
-function ticketOf(
-  model: ServedModel,
-  work: Work,
-  onProgress?: AdmittedItem<LaneWork>['onProgress'],
-): AdmittedItem<LaneWork> {
-  const inputs = inOrder(model, work);
-  refuseEmpty(model.signature, inputs);
-  const { parameters, cost, bucket } = work;
-  return {
-    payload: parameters === undefined ? { inputs } : { inputs, parameters },
-    items: 1,
-    // Tensors are items of any size: their task knows no better.
-    cost: model.description.task === 'tensors' && model.graph !== undefined ? costOf(model.graph, inputs) : cost,
-    shapeKey: bucket ?? shapeKey(model.signature, inputs),
-    onProgress,
-  };
-}
-
-function inOrder(model: ServedModel, { inputs }: Work): Tensor[] {
-  return model.signature.inputs.map(({ name }) => {
-    const tensor = inputs[name];
-    if (tensor === undefined)
-      throw new ServerError('INTERNAL', undefined, { cause: new Error(`prepare gave no input ${name}`) });
-    return tensor;
-  });
-}
-
-/** Outputs of this ticket alone: they are handed to another thread. */
-function owned(outputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, ownTensor(tensor)]));
 }

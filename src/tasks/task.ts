@@ -107,8 +107,11 @@ export interface ServeContext {
   readonly streaming: boolean;
   /** What is left of the request's time. */
   leftMs(): number;
-  /** Calls back when the client leaves, at once where it has left: for what runs beside tickets and calls. */
-  onLeave(callback: () => void): void;
+  /**
+   * Calls back when the client leaves, at once where it has left: for what runs beside tickets and calls. Call the returned function when
+   * that has ended.
+   */
+  onLeave(callback: () => void): () => void;
 }
 
 export interface Task {

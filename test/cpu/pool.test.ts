@@ -212,6 +212,22 @@ test('what waits for a thread leaves with its client and with its time', { timeo
   await hanging;
 });
 
+test(
+  'a call that has ended is forgotten by its request; one whose time is up takes no thread',
+  { timeout: 60_000 },
+  async (t) => {
+    const pool = openPool(t);
+    const cancellation = new Cancellation();
+    for (let calls = 0; calls < 3; calls += 1) await pool.run(prepareTwo, { limitMs: 20_000, cancellation });
+    assert.equal(cancellation.size, 0);
+    const hanging = await hangingTask(t, 'return new Promise(() => undefined);');
+    for (const limitMs of [0, -5])
+      await assert.rejects(pool.run(hanging, { limitMs, cancellation }), refusal('DEADLINE_EXCEEDED'));
+    assert.deepEqual(elements((await pool.run(prepareTwo)).inputs['x']), [2]);
+    assert.equal(cancellation.size, 0);
+  },
+);
+
 test('threads let go of the task of a model that is gone, once nothing of it runs', { timeout: 60_000 }, async (t) => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-cpu-'));
   t.after(() => rm(folder, { recursive: true, force: true }));

@@ -147,7 +147,7 @@ function submitterOf(models: readonly StubModel[], seen: Item[]) {
       Promise.resolve(find(model)?.calls?.[name]?.(argument as never)),
     async items(model: ServedModel, items: readonly Item[], { cancellation, onEvent, onResult }: SubmitOptions) {
       seen.push(...items);
-      const cancelled = new Promise<void>((resolve) => cancellation.onCancel(resolve));
+      const cancelled = new Promise<void>((resolve) => cancellation.add({ cancel: resolve }));
       const results = await Promise.all(
         items.map(async (item, index): Promise<ItemResult> => {
           const context = { index, emit: (event: unknown) => onEvent?.(index, event), cancelled };

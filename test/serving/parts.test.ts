@@ -1,26 +1,43 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createMetrics } from '../../src/metrics.ts';
 import { manifestSchema } from '../../src/repository/manifest.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
-import { nameOfKey } from '../../src/serving/events.ts';
+import { countCoreEvents, nameOfKey } from '../../src/serving/events.ts';
 import { exampleItem, sizesOf } from '../../src/serving/load-plan.ts';
 import { countFailure, countRun, countSuccess, createStatistics } from '../../src/serving/statistics.ts';
 import { addTicket, emptyTiming } from '../../src/serving/timing.ts';
 import { pathOf } from '../tasks/support.ts';
 
-test('a cancellation is told once to each who asked, at once to who asks late', () => {
+test('a cancellation ends what is under way, once, and what comes late at once; it forgets what is over', () => {
   const cancellation = new Cancellation();
   const told: string[] = [];
-  cancellation.onCancel(() => told.push('a'));
-  cancellation.onCancel(() => {
-    told.push('b');
-    cancellation.cancel();
+  const work = (name: string, then?: () => void) => ({
+    cancel() {
+      told.push(name);
+      then?.();
+    },
   });
+  const over = [work('over'), work('over')];
+  for (const one of over) cancellation.add(one);
+  cancellation.add(work('a'));
+  for (const one of over) cancellation.remove(one);
+  cancellation.add(work('b', () => cancellation.cancel()));
+  assert.equal(cancellation.size, 2);
   assert.deepEqual([cancellation.cancelled, told], [false, []]);
   cancellation.cancel();
   cancellation.cancel();
-  cancellation.onCancel(() => told.push('late'));
-  assert.deepEqual([cancellation.cancelled, told], [true, ['a', 'b', 'late']]);
+  cancellation.add(work('late'));
+  assert.deepEqual([cancellation.cancelled, cancellation.size], [true, 0]);
+  assert.deepEqual(told.sort(), ['a', 'b', 'late']);
+});
+
+test('refusals count requests, as those do whose items nobody has seen', async () => {
+  const metrics = createMetrics();
+  metrics.stop();
+  const { refused } = countCoreEvents(metrics, () => undefined);
+  refused?.({ modelKey: 'm/1#1', code: 'QUEUE_FULL', items: 50 });
+  assert.match(await metrics.registry.metrics(), /^carpool_rejects_total\{model="m",reason="QUEUE_FULL"\} 1$/m);
 });
 
 test('of several tickets the longest of each time counts, and every lane is named', () => {

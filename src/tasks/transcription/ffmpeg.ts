@@ -18,8 +18,8 @@ const LENGTH = [...INPUT, '-c', 'copy', '-f', 'null', '-progress', 'pipe:1', '-'
 export interface FfmpegLimits {
   /** For reading all of it, the time that its reader takes included. */
   readonly timeoutMs: number;
-  /** Calls back once nobody waits for the audio any more. */
-  readonly onLeave: (callback: () => void) => void;
+  /** Calls back once nobody waits for the audio any more, until the returned function is called. */
+  readonly onLeave: (callback: () => void) => () => void;
   /** The program; another one in tests. */
   readonly command?: string;
 }
@@ -62,7 +62,7 @@ async function* run(
     child.kill('SIGKILL');
   };
   const late = setTimeout(() => stop(new ServerError('DEADLINE_EXCEEDED')), timeoutMs);
-  onLeave(() => stop(new ServerError('CANCELLED')));
+  const stay = onLeave(() => stop(new ServerError('CANCELLED')));
   const closed = exitOf(child);
   // It may stop reading before the end; what that means, its exit tells.
   child.stdin.on('error', () => undefined);
@@ -76,6 +76,7 @@ async function* run(
     throw failure ?? error;
   } finally {
     clearTimeout(late);
+    stay();
     child.kill('SIGKILL');
     closed.catch(() => undefined);
   }

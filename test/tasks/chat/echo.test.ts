@@ -62,7 +62,7 @@ test('an echo with log probabilities has those of the prompt, the first of them 
     ...{
       streaming: true,
       leftMs: () => 60_000,
-      onLeave: () => undefined,
+      onLeave: () => () => undefined,
       count: () => undefined,
       runEach: () => Promise.reject(new Error('not used')),
     },

@@ -108,7 +108,7 @@ async function serve(task: Task, asked: Item, tokens: readonly number[], streami
   let runs = 0;
   let counted = 0;
   const context: ServeContext = {
-    ...{ streaming, leftMs: () => 60_000, onLeave: () => undefined },
+    ...{ streaming, leftMs: () => 60_000, onLeave: () => () => undefined },
     emit: (event) => {
       pieces.push(event as AnswerPiece);
     },

@@ -8,7 +8,7 @@ import { decodeWithFfmpeg, lengthByFfmpeg } from '../../../src/tasks/transcripti
 import { refusal } from '../support.ts';
 import { decodeAudio, wavOf } from './support.ts';
 
-const LIMITS = { timeoutMs: 20_000, onLeave: () => undefined };
+const LIMITS = { timeoutMs: 20_000, onLeave: () => () => undefined };
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 const skip = hasFfmpeg ? false : 'ffmpeg is not installed';
 
@@ -67,7 +67,10 @@ describe('with ffmpeg', { skip }, () => {
     const stuck = join(folder, 'stuck');
     await writeFile(stuck, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
     const limits = { ...LIMITS, command: stuck };
-    const leave = (callback: () => void): void => void setTimeout(callback, 20);
+    const leave = (callback: () => void): (() => void) => {
+      const timer = setTimeout(callback, 20);
+      return () => clearTimeout(timer);
+    };
     const left = decodeWithFfmpeg(new Uint8Array(10), { ...limits, onLeave: leave });
     await assert.rejects(left.next(), refusal('CANCELLED'));
     const late = decodeWithFfmpeg(new Uint8Array(10), { ...limits, timeoutMs: 50 });

@@ -135,7 +135,7 @@ export function contextOn(lane: SmallLane, task: () => Task, width = 8): ServeCo
     },
     emit: () => undefined,
     count: () => undefined,
-    ...{ streaming: false, leftMs: () => 60_000, onLeave: () => undefined },
+    ...{ streaming: false, leftMs: () => 60_000, onLeave: () => () => undefined },
   };
 }
 
@@ -245,7 +245,7 @@ export function wordErrors(heard: readonly string[], said: readonly string[]): n
 export async function decodeAudio(bytes: Uint8Array, parts: Partial<DecodeParts> = {}): Promise<Pcm> {
   const { maxSeconds = 60 } = parts;
   const { samples } = await openAudio(bytes, {
-    ...{ maxSeconds, timeoutMs: 20_000, lengthTimeoutMs: 20_000, onLeave: () => undefined },
+    ...{ maxSeconds, timeoutMs: 20_000, lengthTimeoutMs: 20_000, onLeave: () => () => undefined },
     readWavPart: (call) => Promise.resolve({ samples: readWavPart(call), audio: call.audio }),
     ...parts,
   });
