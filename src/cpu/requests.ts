@@ -1,6 +1,5 @@
-import { parseJsonObject } from '../dialects/shared/json-body.ts';
+import { checkItemValue, parseJsonObject } from '../json.ts';
 import { toServerError } from '../errors.ts';
-import { checkItemValue } from '../json-limits.ts';
 import type { CpuAnswers, ItemBlock, PreparedItem } from './pool.ts';
 import { transferables } from '../lanes/protocol.ts';
 import type { Item, Task } from '../tasks/task.ts';

@@ -1,6 +1,6 @@
 import { decodeNative, decodeNativeJson, isJsonType } from '../dialects/native/request.ts';
 import { encodeNative, refusalOf } from '../dialects/native/reply.ts';
-import { parseJson } from '../dialects/shared/json-body.ts';
+import { parseJson } from '../json.ts';
 import { TEI } from '../dialects/tei/dialect.ts';
 import { isTeiPredict } from '../dialects/tei/requests.ts';
 import type { PreparedItem } from '../cpu/pool.ts';

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { OIP } from '../dialects/oip/dialect.ts';
-import { parseJsonObject } from '../dialects/shared/json-body.ts';
+import { parseJsonObject } from '../json.ts';
 import {
   modelConfig,
   modelMetadata,

@@ -1,7 +1,8 @@
 import type { DtypeChoice } from '../dtype.ts';
 import { findGraphs } from '../repository/graph-files.ts';
 import { tellHubKind } from '../repository/hub-kind.ts';
-import { isJsonObject, mergeLayers } from '../repository/layers.ts';
+import { isObject } from '../json.ts';
+import { mergeLayers } from '../repository/layers.ts';
 import type { Manifest } from '../repository/manifest.ts';
 import type { HubFile } from './client.ts';
 import { HubError } from './hub-error.ts';
@@ -33,7 +34,7 @@ export async function choosePullFiles(files: readonly HubFile[], options: PlanOp
   const modules = names.has('modules.json')
     ? readJson(await readText('modules.json'), 'modules.json', repository)
     : undefined;
-  const kind = tellHubKind(names, { config: isJsonObject(config) ? config : undefined, modules }, manifest?.task);
+  const kind = tellHubKind(names, { config: isObject(config) ? config : undefined, modules }, manifest?.task);
   const wish = chooseDtype(manifest, options);
   const graphs = findGraphs(names, kind, wish, manifest?.files);
   if (graphs.problems.length > 0) throw new HubError(`${repository}: ${graphs.problems.join('; ')}`);

@@ -6,7 +6,8 @@ import { taskOfGraph, type HubConfig } from './architectures.ts';
 import { readGraphNames, type GraphNames } from '../onnx/structure.ts';
 import { tellHubKind, withTask, type HubFacts, type HubKind } from './hub-kind.ts';
 import { findInside, readText } from './inside.ts';
-import { isJsonObject, type ManifestLayer } from './layers.ts';
+import { isObject } from '../json.ts';
+import type { ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
 import { readPulled } from './pulled.ts';
 import { messageOf } from '../errors.ts';
@@ -108,7 +109,7 @@ async function unstatedDtype({ root }: HubFolder, { toldBy }: HubKind, dtype: Dt
 async function readFacts(folder: HubFolder, names: ReadonlySet<string>): Promise<HubFacts> {
   const config = names.has('config.json') ? await readJson(folder, 'config.json') : undefined;
   const modules = names.has('modules.json') ? await readJson(folder, 'modules.json') : undefined;
-  return { modules, ...(isJsonObject(config) ? { config } : {}) };
+  return { modules, ...(isObject(config) ? { config } : {}) };
 }
 
 /** Throws an Error that names the file. */

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { isDeeper } from '../json-depth.ts';
+import { isDeeper, isObject, MOST_DEPTH, type JsonObject } from '../json.ts';
 import { manifestSchema, type Manifest } from './manifest.ts';
 
 /** One place that says something about a model: `model.json`, a version's own `model.json`, `MODEL_OPTIONS`, a load request's `config`. */
@@ -18,12 +18,8 @@ export interface MergedManifest {
   readonly wrongFields: ReadonlySet<string>;
 }
 
-type JsonObject = Readonly<Record<string, unknown>>;
 type ObjectLayer = ManifestLayer & { readonly value: JsonObject };
 type Issue = z.core.$ZodIssue;
-
-/** Objects and arrays in one another: an example of a tensor of many axes is the deepest that means anything. */
-const MOST_LEVELS = 64;
 
 // These are a choice between shapes: mixing the fields of two of them gives neither.
 const REPLACED_WHOLE: ReadonlySet<string> = new Set(['versions', 'example']);
@@ -33,8 +29,8 @@ export function mergeLayers(layers: readonly ManifestLayer[]): MergedManifest {
   const problems: string[] = [];
   const objects: ObjectLayer[] = [];
   for (const { label, value } of layers) {
-    if (!isJsonObject(value)) problems.push(`${label}: expected a JSON object`);
-    else if (isDeeper(value, MOST_LEVELS)) problems.push(`${label}: may be nested ${MOST_LEVELS} deep at most`);
+    if (!isObject(value)) problems.push(`${label}: expected a JSON object`);
+    else if (isDeeper(value)) problems.push(`${label}: may be nested ${MOST_DEPTH} deep at most`);
     else objects.push({ label, value });
   }
   let merged: JsonObject = {};
@@ -57,15 +53,11 @@ function merge(base: JsonObject, over: JsonObject, replaced?: ReadonlySet<string
   const fields = new Map(Object.entries(base));
   for (const [field, value] of Object.entries(over)) {
     const old = fields.get(field);
-    const both = isJsonObject(old) && isJsonObject(value) && replaced?.has(field) !== true;
+    const both = isObject(old) && isObject(value) && replaced?.has(field) !== true;
     fields.set(field, both ? merge(old, value) : value);
   }
   // fromEntries makes `__proto__` a plain field, which assignment would not.
   return Object.fromEntries(fields);
-}
-
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 interface Explained {

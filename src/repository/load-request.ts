@@ -1,6 +1,5 @@
 import { ServerError } from '../errors.ts';
-import { isDeeper } from '../json-depth.ts';
-import { isJsonObject } from './layers.ts';
+import { isDeeper, isObject, MOST_DEPTH } from '../json.ts';
 import type { Manifest } from './manifest.ts';
 
 /** What a load request of the repository API may carry. */
@@ -28,8 +27,6 @@ const LOAD_FIELDS: readonly (keyof Manifest)[] = [
   'warmup',
 ];
 
-const MOST_LEVELS = 16;
-
 /**
  * The override a load request asks for, or undefined. The protocol sends `config` as the text of a JSON object; an object will do.
  * Throws BAD_REQUEST for anything else, for fields that a load request may not set, and for `files`.
@@ -42,9 +39,9 @@ export function readLoadConfig({ config, files }: LoadRequest): unknown {
     );
   if (config === undefined) return undefined;
   const value = typeof config === 'string' ? parseJson(config) : config;
-  if (!isJsonObject(value)) throw new ServerError('BAD_REQUEST', 'config of a load request must be a JSON object');
-  if (isDeeper(value, MOST_LEVELS))
-    throw new ServerError('BAD_REQUEST', `config of a load request may be nested ${MOST_LEVELS} deep at most`);
+  if (!isObject(value)) throw new ServerError('BAD_REQUEST', 'config of a load request must be a JSON object');
+  if (isDeeper(value))
+    throw new ServerError('BAD_REQUEST', `config of a load request may be nested ${MOST_DEPTH} deep at most`);
   const refused = Object.keys(value).filter((field) => !(LOAD_FIELDS as readonly string[]).includes(field));
   if (refused.length > 0)
     throw new ServerError(

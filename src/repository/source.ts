@@ -2,7 +2,8 @@ import { findAssets, type Assets } from './assets.ts';
 import type { DtypeChoice } from '../dtype.ts';
 import { readHubLayer, type HubLayer } from './hub-layout.ts';
 import { findInside, readText } from './inside.ts';
-import { isJsonObject, mergeLayers, type ManifestLayer } from './layers.ts';
+import { isObject } from '../json.ts';
+import { mergeLayers, type ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
 import { fingerprintVersion, type ModelFolder } from './scan.ts';
 import { chooseVersions } from './versions.ts';
@@ -94,7 +95,7 @@ export async function readModelSource(
   const ownLayers = versionFolder === folder.root ? [] : await readLayer(folder, version, problems);
   const unreadable = problems.length > 0;
   for (const { label, value } of ownLayers)
-    if (isJsonObject(value) && Object.hasOwn(value, 'versions'))
+    if (isObject(value) && Object.hasOwn(value, 'versions'))
       problems.push(`${label}: versions: belongs in the model's own model.json`);
   const said = [...layers, ...ownLayers, ...overrides];
   const stated = mergeLayers(said);
@@ -114,7 +115,7 @@ export async function readModelSource(
   const assets = await findAssets({ boundary: folder.boundary, folders }, merged, problems);
   const isForeign = said.length === 0 && hub.isForeign === true;
   if (problems.length > 0) throw new ModelProblems(problems, { isForeign });
-  const isStated = said.some(({ value }) => isJsonObject(value) && Object.hasOwn(value, 'task'));
+  const isStated = said.some(({ value }) => isObject(value) && Object.hasOwn(value, 'task'));
   return {
     ...{ name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint },
     ...(isStated || hub.why === undefined ? {} : { whyTensors: hub.why }),

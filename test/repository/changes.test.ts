@@ -86,8 +86,8 @@ test('a config nested too deeply is a mistake of the client', async (t) => {
   const rig = createRig(t, await makeFolder(t, { 'm/model.onnx': 'x' }));
   await rig.repository.start();
   const deep = `{"session":{"extra":${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}}}`;
-  for (const config of [deep, JSON.parse(deep) as unknown, `{"batching":${'['.repeat(17)}${']'.repeat(17)}}`])
-    await assert.rejects(rig.repository.load('m', { config }), isServerError('BAD_REQUEST', /nested 16 deep at most/));
+  for (const config of [deep, JSON.parse(deep) as unknown, `{"batching":${'['.repeat(65)}${']'.repeat(65)}}`])
+    await assert.rejects(rig.repository.load('m', { config }), isServerError('BAD_REQUEST', /nested 64 deep at most/));
 });
 
 test('a model whose folder is gone can be unloaded once, and then is unknown', async (t) => {

@@ -1,8 +1,7 @@
 import { ServerError } from '../../errors.ts';
-import { checkParameters } from '../../json-limits.ts';
+import { checkParameters, parseJson } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
-import { parseJson } from '../shared/json-body.ts';
 
 /**
  * Requests of the native API (docs/api.md). JSON: `{"data": item}` for one item or `{"items": [item, ...]}` for many, with

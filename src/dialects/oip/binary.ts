@@ -1,6 +1,6 @@
 import { FIXED_DATATYPES, elementCount, type BytesTensor, type Datatype, type Tensor } from '../../tensors/tensor.ts';
 import { malformed, shown } from './error.ts';
-import { utf8Text } from './json.ts';
+import { utf8Text } from '../../json.ts';
 
 /**
  * The binary tensor data extension: little-endian, row-major, no padding; BOOL is one byte, BYTES is a run of

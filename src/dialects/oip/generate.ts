@@ -2,7 +2,7 @@ import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type ApiRequest } from '../shared/api.ts';
 import { Fields } from '../shared/fields.ts';
 import { SentText, type Generation, type GenerationPiece, type StreamEncoder } from '../shared/generation-reply.ts';
-import { parseJsonObject } from '../shared/json-body.ts';
+import { parseJsonObject } from '../../json.ts';
 import { readSampling, SAMPLING_FIELDS } from '../openai/sampling.ts';
 
 const PARAMETERS = ['max_tokens', 'max_completion_tokens', 'details', 'echo', ...SAMPLING_FIELDS];

@@ -9,8 +9,8 @@ import {
 import { widenHalf } from '../../tensors/half-float.ts';
 import { tensorFromBinary } from './binary.ts';
 import { malformed, shown, unfit } from './error.ts';
-import { isObject } from '../shared/json-body.ts';
-import type { JsonDocument, JsonObject } from './json.ts';
+import { isObject, type JsonObject } from '../../json.ts';
+import type { JsonDocument } from './exact-json.ts';
 import { tensorFromJson } from './json-data.ts';
 import { countParameter, parametersOf, refuseSharedMemory } from './parameters.ts';
 import type { OipModel } from './types.ts';

@@ -1,6 +1,5 @@
 import { malformed, shown } from './error.ts';
-import { isObject } from '../shared/json-body.ts';
-import type { JsonObject } from './json.ts';
+import { isObject, type JsonObject } from '../../json.ts';
 
 /** Priorities of the server; clients that rank lower get the lowest. */
 const LOWEST_PRIORITY = 3;

@@ -2,8 +2,8 @@ import { FIXED_DATATYPES, elementCount, type Tensor, type TensorSpec } from '../
 import { tensorFromBinary, textFromBytes } from './binary.ts';
 import { malformed, shown, unfit } from './error.ts';
 import { countRows, readInputs } from './inputs.ts';
-import { isObject } from '../shared/json-body.ts';
-import { parseJson, type JsonObject } from './json.ts';
+import { isObject, type JsonObject } from '../../json.ts';
+import { parseExactJson } from './exact-json.ts';
 import {
   booleanParameter,
   countParameter,
@@ -28,7 +28,7 @@ export function decodeInfer(body: Uint8Array, headerLength: number | undefined, 
   if (!Number.isInteger(jsonBytes) || jsonBytes < 0 || jsonBytes > body.byteLength)
     throw malformed(`inference header size should be in range (0, ${body.byteLength}), got: ${jsonBytes}`);
   if (headerLength === 0) return decodeRaw(body, model);
-  const document = parseJson(body.subarray(0, jsonBytes));
+  const document = parseExactJson(body.subarray(0, jsonBytes));
   const request = document.root;
   if (!isObject(request)) throw malformed('the request must be a JSON object');
   const id = readId(request);

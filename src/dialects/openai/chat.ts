@@ -2,7 +2,7 @@ import type { ServerError } from '../../errors.ts';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
 import { Fields } from '../shared/fields.ts';
-import { isObject, parseJsonObject } from '../shared/json-body.ts';
+import { isObject, parseJsonObject } from '../../json.ts';
 import {
   forChoice,
   HARMLESS_FIELDS,

@@ -1,7 +1,7 @@
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
 import { Fields } from '../shared/fields.ts';
-import { parseJsonObject } from '../shared/json-body.ts';
+import { parseJsonObject } from '../../json.ts';
 import {
   forChoice,
   HARMLESS_FIELDS,

@@ -1,6 +1,6 @@
 import { Fields } from '../shared/fields.ts';
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
-import { parseJsonObject } from '../shared/json-body.ts';
+import { parseJsonObject } from '../../json.ts';
 import { readTextInputs } from '../shared/text-inputs.ts';
 
 const KNOWN = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user']);

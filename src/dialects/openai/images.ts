@@ -1,6 +1,6 @@
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
 import { Fields } from '../shared/fields.ts';
-import { parseJsonObject } from '../shared/json-body.ts';
+import { parseJsonObject } from '../../json.ts';
 import { forChoice, readSeed } from './sampling.ts';
 import { checkCount } from '../shared/text-inputs.ts';
 

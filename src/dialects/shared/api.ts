@@ -1,4 +1,4 @@
-import { checkParameters } from '../../json-limits.ts';
+import { checkParameters } from '../../json.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
 
 /** What a decoder may need besides the body. */

@@ -1,6 +1,6 @@
 import { ServerError } from '../../errors.ts';
 import { isWithin, rangeText, type Range } from '../../ranges.ts';
-import { isObject } from './json-body.ts';
+import { isObject } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
 import { Fields } from '../shared/fields.ts';
-import { isObject, parseJsonObject } from '../shared/json-body.ts';
+import { isObject, parseJsonObject } from '../../json.ts';
 import { checkCount, emptyInput, isTokenIds, readTextInputs, readTexts } from '../shared/text-inputs.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { TaskSource } from '../task.ts';
 import type { EncoderOptions, Pooling } from './encoder-contract.ts';
 import { readJson, readJsonObject } from './json-file.ts';
 import { readModules, type SentenceModule } from './sentence-modules.ts';
-import { isObject, type JsonObject } from './tokenizer/json.ts';
+import { isObject, type JsonObject } from '../../json.ts';
 
 /** What the files of a hub folder say about a text encoder. */
 export interface TextModelFiles {

@@ -7,7 +7,7 @@ import { readParameters } from '../parameters.ts';
 import { truncation } from './parameters.ts';
 import { ACTIVATIONS, logitsOf } from './scores.ts';
 import { isLightText, readQueryAndText } from './text-items.ts';
-import { isObject, type JsonObject } from './tokenizer/json.ts';
+import { isObject, type JsonObject } from '../../json.ts';
 
 /** How well a text answers a query: `{"score": 0.97, "tokens": n}`; for cross-encoders, whose graph gives one logit. */
 

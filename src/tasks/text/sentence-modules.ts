@@ -1,4 +1,4 @@
-import { isObject } from './tokenizer/json.ts';
+import { isObject } from '../../json.ts';
 
 /** modules.json of sentence-transformers: what a text goes through, in order. https://sbert.net */
 

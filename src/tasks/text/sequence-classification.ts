@@ -9,7 +9,7 @@ import { readParameters, topKParameter } from '../parameters.ts';
 import { truncation } from './parameters.ts';
 import { ACTIVATION_NAMES, ACTIVATIONS, logitsOf, type Activation } from './scores.ts';
 import { isLightText, readTextOrPair } from './text-items.ts';
-import type { JsonObject } from './tokenizer/json.ts';
+import type { JsonObject } from '../../json.ts';
 
 /** A text or a pair in, classes with scores out, best first: `[{"label": "POSITIVE", "score": 0.99}, ...]`; for models with a tokenizer. */
 

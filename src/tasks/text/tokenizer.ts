@@ -1,6 +1,6 @@
 import { readJsonObject } from './json-file.ts';
 import { readDecoder, spacesCleaned } from './tokenizer/decoders.ts';
-import { isObject, type JsonObject } from './tokenizer/json.ts';
+import { isObject, type JsonObject } from '../../json.ts';
 import { leastTokensOf } from './tokenizer/least-tokens.ts';
 import { createPipeline, type Pipeline } from './tokenizer/pipeline.ts';
 import { readPostProcessor, type Frames } from './tokenizer/post-processors.ts';

@@ -46,7 +46,7 @@ test('a malformed request is told what is wrong with it', () => {
     ['', /not valid JSON/],
     ['{"data":', /not valid JSON/],
     ['{"data":NaN}', /not valid JSON/],
-    [Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), /not valid JSON in UTF-8/],
+    [Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d), /not valid UTF-8/],
     ['3', /must be an object/],
     ['null', /must be an object/],
     ['[{"data":3}]', /must be an object/],

@@ -178,10 +178,11 @@ describe('an inference request is refused for', () => {
 
   it('brackets that would fill the memory', () => {
     const half = 2 ** 20;
-    const message = /too many arrays or objects/;
-    assertRefused('BAD_REQUEST', message, () => decodeJson(`{"a":${'['.repeat(half)}${']'.repeat(half)}}`));
-    assertRefused('BAD_REQUEST', message, () => decodeJson(`{"a":[${'[],'.repeat(2 * half)}[]]}`));
-    assertRefused('BAD_REQUEST', message, () => decodeJson(`${'{"a":'.repeat(half)}"`));
+    const deep = /nested 64 deep at most/;
+    assertRefused('BAD_REQUEST', deep, () => decodeJson(`{"a":${'['.repeat(half)}${']'.repeat(half)}}`));
+    assertRefused('BAD_REQUEST', deep, () => decodeJson(`${'{"a":'.repeat(half)}"`));
+    const many = /2097152 arrays, objects and fields at most/;
+    assertRefused('TOO_LARGE', many, () => decodeJson(`{"a":[${'[],'.repeat(2 * half)}[]]}`));
     const text = '['.repeat(2 * half) + '\\"';
     const model = modelOf([spec('x', 'BYTES', [-1, 1])], [spec('y', 'FP32', [-1])]);
     const request = decodeJson(inputX({ shape: [1, 1], datatype: 'BYTES', data: [text] }), model);

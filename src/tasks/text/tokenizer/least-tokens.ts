@@ -1,5 +1,5 @@
 import { BYTE_LETTERS } from './byte-letters.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { isObject, type JsonObject } from '../../../json.ts';
 import { readNormalizer } from './normalizers.ts';
 
 /**

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { bytePairModel } from './bpe.ts';
 import { unknownWord, type TokenModel } from './model.ts';
 import { part, readPart, type PartTable } from './part.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { isObject, type JsonObject } from '../../../json.ts';
 import { unigramModel } from './unigram.ts';
 import { wordPieceModel } from './word-piece.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { addedTokenFinder, addedTokenSchema, spellingOf, type AddedToken } from './added-tokens.ts';
-import type { JsonObject } from './json.ts';
+import type { JsonObject } from '../../../json.ts';
 import type { TokenModel } from './model.ts';
 import { readModel } from './models.ts';
 import { readNormalizer } from './normalizers.ts';

@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { TokenEncoder } from '../../../../src/tasks/text/encode.ts';
 import { createTokenizer } from '../../../../src/tasks/text/tokenizer.ts';
 import { readDecoder } from '../../../../src/tasks/text/tokenizer/decoders.ts';
-import { isObject, type JsonObject } from '../../../../src/tasks/text/tokenizer/json.ts';
+import { isObject, type JsonObject } from '../../../../src/json.ts';
 import { readNormalizer } from '../../../../src/tasks/text/tokenizer/normalizers.ts';
 import { readPreTokenizer } from '../../../../src/tasks/text/tokenizer/pre-tokenizers.ts';
 
