@@ -12,7 +12,7 @@ const rooms = {
   onnx: { rooms: ['tensors'], packages: ['onnxruntime-node'] },
   trial: { rooms: ['tensors', 'onnx'] },
   programs: { rooms: ['tensors', 'onnx', 'lanes', 'tasks'], packages: ['onnxruntime-node', 'piscina'] },
-  lanes: { rooms: ['tensors', 'core', 'config'], packages: ['piscina'] },
+  lanes: { rooms: ['tensors', 'core'], packages: ['piscina'] },
   cpu: { rooms: ['tensors', 'dialects', 'tasks', 'lanes'], packages: ['piscina'] },
   tasks: { rooms: ['tensors'] },
   dialects: { rooms: ['tensors', 'tasks'] },
@@ -65,7 +65,7 @@ export default defineConfig(
       'no-console': 'error',
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'Only src/config/config.ts reads the environment.' },
+        { object: 'process', property: 'env', message: 'Only src/config/environment.ts reads the environment.' },
         {
           object: 'process',
           property: 'exit',
@@ -97,7 +97,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config/config.ts', 'src/no-telemetry.ts', 'src/commands.ts', 'src/stop-signals.ts'],
+    files: ['src/config/environment.ts', 'src/no-telemetry.ts', 'src/commands.ts', 'src/stop-signals.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   { files: ['src/cli.ts', 'src/commands.ts'], rules: { 'no-console': 'off' } },

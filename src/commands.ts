@@ -1,10 +1,13 @@
-import { ConfigError, readProcessConfig, type Config } from './config/config.ts';
+import { installEnvironment, readProcessConfig } from './config/environment.ts';
+import { ConfigError } from './config/option.ts';
+import type { Config } from './config/options.ts';
 import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
 import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, StartError, type CarpoolServer } from './lifecycle.ts';
 import { listenToStop } from './stop-signals.ts';
 import { helpText } from './config/help.ts';
+import { nearName } from './near-name.ts';
 import { VERSION } from './version.ts';
 
 /**
@@ -15,28 +18,47 @@ import { VERSION } from './version.ts';
  */
 
 const USAGE = [
-  'Usage: carpool serve [flags]         serves the models of a folder',
-  '       carpool pull hf:<owner>/<name> brings a model from a hub into that folder',
-  '       carpool install-cuda           fetches what models need to run on an NVIDIA GPU',
+  'Usage: carpool serve [flags]             serves the models of a folder',
+  '       carpool pull hf:<owner>/<name>    brings a model from a hub into that folder',
+  '       carpool install-cuda              fetches what models need to run on an NVIDIA GPU',
   '       carpool --version',
   '`carpool serve --help` and `carpool pull --help` say more.',
 ].join('\n');
 
+interface Command {
+  readonly help: () => string;
+  readonly run: (argv: readonly string[]) => Promise<void>;
+}
+
+const COMMANDS: ReadonlyMap<string, Command> = new Map([
+  ['serve', { help: helpText, run: serve }],
+  ['pull', { help: () => PULL_USAGE, run: pull }],
+  ['install-cuda', { help: () => INSTALL_CUDA_USAGE, run: bringCuda }],
+]);
+
 /** Runs a command; what goes wrong with it is told, and sets the exit code. Throws what nobody expected. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const [command, ...rest] = argv;
-  if (command === '--version') console.log(VERSION);
-  else if (command === 'serve' && rest.includes('--help')) console.log(helpText());
-  else if (command === 'serve') await serve(rest);
-  else if (command === 'pull' && rest.includes('--help')) console.log(PULL_USAGE);
-  else if (command === 'pull') await pull(rest);
-  else if (command === 'install-cuda' && rest.length === 0) console.log(await installCuda());
-  else if (command === 'install-cuda') console.log(INSTALL_CUDA_USAGE);
-  else if (command === '--help' || command === undefined) console.log(USAGE);
-  else {
-    console.error(`${command}: there is no such command\n${USAGE}`);
-    process.exitCode = 2;
-  }
+  const [name = '--help', ...rest] = argv;
+  const command = COMMANDS.get(name);
+  if (name === '--version' || name === '-v') console.log(VERSION);
+  else if (['--help', '-h', 'help'].includes(name)) console.log(USAGE);
+  else if (command === undefined) {
+    const near = nearName(name, COMMANDS.keys());
+    refuse(`${name}: there is no such command${near === undefined ? '' : `. Did you mean ${near}?`}`, USAGE);
+  } else if (rest.includes('--help') || rest.includes('-h')) console.log(command.help());
+  else await command.run(rest);
+}
+
+/** Tells a mistake on the command line, and how it is used. */
+function refuse(problem: string, usage: string): void {
+  console.error(`${problem}\n${usage}`);
+  process.exitCode = 2;
+}
+
+async function bringCuda(argv: readonly string[]): Promise<void> {
+  const [other] = argv;
+  if (other === undefined) console.log(await installCuda(installEnvironment()));
+  else refuse(`${other}: install-cuda takes no arguments`, INSTALL_CUDA_USAGE);
 }
 
 /** The configuration that flags, environment and carpool.json give; undefined when it has problems, which are told. */
@@ -54,8 +76,7 @@ function readOrTell(argv: readonly string[]): Config | undefined {
 async function pull(argv: readonly string[]): Promise<void> {
   const given = pullFlags(argv);
   if ('problem' in given) {
-    console.error(`${given.problem}\n${PULL_USAGE}`);
-    process.exitCode = 2;
+    refuse(given.problem, PULL_USAGE);
     return;
   }
   const config = readOrTell(given.flags);

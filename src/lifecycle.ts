@@ -2,7 +2,7 @@
 import { createParts, type Parts } from './main.ts';
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isTerminal, type Config } from './config/config.ts';
+import type { Config } from './config/options.ts';
 import { countCores } from './lanes/cores.ts';
 import { messageOf, ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
@@ -55,7 +55,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
 }
 
 function defaultLogs(config: Config): Logs {
-  const pretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && isTerminal());
+  const pretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
   return createLogs({ level: config.LOG_LEVEL, pretty });
 }
 

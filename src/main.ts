@@ -2,7 +2,7 @@
 import './no-telemetry.ts';
 // Without it a respawned worker thread fails with 'Module did not self-register'.
 import 'onnxruntime-node';
-import type { Config } from './config/config.ts';
+import type { Config } from './config/options.ts';
 import { countCores } from './lanes/cores.ts';
 import { systemClock } from './core/clock.ts';
 import { Core } from './core/core.ts';
@@ -18,7 +18,6 @@ import { Lanes } from './lanes/lanes.ts';
 import { Trials } from './trial/trials.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
-import type { DtypeChoice } from './dtype.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
 import { countCoreEvents, refreshGauges } from './serving/events.ts';
@@ -67,8 +66,8 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
     modelsDir: config.MODELS_DIR,
     names: config.MODELS,
     overrides: config.MODEL_OPTIONS,
-    dtype: config.DTYPE as DtypeChoice,
-    control: config.MODEL_CONTROL as 'none' | 'explicit' | 'poll',
+    dtype: config.DTYPE,
+    control: config.MODEL_CONTROL,
     pollMs: config.MODEL_POLL_INTERVAL_MS,
     loader,
     onEvent: (event) => logRepository(log, event),

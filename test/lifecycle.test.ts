@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig } from '../src/config/config.ts';
+import { readConfig } from '../src/config/read.ts';
 import { startServer } from '../src/lifecycle.ts';
 import { createLogs } from '../src/log.ts';
 import { startSilentHub } from './hub/silent-hub.ts';

@@ -1,10 +1,6 @@
-import { OPTIONS, type Config, type Option } from './config.ts';
-import { hideCredentials } from './option.ts';
-
-/** `--model-options` of MODEL_OPTIONS. */
-export function flagOf(name: string): string {
-  return `--${name.toLowerCase().replaceAll('_', '-')}`;
-}
+import { flagOf } from './flags.ts';
+import { hideCredentials, type Option } from './option.ts';
+import { OPTIONS, type Config } from './options.ts';
 
 /** Text of `carpool serve --help`. */
 export function helpText(): string {

@@ -13,7 +13,11 @@ type IntegerOption = OptionOf<'integer', number> & { readonly min: number; reado
 type BooleanOption = OptionOf<'boolean', boolean>;
 type ListOption = OptionOf<'list', readonly string[]>;
 type ObjectOption = OptionOf<'object', Readonly<Record<string, unknown>>>;
-type ChoiceOption = OptionOf<'choice', string> & { readonly pattern: RegExp; readonly choices: string };
+type ChoiceOption<Value extends string = string> = OptionOf<'choice', Value> & {
+  /** As the help writes them: `auto|cpu`. */
+  readonly choices: string;
+  readonly isOne: (text: string) => text is Value;
+};
 export type Option = TextOption | IntegerOption | BooleanOption | ListOption | ObjectOption | ChoiceOption;
 
 export const text = (value: string, doc: string): TextOption => ({ type: 'text', default: value, doc });
@@ -31,15 +35,37 @@ export const integer = (
   ...(unit === undefined ? {} : { unit }),
 });
 export const boolean = (value: boolean, doc: string): BooleanOption => ({ type: 'boolean', default: value, doc });
-export const choice = (value: string, choices: string, doc: string, pattern?: RegExp): ChoiceOption => ({
-  type: 'choice',
-  default: value,
-  choices,
-  pattern: pattern ?? new RegExp(`^(${choices})$`),
-  doc,
-});
+export const list = (doc: string): ListOption => ({ type: 'list', default: [], doc });
+export const object = (doc: string): ObjectOption => ({ type: 'object', default: {}, doc });
+
+/** One of a few words, which are the type of its value. */
+export function choice<Value extends string>(
+  value: NoInfer<Value>,
+  choices: readonly Value[],
+  doc: string,
+): ChoiceOption<Value> {
+  const isOne = (text: string): text is Value => (choices as readonly string[]).includes(text);
+  return { type: 'choice', default: value, choices: choices.join('|'), isOne, doc };
+}
+
+/** A choice among more words than can be listed. */
+export const oneOf = <Value extends string>(
+  value: Value,
+  kind: Pick<ChoiceOption<Value>, 'choices' | 'isOne'>,
+  doc: string,
+): ChoiceOption<Value> => ({ type: 'choice', default: value, ...kind, doc });
 export const ms = (value: number, min: number, doc: string): IntegerOption =>
   integer(value, [min, 86_400_000], doc, 'ms');
+
+/** Thrown with every problem at once. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
 
 export type Parsed = { readonly value: unknown } | { readonly problem: string };
 
@@ -49,7 +75,7 @@ export function parseOption(option: Option, raw: unknown): Parsed {
     case 'text':
       return typeof raw === 'string' ? { value: raw } : { problem: 'expected text' };
     case 'choice':
-      return typeof raw === 'string' && option.pattern.test(raw)
+      return typeof raw === 'string' && option.isOne(raw)
         ? { value: raw }
         : { problem: `expected ${option.choices}, got ${JSON.stringify(raw)}` };
     case 'integer':
@@ -87,8 +113,10 @@ function parseList(raw: unknown): Parsed {
   };
 }
 
+type ParsedObject = { readonly value: Record<string, unknown> } | { readonly problem: string };
+
 /** A JSON object, or the text of one. */
-export function parseObject(raw: unknown): Parsed {
+export function parseObject(raw: unknown): ParsedObject {
   let value = raw;
   if (typeof raw === 'string') {
     try {
@@ -98,7 +126,7 @@ export function parseObject(raw: unknown): Parsed {
     }
   }
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? { value }
+    ? { value: value as Record<string, unknown> }
     : { problem: 'expected a JSON object' };
 }
 

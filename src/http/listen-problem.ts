@@ -1,4 +1,5 @@
-import { originOf, type Config } from '../config/config.ts';
+import type { Config } from '../config/options.ts';
+import { originOf } from '../config/read.ts';
 
 const PROBLEMS: Readonly<Record<string, readonly ['HOST' | 'PORT', string]>> = {
   EADDRINUSE: ['PORT', 'another process listens on it'],

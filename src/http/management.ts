@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/options.ts';
 import { ServerError } from '../errors.ts';
 
 /** Who may change what is served. Keys are no part of it: it is about who can reach the server, and about browsers that are led there. */

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
-import type { Config } from '../config/config.ts';
+import { readArguments } from '../config/flags.ts';
+import type { Config } from '../config/options.ts';
 import { createBar, createLines, megabytes } from './progress.ts';
 import { pullModel } from './pull.ts';
 import { optionsOf } from './pull-models.ts';
@@ -23,23 +23,19 @@ export const PULL_USAGE = [
 
 /** Flags of the configuration that say the same as the command line of `carpool pull`, or what is wrong with it. */
 export function pullFlags(argv: readonly string[]): { flags: string[] } | { problem: string } {
-  const text = { type: 'string' } as const;
+  const { values, positionals, problems } = readArguments(argv, { dtype: 'value', to: 'value', name: 'value' });
+  const [reference, ...others] = positionals;
+  if (problems.length > 0) return { problem: problems.join('\n') };
+  if (reference === undefined || others.length > 0) return { problem: 'Give one model: hf:<owner>/<name>' };
+  const { name, dtype, to } = values;
+  const whole = `${name === undefined ? '' : `${name}=`}${reference}${dtype === undefined ? '' : `#${dtype}`}`;
   try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      options: { dtype: text, to: text, name: text },
-      allowPositionals: true,
-    });
-    const [reference, ...others] = positionals;
-    if (reference === undefined || others.length > 0) return { problem: 'Give one model: hf:<owner>/<name>' };
-    const { name, dtype, to } = values;
-    const whole = `${name === undefined ? '' : `${name}=`}${reference}${dtype === undefined ? '' : `#${dtype}`}`;
     // Here it is no option, by whose name its problem would be told.
     parseReference(whole);
-    return { flags: [`--carpool-models=${whole}`, ...(to === undefined ? [] : [`--models-dir=${to}`])] };
   } catch (error) {
     return { problem: messageOf(error) };
   }
+  return { flags: [`--carpool-models=${whole}`, ...(to === undefined ? [] : [`--models-dir=${to}`])] };
 }
 
 /** Pulls the model of the configuration, with progress on `stderr` and the outcome in words. Rejects with a HubError. */

@@ -1,6 +1,5 @@
-import type { Config } from '../config/config.ts';
+import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
-import { isDtypeChoice } from '../dtype.ts';
 import type { LoadFailure } from '../repository/mistakes.ts';
 import { createLines } from './progress.ts';
 import { pullModel, type PullOptions } from './pull.ts';
@@ -50,6 +49,6 @@ export function optionsOf(
     endpoint: endpoint.href.replace(/\/+$/, ''),
     token: config.HF_TOKEN,
     credentials: credentials === ':' ? '' : credentials,
-    defaultDtype: isDtypeChoice(config.DTYPE) ? config.DTYPE : 'auto',
+    defaultDtype: config.DTYPE,
   };
 }

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { installEnvironment } from '../config/config.ts';
 import { CUDA_PLATFORM, INSTALL_SCRIPT, missingProvider, platformHere, PROVIDER_FILE } from './cuda.ts';
 
 /** `carpool install-cuda`: brings ONNX Runtime's CUDA provider, which the package does not hold because it is large. */
@@ -24,11 +23,11 @@ export interface InstallPlace {
 const HERE: InstallPlace = { script: INSTALL_SCRIPT, provider: PROVIDER_FILE, platform: platformHere() };
 
 /** Installs the provider where it is missing. Resolves with what was done; rejects with an Error that says why it is not there. */
-export async function installCuda(place: InstallPlace = HERE): Promise<string> {
+export async function installCuda(env: NodeJS.ProcessEnv, place: InstallPlace = HERE): Promise<string> {
   const { script, provider, platform } = place;
   if (existsSync(provider)) return `The CUDA provider is there already: ${provider}`;
   if (platform !== CUDA_PLATFORM) throw new Error(missingProvider(provider, platform));
-  const child = spawn(process.execPath, [script], { stdio: 'inherit', env: installEnvironment() });
+  const child = spawn(process.execPath, [script], { stdio: 'inherit', env });
   const [code] = (await once(child, 'exit')) as [number | null];
   // The script ends well when it has nothing to do, so look for what it should have brought.
   if (code !== 0 || !existsSync(provider))

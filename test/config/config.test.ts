@@ -2,19 +2,15 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import {
-  ConfigError,
-  OPTIONS,
-  parseFlags,
-  readConfig,
-  type ConfigSources,
-  type Option,
-} from '../../src/config/config.ts';
-import { flagOf, helpText, optionsMarkdown, shownConfig } from '../../src/config/help.ts';
+import { flagOf } from '../../src/config/flags.ts';
+import { ConfigError, type Option } from '../../src/config/option.ts';
+import { OPTIONS } from '../../src/config/options.ts';
+import { readConfig, type ConfigSources } from '../../src/config/read.ts';
+import { helpText, optionsMarkdown, shownConfig } from '../../src/config/help.ts';
 import { pathOf } from '../tasks/support.ts';
 
-const read = ({ flags = {}, env = {}, file = {} }: Partial<ConfigSources>) =>
-  readConfig({ flags, env: { MODELS_DIR: '.', ...env }, file });
+const read = ({ flags = {}, env = {}, file = {}, problems = [] }: Partial<ConfigSources>) =>
+  readConfig({ flags, env: { MODELS_DIR: '.', ...env }, file, problems });
 
 function problemsOf(act: () => unknown): readonly string[] {
   try {
@@ -69,7 +65,7 @@ test('every problem is told at once, with the place it came from', () => {
     /^MODEL_OPTIONS \(environment\): not valid JSON/,
     /^LOG_LEVEL \(carpool\.json\): /,
     /^MODELS \(carpool\.json\): /,
-    /^COLOUR: there is no such option/,
+    /^COLOUR: there is no such option$/,
     /^MODELS_DIR: there is no folder \/nowhere/,
   ])
     assert.equal(problems.filter((problem) => wanted.test(problem)).length, 1, String(wanted));
@@ -87,6 +83,15 @@ test('with models to pull, the folder for them need not be there; what is wrong 
   assert.match(problems[1] ?? '', /^CARPOOL_MODELS: tiny: expected hf:/);
   assert.match(problems[2] ?? '', /^CARPOOL_MODELS: hf:b\/x: another one goes to x too/);
   assert.match(problems[3] ?? '', /^HF_ENDPOINT: /);
+});
+
+test('mistakes in the sources themselves are told with those in their values', () => {
+  const problems = problemsOf(() => read({ env: { PORT: 'x' }, problems: ['--prot: there is no such flag'] }));
+  assert.deepEqual([problems.length, problems[0]], [2, '--prot: there is no such flag']);
+  assert.deepEqual(
+    problemsOf(() => read({ file: { PROT: 1 } })),
+    ['PROT: there is no such option. Did you mean PORT?'],
+  );
 });
 
 test('options that contradict each other are told', () => {
@@ -161,42 +166,6 @@ test('a unit stands in the name of every option that has one', () => {
 test('every default is a value that the option takes', () => {
   for (const [name, option] of Object.entries<Option>(OPTIONS))
     if (name !== 'MODELS_DIR') assert.doesNotThrow(() => read({ file: { [name]: option.default } }), name);
-});
-
-test('flags: --name value, --name=value, and a bare --name for a switch', () => {
-  assert.deepEqual(
-    parseFlags([
-      '--port',
-      '8001',
-      '--host=0.0.0.0',
-      '--ready-when-full',
-      '--lanes',
-      '-1',
-      '--model-options={"a":{"options":{"x":"b=c"}}}',
-      '--log-level=',
-    ]),
-    {
-      PORT: '8001',
-      HOST: '0.0.0.0',
-      READY_WHEN_FULL: 'true',
-      LANES: '-1',
-      MODEL_OPTIONS: '{"a":{"options":{"x":"b=c"}}}',
-      LOG_LEVEL: '',
-    },
-  );
-  assert.deepEqual(parseFlags(['--ready-when-full', 'false']), { READY_WHEN_FULL: 'false' });
-  assert.deepEqual(parseFlags([]), {});
-});
-
-test('flags that are none, or lack their value, are all told at once', () => {
-  const problems = problemsOf(() => parseFlags(['--port', '--colour=red', 'serve', '-p', '--host']));
-  assert.deepEqual(problems, [
-    '--port: a value is missing',
-    '--colour: there is no such flag',
-    'serve: there is no such flag',
-    '-p: there is no such flag',
-    '--host: a value is missing',
-  ]);
 });
 
 test('the help names every option with its flag and what it does', () => {

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { OPTIONS } from '../../src/config/config.ts';
+import { OPTIONS } from '../../src/config/options.ts';
 import {
   copiesOf,
   environmentOf,

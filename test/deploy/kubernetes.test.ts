@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { OPTIONS } from '../../src/config/config.ts';
+import { OPTIONS } from '../../src/config/options.ts';
 
 /** No YAML parser is among the dependencies, so the file keeps to a form that lines can be read from. */
 const text = readFileSync(new URL('../../../deploy/kubernetes/carpool.yaml', import.meta.url), 'utf8');

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { OPTIONS, readConfig } from '../../src/config/config.ts';
+import { OPTIONS } from '../../src/config/options.ts';
+import { readConfig } from '../../src/config/read.ts';
 import { manifestSchema } from '../../src/repository/manifest.ts';
 
 /** The create-container-group request of SaladCloud's public API (OpenAPI document 0.9.0-alpha.15), as far as it is used. */

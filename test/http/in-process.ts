@@ -1,4 +1,4 @@
-import { readConfig } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/read.ts';
 import { createLogs } from '../../src/log.ts';
 import { startServer, type CarpoolServer } from '../../src/lifecycle.ts';
 import { SHIPPED_MODELS } from '../process/carpool.ts';

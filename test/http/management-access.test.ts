@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import test from 'node:test';
+import type { Config } from '../../src/config/options.ts';
 import { ServerError } from '../../src/errors.ts';
 import { checkManagement } from '../../src/http/management.ts';
 import { post, startTestServer } from './in-process.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
+const MODES = ['loopback', 'any', 'off'] as const;
+
 function isAllowed(
-  mode: string,
+  mode: Config['MANAGEMENT'],
   remoteAddress: string,
   headers: Headers = {},
   origins: readonly string[] = [],
@@ -29,13 +32,13 @@ const ELSEWHERE = ['10.0.0.1', '192.168.1.2', '8.8.8.8', '::ffff:10.0.0.1', 'fe8
 test('MANAGEMENT=loopback takes this machine alone, any whoever comes, off nobody', () => {
   for (const address of HERE)
     assert.deepEqual(
-      ['loopback', 'any', 'off'].map((mode) => isAllowed(mode, address)),
+      MODES.map((mode) => isAllowed(mode, address)),
       [true, true, false],
       address,
     );
   for (const address of ELSEWHERE)
     assert.deepEqual(
-      ['loopback', 'any', 'off'].map((mode) => isAllowed(mode, address)),
+      MODES.map((mode) => isAllowed(mode, address)),
       [false, true, false],
       address,
     );

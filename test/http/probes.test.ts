@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Config } from '../../src/config/config.ts';
+import type { Config } from '../../src/config/options.ts';
 import { answerProbe, PROBES } from '../../src/http/probes.ts';
 import type { Services } from '../../src/http/services.ts';
 import { ServerState } from '../../src/state.ts';

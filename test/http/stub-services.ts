@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { API_CALLS, APIS } from '../../src/dialects/shared/apis.ts';
 import { printEmbeddings } from '../../src/dialects/shared/embedding-text.ts';
-import { readConfig } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/read.ts';
 import { ServerError, toServerError } from '../../src/errors.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
 import { InputFetcher } from '../../src/http/input-fetcher.ts';

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { findGpus, hiddenGpu, missingProvider } from '../../src/lanes/cuda.ts';
+import { installEnvironment } from '../../src/config/environment.ts';
 import { installCuda } from '../../src/lanes/install-cuda.ts';
 
 async function makeRoot(t: TestContext, files: Readonly<Record<string, string>>): Promise<string> {
@@ -48,6 +49,7 @@ test('a provider that is missing is told with the command that installs it, or t
 });
 
 test('install-cuda runs the install step of the binding, told to install, and looks for what it brings', async (t) => {
+  const env = installEnvironment();
   const root = await makeRoot(t, {
     'good.js': `require('node:fs').writeFileSync(__dirname + '/provider.so', process.env.ONNXRUNTIME_NODE_INSTALL)`,
     'idle.js': '',
@@ -58,9 +60,9 @@ test('install-cuda runs the install step of the binding, told to install, and lo
     provider: path.join(root, 'provider.so'),
     platform,
   });
-  await assert.rejects(installCuda(place('idle.js')), /could not be installed \(exit code 0\).*api\.nuget\.org/);
-  await assert.rejects(installCuda(place('bad.js')), /exit code 3/);
-  await assert.rejects(installCuda(place('good.js', 'linux/arm64')), /linux\/x64 only/);
-  assert.match(await installCuda(place('good.js')), /provider is installed/);
-  assert.match(await installCuda(place('bad.js')), /there already/);
+  await assert.rejects(installCuda(env, place('idle.js')), /could not be installed \(exit code 0\).*api\.nuget\.org/);
+  await assert.rejects(installCuda(env, place('bad.js')), /exit code 3/);
+  await assert.rejects(installCuda(env, place('good.js', 'linux/arm64')), /linux\/x64 only/);
+  assert.match(await installCuda(env, place('good.js')), /provider is installed/);
+  assert.match(await installCuda(env, place('bad.js')), /there already/);
 });

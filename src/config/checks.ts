@@ -1,0 +1,44 @@
+import { existsSync, statSync } from 'node:fs';
+import { parseReferences } from './hub-reference.ts';
+import { hideCredentials } from './option.ts';
+import type { Config } from './options.ts';
+
+/** What is wrong with values that are each right by themselves; looks at MODELS_DIR. */
+export function checkTogether(config: Config): string[] {
+  const problems = [...checkPlaces(config)];
+  for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
+    if (typeof options !== 'object' || options === null || Array.isArray(options))
+      problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
+  if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
+    problems.push(`DEFAULT_MODEL: ${config.DEFAULT_MODEL} is not among MODELS`);
+  if (config.BODY_BUDGET_BYTES < config.BODY_LIMIT_BYTES)
+    problems.push('BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES');
+  if (config.HEADERS_TIMEOUT_MS > config.BODY_TIMEOUT_MS)
+    problems.push('HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS, which includes it');
+  for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
+    problems.push(
+      `CORS_ORIGINS: ${origin} is no origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
+    );
+  return problems;
+}
+
+/** Whether it is what a browser sends as `Origin`; desktop shells and extensions have schemes of their own (tauri://localhost). */
+function isOrigin(text: string): boolean {
+  if (text === '*') return true;
+  if (/^https?:/i.test(text)) return URL.canParse(text) && new URL(text).origin === text;
+  return text !== 'file://' && /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/.test(text);
+}
+
+function checkPlaces({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {
+  const problems: string[] = [];
+  const isThere = existsSync(MODELS_DIR);
+  // A pull makes the folder.
+  if (isThere ? !statSync(MODELS_DIR).isDirectory() : CARPOOL_MODELS.length === 0)
+    problems.push(`MODELS_DIR: there is no folder ${MODELS_DIR}`);
+  const wrong: string[] = [];
+  parseReferences(CARPOOL_MODELS, wrong);
+  problems.push(...wrong.map((problem) => `CARPOOL_MODELS: ${problem}`));
+  if (!/^https?:\/\/[^/]/.test(HF_ENDPOINT) || !URL.canParse(HF_ENDPOINT))
+    problems.push(`HF_ENDPOINT: expected the address of a hub, got ${hideCredentials(HF_ENDPOINT)}`);
+  return problems;
+}

@@ -1,0 +1,46 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { parseFlags } from './flags.ts';
+import { messageOf } from '../errors.ts';
+import { parseObject } from './option.ts';
+import type { Config } from './options.ts';
+import { readConfig } from './read.ts';
+
+/** The only reader of the environment. */
+
+const CONFIG_FILE = 'carpool.json';
+
+/** Configuration of this process: its flags, its environment and `carpool.json` in the working folder. Throws a ConfigError with every problem. */
+export function readProcessConfig(argv: readonly string[]): Config {
+  const { flags, problems } = parseFlags(argv);
+  const { file, problem } = readConfigFile();
+  return readConfig({
+    flags,
+    env: process.env,
+    file,
+    problems: [...problems, ...(problem === undefined ? [] : [`${CONFIG_FILE}: ${problem}`])],
+  });
+}
+
+function readConfigFile(): { file: Record<string, unknown>; problem?: string } {
+  if (!existsSync(CONFIG_FILE)) return { file: {} };
+  try {
+    const parsed = parseObject(readFileSync(CONFIG_FILE, 'utf8'));
+    return 'problem' in parsed ? { file: {}, problem: parsed.problem } : { file: parsed.value };
+  } catch (error) {
+    return { file: {}, problem: messageOf(error) };
+  }
+}
+
+/**
+ * The environment for onnxruntime-node's install step: told to install, which .npmrc forbids it else, and the proxy by the names that its
+ * library (global-agent) reads.
+ */
+export function installEnvironment(): NodeJS.ProcessEnv {
+  const { env } = process;
+  const https = env['HTTPS_PROXY'] ?? env['https_proxy'];
+  return {
+    ...env,
+    ONNXRUNTIME_NODE_INSTALL: 'true',
+    ...(https === undefined ? {} : { GLOBAL_AGENT_HTTPS_PROXY: https, GLOBAL_AGENT_HTTP_PROXY: https }),
+  };
+}

@@ -1,0 +1,102 @@
+import { DTYPE_CHOICES } from '../dtype.ts';
+import { boolean, choice, integer, list, ms, object, oneOf, text } from './option.ts';
+
+const MIB = 1024 * 1024;
+
+/** Where models run, as DEVICE says it. */
+export type DeviceChoice = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+
+function isDeviceChoice(text: string): text is DeviceChoice {
+  return /^(auto|cpu|cuda(:\d+)?)$/.test(text);
+}
+
+/** The one table of options: `carpool serve --help`, docs/configuration.md, /info and `read.ts` all take them from here. */
+
+export const OPTIONS = {
+  HOST: text('::', 'Address to listen on; `::` takes IPv6 and IPv4, and falls back to 0.0.0.0 where IPv6 is absent.'),
+  PORT: integer(8000, [0, 65_535], 'Port to listen on; 0 takes a free one and logs it.'),
+  // A path of this machine is nobody else's business.
+  MODELS_DIR: { ...text('models', 'Folder of model folders, relative to the working folder.'), secret: true },
+  MODELS: list('Names of the models to load, separated by commas; empty: all.'),
+  CARPOOL_MODELS: list(
+    'Models to bring from a hub into MODELS_DIR at start, `[folder=]hf:owner/name[@revision][#dtype]`, separated by commas; what is complete is not fetched again.',
+  ),
+  DTYPE: choice(
+    'auto',
+    DTYPE_CHOICES,
+    "Which weight files to take in folders of the hub's layout. auto: the most exact there is; `dtype` of model.json goes over it.",
+  ),
+  HF_TOKEN: { ...text('', 'Token for private and gated models; sent to HF_ENDPOINT alone.'), secret: true },
+  HF_ENDPOINT: text('https://huggingface.co', 'The hub that models are pulled from: another one, or a mirror.'),
+  DEFAULT_MODEL: text('', 'Model of `POST /predict`; empty: the only model, if there is just one.'),
+  MODEL_OPTIONS: object(
+    'JSON object: model name to fields that override its model.json, e.g. `{"square":{"queue":{"maxItems":8}}}`.',
+  ),
+  MODEL_CONTROL: choice(
+    'none',
+    ['none', 'explicit', 'poll'],
+    'How models change at run time: not at all, by the repository API, or by watching the folder.',
+  ),
+  MANAGEMENT: choice(
+    'loopback',
+    ['loopback', 'any', 'off'],
+    'From where loading and unloading by the repository API is taken: from this machine alone, from whoever reaches the port, from nowhere.',
+  ),
+  MODEL_POLL_INTERVAL_MS: ms(5000, 100, 'How often MODEL_CONTROL=poll looks at the folder.'),
+  MODEL_ERRORS: choice(
+    'exit',
+    ['exit', 'serve'],
+    'When a model cannot be loaded at start: exit with 1, or serve the others.',
+  ),
+  DEVICE: oneOf<DeviceChoice>(
+    'auto',
+    { choices: 'auto|cpu|cuda|cuda:N', isOne: isDeviceChoice },
+    'Where models run. auto: CUDA where it works, else CPU; cuda: every GPU, and refuse to start without; cuda:N: one GPU.',
+  ),
+  LANES: integer(0, [0, 256], 'Inference threads on a CPU; 0: chosen from the cores. With CUDA it is one per GPU.'),
+  LANE_THREADS: integer(0, [0, 256], 'Intra-op threads of each lane on a CPU; 0: chosen from the cores.'),
+  CPU_THREADS: integer(
+    0,
+    [0, 256],
+    'Threads of the pool that prepares and finishes heavy items; 0: chosen from the cores.',
+  ),
+  REQUEST_TIMEOUT_MS: ms(90_000, 1, 'Time limit of a request. The container gateway cuts at 100 s.'),
+  DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
+  FAILED_GRACE_MS: ms(10_000, 0, 'After a run got stuck: how long until the process ends itself by SIGKILL.'),
+  READY_WHEN_FULL: boolean(
+    false,
+    'Whether /ready stays 200 while a queue is full. Set it in queue mode: readiness must not flap there.',
+  ),
+  BODY_LIMIT_BYTES: integer(64 * MIB, [1024, 2048 * MIB], 'Largest request body, also after decompression.', 'bytes'),
+  INPUT_URLS: choice(
+    'public',
+    ['off', 'public', 'any'],
+    'Whether images that a request names by URL are fetched: from the internet alone, or from any address.',
+  ),
+  BODY_BUDGET_BYTES: integer(
+    512 * MIB,
+    [MIB, 1_000_000 * MIB],
+    'Request bodies held at one time, all together, as far as they have arrived; no client gets all of it.',
+    'bytes',
+  ),
+  HEADER_LIMIT_BYTES: integer(16_384, [1024, MIB], 'Largest request header.', 'bytes'),
+  HEADERS_TIMEOUT_MS: ms(10_000, 100, 'How long a client may take to send the headers.'),
+  BODY_TIMEOUT_MS: ms(60_000, 100, 'How long a client may take to send the whole request.'),
+  KEEP_ALIVE_MS: ms(75_000, 0, 'How long an idle connection is kept, also before its first request.'),
+  CORS_ORIGINS: list(
+    'Origins whose pages may read replies in a browser, e.g. `https://app.example.com`, separated by commas; `*`: all; empty: none.',
+  ),
+  CONNECTION_LIMIT: integer(
+    10_000,
+    [1, 1_000_000],
+    'Most connections at one time; beyond it idle ones give way, and probes are answered still.',
+  ),
+  ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
+  LOG_LEVEL: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'Lowest level that is logged.'),
+  LOG_FORMAT: choice('auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines elsewhere.'),
+};
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The values in force; frozen. */
+export type Config = { readonly [Name in OptionName]: (typeof OPTIONS)[Name]['default'] };
