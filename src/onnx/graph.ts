@@ -7,6 +7,7 @@ import { setAccuracyLevel } from './surgery/accuracy-level.ts';
 import { dynamicOperatorOf } from './dynamic-quantisation.ts';
 import { explainLoadError } from './load-error.ts';
 import { readExternalData } from './external-data.ts';
+import { releaseOnFailure } from './release-on-failure.ts';
 import { withoutZipMap } from './surgery/zip-map.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
@@ -81,7 +82,9 @@ export async function openGraph(
   ).catch((error: unknown) => {
     throw explainLoadError(error, file);
   });
-  const tensors = session.outputMetadata.every(({ isTensor }) => isTensor) ? undefined : withoutZipMap(file);
+  const tensors = await releaseOnFailure(session, ({ outputMetadata }) =>
+    outputMetadata.every(({ isTensor }) => isTensor) ? undefined : withoutZipMap(file),
+  );
   if (tensors === undefined) return new Graph(session, lane, operatorOf(file, own));
   await session.release();
   return openGraphBytes(tensors, { file, own, lane });

@@ -3,6 +3,7 @@ import type { LaneData } from '../device.ts';
 import type { ModelSpec } from '../model-spec.ts';
 import { oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
 import { openGraph, ownOptions, type Graph } from './graph.ts';
+import { releaseOnFailure } from './release-on-failure.ts';
 import { readDimensionNames, type DimensionNames } from './dimension-names.ts';
 import { readSignature } from './signature.ts';
 import { fromOrt, toOrt } from './ort-tensor.ts';
@@ -64,7 +65,8 @@ export class LaneSession {
 
 /** Opens the weights on the lane's device; the signature comes from metadata and overrides. */
 export async function openSession(spec: ModelSpec, lane: LaneData): Promise<LaneSession> {
-  const graph = await openGraph(spec.weights, ownOptions(spec, 'model'), lane);
-  const signature = readSignature(graph.session, spec);
-  return new LaneSession(spec, graph, graph.dynamicOperator === undefined ? signature : oneByOne(signature));
+  return releaseOnFailure(await openGraph(spec.weights, ownOptions(spec, 'model'), lane), (graph) => {
+    const signature = readSignature(graph.session, spec);
+    return new LaneSession(spec, graph, graph.dynamicOperator === undefined ? signature : oneByOne(signature));
+  });
 }

@@ -15,6 +15,13 @@ export function isDeviceLost(message: string): boolean {
   );
 }
 
+/** A ticket that goes on, but of which its lane has nothing: sent again, it is begun anew. */
+export const LOST_TICKET: Failure = {
+  ok: false,
+  code: 'LANE_LOST',
+  message: 'The worker running this request lost it.',
+};
+
 /** A failed run as its client is told: ONNX Runtime's text without file paths says which node refused which shape. */
 export function failed(message: string): Failure {
   if (isOutOfMemory(message))

@@ -8,7 +8,7 @@ const PROGRAMS: Readonly<Record<string, () => Promise<OpenProgram>>> = {
   'text-encoder': async () => (await import('./text-encoder/program.ts')).openTextEncoder,
   generation: async () => (await import('./generation/open.ts')).openGenerationProgram,
   diffusion: async () => (await import('./diffusion/program.ts')).openDiffusionProgram,
-  speech: async () => (await import('./speech/program.ts')).openSpeechProgram,
+  speech: async () => (await import('./speech/open.ts')).openSpeechProgram,
 };
 
 /** Opens a model on this lane: its program, or its graph where it has none. Throws a plain Error saying what is wrong. */

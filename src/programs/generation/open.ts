@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises';
+import type { InferenceSession } from 'onnxruntime-node';
 import type { LaneData } from '../../device.ts';
 import type { ModelSpec } from '../../model-spec.ts';
 import type { GenerationOptions } from '../../tasks/chat/generation.ts';
 import { openGraph, openGraphBytes, ownOptions, readGraph, type Graph } from '../../onnx/graph.ts';
 import type { Program } from '../program.ts';
+import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { LaneSession } from '../../onnx/session.ts';
 import { oneByOne } from '../../tensors/tensor.ts';
 import { readSignature } from '../../onnx/signature.ts';
@@ -23,7 +25,7 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
   const file = spec.program?.graphs['model'] ?? spec.weights;
   if (options === undefined) throw new Error('the generation program has no options');
   const { graph, extended, grouped, bytes } = await openDecoder(file, { spec, lane, options });
-  try {
+  return releaseOnFailure(graph, () => {
     const layout = readLayout(graph.session, options);
     const found = readSignature(graph.session, spec);
     const alone = graph.dynamicOperator !== undefined;
@@ -44,10 +46,7 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
       options,
       vocabulary: vocabulary === undefined || vocabulary < 1 ? undefined : vocabulary,
     });
-  } catch (error) {
-    await graph.release();
-    throw error;
-  }
+  });
 }
 
 interface OpenedDecoder {
@@ -70,9 +69,10 @@ async function openDecoder(
   if (grouped) return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
   // For its metadata alone, so without the work that would make it quick.
   const plain = await openGraph(file, { ...own, graphOptimizationLevel: 'disabled' }, lane, { briefly: true });
-  const layout = readLayout(plain.session, options);
-  const logits = plain.session.outputMetadata.find(({ name }) => name === 'logits');
-  const logitsType = logits?.isTensor === true && logits.type === 'float16' ? 'float16' : 'float32';
+  const { layout, logitsType } = await releaseOnFailure(plain, ({ session }) => ({
+    layout: readLayout(session, options),
+    logitsType: logitsTypeOf(session),
+  }));
   await plain.release();
   try {
     const extension = graphExtension(layout, logitsType);
@@ -82,4 +82,9 @@ async function openDecoder(
     // A graph that takes no further nodes (beyond 2 GiB with them, say) gives its whole cache with each token, which is slower alone.
     return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
   }
+}
+
+function logitsTypeOf({ outputMetadata }: InferenceSession): 'float16' | 'float32' {
+  const logits = outputMetadata.find(({ name }) => name === 'logits');
+  return logits?.isTensor === true && logits.type === 'float16' ? 'float16' : 'float32';
 }

@@ -1,21 +1,15 @@
-import type { SpeechParameters, SpeechTokens } from '../../tasks/transcription/speech-work.ts';
+import type { SpeechTokens } from '../../tasks/transcription/speech-work.ts';
 import { UNKNOWN_LANGUAGE } from '../../tasks/transcription/speech-work.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
 import { float32, fromTypedArray } from '../../tensors/tensor.ts';
 import type { Logits, SpeechDecoder } from './decoder.ts';
 import type { DecoderCache } from './decoder-cache.ts';
-import { hiddenOf, type Encoded } from './encoder.ts';
+import { hiddenOf } from './encoder.ts';
+import type { EncodedWindow } from './encoding.ts';
 import { chooseToken, logSum, seededRandom, type Written } from './token-choice.ts';
 
-/** A window whose audio is encoded. */
-export interface Listener {
-  readonly id: number;
-  readonly parameters: SpeechParameters;
-  readonly encoded: Encoded;
-}
-
 /** A window being written. */
-interface Row extends Written {
+interface WindowText extends Written {
   readonly id: number;
   readonly tokens: number[];
   readonly maxTokens: number;
@@ -37,10 +31,14 @@ export interface Done {
 export class Cohort {
   readonly #decoder: SpeechDecoder;
   readonly #tokens: SpeechTokens;
-  readonly #rows: Row[];
+  readonly #rows: WindowText[];
   readonly #cache: DecoderCache;
 
-  private constructor(decoder: SpeechDecoder, tokens: SpeechTokens, state: { rows: Row[]; cache: DecoderCache }) {
+  private constructor(
+    decoder: SpeechDecoder,
+    tokens: SpeechTokens,
+    state: { rows: WindowText[]; cache: DecoderCache },
+  ) {
     this.#decoder = decoder;
     this.#tokens = tokens;
     this.#rows = state.rows;
@@ -51,10 +49,10 @@ export class Cohort {
   static async begin(
     decoder: SpeechDecoder,
     tokens: SpeechTokens,
-    listeners: readonly Listener[],
+    windows: readonly EncodedWindow[],
   ): Promise<{ cohort: Cohort; done: Done[] }> {
-    const hidden = hiddenOf(listeners.map(({ encoded }) => encoded));
-    const prompts = listeners.map(({ parameters }) => [...parameters.prompt]);
+    const hidden = hiddenOf(windows.map(({ encoded }) => encoded));
+    const prompts = windows.map(({ parameters }) => [...parameters.prompt]);
     if (prompts.some((prompt) => prompt.includes(UNKNOWN_LANGUAGE))) {
       const [heard] = await decoder.begin(
         prompts.map(() => [tokens.start]),
@@ -66,7 +64,7 @@ export class Cohort {
       }
     }
     const [logits, cache] = await decoder.begin(prompts, hidden);
-    const rows = listeners.map(({ id, parameters }, row): Row => {
+    const rows = windows.map(({ id, parameters }, row): WindowText => {
       const prompt = prompts[row] ?? [];
       const start = prompt.lastIndexOf(tokens.start);
       return {
@@ -99,10 +97,23 @@ export class Cohort {
     return this.#take(await this.#decoder.step(last, this.#cache));
   }
 
-  /** Lets go of the windows that nobody waits for any more. */
-  keepOnly(named: ReadonlySet<number>): void {
-    for (let row = this.#rows.length - 1; row >= 0; row -= 1)
-      if (!named.has(this.#rows[row]?.id ?? -1)) this.#remove(row);
+  /** Lets go of the windows that do not stay. */
+  keepOnly(stays: (id: number) => boolean): void {
+    for (let row = this.#rows.length - 1; row >= 0; row -= 1) {
+      const id = this.#rows[row]?.id;
+      if (id === undefined || !stays(id)) this.#remove(row);
+    }
+  }
+
+  /** Its windows in order as two cohorts; this one is not to be used any more. */
+  halves(): [Cohort, Cohort] {
+    const half = Math.ceil(this.size / 2);
+    const part = (from: number, to: number): Cohort =>
+      new Cohort(this.#decoder, this.#tokens, {
+        rows: this.#rows.slice(from, to),
+        cache: this.#cache.slice(from, to),
+      });
+    return [part(0, half), part(half, this.size)];
   }
 
   #take(logits: Logits): Done[] {
@@ -121,7 +132,7 @@ export class Cohort {
     return done;
   }
 
-  #isDone({ tokens, maxTokens }: Row): boolean {
+  #isDone({ tokens, maxTokens }: WindowText): boolean {
     return tokens.length >= maxTokens || tokens.at(-1) === this.#tokens.end;
   }
 
@@ -151,7 +162,7 @@ function noSpeechProb(logits: Float32Array, { noSpeech }: SpeechTokens): number 
 }
 
 /** Mean log probability as Whisper's own decoder takes it: the end token counts as one, come or not. */
-function outputsOf({ tokens, sumLogprob, noSpeechProb, language }: Row): Tensor[] {
+function outputsOf({ tokens, sumLogprob, noSpeechProb, language }: WindowText): Tensor[] {
   const stats = Float32Array.of(sumLogprob / Math.max(1, tokens.length), noSpeechProb, language);
   return [fromTypedArray('INT32', [1, tokens.length], Int32Array.from(tokens)), float32([1, 3], stats)];
 }

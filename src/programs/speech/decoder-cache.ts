@@ -23,6 +23,13 @@ export class DecoderCache {
     this.#text = text;
   }
 
+  /** Some of the rows, in the memory of all. */
+  slice(from: number, to: number): DecoderCache {
+    const part = (tensors: ReadonlyMap<string, OrtTensor>): Map<string, OrtTensor> =>
+      new Map([...tensors].map(([name, tensor]) => [name, rowsOf(tensor, { from, to, rows: this.rows })]));
+    return new DecoderCache(to - from, part(this.#text), part(this.#audio));
+  }
+
   /** Takes a row out: the last one moves into its place. */
   remove(row: number): void {
     const last = this.rows - 1;
@@ -33,6 +40,13 @@ export class DecoderCache {
 }
 
 type Elements = Float32Array;
+
+function rowsOf(tensor: OrtTensor, { from, to, rows }: { from: number; to: number; rows: number }): OrtTensor {
+  const data = tensor.data as Elements;
+  const size = data.length / rows;
+  const kept = data.subarray(from * size, to * size);
+  return new OrtTensor(tensor.type as 'float32', kept, [to - from, ...tensor.dims.slice(1)]);
+}
 
 /** The first `last` rows, after row `last` has moved into the place of `row`. Memory of which less than half is used is given up. */
 function withoutRow(tensor: OrtTensor, row: number, last: number): OrtTensor {

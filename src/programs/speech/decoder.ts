@@ -4,6 +4,7 @@ import type { LaneData } from '../../device.ts';
 import { FIXED_DATATYPES, typedView } from '../../tensors/tensor.ts';
 import { openGraph, openGraphBytes, readGraph, type Graph, type OwnOptions } from '../../onnx/graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';
+import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { withConstantInput } from '../../onnx/surgery/constant-input.ts';
 import { DecoderCache } from './decoder-cache.ts';
 
@@ -117,8 +118,12 @@ export class SpeechDecoder {
 
 /** Opens the decoder's two sessions; where the graph cannot be changed (weights beside the file), one session serves both. */
 export async function openSpeechDecoder(file: string, own: OwnOptions, lane: LaneData): Promise<SpeechDecoder> {
-  const first = await openGraph(file, own, lane);
-  return new SpeechDecoder(first, (await openFurther(file, own, lane)) ?? first);
+  return releaseOnFailure(await openGraph(file, own, lane), async (first) => {
+    const further = await openFurther(file, own, lane);
+    return further === undefined
+      ? new SpeechDecoder(first, first)
+      : releaseOnFailure(further, () => new SpeechDecoder(first, further));
+  });
 }
 
 async function openFurther(file: string, own: OwnOptions, lane: LaneData): Promise<Graph | undefined> {

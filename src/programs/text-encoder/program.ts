@@ -8,6 +8,7 @@ import { float32, typedView, type Signature, type Tensor } from '../../tensors/t
 import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
+import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession, type LaneSession } from '../../onnx/session.ts';
 import { checkInputs, makeFeeds, startOf, type Row } from './feeds.ts';
 import { chooseOutputs, readEncoderOptions, type EncoderOutputs } from './output.ts';
@@ -217,11 +218,8 @@ export async function openTextEncoder(spec: ModelSpec, lane: LaneData): Promise<
     throw new Error(
       'a graph with GroupQueryAttention takes no padding on the left: set options.paddingSide to "right"',
     );
-  const session = await openSession(spec, lane);
-  try {
-    return new TextEncoderProgram(session, options, lane.device.kind);
-  } catch (error) {
-    await session.release();
-    throw error;
-  }
+  return releaseOnFailure(
+    await openSession(spec, lane),
+    (session) => new TextEncoderProgram(session, options, lane.device.kind),
+  );
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { LaneTicket, TicketOutcome } from '../../../src/lanes/protocol.ts';
-import { PROGRESS_BYTES } from '../../../src/device.ts';
+import { PROGRESS_BYTES, type LaneData } from '../../../src/device.ts';
+import type { ModelSpec } from '../../../src/model-spec.ts';
 import { chooseSpeechProgram } from '../../../src/tasks/transcription/model-files.ts';
 import { openAudio, type DecodeParts } from '../../../src/tasks/transcription/decode-audio.ts';
 import { PcmWriter, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
@@ -43,12 +44,20 @@ export function speechSource(folder: string, options: Readonly<Record<string, un
   };
 }
 
-export async function openSpeech(source: TaskSource, intraOpThreads = 1): Promise<Program> {
+export const LANE: LaneData = {
+  device: { kind: 'cpu' },
+  intraOpThreads: 1,
+  progress: new SharedArrayBuffer(PROGRESS_BYTES),
+};
+
+/** The model as a lane gets it. */
+export async function speechSpec(source: TaskSource): Promise<ModelSpec> {
   const program = await chooseSpeechProgram(source);
-  return openProgram(
-    { key: source.key, weights: source.weights, session: {}, inputs: [], outputs: [], program },
-    { device: { kind: 'cpu' }, intraOpThreads, progress: new SharedArrayBuffer(PROGRESS_BYTES) },
-  );
+  return { key: source.key, weights: source.weights, session: {}, inputs: [], outputs: [], program };
+}
+
+export async function openSpeech(source: TaskSource, lane: LaneData = LANE): Promise<Program> {
+  return openProgram(await speechSpec(source), lane);
 }
 
 interface Waiting {
