@@ -5,7 +5,7 @@ import type { Cancellation } from '../serving/cancellation.ts';
 import { DeadlineWatch, type Deadline, type TimedWait } from '../serving/deadline.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { GrowingBytes } from './growing-bytes.ts';
-import { Turns } from './turns.ts';
+import { Semaphore } from './semaphore.ts';
 import { codingOf, unpack } from './unpack.ts';
 
 export interface BodyLimits {
@@ -27,7 +27,9 @@ export interface Body {
 const arrivals = new DeadlineWatch();
 
 /** Bodies unpacked at one time: each can become the largest there is, and all use the threads that read files and look up names. */
-const unpacking = new Turns({ places: 3, placesOfOne: 2 });
+const unpacking = new Semaphore({ places: 3 });
+/** Of one client. */
+const MOST_UNPACKED_OF_ONE = 2;
 const UNPACK_WAIT_MS = 10_000;
 
 /**
@@ -95,9 +97,9 @@ async function unpackInTurn(
   const body = new GrowingBytes(limitBytes);
   const take = taker(body, limitBytes, share);
   const limitMs = Math.min(UNPACK_WAIT_MS, deadline.leftMs());
-  const waiter = { key: share.client, limitMs, cancellation };
+  const waiter = { shares: [{ key: share.client, places: MOST_UNPACKED_OF_ONE }], limitMs, cancellation };
   try {
-    await unpacking.take(waiter, () => unpack(packed, coding, { take, cancellation }));
+    await unpacking.run(waiter, () => unpack(packed, coding, { take, cancellation }));
   } catch (error) {
     body.free();
     throw toServerError(error).code === 'DEADLINE_EXCEEDED' && deadline.leftMs() > 0 ? tooMany() : error;

@@ -1,13 +1,13 @@
-import { toServerError } from '../errors.ts';
+import { ServerError, toServerError } from '../errors.ts';
 import type { PreparedItem } from '../cpu/pool.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { imageUrlOf } from '../tasks/image/input.ts';
 import type { Item } from '../tasks/task.ts';
-import type { Cancellation } from '../serving/cancellation.ts';
+import { Cancellation } from '../serving/cancellation.ts';
 import type { Deadline } from '../serving/deadline.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { fetchInput, type FetchedInput, type FetchLimits } from './input-url.ts';
-import { Turns } from './turns.ts';
+import { Semaphore } from './semaphore.ts';
 
 /** The tasks whose items may name an image by URL. */
 const TASKS: ReadonlySet<string> = new Set(['image-classification', 'image-to-image']);
@@ -15,10 +15,14 @@ const TASKS: ReadonlySet<string> = new Set(['image-classification', 'image-to-im
 const LONGEST_FETCH_MS = 10_000;
 /** Fetches at one time, over all requests; further ones wait for their turn. What they hold is bounded by the budget. */
 const MOST_FETCHES = 128;
+/** Of one client: whoever has many URLs that answer slowly leaves half of the places to others. */
+const MOST_OF_CLIENT = 64;
 /** Of one host: one that answers slowly keeps nobody from the others. */
 const MOST_OF_HOST = 8;
 /** Of one request, so that others find a place. */
 const MOST_OF_ONE = 4;
+/** Waiting; each is of a request that waits with a connection of its own. */
+const MOST_WAITING = 4096;
 
 export interface InputFetcherOptions {
   /** `off`, `public` (addresses of the internet alone) or `any`. */
@@ -42,7 +46,7 @@ export interface Requester {
 /** Gets the inputs that clients name by URL, before their items take their turn. */
 export class InputFetcher {
   readonly #options: InputFetcherOptions;
-  readonly #turns = new Turns({ places: MOST_FETCHES, placesOfOne: MOST_OF_HOST });
+  readonly #places = new Semaphore({ places: MOST_FETCHES, mostWaiting: MOST_WAITING });
 
   constructor(options: InputFetcherOptions) {
     this.#options = options;
@@ -60,28 +64,47 @@ export class InputFetcher {
     if (this.#options.mode === 'off' || !TASKS.has(model.description.task) || items.length > model.queueItems)
       return items;
     const fetched = [...items];
+    // What ends them all when one of them ends the request.
+    const cancellation = new Cancellation();
+    requester.cancellation.add(cancellation);
     let next = 0;
     const follow = async (): Promise<void> => {
       while (next < items.length) {
         const index = next;
         next += 1;
         const item = items[index];
-        if (item !== undefined) fetched[index] = await this.#item(requester, item);
+        if (item !== undefined) fetched[index] = await this.#item(item, requester, cancellation);
       }
     };
-    await Promise.all(Array.from({ length: MOST_OF_ONE }, follow));
+    try {
+      await Promise.all(Array.from({ length: Math.min(items.length, MOST_OF_ONE) }, follow));
+    } catch (error) {
+      next = items.length;
+      cancellation.cancel();
+      throw error;
+    } finally {
+      requester.cancellation.remove(cancellation);
+    }
     return fetched;
   }
 
-  async #item(requester: Requester, item: Item | PreparedItem): Promise<Item | PreparedItem> {
+  async #item(
+    item: Item | PreparedItem,
+    requester: Requester,
+    cancellation: Cancellation,
+  ): Promise<Item | PreparedItem> {
     const url = item.kind === 'json' ? imageUrlOf(item) : undefined;
     if (url === undefined || item.kind !== 'json') return item;
     const { parameters } = item;
-    const { cancellation, deadline } = requester;
+    const { deadline } = requester;
     const share = this.#options.budget.share(requester.address);
+    const shares = [
+      { key: `host ${hostOf(url)}`, places: MOST_OF_HOST },
+      { key: `client ${share.client}`, places: MOST_OF_CLIENT },
+    ];
     try {
-      const waiter = { key: hostOf(url), limitMs: deadline.leftMs(), cancellation };
-      const { bytes, contentType } = await this.#turns.take(waiter, () =>
+      const waiter = { shares, limitMs: deadline.leftMs(), cancellation };
+      const { bytes, contentType } = await this.#places.run(waiter, () =>
         this.#fetch(url, { share, cancellation, leftMs: deadline.leftMs() }),
       );
       requester.releaseLater(() => share.release());
@@ -89,6 +112,8 @@ export class InputFetcher {
     } catch (thrown) {
       share.release();
       const { code, message } = toServerError(thrown);
+      // Whose request is over is told so, not that the URL was slow.
+      if (deadline.leftMs() <= 0) throw new ServerError('DEADLINE_EXCEEDED');
       if (code !== 'INVALID_INPUT' && code !== 'TOO_LARGE') throw thrown;
       return { kind: 'refused', code, message };
     }

@@ -10,7 +10,29 @@ import type { ServedModel } from '../../src/serving/served-model.ts';
 import type { Item } from '../../src/tasks/task.ts';
 import { refusal } from '../tasks/support.ts';
 
-function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 100, timeoutMs = 90_000 } = {}) {
+/** Rejects as a fetch does that is not answered. */
+async function ended({ signal, timeoutMs }: FetchLimits): Promise<never> {
+  await new Promise<void>((resolve) => {
+    const late = setTimeout(resolve, timeoutMs);
+    const gone = (): void => {
+      clearTimeout(late);
+      resolve();
+    };
+    if (signal?.aborted === true) gone();
+    else signal?.addEventListener('abort', gone);
+  });
+  if (signal?.aborted === true) throw new ServerError('CANCELLED');
+  throw new ServerError('INVALID_INPUT', 'The URL was not answered in time.');
+}
+
+interface SetUp {
+  readonly mode?: string;
+  readonly task?: string;
+  readonly budgetBytes?: number;
+  readonly timeoutMs?: number;
+}
+
+function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 100, timeoutMs = 90_000 }: SetUp = {}) {
   const asked: [string, FetchLimits][] = [];
   let running = 0;
   let most = 0;
@@ -25,7 +47,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
       most = Math.max(most, running);
       await new Promise((resolve) => setTimeout(resolve, 1));
       running -= 1;
-      if (url.includes('slow')) await new Promise((_, reject) => limits.signal?.addEventListener('abort', reject));
+      if (url.includes('slow')) await ended(limits);
       if (url.endsWith('bad')) throw new ServerError('INVALID_INPUT', 'The URL was answered with status 404.');
       limits.onBytes?.(3);
       return { bytes: Uint8Array.of(1, 2, 3), contentType: 'image/png' };
@@ -46,7 +68,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
     cancellation,
     releases,
     most: () => most,
-    fetch: (values: unknown[]) => fetcher.items(requester, model, items(values)),
+    fetch: (values: unknown[], address?: string) => fetcher.items({ ...requester, address }, model, items(values)),
   };
 }
 
@@ -79,16 +101,18 @@ test('nothing is fetched when switched off, nor for tasks that take texts', asyn
   }
 });
 
-test('a request has a few fetches at a time, a host some more, all together a bounded number', async () => {
+test('a request has a few fetches at a time, a host some more, a client half of all', async () => {
   const { fetch, most, asked } = setUp({ budgetBytes: 100_000 });
   const urls = (host: string) => new Array<string>(50).fill(`https://${host}/good`);
   assert.equal((await fetch(urls('a'))).length, 50);
   assert.equal(most(), 4);
   await Promise.all(Array.from({ length: 20 }, () => fetch(urls('a'))));
   assert.equal(most(), 8);
-  await Promise.all(Array.from({ length: 40 }, (_, host) => fetch(urls(`host${host}`))));
+  await Promise.all(Array.from({ length: 20 }, (_, host) => fetch(urls(`host${host}`))));
+  assert.equal(most(), 64);
+  await Promise.all(Array.from({ length: 40 }, (_, at) => fetch(urls(`host${at}`), `10.0.0.${at % 3}`)));
   assert.equal(most(), 128);
-  assert.equal(asked.length, 61 * 50);
+  assert.equal(asked.length, 81 * 50);
 });
 
 test('behind a host that does not answer others are served; whoever waits leaves with its time, and with its request', async () => {
@@ -105,6 +129,26 @@ test('behind a host that does not answer others are served; whoever waits leaves
   assert.equal(budget.usedBytes, 3);
 });
 
+test('behind the slow URLs of one client, of however many hosts, others are served', async () => {
+  const { fetch, cancellation } = setUp({ budgetBytes: 100_000 });
+  const slow = Array.from({ length: 100 }, (_, at) =>
+    fetch(new Array(4).fill(`https://slow${at}/picture`), '10.0.0.1'),
+  );
+  const settled = Promise.allSettled(slow);
+  const [quick] = await fetch(['https://quick/good'], '10.0.0.2');
+  assert.ok(quick?.kind === 'raw');
+  cancellation.cancel();
+  assert.ok((await settled).every((one) => one.status === 'rejected' && refusal('CANCELLED')(one.reason)));
+});
+
+test('a request whose time is up while it fetches is over, all of it', async () => {
+  const { fetch, asked, cancellation } = setUp({ timeoutMs: 50 });
+  const urls = ['https://slow/picture', ...Array.from({ length: 5 }, (_, at) => `https://slow${at}/picture`)];
+  await assert.rejects(fetch(urls), refusal('DEADLINE_EXCEEDED'));
+  assert.equal(asked.length, 4);
+  assert.equal(cancellation.size, 0);
+});
+
 test('a client that left waits for none, nor does one whose time is up; too many items are left to be refused', async () => {
   const gone = setUp();
   gone.cancellation.cancel();
@@ -118,6 +162,8 @@ test('a client that left waits for none, nor does one whose time is up; too many
 });
 
 test('more than the server holds in bodies refuses the request', async () => {
-  const { fetch } = setUp({ budgetBytes: 5 });
-  await assert.rejects(fetch(['https://a/good', 'https://a/good']), refusal('QUEUE_FULL'));
+  const { fetch, asked } = setUp({ budgetBytes: 5 });
+  await assert.rejects(fetch(['https://a/good', 'https://slow/picture', 'https://a/good']), refusal('QUEUE_FULL'));
+  // What else it fetches is of no use.
+  assert.ok(asked.every(([url, { signal }]) => signal?.aborted === url.includes('slow')));
 });

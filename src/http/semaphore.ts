@@ -1,0 +1,138 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import { ServerError } from '../errors.ts';
+import type { Cancellation } from '../serving/cancellation.ts';
+
+export interface SemaphoreOptions {
+  /** How many at one time. */
+  readonly places: number;
+  /** How many may wait; default: any number, where something else bounds them. */
+  readonly mostWaiting?: number;
+}
+
+/** Places that all with one key have between them. */
+export interface Share {
+  readonly key: string;
+  readonly places: number;
+}
+
+/** Who waits for a place. */
+export interface Waiter {
+  /** A place is wanted in each, in this order, before one of all. Whoever waits in a later one holds its place in the earlier ones. */
+  readonly shares: readonly Share[];
+  /** After it the place is of no use. */
+  readonly limitMs: number;
+  readonly cancellation?: Cancellation | undefined;
+}
+
+/** A few at a time, and fewer of one key; the others wait in order, until their time is up or their request is left. */
+export class Semaphore {
+  readonly #all: LimitFunction;
+  readonly #mostWaiting: number;
+  readonly #shares = new Map<string, { readonly limit: LimitFunction; users: number }>();
+  #waiting = 0;
+
+  constructor({ places, mostWaiting = Infinity }: SemaphoreOptions) {
+    this.#all = pLimit(places);
+    this.#mostWaiting = mostWaiting;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Keys of which any is used; what is not used is not kept. */
+  get keys(): number {
+    return this.#shares.size;
+  }
+
+  /**
+   * Does the work once it has its places. Throws CANCELLED when the request leaves while it waits, DEADLINE_EXCEEDED when its time is up,
+   * QUEUE_FULL when too many wait, and what the work throws.
+   */
+  async run<Value>(waiter: Waiter, work: () => Promise<Value>): Promise<Value> {
+    if (waiter.cancellation?.cancelled === true) throw new ServerError('CANCELLED');
+    if (waiter.limitMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
+    if (this.#waiting >= this.#mostWaiting) throw new ServerError('QUEUE_FULL', undefined, { retryAfterMs: 1000 });
+    this.#waiting += 1;
+    const wait = new Wait(waiter, () => (this.#waiting -= 1));
+    const limits = [...waiter.shares.map((share) => this.#open(share)), this.#all];
+    try {
+      return await wait.orLeave(inside(limits, { wait, work }));
+    } finally {
+      wait.end();
+      for (const share of waiter.shares) this.#close(share);
+    }
+  }
+
+  #open({ key, places }: Share): LimitFunction {
+    const known = this.#shares.get(key);
+    if (known !== undefined) {
+      known.users += 1;
+      return known.limit;
+    }
+    const limit = pLimit(places);
+    this.#shares.set(key, { limit, users: 1 });
+    return limit;
+  }
+
+  #close({ key }: Share): void {
+    const share = this.#shares.get(key);
+    if (share === undefined) return;
+    share.users -= 1;
+    if (share.users === 0) this.#shares.delete(key);
+  }
+}
+
+/** Takes a place in each limit, one within the other, and does the work in the last. */
+function inside<Value>(
+  [first, ...others]: readonly LimitFunction[],
+  parts: { readonly wait: Wait; readonly work: () => Promise<Value> },
+): Promise<Value> {
+  const { wait, work } = parts;
+  if (first !== undefined) return first(() => wait.orLeave(wait.hasLeft ? undefined : inside(others, parts)));
+  wait.end();
+  return work();
+}
+
+/** The wait of one, from its beginning until it has its places or leaves. The library's queues keep who has left; it goes by when its turn comes. */
+class Wait {
+  hasLeft = false;
+  readonly #left: Promise<never>;
+  readonly #late: NodeJS.Timeout;
+  readonly #cancellation: Cancellation | undefined;
+  #onEnd: (() => void) | undefined;
+  #leave: (error: ServerError) => void = () => undefined;
+
+  constructor({ limitMs, cancellation }: Waiter, onEnd: () => void) {
+    this.#onEnd = onEnd;
+    this.#left = new Promise((_, reject) => (this.#leave = reject));
+    this.#left.catch(() => undefined);
+    this.#late = setTimeout(() => this.#leaveWith('DEADLINE_EXCEEDED'), limitMs);
+    this.#cancellation = cancellation;
+    cancellation?.add(this);
+  }
+
+  /** What comes first: the value, or that the wait is given up. */
+  orLeave<Value>(value: Promise<Value> | undefined): Promise<Value> {
+    return value === undefined ? this.#left : Promise.race([value, this.#left]);
+  }
+
+  cancel(): void {
+    this.#leaveWith('CANCELLED');
+  }
+
+  /** It has its places, or has left; doing so again does nothing. */
+  end(): void {
+    clearTimeout(this.#late);
+    this.#cancellation?.remove(this);
+    this.#onEnd?.();
+    this.#onEnd = undefined;
+  }
+
+  #leaveWith(code: 'CANCELLED' | 'DEADLINE_EXCEEDED'): void {
+    this.hasLeft = true;
+    this.end();
+    this.#leave(new ServerError(code));
+  }
+}
