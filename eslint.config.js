@@ -102,7 +102,7 @@ export default defineConfig(
   },
   { files: ['src/cli.ts', 'src/commands.ts'], rules: { 'no-console': 'off' } },
   {
-    files: ['eslint.config.js', 'scripts/**'],
+    files: ['eslint.config.js', 'scripts/**', 'bin/**'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { 'no-restricted-exports': 'off', 'no-restricted-properties': 'off', 'no-console': 'off' },
   },
