@@ -76,8 +76,8 @@ const handlers: Handlers = {
   peekJson({ body }) {
     return { value: peekJson(body), buffers: [body.buffer as ArrayBuffer] };
   },
-  decodeApi({ api, body, ...context }) {
-    const { model, items, options, ignored = [] }: ApiRequest<unknown> = APIS[api](body, context);
+  async decodeApi({ api, body, ...context }) {
+    const { model, items, options, ignored = [] }: ApiRequest<unknown> = await APIS[api](body, context);
     const { blocks, buffers } = blocksOf(items);
     return { value: { model, options, blocks, ignored }, buffers };
   },

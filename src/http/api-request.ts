@@ -46,7 +46,7 @@ export async function decodeBody<Name extends ApiName>(
   };
   if (body.byteLength <= LIGHT_JSON_BYTES) {
     // Which options belong to which name is more than the compiler follows.
-    const request = APIS[api](body, context) as ApiRequest<OptionsOf<Name>>;
+    const request = (await APIS[api](body, context)) as ApiRequest<OptionsOf<Name>>;
     const model = choose(request.model);
     exchange.serveWith(model);
     const { items, options } = request;

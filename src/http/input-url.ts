@@ -1,5 +1,6 @@
 import { lookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
+import { parse } from 'content-type';
 import { Agent, request, type Dispatcher } from 'undici';
 import { ServerError } from '../errors.ts';
 import { GrowingBytes } from './growing-bytes.ts';
@@ -129,9 +130,9 @@ async function read(
     growing.add(chunk);
   }
   const bytes = growing.whole();
-  const type = headers['content-type'];
-  const [contentType = ''] = typeof type === 'string' ? type.toLowerCase().split(';') : [];
-  return { bytes, contentType: contentType.trim() };
+  const header = headers['content-type'];
+  const { type } = parse(typeof header === 'string' ? header : '', { parameters: false });
+  return { bytes, contentType: type };
 }
 
 function asServerError(error: unknown, signal: AbortSignal): ServerError {

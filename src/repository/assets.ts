@@ -1,3 +1,4 @@
+import { parse } from 'content-type';
 import { wrongContents, wrongExternalData } from './contents.ts';
 import { findInside, readText } from './inside.ts';
 import type { MergedManifest } from './layers.ts';
@@ -77,7 +78,10 @@ async function findTask(task: string, find: Find, problems: string[]): Promise<s
 async function findExample(example: Manifest['example'], find: Find): Promise<ExampleSource | undefined> {
   if (example === undefined) return undefined;
   if ('file' in example)
-    return { file: await find('example.file', example.file), contentType: example.contentType.toLowerCase() };
+    return {
+      file: await find('example.file', example.file),
+      contentType: parse(example.contentType, { parameters: false }).type,
+    };
   const { data, parameters } = example;
   return parameters === undefined ? { data } : { data, parameters };
 }

@@ -180,7 +180,7 @@ async function runHere(request: CpuRequest, offThread: string[]): Promise<unknow
   offThread.push(request.kind);
   if (request.kind === 'peekJson') return peekJson(request.body);
   if (request.kind === 'decodeApi') {
-    const { items, ...rest } = APIS[request.api](request.body, request);
+    const { items, ...rest } = await APIS[request.api](request.body, request);
     return { ...rest, blocks: blocksOf(items).blocks };
   }
   if (request.kind === 'prepareItems') return itemsOf(request.items);

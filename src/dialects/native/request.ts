@@ -1,3 +1,4 @@
+import { parse } from 'content-type';
 import { ServerError } from '../../errors.ts';
 import { checkParameters, parseJson } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
@@ -24,25 +25,17 @@ const UTF8_NAMES = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
  */
 export function decodeNative(contentType: string | undefined, body: Uint8Array, itemLimit: number): NativeRequest {
   if (isJsonType(contentType)) return decodeNativeJson(parseJson(body), itemLimit);
-  const { type, charset } = parseContentType(contentType ?? '');
-  if (type.startsWith('text/') && charset !== undefined && !UTF8_NAMES.includes(charset))
+  const { type, parameters } = parse(contentType ?? '');
+  const { charset } = parameters;
+  if (type.startsWith('text/') && charset !== undefined && !UTF8_NAMES.includes(charset.toLowerCase()))
     throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'Text must be UTF-8.');
   return { kind: 'single', items: [{ kind: 'raw', contentType: type, bytes: body }] };
 }
 
 /** Whether a body of this content type is taken for JSON. */
 export function isJsonType(contentType: string | undefined): boolean {
-  const { type } = parseContentType(contentType ?? '');
+  const { type } = parse(contentType ?? '', { parameters: false });
   return JSON_TYPES.includes(type) || type.endsWith('+json');
-}
-
-/** RFC 9110, 8.3.1: type and charset in lower case. */
-function parseContentType(header: string): { type: string; charset: string | undefined } {
-  const [type = '', ...parameters] = header.toLowerCase().split(';');
-  const charset = parameters
-    .map((parameter) => /^\s*charset="?([^"\s]+)"?\s*$/.exec(parameter)?.[1])
-    .find((name) => name !== undefined);
-  return { type: type.trim(), charset };
 }
 
 /** Reads a request that came as JSON and is parsed already. Throws BAD_REQUEST or TOO_LARGE. */

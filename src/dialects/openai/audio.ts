@@ -25,22 +25,22 @@ const KNOWN = new Set([
 ]);
 
 /** `POST /v1/audio/transcriptions`. https://platform.openai.com/docs/api-reference/audio/createTranscription */
-export function decodeTranscription(body: Uint8Array, context: DecodeContext): ApiRequest<AudioOptions> {
+export function decodeTranscription(body: Uint8Array, context: DecodeContext): Promise<ApiRequest<AudioOptions>> {
   return decodeAudio(body, context, 'transcribe');
 }
 
 /** `POST /v1/audio/translations`: speech in any language, text in English. */
-export function decodeTranslation(body: Uint8Array, context: DecodeContext): ApiRequest<AudioOptions> {
+export function decodeTranslation(body: Uint8Array, context: DecodeContext): Promise<ApiRequest<AudioOptions>> {
   return decodeAudio(body, context, 'translate');
 }
 
 /** A form with the sound in `file` and the other fields in any order. Throws BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE. */
-function decodeAudio(
+async function decodeAudio(
   body: Uint8Array,
   { contentType }: DecodeContext,
   task: 'transcribe' | 'translate',
-): ApiRequest<AudioOptions> {
-  const parts = parseMultipart(body, contentType);
+): Promise<ApiRequest<AudioOptions>> {
+  const parts = await parseMultipart(body, contentType);
   const file = parts.find(({ name }) => name === 'file');
   const fields = new Fields(formValues(parts));
   const ignored = fields.unknown(KNOWN);
@@ -97,7 +97,6 @@ function readTemperature(fields: Fields): number | undefined {
 }
 
 /** What the client says where it says sound; many say nothing of use, and the bytes tell. */
-function soundType(contentType: string | undefined): string {
-  const isSound = contentType !== undefined && /^(audio|video)\/./.test(contentType);
-  return isSound ? contentType : 'application/octet-stream';
+function soundType(contentType: string): string {
+  return /^(audio|video)\/./.test(contentType) ? contentType : 'application/octet-stream';
 }

@@ -1,78 +1,77 @@
-import { ServerError } from '../../errors.ts';
+import { Busboy } from '@fastify/busboy';
+import { format, parse } from 'content-type';
+import { messageOf, ServerError } from '../../errors.ts';
 
 /** One part of a form. */
 export interface FormPart {
   readonly name: string;
-  readonly filename: string | undefined;
-  /** Lower case, without parameters. */
-  readonly contentType: string | undefined;
-  /** A view of the body. */
+  /** Lower case, without parameters; `text/plain` where the part has none. */
+  readonly contentType: string;
   readonly bytes: Uint8Array;
 }
 
 const MOST_PARTS = 64;
 const MOST_HEADER_BYTES = 8192;
+/** RFC 2046 5.1.1 */
+const MOST_BOUNDARY_CHARACTERS = 70;
 
 /**
- * The parts of a `multipart/form-data` body, in order (RFC 7578, RFC 2046 5.1.1). Throws UNSUPPORTED_MEDIA_TYPE for another content
- * type, BAD_REQUEST for a body that is cut off or is none.
+ * The parts of a `multipart/form-data` body, in order (RFC 7578). Parts without a name are left out. Rejects with UNSUPPORTED_MEDIA_TYPE for another content
+ * type, BAD_REQUEST for a body that is cut off, is no form or has too many parts.
  */
-export function parseMultipart(body: Uint8Array, contentType: string | undefined): FormPart[] {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  const delimiter = `\r\n--${readBoundary(contentType)}`;
-  // The first delimiter may stand at the very start, without a line before it.
-  const first = bytes.indexOf(delimiter.slice(2));
-  if (first !== 0 && bytes.indexOf(delimiter) !== first - 2) throw malformed('it has no boundary');
-  const parts: FormPart[] = [];
-  let at = first + delimiter.length - 2;
-  for (;;) {
-    const line = bytes.indexOf('\r\n', at);
-    if (bytes.toString('latin1', at, at + 2) === '--') return parts;
-    // Blanks may follow a boundary, nothing else.
-    if (line < 0 || !/^[ \t]*$/.test(bytes.toString('latin1', at, Math.min(line, at + MOST_HEADER_BYTES))))
-      throw malformed('a boundary is not followed by a line');
-    const end = bytes.indexOf(delimiter, line);
-    if (end < 0) throw malformed('it is cut off');
-    if (parts.length >= MOST_PARTS) throw malformed(`it has more than ${MOST_PARTS} parts`);
-    parts.push(readPart(bytes.subarray(line + 2, Math.max(line + 2, end))));
-    at = end + delimiter.length;
-  }
+export async function parseMultipart(body: Uint8Array, contentType: string | undefined): Promise<FormPart[]> {
+  const parts = await readParts(Buffer.from(body.buffer, body.byteOffset, body.byteLength), formType(contentType));
+  return parts.flatMap(({ name, contentType: type, pieces }) =>
+    name === undefined ? [] : [{ name, contentType: type, bytes: joined(pieces) }],
+  );
 }
 
-function readBoundary(contentType = ''): string {
-  if (!/^multipart\/form-data\s*(;|$)/i.test(contentType))
+interface ReadPart {
+  readonly name: string | undefined;
+  readonly contentType: string;
+  readonly pieces: Buffer[];
+}
+
+function readParts(bytes: Buffer, type: string): Promise<ReadPart[]> {
+  return new Promise((resolve, reject) => {
+    const parts: ReadPart[] = [];
+    const form = new Busboy({
+      headers: { 'content-type': type },
+      limits: { parts: MOST_PARTS, headerSize: MOST_HEADER_BYTES },
+      // Whatever a part says of itself, its bytes come as they are: which field is a file is for the reader to say.
+      isPartAFile: () => true,
+    });
+    form.on('file', (name: string | undefined, stream, ...[, , partType]) => {
+      const pieces: Buffer[] = [];
+      parts.push({ name, contentType: partType, pieces });
+      stream.on('data', (piece: Buffer) => void pieces.push(piece));
+      // The form fails with it.
+      stream.on('error', () => undefined);
+    });
+    form.on('partsLimit', () => {
+      // Out of `end` below, so that what follows is not looked at.
+      throw malformed(`it has more than ${MOST_PARTS} parts`);
+    });
+    form.on('error', (error) => reject(malformed(messageOf(error))));
+    form.on('finish', () => resolve(parts));
+    form.end(bytes);
+  });
+}
+
+/** The content type with nothing but its boundary. */
+function formType(contentType = ''): string {
+  const { type, parameters } = parse(contentType);
+  if (type !== 'multipart/form-data')
     throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This address takes multipart/form-data.');
-  const [, quoted, plain] = /;\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType) ?? [];
-  const boundary = quoted ?? plain;
-  if (boundary === undefined) throw malformed('its content type names no boundary');
-  return boundary;
+  const { boundary = '' } = parameters;
+  if (boundary === '' || boundary.length > MOST_BOUNDARY_CHARACTERS)
+    throw malformed('its content type names no boundary of 1 to 70 characters');
+  return format({ type, parameters: { boundary } });
 }
 
-function readPart(part: Buffer): FormPart {
-  const isBare = part.subarray(0, 2).equals(Buffer.from('\r\n'));
-  const headerEnd = isBare ? 0 : part.subarray(0, MOST_HEADER_BYTES).indexOf('\r\n\r\n');
-  if (headerEnd < 0) throw malformed('a part has no end of its headers');
-  const headers = new Map<string, string>();
-  for (const line of part.toString('utf8', 0, headerEnd).split('\r\n')) {
-    const colon = line.indexOf(':');
-    if (colon > 0) headers.set(line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim());
-  }
-  const disposition = headers.get('content-disposition') ?? '';
-  const name = parameter(disposition, 'name');
-  if (name === undefined) throw malformed('a part has no name');
-  return {
-    name,
-    filename: parameter(disposition, 'filename'),
-    contentType: headers.get('content-type')?.split(';')[0]?.trim().toLowerCase(),
-    bytes: part.subarray(headerEnd + (isBare ? 2 : 4)),
-  };
-}
-
-/** A parameter of Content-Disposition; quoted or not. */
-function parameter(disposition: string, name: string): string | undefined {
-  const [, quoted, plain] =
-    new RegExp(`;\\s*${name}=(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s;"]+))`, 'i').exec(disposition) ?? [];
-  return quoted === undefined ? plain : quoted.replace(/\\(.)/g, '$1');
+function joined(pieces: readonly Buffer[]): Uint8Array {
+  const [only] = pieces;
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
 }
 
 function malformed(what: string): ServerError {

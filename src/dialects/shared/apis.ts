@@ -31,7 +31,7 @@ export const APIS = {
 } as const;
 
 export type ApiName = keyof typeof APIS;
-export type OptionsOf<Name extends ApiName> = ReturnType<(typeof APIS)[Name]>['options'];
+export type OptionsOf<Name extends ApiName> = Awaited<ReturnType<(typeof APIS)[Name]>>['options'];
 
 /** Those that call one of a task's functions. */
 export const API_CALLS = { 'tei.tokenize': decodeTokenize, 'tei.decode': decodeDecode } as const;

@@ -36,7 +36,13 @@ test('any other type is a raw item, its type in lower case without parameters', 
     kind: 'single',
     items: [{ kind: 'raw', contentType: 'image/png', bytes }],
   });
-  for (const charset of ['utf-8', '"UTF-8"', 'us-ascii'])
+  for (const charset of [
+    'utf-8',
+    '"UTF-8"',
+    'us-ascii',
+    'utf-8; charset=latin1',
+    '"utf-\\8"; title="a; charset=latin1"',
+  ])
     assert.equal(decode(bytes, `text/plain; charset=${charset}`).items[0]?.kind, 'raw');
   assert.throws(() => decode(bytes, 'text/plain; charset=iso-8859-1'), refused('UNSUPPORTED_MEDIA_TYPE', /UTF-8/));
 });
