@@ -12,7 +12,7 @@ import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession, type LaneSession } from '../../onnx/session.ts';
 import { checkInputs, makeFeeds, startOf, type Row } from './feeds.ts';
 import { chooseOutputs, readEncoderOptions, type EncoderOutputs } from './output.ts';
-import { finishVectors, poolAll, type TokenVectors } from './pool.ts';
+import { finishVectors, poolAll, type TokenVectors } from './pooling.ts';
 import { graphShape, graphSignature, type GraphShape } from './graph-shape.ts';
 import { vectorsOf } from './vectors.ts';
 import { warmEncoder } from './warm.ts';

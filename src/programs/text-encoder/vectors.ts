@@ -2,7 +2,7 @@ import type { Tensor as OrtTensor } from 'onnxruntime-node';
 import { widenHalf } from '../../tensors/half-float.ts';
 import { typedView } from '../../tensors/tensor.ts';
 import { fromOrt } from '../../onnx/ort-tensor.ts';
-import type { TokenVectors } from './pool.ts';
+import type { TokenVectors } from './pooling.ts';
 
 /** An output as float32 vectors along its last axis; half floats are widened. Undefined where the run gave none. */
 export function vectorsOf(output: OrtTensor | undefined): TokenVectors | undefined {

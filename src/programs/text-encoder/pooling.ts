@@ -9,9 +9,9 @@ export interface TokenVectors {
 /** The vectors of several poolings one after the other, as sentence-transformers sets them. */
 export function poolAll(tokens: TokenVectors, poolings: readonly Pooling[]): TokenVectors {
   const [first] = poolings;
-  if (first !== undefined && poolings.length === 1) return { values: pool(tokens, first), size: tokens.size };
+  if (first !== undefined && poolings.length === 1) return { values: poolTokens(tokens, first), size: tokens.size };
   const values = new Float32Array(tokens.size * poolings.length);
-  for (const [index, pooling] of poolings.entries()) values.set(pool(tokens, pooling), index * tokens.size);
+  for (const [index, pooling] of poolings.entries()) values.set(poolTokens(tokens, pooling), index * tokens.size);
   return { values, size: values.length };
 }
 
@@ -19,7 +19,7 @@ export function poolAll(tokens: TokenVectors, poolings: readonly Pooling[]): Tok
  * One vector of a text's token vectors, as sentence-transformers' Pooling module makes it: `mean-sqrt` divides the sum by the square
  * root of the number of tokens, `weighted-mean` weighs the k-th token (from 1) by k.
  */
-export function pool({ values, size }: TokenVectors, pooling: Pooling): Float32Array {
+function poolTokens({ values, size }: TokenVectors, pooling: Pooling): Float32Array {
   const count = values.length / size;
   switch (pooling) {
     case 'cls':
