@@ -5,7 +5,7 @@ import type { Signature, TensorSpec } from '../../tensors/tensor.ts';
 /** The inputs of a padded batch, as the graph of a text encoder takes them. */
 
 /** A text as it lies in a batch. */
-export interface Row {
+export interface TokenizedText {
   readonly ids: Int32Array;
   readonly secondFrom: number | undefined;
 }
@@ -20,7 +20,7 @@ export interface Padding {
 }
 
 /** What an input holds for one token of a row, by the names that exporters give; padding holds 0, ids the padding id. */
-const VALUES: Readonly<Record<string, (row: Row, index: number) => number>> = {
+const VALUES: Readonly<Record<string, (row: TokenizedText, index: number) => number>> = {
   input_ids: ({ ids }, index) => ids[index] ?? 0,
   attention_mask: () => 1,
   token_type_ids: ({ secondFrom }, index) => (secondFrom !== undefined && index >= secondFrom ? 1 : 0),
@@ -45,7 +45,11 @@ export function checkInputs({ inputs }: Signature): void {
 }
 
 /** Tensors [rows, length] by name. */
-export function makeFeeds({ inputs }: Signature, rows: readonly Row[], padding: Padding): Record<string, OrtTensor> {
+export function makeFeeds(
+  { inputs }: Signature,
+  rows: readonly TokenizedText[],
+  padding: Padding,
+): Record<string, OrtTensor> {
   const feeds: Record<string, OrtTensor> = {};
   for (const input of inputs) {
     const { name, datatype } = input;
@@ -80,7 +84,7 @@ function emptyPast({ name, datatype, shape }: TensorSpec, rows: number, cache: P
 /** The values of one input; none is negative, so that an int64 is its lower half (`stride` 2, little-endian). */
 function fill(
   name: string,
-  rows: readonly Row[],
+  rows: readonly TokenizedText[],
   { length, padId, side, stride }: Padding & { readonly stride: number },
 ): Int32Array<ArrayBuffer> {
   const valueOf = VALUES[name];

@@ -10,7 +10,7 @@ import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession, type LaneSession } from '../../onnx/session.ts';
-import { checkInputs, makeFeeds, startOf, type Row } from './feeds.ts';
+import { checkInputs, makeFeeds, startOf, type TokenizedText } from './feeds.ts';
 import { chooseOutputs, readEncoderOptions, type EncoderOutputs } from './output.ts';
 import { finishVectors, poolAll, type TokenVectors } from './pooling.ts';
 import { graphShape, graphSignature, type GraphShape } from './graph-shape.ts';
@@ -27,7 +27,7 @@ const QUEUE_ITEMS = 4096;
 const MAX_TOKENS = { cpu: 256, cuda: 16_384 };
 
 /** A ticket as the program reads it. */
-interface Text extends Row {
+interface Text extends TokenizedText {
   readonly wanted: EncoderTicket;
 }
 
