@@ -11,7 +11,7 @@ import type { Bank } from './bank.ts';
 import { Banks, type BankRules } from './banks.ts';
 import type { Decoder, PassResult } from './decoder.ts';
 import { madeUp, madeUpBank } from './made-up.ts';
-import { Newcomers, pieceOf, type Newcomer } from './newcomers.ts';
+import { PrefillQueue, pieceOf, type Prefilling } from './prefill-queue.ts';
 import { readRow, type RowLimits } from './parameters.ts';
 import { PrefixStore } from './prefix-store.ts';
 import type { Row } from './row.ts';
@@ -53,7 +53,7 @@ export class GenerationProgram implements Program {
   readonly #limits: RowLimits;
   readonly #banks: Banks;
   readonly #prefixes: PrefixStore;
-  readonly #newcomers: Newcomers;
+  readonly #prefills: PrefillQueue;
   /** What a run holds changes the answers: a row's runs must be the same whatever else there is to do. */
   readonly #alone: boolean;
   /** The last run computed prompts: this one is for those who wait for their next token. */
@@ -68,7 +68,7 @@ export class GenerationProgram implements Program {
     this.#limits = { contextTokens: options.contextTokens, vocabulary };
     this.#banks = new Banks(decoder.layout, rules);
     this.#alone = rules.alone;
-    this.#newcomers = new Newcomers(options.prefillChunk);
+    this.#prefills = new PrefillQueue(options.prefillChunk);
     // What others have computed comes from other runs, with other scales.
     const prefixBytes = rules.alone ? 0 : options.prefixCacheBytes;
     this.#prefixes = new PrefixStore(decoder.layout, Math.floor(prefixBytes / decoder.layout.tokenBytes));
@@ -89,7 +89,7 @@ export class GenerationProgram implements Program {
     const run: Run = { ended: new Map(), ...noTime() };
     this.#leave(new Set(tickets.map(({ id }) => id)));
     for (const ticket of tickets) if (ticket.inputs !== undefined) this.#enter(ticket, run);
-    if (this.#newcomers.count > 0 && !this.#owesStep) {
+    if (this.#prefills.count > 0 && !this.#owesStep) {
       await this.#prefill(run);
       this.#owesStep = this.#banks.all.length > 0;
     } else {
@@ -114,7 +114,7 @@ export class GenerationProgram implements Program {
     for (let lastMs = startMs; ;) {
       await this.#step(run);
       const nowMs = performance.now();
-      const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#newcomers.count === 0;
+      const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#prefills.count === 0;
       if (!goesOn || this.#banks.all.length === 0 || nowMs - startMs + (nowMs - lastMs) > STEPS_TOGETHER_MS) return;
       lastMs = nowMs;
     }
@@ -147,17 +147,17 @@ export class GenerationProgram implements Program {
   async release(): Promise<void> {
     this.#banks.clear();
     this.#prefixes.clear();
-    this.#newcomers.remove(() => true);
+    this.#prefills.remove(() => true);
     await this.graph.release();
   }
 
   #rows(): Map<number, Row> {
-    const banks = [...this.#banks.all, ...this.#newcomers.banks];
+    const banks = [...this.#banks.all, ...this.#prefills.banks];
     return new Map(banks.flatMap(({ rows }) => rows.map((row) => [row.id, row])));
   }
 
   #leave(named: ReadonlySet<number>): void {
-    this.#newcomers.remove(({ id }) => !named.has(id));
+    this.#prefills.remove(({ id }) => !named.has(id));
     this.#remove(({ id }) => !named.has(id));
   }
 
@@ -174,7 +174,7 @@ export class GenerationProgram implements Program {
   #enter(ticket: LaneTicket, run: Run): void {
     try {
       const row = readRow(ticket, this.#limits);
-      this.#newcomers.add(row, this.#banks.apart(row));
+      this.#prefills.add(row, this.#banks.apart(row));
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       run.ended.set(ticket.id, { ok: false, code: error.code, message: error.message });
@@ -183,9 +183,9 @@ export class GenerationProgram implements Program {
 
   /** Computes as many tokens of prompts as one run may. */
   async #prefill(run: Run): Promise<void> {
-    const served = new Set<Newcomer>();
+    const served = new Set<Prefilling>();
     let rest = this.#options.prefillChunk;
-    for (const newcomer of this.#newcomers.byTurn()) {
+    for (const newcomer of this.#prefills.byTurn()) {
       if (run.fatal !== undefined) return;
       const { row } = newcomer;
       this.#useOthersWork(newcomer);
@@ -196,7 +196,7 @@ export class GenerationProgram implements Program {
       served.add(newcomer);
       await this.#prefillOne(newcomer, computed, run);
     }
-    this.#newcomers.served(served);
+    this.#prefills.served(served);
   }
 
   #mostWithLogits(): number {
@@ -204,17 +204,17 @@ export class GenerationProgram implements Program {
   }
 
   /** What others have computed since it came: the same prompt, perhaps, for another choice. */
-  #useOthersWork(newcomer: Newcomer): void {
+  #useOthersWork(newcomer: Prefilling): void {
     const { row, bank } = newcomer;
     if (row.wantsPrompt || this.#alone) return;
-    const others = this.#newcomers.banks.filter((other) => other !== bank);
+    const others = this.#prefills.banks.filter((other) => other !== bank);
     const prefix = this.#prefixes.find(row.prompt, [...this.#banks.all, ...others]);
     if (prefix === undefined || prefix.tokens <= row.cached) return;
     bank.remove(row);
     newcomer.bank = this.#banks.apart(row, prefix);
   }
 
-  async #prefillOne(newcomer: Newcomer, tokens: number, run: Run): Promise<void> {
+  async #prefillOne(newcomer: Prefilling, tokens: number, run: Run): Promise<void> {
     const { row, bank } = newcomer;
     const ids = row.prompt.subarray(row.cached, row.cached + tokens);
     await this.#halving([row], run, async (_, totals) => {
@@ -227,7 +227,7 @@ export class GenerationProgram implements Program {
     });
     const ended = run.ended.has(row.id);
     if (!ended && row.cached < row.prompt.length) return;
-    this.#newcomers.remove((other) => other === row);
+    this.#prefills.remove((other) => other === row);
     if (ended) this.#prefixes.keep(row, bank);
     else this.#banks.join(bank);
   }

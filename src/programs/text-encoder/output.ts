@@ -1,5 +1,9 @@
+import type { Tensor as OrtTensor } from 'onnxruntime-node';
+import { fromOrt } from '../../onnx/ort-tensor.ts';
 import type { EncoderOptions, Pooling } from '../../tasks/text/encoder-contract.ts';
-import type { Signature, TensorSpec } from '../../tensors/tensor.ts';
+import { widenHalf } from '../../tensors/half-float.ts';
+import { typedView, type Signature, type TensorSpec } from '../../tensors/tensor.ts';
+import type { TokenVectors } from './pooling.ts';
 
 /** Which outputs of the graph a text encoder reads. */
 export interface EncoderOutputs {
@@ -84,4 +88,14 @@ export function readEncoderOptions(options: Readonly<Record<string, unknown>>): 
   if ((wants !== 'embedding' && wants !== 'scores') || maxLength === undefined || padId === undefined)
     throw new Error('these are not the options of a text encoder');
   return options as unknown as EncoderOptions;
+}
+
+/** An output as float32 vectors along its last axis; half floats are widened. Undefined where the run gave none. */
+export function vectorsOf(output: OrtTensor | undefined): TokenVectors | undefined {
+  if (output === undefined) return undefined;
+  const tensor = fromOrt(output);
+  if (tensor.datatype === 'BYTES') throw new Error('an output of texts holds no vectors');
+  const values = typedView(tensor.datatype === 'FP16' ? widenHalf(tensor) : tensor);
+  if (!(values instanceof Float32Array)) throw new Error(`an output of ${tensor.datatype} holds no vectors`);
+  return { values, size: tensor.shape.at(-1) ?? values.length };
 }

@@ -11,10 +11,9 @@ import type { Program, WarmPlan } from '../program.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession, type LaneSession } from '../../onnx/session.ts';
 import { checkInputs, makeFeeds, startOf, type TokenizedText } from './feeds.ts';
-import { chooseOutputs, readEncoderOptions, type EncoderOutputs } from './output.ts';
+import { chooseOutputs, readEncoderOptions, vectorsOf, type EncoderOutputs } from './output.ts';
 import { finishVectors, poolAll, type TokenVectors } from './pooling.ts';
 import { graphShape, graphSignature, type GraphShape } from './graph-shape.ts';
-import { vectorsOf } from './vectors.ts';
 import { warmEncoder } from './warm.ts';
 
 /** Texts are short work and come by the hundred: OpenAI takes 2,048 of them in one request. */

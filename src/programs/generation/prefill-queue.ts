@@ -2,7 +2,7 @@ import type { Bank } from './bank.ts';
 import type { Row } from './row.ts';
 
 /** A ticket whose prompt is being computed, in a bank of its own. */
-export interface Newcomer {
+export interface Prefilling {
   readonly row: Row;
   bank: Bank<Row>;
   /** Runs in which others' prompts were computed and nothing of its own. */
@@ -10,9 +10,9 @@ export interface Newcomer {
 }
 
 /** Those whose prompts are not computed yet. */
-export class Newcomers {
+export class PrefillQueue {
   readonly #chunkTokens: number;
-  #all: Newcomer[] = [];
+  #all: Prefilling[] = [];
 
   /** `chunkTokens`: most tokens of a run. */
   constructor(chunkTokens: number) {
@@ -36,14 +36,14 @@ export class Newcomers {
   }
 
   /** Short prompts before long ones, but none is passed again and again. */
-  byTurn(): Newcomer[] {
-    const left = ({ row, passed }: Newcomer): number =>
+  byTurn(): Prefilling[] {
+    const left = ({ row, passed }: Prefilling): number =>
       row.prompt.length - row.cached - (passed * this.#chunkTokens) / 2;
     return this.#all.toSorted((one, other) => left(one) - left(other));
   }
 
   /** A run computed something for these. */
-  served(those: ReadonlySet<Newcomer>): void {
+  served(those: ReadonlySet<Prefilling>): void {
     for (const newcomer of this.#all) if (!those.has(newcomer)) newcomer.passed += 1;
   }
 }
