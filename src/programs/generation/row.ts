@@ -1,7 +1,7 @@
 import type { GenerationParameters, GenerationProgress, TokenLogprob } from '../../tasks/chat/generation.ts';
 import { fromTypedArray, type Tensor } from '../../tensors/tensor.ts';
-import { LogSoftmax } from './logprobs.ts';
-import { Sampler } from './sampler.ts';
+import { LogSoftmax } from '../sampler/log-softmax.ts';
+import { TokenSampler } from '../sampler/token-sampler.ts';
 
 /** How it stands with an answer after a token: it goes on, it is whole, or the model gave no logits to choose by. */
 export type RowState = 'more' | 'whole' | 'broken';
@@ -15,7 +15,7 @@ export class Row {
   cached = 0;
   readonly #parameters: GenerationParameters;
   readonly #stop: ReadonlySet<number>;
-  readonly #sampler: Sampler;
+  readonly #sampler: TokenSampler;
   readonly #logprobs: TokenLogprob[] = [];
   readonly #promptLogprobs: TokenLogprob[] = [];
   #told = 0;
@@ -25,7 +25,7 @@ export class Row {
     this.prompt = prompt;
     this.#parameters = parameters;
     this.#stop = new Set(parameters.stopTokens);
-    this.#sampler = new Sampler(parameters.sampling, prompt);
+    this.#sampler = new TokenSampler(parameters.sampling, prompt);
   }
 
   get lastToken(): number {

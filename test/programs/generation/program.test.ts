@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { argmax } from '../../../src/programs/generation/sampler.ts';
+import { argmax } from '../../../src/programs/sampler/ranking.ts';
 import { randomNumbers } from '../../../tools/make-mlp.ts';
 import type { Program } from '../../../src/programs/program.ts';
 import { generate, GREEDY, openTestProgram, promptTensor, type Request } from './support.ts';

@@ -1,9 +1,9 @@
 import type { Sampling } from '../../tasks/chat/generation.ts';
-import { largest } from './largest.ts';
+import { argmax, greatest } from './ranking.ts';
 import { TokenNoise } from './token-noise.ts';
 
 /** Chooses the tokens of one answer, and remembers them for the penalties. */
-export class Sampler {
+export class TokenSampler {
   readonly #sampling: Sampling;
   readonly #noise: TokenNoise;
   /** Tokens of prompt and answer; kept only where a penalty asks. */
@@ -57,7 +57,7 @@ export class Sampler {
     const fewer = topK > 0 && topK < logits.length;
     if (!fewer && topP >= 1) return minP > 0 ? filtered(logits.keys(), likelyEnough) : logits.keys();
     const ranked = fewer
-      ? rankedOf(largest(logits, topK), logits, { most, temperature })
+      ? rankedOf(greatest(logits, topK), logits, { most, temperature })
       : head(logits, { topP, most, temperature });
     return (topP < 1 ? nucleus(ranked, topP) : ranked.tokens).filter(likelyEnough);
   }
@@ -65,20 +65,6 @@ export class Sampler {
 
 function* filtered(tokens: Iterable<number>, keeps: (token: number) => boolean): Generator<number> {
   for (const token of tokens) if (keeps(token)) yield token;
-}
-
-/** Index of the greatest value, the first of equals; NaN counts as nothing. -1 when there is none above -Infinity. */
-export function argmax(values: Float32Array): number {
-  let best = -1;
-  let most = -Infinity;
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] ?? 0;
-    if (value > most) {
-      most = value;
-      best = index;
-    }
-  }
-  return best;
 }
 
 /** Exponentials below this are nothing beside the likeliest token's 1: e^-40 is 4e-18. */

@@ -1,5 +1,5 @@
 import type { TokenLogprob } from '../../tasks/chat/generation.ts';
-import { largest } from './largest.ts';
+import { greatest } from './ranking.ts';
 
 /** Log probabilities of tokens: their logits less the logarithm of the sum of all exponentials. */
 export class LogSoftmax {
@@ -14,7 +14,7 @@ export class LogSoftmax {
     let sum = 0;
     for (const logit of logits) if (logit > -Infinity) sum += Math.exp(logit - most);
     this.#shift = most + Math.log(sum);
-    this.#ranked = largest(logits, top);
+    this.#ranked = greatest(logits, top);
     this.#logits = logits.slice();
   }
 

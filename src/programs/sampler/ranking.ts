@@ -1,8 +1,22 @@
+/** Index of the greatest value of a range, the first of equals; NaN counts as nothing. -1 when there is none above -Infinity. */
+export function argmax(values: Float32Array, from = 0, to = values.length): number {
+  let best = -1;
+  let most = -Infinity;
+  for (let index = from; index < to; index += 1) {
+    const value = values[index] ?? 0;
+    if (value > most) {
+      most = value;
+      best = index;
+    }
+  }
+  return best;
+}
+
 /**
  * Indices of the `count` greatest values, greatest first, the lower index first among equals; NaN and -Infinity are left out. A heap of
  * `count` entries, the least on top: one comparison for most values.
  */
-export function largest(values: Float32Array, count: number): number[] {
+export function greatest(values: Float32Array, count: number): number[] {
   const heap: number[] = [];
   if (count < 1) return heap;
   /** Whether index `one` ranks below `other`. */

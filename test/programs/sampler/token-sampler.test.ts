@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { largest } from '../../../src/programs/generation/largest.ts';
-import { LogSoftmax } from '../../../src/programs/generation/logprobs.ts';
-import { TokenNoise } from '../../../src/programs/generation/token-noise.ts';
+import { argmax, greatest } from '../../../src/programs/sampler/ranking.ts';
+import { LogSoftmax } from '../../../src/programs/sampler/log-softmax.ts';
+import { TokenNoise } from '../../../src/programs/sampler/token-noise.ts';
 import { randomNumbers } from '../../../tools/make-mlp.ts';
-import { argmax, Sampler } from '../../../src/programs/generation/sampler.ts';
-import { GREEDY } from './support.ts';
+import { TokenSampler } from '../../../src/programs/sampler/token-sampler.ts';
+import { GREEDY } from '../generation/support.ts';
 
 /** Sixteenths, so that there are equals, and the next number is always clearly another. */
 const logitsOf = fc
@@ -15,7 +15,7 @@ const logitsOf = fc
 
 /** Tokens that can come out, found by many draws. */
 function drawn(logits: Float32Array, sampling: Partial<typeof GREEDY>, draws = 60): Set<number> {
-  const sampler = new Sampler({ ...GREEDY, temperature: 1, seed: 5, ...sampling }, []);
+  const sampler = new TokenSampler({ ...GREEDY, temperature: 1, seed: 5, ...sampling }, []);
   return new Set(Array.from({ length: draws }, () => sampler.next(logits.slice())));
 }
 
@@ -33,14 +33,14 @@ describe('choosing a token', () => {
   test('greedy takes the likeliest, the first of equals', () => {
     fc.assert(
       fc.property(logitsOf, (logits) => {
-        const token = new Sampler(GREEDY, []).next(logits.slice());
+        const token = new TokenSampler(GREEDY, []).next(logits.slice());
         assert.equal(token, logits.indexOf(Math.max(...logits)));
       }),
     );
   });
 
   test('no token is chosen when no logit is a number', () => {
-    for (const bad of [NaN, -Infinity]) assert.equal(new Sampler(GREEDY, []).next(Float32Array.of(bad, bad)), -1);
+    for (const bad of [NaN, -Infinity]) assert.equal(new TokenSampler(GREEDY, []).next(Float32Array.of(bad, bad)), -1);
     assert.equal(argmax(Float32Array.of(NaN, 3, NaN)), 1);
   });
 
@@ -89,7 +89,7 @@ describe('choosing a token', () => {
     const logits = Float32Array.from(shares, Math.log);
     const draws = 20_000;
     for (const sampling of [{}, { topK: 4 }, { topP: 0.9999 }, { topK: 3, topP: 0.95 }]) {
-      const sampler = new Sampler({ ...GREEDY, temperature: 1, seed: 9, ...sampling }, []);
+      const sampler = new TokenSampler({ ...GREEDY, temperature: 1, seed: 9, ...sampling }, []);
       const counts = shares.map(() => 0);
       for (let draw = 0; draw < draws; draw += 1) {
         const token = sampler.next(logits.slice());
@@ -108,7 +108,7 @@ describe('choosing a token', () => {
   test('temperature sharpens and flattens', () => {
     const logits = Float32Array.of(2, 0, 0, 0);
     const best = (temperature: number): number => {
-      const sampler = new Sampler({ ...GREEDY, temperature, seed: 1 }, []);
+      const sampler = new TokenSampler({ ...GREEDY, temperature, seed: 1 }, []);
       return Array.from({ length: 2000 }, () => sampler.next(logits.slice())).filter((token) => token === 0).length;
     };
     assert.ok(best(0.3) > 1950);
@@ -118,7 +118,7 @@ describe('choosing a token', () => {
   test('penalties lower what was there, by the formulas of the APIs', () => {
     const logits = Float32Array.of(3, 2.9, -1);
     const next = (own: Partial<typeof GREEDY>, prompt: readonly number[], count = 1): number[] => {
-      const sampler = new Sampler({ ...GREEDY, ...own }, prompt);
+      const sampler = new TokenSampler({ ...GREEDY, ...own }, prompt);
       return Array.from({ length: count }, () => sampler.next(logits.slice()));
     };
     // The prompt's tokens count for repetition alone.
@@ -127,12 +127,12 @@ describe('choosing a token', () => {
     assert.deepEqual(next({ presencePenalty: 0.5 }, [], 3), [0, 1, 0]);
     assert.deepEqual(next({ frequencyPenalty: 0.08 }, [], 5), [0, 0, 1, 0, 1]);
     // A negative logit sinks by multiplying.
-    const sampler = new Sampler({ ...GREEDY, repetitionPenalty: 2 }, [0]);
+    const sampler = new TokenSampler({ ...GREEDY, repetitionPenalty: 2 }, [0]);
     assert.equal(sampler.next(Float32Array.of(-1, -1.5)), 1);
   });
 
   test('logit_bias is added', () => {
-    const sampler = new Sampler(
+    const sampler = new TokenSampler(
       {
         ...GREEDY,
         logitBias: [
@@ -151,7 +151,7 @@ describe('choosing a token', () => {
         const sorted = Array.from(values.keys()).sort(
           (one, other) => (values[other] ?? 0) - (values[one] ?? 0) || one - other,
         );
-        assert.deepEqual(largest(values, count), sorted.slice(0, count));
+        assert.deepEqual(greatest(values, count), sorted.slice(0, count));
       }),
     );
   });
@@ -191,7 +191,7 @@ describe('choosing a token', () => {
     const total = powers.reduce((sum, power) => sum + power, 0);
     const counts = new Array<number>(5).fill(0);
     const draws = 50_000;
-    const sampler = new Sampler({ ...GREEDY, temperature: 1, seed: 3 }, []);
+    const sampler = new TokenSampler({ ...GREEDY, temperature: 1, seed: 3 }, []);
     for (let draw = 0; draw < draws; draw += 1) {
       const token = sampler.next(logits.slice());
       counts[token] = (counts[token] ?? 0) + 1;
@@ -207,7 +207,7 @@ describe('choosing a token', () => {
     for (let seed = 0; seed < 2000; seed += 1) {
       const logits = Float32Array.from({ length: 500 }, () => 6 * random());
       const moved = logits.map((logit) => logit + 0.0002 * (random() - 0.5));
-      const draw = (values: Float32Array) => new Sampler({ ...GREEDY, temperature: 1, seed }, []).next(values);
+      const draw = (values: Float32Array) => new TokenSampler({ ...GREEDY, temperature: 1, seed }, []).next(values);
       if (draw(logits) !== draw(moved)) different += 1;
     }
     assert.ok(different <= 5, `${different} of 2000 draws differ`);
