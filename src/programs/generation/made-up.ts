@@ -1,14 +1,11 @@
 import { Bank } from './bank.ts';
 import type { DecoderLayout } from './layout.ts';
+import { plainSampling } from '../sampler/token-sampler.ts';
 import { Row } from './row.ts';
 
 /** A row that warms the decoder up; nobody waits for it. */
 export function madeUp(id: number): Row {
-  const sampling = {
-    ...{ temperature: 0, topK: 0, topP: 1, minP: 0, seed: 0, logitBias: [] },
-    ...{ repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
-  };
-  return new Row(id, Int32Array.of(0), { sampling, maxTokens: 1, stopTokens: [] });
+  return new Row(id, Int32Array.of(0), { sampling: plainSampling(0, 0), maxTokens: 1, stopTokens: [] });
 }
 
 /** Made-up rows in a bank of their own, each with so many tokens in its cache. */

@@ -1,5 +1,21 @@
 import type { TokenLogprob } from '../../tasks/chat/generation.ts';
-import { greatest } from './ranking.ts';
+import { argmax, greatest } from './ranking.ts';
+
+/** Terms this far below the greatest are left out: a hundred thousand of them change the sum by a millionth at most. */
+const NEGLIGIBLE = 25;
+
+/** log(sum(exp)) of a range; -Infinity where nothing in it is above that. NaN counts as nothing. */
+export function logSumExp(logits: Float32Array, from = 0, to = logits.length): number {
+  const best = argmax(logits, from, to);
+  if (best < 0) return -Infinity;
+  const most = logits[best] as number;
+  let sum = 0;
+  for (let at = from; at < to; at += 1) {
+    const below = (logits[at] as number) - most;
+    if (below > -NEGLIGIBLE) sum += Math.exp(below);
+  }
+  return most + Math.log(sum);
+}
 
 /** Log probabilities of tokens: their logits less the logarithm of the sum of all exponentials. */
 export class LogSoftmax {
@@ -9,11 +25,7 @@ export class LogSoftmax {
 
   /** `top`: how many of the likeliest are wanted with every token. Reads the logits now: they may be altered afterwards. */
   constructor(logits: Float32Array, top: number) {
-    let most = -Infinity;
-    for (const logit of logits) if (logit > most) most = logit;
-    let sum = 0;
-    for (const logit of logits) if (logit > -Infinity) sum += Math.exp(logit - most);
-    this.#shift = most + Math.log(sum);
+    this.#shift = logSumExp(logits);
     this.#ranked = greatest(logits, top);
     this.#logits = logits.slice();
   }

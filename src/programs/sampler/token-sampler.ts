@@ -2,6 +2,14 @@ import type { Sampling } from '../../tasks/chat/generation.ts';
 import { argmax, greatest } from './ranking.ts';
 import { TokenNoise } from './token-noise.ts';
 
+/** What is drawn by temperature and seed alone. */
+export function plainSampling(temperature: number, seed: number): Sampling {
+  return {
+    ...{ temperature, seed, topK: 0, topP: 1, minP: 0, logitBias: [] },
+    ...{ repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 },
+  };
+}
+
 /** Chooses the tokens of one answer, and remembers them for the penalties. */
 export class TokenSampler {
   readonly #sampling: Sampling;

@@ -2,11 +2,14 @@ import type { SpeechTokens } from '../../tasks/transcription/speech-work.ts';
 import { UNKNOWN_LANGUAGE } from '../../tasks/transcription/speech-work.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
 import { float32, fromTypedArray } from '../../tensors/tensor.ts';
+import { logSumExp } from '../sampler/log-softmax.ts';
+import { argmax } from '../sampler/ranking.ts';
+import { plainSampling, TokenSampler } from '../sampler/token-sampler.ts';
 import type { Logits, SpeechDecoder } from './decoder.ts';
 import type { DecoderCache } from './decoder-cache.ts';
 import { hiddenOf } from './encoder.ts';
 import type { EncodedWindow } from './encoding.ts';
-import { chooseToken, logSum, seededRandom, type Written } from './token-choice.ts';
+import { chooseToken, type Written } from './token-choice.ts';
 
 /** A window being written. */
 interface WindowText extends Written {
@@ -71,8 +74,7 @@ export class Cohort {
         id,
         tokens: [],
         timestamps: parameters.timestamps,
-        temperature: parameters.temperature,
-        random: seededRandom(parameters.seed),
+        sampler: new TokenSampler(plainSampling(parameters.temperature, parameters.seed), []),
         maxTokens: parameters.maxTokens,
         language: tokens.transcribe === undefined ? -1 : (prompt[start + 1] ?? -1),
         noSpeechProb: noSpeechProb(rowOf(logits, row, start), tokens),
@@ -150,15 +152,13 @@ function rowOf({ values, positions, vocabulary }: Logits, row: number, position:
 }
 
 function likeliestLanguage(logits: Float32Array, { languages }: SpeechTokens): number {
-  let best = -1;
-  for (const id of Object.values(languages))
-    if (best < 0 || (logits[id] ?? -Infinity) > (logits[best] ?? -Infinity)) best = id;
-  return best;
+  const ids = Object.values(languages);
+  return ids[argmax(Float32Array.from(ids, (id) => logits[id] ?? -Infinity))] ?? -1;
 }
 
 function noSpeechProb(logits: Float32Array, { noSpeech }: SpeechTokens): number {
   const value = noSpeech === undefined ? undefined : logits[noSpeech];
-  return value === undefined ? NaN : Math.exp(value - logSum(logits, 0, logits.length));
+  return value === undefined ? NaN : Math.exp(value - logSumExp(logits));
 }
 
 /** Mean log probability as Whisper's own decoder takes it: the end token counts as one, come or not. */

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { argmax, greatest } from '../../../src/programs/sampler/ranking.ts';
-import { LogSoftmax } from '../../../src/programs/sampler/log-softmax.ts';
-import { TokenNoise } from '../../../src/programs/sampler/token-noise.ts';
+import { argmax } from '../../../src/programs/sampler/ranking.ts';
 import { randomNumbers } from '../../../tools/make-mlp.ts';
 import { TokenSampler } from '../../../src/programs/sampler/token-sampler.ts';
 import { GREEDY } from '../generation/support.ts';
@@ -143,46 +141,6 @@ describe('choosing a token', () => {
       [],
     );
     assert.equal(sampler.next(Float32Array.of(5, 4, -50)), 2);
-  });
-
-  test('the k greatest are those of a full sort, lower index first among equals', () => {
-    fc.assert(
-      fc.property(logitsOf, fc.integer({ min: 0, max: 70 }), (values, count) => {
-        const sorted = Array.from(values.keys()).sort(
-          (one, other) => (values[other] ?? 0) - (values[one] ?? 0) || one - other,
-        );
-        assert.deepEqual(greatest(values, count), sorted.slice(0, count));
-      }),
-    );
-  });
-
-  test('log probabilities are those of a softmax, of the logits as they were', () => {
-    const logits = Float32Array.from([0.1, 0.2, 0.7], Math.log);
-    const softmax = new LogSoftmax(logits, 2);
-    logits.fill(0);
-    const { logprob, top } = softmax.of(0);
-    assert.ok(Math.abs(logprob - Math.log(0.1)) < 1e-6);
-    assert.deepEqual(
-      top.map(({ id }) => id),
-      [2, 1],
-    );
-  });
-
-  test('noise is even, and differs by the whole seed, the step and the token', () => {
-    const first = (seed: number): number => new TokenNoise(seed).of(0);
-    const seeds = [0, 1, 2, 2 ** 32, 2 ** 32 + 1, Number.MAX_SAFE_INTEGER];
-    assert.equal(new Set(seeds.map(first)).size, seeds.length);
-    assert.equal(first(42), first(42));
-    for (const along of ['steps', 'tokens']) {
-      const noise = new TokenNoise(1);
-      const tenths = new Array<number>(10).fill(0);
-      for (let index = 0; index < 100_000; index += 1) {
-        if (along === 'steps') noise.next();
-        const tenth = Math.floor(noise.of(along === 'steps' ? 7 : index) * 10);
-        tenths[tenth] = (tenths[tenth] ?? 0) + 1;
-      }
-      for (const count of tenths) assert.ok(Math.abs(count - 10_000) < 500, `${along}: ${tenths.join(', ')}`);
-    }
   });
 
   test('tokens are drawn as often as their probabilities say', () => {
