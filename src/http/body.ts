@@ -99,7 +99,7 @@ async function unpackInTurn(
   const limitMs = Math.min(UNPACK_WAIT_MS, deadline.leftMs());
   const waiter = { shares: [{ key: share.client, places: MOST_UNPACKED_OF_ONE }], limitMs, cancellation };
   try {
-    await unpacking.run(waiter, () => unpack(packed, coding, { take, cancellation }));
+    await unpacking.run(waiter, () => unpack(packed, coding, { take, cancellation, deadline }));
   } catch (error) {
     body.free();
     throw toServerError(error).code === 'DEADLINE_EXCEEDED' && deadline.leftMs() > 0 ? tooMany() : error;

@@ -1,4 +1,5 @@
 import { lookup, type LookupAddress } from 'node:dns';
+import { resolvePublic } from './public-names.ts';
 import { isIP, type LookupFunction } from 'node:net';
 import { parse } from 'content-type';
 import { Agent, request, type Dispatcher } from 'undici';
@@ -42,9 +43,10 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  */
 export async function fetchInput(url: string, limits: FetchLimits): Promise<FetchedInput> {
   const allows = limits.allows ?? (limits.allowPrivate ? () => true : isPublicAddress);
-  const agent = new Agent({ connect: { lookup: guardedLookup(allows, limits.resolve ?? systemResolve) } });
   const late = AbortSignal.timeout(limits.timeoutMs);
   const signal = limits.signal === undefined ? late : AbortSignal.any([late, limits.signal]);
+  const resolve = limits.resolve ?? (limits.allowPrivate ? systemResolve : resolvePublic);
+  const agent = new Agent({ connect: { lookup: guardedLookup({ allows, resolve, signal }) } });
   try {
     let target = checkedUrl(url, allows);
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
@@ -95,13 +97,17 @@ function systemResolve(hostname: string): Promise<readonly LookupAddress[]> {
   });
 }
 
+interface LookupParts {
+  readonly allows: (address: string) => boolean;
+  readonly resolve: (hostname: string) => Promise<readonly LookupAddress[]>;
+  /** Ends it; undici ends a request only when its connection has been made or has failed. */
+  readonly signal: AbortSignal;
+}
+
 /** The look-up that a connection is made by: what is checked is what is connected to, whatever the name says a moment later. */
-function guardedLookup(
-  allows: (address: string) => boolean,
-  resolve: (hostname: string) => Promise<readonly LookupAddress[]>,
-): LookupFunction {
+function guardedLookup({ allows, resolve, signal }: LookupParts): LookupFunction {
   return (hostname, options, callback) => {
-    resolve(hostname).then(
+    orAborted(resolve(hostname), signal).then(
       (addresses) => {
         const [first] = addresses;
         // A name with a single address that is not allowed is not to be trusted with the others.
@@ -113,6 +119,15 @@ function guardedLookup(
       (error: unknown) => callback(error as NodeJS.ErrnoException, '', 0),
     );
   };
+}
+
+function orAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(new Error('aborted'));
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    value.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 async function read(

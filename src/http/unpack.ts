@@ -2,6 +2,7 @@ import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { ServerError, toServerError } from '../errors.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
+import type { Deadline } from '../serving/deadline.ts';
 
 /** Content codings of request bodies. */
 
@@ -45,7 +46,7 @@ export function codingOf(contentEncoding: string | undefined): string | undefine
 
 /**
  * Unpacks piece by piece; ends at the first piece that `take` throws at, with what it throws. Throws BAD_REQUEST on what is not of the coding,
- * CANCELLED.
+ * CANCELLED, DEADLINE_EXCEEDED.
  */
 export function unpack(
   packed: Uint8Array,
@@ -53,9 +54,11 @@ export function unpack(
   {
     take,
     cancellation,
+    deadline,
   }: {
     take: (piece: Uint8Array) => void;
     cancellation?: Cancellation | undefined;
+    deadline: Deadline;
   },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -74,7 +77,11 @@ export function unpack(
     stream.on('end', resolve);
     stream.on('error', () => reject(new ServerError('BAD_REQUEST', `The body is not valid ${coding}.`)));
     const work = { cancel: () => end(new ServerError('CANCELLED')) };
-    stream.on('close', () => cancellation?.remove(work));
+    const late = setTimeout(() => end(new ServerError('DEADLINE_EXCEEDED')), deadline.leftMs());
+    stream.on('close', () => {
+      clearTimeout(late);
+      cancellation?.remove(work);
+    });
     cancellation?.add(work);
     stream.end(packed);
   });

@@ -220,22 +220,20 @@ export class Submitter {
       onEvent: onEvent === undefined ? undefined : (event) => onEvent(index, event),
       onCount: (unit, amount) => this.#metrics.work.inc({ model: model.name, unit }, amount),
     });
-    const startMs = this.#clock.now();
+    const startMs = this.#begin(options);
     try {
       return await serve(item, context);
     } finally {
       admission.release(1);
-      const { firstRunMs, lastRunMs } = context;
       const endMs = this.#clock.now();
-      const prepareMs = (firstRunMs ?? endMs) - startMs;
-      const finishMs = endMs - (lastRunMs ?? endMs);
-      this.#tellPrepared(model, prepareMs, timing);
-      this.#tellFinished(model, finishMs, timing);
+      const { firstRunMs = endMs, lastRunMs = endMs } = context;
+      this.#tellPrepared(model, firstRunMs - startMs, timing);
+      this.#tellFinished(model, endMs - lastRunMs, timing);
     }
   }
 
   async #item(model: ServedModel, item: Item | PreparedItem, walk: Walk): Promise<Reply> {
-    const startMs = this.#clock.now();
+    const startMs = this.#begin(walk.options);
     let prepared: Prepared;
     let ticket: AdmittedItem<LaneWork>;
     try {
@@ -252,6 +250,14 @@ export class Submitter {
     const reply = await this.#finish(model, outputs, { memo: prepared.memo, walk });
     this.#tellFinished(model, this.#clock.now() - ranMs, walk.timing);
     return reply;
+  }
+
+  /** The time. Thousands of items are begun in slices: what comes late is not prepared for nobody. Throws CANCELLED, DEADLINE_EXCEEDED. */
+  #begin({ cancellation, deadline }: SubmitOptions): number {
+    if (cancellation.cancelled) throw new ServerError('CANCELLED');
+    const nowMs = this.#clock.now();
+    if (nowMs >= deadline.atMs) throw new ServerError('DEADLINE_EXCEEDED');
+    return nowMs;
   }
 
   #tellPrepared({ name }: ServedModel, prepareMs: number, timing: RequestTiming): void {

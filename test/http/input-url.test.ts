@@ -166,6 +166,24 @@ test('silence ends at the time limit, before an answer and within one', async (t
     );
 });
 
+test('a name that is not resolved ends at the time limit, and with its request', async (t) => {
+  // Nothing else keeps the process going meanwhile.
+  const alive = setInterval(() => undefined, 1000);
+  t.after(() => clearInterval(alive));
+  const resolve = () => new Promise<never>(() => undefined);
+  await assert.rejects(
+    fetchInput('http://slow.example/', { ...OPEN, resolve, timeoutMs: 50 }),
+    refusal('INVALID_INPUT', /in time/),
+  );
+  const gone = new AbortController();
+  const left = assert.rejects(
+    fetchInput('http://slow.example/', { ...OPEN, resolve, signal: gone.signal }),
+    refusal('CANCELLED'),
+  );
+  gone.abort();
+  await left;
+});
+
 test("other answers, broken connections and odd URLs are the client's, and tell nothing of the network", async (t) => {
   const port = await serve(t, ({ url }, response) => {
     if (url === '/404') response.writeHead(404).end();

@@ -166,6 +166,31 @@ test("a model's own limit counts from the beginning of the request", async () =>
   assert.deepEqual(await outcome({ arriveMs: 950, runMs: 100 }, { limitMs: 5000 }), [1000, 'DEADLINE_EXCEEDED']);
 });
 
+test('items whose turn comes when the time is up, or the client has left, are not prepared', async () => {
+  for (const [code, onPrepare] of [
+    ['DEADLINE_EXCEEDED', ({ clock }: ReturnType<typeof setUp>) => clock.stall(60)],
+    ['CANCELLED', ({ cancellation }: ReturnType<typeof setUp>) => cancellation.cancel()],
+  ] as const) {
+    const rig = setUp({ runMs: 1 });
+    const { clock, core, model, submitter, cancellation, metrics } = rig;
+    let prepared = 0;
+    const prepare = (): Prepared => {
+      prepared += 1;
+      onPrepare(rig);
+      return ONE;
+    };
+    const light = { ...model, task: { ...model.task, isLight: () => true, prepare } };
+    const deadline = new Deadline(100, clock);
+    const answer = submitter.items(light, new Array<Item>(5).fill(JSON_ITEM), { deadline, cancellation });
+    await clock.advance(1000);
+    metrics.stop();
+    const last = (await answer).results.at(-1);
+    assert.ok(last?.ok === false && last.error.code === code);
+    assert.equal(prepared, code === 'CANCELLED' ? 1 : 2);
+    assert.equal(core.depth('m').permits, 0);
+  }
+});
+
 test('a request forgets its tickets and calls when they are over', async () => {
   const { clock, model, submitter, cancellation, metrics } = setUp({ tickets: 30, runMs: 1 });
   const answer = submitter.items(model, [JSON_ITEM], { deadline: new Deadline(Infinity, clock), cancellation });
