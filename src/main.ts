@@ -14,7 +14,9 @@ import type { Services } from './http/services.ts';
 import type { Log, Logs } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { CpuPool } from './cpu/pool.ts';
+import { deviceName } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
+import { graphKey } from './lanes/protocol.ts';
 import { Trials } from './trial/trials.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
@@ -109,7 +111,7 @@ function createLanes({ core, metrics, log, fail }: LanesParts): Lanes {
       log.info({ lane: lane.id, device }, 'lane is up');
     },
     onDown(lane, reason) {
-      metrics.laneUp.set({ lane, device: lanes.deviceOf(lane) }, 0);
+      metrics.laneUp.set({ lane, device: deviceName(lanes.planOf(lane).device) }, 0);
       metrics.laneLosses.inc({ lane });
       core.removeLane(lane);
       log.error({ lane, reason }, 'lane died; it is being replaced');
@@ -124,7 +126,7 @@ function createLanes({ core, metrics, log, fail }: LanesParts): Lanes {
     },
     onModelLost(key, reason) {
       log.error({ key, reason }, 'model lost: it could not be loaded on the new lane; load it again');
-      void core.removeModel(key);
+      for (const lost of [key, graphKey(key)]) void core.removeModel(lost);
     },
     onFailed: fail,
   });

@@ -16,6 +16,9 @@ export interface LaneOptions {
   readonly onLost: (reason: string) => void;
 }
 
+/** What others see of a lane's thread; tests give threads of their own. */
+export type Thread = Pick<LaneThread, keyof LaneThread>;
+
 /** Short name of a device: `cpu`, `cuda:0`. */
 export function deviceName(device: Device): string {
   return device.kind === 'cuda' ? `cuda:${device.index}` : 'cpu';
@@ -27,8 +30,6 @@ export function deviceName(device: Device): string {
  */
 export class LaneThread {
   readonly id: number;
-  readonly device: Device;
-  readonly intraOpThreads: number;
   readonly #pool: Piscina;
   readonly #progress: Int32Array;
   readonly #onLost: (reason: string) => void;
@@ -41,8 +42,6 @@ export class LaneThread {
 
   constructor({ id, device, intraOpThreads, onLost }: LaneOptions) {
     this.id = id;
-    this.device = device;
-    this.intraOpThreads = intraOpThreads;
     this.#onLost = onLost;
     const progress = new SharedArrayBuffer(PROGRESS_BYTES);
     this.#progress = new Int32Array(progress);

@@ -1,8 +1,14 @@
 import type { Device } from '../device.ts';
 
+/** Where a lane computes, and with how many threads inside a run. */
+export interface PlannedLane {
+  readonly device: Device;
+  readonly intraOpThreads: number;
+}
+
 /** How many lanes there are, where, and why: printed at start. */
 export interface LanePlan {
-  readonly lanes: readonly { readonly device: Device; readonly intraOpThreads: number }[];
+  readonly lanes: readonly PlannedLane[];
   readonly why: string;
 }
 

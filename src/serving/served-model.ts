@@ -1,8 +1,12 @@
 import type { BatchLimits } from '../core/ticket.ts';
-import type { Manifest } from '../repository/manifest.ts';
+import { deviceName } from '../lanes/lane.ts';
+import type { PlannedLane } from '../lanes/plan.ts';
+import type { LoadAnswer } from '../lanes/protocol.ts';
+import type { ModelSource } from '../repository/source.ts';
 import type { ModelDescription, ModelStatistics } from '../model.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
 import type { Signature } from '../tensors/tensor.ts';
+import { createStatistics } from './statistics.ts';
 
 /** A graph as the tensor API runs it. */
 export interface ServedGraph {
@@ -22,7 +26,6 @@ export interface ServedModel {
   readonly key: string;
   readonly name: string;
   readonly version: string;
-  readonly manifest: Manifest;
   /** What tickets of its task take and give. */
   readonly signature: Signature;
   /** What the tensor API runs: the graph itself. Absent where a program keeps it to itself. */
@@ -38,4 +41,65 @@ export interface ServedModel {
   readonly description: Omit<ModelDescription, 'versions'>;
   /** Time limit of a request. */
   readonly timeoutMs: number;
+}
+
+/** Most items in a run, and in the queue, where neither model.json nor a program says. */
+const MAX_ITEMS = 32;
+const QUEUE_ITEMS = 256;
+
+/** model.json's limits; what it leaves open, the program decides. A graph that cannot batch runs one by one. */
+export function limitsOf({ manifest: { batching } }: ModelSource, answer: LoadAnswer): BatchLimits {
+  const maxItems = answer.signature.batchable ? (batching.maxItems ?? answer.limits?.maxItems ?? MAX_ITEMS) : 1;
+  return {
+    maxItems,
+    maxCost: batching.maxCost ?? answer.limits?.maxCost ?? Infinity,
+    maxDelayMs: maxItems === 1 || answer.stepping === true ? 0 : batching.maxDelayMs,
+  };
+}
+
+/** Most items waiting and running together. */
+function queueItemsOf({ manifest: { queue } }: ModelSource, { limits }: LoadAnswer): number {
+  return queue.maxItems ?? limits?.queueItems ?? QUEUE_ITEMS;
+}
+
+/** What the tensor API shows of a model whose program keeps its graph to itself. */
+const NO_TENSORS: Signature = { inputs: [], outputs: [], batchable: false };
+
+/** Joins what a model's folder says with what loading it has found. `timeoutMs`: the most that any request may take. */
+export function servedModel(
+  {
+    key,
+    source,
+    lanes,
+  }: { readonly key: string; readonly source: ModelSource; readonly lanes: readonly PlannedLane[] },
+  {
+    answer,
+    timeoutMs,
+    ...found
+  }: Pick<ServedModel, 'task' | 'taskSource' | 'graph' | 'limits' | 'timeoutMs'> & { readonly answer: LoadAnswer },
+): ServedModel {
+  const { manifest, labels } = source;
+  const { description, licence, example } = manifest;
+  const about = { name: source.name, version: String(source.version) };
+  return {
+    key,
+    ...about,
+    ...found,
+    signature: answer.signature,
+    queueItems: queueItemsOf(source, answer),
+    statistics: createStatistics(),
+    timeoutMs: Math.min(manifest.queue.timeoutMs ?? timeoutMs, timeoutMs),
+    description: {
+      ...about,
+      task: manifest.task,
+      signature: found.graph?.signature ?? NO_TENSORS,
+      maxItems: found.limits.maxItems,
+      maxDelayMs: manifest.batching.maxDelayMs,
+      devices: lanes.map(({ device }) => deviceName(device)),
+      ...(description === undefined ? {} : { description }),
+      ...(licence === undefined ? {} : { licence }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(example === undefined ? {} : { example }),
+    },
+  };
 }

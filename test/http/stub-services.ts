@@ -114,7 +114,6 @@ function servedModel({ name, task, calls }: StubModel): ServedModel {
     name,
     version: '1',
     description: { name, version: '1', task, maxItems: 8, signature: { inputs: [], outputs: [], batchable: true } },
-    manifest: {},
     limits: { maxItems: 8, maxCost: Infinity, maxDelayMs: 0 },
     queueItems: 64,
     task: { isLight: () => true, rawTypes: [], ...(calls === undefined ? {} : { calls }) },

@@ -7,7 +7,6 @@ import { ServerError } from '../../src/errors.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { CpuPool } from '../../src/cpu/pool.ts';
 import type { LaneWork } from '../../src/lanes/protocol.ts';
-import { manifestSchema } from '../../src/repository/manifest.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
 import { Deadline } from '../../src/serving/deadline.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
@@ -84,7 +83,6 @@ function setUp(serve: (item: Item, context: ServeContext) => Promise<unknown>, q
     key: 'm',
     name: 'm',
     version: '1',
-    manifest: manifestSchema.parse({}),
     signature: SIGNATURE,
     graph: undefined,
     limits: { maxItems: 8, maxCost: Infinity, maxDelayMs: 0 },

@@ -1,0 +1,108 @@
+import { readFile } from 'node:fs/promises';
+import type { CpuPool } from '../cpu/pool.ts';
+import { messageOf, ServerError } from '../errors.ts';
+import type { PlannedLane } from '../lanes/plan.ts';
+import type { ModelSpec } from '../model-spec.ts';
+import type { ModelSource } from '../repository/source.ts';
+import { createTask } from '../tasks/registry.ts';
+import type { Item, Prepared, TaskSource } from '../tasks/task.ts';
+import { elementCount, oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
+import type { TrialRun } from '../trial/protocol.ts';
+import type { Trials } from '../trial/trials.ts';
+import type { AloneLog } from './alone-log.ts';
+import { bytesBeside } from './model-files.ts';
+import type { ServedGraph } from './served-model.ts';
+
+/** What a trial has found of a graph. */
+export interface Tried {
+  readonly signature: Signature;
+  /** A row that runs, and its cost: the example, or one that was made up. */
+  readonly row?: readonly Tensor[] | undefined;
+  readonly cost: number;
+  /** Runs of the trial, the larger ones last, and the memory that they took. */
+  readonly runs?: readonly TrialRun[];
+  readonly bytesPerElement?: number | undefined;
+}
+
+export interface TrialParts {
+  readonly trials: Pick<Trials, 'open'>;
+  readonly cpu: Pick<CpuPool, 'run'>;
+  readonly alone: Pick<AloneLog, 'tell'>;
+}
+
+/** A graph to be tried, and the lane that it is for. */
+export interface GraphToTry {
+  readonly spec: ModelSpec;
+  readonly source: ModelSource;
+  readonly taskSource: Omit<TaskSource, 'signature'>;
+  readonly lane: PlannedLane;
+  /** Of a program's graph: as the program gives it away. The example is then the program's, not the graph's. */
+  readonly given?: Signature | undefined;
+}
+
+/**
+ * Finds out by running, in another process, how the rows of a graph can be stacked, and which row a lane can be warmed with. Rows of a graph that
+ * is lost there run one by one. Throws a plain Error where the graph cannot be opened, or its example not be prepared.
+ */
+export async function tryGraph(
+  { spec, source, taskSource, lane, given }: GraphToTry,
+  { trials, cpu, alone }: TrialParts,
+): Promise<Tried> {
+  const file = { model: spec, lane, bytes: await bytesBeside(spec.weights) };
+  return trials.open(file, async (trial) => {
+    const signature = given ?? trial.signature;
+    const example = given === undefined ? await prepareExample(source, { ...taskSource, signature }, cpu) : undefined;
+    const tried = await trial.try(example === undefined ? undefined : rowOf(signature, example));
+    // Of an example, too, others are made: what was too slow, or ended the process, need not be what clients send.
+    const inputs = example === undefined ? 'made-up inputs' : 'inputs made from its example';
+    const why = tried.kind === 'lost' ? `the trial with ${inputs}: ${tried.why}` : tried.why;
+    if (why !== undefined) alone.tell(given === undefined ? source.name : `${source.name} (its tensors)`, why);
+    const cost = example?.cost ?? 1;
+    if (tried.kind === 'lost') return { signature: oneByOne(signature), cost };
+    return { ...tried, signature: { ...tried.signature, empties: await trial.empties() }, cost };
+  });
+}
+
+/** What elements of a graph's inputs stand for. */
+export function sizesIn(tried: Tried | undefined): Pick<ServedGraph, 'elementsPerCost' | 'bytesPerElement'> {
+  if (tried?.row === undefined) return { elementsPerCost: 1, bytesPerElement: undefined };
+  const elements = tried.row.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  return { elementsPerCost: Math.max(1, elements) / tried.cost, bytesPerElement: tried.bytesPerElement };
+}
+
+/** The model's example, prepared: a row of true shape and values for the trial and the warm-up. */
+async function prepareExample(
+  source: ModelSource,
+  taskSource: TaskSource,
+  cpu: Pick<CpuPool, 'run'>,
+): Promise<Prepared | undefined> {
+  const item = await exampleItem(source);
+  if (item === undefined) return undefined;
+  try {
+    const task = await createTask(taskSource);
+    if (task.isLight(item)) return await task.prepare(item);
+    return await cpu.run({ kind: 'prepare', source: taskSource, item }, { limitMs: source.manifest.runLimitMs });
+  } catch (error) {
+    const why = error instanceof ServerError && error.cause instanceof Error ? error.cause.message : messageOf(error);
+    throw new Error(`its example cannot be prepared: ${why}`, { cause: error });
+  }
+}
+
+/** The example of model.json as a client would send it. */
+export async function exampleItem({ example }: Pick<ModelSource, 'example'>): Promise<Item | undefined> {
+  if (example === undefined) return undefined;
+  if ('file' in example) {
+    const bytes = new Uint8Array(await readFile(example.file));
+    return { kind: 'raw', contentType: example.contentType, bytes };
+  }
+  const { data: value, parameters } = example;
+  return { kind: 'json', value, ...(parameters === undefined ? {} : { parameters }) };
+}
+
+function rowOf(signature: Signature, { inputs }: Prepared): Tensor[] {
+  return signature.inputs.map(({ name }) => {
+    const tensor = inputs[name];
+    if (tensor === undefined) throw new Error(`the task prepared no input ${name}`);
+    return tensor;
+  });
+}
