@@ -13,7 +13,7 @@ import { createLogs, type Log, type Logs } from './log.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import { findGpus, hiddenGpu } from './lanes/cuda.ts';
 import { planLanes, type LanePlan } from './lanes/plan.ts';
-import type { LoadFailure } from './repository/mistakes.ts';
+import type { LoadFailure } from './repository/models-dir.ts';
 import type { Services } from './http/services.ts';
 import type { ServerState } from './state.ts';
 import { VERSION } from './version.ts';

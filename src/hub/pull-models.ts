@@ -1,6 +1,6 @@
 import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
-import type { LoadFailure } from '../repository/mistakes.ts';
+import type { LoadFailure } from '../repository/models-dir.ts';
 import { createLines } from './progress.ts';
 import { pullModel, type PullOptions } from './pull.ts';
 import { parseReferences } from '../config/hub-reference.ts';

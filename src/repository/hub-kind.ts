@@ -1,6 +1,5 @@
 import { taskOfArchitecture, type HubConfig, type TaskChoice } from './architectures.ts';
-import { readModules } from '../tasks/text/sentence-modules.ts';
-import { moduleFiles, taskOfModules } from './sentence-modules.ts';
+import { readModules, type SentenceModule } from '../tasks/text/sentence-modules.ts';
 
 /**
  * What a folder in the layout of the Hugging Face hub holds, told by the names of its files and its config.json alone: a folder on disk and the list
@@ -136,4 +135,36 @@ function labelsOf(config: HubConfig): readonly string[] | undefined {
 
 function present(files: Readonly<Record<string, string>>, names: ReadonlySet<string>): Record<string, string> {
   return Object.fromEntries(Object.entries(files).filter(([, name]) => names.has(name)));
+}
+
+/** Modules of sentence-transformers (https://sbert.net) whose models do not give one dense vector a text: routers, sparse models, judges of pairs. */
+const OTHER_MODELS: ReadonlySet<string> = new Set([
+  ...['Asym', 'Router', 'LogitScore', 'MLMTransformer', 'SpladePooling', 'SparseAutoEncoder', 'SparseStaticEmbedding'],
+  ...['MultiVectorMask', 'TokenPooling'],
+]);
+
+/** The task of the modules of modules.json; undefined where they do not say: then `architectures` of config.json decides. */
+function taskOfModules(modules: readonly SentenceModule[]): TaskChoice | undefined {
+  const other = modules.find(({ type }) => OTHER_MODELS.has(type));
+  if (other !== undefined) return { why: `embeddings has no module ${other.type} (modules.json)` };
+  if (!modules.some(({ type }) => type === 'Pooling')) return undefined;
+  const [first] = modules;
+  return first?.type === 'Transformer'
+    ? { task: 'embeddings' }
+    : { why: `embeddings has no module ${first?.type ?? ''} (modules.json)` };
+}
+
+/** Files of the modules, by the roles under which the task looks for them; `dense1` is the first Dense. */
+function moduleFiles(modules: readonly SentenceModule[]): Record<string, string> {
+  const files: Record<string, string> = {};
+  let dense = 0;
+  for (const { type, path } of modules) {
+    if (path === '') continue;
+    if (type === 'Pooling') files['pooling'] = `${path}/config.json`;
+    if (type !== 'Dense') continue;
+    dense += 1;
+    files[`dense${dense}`] = `${path}/config.json`;
+    files[`dense${dense}Weights`] = `${path}/model.safetensors`;
+  }
+  return files;
 }

@@ -23,6 +23,12 @@ const SIGNS_OF_A_MODEL: ReadonlySet<string> = new Set([
   'model_index.json',
 ]);
 
+/** A model that could not be loaded at start. */
+export interface LoadFailure {
+  readonly name: string;
+  readonly reason: string;
+}
+
 /**
  * MODELS_DIR: a model for each folder, and for each ONNX file beside them; or itself a model, where it holds one's files. It is looked at anew each
  * time, because what is mounted there may come and go.
@@ -69,6 +75,25 @@ export class ModelsDir {
         names.push(entry.name);
     }
     return names.sort();
+  }
+
+  /**
+   * What was asked for and cannot be: names of `MODELS` without a folder, folders whose name cannot be a model's, and options for models that are
+   * not there (of `optionsFor`, the names that have options; empty where a model may come later). `found` is what `list` gave.
+   */
+  async mistakes(found: readonly string[], optionsFor: readonly string[]): Promise<LoadFailure[]> {
+    const names = this.#names;
+    const failed: LoadFailure[] = [];
+    for (const name of new Set(names))
+      if (!found.includes(name))
+        failed.push({ name, reason: 'there is no folder of this name in the model repository' });
+    if (names.length === 0)
+      for (const name of await this.misnamed())
+        failed.push({ name, reason: 'a model name may hold only letters, digits, dot, underscore and hyphen' });
+    for (const name of optionsFor)
+      if (!found.includes(name) && !names.includes(name))
+        failed.push({ name, reason: 'MODEL_OPTIONS names a model that is not there' });
+    return failed;
   }
 
   /** Looks into one model's folder; undefined when there is none of this name. Throws when it cannot be read, or is a link that leads nowhere. */

@@ -3,7 +3,6 @@ import type { DtypeChoice } from '../dtype.ts';
 import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
 import { readLoadConfig, type LoadRequest } from './load-request.ts';
-import { findMistakes, type LoadFailure } from './mistakes.ts';
 import {
   ModelChanges,
   type LoadOptions,
@@ -13,7 +12,7 @@ import {
 } from './changes.ts';
 import { RepositoryPoll } from './poll.ts';
 import { publicReason } from './reason.ts';
-import { ModelsDir } from './models-dir.ts';
+import { ModelsDir, type LoadFailure } from './models-dir.ts';
 
 export type { ModelLoader, RepositoryEvent } from './changes.ts';
 
@@ -89,7 +88,7 @@ export class Repository<Loaded> {
     for (const name of found) await this.#noteFolders(name);
     // In the other modes a model may come later, and find its options waiting.
     const optionsFor = control === 'none' ? Object.keys(overrides) : [];
-    const failed = await findMistakes(found, { modelsDir: this.#modelsDir, names, optionsFor });
+    const failed = await this.#modelsDir.mistakes(found, optionsFor);
     for (const { name, reason } of failed) this.#options.onEvent?.({ kind: 'load_failed', name, reason });
     const wanted = names.length > 0 ? [...new Set(names)].filter((name) => found.includes(name)) : found;
     for (const name of wanted.sort()) {

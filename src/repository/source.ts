@@ -6,7 +6,6 @@ import { isObject } from '../json.ts';
 import { mergeLayers, type ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
 import { fingerprintVersion, type ModelFolder } from './scan.ts';
-import { chooseVersions } from './versions.ts';
 import { messageOf } from '../errors.ts';
 
 /** All that loading one version of a model needs; plain data. Every path is absolute, exists, and lies in the model's folder. */
@@ -73,6 +72,20 @@ async function readChosenVersions(folder: ModelFolder, overrides: readonly Manif
   } catch (error) {
     throw new ModelProblems([messageOf(error)]);
   }
+}
+
+/**
+ * The versions that a policy chooses from the version folders there are, ascending. `latest: n` takes the n highest.
+ * Throws an Error that names every version of `specific` that has no folder.
+ */
+export function chooseVersions(available: readonly number[], policy: Manifest['versions']): number[] {
+  const ascending = [...new Set(available)].sort((a, b) => a - b);
+  if (policy === 'all') return ascending;
+  if ('latest' in policy) return ascending.slice(-policy.latest);
+  const wanted = [...new Set(policy.specific)].sort((a, b) => a - b);
+  const missing = wanted.filter((version) => !ascending.includes(version));
+  if (missing.length > 0) throw new Error(`versions.specific: there is no version ${missing.join(', ')}`);
+  return wanted;
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { chooseVersions } from '../../src/repository/versions.ts';
+import { chooseVersions } from '../../src/repository/source.ts';
 
 test('latest takes the highest versions, ascending', () => {
   assert.deepEqual(chooseVersions([3, 10, 2], { latest: 1 }), [10]);
