@@ -1,35 +1,35 @@
 import type { GraphNames } from '../onnx/structure.ts';
 
-/** Which of our tasks a folder of the hub's layout is for, by the class name in its config.json and the names in its graph. */
+/** The task of a folder in the hub's layout, by the class name in its config.json and the names in its graph. */
 
-/** What is read from config.json (transformers); anything may be missing or of another type. */
+/** Contents of config.json (transformers); anything may be missing or of another type. */
 export type HubConfig = Readonly<Record<string, unknown>>;
 
 export interface TaskChoice {
-  /** Undefined: none of ours, the folder is served as tensors. */
+  /** Undefined: no task knows it, and the folder is served as tensors. */
   readonly task?: string;
-  /** Why it is none, for the log. */
+  /** Why there is none, for the log. */
   readonly why?: string;
-  /** Nothing is known of the class: the graph may say more. */
+  /** The class is unknown: the graph may say more. */
   readonly isUnknown?: boolean;
 }
 
-/** Classes of transformers, without `Model` or `ForMaskedLM` behind, whose hidden states of a text make its vector. */
+/** Classes of transformers, without their ending `Model` or `ForMaskedLM`, whose hidden states of a text make its vector. */
 const TEXT_ENCODERS = words(`
   Albert Bert BigBird Camembert ConvBert Data2VecText Deberta DebertaV2 DistilBert Electra Ernie ErnieM Esm EuroBert FNet
   Flaubert Gte IBert JinaBert Longformer MPNet MegatronBert MobileBert ModernBert Mra New NomicBert Nystromformer RemBert
   RoCBert RoFormer Roberta RobertaPreLayerNorm SqueezeBert T5Encoder MT5Encoder UMT5Encoder XLM XLMRoberta XLMRobertaXL
   Xmod Yoso
 `);
-/** Likewise of decoders, which were trained to go on with texts. */
+/** The same for decoders, which were trained to continue texts. */
 const TEXT_DECODERS = words(`
   Llama Mistral Qwen2 Qwen3 Gemma Gemma2 Gemma3Text GPT2 GPTNeo GPTNeoX Phi Phi3 OPT
 `);
 const TEXT_DECODER = /(ForCausalLM|LMHeadModel)$/;
-/** Beginnings of classes that classify sound, with the same ending as those that classify texts. */
+/** Classes that classify sound begin like this; they end like those that classify texts. */
 const SOUND = /^(Data2VecAudio|Hubert|SEW|UniSpeech|Wav2Vec2|WavLM)/;
 
-/** What the graph of a text encoder or of a decoder with its cache takes. */
+/** Inputs that the graph of a text encoder, or of a decoder with its cache, may have. */
 const TEXT_INPUT = /^(input_ids|attention_mask|token_type_ids|position_ids|use_cache_branch|past.*)$/;
 const VECTOR_OUTPUTS = ['sentence_embedding', 'last_hidden_state', 'token_embeddings'];
 
@@ -52,12 +52,12 @@ function encoderChoice(architecture: string, names: ReadonlySet<string>, config:
   const [, name = '', ending] = /^(.*?)(Model|ForMaskedLM)$/.exec(architecture) ?? [];
   if (!TEXT_ENCODERS.has(name) && !(ending === 'Model' && TEXT_DECODERS.has(name))) return unknown(architecture);
   if (!names.has('tokenizer.json')) return { why: `${architecture} without a tokenizer.json has no task` };
-  // With a preprocessor it reads images or sound as well; with a decoder it is no encoder.
+  // With a preprocessor it also reads images or sound; with a decoder it is not an encoder.
   const isMore = names.has('preprocessor_config.json') || config['is_encoder_decoder'] === true;
   return isMore ? unknown(architecture) : { task: 'embeddings' };
 }
 
-/** The choice once the graph's names are known too: a class name does not say with which head its model was exported. */
+/** The choice once the graph's names are known too: the class name does not say with which head the model was exported. */
 export function taskOfGraph(
   choice: TaskChoice,
   graph: GraphNames,
@@ -67,7 +67,7 @@ export function taskOfGraph(
   const vector = VECTOR_OUTPUTS.find((name) => graph.outputs.includes(name));
   const odd = graph.inputs.find((name) => !TEXT_INPUT.test(name));
   if (task === 'chat' && !graph.outputs.includes('logits') && vector !== undefined) return { task: 'embeddings' };
-  // A graph that pools by itself says what it is for.
+  // A graph that pools makes embeddings, whatever its class.
   if (choice.isUnknown === true && isText && odd === undefined && vector === 'sentence_embedding')
     return { task: 'embeddings' };
   if (task !== 'embeddings' && task !== 'reranking' && task !== 'text-classification') return choice;
@@ -77,7 +77,7 @@ export function taskOfGraph(
   return { why: `its graph gives ${outputs}, no vectors for embeddings (${VECTOR_OUTPUTS.join(', ')})` };
 }
 
-/** The first class name; empty where there is none. */
+/** The first class name, or ''. */
 function architectureOf({ architectures }: HubConfig): string {
   const first: unknown = Array.isArray(architectures) ? architectures[0] : undefined;
   return typeof first === 'string' ? first : '';
@@ -88,8 +88,8 @@ function unknown(architecture: string): TaskChoice {
 }
 
 /**
- * One score for a pair of texts: cross-encoders have one label. So has a regression head, which judges a single text; sentence-transformers
- * marks its cross-encoders, whatever they were trained on.
+ * Whether the model gives one score for a pair of texts. Cross-encoders have one label, but so has a regression head, which judges a single text;
+ * sentence-transformers marks its cross-encoders, however they were trained.
  */
 function isScorer(config: HubConfig): boolean {
   if (labelCount(config) !== 1) return false;
@@ -99,7 +99,7 @@ function isScorer(config: HubConfig): boolean {
 
 function labelCount({ id2label, num_labels: count }: HubConfig): number {
   if (typeof id2label === 'object' && id2label !== null) return Object.keys(id2label).length;
-  // transformers' own default.
+  // The default of transformers.
   return typeof count === 'number' ? count : 2;
 }
 

@@ -10,10 +10,10 @@ export type ExampleSource =
   | { readonly data: unknown; readonly parameters?: Readonly<Record<string, unknown>> }
   | { readonly file: string; readonly contentType: string };
 
-/** What a manifest names, found on disk; all paths absolute. */
+/** What a manifest names, found on disk. All paths are absolute. */
 export interface Assets {
   readonly weights: string;
-  /** Assets by role: `files` of the manifest without `model`. */
+  /** Files by role: `files` of the manifest without `model`. */
   readonly files: Readonly<Record<string, string>>;
   readonly labels?: readonly string[];
   /** A built-in task's name, or the path of a module. */
@@ -23,13 +23,13 @@ export interface Assets {
 
 const BUILT_IN_TASK = /^[a-z0-9-]+$/;
 
-/** Where to look: nothing outside `boundary`, and `folders` in this order. */
+/** Where to look: in `folders`, in this order, and never outside `boundary`. */
 export interface AssetPlaces {
   readonly boundary: string;
   readonly folders: readonly string[];
 }
 
-/** Finds all files that a manifest names. Adds a line to `problems` for each one that is missing, lies outside or does not hold what it should. */
+/** Finds all files that a manifest names. Adds a line to `problems` for each one that is missing, lies outside or has the wrong content. */
 export async function findAssets(
   places: AssetPlaces,
   { manifest, wrongFields }: MergedManifest,
@@ -48,7 +48,7 @@ export async function findAssets(
   };
 
   const { model = 'model.onnx', ...others } = manifest.files;
-  // With `files` itself wrong, the name of the weights is not known.
+  // If `files` itself is wrong, the name of the weights is unknown.
   const weights = wrongFields.has('files') ? '' : await find('files.model', model);
   if (weights !== '') for (const wrong of await wrongExternalData(weights)) problems.push(`files.model: ${wrong}`);
   const files: [string, string][] = [];
@@ -102,7 +102,7 @@ async function findLabels(
   return undefined;
 }
 
-/** Lines as they are, blanks included (a label may be a space); only the line break at the end of the file begins no label. */
+/** Lines as they are, blank ones included (a label may be a space). The line break at the end of the file does not start another one. */
 function linesOf(text: string): string[] {
   const lines = text.split(/\r?\n/);
   if (lines.at(-1) === '') lines.pop();

@@ -7,24 +7,24 @@ import type { ModelsDir } from './models-dir.ts';
 import { fingerprintModel, type ModelFolder } from './scan.ts';
 import { ModelProblems, readChosenSources, type ModelSource } from './source.ts';
 
-/** Brings versions into the lanes and out of them. */
+/** Loads versions onto lanes, and unloads them. */
 export interface ModelLoader<Loaded> {
   load(source: ModelSource): Promise<Loaded>;
-  /** Lets what was admitted finish, then frees everything. */
+  /** Lets admitted requests finish, then frees everything. */
   unload(loaded: Loaded): Promise<void>;
 }
 
-/** For the log. Reasons here are complete; those that clients see are cleaned of paths. */
+/** For the log. Reasons here are complete; clients see them without paths. */
 export type RepositoryEvent =
   | { readonly kind: 'loading' | 'unloading'; readonly name: string; readonly version: string }
   | { readonly kind: 'loaded'; readonly name: string; readonly version: string; readonly durationMs: number }
-  /** Its folder names something that no task knows. */
+  /** Its files name a task, but it is served as tensors. */
   | { readonly kind: 'served_as_tensors'; readonly name: string; readonly version: string; readonly why: string }
-  /** The folder is no model, or of a kind that nothing here serves. */
+  /** The folder is not a model, or of a kind that no task serves. */
   | { readonly kind: 'skipped'; readonly name: string; readonly reason: string }
-  /** Without version: the folder could not be read, or is not there. */
+  /** Without a version: the folder could not be read, or does not exist. */
   | { readonly kind: 'load_failed'; readonly name: string; readonly version?: string; readonly reason: string }
-  /** With reason: the loader failed, and something may be left behind. */
+  /** With a reason: the loader failed to unload, and something may be left in memory. */
   | {
       readonly kind: 'unloaded';
       readonly name: string;
@@ -38,20 +38,20 @@ export type OnRepositoryEvent = (event: RepositoryEvent) => void;
 
 export interface LoadOptions {
   readonly overrides: readonly ManifestLayer[];
-  /** False: a version whose files and manifest are as they were stays as it is. */
+  /** False: a version whose files and manifest have not changed is not loaded again. */
   readonly isForced: boolean;
-  /** True: the model was asked for by name, so that a folder that holds none is a failure; otherwise it is left aside. */
+  /** True: the model was asked for by name, so a folder without a model is a failure; otherwise it is skipped. */
   readonly isWanted: boolean;
-  /** Told the state of the folder that is being loaded. */
+  /** Called with the state of the folder that is being loaded. */
   readonly onFingerprint?: (fingerprint: string) => void;
 }
 
 /** Why a load failed, free of absolute paths. */
 export interface LoadProblem {
   readonly reason: string;
-  /** True where the folder may not be meant to be a model, and nobody asked for it by name. */
+  /** True if the folder may not be meant to be a model, and nobody asked for it by name. */
   readonly isSkipped: boolean;
-  /** Set where it is none of the model's fault, and may go well another time: a lane that died meanwhile. */
+  /** Set if the model is not to blame and another try may succeed: a lane died during the load. */
   readonly code?: ErrorCode;
 }
 
@@ -63,7 +63,7 @@ export interface ChangesOptions<Loaded> {
   readonly onEvent: OnRepositoryEvent;
 }
 
-/** Loads and unloads one model at a time, as a whole. Whoever calls sees to it that changes of one model do not overlap. */
+/** Loads and unloads models, each as a whole. The caller must not let changes of one model overlap. */
 export class ModelChanges<Loaded> {
   readonly #modelsDir: ModelsDir;
   readonly #loader: ModelLoader<Loaded>;
@@ -77,7 +77,7 @@ export class ModelChanges<Loaded> {
     this.#emit = onEvent;
   }
 
-  /** Brings a model to what its folder says. Resolves with why that failed, or undefined; the entry serves the old versions until the new ones are all there. */
+  /** Loads a model as its folder is now. Resolves with why that failed, or undefined. The entry serves the old versions until all new ones are loaded. */
   async load(entry: ModelEntry<Loaded>, options: LoadOptions): Promise<LoadProblem | undefined> {
     let folder: ModelFolder | undefined;
     const next: Ready<Loaded>[] = [];
@@ -106,7 +106,7 @@ export class ModelChanges<Loaded> {
     await this.#drain(entry, entry.serve([]));
   }
 
-  /** Fills `next` with every chosen version, in order. Throws at the first that does not load, having said so. */
+  /** Fills `next` with every chosen version, in order. Throws at the first that fails, after its event. */
   async #loadAll(
     entry: ModelEntry<Loaded>,
     folder: ModelFolder,
@@ -185,7 +185,7 @@ export class ModelChanges<Loaded> {
       await this.#loader.unload(loaded);
       this.#emit({ kind: 'unloaded', ...about, durationMs: performance.now() - startMs });
     } catch (error) {
-      // It serves no longer, whatever was left behind: nothing a client could do about it.
+      // It no longer serves, and a client can do nothing about what is left: not an error for it.
       this.#emit({ kind: 'unloaded', ...about, durationMs: performance.now() - startMs, reason: messageOf(error) });
     }
   }
@@ -200,7 +200,7 @@ function noteUnchosen<Loaded>(entry: ModelEntry<Loaded>, folder: ModelFolder, ch
   );
 }
 
-/** A model that serves stays one, whatever becomes of its folder. */
+/** A model that serves is never skipped, whatever becomes of its folder. */
 function isSkipped<Loaded>(error: unknown, { serving }: ModelEntry<Loaded>, { isWanted }: LoadOptions): boolean {
   return error instanceof ModelProblems && error.isForeign && !isWanted && serving.length === 0;
 }

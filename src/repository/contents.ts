@@ -3,7 +3,7 @@ import path from 'node:path';
 
 const HEAD_BYTES = 256;
 
-/** Beginnings of what people download or copy in place of an ONNX file, and what to do about it. */
+/** How files begin that people take for ONNX files, with what they are and what to do about it. */
 const NO_GRAPHS: readonly (readonly [RegExp, string])[] = [
   [
     /^\s*(<!doctype html|<html)/i,
@@ -25,7 +25,7 @@ const NO_GRAPHS: readonly (readonly [RegExp, string])[] = [
 const LFS_POINTER = /^version https:\/\/git-lfs\.github\.com\/spec/;
 const LFS_CURE = 'a Git LFS pointer, not the file itself: run `git lfs pull` where it was cloned, or download the file';
 
-/** Why a file cannot be what its name says, told by how it begins; undefined where it may. */
+/** Why a file cannot be what its name says, judged by its first bytes; undefined if it may be. */
 export async function wrongContents(file: string): Promise<string | undefined> {
   const head = await readHead(file);
   if (LFS_POINTER.test(head)) return LFS_CURE;
@@ -34,7 +34,7 @@ export async function wrongContents(file: string): Promise<string | undefined> {
   return NO_GRAPHS.find(([begins]) => begins.test(head))?.[1];
 }
 
-/** The same for the external data of an ONNX file: files beside it under names that begin with its own. */
+/** The same for the external data of an ONNX file, the files beside it whose names begin with its own: one line for each problem. */
 export async function wrongExternalData(weights: string): Promise<string[]> {
   const folder = path.dirname(weights);
   const own = path.basename(weights);

@@ -6,7 +6,7 @@ export interface IndexEntry {
   readonly name: string;
   readonly version: string;
   readonly state: 'READY' | 'LOADING' | 'UNLOADING' | 'UNAVAILABLE';
-  /** Why it is not ready, or why the last reload failed; else empty. */
+  /** Why it is not ready, or why its last reload failed; else empty. */
   readonly reason: string;
 }
 
@@ -16,7 +16,7 @@ export interface Ready<Loaded> {
   readonly loaded: Loaded;
 }
 
-/** What a version that does not serve is doing. `not-chosen`: the policy passes it over, so it does not exist for clients. */
+/** The state of a version that does not serve. `not-chosen`: the version policy leaves it out, so it does not exist for clients. */
 type Phase = 'not-loaded' | 'not-chosen' | 'loading' | 'unloading' | 'unloaded' | 'failed';
 
 const REASONS: Record<Exclude<Phase, 'failed'>, string> = {
@@ -35,13 +35,13 @@ const STATES: Record<Phase, IndexEntry['state']> = {
   failed: 'UNAVAILABLE',
 };
 
-/** One model of the repository: which versions serve, and what the others are doing. Holds state only; the Repository acts. */
+/** One model of the repository: which versions serve, and the state of the others. It holds state only; the Repository acts. */
 export class ModelEntry<Loaded> {
   readonly name: string;
   /** Ascending by version. */
   #serving: ReadonlyMap<string, Ready<Loaded>> = new Map();
   #latest: Ready<Loaded> | undefined;
-  /** Versions with a folder, and those still on their way out; serving or not. */
+  /** Versions that have a folder or are still being unloaded, whether they serve or not. */
   readonly #phases = new Map<number, Phase>();
   #failure = '';
 
@@ -74,14 +74,14 @@ export class ModelEntry<Loaded> {
     return this.#phases.size === 0 && this.#serving.size === 0;
   }
 
-  /** True while a version serves, or is on its way in or out. */
+  /** True while a version serves, is being loaded or is being unloaded. */
   get isInMemory(): boolean {
     return (
       this.#serving.size > 0 || [...this.#phases.values()].some((phase) => phase === 'loading' || phase === 'unloading')
     );
   }
 
-  /** Takes over which versions have a folder now. */
+  /** Sets which versions have a folder now. */
   setFolders(versions: readonly number[]): void {
     for (const [version, phase] of this.#phases) {
       const isBusy = this.ready(version) !== undefined || phase === 'loading' || phase === 'unloading';
@@ -102,7 +102,7 @@ export class ModelEntry<Loaded> {
     }
   }
 
-  /** From now on these versions serve, and no others: one assignment, so no request sees a mixture. Gives back those that served and do no longer. */
+  /** Makes these versions serve, and no others, in one assignment, so that no request sees a mixture. Returns the versions that no longer serve. */
   serve(next: readonly Ready<Loaded>[]): readonly Ready<Loaded>[] {
     const displaced = this.serving.filter((ready) => !next.includes(ready));
     const ascending = [...next].sort((a, b) => a.source.version - b.source.version);
@@ -136,7 +136,7 @@ export class ModelEntry<Loaded> {
   }
 }
 
-/** The error for a name, or a version of it, that nothing is known of. */
+/** The error for an unknown model, or an unknown version of a model. */
 export function unknownModel(name: string, version?: string): ServerError {
   const which = version === undefined ? `'${name}'` : `'${name}' version ${version}`;
   return new ServerError('MODEL_NOT_FOUND', `Request for unknown model: ${which} is not found`);

@@ -1,22 +1,22 @@
 import { DTYPE_SUFFIXES, DTYPES, type Dtype, type DtypeChoice } from '../dtype.ts';
 import type { GraphNeed, HubKind } from './hub-kind.ts';
 
-/** One dtype for all graphs, or one by role; roles that are not named get `auto`. */
+/** One dtype for all graphs, or dtypes by role; other roles get `auto`. */
 export type DtypeWish = DtypeChoice | Readonly<Record<string, DtypeChoice>>;
 
 export interface GraphFile {
   readonly file: string;
-  /** Undefined for a file whose name follows no rule. */
+  /** Undefined if the file's name does not say. */
   readonly dtype: Dtype | undefined;
 }
 
 export interface GraphFiles {
   readonly found: ReadonlyMap<string, GraphFile>;
-  /** One line for each graph that is missing, and each role that is wished for and is not there. */
+  /** One line for each missing graph, and for each role that has a dtype but no graph. */
   readonly problems: readonly string[];
 }
 
-/** Finds the ONNX file of each graph of a folder with these files, by the dtype wished for. Roles in `named` are known already. */
+/** Finds the ONNX file of each graph among the files of a folder, by the wanted dtype. Roles in `named` have their file already. */
 export function findGraphs(
   names: ReadonlySet<string>,
   kind: HubKind,
@@ -44,7 +44,7 @@ function findGraph(names: ReadonlySet<string>, need: GraphNeed, dtype: DtypeChoi
   return candidates(need, dtype === 'auto' ? DTYPES : [dtype]).find(({ file }) => names.has(file));
 }
 
-/** All names a graph may have, the preferred one first. */
+/** All names that the file of a graph may have, the preferred one first. */
 function candidates({ stems, folders }: GraphNeed, dtypes: readonly Dtype[]): { file: string; dtype: Dtype }[] {
   return stems.flatMap((stem) =>
     dtypes.flatMap((dtype) =>
@@ -53,16 +53,16 @@ function candidates({ stems, folders }: GraphNeed, dtypes: readonly Dtype[]): { 
   );
 }
 
-/** Where there is but one ONNX file, its name does not matter. */
+/** The only ONNX file of a folder, whatever its name; undefined if there are several. */
 function onlyGraph(names: ReadonlySet<string>, dtype: DtypeChoice): GraphFile | undefined {
   const [file, ...others] = [...names].filter((name) => /^(onnx\/)?[^/]+\.onnx$/.test(name));
   return file === undefined || others.length > 0 || dtype !== 'auto' ? undefined : { file, dtype: undefined };
 }
 
-/** Weights of other frameworks, which people take for a model that can be served. */
+/** Weights of other frameworks, which people expect to be served. */
 const OTHER_WEIGHTS = /\.(safetensors|bin|pt|pth|gguf|h5|keras|pb|tflite|engine|plan|ort)$/;
-/** As many names as a message lists. */
-const LISTED = 8;
+/** A message lists at most this many names. */
+const MOST_LISTED = 8;
 
 function missing(
   names: ReadonlySet<string>,
@@ -91,7 +91,7 @@ export function graphNames(names: ReadonlySet<string>): string[] {
 }
 
 function list(names: readonly string[]): string {
-  return names.length > LISTED
-    ? `${names.slice(0, LISTED).join(', ')} and ${names.length - LISTED} more`
+  return names.length > MOST_LISTED
+    ? `${names.slice(0, MOST_LISTED).join(', ')} and ${names.length - MOST_LISTED} more`
     : names.join(', ');
 }

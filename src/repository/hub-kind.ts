@@ -2,27 +2,27 @@ import { taskOfArchitecture, type HubConfig, type TaskChoice } from './architect
 import { readModules, type SentenceModule } from '../tasks/text/sentence-modules.ts';
 
 /**
- * What a folder in the layout of the Hugging Face hub holds, told by the names of its files and its config.json alone: a folder on disk and the list
- * of files of a hub's repository are read by the same rules.
+ * What a folder in the layout of the Hugging Face hub holds, judged only by the names of its files, config.json and modules.json, so that the same rules
+ * serve a folder on disk and the list of files of a repository on the hub.
  */
 
-/** A graph that a task needs, and where its file may lie. */
+/** A graph that a task needs, and where its file may be. */
 export interface GraphNeed {
   /** Its role in `files` of model.json. */
   readonly role: string;
-  /** Names without dtype suffix and `.onnx`, the preferred one first. */
+  /** File names without dtype suffix and `.onnx`, the preferred one first. */
   readonly stems: readonly string[];
-  /** Folders to look in, in order; '' or ending in a slash. */
+  /** Folders to search, in order: '' or a path that ends with a slash. */
   readonly folders: readonly string[];
   readonly isOptional?: boolean;
 }
 
 export interface HubKind {
-  /** The file that says so, as problems name it; undefined: a folder of weights and nothing else. */
+  /** The file that says so, as problems name it; undefined for a folder of weights without such a file. */
   readonly toldBy?: 'config.json' | 'model_index.json';
   /** Undefined: the default of model.json. */
   readonly task?: string;
-  /** Why it has no task, where its texts named something that none of ours knows. */
+  /** Why it has no task, if its files name a kind of model that no task knows. */
   readonly why?: string;
   readonly isUnknown?: boolean;
   readonly graphs: readonly GraphNeed[];
@@ -31,7 +31,7 @@ export interface HubKind {
   readonly labels?: readonly string[];
 }
 
-/** What the folder's texts say. */
+/** What the folder's JSON files say. */
 export interface HubFacts {
   readonly config?: HubConfig | undefined;
   /** modules.json of sentence-transformers. */
@@ -40,7 +40,7 @@ export interface HubFacts {
 
 const ANYWHERE = ['onnx/', ''] as const;
 const MODEL: GraphNeed = { role: 'model', stems: ['model'], folders: ANYWHERE };
-// Older exports name the graph of a decoder after what it is.
+// Older exports call the graph of a decoder decoder_model_merged.
 const DECODER_ONLY: GraphNeed = { role: 'model', stems: ['model', 'decoder_model_merged'], folders: ANYWHERE };
 const SPEECH: readonly GraphNeed[] = [
   { role: 'model', stems: ['encoder_model'], folders: ANYWHERE },
@@ -78,8 +78,8 @@ const DIFFUSION_ASSETS = {
 } as const;
 
 /**
- * Tells what a folder with these files is. `names` are relative, with slashes; `facts` is what its texts hold; `stated` is the task that model.json
- * names, whose graphs are then looked for.
+ * Says what a folder with these files is. `names` are relative paths with slashes; the facts are the contents of its JSON files; `stated` is the task that
+ * model.json names, whose graphs are then needed.
  */
 export function tellHubKind(names: ReadonlySet<string>, { config, modules }: HubFacts, stated?: string): HubKind {
   if (names.has('model_index.json'))
@@ -98,7 +98,7 @@ export function tellHubKind(names: ReadonlySet<string>, { config, modules }: Hub
   };
 }
 
-/** What follows from a choice of task: its graphs, and the labels where it has some. */
+/** What follows from a choice of task: its graphs, and its labels if it has any. */
 export function withTask(
   config: HubConfig,
   stated: string | undefined,
@@ -114,7 +114,7 @@ export function withTask(
 }
 
 function ownChoice(names: ReadonlySet<string>, config: HubConfig): TaskChoice {
-  // A pooling without a list of modules: sentence-transformers wrote it all the same.
+  // A pooling without modules.json was also written by sentence-transformers.
   const isPooled = names.has('tokenizer.json') && names.has('1_Pooling/config.json');
   return isPooled ? { task: 'embeddings' } : taskOfArchitecture(names, config);
 }
@@ -124,7 +124,7 @@ function graphsOf(task: string | undefined): readonly GraphNeed[] {
   return [task === 'chat' ? DECODER_ONLY : MODEL];
 }
 
-/** `id2label` as an array; undefined unless its keys are 0, 1, 2, ... and all names are texts. */
+/** `id2label` as an array; undefined unless its keys are 0, 1, 2, ... and all values are texts. */
 function labelsOf(config: HubConfig): readonly string[] | undefined {
   const { id2label } = config;
   if (typeof id2label !== 'object' || id2label === null) return undefined;

@@ -14,27 +14,27 @@ import { messageOf } from '../errors.ts';
 
 export interface HubFolder {
   readonly root: string;
-  /** Nothing outside of it is read. */
+  /** Nothing outside it is read. */
   readonly boundary: string;
-  /** Looked at in this order. */
+  /** Searched in this order. */
   readonly folders: readonly string[];
-  /** Names in `root` that are not looked at: the folders of versions. */
+  /** Names in `root` that are skipped: the folders of versions. */
   readonly skip: ReadonlySet<string>;
 }
 
 export interface HubLayer {
-  /** One layer, or none where the folder says nothing by itself. */
+  /** One layer, or none if the folder says nothing by itself. */
   readonly layers: readonly ManifestLayer[];
   readonly problems: readonly string[];
-  /** Why the folder says no task, though it names one thing or another that has one elsewhere. */
+  /** Why the folder has no task although its config.json or modules.json names a kind of model. */
   readonly why?: string;
-  /** True for a folder with no graph that anything here serves: nobody may have meant it to be a model. */
+  /** True for a folder without a graph that can be served: it may not be meant to be a model. */
   readonly isForeign?: boolean;
 }
 
 /**
- * What a folder says by itself, without model.json: the layer below it. `manifest` is what model.json and the overrides say; `dtype` is for
- * folders of the hub's layout where they name none.
+ * The settings that a folder implies by itself; model.json overrides them. `manifest` is what model.json and the overrides say; `dtype` applies to
+ * folders of the hub's layout if they name none.
  */
 export async function readHubLayer(folder: HubFolder, manifest: Manifest, dtype: DtypeChoice): Promise<HubLayer> {
   const names = new Set<string>();
@@ -71,7 +71,7 @@ interface Judged {
   readonly found: GraphFiles['found'];
 }
 
-/** The kind once its graph is looked into. A file that cannot be read so far is left to whoever loads it. */
+/** The kind with the names in its graph taken into account. A graph that cannot be read changes nothing: loading it will say what is wrong. */
 async function judge(kind: HubKind, { folder, config, isText, manifest, found }: Judged): Promise<HubKind> {
   const name = manifest.files['model'] ?? found.get('model')?.file;
   if (kind.toldBy !== 'config.json' || config === undefined || name === undefined) return kind;
@@ -100,7 +100,7 @@ function layerValue({ toldBy, task, labels, assets }: HubKind, graphs: GraphFile
   };
 }
 
-/** What was pulled was chosen then; a bare folder is no choice of precisions: DTYPE is for the others. */
+/** The dtype if no manifest names one: that of the pull for a pulled folder, `auto` for a bare folder of weights, DTYPE for others. */
 async function unstatedDtype({ root }: HubFolder, { toldBy }: HubKind, dtype: DtypeChoice): Promise<DtypeChoice> {
   if (toldBy === undefined) return 'auto';
   return (await readPulled(root))?.dtype ?? dtype;
@@ -112,7 +112,7 @@ async function readFacts(folder: HubFolder, names: ReadonlySet<string>): Promise
   return { modules, ...(isObject(config) ? { config } : {}) };
 }
 
-/** Throws an Error that names the file. */
+/** The parsed content of a file; undefined if it does not exist. Throws an Error that names the file. */
 async function readJson({ boundary, folders }: HubFolder, name: string): Promise<unknown> {
   try {
     const file = await findInside(boundary, folders, name);
@@ -123,7 +123,7 @@ async function readJson({ boundary, folders }: HubFolder, name: string): Promise
   }
 }
 
-/** Names in a folder and in the folders in it, no deeper: the hub's layout is flat. */
+/** Names in a folder and in its folders, no deeper: the hub's layout is flat. */
 async function listNames(folder: string, skip: ReadonlySet<string>): Promise<string[]> {
   const names: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
@@ -134,7 +134,7 @@ async function listNames(folder: string, skip: ReadonlySet<string>): Promise<str
   return names;
 }
 
-/** What is in an inner folder; of a link to a file, its own name. */
+/** The names in an inner folder; for a link to a file, its own name. */
 async function listInner(folder: string, inner: string): Promise<string[]> {
   try {
     return (await readdir(path.join(folder, inner))).map((name) => `${inner}/${name}`);

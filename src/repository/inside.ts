@@ -3,9 +3,9 @@ import path from 'node:path';
 import { isMissing } from './scan.ts';
 
 /**
- * Finds a file that a model names, in the first of the folders that has it; undefined when none has. Nothing outside `boundary` is ever read, which all
- * of the folders lie in: absolute paths, paths that climb and links that lead out are refused.
- * Throws an Error saying what is wrong, without the absolute path.
+ * Finds a file that a model names, in the first of the folders that has it; undefined when none has it. All folders lie in `boundary`, and nothing
+ * outside it is ever read: absolute paths, paths that climb out and links that lead out are refused.
+ * Throws an Error that says what is wrong, without the absolute path.
  */
 export async function findInside(
   boundary: string,
@@ -25,12 +25,12 @@ export async function findInside(
   return undefined;
 }
 
-/** As many links as Linux follows. */
+/** As many links as Linux follows (path_resolution(7)). */
 const MOST_LINKS = 40;
 
 /**
- * Whether a path stays below a folder while its links are followed, one by one from that folder on. The folder itself is taken as given: what it is
- * really called may mean something else here, where it is reached through /proc/PID/root.
+ * Whether a path stays below a folder while its links are followed one by one, starting at that folder. The folder's own path is not resolved: through
+ * /proc/PID/root, the resolved path can mean another place.
  */
 async function staysBelow(folder: string, file: string): Promise<boolean> {
   const real = await realpath(folder).catch(() => folder);
@@ -62,7 +62,7 @@ async function staysBelow(folder: string, file: string): Promise<boolean> {
   }
 }
 
-/** A text file's content, without the byte order mark some editors put in front. */
+/** A text file's content, without the byte order mark that some editors put in front. */
 export async function readText(file: string): Promise<string> {
   return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '');
 }

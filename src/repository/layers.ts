@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { isDeeper, isObject, MOST_DEPTH, type JsonObject } from '../json.ts';
 import { manifestSchema, type Manifest } from './manifest.ts';
 
-/** One place that says something about a model: `model.json`, a version's own `model.json`, `MODEL_OPTIONS`, a load request's `config`. */
+/** One source of a model's settings: `model.json`, a version's own `model.json`, `MODEL_OPTIONS`, or a load request's `config`. */
 export interface ManifestLayer {
   /** How problems name the place. */
   readonly label: string;
@@ -10,18 +10,18 @@ export interface ManifestLayer {
 }
 
 export interface MergedManifest {
-  /** What the layers say together; where a field is wrong, its default. */
+  /** The merged settings; a wrong field has its default. */
   readonly manifest: Manifest;
-  /** One line for each thing that is wrong, e.g. `model.json: batching.maxItems: expected number, got string`. */
+  /** One line for each problem, e.g. `model.json: batching.maxItems: expected number, got string`. */
   readonly problems: readonly string[];
-  /** Top-level fields that the manifest had to leave out. */
+  /** Top-level fields that are wrong and were left out. */
   readonly wrongFields: ReadonlySet<string>;
 }
 
 type ObjectLayer = ManifestLayer & { readonly value: JsonObject };
 type Issue = z.core.$ZodIssue;
 
-// These are a choice between shapes: mixing the fields of two of them gives neither.
+// Each of these is a choice between shapes, whose fields must not be mixed.
 const REPLACED_WHOLE: ReadonlySet<string> = new Set(['versions', 'example']);
 
 /** Merges layers, later over earlier (objects field by field; arrays, texts and numbers replace), checks the result, and fills in defaults. */
@@ -72,7 +72,7 @@ function explain(issue: Issue): Explained[] {
   return [{ place: issue.path, text: plainText(issue) }];
 }
 
-/** A union fails once per alternative. Those of another type say little, if one of the right type is there; of these the nearest counts. */
+/** A union fails once per alternative. If some alternatives have the value's type, only those are explained, and of these the nearest. */
 function explainUnion(alternatives: readonly (readonly Issue[])[]): string {
   const sameType = alternatives.filter((issues) =>
     issues.some((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys'),
@@ -100,7 +100,7 @@ function dotted(place: readonly PropertyKey[]): string {
   return place.map(String).join('.');
 }
 
-/** The last layer that has the field; for a field that is missing, the one that has the object it is missing from. */
+/** The label of the last layer that has the field; for a missing field, of the last one that has the object it is missing from. */
 function whoSaid(layers: readonly ObjectLayer[], place: readonly PropertyKey[]): string {
   for (let length = place.length; length > 0; length -= 1) {
     const layer = layers.findLast(({ value }) => holds(value, place.slice(0, length)));

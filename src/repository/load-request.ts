@@ -11,8 +11,8 @@ export interface LoadRequest {
 }
 
 /**
- * Fields of model.json that a load request may set. The others say what the model is, which files and code belong to it, and when its server counts
- * as failed: that is for whoever owns the folder or starts the server.
+ * Fields of model.json that a load request may set. The others say what the model is, which files and code it has, and when its runs count as
+ * stuck: only the owner of the folder or of the server may decide that.
  */
 const LOAD_FIELDS: readonly (keyof Manifest)[] = [
   'description',
@@ -28,7 +28,7 @@ const LOAD_FIELDS: readonly (keyof Manifest)[] = [
 ];
 
 /**
- * The override a load request asks for, or undefined. The protocol sends `config` as the text of a JSON object; an object will do.
+ * The override that a load request asks for, or undefined. The protocol sends `config` as the text of a JSON object; an object is accepted too.
  * Throws BAD_REQUEST for anything else, for fields that a load request may not set, and for `files`.
  */
 export function readLoadConfig({ config, files }: LoadRequest): unknown {

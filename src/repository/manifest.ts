@@ -4,8 +4,8 @@ import { DTYPE_CHOICES } from '../dtype.ts';
 import { sessionSchema } from './session-options.ts';
 
 /**
- * `model.json`: everything that can be said of a model. Each field has a default, so that a folder holding only `model.onnx`
- * is a model. `MODEL_OPTIONS` overrides any field, per model name, with no rebuild. docs/models.md is the reader's copy.
+ * `model.json`: all settings of a model. Each has a default, so a folder with only `model.onnx` is a model.
+ * `MODEL_OPTIONS` overrides any field of a model. docs/models.md describes the fields; a test compares the two.
  */
 
 const count = z.number().int().min(1);
@@ -41,7 +41,7 @@ export const manifestSchema = z.strictObject({
   dtype: z.union([dtype, z.record(z.string(), dtype)]).optional(),
   /** Precision of multiplications with quantised weights (MatMulNBits), for all graphs or by role; default: as exported. */
   accuracyLevel: z.union([accuracyLevel, z.record(z.string(), accuracyLevel)]).optional(),
-  /** What rows of dynamically quantised graphs may share, for all graphs or by role; default: nothing, a run has one row. */
+  /** Whether rows of dynamically quantised graphs share runs, for all graphs or by role. Default: `alone`, a run has one row. */
   dynamicQuantisation: z.union([dynamicQuantisation, z.record(z.string(), dynamicQuantisation)]).optional(),
   inputs: z.array(tensorOverride).default([]),
   outputs: z.array(tensorOverride).default([]),
@@ -73,16 +73,16 @@ export const manifestSchema = z.strictObject({
   session: sessionSchema.default({}),
   /** Class names in output order, or the name of a JSON file (array of strings) or text file (one a line). */
   labels: z.union([z.array(z.string()), z.string()]).optional(),
-  /** A request of the native API: warm-up, docs and tests use it. */
+  /** A request of the native API: the trial and the warm-up use it. */
   example: example.optional(),
-  /** Whatever the task understands. */
+  /** Options of the task, which checks them. */
   options: z.record(z.string(), z.unknown()).default({}),
   versions: z
     .union([z.literal('all'), z.strictObject({ latest: count }), z.strictObject({ specific: z.array(count).min(1) })])
     .default({ latest: 1 }),
-  /** A run longer than this is stuck, and the server has failed. */
+  /** A longer run fails its requests; after as long again, its thread is given up. */
   runLimitMs: milliseconds.min(10).default(60_000),
-  /** Tensors whose run is predicted to take more memory are refused. Default: a quarter of the machine's, or of the container's, shared by the model's lanes. */
+  /** Tensors whose run is predicted to need more memory are refused. Default: a quarter of the machine's or the container's memory, shared by the model's lanes. */
   runMemoryBytes: count.optional(),
   warmup: z.boolean().default(true),
   /** Demos and tests only. */

@@ -14,7 +14,7 @@ import {
 
 const ONNX_FILE = /\.onnx$/;
 
-/** One of these in a folder: it is meant to be a model. */
+/** A folder with one of these is meant to be a model. */
 const SIGNS_OF_A_MODEL: ReadonlySet<string> = new Set([
   'model.json',
   'model.onnx',
@@ -30,8 +30,8 @@ export interface LoadFailure {
 }
 
 /**
- * MODELS_DIR: a model for each folder, and for each ONNX file beside them; or itself a model, where it holds one's files. It is looked at anew each
- * time, because what is mounted there may come and go.
+ * MODELS_DIR: each folder in it is a model, and so is each ONNX file beside them; or it is itself a model, if it holds the files of one. Each call
+ * reads it again, because what is mounted there may come and go.
  */
 export class ModelsDir {
   readonly path: string;
@@ -43,7 +43,7 @@ export class ModelsDir {
     this.#names = names;
   }
 
-  /** Names of all models, sorted. A link counts whatever it leads to: of one that leads nowhere, opening it tells. Throws when the folder cannot be read. */
+  /** Names of all models, sorted. Dangling links are among them: opening one says what is wrong. Throws when the folder cannot be read. */
   async list(): Promise<string[]> {
     const own = await this.ownName();
     if (own !== undefined) return [own];
@@ -57,7 +57,7 @@ export class ModelsDir {
     return [...names].sort();
   }
 
-  /** The name of the one model that MODELS_DIR itself is: the only one asked for, or else that of the folder; undefined where it is none. */
+  /** The name of the model that MODELS_DIR itself is: the only name asked for, else the folder's; undefined if it is not one. */
   async ownName(): Promise<string | undefined> {
     if (!(await isModelItself(this.path))) return undefined;
     const [only, ...others] = this.#names;
@@ -65,7 +65,7 @@ export class ModelsDir {
     return nameOfFolder(this.path);
   }
 
-  /** Names of folders and ONNX files that hold a model but cannot be one's name, sorted: somebody expects them to be served. */
+  /** Folders and ONNX files that hold a model but whose names cannot be a model's, sorted: somebody expects them to be served. */
   async misnamed(): Promise<string[]> {
     if ((await this.ownName()) !== undefined) return [];
     const names: string[] = [];
@@ -96,7 +96,7 @@ export class ModelsDir {
     return failed;
   }
 
-  /** Looks into one model's folder; undefined when there is none of this name. Throws when it cannot be read, or is a link that leads nowhere. */
+  /** Opens one model's folder; undefined when there is none of this name. Throws when it cannot be read or is a dangling link. */
   async open(name: string): Promise<ModelFolder | undefined> {
     if (!isModelName(name)) return undefined;
     const own = await this.ownName();
@@ -112,7 +112,7 @@ export class ModelsDir {
     return undefined;
   }
 
-  /** The state of a model's folder as a text; undefined when there is none. A folder that cannot be read is in a state too: loading it tells why. */
+  /** The state of a model's folder as text; undefined when there is no folder. An unreadable folder has a state too, so that loading it says why. */
   async state(name: string): Promise<string | undefined> {
     try {
       const folder = await this.open(name);
@@ -136,13 +136,13 @@ export class ModelsDir {
   async #isModelFolder(entry: Dirent): Promise<boolean> {
     if (entry.isDirectory()) return true;
     if (!entry.isSymbolicLink() || ONNX_FILE.test(entry.name)) return false;
-    // Leading nowhere it may be a volume that is not there yet, or no more.
+    // A dangling link may be a volume that is not mounted yet, or no more.
     return stat(path.join(this.path, entry.name)).then((to) => to.isDirectory(), isMissing);
   }
 }
 
 /**
- * True where the files of one model lie in a folder itself, in any of the layouts a model's folder may have. Where folders beside them are models as
+ * Whether a folder holds the files of one model, in any layout that a model's folder may have. If folders beside these files are models as
  * well, it is a folder of models, and an ONNX file in it is one of them.
  */
 async function isModelItself(folder: string): Promise<boolean> {
@@ -153,11 +153,11 @@ async function isModelItself(folder: string): Promise<boolean> {
   const others = folders.filter((name) => name !== 'onnx' && !isVersion(name));
   const inner = (names: readonly string[]): string[] => names.map((name) => path.join(folder, name));
   if (names.has('model.json') || names.has('model.onnx')) return !(await some(inner(others), hasSigns));
-  // Versions and nothing else, as Triton has them.
+  // Only version folders, as with Triton.
   return folders.length > 0 && folders.every(isVersion) && some(inner(folders), hasGraphFile);
 }
 
-/** A pipeline, a model with its configuration, or a model's folder in a hub's cache. */
+/** Whether these are the files of a pipeline, of a model with its configuration, or of a model's folder in a hub's cache. */
 function isHubLayout(names: ReadonlySet<string>): boolean {
   const hasGraphs = names.has('onnx') || [...names].some((name) => ONNX_FILE.test(name));
   const isCache = names.has('snapshots') && names.has('blobs');
@@ -177,7 +177,7 @@ async function hasGraphFile(folder: string): Promise<boolean> {
   return (await readdir(folder).catch(() => [])).some((file) => ONNX_FILE.test(file));
 }
 
-/** A model's name for a folder that was not named to be one: of a hub's cache the name of the repository, else the folder's, as far as it may be. */
+/** A model's name for a folder that was not named as one: in a hub's cache the repository's name, else the folder's, without the characters that a name may not have. */
 function nameOfFolder(folder: string): string {
   const [, repository] = /[/\\]models--[^/\\]*?--([^/\\]+)(?:[/\\]snapshots[/\\][^/\\]+)?$/.exec(folder) ?? [];
   const name = (repository ?? path.basename(folder)).replaceAll(/[^A-Za-z0-9._-]/g, '-').replace(/^\.+/, '');

@@ -10,13 +10,13 @@ export interface PollTarget {
 }
 
 /**
- * Watches the repository by looking at it every so often. A change is acted on only when two scans in a row see the same
- * new state, because copying a model takes longer than a moment; and once, so that a model that fails is tried again only when its folder changes.
+ * Watches the repository by scanning it at intervals. A change is applied only when two scans in a row see the same
+ * new state, because copying a model takes time. It is applied once, so a model that fails is tried again only when its folder changes.
  */
 export class RepositoryPoll {
   readonly #target: PollTarget;
   readonly #intervalMs: number;
-  /** Fingerprints acted on, and those of the scan before. */
+  /** Fingerprints of the folders as they were last applied, and as the last scan saw them. */
   #applied = new Map<string, string>();
   #seen: ReadonlyMap<string, string> = new Map();
   #timer: NodeJS.Timeout | undefined;
@@ -28,25 +28,25 @@ export class RepositoryPoll {
     this.#intervalMs = intervalMs;
   }
 
-  /** Begins to look, counting what `loaded` says as done. */
+  /** Starts polling; the states in `loaded` count as applied. */
   start(loaded: ReadonlyMap<string, string>): void {
     this.#applied = new Map(loaded);
     this.#seen = loaded;
     this.#schedule();
   }
 
-  /** One look, and what follows from it; while one is under way, the same promise. Never rejects. */
+  /** Scans once and applies changes; while that is under way, further calls get the same promise. Never rejects. */
   tick(): Promise<void> {
     this.#running ??= this.#look().finally(() => (this.#running = undefined));
     return this.#running;
   }
 
-  /** Takes a model for one that is not loaded, so that a folder of it that comes again is loaded. */
+  /** Forgets that a model was loaded, so that its folder is loaded if it comes back. */
   forget(name: string): void {
     this.#applied.delete(name);
   }
 
-  /** Stops looking; waits for the model that is being loaded or unloaded just now, and begins no other. */
+  /** Stops polling; waits for the change under way, and starts no other. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -55,7 +55,7 @@ export class RepositoryPoll {
 
   #schedule(): void {
     this.#timer = setTimeout(() => void this.tick().then(() => this.#isClosed || this.#schedule()), this.#intervalMs);
-    // Looking at a folder is no reason to keep the process alive.
+    // Polling does not keep the process alive.
     this.#timer.unref();
   }
 

@@ -1,11 +1,12 @@
 import { messageOf } from '../errors.ts';
-/** A path in a text, with what stands before it: absolute, POSIX or Windows, of two parts or more. Not the path of a URL. */
+
+/** An absolute path in a text, POSIX or Windows, of at least two parts. Not the path of a URL. */
 const ABSOLUTE_PATH =
   /(?<![\w:/.\\-])(?:file:\/\/)?(?:[A-Za-z]:[\\/]|\/)(?:[^\s/\\'"`:,;()<>]+[\\/])+([^\s/\\'"`:,;()<>]*)/g;
 
 /**
- * Why something failed, in one line that clients may read: paths below `root` become relative to it, of other absolute
- * paths only the last part stays.
+ * Why something failed, in one line that clients may read: paths below `root` become relative to it, and other absolute
+ * paths are cut to their last part.
  */
 export function publicReason(error: unknown, root: string | undefined): string {
   const text = messageOf(error);

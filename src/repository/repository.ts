@@ -18,7 +18,7 @@ export type { ModelLoader, RepositoryEvent } from './changes.ts';
 
 export interface RepositoryOptions<Loaded> {
   readonly modelsDir: string;
-  /** Models to load at start, and the only ones that `poll` looks at; none or empty: all. */
+  /** Models to load at start; `poll` watches only these. Absent or empty: all. */
   readonly names?: readonly string[];
   /** Model name to fields that override its `model.json`. */
   readonly overrides: Readonly<Record<string, unknown>>;
@@ -30,9 +30,9 @@ export interface RepositoryOptions<Loaded> {
   readonly onEvent?: OnRepositoryEvent;
 }
 
-/** A load under way, which others that ask for the same may join. */
+/** A load under way. Requests for the same load join it. */
 interface SharedLoad {
-  /** The `config` it was asked for with. */
+  /** The `config` of its request, as text. */
   readonly key: string;
   /** Resolves with why it failed, or undefined. */
   readonly outcome: Promise<LoadProblem | undefined>;
@@ -42,8 +42,8 @@ interface SharedLoad {
 
 /**
  * The models of a folder: which are loaded, in which versions, and how that changes. A change of one model is all or nothing:
- * the new versions are loaded beside the old, take over together, and then the old are drained; when it fails, the old go on serving.
- * Changes of one model wait for each other.
+ * the new versions are loaded beside the old ones and take over together, then the old ones are drained. If it fails, the old ones go on serving.
+ * Changes of one model happen one after the other.
  */
 export class Repository<Loaded> {
   /** Looks for changes; undefined unless control is `poll`. */
@@ -78,7 +78,7 @@ export class Repository<Loaded> {
   }
 
   /**
-   * Loads the models, one after the other in order of name, and begins to poll if that is the control mode. Resolves with those that failed; the
+   * Loads the models one after the other, in order of name, then starts polling if that is the control mode. Resolves with the models that failed; the
    * others serve. Rejects when the repository itself cannot be read.
    */
   async start(): Promise<{ readonly failed: readonly LoadFailure[] }> {
@@ -86,7 +86,7 @@ export class Repository<Loaded> {
     const found = await this.#modelsDir.list();
     const before = this.poll === undefined ? undefined : await this.#scan();
     for (const name of found) await this.#noteFolders(name);
-    // In the other modes a model may come later, and find its options waiting.
+    // In the other modes, a model with options may come later.
     const optionsFor = control === 'none' ? Object.keys(overrides) : [];
     const failed = await this.#modelsDir.mistakes(found, optionsFor);
     for (const { name, reason } of failed) this.#options.onEvent?.({ kind: 'load_failed', name, reason });
@@ -118,7 +118,7 @@ export class Repository<Loaded> {
     return this.#entries.get(name)?.versions ?? [];
   }
 
-  /** Every version that has a folder (as of the last look) or is on its way out. */
+  /** Every version that has a folder (as of the last look) or is being unloaded. */
   index(): IndexEntry[] {
     const why = publicReason(this.#scanError, this.#options.modelsDir);
     return this.#sorted()
@@ -127,9 +127,9 @@ export class Repository<Loaded> {
   }
 
   /**
-   * Loads a model, or loads it anew; resolves when the new versions serve and the old are gone. Whoever asks for the same while it is
-   * under way shares it, unless the folder has changed since it began.
-   * Throws LOAD_NOT_ALLOWED, MODEL_NOT_FOUND, or BAD_REQUEST with what is wrong (LANE_LOST where that was a lane that died); the old versions then go on serving.
+   * Loads or reloads a model; resolves when the new versions serve and the old ones are gone. Requests for the same load share it while it is
+   * under way, unless the folder has changed since it began.
+   * Throws LOAD_NOT_ALLOWED, MODEL_NOT_FOUND, or BAD_REQUEST with what is wrong (LANE_LOST if a lane died); the old versions then go on serving.
    */
   async load(name: string, request: LoadRequest = {}): Promise<void> {
     await this.#checkChangeable(name);
@@ -145,8 +145,8 @@ export class Repository<Loaded> {
   }
 
   /**
-   * Takes a model out of service; resolves when what it had admitted is done and it is unloaded. With `poll` that is for models whose folder is gone
-   * with all others, which the poll does not take for removed. Throws LOAD_NOT_ALLOWED or MODEL_NOT_FOUND.
+   * Takes a model out of service; resolves when its admitted requests are done and it is unloaded. With `poll` this is allowed only for a model whose
+   * folder is gone and that serves all the same. Throws LOAD_NOT_ALLOWED or MODEL_NOT_FOUND.
    */
   async unload(name: string): Promise<void> {
     if (this.poll === undefined || !(await this.#isLeftBehind(name))) await this.#checkChangeable(name);
@@ -159,7 +159,7 @@ export class Repository<Loaded> {
     });
   }
 
-  /** Stops polling and takes no further changes; what serves goes on serving. Resolves when the changes under way have ended. */
+  /** Stops polling and refuses further changes; loaded models go on serving. Resolves when the changes under way have ended. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.poll?.close();
@@ -212,7 +212,7 @@ export class Repository<Loaded> {
     await this.#noteFolders(name);
   }
 
-  /** Runs one change of a model after those asked for before it. */
+  /** Runs a change of a model after all earlier changes of it. */
   #enqueue<Result>(name: string, change: () => Promise<Result>): Promise<Result> {
     const result = (this.#tails.get(name) ?? Promise.resolve()).then(change);
     this.#tails.set(
@@ -232,14 +232,14 @@ export class Repository<Loaded> {
     return [...this.#entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Takes over which versions of a model have folders, and forgets a model that is gone. */
+  /** Records which versions of a model have folders, and forgets a model that is gone. */
   async #noteFolders(name: string): Promise<void> {
     const entry = this.#entry(name);
     try {
       const folder = await this.#modelsDir.open(name);
       entry.setFolders([...(folder?.versions.keys() ?? [])]);
     } catch {
-      // It cannot be read: loading it says why, and the index needs a version to say it of.
+      // It cannot be read. Loading it will say why, and the index needs a version to show that reason.
       entry.setFolders([1]);
     }
     if (entry.isEmpty) this.#entries.delete(name);
@@ -249,19 +249,19 @@ export class Repository<Loaded> {
     const fingerprints = await this.#modelsDir.scan();
     if (fingerprints.size === 0 && this.#hasVanished(await this.#modelsDir.list()))
       throw new Error(
-        'there is no model in MODELS_DIR any more, as if its volume had gone: what is loaded goes on serving (unload it by the repository API)',
+        'there is no model in MODELS_DIR any more, as if its volume had gone: loaded models go on serving (unload them by the repository API)',
       );
     this.#scanError = '';
     return fingerprints;
   }
 
-  /** True for a model that the poll goes on serving without its folder. */
+  /** True for a model that goes on serving without its folder, in control mode `poll`. */
   async #isLeftBehind(name: string): Promise<boolean> {
     if (this.#isClosed || this.versions(name).length === 0) return false;
     return (await this.#modelsDir.open(name).catch(() => undefined)) === undefined;
   }
 
-  /** Whoever takes the last model away and whoever loses a volume leave the same behind: an empty folder. */
+  /** Removing the last model and losing the volume look the same: an empty folder. */
   #hasVanished(names: readonly string[]): boolean {
     return names.length === 0 && [...this.#entries.values()].some((entry) => entry.serving.length > 0);
   }

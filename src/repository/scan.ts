@@ -5,20 +5,20 @@ import path from 'node:path';
 /** One model's folder as found on disk. */
 export interface ModelFolder {
   readonly name: string;
-  /** Where `model.json` and what all versions share lie: links followed, where that leads to the same folder. */
+  /** Where `model.json` and the files that all versions share lie, with links followed if that leads to the same folder. */
   readonly root: string;
-  /** Nothing outside of it is read. The root, but in a hub's cache the folder that holds its `blobs` too. */
+  /** Nothing outside it is read: the root, or in a hub's cache the folder that also holds its `blobs`. */
   readonly boundary: string;
   /** Version to its folder, ascending; a model with no version folders is version 1 in its root. */
   readonly versions: ReadonlyMap<number, string>;
-  /** The name of the ONNX file that is the whole model, in a folder that is not its own. */
+  /** The name of the ONNX file that is the whole model, in a folder of several models. */
   readonly loose?: string;
 }
 
-// No leading zero: 1 and 01 would be the same version. Times as versions (1700000000, 20260115093000) are numbers that are exact.
+// No leading zero: 1 and 01 would be the same version. 15 digits are exact as numbers, and enough for times (20260115093000).
 const VERSION_FOLDER = /^[1-9]\d{0,14}$/;
 
-// ELOOP: links that lead in a circle lead nowhere.
+// ELOOP: links in a circle lead nowhere.
 const MISSING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
 
 /** True when a file-system error says that there is nothing at a path. */
@@ -31,7 +31,7 @@ export function isVersion(name: string): boolean {
   return VERSION_FOLDER.test(name);
 }
 
-/** Looks into a model's folder. Throws when it cannot be read. */
+/** Reads which versions a model's folder has. Throws when it cannot be read. */
 export async function openFolder(folder: string, name: string): Promise<ModelFolder> {
   const root = await snapshotOf(await sameRealFolder(folder));
   const numbers: number[] = [];
@@ -47,14 +47,14 @@ export async function openFolder(folder: string, name: string): Promise<ModelFol
   };
 }
 
-/** An ONNX file in a folder of models, which is a model by itself. */
+/** Takes an ONNX file in a folder of models as a model by itself. */
 export async function openLooseFile(folder: string, file: string, name: string): Promise<ModelFolder> {
   const root = await sameRealFolder(folder);
   return { name, root, boundary: root, versions: new Map([[1, root]]), loose: file };
 }
 
 /**
- * A folder with its links followed, so that a link that is switched meanwhile changes nothing; as it was given where the path found is not the same
+ * A folder with its links followed, so that switching a link later changes nothing. The path stays as given if the resolved one is not the same
  * folder (a link through /proc/PID/root leads into another file system than its text says).
  */
 async function sameRealFolder(folder: string): Promise<string> {
@@ -64,7 +64,7 @@ async function sameRealFolder(folder: string): Promise<string> {
   return there?.ino === given.ino && there.dev === given.dev ? real : folder;
 }
 
-/** The folder of the files, in a model's folder of a hub's cache (huggingface_hub): the commit that `refs/main` names, or the only one there is. */
+/** For a model's folder in a hub's cache (huggingface_hub), the folder of the commit that `refs/main` names, or of the only one; other folders stay as given. */
 async function snapshotOf(folder: string): Promise<string> {
   const snapshots = path.join(folder, 'snapshots');
   if (!(await isFolder(snapshots)) || !(await isFolder(path.join(folder, 'blobs')))) return folder;
@@ -73,7 +73,7 @@ async function snapshotOf(folder: string): Promise<string> {
   const commit = commits.find((name) => name === main) ?? (commits.length === 1 ? commits[0] : undefined);
   if (commit === undefined)
     throw new Error(
-      `a hub's cache with ${commits.length} snapshots, and none that refs/main names: link to one of them`,
+      `a hub's cache with ${commits.length} snapshots, none of which refs/main names: link to one of them`,
     );
   return path.join(snapshots, commit);
 }
@@ -85,13 +85,13 @@ async function cacheOf(root: string): Promise<string | undefined> {
   return path.basename(snapshots) === 'snapshots' && (await isFolder(path.join(cache, 'blobs'))) ? cache : undefined;
 }
 
-/** A text that changes when a file of the whole model folder does (name, size or time of change). */
+/** A text that changes when a file of the model's folder does (name, size or modification time). */
 export async function fingerprintModel(folder: ModelFolder): Promise<string> {
   const skip = folder.loose === undefined ? undefined : others(folder.loose);
   return digest([folder.root, ...(await describeFiles(folder.root, '', skip))]);
 }
 
-/** The same for one version: the files of its own folder, and those that all versions share. */
+/** The same for one version: the files of its own folder and those that all versions share. */
 export async function fingerprintVersion(folder: ModelFolder, version: number): Promise<string> {
   if (folder.loose !== undefined) return fingerprintModel(folder);
   const versionFolder = folder.versions.get(version) ?? folder.root;
@@ -103,7 +103,7 @@ export async function fingerprintVersion(folder: ModelFolder, version: number): 
   return digest(lines);
 }
 
-/** Of a loose ONNX file's folder, all but the file and its external data. */
+/** For the folder of a loose ONNX file: what is neither that file nor its external data. */
 function others(file: string): (name: string) => boolean {
   return (name) => !name.startsWith(file);
 }
@@ -111,7 +111,7 @@ function others(file: string): (name: string) => boolean {
 async function describeFiles(folder: string, prefix: string, skip?: (name: string) => boolean): Promise<string[]> {
   const lines: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
-    // Dot files are editors' and copy programs' own (rsync's half-copied files among them).
+    // Dot files belong to editors and copy programs (rsync's half-copied files among them).
     if (entry.name.startsWith('.') || skip?.(entry.name) === true) continue;
     const file = path.join(folder, entry.name);
     const label = `${prefix}${entry.name}`;
@@ -123,7 +123,7 @@ async function describeFiles(folder: string, prefix: string, skip?: (name: strin
 
 async function describeFile(file: string, label: string, isLink: boolean): Promise<string> {
   try {
-    // A link to a folder is not walked (it may be a circle): where it leads is what may change.
+    // A link to a folder is not walked, since it may be a circle: only its target counts.
     const target = isLink ? await readlink(file) : '';
     const { size, mtimeMs } = await stat(file);
     return `${label}:${target}:${size}:${mtimeMs}`;
@@ -137,7 +137,7 @@ function digest(lines: readonly string[]): string {
   return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 32);
 }
 
-/** True for a folder, and for a link to one. */
+/** Whether a path is a folder, or a link to one. */
 export async function isFolder(folder: string): Promise<boolean> {
   try {
     return (await stat(folder)).isDirectory();

@@ -2,9 +2,9 @@ import { z } from 'zod';
 
 /**
  * ONNX Runtime's configuration entries that a model may set, by what they change (onnxruntime_session_options_config_keys.h). All others are
- * refused, whoever sets them: some write files at any path (`session.optimized_model_filepath`, `session.enable_profiling`,
+ * refused, whoever sets them: some write files to any path (`session.optimized_model_filepath`, `session.enable_profiling`,
  * `session.collect_node_memory_stats_to_file`, `ep.context_*`), read files (`session.node_partition_config_file`,
- * `session.model_external_initializers_file_folder_path`), take the weights for something else (`session.load_model_format`,
+ * `session.model_external_initializers_file_folder_path`), load weights of another format (`session.load_model_format`,
  * `session.use_ort_model_bytes_*`) or have an option of their own here.
  */
 export const ALLOWED_ENTRIES: ReadonlySet<string> = new Set([
@@ -44,10 +44,10 @@ export const ALLOWED_ENTRIES: ReadonlySet<string> = new Set([
   'session.strict_shape_type_inference',
 ]);
 
-/** More threads than that are a mistake; the same bound as LANE_THREADS. */
+/** More threads than this are a mistake; the same limit as LANE_THREADS. */
 const threads = z.number().int().min(1).max(256);
 
-/** `session` of model.json: options of ONNX Runtime's session, which get there as they are. */
+/** `session` of model.json: options that are passed to ONNX Runtime's session. */
 export const sessionSchema = z.strictObject({
   graphOptimizationLevel: z.enum(['disabled', 'basic', 'extended', 'layout', 'all']).optional(),
   intraOpNumThreads: threads.optional(),
@@ -75,7 +75,7 @@ function problemOf(name: string, value: unknown): string | undefined {
   return ['string', 'number', 'boolean'].includes(typeof value) ? undefined : 'expected text, a number, true or false';
 }
 
-/** Objects in it stand for names with dots, as ONNX Runtime's binding reads them. */
+/** Entries by their dotted names: a nested object stands for names with its key as prefix, as ONNX Runtime's binding reads it. */
 function flatten(entries: Readonly<Record<string, unknown>>, prefix = ''): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(entries).flatMap(([name, value]) =>
@@ -86,7 +86,7 @@ function flatten(entries: Readonly<Record<string, unknown>>, prefix = ''): Recor
   );
 }
 
-/** ONNX Runtime takes texts, with 0 and 1 for a choice of two. */
+/** ONNX Runtime takes texts, with 0 and 1 for false and true. */
 function textOf(value: unknown): string {
   return typeof value === 'boolean' ? (value ? '1' : '0') : String(value);
 }

@@ -8,24 +8,24 @@ import type { Manifest } from './manifest.ts';
 import { fingerprintVersion, type ModelFolder } from './scan.ts';
 import { messageOf } from '../errors.ts';
 
-/** All that loading one version of a model needs; plain data. Every path is absolute, exists, and lies in the model's folder. */
+/** All that loading one version of a model needs, as plain data. Every path is absolute, exists, and lies in the model's folder. */
 export interface ModelSource extends Assets {
   readonly name: string;
   readonly version: number;
-  /** The version's own folder; the model's where it has no version folders. */
+  /** The version's own folder, or the model's if it has no version folders. */
   readonly folder: string;
   /** With defaults filled in and overrides applied. */
   readonly manifest: Manifest;
   /** Changes when a file of this version does. */
   readonly fingerprint: string;
-  /** Why the folder has no task but tensors, where nobody said so and something in it named another. */
+  /** Why the model is served as tensors, if its files name another task and nobody asked for tensors. */
   readonly whyTensors?: string;
 }
 
-/** Everything wrong with a model, in one message. */
+/** Everything that is wrong with a model, in one message. */
 export class ModelProblems extends Error {
   readonly problems: readonly string[];
-  /** True where nothing says that the folder is a model: it is left aside, and no reason to end the server. */
+  /** True if nothing says that the folder is a model: it is then skipped, and no reason to end the server. */
   readonly isForeign: boolean;
 
   constructor(problems: readonly string[], { isForeign = false } = {}) {
@@ -38,7 +38,7 @@ export class ModelProblems extends Error {
 
 /**
  * Reads every version that the policy in `model.json` and the overrides choose, ascending.
- * Throws `ModelProblems`, listing all that is wrong with all of them.
+ * Throws `ModelProblems` with everything that is wrong with them.
  */
 export async function readChosenSources(
   folder: ModelFolder,
@@ -65,7 +65,7 @@ async function readChosenVersions(folder: ModelFolder, overrides: readonly Manif
   const available = [...folder.versions.keys()];
   const problems: string[] = [];
   const { manifest, wrongFields } = mergeLayers([...(await readLayer(folder, undefined, problems)), ...overrides]);
-  // With the policy unknown any version will do: reading it reports what is wrong.
+  // If the policy is unreadable, any version will do: reading it reports what is wrong.
   if (problems.length > 0 || wrongFields.has('versions')) return available.slice(-1);
   try {
     return chooseVersions(available, manifest.versions);
@@ -89,9 +89,9 @@ export function chooseVersions(available: readonly number[], policy: Manifest['v
 }
 
 /**
- * Reads and checks one version of a model: what a folder in the hub's layout says by itself, `model.json`, the version's own `model.json`, then
- * `overrides` in order, later over earlier. `dtype` chooses among weight files where none of them does.
- * Throws `ModelProblems`, listing all that is wrong, when it cannot be loaded as it stands.
+ * Reads and checks one version of a model. Its settings come from what a folder in the hub's layout says by itself, `model.json`, the version's own
+ * `model.json`, and `overrides`, later ones over earlier ones. `dtype` chooses among weight files if none of these does.
+ * Throws `ModelProblems` with everything that is wrong.
  */
 export async function readModelSource(
   folder: ModelFolder,
@@ -101,7 +101,7 @@ export async function readModelSource(
 ): Promise<ModelSource> {
   const versionFolder = folder.versions.get(version);
   if (versionFolder === undefined) throw new ModelProblems([`there is no version ${version}`]);
-  // Before reading: a file that changes meanwhile then shows as a change at the next look.
+  // Taken before reading, so that a file that changes meanwhile shows as a change at the next look.
   const fingerprint = await fingerprintVersion(folder, version);
   const problems: string[] = [];
   const layers = await readLayer(folder, undefined, problems);
@@ -113,7 +113,7 @@ export async function readModelSource(
   const said = [...layers, ...ownLayers, ...overrides];
   const stated = mergeLayers(said);
   problems.push(...stated.problems);
-  // Without all of its text, nobody knows which files the model wants.
+  // A model.json that cannot be read may name other files.
   if (unreadable) throw new ModelProblems(problems);
   const folders = [...new Set([versionFolder, folder.root])];
   const skip = new Set([...folder.versions.keys()].map(String));
@@ -122,7 +122,7 @@ export async function readModelSource(
       ? await readHubLayer({ ...folder, folders, skip }, stated.manifest, dtype)
       : looseLayer(folder.loose);
   problems.push(...hub.problems);
-  // Where the hub's layout lacks its weights that is said already: nobody looks for `model.onnx` as well.
+  // If the hub's layout lacks its weights, that has been said: do not complain of a missing `model.onnx` too.
   const wrongFields = new Set([...stated.wrongFields, ...(hub.problems.length > 0 ? ['files'] : [])]);
   const merged = { ...mergeLayers([...hub.layers, ...said]), wrongFields };
   const assets = await findAssets({ boundary: folder.boundary, folders }, merged, problems);
@@ -135,18 +135,18 @@ export async function readModelSource(
   };
 }
 
-/** All that a loose ONNX file says of itself. */
+/** What a loose ONNX file says by itself: its name. */
 function looseLayer(file: string): HubLayer {
   return { layers: [{ label: 'the file', value: { files: { model: file } } }], problems: [] };
 }
 
-/** The model's `model.json`, or a version's own: one layer, or none where there is no such file. */
+/** The model's `model.json`, or a version's own: one layer, or none if there is no such file. */
 async function readLayer(
   model: ModelFolder,
   version: number | undefined,
   problems: string[],
 ): Promise<ManifestLayer[]> {
-  // A model.json beside it would not be its own.
+  // A model.json beside a loose file belongs to another model.
   if (model.loose !== undefined) return [];
   const folder = version === undefined ? model.root : (model.versions.get(version) ?? model.root);
   const label = version === undefined ? 'model.json' : `${version}/model.json`;
