@@ -1,7 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
 import { VERSION } from '../version.ts';
-import { HubError, refusalError } from './hub-error.ts';
+import { HubError, isPassing, refusalError } from './hub-error.ts';
+import { ENDLESS, followRedirects, redirectProblem } from './redirects.ts';
 
 /** The routes of the Hugging Face hub (https://huggingface.co/docs/hub/api) as huggingface_hub uses them. */
 
@@ -17,12 +19,23 @@ export interface HubFile {
 export interface ClientOptions {
   /** The hub's address, with no slash at its end. */
   readonly endpoint: string;
-  /** Sent to the hub alone, never to a host that it sends us to; '' for none. */
+  /** Sent to the hub alone, never to a host that it redirects to; '' for none. */
   readonly token: string;
   /** `user:password`, sent like the token where there is none; '' for none. */
   readonly credentials: string;
   /** Longest silence of a connection. */
   readonly silenceMs: number;
+  /** Longest time for a whole answer of the hub, files excepted. */
+  readonly answerMs: number;
+  readonly retry: RetryPolicy;
+}
+
+export interface RetryPolicy {
+  /** Failures in a row after which it is given up. */
+  readonly attempts: number;
+  /** First wait; it doubles each time. */
+  readonly firstDelayMs: number;
+  /** Ends the attempt under way and the wait for the next. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,12 +45,20 @@ export interface Snapshot {
   readonly commit: string;
 }
 
+/** What of a file to read, and what ends the reading. */
+export interface OpenOptions {
+  /** First and last byte. */
+  readonly range?: readonly [from: number, to: number] | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 export type Opened = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>;
 
 const CONNECT_LIMIT_MS = 10_000;
-const MOST_REDIRECTS = 5;
 const MOST_PAGES = 100;
+const MOST_FILES = 100_000;
 const JSON_LIMIT_BYTES = 32 * 1024 * 1024;
+const LONGEST_DELAY_MS = 30_000;
 
 const hex = z.string().regex(/^[0-9a-f]{40,64}$/);
 const revisionSchema = z.object({ sha: hex });
@@ -61,11 +82,12 @@ export class HubClient {
     this.#options = options;
     this.#origin = new URL(options.endpoint).origin;
     this.#authorization = authorizationOf(options);
-    this.#dispatcher = new EnvHttpProxyAgent({
+    const agent = new EnvHttpProxyAgent({
       connect: { timeout: CONNECT_LIMIT_MS },
       headersTimeout: options.silenceMs,
       bodyTimeout: options.silenceMs,
     });
+    this.#dispatcher = followRedirects(agent);
   }
 
   async close(): Promise<void> {
@@ -89,6 +111,7 @@ export class HubClient {
       for (const { type, path, size, oid, lfs } of this.#check(treeSchema, value, repository)) {
         if (type !== 'file') continue;
         checkPath(path, repository);
+        if (files.length === MOST_FILES) throw new HubError(`${repository}: it has too many files`);
         files.push(
           lfs === undefined
             ? { path, size, digest: `git:${oid}` }
@@ -100,26 +123,44 @@ export class HubClient {
     return files;
   }
 
-  /** Begins to read a file, or the bytes `from` to `to` (inclusive) of it: 206 then, or 200 from a host that knows no ranges. */
-  async open(
-    { repository, commit }: Snapshot,
-    path: string,
-    range?: readonly [from: number, to: number],
-  ): Promise<Opened> {
+  /** Begins to read a file, or a range of it: 206 then, or 200 from a host that knows no ranges. It is not tried again. */
+  async open({ repository, commit }: Snapshot, path: string, { range, signal }: OpenOptions): Promise<Opened> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');
     const url = `${this.#options.endpoint}/${repository}/resolve/${commit}/${encoded}`;
-    return this.#get(url, repository, range === undefined ? {} : { range: `bytes=${range[0]}-${range[1]}` });
+    const headers = range === undefined ? {} : { range: `bytes=${range[0]}-${range[1]}` };
+    return this.#get(url, repository, { headers, signal });
   }
 
   /** A small file as text. Throws a HubError for a large one. */
-  async text(snapshot: Snapshot, path: string): Promise<string> {
-    return readLimited(await this.open(snapshot, path), snapshot.repository);
+  text(snapshot: Snapshot, path: string): Promise<string> {
+    const { repository } = snapshot;
+    return this.#answer(repository, async (signal) =>
+      readLimited(await this.open(snapshot, path, { signal }), repository),
+    );
+  }
+
+  /** Reads a whole answer, within its time; tried again while it fails for reasons that pass. */
+  #answer<Answer>(repository: string, read: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
+    const { retry, answerMs } = this.#options;
+    return retrying(retry, async () => {
+      const late = new AbortController();
+      const timer = setTimeout(() => {
+        late.abort(new HubError(`${repository}: an answer of the hub takes too long`, { isPassing: true }));
+      }, answerMs);
+      try {
+        return await read(anyOf(late.signal, retry.signal));
+      } finally {
+        clearTimeout(timer);
+      }
+    });
   }
 
   async #json(url: string, repository: string): Promise<{ value: unknown; next: string | undefined }> {
-    const response = await this.#get(url, repository, { accept: 'application/json' });
-    const text = await readLimited(response, repository);
-    const next = nextPage(response.headers['link'], url);
+    const { headers, text } = await this.#answer(repository, async (signal) => {
+      const opened = await this.#get(url, repository, { headers: { accept: 'application/json' }, signal });
+      return { headers: opened.headers, text: await readLimited(opened, repository) };
+    });
+    const next = nextPage(headers['link'], url);
     if (next !== undefined && new URL(next).origin !== this.#origin)
       throw new HubError(`${repository}: the hub's list of files goes on at another host`);
     try {
@@ -137,32 +178,31 @@ export class HubClient {
     });
   }
 
-  /** Follows redirects by hand: the token must not go along to another host. */
-  async #get(first: string, repository: string, headers: Readonly<Record<string, string>>): Promise<Opened> {
-    const { signal } = this.#options;
-    let url = new URL(first);
-    for (let hops = 0; hops <= MOST_REDIRECTS; hops += 1) {
-      const isHub = url.origin === this.#origin;
-      const response = await request(url, {
-        dispatcher: this.#dispatcher,
-        headers: {
-          'user-agent': `carpool/${VERSION}`,
-          'accept-encoding': 'identity',
-          ...headers,
-          ...(isHub ? this.#authorization : {}),
-        },
-        signal: signal ?? null,
-      });
-      if (response.statusCode < 300) return response;
-      await response.body.dump();
-      const location = response.headers['location'];
-      if (response.statusCode >= 400 || typeof location !== 'string') throw this.#refusal(response, repository, !isHub);
-      const next = new URL(location, url);
-      if (url.protocol === 'https:' && next.protocol !== 'https:')
-        throw new HubError(`${repository}: the hub sends us to an address that is not secure`);
-      url = next;
-    }
-    throw new HubError(`${repository}: the hub sends us from one address to the next`);
+  async #get(
+    url: string,
+    repository: string,
+    { headers, signal }: { headers: Readonly<Record<string, string>>; signal: AbortSignal | undefined },
+  ): Promise<Opened> {
+    const response = await request(url, {
+      dispatcher: this.#dispatcher,
+      headers: {
+        'user-agent': `carpool/${VERSION}`,
+        'accept-encoding': 'identity',
+        ...headers,
+        ...this.#authorization,
+      },
+      signal: signal ?? null,
+    }).catch((error: unknown) => {
+      const problem = redirectProblem(error);
+      throw problem === undefined ? error : new HubError(`${repository}: ${problem}`, { cause: error });
+    });
+    if (response.statusCode < 300) return response;
+    await response.body.dump();
+    if (response.statusCode < 400 && response.headers['location'] !== undefined)
+      throw new HubError(`${repository}: ${ENDLESS}`);
+    const { history } = response.context as { history?: readonly URL[] };
+    const isElsewhere = (history?.at(-1)?.origin ?? this.#origin) !== this.#origin;
+    throw this.#refusal(response, repository, isElsewhere);
   }
 
   #refusal({ statusCode, headers }: Opened, repository: string, isElsewhere: boolean): HubError {
@@ -174,6 +214,10 @@ export class HubClient {
       { page: `${endpoint}/${repository}`, repository, hasToken: token !== '' },
     );
   }
+}
+
+function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  return AbortSignal.any(signals.filter((signal) => signal !== undefined));
 }
 
 function authorizationOf({ token, credentials }: ClientOptions): { authorization?: string } {
@@ -203,4 +247,32 @@ async function readLimited({ body }: Opened, repository: string): Promise<string
 function nextPage(link: string | string[] | undefined, base: string): string | undefined {
   const [, target] = /<([^>]*)>\s*;[^,]*rel="?next"?/.exec([link ?? ''].flat().join(',')) ?? [];
   return target === undefined ? undefined : new URL(target, base).href;
+}
+
+/**
+ * Does something again while it fails for reasons that pass. `work` calls `noteProgress` when it got on: failures before that
+ * no longer count. Rejects with the last error, or with the signal's reason.
+ */
+export async function retrying<Result>(
+  { attempts, firstDelayMs, signal }: RetryPolicy,
+  work: (noteProgress: () => void) => Promise<Result>,
+): Promise<Result> {
+  let failures = 0;
+  for (;;) {
+    try {
+      signal?.throwIfAborted();
+      return await work(() => (failures = 0));
+    } catch (error) {
+      failures += 1;
+      signal?.throwIfAborted();
+      if (!isPassing(error) || failures >= attempts) throw error;
+      const backoffMs = firstDelayMs * 2 ** (failures - 1) * (0.5 + Math.random());
+      const askedMs = error instanceof HubError ? (error.retryAfterMs ?? 0) : 0;
+      await sleep(
+        Math.min(LONGEST_DELAY_MS, Math.max(backoffMs, askedMs)),
+        undefined,
+        signal === undefined ? {} : { signal },
+      );
+    }
+  }
 }

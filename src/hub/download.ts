@@ -1,29 +1,10 @@
-import { appendFile, mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { HubClient, HubFile, Snapshot } from './client.ts';
-import { isIntact } from './digest.ts';
+import type { HubFile } from './client.ts';
 import { HubError } from './hub-error.ts';
-import { retrying, type RetryPolicy } from './retry.ts';
-import type { Slots } from './slots.ts';
-
-/** What all downloads of a pull share. */
-export interface DownloadParts {
-  readonly client: HubClient;
-  readonly snapshot: Snapshot;
-  /** Connections at one time. */
-  readonly slots: Slots;
-  /** A large file is fetched in pieces of this size, side by side; what a restart can lose. */
-  readonly pieceBytes: number;
-  readonly retry: RetryPolicy;
-  /** Hears how many more bytes are there; negative when some have to be fetched again. */
-  readonly onBytes: (bytes: number) => void;
-}
-
-/** Something that comes to a host which cannot send a part of a file. */
-class NoRanges extends HubError {}
-
-/** An attempt that brought this much was no failure, though it ended early. */
-const PROGRESS_BYTES = 256 * 1024;
+import { fetchPieces, NoRanges, type DownloadParts } from './pieces.ts';
 
 /**
  * Fetches one file to `target`, by way of `part`: what is there of it from an earlier try is kept. `target` appears only when the whole
@@ -33,7 +14,7 @@ export async function downloadFile(file: HubFile, target: string, part: string, 
   await mkdir(path.dirname(target), { recursive: true });
   for (const isLastTry of [false, true]) {
     const counted = await fetchWhole(file, part, parts);
-    if (await isIntact(part, file)) {
+    if (await isIntact(part, file, parts.retry.signal)) {
       await rename(part, target);
       await rm(`${part}.done`, { force: true });
       return;
@@ -70,95 +51,19 @@ async function forget(part: string): Promise<void> {
   await rm(`${part}.done`, { force: true });
 }
 
-interface Piece {
-  readonly index: number;
-  readonly from: number;
-  /** Exclusive. */
-  readonly to: number;
-}
-
-async function fetchPieces(file: HubFile, part: string, parts: DownloadParts): Promise<void> {
-  const pieceBytes = Math.min(parts.pieceBytes, Math.max(1, file.size));
-  const done = await readDone(part, pieceBytes);
-  const handle = await open(part, done.size > 0 ? 'r+' : 'w');
-  try {
-    const pieces = Array.from({ length: Math.ceil(file.size / pieceBytes) }, (_, index): Piece => ({
-      index,
-      from: index * pieceBytes,
-      to: Math.min(file.size, (index + 1) * pieceBytes),
-    }));
-    const fetched = pieces.map(async (piece) => {
-      if (done.has(piece.index)) {
-        parts.onBytes(piece.to - piece.from);
-        return;
-      }
-      await parts.slots.run(() => fetchPiece(file, piece, handle, parts));
-      await appendFile(`${part}.done`, `${piece.index}/${pieceBytes}\n`);
-    });
-    await allOrFirstError(fetched);
-  } finally {
-    await handle.close();
+/**
+ * Whether a file on disk is what the hub says it is: SHA-256 of an LFS file, SHA-1 of git's blob (`blob <size>\0` and the content) of others. Rejects
+ * with the signal's reason.
+ */
+export async function isIntact(file: string, { size, digest }: HubFile, signal?: AbortSignal): Promise<boolean> {
+  const found = await stat(file).catch(() => undefined);
+  if (found?.isFile() !== true || found.size !== size) return false;
+  const isSha256 = digest.startsWith('sha256:');
+  const hash = createHash(isSha256 ? 'sha256' : 'sha1');
+  if (!isSha256) hash.update(`blob ${size}\0`);
+  for await (const chunk of createReadStream(file, { highWaterMark: 256 * 1024 })) {
+    signal?.throwIfAborted();
+    hash.update(chunk as Buffer);
   }
-}
-
-/** Waits for all, so that none writes to a file that is closed; then throws the first error. */
-async function allOrFirstError(promises: readonly Promise<void>[]): Promise<void> {
-  const failed = (await Promise.allSettled(promises)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
-
-/** Pieces that an earlier try finished; a line that was cut short does not count. */
-async function readDone(part: string, pieceBytes: number): Promise<Set<number>> {
-  if ((await stat(part).catch(() => undefined)) === undefined) {
-    await rm(`${part}.done`, { force: true });
-    return new Set();
-  }
-  const text = await readFile(`${part}.done`, 'utf8').catch(() => '');
-  const lines = [...text.matchAll(/^(\d+)\/(\d+)\n/gm)];
-  return new Set(lines.filter(([, , size]) => Number(size) === pieceBytes).map(([, index]) => Number(index)));
-}
-
-/** Fetches a piece and writes it to its place; a connection that breaks is taken up where it ended. */
-async function fetchPiece(file: HubFile, piece: Piece, handle: FileHandle, parts: DownloadParts): Promise<void> {
-  let at = piece.from;
-  await retrying(parts.retry, async (noteProgress) => {
-    const startedAt = at;
-    const isWholeFile = at === 0 && piece.to === file.size;
-    const response = await parts.client.open(parts.snapshot, file.path, isWholeFile ? undefined : [at, piece.to - 1]);
-    try {
-      if (!isWholeFile && !isRange(response.statusCode, response.headers['content-range'], at)) {
-        if (piece.from > 0 || piece.to < file.size) throw new NoRanges('the hub cannot send a part of a file');
-        parts.onBytes(-at);
-        at = 0;
-      }
-      for await (const chunk of response.body as AsyncIterable<Buffer>) {
-        if (at + chunk.length > piece.to) throw wrongSize(file, parts.snapshot, 'more');
-        await writeAll(handle, chunk, at);
-        at += chunk.length;
-        parts.onBytes(chunk.length);
-        if (at - startedAt > PROGRESS_BYTES) noteProgress();
-      }
-    } finally {
-      // Of a body that was not read to its end nothing more is wanted.
-      response.body.on('error', () => undefined).destroy();
-    }
-    if (at < piece.to) throw wrongSize(file, parts.snapshot, 'less');
-  });
-}
-
-function isRange(status: number, contentRange: string | string[] | undefined, from: number): boolean {
-  return status === 206 && String(contentRange).startsWith(`bytes ${from}-`);
-}
-
-function wrongSize({ path: name, size }: HubFile, { repository }: Snapshot, which: string): HubError {
-  return new HubError(`${repository}: ${name} has ${size} bytes in the hub's list, but ${which} came`, {
-    isPassing: which === 'less',
-  });
-}
-
-async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < chunk.length;) {
-    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
-    written += bytesWritten;
-  }
+  return hash.digest('hex') === digest.slice(digest.indexOf(':') + 1);
 }

@@ -1,18 +1,15 @@
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DtypeChoice } from '../dtype.ts';
 import { hasAllFiles, readPulled, type Pulled } from '../repository/pulled.ts';
-import { HubClient, type HubFile, type Snapshot } from './client.ts';
-import { isIntact } from './digest.ts';
-import { downloadFile } from './download.ts';
+import { HubClient, type RetryPolicy, type Snapshot } from './client.ts';
+import { gather, sum, type PullTuning } from './gather.ts';
 import { HubError, toHubError } from './hub-error.ts';
 import { takeLock } from './lock.ts';
-import { linkOrCopy, putInPlace } from './place.ts';
+import { putInPlace } from './place.ts';
 import { choosePullFiles } from './plan.ts';
-import { megabytes, type Progress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import type { HubReference } from '../config/hub-reference.ts';
-import { retrying, type RetryPolicy } from './retry.ts';
-import { Slots } from './slots.ts';
 
 export interface PullOptions {
   readonly modelsDir: string;
@@ -31,20 +28,14 @@ export interface PullOptions {
   readonly tuning?: Partial<PullTuning>;
 }
 
-export interface PullTuning {
-  readonly pieceBytes: number;
-  readonly connections: number;
-  readonly attempts: number;
-  readonly firstDelayMs: number;
-  readonly silenceMs: number;
-}
-
 const TUNING: PullTuning = {
   pieceBytes: 16 * 1024 * 1024,
   connections: 8,
   attempts: 6,
   firstDelayMs: 500,
   silenceMs: 30_000,
+  answerMs: 60_000,
+  paceMs: 60_000,
 };
 
 export interface Pull {
@@ -121,88 +112,26 @@ async function pullInto({ reference, target, hidden, before }: Place, options: P
   const tuning = { ...TUNING, ...options.tuning };
   const { endpoint, token, credentials = '' } = options;
   const { repository, revision } = reference;
-  // One file that cannot be had ends all that is under way.
-  const failing = new AbortController();
-  const signal = AbortSignal.any([failing.signal, ...(options.signal === undefined ? [] : [options.signal])]);
-  const retry: RetryPolicy = { attempts: tuning.attempts, firstDelayMs: tuning.firstDelayMs, signal };
-  const client = new HubClient({ endpoint, token, credentials, silenceMs: tuning.silenceMs, signal });
+  const { attempts, firstDelayMs } = tuning;
+  const retry: RetryPolicy = { attempts, firstDelayMs, signal: options.signal };
+  const { silenceMs, answerMs } = tuning;
+  const client = new HubClient({ endpoint, token, credentials, silenceMs, answerMs, retry });
   try {
-    const commit = await retrying(retry, () => client.commit(repository, revision));
+    const commit = await client.commit(repository, revision);
     if (before?.commit === commit) return present(target, before);
     const snapshot: Snapshot = { repository, commit };
-    const listed = await retrying(retry, () => client.list(snapshot));
+    const listed = await client.list(snapshot);
     const files = await choosePullFiles(listed, {
       repository,
       dtype: reference.dtype,
       defaultDtype: options.defaultDtype,
-      readText: (name) => retrying(retry, () => client.text(snapshot, name)),
+      readText: (name) => client.text(snapshot, name),
     });
-    await gather(files, { client, snapshot, hidden, target, retry, tuning, failing }, options.progress);
+    await gather(files, { client, snapshot, hidden, target, retry, tuning }, options.progress);
     const note: Pulled = { repository, revision, commit, dtype: wishOf(reference, options), files };
     await putInPlace(hidden, target, note);
     return { folder: target, commit, bytes: sum(files), isNew: true };
   } finally {
     await client.close();
   }
-}
-
-interface GatherParts {
-  readonly client: HubClient;
-  readonly snapshot: Snapshot;
-  readonly hidden: string;
-  readonly target: string;
-  readonly retry: RetryPolicy;
-  readonly tuning: PullTuning;
-  readonly failing: AbortController;
-}
-
-/** Brings all files into the hidden folder: those that are there from an earlier try, or in the folder that is being replaced, are not fetched again. */
-async function gather(files: readonly HubFile[], parts: GatherParts, progress: Progress): Promise<void> {
-  const { snapshot, hidden, target, tuning, failing } = parts;
-  const folder = path.join(hidden, 'folder');
-  await mkdir(path.join(hidden, 'parts'), { recursive: true });
-  await mkdir(folder, { recursive: true });
-  const missing: HubFile[] = [];
-  for (const file of files) {
-    const there = path.join(folder, file.path);
-    if (await isIntact(there, file)) continue;
-    const old = path.join(target, file.path);
-    if (await isIntact(old, file)) await linkOrCopy(old, there);
-    else missing.push(file);
-  }
-  await checkSpace(hidden, sum(missing));
-  const slots = new Slots(tuning.connections);
-  progress.start(snapshot.repository, sum(files), sum(files) - sum(missing));
-  const shared = { ...parts, slots, pieceBytes: tuning.pieceBytes, onBytes: (bytes: number) => progress.add(bytes) };
-  const fetched = missing.map((file) => {
-    // Two files of one content have a part each.
-    const part = path.join(hidden, 'parts', `${file.digest.replace(':', '-')}-${files.indexOf(file)}`);
-    return downloadFile(file, path.join(folder, file.path), part, shared);
-  });
-  try {
-    await Promise.all(fetched);
-  } catch (error) {
-    failing.abort(error);
-    await Promise.allSettled(fetched);
-    throw error;
-  } finally {
-    progress.stop();
-  }
-}
-
-/** Throws a HubError when what is to come does not fit on the disk. */
-async function checkSpace(hidden: string, missingBytes: number): Promise<void> {
-  const parts = path.join(hidden, 'parts');
-  let thereBytes = 0;
-  // Parts have holes where nothing was fetched yet: what counts is what they take on the disk.
-  for (const name of await readdir(parts)) thereBytes += (await stat(path.join(parts, name))).blocks * 512;
-  const { bavail, bsize } = await statfs(hidden);
-  if (missingBytes - thereBytes > bavail * bsize)
-    throw new HubError(
-      `the disk of ${path.dirname(hidden)} has ${megabytes(bavail * bsize)} MB free, and ${megabytes(missingBytes - thereBytes)} MB are to come: make room`,
-    );
-}
-
-function sum(files: readonly { readonly size: number }[]): number {
-  return files.reduce((bytes, { size }) => bytes + size, 0);
 }

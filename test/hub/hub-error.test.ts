@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HubError, isPassing, refusalError, toHubError } from '../../src/hub/hub-error.ts';
-import { retrying } from '../../src/hub/retry.ts';
+import { retrying } from '../../src/hub/client.ts';
 
 const coded = (code: string): Error => Object.assign(new Error('as the system says it'), { code });
 const PLACES = { endpoint: 'https://hub.example', folder: '/models' };

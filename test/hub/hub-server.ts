@@ -20,6 +20,8 @@ export type Mishap =
   | { readonly kind: 'break'; readonly afterBytes: number }
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly kind: 'silence' }
+  /** A byte now and then, for ever. */
+  | { readonly kind: 'drip' }
   /** Nothing: the mishap is a later request's. */
   | { readonly kind: 'none' };
 
@@ -69,6 +71,17 @@ export class FakeHub {
     hub.endpoint = originOf(hub.#hub);
     t.after(() => hub.stop());
     return hub;
+  }
+
+  /** Connections that are open, to the hub and to the store. */
+  async connections(): Promise<number> {
+    const counts = [this.#hub, this.#store].map(
+      (server) =>
+        new Promise<number>((resolve, reject) => {
+          server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+        }),
+    );
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
   async stop(): Promise<void> {
@@ -178,6 +191,10 @@ export class FakeHub {
       return;
     }
     const body = this.#writeHead(content, seen.range, response);
+    if (mishap?.kind === 'drip') {
+      drip(body, response);
+      return;
+    }
     if (mishap === undefined || mishap.kind === 'none') {
       seen.sent = body.length;
       response.end(body);
@@ -205,6 +222,12 @@ export class FakeHub {
     this.seen.push(seen);
     return seen;
   }
+}
+
+function drip(body: Buffer, response: ServerResponse): void {
+  let at = 0;
+  const timer = setInterval(() => response.write(body.subarray(at, (at += 1))), 10);
+  response.on('close', () => clearInterval(timer));
 }
 
 function isLarge(name: string): boolean {
