@@ -11,9 +11,10 @@ import {
 import { fromTypedArray, typedView, type Signature, type Tensor } from '../../tensors/tensor.ts';
 import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import { openGraph, ownOptions, type Graph } from '../../onnx/graph.ts';
-import { runHalving, type RunTotals } from '../halving.ts';
+import type { RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { openSession, type LaneSession } from '../../onnx/session.ts';
+import { SteppingRun } from '../stepping-run.ts';
 import { WarmBudget } from '../warm-budget.ts';
 import { ImageDecoder } from './image-decoder.ts';
 import { DiffusionPipeline, type Drawing } from './pipeline.ts';
@@ -57,24 +58,20 @@ export class DiffusionProgram implements Program {
     };
   }
 
-  run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
-    return this.#runBatch(tickets);
-  }
-
-  async #runBatch(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
+  async run(tickets: readonly LaneTicket[]): Promise<RunAnswer> {
+    const run = new SteppingRun();
     const named = new Set(tickets.map(({ id }) => id));
     for (const id of this.#drawings.keys()) if (!named.has(id)) this.#drawings.delete(id);
-    const answer = await runHalving(tickets, {
+    const held = tickets.filter(({ id, inputs }) => inputs !== undefined || this.#drawings.has(id));
+    await run.halving(held, {
       runWhole: (part, totals) => this.#advance(part, totals),
       onOutOfMemory: (part) => {
         this.#maxItems = Math.max(1, Math.min(this.#maxItems ?? Infinity, Math.floor(part.length / 2)));
       },
     });
-    for (const [index, { id }] of tickets.entries()) {
-      const outcome = answer.outcomes[index];
-      if (outcome === undefined || !('more' in outcome)) this.#drawings.delete(id);
-    }
-    return { ...answer, ...(this.#maxItems === undefined ? {} : { maxItems: this.#maxItems }) };
+    for (const id of run.ended.keys()) this.#drawings.delete(id);
+    const answer = run.answer(tickets, (id) => (this.#drawings.has(id) ? { ok: true, more: true } : undefined));
+    return this.#maxItems === undefined ? answer : { ...answer, maxItems: this.#maxItems };
   }
 
   /** Draws with made-up prompts, so that every graph has seen its shapes. */
@@ -144,7 +141,7 @@ export class DiffusionProgram implements Program {
   /** Milliseconds of the last run. Throws a plain Error when one fails. */
   async #drawAll(tickets: readonly LaneTicket[]): Promise<number> {
     for (;;) {
-      const { outcomes, runMs } = await this.#runBatch(tickets);
+      const { outcomes, runMs } = await this.run(tickets);
       for (const outcome of outcomes) if (!outcome.ok) throw new Error(outcome.message);
       if (!outcomes.some((outcome) => 'more' in outcome)) return runMs;
     }

@@ -1,5 +1,7 @@
+import type { TicketOutcome } from '../../lanes/protocol.ts';
 import type { GenerationParameters, GenerationProgress, TokenLogprob } from '../../tasks/chat/generation.ts';
 import { fromTypedArray, type Tensor } from '../../tensors/tensor.ts';
+import { failed } from '../failure.ts';
 import { LogSoftmax } from '../sampler/log-softmax.ts';
 import { TokenSampler } from '../sampler/token-sampler.ts';
 
@@ -86,6 +88,14 @@ export class Row {
       ...logprobTensors(this.#promptLogprobs, top),
     ];
   }
+}
+
+/** What becomes of a row's ticket after these logits of its last token; they are altered. */
+export function outcomeOf(row: Row, logits: Float32Array | undefined): TicketOutcome {
+  const state = logits === undefined ? 'broken' : row.take(logits);
+  if (state === 'more') return { ok: true, more: true };
+  if (state === 'whole') return { ok: true, outputs: row.outputs() };
+  return failed('no logit is a number');
 }
 
 /** Log probabilities as three tensors: of the tokens [1, n], the likeliest tokens [1, n, top], and theirs. */

@@ -82,6 +82,16 @@ test('a ticket that cannot be begun fails alone', async (t) => {
   assert.ok(failure?.ok === false && failure.code === 'INFERENCE_FAILED' && failure.message.includes('50 steps'));
 });
 
+test('a ticket that goes on without ever having come is lost alone, and may be sent again', async (t) => {
+  const program = await openShippedProgram(t);
+  const good = await ticketFor(await taskOf(program), 1, 'one', { steps: 1, seed: 1 });
+  const { outcomes } = await program.run([{ id: 9 }, good]);
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.code)),
+    ['LANE_LOST', 'ok'],
+  );
+});
+
 test('warming runs every size and says how long it took', async (t) => {
   const program = await openShippedProgram(t);
   const runs = await program.warm({ sizes: [1, 3], limits: { maxItems: 3, maxCost: Infinity }, budget: WARMTH });

@@ -1,0 +1,111 @@
+import type { TicketOutcome } from '../../lanes/protocol.ts';
+import type { SteppingRun } from '../stepping-run.ts';
+import type { Bank } from './bank.ts';
+import type { Banks } from './banks.ts';
+import { compute } from './compute.ts';
+import type { Decoder } from './decoder.ts';
+import { pieceOf, PrefillQueue, type Prefilling } from './prefill-queue.ts';
+import type { PrefixStore } from './prefix-store.ts';
+import { outcomeOf, type Row } from './row.ts';
+
+/** Most logits of one run: a long prompt whose log probabilities are wanted comes in pieces of 64 MiB of them. */
+const MOST_LOGITS = 2 ** 24;
+
+/** What becomes of a ticket that wants more than the graph has. */
+const NO_PROMPT_LOGITS: TicketOutcome = {
+  ok: false,
+  code: 'INVALID_INPUT',
+  message: "This model's graph gives the logits of the last token alone: there are no log probabilities of a prompt.",
+};
+
+export interface PrefillParts {
+  readonly decoder: Decoder;
+  readonly banks: Banks;
+  readonly prefixes: PrefixStore;
+  /** Most tokens of a run. */
+  readonly chunk: number;
+  readonly vocabulary: number | undefined;
+  /** What a run holds changes the answers: a row's runs must be the same whatever else there is to do. */
+  readonly alone: boolean;
+}
+
+/** Computes prompts piece by piece, each in a bank of its own, and hands rows that have their first token to the banks. */
+export class Prefill {
+  readonly #parts: PrefillParts;
+  readonly #queue: PrefillQueue;
+  /** Most tokens of a piece each of which gives its logits. */
+  readonly #mostWithLogits: number;
+
+  constructor(parts: PrefillParts) {
+    this.#parts = parts;
+    this.#queue = new PrefillQueue(parts.chunk);
+    this.#mostWithLogits = Math.max(1, Math.floor(MOST_LOGITS / (parts.vocabulary ?? MOST_LOGITS)));
+  }
+
+  get count(): number {
+    return this.#queue.count;
+  }
+
+  get banks(): readonly Bank<Row>[] {
+    return this.#queue.banks;
+  }
+
+  add(row: Row): void {
+    this.#queue.add(row, this.#parts.banks.apart(row));
+  }
+
+  remove(leaves: (row: Row) => boolean): void {
+    this.#queue.remove(leaves);
+  }
+
+  /** Computes as many tokens of prompts as one run may. */
+  async run(run: SteppingRun): Promise<void> {
+    const { chunk, alone } = this.#parts;
+    const served = new Set<Prefilling>();
+    let rest = chunk;
+    for (const prefilling of this.#queue.byTurn()) {
+      if (run.fatal !== undefined) return;
+      const { row } = prefilling;
+      this.#useOthersWork(prefilling);
+      const most = row.wantsPrompt ? this.#mostWithLogits : Infinity;
+      const computed = pieceOf(row, { rest, most, chunk, alone });
+      if (computed === 0) continue;
+      rest -= computed;
+      served.add(prefilling);
+      await this.#compute(prefilling, computed, run);
+    }
+    this.#queue.served(served);
+  }
+
+  /** What others have computed since it came: the same prompt, perhaps, for another choice. */
+  #useOthersWork(prefilling: Prefilling): void {
+    const { banks, prefixes, alone } = this.#parts;
+    const { row, bank } = prefilling;
+    if (row.wantsPrompt || alone) return;
+    const others = this.#queue.banks.filter((other) => other !== bank);
+    const prefix = prefixes.find(row.prompt, [...banks.all, ...others]);
+    if (prefix === undefined || prefix.tokens <= row.cached) return;
+    bank.remove(row);
+    prefilling.bank = banks.apart(row, prefix);
+  }
+
+  async #compute({ row, bank }: Prefilling, tokens: number, run: SteppingRun): Promise<void> {
+    const { decoder, banks, prefixes } = this.#parts;
+    const ids = row.prompt.subarray(row.cached, row.cached + tokens);
+    await run.halving([row], {
+      runWhole: async (_, totals) => {
+        const from = row.cached;
+        const { logits, every, keep } = await compute(decoder, bank, { ids: [ids], totals, every: row.wantsPrompt });
+        if (row.wantsPrompt && every.length !== ids.length) return [NO_PROMPT_LOGITS];
+        row.takePrompt(every, from);
+        keep();
+        return row.cached < row.prompt.length ? [{ ok: true, more: true }] : [outcomeOf(row, logits[0])];
+      },
+    });
+    const ended = run.ended.has(row.id);
+    if (!ended && row.cached < row.prompt.length) return;
+    this.#queue.remove((other) => other === row);
+    if (ended) prefixes.keep(row, bank);
+    else banks.join(bank);
+  }
+}
