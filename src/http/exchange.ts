@@ -55,6 +55,8 @@ export class Exchange implements AccessRecord {
   readonly #releases: (() => void)[] = [];
   readonly #connection: Connection | undefined;
   #closed = false;
+  /** All of a reply is on its way whose end waits for the rest of the body. */
+  #isToldAll = false;
   #isLogged = false;
 
   constructor(request: IncomingMessage, response: ServerResponse, options: { services: Services; dialect: Dialect }) {
@@ -121,7 +123,7 @@ export class Exchange implements AccessRecord {
     const last = body.chunks.length - 1;
     for (let index = 0; index < last; index += 1) this.response.write(body.chunks[index]);
     if (head['Connection'] === 'close') {
-      this.response.write(body.chunks[last]);
+      this.response.write(body.chunks[last], () => (this.#isToldAll = true));
       await bodyGone(this.request);
       this.response.end();
     } else this.response.end(body.chunks[last]);
@@ -208,7 +210,7 @@ export class Exchange implements AccessRecord {
     if (this.#closed) return;
     this.#closed = true;
     this.#connection?.finish(this);
-    if (!this.response.writableFinished) this.cancellation.cancel();
+    if (!this.#isFinished) this.cancellation.cancel();
     for (const release of this.#releases) release();
     this.#record();
   }
@@ -237,9 +239,14 @@ export class Exchange implements AccessRecord {
 
   /** 499 where the client left; a stream that broke off had begun with 200. */
   get status(): number {
-    const { statusCode, writableFinished } = this.response;
-    if (!writableFinished) return 499;
+    const { statusCode } = this.response;
+    if (!this.#isFinished) return 499;
     return statusCode === 200 ? (this.error?.status ?? statusCode) : statusCode;
+  }
+
+  /** A client that closes the connection once it has all of a reply has not left. */
+  get #isFinished(): boolean {
+    return this.response.writableFinished || this.#isToldAll;
   }
 
   get method(): string {

@@ -43,7 +43,8 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
  */
 export async function fetchInput(url: string, limits: FetchLimits): Promise<FetchedInput> {
   const allows = limits.allows ?? (limits.allowPrivate ? () => true : isPublicAddress);
-  const late = AbortSignal.timeout(limits.timeoutMs);
+  // It takes whole numbers alone.
+  const late = AbortSignal.timeout(Math.ceil(limits.timeoutMs));
   const signal = limits.signal === undefined ? late : AbortSignal.any([late, limits.signal]);
   const resolve = limits.resolve ?? (limits.allowPrivate ? systemResolve : resolvePublic);
   const agent = new Agent({ connect: { lookup: guardedLookup({ allows, resolve, signal }) } });

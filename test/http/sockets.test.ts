@@ -123,6 +123,17 @@ test('a body that is still arriving when the time of its request is up: 408, how
   await assertServes();
 });
 
+test('a client that leaves once it has read why its body is refused counts as refused', async (t) => {
+  const client = open(t);
+  const headers = { 'Content-Length': String(BODY_LIMIT_BYTES + 1), 'X-Request-Id': 'refused' };
+  client.send(postText('/predict', '{"data":', headers));
+  assertRefused(await client.answer(), 413, 'TOO_LARGE');
+  client.socket.destroy();
+  const line = (): string | undefined => server.logLines.find((text) => text.includes('"requestId":"refused"'));
+  while (line() === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal((JSON.parse(line() ?? '') as { status: number }).status, 413);
+});
+
 test('Expect: 100-continue is granted for a body within the limit', async (t) => {
   const client = open(t);
   client.send(postText('/predict', '', { 'Content-Length': '10', Expect: '100-continue' }));
