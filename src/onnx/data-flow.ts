@@ -1,5 +1,5 @@
 import { useOfRows, type RowUse } from './mixing.ts';
-import { functionKey, type OnnxGraph, type OnnxModel, type OnnxNode } from './structure.ts';
+import { operatorName, type OnnxGraph, type OnnxModel, type OnnxNode } from './structure.ts';
 
 /**
  * What of a graph's outputs depends on the contents of its rows, read from its operators. Rows can be cut out of a batch only where the size of
@@ -173,7 +173,7 @@ class Flow {
 
   #node(node: OnnxNode, graph: Pick<OnnxGraph, 'nodes'>, scope: Scope): readonly Dependence[] {
     const inputs = node.inputs.map((name) => scope.get(name) ?? NONE);
-    const own = this.#model.functions.get(functionKey(node.domain, node.op));
+    const own = this.#model.functions.get(operatorName(node));
     if (own !== undefined) {
       const inner: Scope = new Map(own.inputs.map((name, index) => [name, inputs[index] ?? NONE]));
       this.run(own, inner);

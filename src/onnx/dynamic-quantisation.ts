@@ -1,4 +1,5 @@
-import { readOnnxModel, type OnnxModel, type OnnxNode } from './structure.ts';
+import { findOperator } from './operators.ts';
+import type { OnnxModel } from './structure.ts';
 
 /**
  * Graphs that quantise activations as they run. `DynamicQuantizeLinear` takes one scale from the least and the greatest element of a whole
@@ -14,32 +15,8 @@ const OPERATORS = new Set([
 ]);
 
 /** The first such operator of a model, in branches, loops and functions too; undefined: there is none. */
-export function dynamicOperator({ graph, functions }: OnnxModel): string | undefined {
-  return [graph.nodes, ...Array.from(functions.values(), ({ nodes }) => nodes)]
-    .map(operatorAmong)
-    .find((op) => op !== undefined);
-}
-
-function operatorAmong(nodes: readonly OnnxNode[]): string | undefined {
-  for (const { op, domain, attributes } of nodes) {
-    if (OPERATORS.has(domain === '' ? op : `${domain}:${op}`)) return op;
-    for (const { graph } of attributes.values()) {
-      const inner = graph === undefined ? undefined : operatorAmong(graph.nodes);
-      if (inner !== undefined) return inner;
-    }
-  }
-  return undefined;
-}
-
-/** The first such operator of an ONNX file; undefined where there is none, and where the file is none: opening it tells why. */
-export function dynamicOperatorOf(file: string): string | undefined {
-  let model: OnnxModel;
-  try {
-    model = readOnnxModel(file);
-  } catch {
-    return undefined;
-  }
-  return dynamicOperator(model);
+export function dynamicOperator(model: OnnxModel): string | undefined {
+  return findOperator(model, OPERATORS)?.op;
 }
 
 /** Why rows run alone, for the log. */

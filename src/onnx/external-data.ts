@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
-import { readFields, type Field, type FileFields } from './protobuf/fields.ts';
+import { ATTRIBUTE, ENTRY, GRAPH, MODEL, NODE, TENSOR } from './onnx-proto.ts';
+import { readFields, readInto, type FileFields, type Range } from './protobuf/fields.ts';
 
 /**
  * Weights in files beside an ONNX file. ONNX Runtime maps these into memory for as long as the model is open: written over in place, they
@@ -11,7 +12,6 @@ import { readFields, type Field, type FileFields } from './protobuf/fields.ts';
 const LIMIT_BYTES = 2 ** 31;
 /** What opening takes at most, in sizes of the weights: the bytes read, ONNX Runtime's copy, and its packed form (measured: 2.4). */
 const COPIES = 3;
-const PIECE_BYTES = 64 * 1024 * 1024;
 
 export interface ExternalData {
   /** For the session's option `externalData`; names as the graph has them. */
@@ -53,12 +53,14 @@ export function readExternalData(file: string, availableBytes = process.availabl
 /** Bytes in memory that can be given back at once: the garbage collector may let a thread that makes little garbage keep them for long. */
 function readWhole(descriptor: number, bytes: number): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes);
-  for (let at = 0; at < bytes;) {
-    const count = readSync(descriptor, data, at, Math.min(PIECE_BYTES, bytes - at), at);
-    if (count === 0) throw new Error('a file of weights became shorter while it was read');
-    at += count;
-  }
+  readInto(descriptor, 0, data);
   return data;
+}
+
+/** Bytes of an ONNX file and of those beside it that it takes tensors from. Throws what the disk says of the file itself. */
+export function sizeWithExternalData(file: string): number {
+  const beside = [...locationsOf(file)].map((path) => statSync(join(dirname(file), path), { throwIfNoEntry: false }));
+  return beside.reduce((sum, stats) => sum + (stats?.size ?? 0), statSync(file).size);
 }
 
 /** Files beside the ONNX file that it takes tensors from. */
@@ -66,7 +68,7 @@ function locationsOf(file: string): Set<string> {
   const locations = new Set<string>();
   readFields(file, (fields) => {
     try {
-      for (const field of fields.fields()) if (field.number === MODEL_GRAPH) ofGraph(fields, field, locations);
+      for (const field of fields.fields()) if (field.number === MODEL.graph) ofGraph(fields, field, locations);
     } catch {
       // No ONNX file: opening it tells why.
     }
@@ -74,41 +76,24 @@ function locationsOf(file: string): Set<string> {
   return locations;
 }
 
-/** Field numbers of onnx.proto3 (github.com/onnx/onnx). */
-const MODEL_GRAPH = 7;
-const GRAPH_NODE = 1;
-const GRAPH_INITIALIZER = 5;
-const NODE_ATTRIBUTE = 5;
-const ATTRIBUTE_TENSOR = 5;
-const ATTRIBUTE_GRAPH = 6;
-const TENSOR_EXTERNAL = 13;
-
-function ofGraph(fields: FileFields, { from, to }: Field, locations: Set<string>): void {
-  for (const field of fields.fields(from, to))
-    if (field.number === GRAPH_INITIALIZER) ofTensor(fields, field, locations);
-    else if (field.number === GRAPH_NODE)
-      for (const part of fields.fields(field.from, field.to))
-        if (part.number === NODE_ATTRIBUTE) ofAttribute(fields, part, locations);
+function ofGraph(fields: FileFields, graph: Range, locations: Set<string>): void {
+  for (const field of fields.fields(graph))
+    if (field.number === GRAPH.initializer) ofTensor(fields, field, locations);
+    else if (field.number === GRAPH.node)
+      for (const part of fields.fields(field)) if (part.number === NODE.attribute) ofAttribute(fields, part, locations);
 }
 
-function ofAttribute(fields: FileFields, { from, to }: Field, locations: Set<string>): void {
-  for (const field of fields.fields(from, to))
-    if (field.number === ATTRIBUTE_GRAPH) ofGraph(fields, field, locations);
-    else if (field.number === ATTRIBUTE_TENSOR && field.delimited) ofTensor(fields, field, locations);
+function ofAttribute(fields: FileFields, attribute: Range, locations: Set<string>): void {
+  for (const field of fields.fields(attribute))
+    if (field.number === ATTRIBUTE.graph) ofGraph(fields, field, locations);
+    else if (field.number === ATTRIBUTE.tensor && field.delimited) ofTensor(fields, field, locations);
 }
 
-function ofTensor(fields: FileFields, { from, to }: Field, locations: Set<string>): void {
-  for (const entry of fields.fields(from, to)) {
-    if (entry.number !== TENSOR_EXTERNAL) continue;
-    const texts = new Map([...fields.fields(entry.from, entry.to)].map((field) => [field.number, fields.text(field)]));
-    const value = texts.get(2);
+function ofTensor(fields: FileFields, tensor: Range, locations: Set<string>): void {
+  for (const entry of fields.fields(tensor)) {
+    if (entry.number !== TENSOR.external || fields.textIn(entry, ENTRY.key) !== 'location') continue;
+    const path = fields.textIn(entry, ENTRY.value);
     // ONNX Runtime refuses paths out of the folder.
-    if (
-      texts.get(1) === 'location' &&
-      value !== undefined &&
-      !isAbsolute(value) &&
-      !value.split(/[\\/]/).includes('..')
-    )
-      locations.add(value);
+    if (path !== '' && !isAbsolute(path) && !path.split(/[\\/]/).includes('..')) locations.add(path);
   }
 }

@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { InferenceSession, type OnnxValue, type Tensor as OrtTensor } from 'onnxruntime-node';
 import { PROGRESS_BEGUN, PROGRESS_ENDED, type LaneData } from '../device.ts';
 import type { DynamicQuantisation, ModelSpec } from '../model-spec.ts';
-import { setAccuracyLevel } from './surgery/accuracy-level.ts';
-import { dynamicOperatorOf } from './dynamic-quantisation.ts';
+import { dynamicOperator } from './dynamic-quantisation.ts';
 import { explainLoadError } from './load-error.ts';
 import { readExternalData } from './external-data.ts';
-import { releaseOnFailure } from './release-on-failure.ts';
-import { withoutZipMap } from './surgery/zip-map.ts';
+import { findOperator } from './operators.ts';
+import { tryReadOnnxModel } from './structure.ts';
+import { accuracyLevel } from './surgery/accuracy-level.ts';
+import { rewritten, type Edit } from './surgery/rewrite.ts';
+import { tensorsForMaps, ZIP_MAP } from './surgery/zip-map.ts';
 
 /** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
@@ -69,79 +70,66 @@ export function ownOptions({ session, accuracyLevel, dynamicQuantisation }: Mode
   };
 }
 
-/** Opens an ONNX file on the lane's device; `briefly`, to be closed at once, so that weights beside it need not be read. Throws what ONNX Runtime throws, explained. */
-export async function openGraph(
-  file: string,
-  own: OwnOptions,
-  lane: OpeningLane,
-  { briefly = false } = {},
-): Promise<Graph> {
-  if (own.accuracyLevel !== undefined) return openGraphBytes(await readGraph(file, own), { file, own, lane });
-  const session = await (
-    briefly ? InferenceSession.create(file, sessionOptions(own, lane)) : createSession(file, { file, own, lane })
-  ).catch((error: unknown) => {
-    throw explainLoadError(error, file);
-  });
-  const tensors = await releaseOnFailure(session, ({ outputMetadata }) =>
-    outputMetadata.every(({ isTensor }) => isTensor) ? undefined : withoutZipMap(file),
-  );
-  if (tensors === undefined) return new Graph(session, lane, operatorOf(file, own));
-  await session.release();
-  return openGraphBytes(tensors, { file, own, lane });
-}
-
-interface Opening {
-  readonly file: string;
-  readonly own: OwnOptions;
-  readonly lane: OpeningLane;
-}
-
 /** A lane that is told what is worth a line in the log. */
 export interface OpeningLane extends LaneData {
   readonly warn?: (message: string) => void;
 }
 
-async function createSession(model: string | Uint8Array, { file, own, lane }: Opening): Promise<InferenceSession> {
+/**
+ * Opens an ONNX file on the lane's device, changed by the edits and by what model.json asks for. Its outputs are tensors where that can be had.
+ * Throws what ONNX Runtime throws, explained, and what the edits throw.
+ */
+export async function openGraph(
+  file: string,
+  own: OwnOptions,
+  lane: OpeningLane,
+  edits: readonly Edit[] = [],
+): Promise<Graph> {
+  const model = tryReadOnnxModel(file);
+  const hasMaps = model !== undefined && findOperator(model, ZIP_MAPS) !== undefined;
+  const all = [
+    ...(own.accuracyLevel === undefined ? [] : [accuracyLevel(own.accuracyLevel)]),
+    ...edits,
+    ...(hasMaps ? [tensorsForMaps] : []),
+  ];
+  const bytes = all.length === 0 ? undefined : rewritten(file, all);
+  try {
+    const session = await createSession(bytes ?? file, { file, own, lane });
+    const alone = model === undefined || own.dynamicQuantisation === 'together' ? undefined : dynamicOperator(model);
+    return new Graph(session, lane, alone);
+  } catch (error) {
+    throw explainLoadError(error, file);
+  } finally {
+    bytes?.buffer.resize(0);
+  }
+}
+
+const ZIP_MAPS = new Set([`ai.onnx.ml:${ZIP_MAP}`]);
+
+/** Where ONNX Runtime looks for weights outside a graph that it gets as bytes (onnxruntime_session_options_config_keys.h). */
+const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
+
+/** Opens the file, or the bytes that stand in for it. */
+async function createSession(
+  model: string | Uint8Array,
+  { file, own, lane }: { file: string; own: OwnOptions; lane: OpeningLane },
+): Promise<InferenceSession> {
   const external = readExternalData(file);
   if (external.mappedBytes > 0)
     lane.warn?.(
       `the external data of ${basename(file)} (${external.mappedBytes} bytes) is too large to be held in memory twice and stays mapped: replace its files by renaming new ones, never write over them while the model is loaded`,
     );
-  const options = sessionOptions(own, lane);
-  const given = external.files.length === 0 ? options : { ...options, externalData: external.files };
+  const options = {
+    ...sessionOptions(own, lane),
+    ...(external.files.length === 0 ? {} : { externalData: external.files }),
+  };
   try {
-    // Two overloads take the same options.
-    return await (typeof model === 'string'
-      ? InferenceSession.create(model, given)
-      : InferenceSession.create(model, given));
+    if (typeof model === 'string') return await InferenceSession.create(model, options);
+    const extra = { ...options.extra, [WEIGHTS_FOLDER]: dirname(file) };
+    return await InferenceSession.create(model, { ...options, extra });
   } finally {
     external.release();
   }
-}
-
-/** What keeps rows from sharing runs, unless model.json lets them. */
-function operatorOf(file: string, { dynamicQuantisation }: OwnOptions): string | undefined {
-  return dynamicQuantisation === 'together' ? undefined : dynamicOperatorOf(file);
-}
-
-/** Reads an ONNX file, with the precision that model.json asks for. Throws a plain Error where no operator has one to be set. */
-export async function readGraph(file: string, { accuracyLevel }: OwnOptions): Promise<Buffer> {
-  const model = await readFile(file);
-  if (accuracyLevel !== undefined && setAccuracyLevel(model, accuracyLevel) === 0)
-    throw new Error('model.json: accuracyLevel: no operator of the graph has one (MatMulNBits has)');
-  return model;
-}
-
-/** Where ONNX Runtime looks for weights outside a graph that it gets as bytes (onnxruntime_session_options_config_keys.h). */
-const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
-
-/** Opens a graph from bytes that stood in `file`, changed or not. Throws what ONNX Runtime throws. */
-export async function openGraphBytes(bytes: Uint8Array, { file, own, lane }: Opening): Promise<Graph> {
-  const extra = { ...(own['extra'] as object | undefined), [WEIGHTS_FOLDER]: dirname(file) };
-  const session = await createSession(bytes, { file, own: { ...own, extra }, lane }).catch((error: unknown) => {
-    throw explainLoadError(error, file);
-  });
-  return new Graph(session, lane, operatorOf(file, own));
 }
 
 /** Ours, not ONNX Runtime's. */

@@ -1,7 +1,8 @@
-import type { InferenceSession } from 'onnxruntime-node';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { ModelSpec, TensorOverride } from '../model-spec.ts';
 import type { Signature, TensorSpec } from '../tensors/tensor.ts';
-import { readOnnxModel } from './structure.ts';
+import { elementName } from './onnx-proto.ts';
+import { readGraphEnds, type OnnxGraph, type OnnxValue } from './structure.ts';
 import { datatypeOf } from './ort-tensor.ts';
 import { isBatchName, isTelling, readDimensionNames, type DimensionNames } from './dimension-names.ts';
 
@@ -90,11 +91,24 @@ function tensorSpec(
 function withoutRank(inputs: readonly InferenceSession.ValueMetadata[], file: string): ReadonlySet<string> {
   if (!inputs.some((metadata) => metadata.isTensor && metadata.shape.length === 0)) return new Set();
   try {
-    const { graph } = readOnnxModel(file);
-    return new Set(graph.inputs.filter(({ isTensor, hasRank }) => isTensor && !hasRank).map(({ name }) => name));
+    const { inputs: values } = readGraphEnds(file);
+    return new Set(values.filter(({ isTensor, shape }) => isTensor && shape === undefined).map(({ name }) => name));
   } catch {
     return new Set();
   }
+}
+
+/** What ONNX Runtime tells of a graph's inputs and outputs. */
+export type GraphMetadata = Pick<InferenceSession, 'inputMetadata' | 'outputMetadata'>;
+
+/** The same from the file, without opening it: ONNX Runtime may know more of the outputs, which it infers. */
+export function metadataOf({ inputs, outputs, constants }: OnnxGraph): GraphMetadata {
+  const given = inputs.filter(({ name }) => !constants.has(name));
+  return { inputMetadata: given.map(valueMetadata), outputMetadata: outputs.map(valueMetadata) };
+}
+
+function valueMetadata({ name, isTensor, type, shape = [] }: OnnxValue): InferenceSession.ValueMetadata {
+  return isTensor ? { name, isTensor, type: elementName(type) as OrtTensor.Type, shape } : { name, isTensor };
 }
 
 /** How to have what cannot be served. */

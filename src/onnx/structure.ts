@@ -1,15 +1,27 @@
-import { readFields, type Field, type FileFields } from './protobuf/fields.ts';
+import {
+  ATTRIBUTE,
+  DIMENSION,
+  ELEMENT_TYPES,
+  FUNCTION,
+  GRAPH,
+  MODEL,
+  NODE,
+  SHAPE,
+  SPARSE_TENSOR,
+  TENSOR,
+  TENSOR_TYPE,
+  TYPE,
+  VALUE,
+} from './onnx-proto.ts';
+import { readFields, type Field, type FileFields, type Range } from './protobuf/fields.ts';
 
 /**
  * The structure of an ONNX file: nodes, names and dimensions, without the weights. What metadata does not tell is read here: an input whose
- * rank is not stated, and which operators stand between the inputs and an output. Field numbers are those of onnx.proto3
- * (github.com/onnx/onnx).
+ * rank is not stated, and which operators stand between the inputs and an output.
  */
 
 /** Longer lists of attributes are not read to their end. */
 const MOST_VALUES = 256;
-/** TensorProto.DataType.INT64 */
-const INT64 = 7;
 /** Longer lists of integers are no axes. */
 const MOST_AXES = 16;
 
@@ -31,7 +43,7 @@ export interface OnnxNode {
 
 /** A weight or another constant, without its data. */
 export interface OnnxConstant {
-  /** TensorProto.DataType. */
+  /** By number, as in ELEMENT_TYPES. */
   readonly type: number;
   readonly dimensions: readonly number[];
   /** The elements of a short list of 64-bit integers (axes, say) that lies in the file itself. */
@@ -42,8 +54,10 @@ export interface OnnxConstant {
 export interface OnnxValue {
   readonly name: string;
   readonly isTensor: boolean;
-  /** False: the file does not say how many dimensions there are. */
-  readonly hasRank: boolean;
+  /** Of the elements, by number as in ELEMENT_TYPES; 0 where the file does not say. */
+  readonly type: number;
+  /** Sizes, or names of free ones ('' where the file has none); undefined: the file does not say how many dimensions there are. */
+  readonly shape: readonly (number | string)[] | undefined;
 }
 
 export interface OnnxGraph {
@@ -62,12 +76,13 @@ export interface OnnxFunction {
 
 export interface OnnxModel {
   readonly graph: OnnxGraph;
-  /** By `functionKey`. */
+  /** By `operatorName`. */
   readonly functions: ReadonlyMap<string, OnnxFunction>;
 }
 
-export function functionKey(domain: string, op: string): string {
-  return `${domain}:${op}`;
+/** `Add`, or `com.microsoft:FusedMatMul` where it is none of the standard operators. */
+export function operatorName({ op, domain }: Pick<OnnxNode, 'op' | 'domain'>): string {
+  return domain === '' ? op : `${domain}:${op}`;
 }
 
 /** Reads the file's structure; blocks for some milliseconds. Throws a plain Error where it is no ONNX file (ONNX Runtime's own .ort, say). */
@@ -77,11 +92,44 @@ export function readOnnxModel(path: string): OnnxModel {
     const functions = new Map<string, OnnxFunction>();
     for (const field of file.fields()) {
       // Several graph fields are one: protobuf joins their lists.
-      if (field.number === 7 && field.delimited) graph.add(file, field);
-      else if (field.number === 25 && field.delimited) addFunction(file, field, functions);
+      if (field.number === MODEL.graph && field.delimited) graph.add(file, field);
+      else if (field.number === MODEL.function && field.delimited) addFunction(file, field, functions);
     }
     return { graph, functions };
   });
+}
+
+/** As `readOnnxModel`; undefined where it throws: opening the file tells why. */
+export function tryReadOnnxModel(path: string): OnnxModel | undefined {
+  try {
+    return readOnnxModel(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A graph's inputs and outputs. */
+export interface GraphEnds {
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+}
+
+/** Those alone, with nodes and weights passed over. Constants of the graph are no inputs, even where old exporters list them. Throws as `readOnnxModel`. */
+export function readGraphEnds(path: string): GraphEnds {
+  const inputs: OnnxValue[] = [];
+  const outputs: OnnxValue[] = [];
+  const constants = new Set<string>();
+  readFields(path, (file) => {
+    for (const graph of file.fields()) {
+      if (graph.number !== MODEL.graph || !graph.delimited) continue;
+      for (const field of file.fields(graph)) {
+        if (field.number === GRAPH.input) inputs.push(readValue(file, field));
+        else if (field.number === GRAPH.output) outputs.push(readValue(file, field));
+        else if (field.number === GRAPH.initializer) constants.add(file.textIn(field, TENSOR.name));
+      }
+    }
+  });
+  return { inputs: inputs.filter(({ name }) => !constants.has(name)), outputs };
 }
 
 /** Names of a graph's inputs and outputs. */
@@ -90,22 +138,9 @@ export interface GraphNames {
   readonly outputs: readonly string[];
 }
 
-/** The names alone, with nodes and weights passed over. Constants of the graph are no inputs, even where old exporters list them. Throws as `readOnnxModel`. */
 export function readGraphNames(path: string): GraphNames {
-  const inputs: string[] = [];
-  const outputs: string[] = [];
-  const constants = new Set<string>();
-  readFields(path, (file) => {
-    for (const graph of file.fields()) {
-      if (graph.number !== 7 || !graph.delimited) continue;
-      for (const field of file.fields(graph.from, graph.to)) {
-        if (field.number === 11) inputs.push(readValue(file, field).name);
-        else if (field.number === 12) outputs.push(readValue(file, field).name);
-        else if (field.number === 5) constants.add(readTensor(file, field).name);
-      }
-    }
-  });
-  return { inputs: inputs.filter((name) => !constants.has(name)), outputs };
+  const { inputs, outputs } = readGraphEnds(path);
+  return { inputs: inputs.map(({ name }) => name), outputs: outputs.map(({ name }) => name) };
 }
 
 /** A graph while it is read. */
@@ -115,56 +150,57 @@ class GraphParts implements OnnxGraph {
   readonly inputs: OnnxValue[] = [];
   readonly outputs: OnnxValue[] = [];
 
-  add(file: FileFields, { from, to }: Field): this {
-    for (const field of file.fields(from, to)) {
-      if (field.number === 1) this.nodes.push(readNode(file, field));
-      else if (field.number === 5) this.#constant(file, field);
-      else if (field.number === 11) this.inputs.push(readValue(file, field));
-      else if (field.number === 12) this.outputs.push(readValue(file, field));
-      else if (field.number === 15) this.#sparseConstant(file, field);
+  add(file: FileFields, graph: Range): this {
+    for (const field of file.fields(graph)) {
+      if (field.number === GRAPH.node) this.nodes.push(readNode(file, field));
+      else if (field.number === GRAPH.initializer) this.#constant(file, field);
+      else if (field.number === GRAPH.input) this.inputs.push(readValue(file, field));
+      else if (field.number === GRAPH.output) this.outputs.push(readValue(file, field));
+      else if (field.number === GRAPH.sparseInitializer) this.#sparseConstant(file, field);
     }
     return this;
   }
 
-  #constant(file: FileFields, field: Field): void {
-    const { name, ...constant } = readTensor(file, field);
+  #constant(file: FileFields, tensor: Range): void {
+    const { name, ...constant } = readTensor(file, tensor);
     this.constants.set(name, constant);
   }
 
-  #sparseConstant(file: FileFields, { from, to }: Field): void {
-    for (const field of file.fields(from, to)) if (field.number === 1) this.#constant(file, field);
+  #sparseConstant(file: FileFields, tensor: Range): void {
+    for (const field of file.fields(tensor)) if (field.number === SPARSE_TENSOR.values) this.#constant(file, field);
   }
 }
 
-function readNode(file: FileFields, { from, to }: Field): OnnxNode {
+function readNode(file: FileFields, node: Range): OnnxNode {
   const inputs: string[] = [];
   const outputs: string[] = [];
   const attributes = new Map<string, OnnxAttribute>();
   let op = '';
   let domain = '';
-  for (const field of file.fields(from, to)) {
-    if (field.number === 1) inputs.push(file.text(field));
-    else if (field.number === 2) outputs.push(file.text(field));
-    else if (field.number === 4) op = file.text(field);
-    else if (field.number === 5) addAttribute(file, field, attributes);
-    else if (field.number === 7) domain = file.text(field);
+  for (const field of file.fields(node)) {
+    if (field.number === NODE.input) inputs.push(file.text(field));
+    else if (field.number === NODE.output) outputs.push(file.text(field));
+    else if (field.number === NODE.op) op = file.text(field);
+    else if (field.number === NODE.attribute) addAttribute(file, field, attributes);
+    else if (field.number === NODE.domain) domain = file.text(field);
   }
   return { op, domain: domain === 'ai.onnx' ? '' : domain, inputs, outputs, attributes };
 }
 
-function addAttribute(file: FileFields, { from, to }: Field, attributes: Map<string, OnnxAttribute>): void {
+function addAttribute(file: FileFields, attribute: Range, attributes: Map<string, OnnxAttribute>): void {
   const integers: number[] = [];
   const texts: string[] = [];
   let name = '';
   let graph: OnnxGraph | undefined;
   let tensor: OnnxConstant | undefined;
-  for (const field of file.fields(from, to)) {
-    if (field.number === 1) name = file.text(field);
-    else if (field.number === 3 || field.number === 8) addIntegers(file, field, integers);
-    else if ((field.number === 4 || field.number === 9) && texts.length < MOST_VALUES)
+  for (const field of file.fields(attribute)) {
+    if (field.number === ATTRIBUTE.name) name = file.text(field);
+    else if (field.number === ATTRIBUTE.integer || field.number === ATTRIBUTE.integers)
+      addIntegers(file, field, integers);
+    else if ((field.number === ATTRIBUTE.text || field.number === ATTRIBUTE.texts) && texts.length < MOST_VALUES)
       texts.push(shortText(file, field));
-    else if (field.number === 5) tensor = readTensor(file, field);
-    else if (field.number === 6) graph = new GraphParts().add(file, field);
+    else if (field.number === ATTRIBUTE.tensor) tensor = readTensor(file, field);
+    else if (field.number === ATTRIBUTE.graph) graph = new GraphParts().add(file, field);
   }
   attributes.set(name, {
     integers,
@@ -184,59 +220,76 @@ function shortText(file: FileFields, field: Field): string {
   return field.to - field.from > 1024 ? '' : file.text(field);
 }
 
-function readTensor(file: FileFields, { from, to }: Field): OnnxConstant & { readonly name: string } {
+function readTensor(file: FileFields, tensor: Range): OnnxConstant & { readonly name: string } {
   const dimensions: number[] = [];
   const integers: number[] = [];
   let type = 0;
   let name = '';
   let raw: Field | undefined;
-  for (const field of file.fields(from, to)) {
-    if (field.number === 1) dimensions.push(...file.integers(field));
-    else if (field.number === 2) type = field.value;
-    else if (field.number === 7 && integers.length < MOST_AXES) addIntegers(file, field, integers);
-    else if (field.number === 8) name = file.text(field);
-    else if (field.number === 9) raw = field;
+  for (const field of file.fields(tensor)) {
+    if (field.number === TENSOR.dimension) dimensions.push(...file.integers(field));
+    else if (field.number === TENSOR.type) type = field.value;
+    else if (field.number === TENSOR.int64 && integers.length < MOST_AXES) addIntegers(file, field, integers);
+    else if (field.number === TENSOR.name) name = file.text(field);
+    else if (field.number === TENSOR.raw) raw = field;
   }
-  if (type === INT64 && raw !== undefined) integers.push(...rawIntegers(file, raw));
-  const isWhole = type === INT64 && integers.length === dimensions.reduce((count, size) => count * size, 1);
+  if (type === ELEMENT_TYPES.int64 && raw !== undefined) integers.push(...rawIntegers(file, raw));
+  const isWhole =
+    type === ELEMENT_TYPES.int64 && integers.length === dimensions.reduce((count, size) => count * size, 1);
   return { type, dimensions, name, ...(isWhole ? { integers } : {}) };
 }
 
-function rawIntegers(file: FileFields, { from, to }: Field): number[] {
-  if (to - from > MOST_AXES * 8) return [];
-  const bytes = file.bytes(from, to);
+function rawIntegers(file: FileFields, raw: Range): number[] {
+  if (raw.to - raw.from > MOST_AXES * 8) return [];
+  const bytes = file.bytes(raw);
   return Array.from({ length: Math.floor(bytes.length / 8) }, (_, index) => Number(bytes.readBigInt64LE(index * 8)));
 }
 
-/** ValueInfoProto: field 2 is its type, of which field 1 is a tensor's, of which field 2 is the shape. */
-function readValue(file: FileFields, { from, to }: Field): OnnxValue {
+function readValue(file: FileFields, value: Range): OnnxValue {
   let name = '';
-  let isTensor = false;
-  let hasRank = false;
-  for (const field of file.fields(from, to)) {
-    if (field.number === 1) name = file.text(field);
-    if (field.number !== 2) continue;
-    for (const type of file.fields(field.from, field.to)) {
-      if (type.number !== 1) continue;
-      isTensor = true;
-      for (const part of file.fields(type.from, type.to)) if (part.number === 2) hasRank = true;
-    }
+  let tensor: Range | undefined;
+  for (const field of file.fields(value)) {
+    if (field.number === VALUE.name) name = file.text(field);
+    if (field.number !== VALUE.type) continue;
+    for (const type of file.fields(field)) if (type.number === TYPE.tensor) tensor = type;
   }
-  return { name, isTensor, hasRank };
+  if (tensor === undefined) return { name, isTensor: false, type: 0, shape: undefined };
+  return { name, isTensor: true, ...readTensorType(file, tensor) };
 }
 
-function addFunction(file: FileFields, { from, to }: Field, functions: Map<string, OnnxFunction>): void {
+function readTensorType(file: FileFields, tensor: Range): Pick<OnnxValue, 'type' | 'shape'> {
+  let type = 0;
+  let shape: (number | string)[] | undefined;
+  for (const field of file.fields(tensor)) {
+    if (field.number === TENSOR_TYPE.element) type = field.value;
+    if (field.number !== TENSOR_TYPE.shape) continue;
+    shape = [];
+    for (const dimension of file.fields(field))
+      if (dimension.number === SHAPE.dimension) shape.push(readDimension(file, dimension));
+  }
+  return { type, shape };
+}
+
+function readDimension(file: FileFields, dimension: Range): number | string {
+  for (const field of file.fields(dimension)) {
+    if (field.number === DIMENSION.size) return field.value;
+    if (field.number === DIMENSION.name) return file.text(field);
+  }
+  return '';
+}
+
+function addFunction(file: FileFields, message: Range, functions: Map<string, OnnxFunction>): void {
   const nodes: OnnxNode[] = [];
   const inputs: string[] = [];
   const outputs: string[] = [];
   let name = '';
   let domain = '';
-  for (const field of file.fields(from, to)) {
-    if (field.number === 1) name = file.text(field);
-    else if (field.number === 4) inputs.push(file.text(field));
-    else if (field.number === 5) outputs.push(file.text(field));
-    else if (field.number === 7) nodes.push(readNode(file, field));
-    else if (field.number === 10) domain = file.text(field);
+  for (const field of file.fields(message)) {
+    if (field.number === FUNCTION.name) name = file.text(field);
+    else if (field.number === FUNCTION.input) inputs.push(file.text(field));
+    else if (field.number === FUNCTION.output) outputs.push(file.text(field));
+    else if (field.number === FUNCTION.node) nodes.push(readNode(file, field));
+    else if (field.number === FUNCTION.domain) domain = file.text(field);
   }
-  functions.set(functionKey(domain, name), { nodes, inputs, outputs });
+  functions.set(operatorName({ op: name, domain }), { nodes, inputs, outputs });
 }

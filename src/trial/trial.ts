@@ -3,7 +3,7 @@ import { oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
 import { whyAlone } from '../onnx/dynamic-quantisation.ts';
 import { ownOptions } from '../onnx/graph.ts';
 import { readDoubts } from '../onnx/data-flow.ts';
-import { readOnnxModel, type OnnxModel } from '../onnx/structure.ts';
+import { tryReadOnnxModel, type OnnxModel } from '../onnx/structure.ts';
 import { knownTexts, readRanges } from '../onnx/ranges.ts';
 import type { LaneSession } from '../onnx/session.ts';
 import { mayCountRows } from '../onnx/dimension-names.ts';
@@ -43,7 +43,7 @@ async function decide(session: LaneSession, example: readonly Tensor[] | undefin
     return (name: string) => names.has(name);
   };
   if (!signature.batchable) return noBatchAxis(signature);
-  const model = tryRead(spec.weights);
+  const model = tryReadOnnxModel(spec.weights);
   const isVouched = declared(spec.outputs);
   const doubts = model === undefined ? undefined : readDoubts(model, batchAxisOf(signature));
   const doubt = unstackable(signature, declared(spec.inputs)) ?? doubtOf(signature, doubts, isVouched);
@@ -95,14 +95,6 @@ function noBatchAxis({ inputs }: Signature): string {
 
 function vouchForAll({ outputs }: Signature): string {
   return vouchFor(outputs[0]?.name ?? '');
-}
-
-function tryRead(weights: string): OnnxModel | undefined {
-  try {
-    return readOnnxModel(weights);
-  } catch {
-    return undefined;
-  }
 }
 
 interface TrialPlan {

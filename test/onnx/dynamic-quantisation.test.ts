@@ -3,8 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { dynamicOperatorOf } from '../../src/onnx/dynamic-quantisation.ts';
+import { dynamicOperator } from '../../src/onnx/dynamic-quantisation.ts';
 import { Message } from '../../src/onnx/protobuf/message.ts';
+import { readOnnxModel } from '../../src/onnx/structure.ts';
 import { trial } from '../../src/trial/trial.ts';
 import { generate, openTestProgram } from '../programs/generation/support.ts';
 import { tinyDecoder } from '../programs/generation/tiny-decoder.ts';
@@ -50,7 +51,7 @@ test('an operator that takes its scale from a whole tensor is found: in a graph,
     [await writeModel(t, simple('Mul', 'FP32', ['batch'])), undefined],
     [await fileOf(t, oneNode('DynamicQuantizeLinear', 'somebody.else')), undefined],
   ];
-  for (const [file, expected] of cases) assert.equal(dynamicOperatorOf(file), expected);
+  for (const [file, expected] of cases) assert.equal(dynamicOperator(readOnnxModel(file)), expected);
 });
 
 test('rows of a dynamically quantised graph are not stacked, and the reason names the operator and the setting', async (t) => {

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Tensor } from 'onnxruntime-node';
-import { readExternalData } from '../../src/onnx/external-data.ts';
-import { openGraph, openGraphBytes } from '../../src/onnx/graph.ts';
+import { readExternalData, sizeWithExternalData } from '../../src/onnx/external-data.ts';
+import { openGraph } from '../../src/onnx/graph.ts';
 import { Message } from '../../src/onnx/protobuf/message.ts';
+import { endOutputs } from '../../src/onnx/surgery/end-outputs.ts';
 import { laneData } from './models.ts';
 
 const COUNT = 4096;
 const FP32 = 1;
+const END = endOutputs('end.', [{ name: 'end.y', of: 'y', axis: 0, length: 1, type: 'float32' }]);
 
 /** y = x + w, with w in a file beside the graph. */
 async function writeModel(t: TestContext, location: string): Promise<{ file: string; weights: string }> {
@@ -41,10 +43,7 @@ for (const location of ['model.onnx_data', 'weights/w.bin'])
   test(`weights in ${location} may be written over and cut short while the model is open`, async (t) => {
     const { file, weights } = await writeModel(t, location);
     const lane = laneData();
-    const graphs = [
-      await openGraph(file, {}, lane),
-      await openGraphBytes(await readFile(file), { file, own: {}, lane }),
-    ];
+    const graphs = [await openGraph(file, {}, lane), await openGraph(file, {}, lane, [END])];
     const attacks = [() => writeFile(weights, Buffer.alloc(COUNT * 4, 1), { flag: 'r+' }), () => truncate(weights, 0)];
     for (const attack of attacks) {
       await attack();
@@ -71,4 +70,9 @@ test('weights that are missing, or out of the folder, are for ONNX Runtime to re
   const inner = await writeModel(t, '../carpool-external-outside.bin');
   t.after(() => rm(inner.weights, { force: true }));
   assert.equal(readExternalData(inner.file).files.length, 0);
+});
+
+test('the size of a graph counts the weights beside it, whatever their file is called', async (t) => {
+  const { file } = await writeModel(t, 'weights/w.bin');
+  assert.equal(sizeWithExternalData(file), (await stat(file)).size + COUNT * 4);
 });

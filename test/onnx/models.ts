@@ -80,11 +80,16 @@ export function laneData(): LaneData {
 }
 
 /** Writes the model to a folder of its own, gone after the test. */
-export async function writeModel(t: TestContext, graph: Graph): Promise<string> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-worker-'));
+export function writeModel(t: TestContext, graph: Graph): Promise<string> {
+  return writeBytes(t, onnxModel({ name: 'test', ...graph }));
+}
+
+/** Writes an ONNX file to a folder of its own, gone after the test. */
+export async function writeBytes(t: TestContext, bytes: Uint8Array): Promise<string> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-onnx-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'model.onnx');
-  await writeFile(file, onnxModel({ name: 'test', ...graph }));
+  await writeFile(file, bytes);
   return file;
 }
 

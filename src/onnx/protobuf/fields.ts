@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Part } from './message.ts';
 
 /**
- * Fields of protobuf messages in a file (protobuf.dev, "Encoding"), read where they lie. What is not asked for is skipped, so that a graph
- * of many gigabytes of weights is read by its few kilobytes of structure.
+ * Fields of protobuf messages in a file (protobuf.dev, "Encoding"), read where they lie. What is not asked for is skipped, so that of a graph
+ * with gigabytes of weights only the kilobytes of structure are read.
  */
 
 const WINDOW_BYTES = 64 * 1024;
@@ -10,11 +11,20 @@ const WINDOW_BYTES = 64 * 1024;
 const LIMIT_BYTES = 1024 * 1024;
 const NO_MESSAGE = 'the file is not a protobuf message';
 
-/** A field of a message: where its content lies, or the value of a varint. */
-export interface Field {
-  readonly number: number;
+/** Most that is asked of the disk at once. */
+const READ_BYTES = 64 * 1024 * 1024;
+
+/** Part of a file, or of a message: from one byte up to another. */
+export interface Range {
   readonly from: number;
   readonly to: number;
+}
+
+/** A field of a message: where its content lies, or the value of a varint. */
+export interface Field extends Range {
+  readonly number: number;
+  /** Where its tag begins. */
+  readonly start: number;
   /** Of a varint. */
   readonly value: number;
   /** Wire type 2: bytes, text, a nested message, packed numbers. */
@@ -35,7 +45,9 @@ export function readFields<Result>(path: string, read: (fields: FileFields) => R
 export class FileFields {
   readonly #descriptor: number;
   readonly sizeBytes: number;
-  #window = Buffer.alloc(0);
+  #buffer = Buffer.allocUnsafeSlow(WINDOW_BYTES);
+  /** What of it has been read, and where that lies in the file. */
+  #window = this.#buffer.subarray(0, 0);
   #start = 0;
 
   constructor(descriptor: number, sizeBytes: number) {
@@ -43,8 +55,13 @@ export class FileFields {
     this.sizeBytes = sizeBytes;
   }
 
-  /** The fields of the message that lies from `from` to `to`. Throws a plain Error where the bytes are none. */
-  *fields(from = 0, to = this.sizeBytes): Generator<Field> {
+  /** The whole file. */
+  get whole(): Range {
+    return { from: 0, to: this.sizeBytes };
+  }
+
+  /** The fields of the message that lies there. Throws a plain Error where the bytes are none. */
+  *fields({ from, to }: Range = this.whole): Generator<Field> {
     let at = from;
     while (at < to) {
       const tag = this.#varint(at, to);
@@ -53,12 +70,12 @@ export class FileFields {
       let field: Field;
       if (wire === 0) {
         const { value, next } = this.#varint(tag.next, to);
-        field = { number, from: tag.next, to: next, value, delimited: false };
+        field = { number, start: at, from: tag.next, to: next, value, delimited: false };
       } else if (wire === 2) {
         const { value, next } = this.#varint(tag.next, to);
-        field = { number, from: next, to: next + value, value: 0, delimited: true };
+        field = { number, start: at, from: next, to: next + value, value: 0, delimited: true };
       } else if (wire === 1 || wire === 5) {
-        field = { number, from: tag.next, to: tag.next + (wire === 1 ? 8 : 4), value: 0, delimited: false };
+        field = { number, start: at, from: tag.next, to: tag.next + (wire === 1 ? 8 : 4), value: 0, delimited: false };
       } else {
         throw new Error(NO_MESSAGE);
       }
@@ -68,8 +85,14 @@ export class FileFields {
     }
   }
 
-  text({ from, to }: Field): string {
-    return this.bytes(from, to).toString('utf8');
+  text(range: Range): string {
+    return this.#view(range).toString('utf8');
+  }
+
+  /** The first text field of that number in a message; '' where there is none. */
+  textIn(message: Range, number: number): string {
+    for (const field of this.fields(message)) if (field.number === number) return this.text(field);
+    return '';
   }
 
   /** A repeated integer: packed, or one of several fields. Beyond 2^53 not exact. */
@@ -84,13 +107,21 @@ export class FileFields {
     return values;
   }
 
-  /** A copy of the bytes from `from` to `to`. Throws a plain Error where they are too many or not there. */
-  bytes(from: number, to: number): Buffer {
-    if (to - from > LIMIT_BYTES) throw new Error(`a field of ${to - from} bytes is longer than any name`);
-    return Buffer.from(this.#view(from, to));
+  /** A copy of the bytes there. Throws a plain Error where they are too many or not there. */
+  bytes(range: Range): Buffer {
+    return Buffer.from(this.#view(range));
   }
 
-  #view(from: number, to: number): Buffer {
+  /** The bytes there, however many, to be read when they are copied: before the file is closed. */
+  part({ from, to }: Range): Part {
+    return {
+      byteLength: to - from,
+      copyTo: (target, at) => readInto(this.#descriptor, from, target.subarray(at, at + to - from)),
+    };
+  }
+
+  #view({ from, to }: Range): Buffer {
+    if (to - from > LIMIT_BYTES) throw new Error(`a field of ${to - from} bytes is longer than any name`);
     this.#hold(from, to);
     return this.#window.subarray(from - this.#start, to - this.#start);
   }
@@ -98,9 +129,9 @@ export class FileFields {
   /** Makes the window cover a piece of the file. */
   #hold(from: number, to: number): void {
     if (from >= this.#start && to <= this.#start + this.#window.byteLength) return;
-    const window = Buffer.alloc(Math.min(Math.max(WINDOW_BYTES, to - from), Math.max(0, this.sizeBytes - from)));
-    const count = readSync(this.#descriptor, window, 0, window.byteLength, from);
-    this.#window = window.subarray(0, count);
+    if (to - from > this.#buffer.byteLength) this.#buffer = Buffer.allocUnsafeSlow(to - from);
+    const count = readSync(this.#descriptor, this.#buffer, 0, this.#buffer.byteLength, from);
+    this.#window = this.#buffer.subarray(0, count);
     this.#start = from;
     if (to > from + count) throw new Error('the file ends early');
   }
@@ -118,6 +149,15 @@ export class FileFields {
       if (byte < 0x80) return { value, next: at + 1 };
     }
     throw new Error(NO_MESSAGE);
+  }
+}
+
+/** Fills `target` with a file's bytes from `position` on. Throws a plain Error where the file ends early. */
+export function readInto(descriptor: number, position: number, target: Uint8Array): void {
+  for (let at = 0; at < target.byteLength;) {
+    const count = readSync(descriptor, target, at, Math.min(READ_BYTES, target.byteLength - at), position + at);
+    if (count === 0) throw new Error('a file of weights became shorter while it was read');
+    at += count;
   }
 }
 

@@ -1,9 +1,16 @@
+/** Bytes that lie elsewhere until the message is finished: a part of a file, say. */
+export interface Part {
+  readonly byteLength: number;
+  /** Writes them into `target`, from its place `at` on. */
+  copyTo(target: Uint8Array, at: number): void;
+}
+
 /**
- * The part of the protobuf wire format that ONNX files need (protobuf.dev, "Encoding"). A message is collected as chunks, so
- * that weights of many megabytes are copied once, at the very end.
+ * A protobuf message being written (protobuf.dev, "Encoding"). It is collected as chunks, so that weights of many megabytes are copied once, at
+ * the very end.
  */
 export class Message {
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks: (Uint8Array | Part)[] = [];
   #bytes = 0;
 
   /** A varint field: int64, int32, enum. */
@@ -22,35 +29,36 @@ export class Message {
 
   /** A length-delimited field: bytes, text or a nested message. */
   field(field: number, value: Uint8Array | string | Message): this {
-    if (value instanceof Message) {
-      this.#push(varint(key(field, 2)));
-      this.#push(varint(BigInt(value.#bytes)));
-      for (const chunk of value.#chunks) this.#push(chunk);
-      return this;
-    }
-    const bytes = typeof value === 'string' ? new TextEncoder().encode(value) : value;
+    const content = typeof value === 'string' ? new TextEncoder().encode(value) : value;
     this.#push(varint(key(field, 2)));
-    this.#push(varint(BigInt(bytes.byteLength)));
+    this.#push(varint(BigInt(content instanceof Message ? content.#bytes : content.byteLength)));
+    return content instanceof Message ? this.fields(content) : this.#push(content);
+  }
+
+  /** All fields of another message. */
+  fields(other: Message): this {
+    for (const chunk of other.#chunks) this.#push(chunk);
+    return this;
+  }
+
+  /** Fields as they stood in another message, tags and all. */
+  raw(bytes: Uint8Array | Part): this {
     return this.#push(bytes);
   }
 
-  /** A field as it stood in another message, tag and all. */
-  raw(bytes: Uint8Array): this {
-    return this.#push(bytes);
-  }
-
-  /** The message as one array of bytes. */
-  finish(): Uint8Array {
-    const bytes = new Uint8Array(this.#bytes);
+  /** The message as one array of bytes, in a buffer that can be given back at once: `buffer.resize(0)`. */
+  finish(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(new ArrayBuffer(this.#bytes, { maxByteLength: this.#bytes }));
     let offset = 0;
     for (const chunk of this.#chunks) {
-      bytes.set(chunk, offset);
+      if (chunk instanceof Uint8Array) bytes.set(chunk, offset);
+      else chunk.copyTo(bytes, offset);
       offset += chunk.byteLength;
     }
     return bytes;
   }
 
-  #push(chunk: Uint8Array): this {
+  #push(chunk: Uint8Array | Part): this {
     this.#chunks.push(chunk);
     this.#bytes += chunk.byteLength;
     return this;

@@ -1,25 +1,53 @@
+import { ATTRIBUTE, FUNCTION, GRAPH, MODEL, NODE } from '../onnx-proto.ts';
+import type { Field, FileFields, Range } from '../protobuf/fields.ts';
+import { Message } from '../protobuf/message.ts';
+import type { Changes, Edit } from './rewrite.ts';
+
+const NAME = 'accuracy_level';
+
 /**
- * With which precision ONNX Runtime multiplies by weights of 4 or 8 bits in blocks (MatMulNBits): 0 and 1 in float32, 2 in float16, 3 in
- * bfloat16, 4 with activations in 8 bits (ContribOperators.md, `accuracy_level`). The export chose; the machine may know better.
+ * The precision with which ONNX Runtime multiplies by weights of 4 or 8 bits in blocks (MatMulNBits): 0 and 1 in float32, 2 in float16, 3 in
+ * bfloat16, 4 with activations in 8 bits (ContribOperators.md, `accuracy_level`). The export chose one; the machine may know better. Sets
+ * it in every operator that states one, and throws a plain Error where none does.
  */
+export function accuracyLevel(level: number): Edit {
+  return (file, changes) => {
+    let count = 0;
+    for (const node of nodesOf(file))
+      for (const field of file.fields(node))
+        if (field.number === NODE.attribute && setLevel(file, field, { level, changes })) count += 1;
+    if (count === 0) throw new Error('model.json: accuracyLevel: no operator of the graph has one (MatMulNBits has)');
+  };
+}
 
-/** `name` of an AttributeProto (onnx.proto3), field 1, as it lies in the file. */
-const NAME = Buffer.concat([Buffer.of(0x0a, 14), Buffer.from('accuracy_level')]);
-/** Field 20, `type`: INT. */
-const TYPE_INT = [0xa0, 0x01, 0x02];
-/** Field 3, `i`, a varint. */
-const INTEGER = 0x18;
+function setLevel(
+  file: FileFields,
+  attribute: Field,
+  { level, changes }: { level: number; changes: Changes },
+): boolean {
+  if (file.textIn(attribute, ATTRIBUTE.name) !== NAME) return false;
+  const value = [...file.fields(attribute)].find(({ number }) => number === ATTRIBUTE.integer);
+  if (value === undefined) return false;
+  changes.replace(value, new Message().integer(ATTRIBUTE.integer, level));
+  return true;
+}
 
-/** Sets the level of every operator that states one, in the bytes of an ONNX file. Returns how many there are. */
-export function setAccuracyLevel(model: Buffer, level: number): number {
-  let count = 0;
-  for (let at = model.indexOf(NAME); at >= 0; at = model.indexOf(NAME, at + 1)) {
-    let next = at + NAME.length;
-    if (TYPE_INT.every((byte, index) => model[next + index] === byte)) next += TYPE_INT.length;
-    // A level is one byte as a varint. What follows a text that only looks like the name is something else.
-    if (model[next] !== INTEGER || (model[next + 1] ?? 0xff) > 4) continue;
-    model[next + 1] = level;
-    count += 1;
+/** The nodes of a model's graph, of its branches and loops, and of its functions. */
+function* nodesOf(file: FileFields): Generator<Range> {
+  for (const field of file.fields()) {
+    if (field.number === MODEL.graph) yield* within(file, field, GRAPH.node);
+    else if (field.number === MODEL.function) yield* within(file, field, FUNCTION.node);
   }
-  return count;
+}
+
+function* within(file: FileFields, parent: Range, number: number): Generator<Range> {
+  for (const node of file.fields(parent)) {
+    if (node.number !== number) continue;
+    yield node;
+    for (const attribute of file.fields(node)) {
+      if (attribute.number !== NODE.attribute) continue;
+      for (const field of file.fields(attribute))
+        if (field.number === ATTRIBUTE.graph) yield* within(file, field, GRAPH.node);
+    }
+  }
 }

@@ -2,12 +2,20 @@ import { Tensor as OrtTensor, type OnnxValue } from 'onnxruntime-node';
 import { readFloat16 } from '../../tensors/half-float.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import type { CacheArray, NewPart } from './bank.ts';
-import { LAST_LOGITS, newPart } from './extend.ts';
 import type { DecoderLayout } from './layout.ts';
+
+/** With which names of values begin that are added to a graph. */
+export const PREFIX = 'carpool.';
+/** Outputs of an extended graph: the logits of each row's last token, [rows, 1, vocabulary]. */
+export const LAST_LOGITS = `${PREFIX}last_logits`;
+/** Of a tensor of the cache the part of the new tokens, [rows, heads, new tokens, size]. */
+export function newPart(present: string): string {
+  return `${PREFIX}${present}`;
+}
 
 /** How a graph deals with a cache whose rows have different lengths. */
 export interface DecoderKind {
-  /** The graph has the outputs of `graphExtension`. */
+  /** The graph has the outputs LAST_LOGITS and `newPart`. */
   readonly extended: boolean;
   /** GroupQueryAttention: a row's length is the sum of its mask, and its new tokens come right behind its past. */
   readonly grouped: boolean;

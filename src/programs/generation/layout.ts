@@ -1,4 +1,5 @@
 import type { InferenceSession } from 'onnxruntime-node';
+import type { GraphMetadata } from '../../onnx/signature.ts';
 import type { GenerationOptions } from '../../tasks/chat/generation.ts';
 
 /** A key or value tensor of one layer: what goes in, and what comes out longer. Shape [rows, heads, tokens, size]. */
@@ -28,17 +29,21 @@ export interface DecoderLayout {
 const KEEP_NAMES = ['num_logits_to_keep', 'logits_to_keep'];
 
 /** Reads the layout of a decoder-only graph. Throws a plain Error saying why the graph is none that can be run here. */
-export function readLayout(session: InferenceSession, options: GenerationOptions): DecoderLayout {
-  const inputs = new Map(session.inputMetadata.map((metadata) => [metadata.name, metadata]));
+export function readLayout(
+  { inputMetadata, outputMetadata }: GraphMetadata,
+  options: GenerationOptions,
+): DecoderLayout {
+  const inputs = new Map(inputMetadata.map((metadata) => [metadata.name, metadata]));
+  const outputs = outputMetadata.map(({ name }) => name);
   const ids = inputs.get('input_ids');
   if (ids?.isTensor !== true || (ids.type !== 'int64' && ids.type !== 'int32'))
     throw new Error('a chat model needs an input input_ids of int64 or int32');
-  if (!session.outputNames.includes('logits')) throw new Error('a chat model needs an output logits');
+  if (!outputs.includes('logits')) throw new Error('a chat model needs an output logits');
   const logitsToKeep = KEEP_NAMES.find((name) => inputs.has(name));
   const known = new Set(['input_ids', 'attention_mask', 'position_ids', 'use_cache_branch', logitsToKeep]);
   const { cache, cacheType } = readCache(
     [...inputs.values()].filter(({ name }) => !known.has(name)),
-    session.outputNames,
+    outputs,
     options,
   );
   const elements = cache.reduce((sum, { heads, size }) => sum + heads * size, 0);

@@ -1,23 +1,24 @@
-import { stat } from 'node:fs/promises';
-import type { InferenceSession } from 'onnxruntime-node';
 import type { LaneData } from '../../device.ts';
 import type { ModelSpec } from '../../model-spec.ts';
 import type { GenerationOptions } from '../../tasks/chat/generation.ts';
-import { openGraph, openGraphBytes, ownOptions, readGraph, type Graph } from '../../onnx/graph.ts';
+import { sizeWithExternalData } from '../../onnx/external-data.ts';
+import { openGraph, ownOptions, type Graph } from '../../onnx/graph.ts';
+import { findOperator } from '../../onnx/operators.ts';
 import type { Program } from '../program.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { LaneSession } from '../../onnx/session.ts';
 import { oneByOne } from '../../tensors/tensor.ts';
-import { readSignature } from '../../onnx/signature.ts';
-import { Decoder } from './decoder.ts';
-import { graphExtension, isAdded } from './extend.ts';
+import { metadataOf, readSignature, type GraphMetadata } from '../../onnx/signature.ts';
+import { tryReadOnnxModel } from '../../onnx/structure.ts';
+import { endOutputs, type EndOutput } from '../../onnx/surgery/end-outputs.ts';
+import { Decoder, LAST_LOGITS, newPart, PREFIX } from './decoder.ts';
 import { readLayout } from './layout.ts';
 import { GenerationProgram } from './program.ts';
 
 /** Another run costs as much as reading its weights so many times as padding (measured on a CPU: half to twice that). */
 const PASS_WEIGHTS = 2;
 /** Graphs with it derive a row's length from the sum of its mask. */
-const GROUPED_OPERATOR = 'GroupQueryAttention';
+const GROUPED_OPERATOR = new Set(['com.microsoft:GroupQueryAttention']);
 
 /** Opens a decoder-only model for generation. Throws a plain Error saying what is wrong with it. */
 export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Promise<Program> {
@@ -30,7 +31,7 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
     const found = readSignature(graph.session, spec);
     const alone = graph.dynamicOperator !== undefined;
     const own = alone ? oneByOne(found) : found;
-    const signature = { ...own, outputs: own.outputs.filter(({ name }) => !isAdded(name)) };
+    const signature = { ...own, outputs: own.outputs.filter(({ name }) => !name.startsWith(PREFIX)) };
     const decoder = new Decoder(graph, layout, { extended, grouped });
     const vocabulary = own.outputs.find(({ name }) => name === 'logits')?.shape.at(-1);
     return new GenerationProgram({
@@ -62,29 +63,37 @@ async function openDecoder(
   { spec, lane, options }: { spec: ModelSpec; lane: LaneData; options: GenerationOptions },
 ): Promise<OpenedDecoder> {
   const own = ownOptions(spec, 'model');
-  const model = await readGraph(file, own);
-  const grouped = model.includes(GROUPED_OPERATOR);
-  const outside = await stat(`${file}_data`).catch(() => undefined);
-  const bytes = model.byteLength + (outside?.size ?? 0);
-  if (grouped) return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
-  // For its metadata alone, so without the work that would make it quick.
-  const plain = await openGraph(file, { ...own, graphOptimizationLevel: 'disabled' }, lane, { briefly: true });
-  const { layout, logitsType } = await releaseOnFailure(plain, ({ session }) => ({
-    layout: readLayout(session, options),
-    logitsType: logitsTypeOf(session),
-  }));
-  await plain.release();
-  try {
-    const extension = graphExtension(layout, logitsType);
-    const graph = await openGraphBytes(Buffer.concat([model, extension]), { file, own, lane });
-    return { graph, extended: true, grouped, bytes };
-  } catch {
-    // A graph that takes no further nodes (beyond 2 GiB with them, say) gives its whole cache with each token, which is slower alone.
-    return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
+  const model = tryReadOnnxModel(file);
+  const bytes = sizeWithExternalData(file);
+  const grouped = model !== undefined && findOperator(model, GROUPED_OPERATOR) !== undefined;
+  if (model !== undefined && !grouped) {
+    const outputs = lastOutputs(metadataOf(model.graph), options);
+    try {
+      const graph = await openGraph(file, own, lane, [endOutputs(PREFIX, outputs)]);
+      return { graph, extended: true, grouped, bytes };
+    } catch {
+      // A graph that takes no further nodes (beyond 2 GiB with them, say) gives its whole cache with each token, which is slower alone.
+    }
   }
+  return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
 }
 
-function logitsTypeOf({ outputMetadata }: InferenceSession): 'float16' | 'float32' {
-  const logits = outputMetadata.find(({ name }) => name === 'logits');
-  return logits?.isTensor === true && logits.type === 'float16' ? 'float16' : 'float32';
+/**
+ * A decoder's graph gives the whole cache of every row anew with each token, and the binding copies all of it into JavaScript. Wanted is
+ * the part of the new tokens alone: it is written into a cache that stays where it is. Of the logits those of the last token are wanted.
+ */
+function lastOutputs(graph: GraphMetadata, options: GenerationOptions): EndOutput[] {
+  const { cache, cacheType } = readLayout(graph, options);
+  const logits = graph.outputMetadata.find(({ name }) => name === 'logits');
+  const logitsType = logits?.isTensor === true && logits.type === 'float16' ? 'float16' : 'float32';
+  return [
+    ...cache.map(({ present }): EndOutput => ({
+      name: newPart(present),
+      of: present,
+      axis: 2,
+      length: { input: 'input_ids' },
+      type: cacheType,
+    })),
+    { name: LAST_LOGITS, of: 'logits', axis: 1, length: 1, type: logitsType },
+  ];
 }

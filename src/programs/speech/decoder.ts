@@ -2,10 +2,10 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { widenHalf } from '../../tensors/half-float.ts';
 import type { LaneData } from '../../device.ts';
 import { FIXED_DATATYPES, typedView } from '../../tensors/tensor.ts';
-import { openGraph, openGraphBytes, readGraph, type Graph, type OwnOptions } from '../../onnx/graph.ts';
+import { openGraph, type Graph, type OwnOptions } from '../../onnx/graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
-import { withConstantInput } from '../../onnx/surgery/constant-input.ts';
+import { constantInput } from '../../onnx/surgery/constant-input.ts';
 import { DecoderCache } from './decoder-cache.ts';
 
 const CACHE_SWITCH = 'use_cache_branch';
@@ -127,14 +127,9 @@ export async function openSpeechDecoder(file: string, own: OwnOptions, lane: Lan
 }
 
 async function openFurther(file: string, own: OwnOptions, lane: LaneData): Promise<Graph | undefined> {
-  const edited = withConstantInput(await readGraph(file, own), {
-    input: CACHE_SWITCH,
-    value: true,
-    drop: (output) => /^present\.\d+\.encoder\./.test(output),
-  });
-  if (edited === undefined) return undefined;
+  const drop = (output: string): boolean => /^present\.\d+\.encoder\./.test(output);
   try {
-    return await openGraphBytes(edited, { file, own, lane });
+    return await openGraph(file, own, lane, [constantInput({ input: CACHE_SWITCH, value: true, drop })]);
   } catch {
     return undefined;
   }

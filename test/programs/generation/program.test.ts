@@ -17,6 +17,7 @@ const KINDS: Readonly<Record<string, TinyDecoder>> = {
   'a plain export': {},
   'a plain export without positions': { positions: false },
   'a plain export that takes no further nodes': { taken: true },
+  'a plain export whose weights spell GroupQueryAttention': { spells: true },
   'a graph with GroupQueryAttention': { grouped: true },
 };
 

@@ -21,6 +21,8 @@ export interface TinyDecoder {
   readonly taken?: boolean;
   /** Dynamically quantised. */
   readonly dynamic?: boolean;
+  /** Bytes of a weight happen to be the name of the operator that `grouped` has. */
+  readonly spells?: boolean;
 }
 
 /** A language model of one layer with random weights and learned positions, in the usual layout with a cache. */
@@ -30,6 +32,7 @@ export function tinyDecoder({
   taken = false,
   hidden = false,
   dynamic = false,
+  spells,
 }: TinyDecoder): Uint8Array {
   const nodes: OnnxNode[] = [];
   const node = (op: string, inputs: string[], output: string, attributes: OnnxNode['attributes'] = {}): string => {
@@ -38,8 +41,8 @@ export function tinyDecoder({
   };
   node('Shape', ['attention_mask'], 'mask_shape');
   node('Gather', ['mask_shape', 'one'], 'total');
-  node('Shape', ['input_ids'], taken ? 'carpool.shape' : 'ids_shape');
-  node('Gather', [taken ? 'carpool.shape' : 'ids_shape', 'one'], 'new');
+  node('Shape', ['input_ids'], taken ? 'carpool.shape_input_ids' : 'ids_shape');
+  node('Gather', [taken ? 'carpool.shape_input_ids' : 'ids_shape', 'one'], 'new');
   node('Sub', ['total', 'new'], 'past');
   node('Range', ['zero', 'total', 'one'], 'keys');
   node('Range', ['past', 'total', 'one'], 'places');
@@ -59,7 +62,7 @@ export function tinyDecoder({
     datatype: 'FP32' as const,
     shape: ['batch', HEADS, tokens, SIZE],
   });
-  const initializers = weights(grouped);
+  const initializers = weights(grouped, spells);
   const graph: OnnxGraph = {
     name: 'tiny',
     nodes,
@@ -126,7 +129,14 @@ function groupedAttention(nodes: OnnxNode[]): void {
   );
 }
 
-function weights(grouped: boolean): OnnxConstant[] {
+const SPELLING: OnnxConstant = {
+  name: 'bytes',
+  datatype: 'UINT8',
+  shape: [19],
+  data: Uint8Array.from(Buffer.from('GroupQueryAttention')),
+};
+
+function weights(grouped: boolean, spells = false): OnnxConstant[] {
   const random = randomNumbers(7);
   const matrix = (name: string, rows: number, columns: number, size = 1): OnnxConstant => ({
     name,
@@ -155,6 +165,7 @@ function weights(grouped: boolean): OnnxConstant[] {
   ];
   return [
     ...(grouped ? [] : attention),
+    ...(spells ? [SPELLING] : []),
     matrix('embedding', VOCABULARY, WIDTH),
     matrix('position_embedding', POSITIONS, WIDTH),
     ...['wq', 'wk', 'wv', 'wo'].map((name) => matrix(name, WIDTH, WIDTH)),
