@@ -2,7 +2,7 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 /** Packages that a room stays free of, unless it is the one that knows them. */
-const HEAVY = ['onnxruntime-node', 'piscina', 'express'];
+const HEAVY = ['onnxruntime-node', 'piscina', 'express', 'undici', 'sharp', 'prom-client'];
 
 /** Which rooms a room may import, and which heavy packages it may know (docs/architecture.md, "Imports point one way"). */
 const rooms = {
@@ -14,14 +14,14 @@ const rooms = {
   programs: { rooms: ['tensors', 'onnx', 'lanes', 'tasks'], packages: ['onnxruntime-node', 'piscina'] },
   lanes: { rooms: ['tensors', 'core'], packages: ['piscina'] },
   cpu: { rooms: ['tensors', 'dialects', 'tasks', 'lanes'], packages: ['piscina'] },
-  tasks: { rooms: ['tensors'] },
+  tasks: { rooms: ['tensors'], packages: ['sharp'] },
   dialects: { rooms: ['tensors', 'tasks'] },
   repository: { rooms: ['tensors', 'onnx', 'tasks'] },
-  hub: { rooms: ['repository', 'config'] },
+  hub: { rooms: ['repository', 'config'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'tasks', 'repository'] },
   http: {
     rooms: ['config', 'tensors', 'cpu', 'tasks', 'dialects', 'repository', 'serving'],
-    packages: ['express'],
+    packages: ['express', 'undici'],
   },
 };
 
@@ -50,6 +50,24 @@ const directions = Object.entries(rooms).map(([room, may]) => ({
   },
 }));
 
+/** Files outside the rooms that may import them; all others of src/ are neutral: they know tensors, and the faces of tasks. */
+const JOINING = ['src/cli.ts', 'src/commands.ts', 'src/lifecycle.ts', 'src/main.ts'];
+
+const neutral = {
+  files: ['src/*.ts'],
+  ignores: JOINING,
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: Object.keys(rooms)
+          .filter((room) => room !== 'tensors' && room !== 'tasks')
+          .map((room) => ({ group: [`./${room}/**`], message: `what all rooms share must not import ${room}/` })),
+      },
+    ],
+  },
+};
+
 export default defineConfig(
   { ignores: ['dist', 'node_modules', 'models', 'examples', 'load-tests/k6', 'tmp'] },
   tseslint.configs.strictTypeChecked,
@@ -69,7 +87,7 @@ export default defineConfig(
         {
           object: 'process',
           property: 'exit',
-          message: 'Only src/commands.ts and src/stop-signals.ts end the process.',
+          message: 'Only src/commands.ts and src/signals.ts end the process.',
         },
       ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
@@ -80,6 +98,7 @@ export default defineConfig(
     },
   },
   ...directions,
+  neutral,
   {
     files: ['test/**', 'bench/**', 'load-tests/**', 'tools/**'],
     rules: {
@@ -97,7 +116,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config/environment.ts', 'src/no-telemetry.ts', 'src/commands.ts', 'src/stop-signals.ts'],
+    files: ['src/config/environment.ts', 'src/no-telemetry.ts', 'src/commands.ts', 'src/signals.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   { files: ['src/cli.ts', 'src/commands.ts'], rules: { 'no-console': 'off' } },

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import './no-debugger.ts';
-import { endOnFirstSignals } from './stop-signals.ts';
+import { endOnFirstSignals, ignoreDebugSignals } from './signals.ts';
 import { messageOf } from './errors.ts';
 
 /** The entry. Node reads all that is imported before it runs any of it, so the rest, a third of a second, is imported when signals are listened to. */
 
+ignoreDebugSignals();
 endOnFirstSignals();
 
 try {

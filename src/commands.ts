@@ -5,7 +5,7 @@ import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
 import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, StartError, type CarpoolServer } from './lifecycle.ts';
-import { listenToStop } from './stop-signals.ts';
+import { listenToStop } from './signals.ts';
 import { helpText } from './config/help.ts';
 import { nearName } from './near-name.ts';
 import { VERSION } from './version.ts';

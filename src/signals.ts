@@ -13,6 +13,14 @@ export function endOnFirstSignals(): void {
   if (process.pid === 1) for (const signal of STOP_SIGNALS) process.on(signal, endNow);
 }
 
+/**
+ * SIGUSR1 would open Node's debugger, which runs whatever it is told, and SIGUSR2 would end the process without a drain. Neither asks
+ * anything of this server; with a listener of its own it ignores them. `node --inspect` opens a debugger all the same.
+ */
+export function ignoreDebugSignals(): void {
+  for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
+}
+
 /** From now on a signal to stop does that. */
 export function listenToStop(stop: () => void): void {
   // In this order: without a listener between, what has come and was not told yet is not lost.
