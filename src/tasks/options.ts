@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { isWithin, rangeText, type Range } from '../ranges.ts';
 import type { TaskSource } from './task.ts';
 
-/** A number of a range. */
+/** A schema of numbers within a range of `ranges.ts`. */
 export function within(range: Range): z.ZodNumber {
   return z.number().refine((value) => isWithin(value, range), `${rangeText(range)} is expected`);
 }
 
-/** The `options` of model.json as the task's schema reads them. Throws a plain Error that lists what is wrong with them. */
+/** The `options` of model.json as the task's schema reads them. Throws a plain Error that lists everything that is wrong. */
 export function readOptions<Schema extends z.ZodType>(
   source: Pick<TaskSource, 'options'>,
   schema: Schema,

@@ -5,7 +5,7 @@ import type { Item } from './task.ts';
 
 /** The `parameters` of a request, as a task's schema reads them. */
 
-/** Of unknown parameters so many are told. */
+/** A message names at most this many unknown parameters. */
 const MOST_NAMED = 8;
 
 const WHOLE = 'a whole number is expected; 0 asks for all classes';
@@ -13,7 +13,7 @@ const WHOLE = 'a whole number is expected; 0 asks for all classes';
 /** How many classes a reply has; 0: all. */
 export const topKParameter = z.number(WHOLE).int(WHOLE).min(0, WHOLE).optional();
 
-/** The item's parameters as the schema reads them; null stands for absent. Throws INVALID_INPUT that names the parameter at fault. */
+/** The item's parameters as the schema reads them; null means absent. Throws INVALID_INPUT that names the parameter at fault. */
 export function readParameters<Schema extends z.ZodObject>({ parameters }: Item, schema: Schema): z.output<Schema> {
   const given = Object.entries(parameters ?? {}).filter(([, value]) => value !== null && value !== undefined);
   const result = schema.safeParse(Object.fromEntries(given));
@@ -24,7 +24,7 @@ export function readParameters<Schema extends z.ZodObject>({ parameters }: Item,
   throw new ServerError('INVALID_INPUT', `Parameter "${param}": ${issue?.message ?? 'invalid'}.`, { param });
 }
 
-/** For tasks that have no parameters: throws INVALID_INPUT where a request has one. */
+/** For tasks without parameters: throws INVALID_INPUT if a request has one. */
 export function refuseParameters({ parameters }: Item): void {
   if (parameters === undefined) return;
   const given = Object.keys(parameters).filter((name) => parameters[name] !== null && parameters[name] !== undefined);

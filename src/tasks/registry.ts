@@ -7,7 +7,7 @@ interface BuiltIn {
   readonly program?: ChooseProgram;
 }
 
-/** The built-in tasks. Each is loaded when a model asks for it, because every thread that runs tasks loads its own. */
+/** The built-in tasks. Each module is loaded when a model needs it, because every thread that runs tasks has its own copy. */
 const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
   tensors: async () => ({ create: (await import('./tensors/task.ts')).createTensorsTask }),
   'text-classification': async () => {
@@ -40,7 +40,7 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
   }),
 };
 
-/** The task of a model: a built-in one by name, or the user's own by the absolute path of its module. Throws a plain Error saying what is wrong. */
+/** The task of a model: a built-in one by name, or the user's own by the absolute path of its module. Throws a plain Error that says what is wrong. */
 export async function createTask(source: TaskSource): Promise<Task> {
   if (isAbsolute(source.task)) return (await import('./custom/task.ts')).createCustomTask(source);
   return (await builtIn(source.task)).create(source);

@@ -20,9 +20,9 @@ export interface RawItem {
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
-/** What a task needs to know of its model; structured-cloneable, so that another thread can build the same task. */
+/** What a task needs to know about its model; structured-cloneable, so that another thread can build the same task. */
 export interface TaskSource {
-  /** Unique per loaded model version and load: the key of caches in other threads. */
+  /** Unique for each load of a model version: the key of caches in other threads. */
   readonly key: string;
   readonly model: string;
   /** A built-in task's name, or the absolute path of a module that exports a task of the user's own. */
@@ -33,32 +33,32 @@ export interface TaskSource {
   readonly weights: string;
   /** Further files named in `model.json` (absolute paths), by role. */
   readonly files: Readonly<Record<string, string>>;
-  /** What a ticket's inputs and outputs are: the graph's own, or the program's where the task has one. */
+  /** The inputs and outputs of a ticket: the program's if the task has one, else the graph's. */
   readonly signature: Signature;
   readonly labels?: readonly string[];
-  /** `options` of `model.json`: whatever the task understands. */
+  /** `options` of `model.json`; the task checks them. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** What a program of a lane is made of; plain data. Without one, a lane stacks rows and runs the graph once. */
+/** The program that a lane is to run for a model, as plain data. Without one, a lane stacks rows and runs the graph once. */
 export interface ProgramSpec {
   /** Which program: src/programs/programs.ts. */
   readonly kind: string;
   /** Absolute paths of its ONNX files by role; `model` is the graph that the tensor API serves. */
   readonly graphs: Readonly<Record<string, string>>;
-  /** What else the program understands. */
+  /** Options of the program. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** What one ticket brings to a lane. The tensors are given away: their memory goes to another thread, so none may be kept or given twice. */
+/** What one ticket brings to a lane. The tensors are given away: their memory goes to another thread, so none may be kept or used twice. */
 export interface Work {
   /** One row for each batched input (the batch axis is present and 1), by input name of the signature. */
   readonly inputs: Readonly<Record<string, Tensor>>;
-  /** For a program: what is not a tensor (sampling parameters, say); structured-cloneable. */
+  /** Anything that a program needs besides tensors (sampling parameters, say); structured-cloneable. */
   readonly parameters?: unknown;
   /** The share of a run, in units of the task (items by default: 1; pixels, tokens, ...). */
   readonly cost: number;
-  /** Work of one bucket may share a run whatever its shapes are: the program pads. Without it, shapes must be equal. */
+  /** Work with the same bucket may share a run whatever its shapes, because the program pads. Without a bucket, shapes must be equal. */
   readonly bucket?: string;
 }
 
@@ -69,8 +69,8 @@ export interface Prepared extends Work {
 }
 
 /**
- * A reply as JSON, or as bytes of a media type (base64 text where the client can only take JSON). Large JSON comes back from
- * other threads as `jsonText`, already encoded; tasks themselves give `json`.
+ * A reply as JSON, or as bytes of a media type (base64 text if the client takes only JSON). Large JSON comes from
+ * other threads as `jsonText`, already encoded; tasks themselves return `json`.
  */
 export type Reply =
   | { readonly json: unknown }
@@ -119,27 +119,27 @@ export interface Task {
   readonly rawTypes: readonly string[];
   /** True when preparing this item costs well under a millisecond and may happen on the main thread. */
   isLight(item: Item): boolean;
-  /** Throws a `ServerError` (BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, TOO_LARGE or INVALID_INPUT) on an item it cannot take. */
+  /** One item to one row of each input. Throws a `ServerError` (BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, TOO_LARGE or INVALID_INPUT) for an item it cannot take. */
   prepare(item: Item): Prepared | Promise<Prepared>;
-  /** Throws TOO_LARGE for tensors (in the graph's order, of any number of rows) that are larger than the items it takes. */
+  /** For tensors sent directly, in the graph's order and of any number of rows: throws TOO_LARGE above the limits that items have. */
   checkTensors?(inputs: readonly Tensor[]): void;
   /** True when `finish` on outputs of this many bytes may happen on the main thread. */
   isLightReply(outputBytes: number): boolean;
   /** `outputs` are the item's own rows. */
   finish(outputs: Outputs, memo: unknown): Reply | Promise<Reply>;
   /**
-   * For items that are more than prepare, one ticket, finish: several tickets (long audio), or a reply that comes piece by piece.
-   * Takes the place of `prepare` and `finish`, on the main thread: whatever computes belongs into `calls`.
+   * Replaces `prepare` and `finish` for items that need more than one ticket (long audio) or a reply that comes piece by piece.
+   * It runs on the main thread, so anything that computes belongs in `calls`.
    */
   readonly serve?: (item: Item, context: ServeContext) => Promise<Reply>;
-  /** Functions that `serve` and dialects call by name on any thread; arguments and results are structured-cloneable. */
+  /** Functions that `serve` and dialects call by name, on any thread; arguments and results are structured-cloneable. */
   readonly calls?: Readonly<Record<string, (argument: never) => unknown>>;
 }
 
-/** Builds a task for a model; reads assets, throws a plain Error saying what is wrong with the model folder. */
+/** Builds a task for a model, reading its assets. Throws a plain Error that says what is wrong with the model folder. */
 export type CreateTask = (source: TaskSource) => Task | Promise<Task>;
 
-/** Decides whether a model needs a program, from its files and options; throws a plain Error saying what is wrong with the folder. */
+/** Decides from a model's files and options whether it needs a program. Throws a plain Error that says what is wrong with the folder. */
 export type ChooseProgram = (
   source: Omit<TaskSource, 'signature'>,
 ) => ProgramSpec | undefined | Promise<ProgramSpec | undefined>;

@@ -1,11 +1,11 @@
 import { shortFloat32 } from '../../tensors/float-text.ts';
 
-/** Deeper values are cycles, or no reply anyone can read. */
+/** Deeper values are cycles, or replies that nobody can read. */
 const MOST_DEPTH = 100;
 
 /**
- * A value as JSON has it: typed arrays become arrays (float32 short, integers beyond 2^53 as texts), NaN and infinities `null`.
- * Throws a plain Error on what JSON cannot say (functions, symbols, undefined, cycles).
+ * A value in JSON's own types: typed arrays become arrays (float32 with few digits, integers beyond 2^53 as text), NaN and infinities `null`.
+ * Throws a plain Error for values that JSON does not have (functions, symbols, undefined, cycles).
  */
 export function plainJson(value: unknown): unknown {
   return plain(value, 0);

@@ -6,11 +6,11 @@ import { plainJson } from './plain-json.ts';
 import type { Item, Reply, Task, TaskSource } from '../task.ts';
 
 /**
- * A task of the user's own: a module beside model.json (docs/tasks.md). It is loaded once per thread and load of the model, and
- * never runs on the main thread but for its top level.
+ * A task of the user's own: a module beside model.json (docs/tasks.md). Each thread loads it once per load of the model. On the
+ * main thread only its top level runs.
  */
 
-/** What a user's functions are told of their model. */
+/** What a user's functions get to know about their model. */
 export interface CustomContext {
   readonly model: string;
   /** The folder of the weights; `files` are the further files of model.json. Absolute paths. */
@@ -20,7 +20,7 @@ export interface CustomContext {
   readonly labels: readonly string[] | undefined;
   /** `options` of model.json. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** What `setup` gave. */
+  /** The result of `setup`. */
   readonly state: unknown;
 }
 
@@ -43,7 +43,7 @@ export interface CustomModule {
   readonly rawTypes?: readonly string[];
 }
 
-/** Loads the module at `source.task`. Throws a plain Error when it cannot be loaded or does not export what it must. */
+/** Loads the module at `source.task`. Throws a plain Error if it cannot be loaded or lacks an export. */
 export async function createCustomTask(source: TaskSource): Promise<Task> {
   const { prepare, finish, cost, setup, rawTypes = [] } = await loadModule(source);
   const { model, folder, files, signature, labels, options } = source;
@@ -83,7 +83,7 @@ export async function createCustomTask(source: TaskSource): Promise<Task> {
 
 async function loadModule({ task, key, model }: TaskSource): Promise<CustomModule> {
   const url = pathToFileURL(task);
-  // Modules are cached by URL: without a name of its own, a reloaded model would go on with the old code.
+  // Modules are cached by URL: with the same URL, a reloaded model would keep the old code.
   url.searchParams.set('load', key);
   let module: Readonly<Record<string, unknown>>;
   try {

@@ -12,9 +12,9 @@ import {
 import { tensorOf } from '../tensors/elements.ts';
 import { messageOf } from '../../errors.ts';
 
-/** Tensors as a user's module gives and gets them. */
+/** Tensors in the form that a user's module gives and gets. */
 
-/** What `prepare` may give for an input: elements with their shape. The element type is the model's unless it is named. */
+/** What `prepare` may return for an input: elements with their shape. The datatype is the model's unless it is named. */
 export interface CustomInput {
   /** A typed array of the datatype (Float32Array for FP32, BigInt64Array for INT64, Uint8Array for BOOL, ...), or plain numbers or texts. */
   readonly data: ArrayLike<unknown>;
@@ -79,7 +79,7 @@ function ofTypedArray(datatype: Datatype, shape: readonly number[], data: ArrayB
   const array = datatype === 'BYTES' ? undefined : FIXED_DATATYPES[datatype].array;
   if (datatype === 'BYTES' || array === undefined || !(data instanceof array))
     throw new Error(`has a ${data.constructor.name} where ${datatype} takes ${array?.name ?? 'an array of texts'}`);
-  // A copy, because a run gives its buffers away, and the module may hold on to its own.
+  // A copy, because a run gives its buffers away, and the module may keep its own.
   return fromTypedArray(datatype, [...shape], data.slice());
 }
 
@@ -90,7 +90,7 @@ function isInput(value: unknown): value is CustomInput {
   return isArray && Array.isArray(shape) && shape.every((size) => Number.isSafeInteger(size) && size > 0);
 }
 
-/** A tensor of the server's own kind: little-endian bytes with a datatype of wider elements. */
+/** A tensor given in the server's own form: little-endian bytes with a datatype of wider elements. */
 function rawBytes({ data, shape, datatype }: CustomInput): Tensor | undefined {
   if (datatype === undefined || datatype === 'BYTES' || !(data instanceof Uint8Array)) return undefined;
   const { bytes } = FIXED_DATATYPES[datatype];

@@ -2,15 +2,15 @@ import sharp from 'sharp';
 import { ServerError } from '../../errors.ts';
 import type { OutputFormat, Pixels } from './pixels.ts';
 
-/** Images to pixels and back, by libvips: the one file that loads it, so that only threads that use it do. */
+/** Images to pixels and back, by libvips. Only this file imports it, so that only threads that need it load it. */
 
-// Each image is read once, so a cache would only hold memory; and threads of libvips would take cores from the lanes.
+// Each image is read once, so a cache would only take memory; and threads of libvips would take cores from the lanes.
 sharp.cache(false);
 sharp.concurrency(1);
 
 /**
- * Three sRGB channels of any image: turned upright by its EXIF tag, transparency on white, the first frame of an animation.
- * Throws TOO_LARGE above `maxPixels`, before anything is decoded, and INVALID_INPUT on what cannot be read.
+ * Any image as three sRGB channels: upright by its EXIF tag, on white where it is transparent, the first frame of an animation.
+ * Throws TOO_LARGE above `maxPixels`, before anything is decoded, and INVALID_INPUT for an image that cannot be read.
  */
 export async function decodeImage(bytes: Uint8Array, maxPixels: number): Promise<Pixels> {
   const size = await readable(sharp(bytes, { limitInputPixels: false }).metadata());
@@ -38,7 +38,7 @@ async function readable<Value>(promise: Promise<Value>): Promise<Value> {
   }
 }
 
-/** An image file of pixels with one channel (grey) or three (sRGB), in memory of its own. */
+/** Pixels of one channel (grey) or three (sRGB) as an image file, in a buffer of its own. */
 export async function encodeImage(
   { data, width, height, channels }: Pixels,
   format: OutputFormat,
@@ -49,7 +49,7 @@ export async function encodeImage(
   return Uint8Array.from(file);
 }
 
-/** The kernels of libvips by the names of Pillow's. libvips has neither Hamming nor box for making smaller to any size; linear is the nearest. */
+/** The kernels of libvips by Pillow's names. libvips cannot shrink to any size by Hamming or box; linear is the nearest. */
 const KERNELS = {
   nearest: 'nearest',
   lanczos: 'lanczos3',
@@ -60,7 +60,7 @@ const KERNELS = {
 } as const;
 export type Resampling = keyof typeof KERNELS;
 
-/** The image at another size, whatever that does to its proportions. Made smaller, its pixels are averaged over (antialiasing). */
+/** The image at another size; its proportions may change. When it shrinks, pixels are averaged (antialiasing). */
 export async function resizeImage(
   { data, width, height, channels }: Pixels,
   to: { readonly width: number; readonly height: number },

@@ -14,27 +14,27 @@ import { readJsonObject } from '../text/json-file.ts';
 import { ACTIVATIONS, ACTIVATION_NAMES, type Activation } from '../text/scores.ts';
 
 /**
- * An image in, classes with scores out: `[{"label": "cat", "score": 0.98}, ...]`, best first. What is done to the image is said by
- * preprocessor_config.json, as in transformers.
+ * An image in, classes with scores out: `[{"label": "cat", "score": 0.98}, ...]`, best first. The image is prepared as
+ * preprocessor_config.json says, as in transformers.
  */
 
 const parameters = z.strictObject({ top_k: topKParameter });
 
 const options = z.strictObject({
-  /** Default: sigmoid where config.json says that classes do not exclude one another, else softmax. */
+  /** Default: sigmoid if config.json says that several classes may hold, else softmax. */
   activation: z.enum(ACTIVATION_NAMES).optional(),
   layout: z.enum(LAYOUTS).default('nchw'),
-  /** Classes in a reply when the request does not say; 0: all. */
+  /** Classes in a reply if the request does not say; 0: all. */
   topK: z.number().int().min(0).default(5),
-  /** Most pixels of an image sent. */
+  /** Most pixels of an input image. */
   maxPixels: z.number().int().min(1).default(25_000_000),
-  /** Over preprocessor_config.json, field by field. */
+  /** Overrides preprocessor_config.json, field by field. */
   preprocessing: z.record(z.string(), z.unknown()).default({}),
 });
 
 const LIGHT_REPLY_BYTES = 4096;
 
-/** Builds the task. Throws a plain Error saying what is wrong with the model or its configs. */
+/** Builds the task. Throws a plain Error that says what is wrong with the model or its configs. */
 export async function createImageClassificationTask(source: TaskSource): Promise<Task> {
   const { activation, layout, topK, maxPixels, preprocessing: own } = readOptions(source, options);
   const [input, output] = specsOf(source);
@@ -65,7 +65,7 @@ export async function createImageClassificationTask(source: TaskSource): Promise
   };
 }
 
-/** The image as the model wants it, still in samples from 0 to 255. Throws INVALID_INPUT on one so narrow that it would become too large. */
+/** The image resized and cropped for the model, in samples from 0 to 255. Throws INVALID_INPUT if it is so narrow that resizing would make it too large. */
 async function preprocess(
   image: Pixels,
   { resize, resampling, crop }: Preprocessing,
@@ -92,7 +92,7 @@ function specsOf({ signature, labels }: TaskSource): [TensorSpec, TensorSpec] {
   return [input, output];
 }
 
-/** Only without a resize or crop can an image be of a size that the graph does not take. */
+/** Throws INVALID_INPUT if the graph does not take the image's size, which can happen only without resize and crop. */
 function checkShape({ shape }: Tensor, { shape: wanted }: TensorSpec, layout: Layout): void {
   if (wanted.every((side, axis) => axis === 0 || side === -1 || side === shape[axis])) return;
   const [height, width] = layout === 'nhwc' ? shape.slice(1, 3) : shape.slice(2, 4);

@@ -6,7 +6,7 @@ import type { Pixels } from './pixels.ts';
 export const LAYOUTS = ['nhwc', 'nchw'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
-/** What a model makes of a sample of 0 to 255, channel by channel: (sample * scale - mean) / std. */
+/** The model's value of a sample from 0 to 255, channel by channel: (sample * scale - mean) / std. */
 export interface Range {
   readonly scale: number;
   readonly mean: readonly number[];
@@ -25,7 +25,7 @@ export function imageTensor({ data, width, height, channels }: Pixels, layout: L
   return float32(layout === 'nhwc' ? [1, height, width, channels] : [1, channels, height, width], values);
 }
 
-/** The image a tensor of `imageTensor`'s shape holds: samples rounded, and clamped to 0 to 255. Throws a plain Error on any other tensor. */
+/** The image in a tensor of `imageTensor`'s shape; samples are rounded and clamped to 0 to 255. Throws a plain Error for any other tensor. */
 export function tensorImage(tensor: Tensor | undefined, layout: Layout, range: Range): Pixels {
   const values = tensor?.datatype === 'FP32' ? typedView(tensor) : undefined;
   const [images, ...sizes] = tensor?.shape ?? [];
@@ -42,7 +42,7 @@ export function tensorImage(tensor: Tensor | undefined, layout: Layout, range: R
   return { width, height, channels, data };
 }
 
-/** Where a channel's samples lie in the tensor. */
+/** The index of a channel's first sample in the tensor, and the distance between its samples. */
 function place(
   layout: Layout,
   { channel, channels, size }: { channel: number; channels: number; size: number },

@@ -9,8 +9,8 @@ import { OUTPUT_FORMATS, type Pixels } from './pixels.ts';
 import type { Item, Prepared, Task, TaskSource } from '../task.ts';
 
 /**
- * Image in, image out: a PNG, JPEG or WebP becomes a float32 tensor [1, height, width, 3], the model's tensor becomes a file.
- * An item costs its pixels. Only images of one size can share a run; the shape keeps others apart.
+ * Image in, image out: a PNG, JPEG or WebP becomes a float32 tensor [1, height, width, 3] (or nchw), and the model's output becomes a file.
+ * An item costs its pixels. Only images of the same size can share a run.
  */
 
 const channelValues = z.tuple([z.number(), z.number(), z.number()]);
@@ -22,13 +22,13 @@ const options = z.strictObject({
   scale: z.number().positive().default(1),
   mean: channelValues.default([0, 0, 0]),
   std: divisors.default([1, 1, 1]),
-  /** The range of the model's output; default: the same as of its input. */
+  /** The same for the model's output; default: as the input. */
   outputScale: z.number().positive().optional(),
   outputMean: channelValues.optional(),
   outputStd: divisors.optional(),
   /** Format of the reply. */
   output: z.enum(OUTPUT_FORMATS).default('png'),
-  /** Most pixels of an image sent. */
+  /** Most pixels of an input image. */
   maxPixels: z.number().int().min(1).default(1_000_000),
 });
 
@@ -74,7 +74,7 @@ function imageSpecs({ signature }: TaskSource): [TensorSpec, TensorSpec] {
   return [input, output];
 }
 
-/** Images sent as tensors have the limit of those sent as files. */
+/** Throws TOO_LARGE for images sent as tensors, by the limit for those sent as files. */
 function checkPixels(tensor: Tensor | undefined, { layout, maxPixels }: { layout: Layout; maxPixels: number }): void {
   const [height = 1, width = 1] = (layout === 'nhwc' ? tensor?.shape.slice(1, 3) : tensor?.shape.slice(2, 4)) ?? [];
   if (height * width > maxPixels)
@@ -84,7 +84,7 @@ function checkPixels(tensor: Tensor | undefined, { layout, maxPixels }: { layout
     );
 }
 
-/** A model of fixed size takes no other: scaling is the caller's choice. */
+/** Throws INVALID_INPUT if the model takes only another size: how to scale is the caller's choice. */
 function checkSize({ width, height }: Pixels, { shape }: TensorSpec, layout: Layout): void {
   const [fixedHeight = -1, fixedWidth = -1] = layout === 'nhwc' ? shape.slice(1, 3) : shape.slice(2, 4);
   if ((fixedHeight === -1 || fixedHeight === height) && (fixedWidth === -1 || fixedWidth === width)) return;

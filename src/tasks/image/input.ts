@@ -1,12 +1,12 @@
 import { ServerError } from '../../errors.ts';
 import type { Item } from '../task.ts';
 
-/** Media types of a raw image. What the bytes are is read from the bytes: clients label images wrongly all the time. */
+/** Media types of a raw image. The format is read from the bytes, because clients often label images wrongly. */
 export const IMAGE_TYPES: readonly string[] = ['image/png', 'image/jpeg', 'image/webp'];
 
 const URL_TEXT = /^https?:\/\//i;
 
-/** The address that an item gives in place of an image, for whoever may fetch it: tasks themselves fetch nothing. */
+/** The URL that an item gives in place of an image, or undefined. Tasks themselves fetch nothing. */
 export function imageUrlOf(item: Item): string | undefined {
   if (item.kind === 'raw') return undefined;
   const text = textIn(item.value);
@@ -56,7 +56,7 @@ function decodeBase64(text: string): Uint8Array {
   return Buffer.from(body, 'base64');
 }
 
-/** By the first bytes: PNG (RFC 2083, 3.1), JPEG (ITU T.81, B.1.1.3) or WebP in its RIFF container (RFC 9649, 2.4). */
+/** Judges by the first bytes: PNG (RFC 2083, 3.1), JPEG (ITU T.81, B.1.1.3) or WebP in its RIFF container (RFC 9649, 2.4). */
 function isImage(bytes: Uint8Array): boolean {
   const head = Buffer.from(bytes.subarray(0, 12)).toString('latin1');
   return (

@@ -1,4 +1,4 @@
-/** An image in memory: 8-bit samples, row by row, the channels of a pixel together. */
+/** An image in memory: 8-bit samples, row by row, with the channels of a pixel side by side. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
@@ -6,6 +6,6 @@ export interface Pixels {
   readonly data: Uint8Array | Uint8ClampedArray;
 }
 
-/** Formats an image can be sent back in: media type image/<format>. */
+/** Formats of image replies; the media type is image/<format>. */
 export const OUTPUT_FORMATS = ['png', 'jpeg', 'webp'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];

@@ -3,12 +3,12 @@ import type { Resampling } from './codec.ts';
 import type { Range } from './image-tensor.ts';
 import type { Pixels } from './pixels.ts';
 
-/** What preprocessor_config.json of transformers says is done to an image before a model sees it. */
+/** How an image is prepared for a model, from preprocessor_config.json of transformers. */
 export interface Preprocessing {
   /** Undefined: the image keeps its size. */
   readonly resize: Resize | undefined;
   readonly resampling: Resampling;
-  /** Cut out of the middle after resizing. */
+  /** The size that is cut out of the middle after resizing. */
   readonly crop: Size | undefined;
   readonly range: Range;
 }
@@ -17,7 +17,7 @@ export interface Size {
   readonly width: number;
   readonly height: number;
 }
-/** To a size, or to a length of the shorter edge in the image's own proportions. */
+/** To a size, or to a length of the shorter edge with the image's proportions. */
 export type Resize = Size | { readonly shortestEdge: number };
 
 const side = z.number().int().min(1).max(10_000);
@@ -31,7 +31,7 @@ const schema = z.object({
   do_resize: z.boolean().default(true),
   size: sides.nullish(),
   resample: z.number().int().min(0).max(5).default(2),
-  /** ConvNeXt: smaller sizes are cut out of an image that was resized to size / crop_pct. */
+  /** ConvNeXt: the image is resized to size / crop_pct, and the middle is cut out (for small sizes). */
   crop_pct: z.number().positive().max(1).nullish(),
   do_center_crop: z.boolean().nullish(),
   crop_size: sides.nullish(),
@@ -40,7 +40,7 @@ const schema = z.object({
     .number()
     .positive()
     .default(1 / 255),
-  /** EfficientNet: -1 to 1 in place of 0 to 1. */
+  /** EfficientNet: -1 to 1 instead of 0 to 1. */
   rescale_offset: z.boolean().nullish(),
   do_normalize: z.boolean().default(true),
   image_mean: three.default([0.5, 0.5, 0.5]),
@@ -48,7 +48,7 @@ const schema = z.object({
   do_pad: z.literal(false).nullish(),
 });
 
-/** From this size on, ConvNeXt's images are squeezed to the size and nothing is cut off. */
+/** From this size on, ConvNeXt's images are squeezed to the size, and nothing is cut off. */
 const LEAST_SQUEEZED = 384;
 
 /** Reads preprocessor_config.json. Throws a plain Error that names every field that is wrong or not supported. */
@@ -85,7 +85,7 @@ function placing({
       : { resize: { shortestEdge: Math.floor(edge / crop_pct) }, crop: square };
   }
   if (typeof size === 'number')
-    // Old configs give a number alone: the shorter edge where the middle is cut out afterwards, else both.
+    // In old configs a single number is the shorter edge if the middle is cut out afterwards, else both edges.
     return { resize: crop === undefined ? { width: size, height: size } : { shortestEdge: size }, crop };
   return { resize: 'shortest_edge' in size ? { shortestEdge: size.shortest_edge } : size, crop };
 }
@@ -114,7 +114,7 @@ export function resizedSize({ width, height }: Size, resize: Resize): Size {
   return width <= height ? { width: shortestEdge, height: long } : { width: long, height: shortestEdge };
 }
 
-/** The middle of an image; black where the image is smaller than that. */
+/** The middle of an image, with black edges where the image is smaller. */
 export function cropMiddle({ data, width, height, channels }: Pixels, to: Size): Pixels {
   const cropped = new Uint8Array(to.width * to.height * channels);
   const left = Math.floor((width - to.width) / 2);

@@ -4,11 +4,11 @@ import { FIXED_DATATYPES, typedView, type Datatype, type FixedDatatype, type Ten
 
 /** JSON values to tensor elements and back. */
 
-/** How a JSON value becomes an element as its typed array holds it; undefined: it is no such element. */
+/** Turns a JSON value into an element of the typed array; undefined if it is not one. */
 type ReadElement<Element> = (value: unknown) => Element | undefined;
 
 const MOST_FLOAT32 = 3.4028234663852886e38;
-/** JSON can say half a character ("\\ud800"), which no text of Unicode holds. */
+/** JSON can hold half a character ("\\ud800"), which is not valid Unicode text. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const DECIMAL = /^-?\d{1,20}$/;
 
@@ -17,7 +17,7 @@ function whole(least: number, most: number): ReadElement<number> {
     typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most ? value : undefined;
 }
 
-/** 64-bit integers: numbers that are exact in JSON, or decimal texts. */
+/** 64-bit integers, from numbers that are exact in JSON or from decimal text. */
 function long(least: bigint, most: bigint): ReadElement<bigint> {
   return (value) => {
     const exact = Number.isSafeInteger(value) || (typeof value === 'string' && DECIMAL.test(value));
@@ -27,7 +27,7 @@ function long(least: bigint, most: bigint): ReadElement<bigint> {
   };
 }
 
-/** Numbers; refused when finite in JSON but infinite in the tensor. `null` is none: a feature that is missing must not become an answer. */
+/** Numbers, refused if finite in JSON but infinite in the tensor. `null` is not taken for NaN: a missing feature must not give an answer. */
 function real(convert: (value: number) => number, isInfinite: (converted: number) => boolean): ReadElement<number> {
   return (value) => {
     if (typeof value !== 'number' || Number.isNaN(value)) return undefined;
@@ -62,7 +62,7 @@ const READ: { readonly [Type in Datatype]: ReadElement<ElementOf<Type>> } = {
   BYTES: (value) => (typeof value === 'string' && !LONE_SURROGATE.test(value) ? value : undefined),
 };
 
-/** What a client is told of an element that is none. */
+/** What an element must be, as error messages say it. */
 const WANTED: Readonly<Record<Datatype, string>> = {
   BOOL: 'true or false',
   UINT8: 'an integer from 0 to 255',
@@ -81,8 +81,8 @@ const WANTED: Readonly<Record<Datatype, string>> = {
 };
 
 /**
- * A tensor of JSON values in row-major order, over memory of its own. The shape's product is the number of values.
- * Throws a plain Error that says which element is wrong and what it should be.
+ * A tensor of JSON values in row-major order, in a buffer of its own. The product of the shape is the number of values.
+ * Throws a plain Error that says which element is wrong and what it must be; a NullElement for `null` in place of a number.
  */
 export function tensorOf(datatype: Datatype, shape: readonly number[], values: readonly unknown[]): Tensor {
   if (datatype === 'BYTES') return { datatype, shape, data: values.map((value, at) => element('BYTES', value, at)) };
@@ -98,7 +98,7 @@ export function tensorOf(datatype: Datatype, shape: readonly number[], values: r
   return { datatype, shape, data };
 }
 
-/** `null` where a number is wanted: many clients mean NaN by it, and JSON has none. */
+/** `null` in place of a number: many clients mean NaN, which JSON does not have. */
 export class NullElement extends Error {}
 
 const NULL = 'is null, which is no number; NaN goes in binary tensors only (/v2)';
@@ -112,7 +112,7 @@ function element<Type extends Datatype>(datatype: Type, value: unknown, at: numb
 
 type Scalar = number | string | boolean | null;
 
-/** Makes a JSON value of an element; JSON has no NaN and no infinity, and integers beyond 2^53 are texts. */
+/** Turns an element into a JSON value: NaN and infinity become null, integers beyond 2^53 text. */
 const WRITE: Readonly<Partial<Record<FixedDatatype, (element: number) => Scalar>>> = {
   BOOL: (element) => element !== 0,
   FP16: (bits) => finite(shortFloat32(readFloat16(bits))),

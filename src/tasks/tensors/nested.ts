@@ -2,22 +2,22 @@ import { elementCount } from '../../tensors/tensor.ts';
 
 /** Nested arrays of JSON to flat values with a shape, and back. */
 
-/** How deep arrays are nested in one another, as their first elements tell; 0 for what is no array. */
+/** How deep arrays are nested, judged by their first elements; 0 for a value that is not an array. */
 export function depthOf(value: unknown): number {
   let depth = 0;
   for (let first = value; Array.isArray(first); first = (first as unknown[])[0]) depth += 1;
   return depth;
 }
 
-/** Nested arrays laid out flat, row-major. A value that is no array has shape []. */
+/** Nested arrays as a flat, row-major list. A value that is not an array has shape []. */
 export interface Flat {
   readonly shape: readonly number[];
   readonly values: readonly unknown[];
 }
 
 /**
- * Flattens nested arrays; the first elements tell the shape, which ends at the first empty array. Throws a plain Error where arrays are ragged.
- * Recursive: whoever calls bounds the depth.
+ * Flattens nested arrays. The first elements give the shape, which ends at the first empty array. Throws a plain Error if arrays are ragged.
+ * It is recursive, so the caller must bound the depth.
  */
 export function flatten(value: unknown): Flat {
   const shape: number[] = [];
@@ -44,7 +44,7 @@ function collect(
   for (const child of value as unknown[]) collect(child, shape, { depth: depth + 1, values });
 }
 
-/** Values in row-major order as arrays nested after the shape; the single value for shape []. */
+/** Row-major values as arrays nested by the shape; for shape [] the single value. */
 export function nest(values: readonly unknown[], shape: readonly number[]): unknown {
   if (shape.length === 0) return values[0];
   let level: readonly unknown[] = values;

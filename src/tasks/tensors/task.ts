@@ -10,16 +10,16 @@ import type { Item, Prepared, Reply, Task, TaskSource } from '../task.ts';
 /**
  * The task of any ONNX model: nested JSON arrays in, nested JSON arrays out.
  *
- * An item is one row, without the batch axis: `3` for an input of shape [batch], `[1, 2]` for [batch, 2]. A model of several
- * inputs takes an object of rows by input name, a model of one input may. Inputs that do not batch, and all inputs of a model
- * that cannot batch, are given whole. The reply is the row of the one output, or an object of rows by output name.
+ * An item is one row, without the batch axis: `3` for an input of shape [batch], `[1, 2]` for [batch, 2]. A model with several
+ * inputs takes an object of rows by input name; one with a single input may be given that too. Inputs without a batch axis, and
+ * all inputs of a model that cannot batch, are given whole. The reply is the row of the only output, or an object of rows by output name.
  */
 
-/** About 10 ns an element, and 100 ns for a float of a reply. */
+/** An element of an item takes about 10 ns, a float of a reply 100 ns. */
 const LIGHT_ELEMENTS = 16_384;
 const LIGHT_REPLY_BYTES = 16_384;
 
-/** Of an input that may have any number of dimensions: no operator goes near it. */
+/** For an input of any number of dimensions: more than any operator takes. */
 const MOST_DIMENSIONS = 32;
 
 const options = z.strictObject({});
@@ -36,7 +36,7 @@ export function createTensorsTask(source: TaskSource): Task {
   };
 }
 
-/** Elements of a value, as its first arrays have it: enough to choose a thread. */
+/** The number of elements, estimated from the first arrays: good enough to choose a thread. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return 1 + value.length / 64;
   if (typeof value !== 'object' || value === null) return 1;
@@ -101,13 +101,13 @@ function inputTensor(spec: TensorSpec, value: unknown, batchable: boolean): Tens
 }
 
 /**
- * The shape that nested arrays stand for: what an empty array would hold is told by the model alone, and a row whose model does not batch may
- * come without its first axis, as it would if the model did. Where there is but one element, no array is needed.
+ * The full shape of nested arrays. The model's shape says what an empty array would hold; a row of a model that does not batch may leave
+ * out a first axis of 1, as if the model did batch; and a single element needs no array.
  */
 function wholeShape(given: readonly number[], wanted: readonly number[], isWhole: boolean): readonly number[] {
   if (given.at(-1) === 0 && given.length < wanted.length)
     return [...given, ...wanted.slice(given.length).map((size) => Math.max(0, size))];
-  // An input that is a column of a table (scikit-learn's exports have one for each) holds one value a row.
+  // scikit-learn's exports have an input for each column of a table, which holds one value a row.
   const isOne = given.length === 0 && wanted.every((size, at) => size === 1 || (isWhole && at === 0 && size === -1));
   if (isOne) return wanted.map(() => 1);
   const isRow = isWhole && given.length === wanted.length - 1 && (wanted[0] === 1 || wanted[0] === -1);
@@ -130,7 +130,7 @@ function finish(signature: Signature, outputs: Readonly<Record<string, Tensor>>)
 }
 
 function outputRow({ batchAxis }: TensorSpec, tensor: Tensor, batchable: boolean): unknown {
-  // A row leaves its batch axis out; what is more than one row is given as it is.
+  // A row leaves out its batch axis; an output of several rows stays as it is.
   const isRow = batchable && batchAxis !== null && tensor.shape[batchAxis] === 1;
   return nest(jsonElements(tensor), isRow ? tensor.shape.toSpliced(batchAxis, 1) : tensor.shape);
 }

@@ -6,8 +6,8 @@ import type { TaskSource } from '../task.ts';
 import type { TextFeatures } from './features.ts';
 
 /**
- * Shares of chosen character n-grams, as the language model of npm `lande` was trained on: letters, marks and single spaces,
- * lower case, one space before and after; feature = occurrences / n-grams of that length in the text. Characters are UTF-16
+ * Shares of chosen character n-grams, as the language model of the npm package `lande` was trained: the text in lower case, reduced to letters,
+ * marks and single spaces, with one space before and after; feature = occurrences / n-grams of that length in the text. Characters are UTF-16
  * units, as in the training code (JavaScript strings), so a letter outside the basic plane counts as two.
  */
 
@@ -18,16 +18,16 @@ const listsSchema = z.strictObject({
   quadgrams: z.array(z.string()),
 });
 
-/** Where the features of one length begin, and the place of each n-gram among them. */
+/** The index of the first feature of one length, and the offset of each n-gram from it. */
 interface Lengths {
   readonly length: number;
   readonly places: ReadonlyMap<string, number>;
 }
 
-/** About 4 map look-ups a character. */
+/** A character takes about 4 look-ups in a map. */
 const LIGHT_LENGTH = 1_000;
 
-/** Reads the lists of `files.ngrams` (JSON: unigrams, bigrams, trigrams, quadgrams); their order is the order of the features. */
+/** Reads the lists of `files.ngrams` (JSON: unigrams, bigrams, trigrams, quadgrams), whose order is the order of the features. Throws a plain Error that says what is wrong. */
 export async function createNgramFeatures({ files, signature }: TaskSource): Promise<TextFeatures> {
   const path = files['ngrams'];
   if (path === undefined) throw new Error('features "ngrams" needs a file: files.ngrams');
@@ -51,7 +51,7 @@ export async function createNgramFeatures({ files, signature }: TaskSource): Pro
   };
 }
 
-/** Throws INVALID_INPUT on a text without letters. */
+/** The text as n-grams are taken from it. Throws INVALID_INPUT for a text without letters. */
 function normalise(text: string): string {
   const letters = text
     .replaceAll('-', ' ')

@@ -10,11 +10,12 @@ const FEATURES = {
 
 export const FEATURE_NAMES = Object.keys(FEATURES) as (keyof typeof FEATURES)[];
 
+/** Builds the features of a name. Throws a plain Error that says what the model lacks for them. */
 export function createTextFeatures(name: keyof typeof FEATURES, source: TaskSource): Promise<TextFeatures> {
   return FEATURES[name](source);
 }
 
-/** The text as it is, for graphs that take texts themselves (scikit-learn's pipelines, say). */
+/** The text itself, for graphs that take texts (scikit-learn's pipelines, say). */
 function createPlainText(source: TaskSource): TextFeatures {
   const [input, ...others] = source.signature.inputs;
   if (input?.datatype !== 'BYTES' || others.length > 0)

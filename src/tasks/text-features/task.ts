@@ -19,19 +19,19 @@ import {
  */
 
 const options = z.strictObject({
-  /** What makes the text into the model's inputs. */
+  /** How the text becomes the model's inputs. */
   features: z.enum(FEATURE_NAMES),
-  /** Applied to the model's scores; `none` where the graph ends with it. */
+  /** Applied to the model's scores; `none` if the graph does it. */
   activation: z.enum(ACTIVATION_NAMES).default('none'),
-  /** The output that holds the scores; default: the first of float32. */
+  /** The output with the scores; default: the first float32 output. */
   output: z.string().optional(),
-  /** Classes in a reply when the request does not say; 0: all. */
+  /** Classes in a reply if the request does not say; 0: all. */
   topK: z.number().int().min(0).default(5),
   /** Longest text in UTF-16 units. */
   maxCharacters: z.number().int().min(1).default(100_000),
 });
 
-/** The text is never cut, so there is nothing for the parameters of cutting to do. */
+/** There are no parameters for cutting, because the text is never cut. */
 const parameters = z.strictObject({ top_k: topKParameter, raw_scores: z.boolean().default(false), ...truncation });
 
 const LIGHT_REPLY_BYTES = 4_096;
@@ -46,7 +46,7 @@ function hasTokens({ files, options: own }: Pick<TaskSource, 'files' | 'options'
   return files['tokenizer'] !== undefined && own['features'] === undefined;
 }
 
-/** Throws a plain Error that names the file at fault. */
+/** The program of a text encoder if the model is one, else none. Throws a plain Error that names the file at fault. */
 export async function chooseTextClassificationProgram(
   source: Omit<TaskSource, 'signature'>,
 ): Promise<ProgramSpec | undefined> {
@@ -71,7 +71,7 @@ export async function createTextClassificationTask(source: TaskSource): Promise<
   };
 }
 
-/** The name of the output with the scores. Throws a plain Error where there is none, or where the labels do not fit it. */
+/** The name of the output with the scores. Throws a plain Error if there is none, or if the labels do not fit it. */
 function scoresOutput({ signature, labels }: TaskSource, name: string | undefined): string {
   const spec = signature.outputs.find((output) =>
     name === undefined ? output.datatype === 'FP32' : output.name === name,

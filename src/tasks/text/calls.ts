@@ -1,7 +1,7 @@
 import { ServerError } from '../../errors.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
-/** What a text model's tokenizer does for clients (TEI's /tokenize and /decode), and what /info tells. */
+/** What clients can ask of a text model's tokenizer (TEI's /tokenize and /decode), and what /info shows of the model. */
 
 export interface TextInfo {
   readonly maxInputLength: number;
@@ -22,7 +22,7 @@ export interface DecodeArgument {
   readonly skipSpecialTokens: boolean;
 }
 
-/** One token of a text; `start` and `stop` are null: the tokenizer does not tell where it lies. */
+/** One token of a text. `start` and `stop` are null, because the tokenizer does not track positions. */
 export interface TokenOfText {
   readonly id: number;
   readonly text: string;
@@ -38,7 +38,7 @@ interface CallParts {
   readonly info: TextInfo;
 }
 
-/** Tokens and ids in one call, and characters: with more, a reply of a hundred bytes a token takes gigabytes to write. */
+/** Most tokens and characters in one call: at a hundred bytes a token, a reply would otherwise take gigabytes to write. */
 const MAX_TOKENS = 500_000;
 const MAX_CHARACTERS = 1_000_000;
 
@@ -76,7 +76,7 @@ function tooMuch(most: number, what: string): ServerError {
   return new ServerError('TOO_LARGE', `One request may have ${most} ${what} at most; send several.`);
 }
 
-/** The text that goes before an input; none without a name. Throws INVALID_INPUT on a name that the model does not have. */
+/** The text to put before an input; '' without a name. Throws INVALID_INPUT for a prompt that the model does not have. */
 export function promptOf(prompts: Readonly<Record<string, string>>, name: string | undefined): string {
   if (name === undefined) return '';
   const prompt = Object.hasOwn(prompts, name) ? prompts[name] : undefined;
@@ -91,7 +91,7 @@ export function promptOf(prompts: Readonly<Record<string, string>>, name: string
 function tokenOf(tokenizer: TextTokenizer, id: number): TokenOfText {
   const token = tokenizer.idToToken(id) ?? '';
   const special = tokenizer.specialIds.has(id);
-  // A word's later pieces are written ##ing; read alone they would keep the mark.
+  // Later pieces of a word are written ##ing; decoded alone they would keep the mark.
   const text = special ? token : token.startsWith('##') ? token.slice(2) : tokenizer.decode([id]);
   return { id, text, special, start: null, stop: null };
 }

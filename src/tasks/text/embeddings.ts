@@ -18,7 +18,7 @@ import { isLightText, readTextInput } from './text-items.ts';
 const options = z.strictObject({
   ...encoderOptions,
   ...poolingOption,
-  /** Scale vectors to length 1 where the request does not say; default: as modules.json has it, else true. */
+  /** Whether vectors are scaled to length 1 if the request does not say; default: as modules.json says, else true. */
   normalize: z.boolean().optional(),
   /** The prompt for requests that name none; default: what config_sentence_transformers.json says. */
   defaultPromptName: z.string().optional(),
@@ -35,7 +35,7 @@ const parameters = z.strictObject({
   all: z.boolean().default(false),
 });
 
-/** Bytes of vectors that are printed within a millisecond. */
+/** Vectors of this many bytes are printed within a millisecond. */
 const LIGHT_REPLY_BYTES = 8_192;
 
 interface Memo {
@@ -44,7 +44,7 @@ interface Memo {
   readonly all: boolean;
 }
 
-/** Texts of one model share runs of the text encoder. Throws a plain Error that names the file at fault. */
+/** The text encoder, with the model's pooling. Throws a plain Error that names the file at fault. */
 export async function chooseEmbeddingsProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec> {
   return encoderProgram(source, 'embedding', readOptions(source, options));
 }
@@ -80,8 +80,8 @@ interface Ways {
 }
 
 /**
- * Clients that tokenise for OpenAI's models send ids of a vocabulary of OpenAI's. Most of them are ids here as well, of other words: nobody
- * could tell from the vectors.
+ * Clients that tokenise for OpenAI's models send ids of OpenAI's vocabulary. Most of these are valid ids here too, but of other words, and the
+ * vectors would not show the mistake.
  */
 const TOKEN_IDS_REFUSED =
   "This model takes texts, not token ids: clients send those of OpenAI's tokenizers, which stand for other words here. Send the text " +
@@ -106,7 +106,7 @@ function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways):
     direction: asked.truncation_direction,
   });
   const wanted: EncoderTicket = {
-    // Vectors of tokens come as the graph gives them, if nothing else is asked for.
+    // Vectors of tokens stay as the graph gives them, unless the request asks otherwise.
     normalize: asked.normalize ?? (normalize && !all),
     ...(all ? { all } : {}),
     ...(dimensions === undefined ? {} : { dimensions }),
@@ -136,7 +136,7 @@ function finish(outputs: Outputs, { tokens, encoding, all }: Memo): Reply {
   return { json: { embedding: all ? vectors : vectors[0], tokens } };
 }
 
-/** Base64 is of little-endian float32, as OpenAI's API has it. */
+/** The vector as numbers, or as base64 of little-endian float32, as in OpenAI's API. */
 function encodeVector(vector: Float32Array, encoding: Memo['encoding']): number[] | string {
   return encoding === 'base64'
     ? Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')

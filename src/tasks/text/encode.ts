@@ -5,7 +5,7 @@ import { IDS, type EncoderTicket } from './encoder-contract.ts';
 import { bucketLength } from './length-buckets.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
-/** What an encoder's texts may be. */
+/** Limits of an encoder's texts. */
 export interface EncodeLimits {
   /** Tokens, special ones included. */
   readonly maxLength: number;
@@ -17,11 +17,11 @@ export interface EncodeLimits {
 
 export interface Truncation {
   readonly truncate: boolean;
-  /** Which end of a long text goes. */
+  /** Which end of a long text is cut off. */
   readonly direction: 'left' | 'right';
 }
 
-/** A text of letters, or of token ids that are taken as they are. */
+/** A text, or its token ids, which are taken as they are. */
 export type TextInput = string | readonly number[];
 
 /** Ids of a text or a pair, special tokens included. */
@@ -31,14 +31,14 @@ export interface Encoded {
   readonly secondFrom: number | undefined;
 }
 
-/** Makes texts into ids within a model's limits. */
+/** Turns texts into ids, within a model's limits. */
 export class TokenEncoder {
   readonly #tokenizer: TextTokenizer;
   readonly #limits: EncodeLimits;
-  /** Special tokens around one text and around two. */
+  /** Number of special tokens around one text and around two. */
   readonly #overhead: { readonly single: number; readonly pair: number };
 
-  /** Throws a plain Error where the special tokens alone fill the model's length. */
+  /** Throws a plain Error if the special tokens alone fill the model's length. */
   constructor(tokenizer: TextTokenizer, limits: EncodeLimits) {
     this.#tokenizer = tokenizer;
     this.#limits = limits;
@@ -47,7 +47,7 @@ export class TokenEncoder {
       throw new Error(`a length of ${limits.maxLength} tokens leaves no room for a text`);
   }
 
-  /** Throws INVALID_INPUT (too long and not to be cut; no tokens at all; an id that does not exist) or TOO_LARGE. */
+  /** Ids of one text. Throws INVALID_INPUT (too long and not to be cut, no tokens, an unknown id) or TOO_LARGE. */
   single(text: TextInput, cut: Truncation): Encoded {
     if (typeof text !== 'string') return this.#given(text, cut);
     const room = this.#limits.maxLength - this.#overhead.single;
@@ -56,7 +56,7 @@ export class TokenEncoder {
     return this.#filled({ ids: this.#tokenizer.frame(shorten(ids, room, cut)).ids, secondFrom: undefined });
   }
 
-  /** Likewise; of a pair that is too long, the longer text is cut first. */
+  /** Ids of two texts; if they are too long together, the longer one is cut first. Throws like `single`. */
   pair(first: string, second: string, cut: Truncation): Encoded {
     const room = this.#limits.maxLength - this.#overhead.pair;
     if (room < 2) throw new ServerError('INVALID_INPUT', 'This model has no room for two texts.');
@@ -124,12 +124,12 @@ export class TokenEncoder {
   }
 }
 
-/** Of a text that will be cut, so many characters a token are looked at; most languages have 2 to 5. */
+/** Of a text that will be cut, this many characters a token are tokenised at first; most languages have 2 to 5. */
 const GENEROUS_CHARACTERS = 32;
-/** Where a text was cut, the last word may come out otherwise; what lies so many tokens before it does not. */
+/** Cutting a text can change the tokens of the last word, but not those this many tokens before it. */
 const SETTLED_TOKENS = 64;
 
-/** The beginning or end of a text, cut at white space where there is some nearby. */
+/** The beginning or end of a text, cut at white space if there is some nearby. */
 function endOf(text: string, length: number, direction: 'left' | 'right'): string {
   const reach = 200;
   if (direction === 'right') {
@@ -147,7 +147,7 @@ function shorten(ids: readonly number[], room: number, { direction }: Truncation
   return direction === 'right' ? ids.slice(0, room) : ids.slice(ids.length - room);
 }
 
-/** How many tokens of each of two texts stay when both are to fit: the longer one gives way first (Hugging Face's "longest first"). */
+/** How many tokens of each of two texts are kept to make both fit: the longer one is cut first (Hugging Face's "longest first"). */
 function sharedRoom(one: number, other: number, room: number): readonly [number, number] {
   if (one + other <= room) return [one, other];
   const less = Math.min(one, other);

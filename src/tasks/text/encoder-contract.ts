@@ -4,22 +4,22 @@ export const ENCODER = 'text-encoder';
 
 /** Name of the input of a ticket: INT32 [1, tokens], special tokens included, no padding. */
 export const IDS = 'input_ids';
-/** Name of the output of a ticket: FP32 [1, size], or [1, tokens, size] where every token's vector was asked for. */
+/** Name of the output of a ticket: FP32 [1, size], or [1, tokens, size] if every token's vector was asked for. */
 export const RESULT = 'result';
 
-/** How the vectors of a text's tokens become one; `weighted-mean` counts later tokens more. */
+/** How the vectors of a text's tokens become one; `weighted-mean` gives later tokens more weight. */
 export const POOLINGS = ['mean', 'cls', 'last', 'max', 'mean-sqrt', 'weighted-mean'] as const;
 export type Pooling = (typeof POOLINGS)[number];
 
 /** Options of the program. */
 export interface EncoderOptions {
-  /** One vector a text by pooling, or a score a class. */
+  /** A pooled vector of each text, or a score of each class. */
   readonly wants: 'embedding' | 'scores';
-  /** Several are set one after the other. Absent: the graph's own sentence vector where it gives one, else `usualPooling`. */
+  /** The vectors of several poolings are joined. Absent: the graph's own sentence vector if it has one, else `usualPooling`. */
   readonly pooling?: readonly Pooling[] | undefined;
   /** Absent: no file says, and there is no usual one. */
   readonly usualPooling?: readonly Pooling[] | undefined;
-  /** Why the graph's sentence vector is the only right one, where it is: a layer, say, that the token vectors lack. */
+  /** Set if only the graph's own sentence vector is right: says why (a layer, say, that the token vectors lack). */
   readonly ownOnly?: string | undefined;
   /** Name of the graph's output to use. */
   readonly output?: string | undefined;
@@ -27,19 +27,19 @@ export interface EncoderOptions {
   readonly maxLength: number;
   readonly padId: number;
   readonly padSide: 'left' | 'right';
-  /** Of a decoder's cache, from config.json, where the graph does not say. */
+  /** Of a decoder's cache, from config.json, for graphs that do not say. */
   readonly keyValueHeads?: number | undefined;
   readonly headSize?: number | undefined;
 }
 
-/** What a ticket says beside its ids. */
+/** What a ticket asks for, besides its ids. */
 export interface EncoderTicket {
   /** Index of the first token of the second text of a pair. */
   readonly secondFrom?: number;
-  /** Every token's vector, unpooled. */
+  /** Return every token's vector, unpooled. */
   readonly all?: boolean;
   /** Scale the vector (of each token, with `all`) to length 1. */
   readonly normalize?: boolean;
-  /** Keep so many numbers of the vector; done before it is normalised. */
+  /** Keep the first numbers of the vector, this many; done before normalising. */
   readonly dimensions?: number;
 }

@@ -8,22 +8,22 @@ import { ENCODER, POOLINGS, RESULT, type EncoderOptions } from './encoder-contra
 import { readTextModelFiles, type TextModelFiles } from './model-files.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
-/** Options of model.json that all text encoders understand. */
+/** Options of model.json that all text encoders have. */
 export const encoderOptions = {
   /** Longest text in tokens, special ones included; default: what the model's files say. */
   maxLength: z.number().int().min(1).optional(),
-  /** Longest text in UTF-16 units that is looked at whole. */
+  /** Longest text in UTF-16 units that is tokenised whole. */
   maxCharacters: z.number().int().min(1).default(100_000),
-  /** Cut a text that is too long where the request does not say; false: refuse it. */
+  /** Whether a text that is too long is cut if the request does not say; false: it is refused. */
   autoTruncate: z.boolean().default(true),
   /** The graph's output to use. */
   output: z.string().optional(),
-  /** The side that padding goes to; only a graph that pools by itself may need `left`. */
+  /** The side of the padding; only a graph that pools by itself may need `left`. */
   paddingSide: z.enum(['left', 'right']).default('right'),
 };
 
 const pooling = z.enum(POOLINGS);
-/** One, or several whose vectors are set one after the other. */
+/** One pooling, or several whose vectors are joined. */
 export const poolingOption = {
   pooling: z
     .union([pooling, z.array(pooling).min(1)])
@@ -75,10 +75,10 @@ export interface EncoderModel {
   readonly encoder: TokenEncoder;
   readonly files: TextModelFiles;
   readonly autoTruncate: boolean;
-  /** Numbers of a text's vector, or classes; undefined where the graph does not say. */
+  /** Length of a text's vector, or number of classes; undefined if the graph does not say. */
   readonly size: number | undefined;
   readonly calls: ReturnType<typeof textCalls>;
-  /** Token ids sent as tensors have the limit of texts. */
+  /** Throws TOO_LARGE for token ids sent as tensors, by the limit for texts. */
   readonly checkTensors: (inputs: readonly Tensor[]) => void;
 }
 

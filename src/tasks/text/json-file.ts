@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 
-/** The JSON value of one of a model's files; undefined where the model has no such file. Throws a plain Error that calls the file `name`. */
+/** The JSON value in one of a model's files; undefined if the model has no such file. Throws a plain Error that calls the file `name`. */
 export async function readJson(file: string | undefined, name: string): Promise<unknown> {
   if (file === undefined) return undefined;
   try {
@@ -11,7 +11,7 @@ export async function readJson(file: string | undefined, name: string): Promise<
   }
 }
 
-/** A JSON object from one of a model's files; empty where the model has no such file. Throws a plain Error that calls the file `name`. */
+/** The JSON object in one of a model's files; empty if the model has no such file. Throws a plain Error that calls the file `name`. */
 export async function readJsonObject(
   file: string | undefined,
   name: string,

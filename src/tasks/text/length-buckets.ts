@@ -1,8 +1,8 @@
-/** Lengths to which texts are padded: powers of two and the steps halfway between, so that padding costs a third at most. */
+/** Lengths to which texts are padded: powers of two and the lengths halfway between, so that padding costs at most a third. */
 
 const LEAST = 8;
 
-/** The bucket of a text of `length` tokens; none is longer than `maxLength`. */
+/** The bucket of a text of `length` tokens, at most `maxLength`. */
 export function bucketLength(length: number, maxLength: number): number {
   let bucket = LEAST;
   while (bucket < length) bucket = nextBucket(bucket);

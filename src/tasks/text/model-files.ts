@@ -11,29 +11,29 @@ export interface TextModelFiles {
   /** Longest input in tokens that the model takes. */
   readonly maxLength: number;
   readonly padId: number;
-  /** From the Pooling module's config.json; else the mean for an encoder, as most models for sentences have it, and nothing for a decoder. */
+  /** From the Pooling module's config.json; else the mean for an encoder, as in most models for sentences, and undefined for a decoder. */
   readonly pooling: readonly Pooling[] | undefined;
-  /** Why the graph must give the sentence vector itself, where it must: modules.json has layers that are not made here. */
+  /** Set if the graph must give the sentence vector itself: says why (modules.json has layers that are not computed here). */
   readonly ownOnly: string | undefined;
-  /** Vectors are scaled to length 1: modules.json says so, or there is none. */
+  /** Whether vectors are scaled to length 1: modules.json says so, or does not exist. */
   readonly normalizes: boolean;
-  /** Heads and size of a head of a decoder's cache. */
+  /** Number and size of the heads of a decoder's cache. */
   readonly cache: Pick<EncoderOptions, 'keyValueHeads' | 'headSize'>;
-  /** Texts to set before an input, by name. */
+  /** Texts to put before an input, by name. */
   readonly prompts: Readonly<Record<string, string>>;
   readonly defaultPrompt: string | undefined;
 }
 
 type Source = Pick<TaskSource, 'files'>;
 
-/** Longest input where no file says. */
+/** Longest input if no file says. */
 const DEFAULT_LENGTH = 512;
 /** Tokenizers without a limit say 1e30. */
 const NO_LIMIT = 1e9;
-/** Models that number positions from the padding id on, so that so many fewer are left. */
+/** Models that number positions from the padding id + 1, so that fewer positions are left. */
 const OFFSET_POSITIONS = ['roberta', 'xlm-roberta', 'xlm-roberta-xl', 'camembert', 'mpnet', 'roberta-prelayernorm'];
 
-/** Reads the files; `tokenizerConfig` is the tokenizer's own. Throws a plain Error that names what cannot be used. */
+/** Reads the files of a text encoder; `tokenizerConfig` is the tokenizer's own. Throws a plain Error that names what cannot be used. */
 export async function readTextModelFiles({ files }: Source, tokenizerConfig: JsonObject): Promise<TextModelFiles> {
   const [config, sentenceBert, pooling, sentences, modules] = await Promise.all([
     readJsonObject(files['config'], 'config.json'),
@@ -46,7 +46,7 @@ export async function readTextModelFiles({ files }: Source, tokenizerConfig: Jso
   const steps = readModules(modules);
   const { prompts, defaultPrompt } = promptsOf(sentences);
   const lengths = [
-    // sentence-transformers sets the tokenizer's length to its own.
+    // sentence-transformers overrides the tokenizer's length by its own.
     count(sentenceBert['max_seq_length']) ?? count(tokenizerConfig['model_max_length']),
     positions(config, padId),
   ].filter((length) => length !== undefined && length > 0 && length < NO_LIMIT);
@@ -63,7 +63,7 @@ export async function readTextModelFiles({ files }: Source, tokenizerConfig: Jso
   };
 }
 
-/** Class names by index; undefined where config.json has none. */
+/** Class names by index; undefined if config.json has none. Throws a plain Error if a class has no name. */
 export function labelsOf({ id2label }: { readonly id2label?: unknown }): string[] | undefined {
   if (!isObject(id2label)) return undefined;
   const count = Object.keys(id2label).length;
@@ -85,7 +85,7 @@ function positions(config: JsonObject, padId: number): number | undefined {
 
 const POOLING_FILE = '1_Pooling/config.json';
 
-/** Modes of sentence-transformers' Pooling module, in the order in which it sets their vectors, with the field of older versions. */
+/** Modes of sentence-transformers' Pooling module, in the order in which it joins their vectors, with the field of older versions. */
 const POOLING_MODES: readonly (readonly [string, string, Pooling])[] = [
   ['cls', 'pooling_mode_cls_token', 'cls'],
   ['max', 'pooling_mode_max_tokens', 'max'],
@@ -95,7 +95,7 @@ const POOLING_MODES: readonly (readonly [string, string, Pooling])[] = [
   ['lasttoken', 'pooling_mode_lasttoken', 'last'],
 ];
 
-/** Throws a plain Error on a mode that is not known, and on a pooling that leaves prompts out of account where the model has some. */
+/** The poolings that the module's config names. Throws a plain Error for an unknown mode, and for a pooling that leaves out prompts if the model has some. */
 function poolingOf(config: JsonObject, prompts: TextModelFiles['prompts']): Pooling[] {
   if (config['include_prompt'] === false && Object.values(prompts).some((prompt) => prompt !== ''))
     throw new Error(`${POOLING_FILE} leaves the prompt out of the pooling, which is not supported`);
@@ -107,7 +107,7 @@ function poolingOf(config: JsonObject, prompts: TextModelFiles['prompts']): Pool
         key.startsWith('pooling_mode_') && config[key] === true && !POOLING_MODES.some(([, flag]) => flag === key),
     );
     if (odd !== undefined) throw new Error(`${POOLING_FILE}: ${odd} is not known`);
-    // As the library has it.
+    // As in the library.
     return flagged.length === 0 ? ['mean'] : flagged;
   }
   return [named].flat().map((mode: unknown) => {
@@ -117,7 +117,7 @@ function poolingOf(config: JsonObject, prompts: TextModelFiles['prompts']): Pool
   });
 }
 
-/** Kinds of models that were trained to go on with texts: for their vectors some take the last token, some the mean. */
+/** Models that were trained to continue texts. Some make their vectors from the last token, some from the mean. */
 const DECODERS = /^(gemma|gpt|llama|mistral|mixtral|opt$|phi|qwen)/;
 
 function usualPooling({ architectures, model_type: kind }: JsonObject): readonly Pooling[] | undefined {
@@ -126,12 +126,12 @@ function usualPooling({ architectures, model_type: kind }: JsonObject): readonly
   return isDecoder ? undefined : ['mean'];
 }
 
-/** Modules that are made here; dropout does nothing but in training. */
+/** Modules that are computed here; dropout does nothing outside training. */
 const OWN_MODULES = ['Transformer', 'Pooling', 'Normalize', 'Dropout'];
 
 function ownOnly(steps: readonly SentenceModule[]): string | undefined {
   const other = steps.find(({ type }) => !OWN_MODULES.includes(type));
-  if (other !== undefined) return `modules.json has a ${other.type}, which is not made here`;
+  if (other !== undefined) return `modules.json has a ${other.type}, which this server does not compute`;
   return steps.some(({ type }) => type === 'Pooling') ? undefined : 'modules.json has no Pooling';
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Parameters of a request that text tasks have in common. */
+/** Parameters of a request that all text encoders have. */
 export const truncation = {
   truncate: z.boolean().optional(),
   truncation_direction: z

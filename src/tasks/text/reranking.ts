@@ -9,14 +9,14 @@ import { ACTIVATIONS, logitsOf } from './scores.ts';
 import { isLightText, readQueryAndText } from './text-items.ts';
 import { isObject, type JsonObject } from '../../json.ts';
 
-/** How well a text answers a query: `{"score": 0.97, "tokens": n}`; for cross-encoders, whose graph gives one logit. */
+/** How well a text answers a query: `{"score": 0.97, "tokens": n}`. For cross-encoders, whose graph gives one logit. */
 
 const options = z.strictObject({
   ...encoderOptions,
   /** Default: what config.json says. */
   activation: z.enum(['sigmoid', 'none']).optional(),
 });
-/** `raw_scores`: the graph's own, or else their sigmoid, as TEI has it; without it, what the model's own library gives. */
+/** `raw_scores` true gives the graph's own score, false its sigmoid, as in TEI; without it the score is that of the model's own library. */
 const parameters = z.strictObject({ ...truncation, raw_scores: z.boolean().optional() });
 
 interface Memo {
@@ -24,7 +24,7 @@ interface Memo {
   readonly activation: 'sigmoid' | 'none';
 }
 
-/** Throws a plain Error that names the file at fault. */
+/** The text encoder, for scores. Throws a plain Error that names the file at fault. */
 export async function chooseRerankingProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec> {
   return encoderProgram(source, 'scores', readOptions(source, options));
 }
@@ -47,12 +47,12 @@ export async function createRerankingTask(source: TaskSource): Promise<Task> {
   };
 }
 
-/** The activation's class as sentence-transformers writes it into config.json, today and before version 4. */
+/** Activations by their class, as sentence-transformers writes it into config.json. */
 const ACTIVATION_CLASSES: Readonly<Record<string, Memo['activation']>> = { Sigmoid: 'sigmoid', Identity: 'none' };
 
 /**
- * What CrossEncoder of sentence-transformers makes of a single logit: what the model's config.json names, else the sigmoid; a regression head gives its
- * number. Throws a plain Error on an activation that is not known.
+ * The activation that CrossEncoder of sentence-transformers applies to a single logit: the one that config.json names, else none for a regression head
+ * and the sigmoid for others. Throws a plain Error for an unknown activation.
  */
 function scoreActivation(config: JsonObject): Memo['activation'] {
   const { sentence_transformers: own, sbert_ce_default_activation_function: older, problem_type: problem } = config;

@@ -7,7 +7,7 @@ export const ACTIVATIONS = {
   none: (logits: Float32Array): Float32Array => logits,
   sigmoid: (logits: Float32Array): Float32Array => logits.map((logit) => 1 / (1 + Math.exp(-logit))),
   softmax: (logits: Float32Array): Float32Array => {
-    // Shifted by the greatest, so that nothing overflows.
+    // Shifted by the greatest logit, so that nothing overflows.
     const most = logits.reduce((greatest, logit) => Math.max(greatest, logit), -Infinity);
     const powers = Float64Array.from(logits, (logit) => Math.exp(logit - most));
     const sum = powers.reduce((total, power) => total + power, 0);
@@ -17,7 +17,7 @@ export const ACTIVATIONS = {
 export type Activation = keyof typeof ACTIVATIONS;
 export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS) as [Activation, ...Activation[]];
 
-/** A text's logits out of the program. Throws a plain Error where there are none. */
+/** A text's logits from the program's output. Throws a plain Error if there are none. */
 export function logitsOf(outputs: Outputs): Float32Array {
   const tensor = outputs[RESULT];
   const values = tensor === undefined || tensor.datatype === 'BYTES' ? undefined : typedView(tensor);

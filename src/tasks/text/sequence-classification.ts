@@ -11,13 +11,13 @@ import { ACTIVATION_NAMES, ACTIVATIONS, logitsOf, type Activation } from './scor
 import { isLightText, readTextOrPair } from './text-items.ts';
 import type { JsonObject } from '../../json.ts';
 
-/** A text or a pair in, classes with scores out, best first: `[{"label": "POSITIVE", "score": 0.99}, ...]`; for models with a tokenizer. */
+/** A text or a pair in, classes with scores out, best first: `[{"label": "POSITIVE", "score": 0.99}, ...]`. For models with a tokenizer. */
 
 const options = z.strictObject({
   ...encoderOptions,
   /** Default: what config.json says. */
   activation: z.enum(ACTIVATION_NAMES).optional(),
-  /** Classes in a reply when the request does not say; 0: all. */
+  /** Classes in a reply if the request does not say; 0: all. */
   topK: z.number().int().min(0).default(0),
 });
 
@@ -34,7 +34,7 @@ interface Memo {
   readonly raw: boolean;
 }
 
-/** Throws a plain Error that names the file at fault. */
+/** The text encoder, for scores. Throws a plain Error that names the file at fault. */
 export async function chooseSequenceClassificationProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec> {
   return encoderProgram(source, 'scores', readOptions(source, options));
 }
@@ -63,7 +63,7 @@ export async function createSequenceClassificationTask(source: TaskSource): Prom
   };
 }
 
-/** As transformers' pipeline has it: each class by itself where several may hold or there is but one, else a choice among them. */
+/** The activation of transformers' pipeline: sigmoid if several classes may hold or there is only one, none for a regression, else softmax. */
 function usualActivation(config: JsonObject, classes: number): Activation {
   if (config['problem_type'] === 'regression') return 'none';
   return config['problem_type'] === 'multi_label_classification' || classes === 1 ? 'sigmoid' : 'softmax';

@@ -4,7 +4,7 @@ import type { Item } from '../task.ts';
 /** Media types of a raw text. */
 export const TEXT_TYPES: readonly string[] = ['text/plain'];
 
-/** JSON can say half a character ("\\ud800"); browsers, too, cut emoji in two. */
+/** JSON can hold half a character ("\\ud800"); browsers also cut emoji in two. */
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /**
@@ -18,7 +18,7 @@ export function readText(item: Item, maxCharacters: number): string {
   return text;
 }
 
-/** Length of an item's text in UTF-16 units, at most; cheap. */
+/** An upper bound of the length of an item's text in UTF-16 units; cheap to compute. */
 export function textLength(item: Item): number {
   if (item.kind === 'raw') return item.bytes.byteLength;
   const value = textOf(item.value);
@@ -39,7 +39,7 @@ function textOf(value: unknown): unknown {
 function rawText(contentType: string, bytes: Uint8Array, maxCharacters: number): string {
   if (!TEXT_TYPES.includes(contentType))
     throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This model takes application/json and text/plain.');
-  // A UTF-16 unit takes 3 bytes of UTF-8 at most.
+  // A UTF-16 unit takes at most 3 bytes in UTF-8.
   if (bytes.byteLength > 3 * maxCharacters) throw tooLong(maxCharacters);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -3,9 +3,9 @@ import type { Item } from '../task.ts';
 import { TEXT_TYPES } from './text-input.ts';
 import type { TextInput } from './encode.ts';
 
-/** What the items of text tasks hold. */
+/** Readers of the items of text tasks. */
 
-/** UTF-16 units up to which a text takes half a millisecond to tokenise (measured: Latin 0.5 ms, Chinese 0.8 ms). */
+/** Texts of up to this many UTF-16 units take about half a millisecond to tokenise (measured: Latin 0.5 ms, Chinese 0.8 ms). */
 const LIGHT_CHARACTERS = 400;
 
 /** Whether the texts of an item are short enough to be tokenised on the main thread. */
@@ -14,7 +14,7 @@ export function isLightText(item: Item): boolean {
   return lengthOf(item.value) <= LIGHT_CHARACTERS;
 }
 
-/** UTF-16 units in a value's texts, or numbers in it; objects and arrays of texts are looked at one level deep. */
+/** UTF-16 units in a value's texts, or numbers in it; objects and arrays of texts count one level deep. */
 function lengthOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (typeof value !== 'object' || value === null) return 0;
@@ -35,7 +35,7 @@ export function readTextInput(item: Item): TextInput {
   );
 }
 
-/** A text, or two to be judged together: `"text"`, `["a", "b"]`, `{"text", "text_pair"}`, or a raw text. Throws as `readTextInput`. */
+/** A text, or two to be classified together: `"text"`, `["a", "b"]`, `{"text", "text_pair"}`, or a raw text. Throws like `readTextInput`. */
 export function readTextOrPair(item: Item): readonly [string] | readonly [string, string] {
   const value = item.kind === 'raw' ? rawText(item.contentType, item.bytes) : item.value;
   if (typeof value === 'string') return [value];
@@ -48,7 +48,7 @@ export function readTextOrPair(item: Item): readonly [string] | readonly [string
   );
 }
 
-/** `{"query", "text"}`. Throws INVALID_INPUT. */
+/** The texts of `{"query", "text"}`. Throws INVALID_INPUT. */
 export function readQueryAndText(item: Item): readonly [string, string] {
   if (item.kind === 'json' && typeof item.value === 'object' && item.value !== null) {
     const { query, text } = item.value as { query?: unknown; text?: unknown };

@@ -7,23 +7,23 @@ import { readPostProcessor, type Frames } from './tokenizer/post-processors.ts';
 import { messageOf } from '../../errors.ts';
 
 /**
- * What a model's tokenizer.json does. Ids and texts are those of Hugging Face's `tokenizers` (compared part by part, see test/tasks/text/tokenizer/);
- * a part that was not compared is refused.
+ * The tokenizer of a model's tokenizer.json. Its ids and texts are those of Hugging Face's `tokenizers`, compared part by part (test/tasks/text/tokenizer/);
+ * parts that were not compared are refused.
  */
 export interface TextTokenizer {
-  /** tokenizer_config.json over special_tokens_map.json; empty where there is neither. */
+  /** special_tokens_map.json, overridden by tokenizer_config.json; empty if there is neither. */
   readonly config: JsonObject;
-  /** Ids of added tokens that are marked special (and not spelt otherwise by the normalizer): what `skipSpecialTokens` leaves out. */
+  /** Ids that `skipSpecialTokens` leaves out: of added tokens marked special whose spelling the normalizer does not change. */
   readonly specialIds: ReadonlySet<number>;
-  /** Ids are below it. */
+  /** All ids are below it. */
   readonly vocabularySize: number;
-  /** Ids of a text, or of a pair of texts (an empty `pair` is a pair too). Special tokens written in the text count as such. */
+  /** Ids of a text, or of a pair of texts (an empty `pair` makes a pair too). Special tokens written in the text are taken as such. */
   encode(text: string, options?: { addSpecialTokens?: boolean; pair?: string }): number[];
-  /** Sets special tokens around ids that were encoded without them; `typeIds` tells the two texts of a pair apart. */
+  /** Puts special tokens around ids that were encoded without them; `typeIds` tells the two texts of a pair apart. */
   frame(ids: readonly number[], pairIds?: readonly number[]): Framed;
-  /** A number of tokens that the text has at least, without making it into tokens; 0 where the tokenizer sets no such bound. */
+  /** A lower bound of the text's number of tokens, without tokenising it; 0 if there is no such bound for this tokenizer. */
   leastTokens(text: string): number;
-  /** Text of ids; ids that the tokenizer has no token for are left out. */
+  /** The text of ids; ids without a token are left out. */
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
   tokenToId(token: string): number | undefined;
   idToToken(id: number): string | undefined;
@@ -36,10 +36,10 @@ export interface Framed {
   readonly typeIds: number[];
 }
 
-/** Files that a tokenizer is made of, by the roles of a model's files (absolute paths). */
+/** The files of a tokenizer, by their roles in the model's files (absolute paths). */
 export type TokenizerFiles = Readonly<Record<string, string>>;
 
-/** Reads a tokenizer from `tokenizer`, and `tokenizerConfig` and `specialTokens` where they are. Throws a plain Error that names the file at fault. */
+/** Reads a tokenizer from `tokenizer`, and from `tokenizerConfig` and `specialTokens` if they exist. Throws a plain Error that names the file at fault. */
 export async function loadTokenizer(files: TokenizerFiles): Promise<TextTokenizer> {
   if (files['tokenizer'] === undefined) throw new Error('the model has no tokenizer.json (files.tokenizer)');
   const [definition, own, specialTokens, sentences] = await Promise.all([
@@ -52,14 +52,14 @@ export async function loadTokenizer(files: TokenizerFiles): Promise<TextTokenize
   return createTokenizer(parts, { ...specialTokens, ...own });
 }
 
-/** sentence-transformers lowers texts before the tokenizer's own normaliser, whatever that does. */
+/** The definition with lower case first: sentence-transformers puts texts into lower case before the tokenizer's own normalizer. */
 function lowered(definition: JsonObject): JsonObject {
   const { normalizer } = definition;
   const normalizers = [{ type: 'Lowercase' }, ...(isObject(normalizer) ? [normalizer] : [])];
   return { ...definition, normalizer: { type: 'Sequence', normalizers } };
 }
 
-/** A tokenizer of files that are read already. Throws a plain Error saying what of tokenizer.json cannot be used. */
+/** A tokenizer from the contents of its files. Throws a plain Error that says which part of tokenizer.json cannot be used. */
 export function createTokenizer(definition: JsonObject, config: JsonObject = {}): TextTokenizer {
   try {
     return new HubTokenizer(definition, config);
@@ -85,10 +85,10 @@ class HubTokenizer implements TextTokenizer {
     this.#pipeline = createPipeline(definition);
     this.#frames = readPostProcessor(definition['post_processor']);
     const decode = readDecoder(definition['decoder']);
-    // Cleaning up spaces alters what a model wrote, so it happens only where the model asks for it.
+    // Cleaning up spaces changes what a model wrote, so it happens only if the model asks for it.
     this.#decode = config['clean_up_tokenization_spaces'] === true ? (tokens) => spacesCleaned(decode(tokens)) : decode;
     const { addedTokens, tokens } = this.#pipeline;
-    // The reference looks for the spelling that it decodes, so that one which is normalized into another stays.
+    // The reference compares decoded spellings, so a special token that is normalized to another spelling stays.
     this.specialIds = new Set(
       addedTokens.filter(({ special, content, id }) => special && tokens[id] === content).map(({ id }) => id),
     );

@@ -244,7 +244,7 @@ test('a folder that cannot be served says why', async (t) => {
   const pooling = { name: 'p.json', content: { pooling_mode_mean_tokens: true } };
   await assert.rejects(
     tiny({ more: { pooling, modules: dense } }),
-    /modules\.json has a Dense, which is not made here, and the graph has no output sentence_embedding/,
+    /modules\.json has a Dense, which this server does not compute, and the graph has no output sentence_embedding/,
   );
   await assert.doesNotReject(tiny({ more: { pooling, modules: dense }, sentence: true }));
 });

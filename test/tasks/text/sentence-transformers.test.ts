@@ -60,7 +60,7 @@ test('vectors are of length 1 unless modules.json has no Normalize', async (t) =
   near([await length(modules('Transformer', 'Pooling'), { normalize: true })], [1], 1e-6);
 });
 
-test('layers that are not made here are refused by name, wherever they stand', async (t) => {
+test('layers that this server does not compute are refused by name, wherever they are', async (t) => {
   for (const types of [
     ['Transformer', 'WeightedLayerPooling', 'Pooling'],
     ['Transformer', 'Pooling', 'LayerNorm'],
