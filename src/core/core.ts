@@ -270,7 +270,8 @@ export class Core<Payload, Result> {
 
   #whenEmpty(model: QueuedModel<Payload, Result>): void {
     if (model.permits > 0 || model.onEmpty === undefined) return;
-    this.#models.delete(model.key);
+    // The last run of a ticket on lent permits may end when another model has the key.
+    if (this.#models.get(model.key) === model) this.#models.delete(model.key);
     model.onEmpty();
   }
 }

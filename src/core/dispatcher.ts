@@ -1,11 +1,12 @@
 import { ServerError, toServerError } from '../errors.ts';
 import type { Batch } from './batcher.ts';
+import { modelsToServe } from './candidates.ts';
 import { Alarm } from './clock.ts';
 import type { CoreEvents } from './events.ts';
 import { LaneSlot, type Run } from './lane-slot.ts';
 import { nextBatch } from './next-batch.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
-import { charge, chooseNext, correct, forgive, type Candidate } from './scheduler.ts';
+import { charge, chooseNext, correct, forgive } from './scheduler.ts';
 import { settle } from './settle.ts';
 import type { Clock, Lane, RunReport, TicketOfRun } from './ticket.ts';
 
@@ -125,7 +126,7 @@ export class Dispatcher<Payload, Result> {
   /** Starts a run on a free lane if there is one to start; else says when to look again. */
   #serve(slot: LaneSlot<Payload, Result>, nowMs: number): number {
     let wakeMs = Infinity;
-    let candidates = this.#candidates(slot, nowMs);
+    let candidates = modelsToServe(slot, this.#slots, this.#options.models, nowMs);
     forgive(candidates);
     for (;;) {
       const next = chooseNext(candidates);
@@ -142,33 +143,6 @@ export class Dispatcher<Payload, Result> {
     const { stale } = slot;
     if (stale !== undefined) this.#start(slot, stale, { take: [], items: 0, cost: 0, cut: 'empty' });
     return wakeMs;
-  }
-
-  #candidates(slot: LaneSlot<Payload, Result>, nowMs: number) {
-    const candidates: (Candidate & {
-      model: QueuedModel<Payload, Result>;
-      head: QueuedTicket<Payload, Result> | undefined;
-      resting: readonly QueuedTicket<Payload, Result>[];
-    })[] = [];
-    for (const model of this.#options.models.values()) {
-      const resting = slot.resting(model);
-      const waits = model.waitingTickets > 0 && model.runsOn(slot.id) && !this.#isLeftToOthers(slot, model, nowMs);
-      if (!waits && resting.length === 0) continue;
-      const head = waits ? model.queue.head(nowMs) : undefined;
-      const [oldest] = resting;
-      const sequence = oldest?.sequence ?? head?.ticket.sequence;
-      if (sequence === undefined) continue;
-      const level = Math.min(head?.level ?? Infinity, ...resting.map(({ priority }) => priority));
-      candidates.push({ model, head: head?.ticket, resting, level, share: model.share, sequence });
-    }
-    return candidates;
-  }
-
-  #isLeftToOthers(slot: LaneSlot<Payload, Result>, model: QueuedModel<Payload, Result>, nowMs: number): boolean {
-    if (!slot.isAside(model, nowMs)) return false;
-    for (const other of this.#slots.values())
-      if (other !== slot && model.runsOn(other.id) && !other.isAside(model, nowMs)) return true;
-    return false;
   }
 
   #start(
@@ -265,7 +239,11 @@ export class Dispatcher<Payload, Result> {
     report: RunReport<Result> | undefined,
   ): Map<QueuedTicket<Payload, Result>, unknown> {
     const onward = new Map<QueuedTicket<Payload, Result>, unknown>();
-    if (report === undefined) return onward;
+    if (report === undefined) {
+      // The lane may still hold what it knew of them; an empty run that fails is not repeated.
+      if (model.stepping && batch.take.length > 0) slot.rest(model, [], { left: true });
+      return onward;
+    }
     let left = false;
     for (const [index, ticket] of batch.take.entries()) {
       const outcome = report.outcomes[index];

@@ -1,121 +1,122 @@
 import assert from 'node:assert/strict';
 import type { Admission } from '../../src/core/admission.ts';
 import { Core } from '../../src/core/core.ts';
-import type { BatchLimits, Outcome } from '../../src/core/ticket.ts';
+import type { BatchLimits } from '../../src/core/ticket.ts';
 import { ServerError, type ErrorCode } from '../../src/errors.ts';
-import type { Command, CommandOf, Name } from './core-commands.ts';
-import { checkBatch, tryEnqueue, type Known } from './known-ticket.ts';
+import { NAMES, type Command, type CommandOf, type Name, type NewTicket } from './core-commands.ts';
 import { FakeClock } from './fake-clock.ts';
-import { FakeLane, type FakeRun } from './fake-lane.ts';
+import { checkLetGo, itemsOf, type Known } from './known-ticket.ts';
+import { LANES_OF_B, LanesModel } from './lanes-model.ts';
 
 interface Held {
   readonly model: Name;
   readonly admission: Admission<Known, Known>;
+  readonly deadlineMs: number;
   items: number;
+  /** Tickets on its permits. */
+  readonly lent: Known[];
 }
 
 const QUEUE_ITEMS = 24;
 /** Short beside the runs, so that their time is often what cuts a batch. */
 const RUN_LIMIT_MS = 60;
-/** Model b has not all lanes. */
-const LANES_OF_B = [0, 1];
 
 /** The simplest description of what a core may do, next to a real one; every step compares the two. */
 export class CoreModel {
-  runs = 0;
+  readonly lanes: LanesModel;
   readonly #clock = new FakeClock();
   readonly #core = new Core<Known, Known>({ clock: this.#clock, defer: this.#clock.defer, agingMs: 20 });
   readonly #limits: Record<Name, BatchLimits>;
   readonly #maxItems: Record<Name, number>;
-  readonly #present: Record<Name, 'yes' | 'leaving' | 'no'> = { a: 'no', b: 'no' };
+  readonly #present: Record<Name, 'yes' | 'leaving' | 'no'> = { a: 'no', b: 'no', s: 'no' };
   readonly #tickets: Known[] = [];
   readonly #held: Held[] = [];
-  readonly #lanes = new Map<number, FakeLane<Known>>();
-  /** Runs that have not ended, those of removed lanes included. */
-  readonly #running = new Map<FakeRun<Known>, FakeLane<Known>>();
-  /** Lanes whose runs failed as a whole. */
-  readonly #asideUntilMs = new Map<FakeLane<Known>, number>();
   readonly #faults: unknown[] = [];
-  readonly #lastStarted = new Map<string, number>();
 
   constructor(limits: Record<Name, BatchLimits>) {
     this.#limits = limits;
-    this.#maxItems = { a: limits.a.maxItems, b: limits.b.maxItems };
-    this.#addModel('a');
-    this.#addModel('b');
+    this.#maxItems = { a: limits.a.maxItems, b: limits.b.maxItems, s: limits.s.maxItems };
+    this.lanes = new LanesModel({
+      now: () => this.#clock.now(),
+      limits: (model) => ({ ...this.#limits[model], maxItems: this.#maxItems[model] }),
+      knowsRuns: (model) => this.#core.fit(model) !== undefined,
+      check: (checks) => this.#try(checks),
+    });
+    for (const model of NAMES) this.#addModel(model);
     this.#addLane(0);
   }
 
   async apply(command: Command): Promise<void> {
     await this.#do(command);
     this.#check();
-    if (['turn', 'advance', 'finish', 'die'].includes(command.kind)) this.#checkNoIdleLane();
+    if (['turn', 'advance', 'finish', 'die'].includes(command.kind))
+      this.lanes.checkNoIdleLane((model) => this.#waiting(model), NAMES);
   }
 
   /** Lets everything end, and checks that everything has. */
   async end(): Promise<void> {
-    for (const held of this.#held) this.#release(held, held.items);
     for (const id of LANES_OF_B) this.#addLane(id);
     await this.#advance(10);
-    while (this.#running.size > 0) {
+    while (this.lanes.isBusy) {
       await this.#do({ kind: 'finish', which: 0, outcomes: 'all', maxItems: undefined });
       await this.#advance(10);
       this.#check();
     }
-    for (const ticket of this.#tickets) {
-      assert.ok(ticket.settled !== undefined, `ticket ${ticket.id} is lost`);
-    }
-    for (const model of ['a', 'b'] as const) assert.equal(this.#core.depth(model).permits, 0);
+    for (const held of this.#held) this.#release(held, held.items);
+    for (const ticket of this.#tickets) assert.ok(ticket.settled !== undefined, `ticket ${ticket.id} is lost`);
+    for (const model of NAMES) assert.equal(this.#core.depth(model).permits, 0);
     await this.#core.idle();
     this.#check();
+    this.lanes.checkNothingHeld('s');
     await this.#advance(1000);
     assert.equal(this.#clock.timers, 0);
   }
 
   async #do(command: Command): Promise<void> {
+    if (command.kind === 'advance') return this.#advance(command.ms);
+    if (command.kind === 'finish') this.#finish(command);
+    else if (command.kind === 'die') this.lanes.die(command);
+    else if (command.kind !== 'turn') {
+      this.#doAtOnce(command);
+      return;
+    }
+    return this.#clock.turn();
+  }
+
+  #doAtOnce(command: Exclude<Command, { kind: 'finish' | 'die' | 'advance' | 'turn' }>): void {
     switch (command.kind) {
-      case 'arrive': {
+      case 'arrive':
         this.#arrive(command);
         return;
-      }
-      case 'hold': {
-        this.#hold(command.model, command.items);
+      case 'hold':
+        this.#hold(command);
         return;
-      }
-      case 'release': {
+      case 'lend':
+        this.#lend(this.#held[command.which % this.#held.length], command.ticket);
+        return;
+      case 'release':
         this.#release(this.#held[command.which % this.#held.length], command.items);
         return;
-      }
-      case 'cancel': {
+      case 'cancel':
         this.#cancel(this.#tickets[command.which % this.#tickets.length]);
         return;
-      }
-      case 'advance':
-        return this.#advance(command.ms);
-      case 'turn':
-        return this.#clock.turn();
-      case 'finish':
-        this.#finish(command);
-        return this.#clock.turn();
-      case 'die':
-        this.#die(command.which, command.lost);
-        return this.#clock.turn();
-      case 'addLane': {
+      case 'late':
+        for (const ticket of this.lanes.runOf(command.id)) ticket.expected ??= 'RUN_TOO_LONG';
+        this.#core.failRun(command.id, new ServerError('RUN_TOO_LONG'));
+        return;
+      case 'addLane':
         this.#addLane(command.id);
         return;
-      }
       case 'removeLane':
+        this.lanes.remove(command.id);
         this.#core.removeLane(command.id);
-        this.#lanes.delete(command.id);
         return;
-      case 'removeModel': {
+      case 'removeModel':
         this.#removeModel(command.model);
         return;
-      }
-      case 'addModel': {
+      case 'addModel':
         this.#addModel(command.model);
         return;
-      }
     }
   }
 
@@ -132,41 +133,71 @@ export class CoreModel {
     ticket.handle?.cancel();
   }
 
-  #hold(model: Name, items: number): void {
-    const admission = this.#admit(model, items, { priority: 2, deadlineMs: Infinity });
-    if (admission !== undefined) this.#held.push({ model, admission, items });
+  #hold({ model, items, timeLimitMs }: CommandOf<'hold'>): void {
+    const deadlineMs = this.#clock.now() + timeLimitMs;
+    const admission = this.#admit(model, items, { priority: 2, deadlineMs });
+    if (admission !== undefined) this.#held.push({ model, admission, deadlineMs, items, lent: [] });
+  }
+
+  /** A request holds as many permits as it has such tickets at a time. */
+  #lend(held: Held | undefined, ticket: NewTicket): void {
+    if (held === undefined || itemsOf(openOf(held)) + ticket.items > held.items) return;
+    const { model, deadlineMs, admission } = held;
+    if (deadlineMs <= this.#clock.now()) return;
+    const known = this.#known({ ...ticket, model, shapeKey: 'x', priority: 2, deadlineMs, lent: true });
+    if (this.#enqueue(known, () => admission.lend(this.#item(known)))) held.lent.push(known);
   }
 
   #arrive({ model, tickets, shapeKey, priority, timeLimitMs }: CommandOf<'arrive'>): void {
-    const items = tickets.reduce((sum, ticket) => sum + ticket.items, 0);
     const deadlineMs = this.#clock.now() + timeLimitMs;
-    const admission = this.#admit(model, items, { priority, deadlineMs });
+    const admission = this.#admit(model, itemsOf(tickets), { priority, deadlineMs });
     if (admission === undefined) return;
-    for (const { items, cost } of tickets) {
-      const ticket: Known = {
-        id: this.#tickets.length,
-        model,
-        items,
-        cost,
-        shapeKey,
-        priority,
-        deadlineMs,
-        started: false,
-      };
-      ticket.handle = tryEnqueue(admission, { payload: ticket, items, cost, shapeKey });
-      if (ticket.handle === undefined) continue;
-      this.#tickets.push(ticket);
-      ticket.handle.done.then(
-        ({ result, timing }) => {
-          this.#try(() => assert.ok(result === ticket && timing.queueMs >= 0 && timing.batchItems >= items));
-          this.#settle(ticket, 'result');
-        },
-        (error: unknown) => {
-          this.#settle(ticket, (error as ServerError).code);
-        },
-      );
+    for (const ticket of tickets) {
+      const known = this.#known({ ...ticket, model, shapeKey, priority, deadlineMs, lent: false });
+      this.#enqueue(known, () => admission.enqueue(this.#item(known)));
     }
     admission.close();
+  }
+
+  #known(ticket: Omit<Known, 'id' | 'started' | 'ended' | 'progress'>): Known {
+    return { ...ticket, id: this.#tickets.length, started: 0, ended: 0, progress: 0 };
+  }
+
+  #item(ticket: Known) {
+    const { items, cost, shapeKey } = ticket;
+    const onProgress = (step: unknown): void => {
+      this.#try(() => {
+        assert.deepEqual([step, ticket.settled], [ticket.progress + 1, undefined], 'progress comes in order');
+      });
+      ticket.progress += 1;
+    };
+    return { payload: ticket, items, cost, shapeKey, onProgress };
+  }
+
+  /** False where a run of the ticket would take too long. */
+  #enqueue(ticket: Known, enqueue: () => NonNullable<Known['handle']>): boolean {
+    try {
+      ticket.handle = enqueue();
+    } catch (error) {
+      assert.ok(error instanceof ServerError && error.code === 'TOO_LARGE', String(error));
+      return false;
+    }
+    this.#tickets.push(ticket);
+    ticket.handle.done.then(
+      ({ result, timing }) => {
+        this.#try(() => {
+          assert.ok(result === ticket && timing.queueMs >= 0 && timing.batchItems >= ticket.items);
+          assert.equal(
+            ticket.progress,
+            ticket.model === 's' ? ticket.steps - 1 : 0,
+            'all progress comes before the result',
+          );
+        });
+        this.#settle(ticket, 'result');
+      },
+      (error: unknown) => this.#settle(ticket, (error as ServerError).code),
+    );
+    return true;
   }
 
   #admit(
@@ -205,21 +236,24 @@ export class CoreModel {
     }
   }
 
+  /** Permits that tickets run on stay. */
   #release(held: Held | undefined, items: number): void {
     if (held === undefined) return;
-    held.admission.release(items);
-    held.items = Math.max(0, held.items - items);
+    const released = Math.min(items, held.items - itemsOf(openOf(held)));
+    held.admission.release(released);
+    held.items -= released;
+  }
+
+  #finish(command: CommandOf<'finish'>): void {
+    const finished = this.lanes.finish(command);
+    if (finished?.maxItems === undefined) return;
+    const { model, maxItems } = finished;
+    this.#maxItems[model] = Math.max(1, Math.min(this.#maxItems[model], maxItems));
   }
 
   #addLane(id: number): void {
-    if (this.#lanes.has(id)) return;
-    const lane = new FakeLane<Known>(id, (run, self) => {
-      this.runs += 1;
-      this.#running.set(run, self);
-      this.#try(() => this.#started(run, self));
-    });
-    this.#lanes.set(id, lane);
-    this.#core.addLane(lane);
+    const lane = this.lanes.add(id);
+    if (lane !== undefined) this.#core.addLane(lane);
   }
 
   #addModel(model: Name): void {
@@ -227,7 +261,8 @@ export class CoreModel {
     this.#present[model] = 'yes';
     this.#maxItems[model] = this.#limits[model].maxItems;
     const options = { limits: this.#limits[model], queueItems: QUEUE_ITEMS, runLimitMs: RUN_LIMIT_MS };
-    this.#core.addModel(model, model === 'b' ? { ...options, lanes: LANES_OF_B } : options);
+    const own = { a: {}, b: { lanes: LANES_OF_B }, s: { stepping: true } }[model];
+    this.#core.addModel(model, { ...options, ...own });
   }
 
   #removeModel(model: Name): void {
@@ -239,87 +274,31 @@ export class CoreModel {
     });
   }
 
-  #started(run: FakeRun<Known>, lane: FakeLane<Known>): void {
-    const { payloads } = run;
-    const model = run.modelKey as Name;
-    assert.equal(this.#lanes.get(lane.id), lane, 'a removed lane gets no batch');
-    assert.ok(model === 'a' || LANES_OF_B.includes(lane.id), 'a model runs on its own lanes');
-    if (payloads.length > 1)
-      assert.ok(
-        this.#core.fit(model) !== undefined,
-        'the first run of a model is of one ticket: its time is not known',
-      );
-    checkBatch(payloads, { ...this.#limits[model], maxItems: this.#maxItems[model] }, this.#clock.now());
-    for (const ticket of payloads) {
-      ticket.started = true;
-      const line = `${model} ${ticket.priority} ${ticket.shapeKey}`;
-      assert.ok(ticket.id > (this.#lastStarted.get(line) ?? -1), 'order within model, priority and shape');
-      this.#lastStarted.set(line, ticket.id);
-    }
-  }
-
-  #finish({ which, outcomes, maxItems }: CommandOf<'finish'>): void {
-    const run = [...this.#running.keys()][which % this.#running.size];
-    if (run === undefined) return;
-    this.#running.delete(run);
-    const all = run.payloads.map((ticket): Outcome<Known> => {
-      const bad = outcomes === 'some failed' && ticket.id % 2 === 0;
-      ticket.expected ??= bad ? 'INFERENCE_FAILED' : 'result';
-      return bad ? { ok: false, error: new ServerError('INFERENCE_FAILED') } : { ok: true, result: ticket };
-    });
-    if (outcomes === 'some missing') {
-      all.pop();
-      const last = run.payloads.at(-1);
-      if (last?.expected === 'result') last.expected = 'INTERNAL';
-    }
-    const model = run.modelKey as Name;
-    if (maxItems !== undefined) this.#maxItems[model] = Math.max(1, Math.min(this.#maxItems[model], maxItems));
-    run.finish({ outcomes: all, ...(maxItems === undefined ? {} : { maxItems }) });
-  }
-
-  #die(which: number, lost: boolean): void {
-    const entry = [...this.#running][which % this.#running.size];
-    if (entry === undefined) return;
-    const [run, lane] = entry;
-    this.#running.delete(run);
-    for (const ticket of run.payloads) ticket.expected ??= lost ? 'LANE_LOST' : 'INTERNAL';
-    if (lost && this.#lanes.get(lane.id) === lane) this.#lanes.delete(lane.id);
-    if (!lost) this.#asideUntilMs.set(lane, this.#clock.now() + 60_000);
-    run.fail(lost ? new ServerError('LANE_LOST') : new Error('detail'));
-  }
-
   #waiting(model: Name): Known[] {
-    return this.#tickets.filter((ticket) => ticket.model === model && !ticket.started && ticket.expected === undefined);
+    return this.#tickets.filter(
+      (ticket) => ticket.model === model && ticket.started === 0 && ticket.expected === undefined,
+    );
   }
 
   #permits(model: Name): number {
-    const running = [...this.#running.keys()].filter((run) => run.modelKey === model).flatMap((run) => run.payloads);
-    const parts = [...this.#held.filter((held) => held.model === model), ...running, ...this.#waiting(model)];
-    return parts.reduce((sum, { items }) => sum + items, 0);
+    const own = [...this.lanes.onLanes(model), ...this.#waiting(model)].filter(({ lent }) => !lent);
+    return itemsOf(own) + itemsOf(this.#held.filter((held) => held.model === model));
   }
 
   #check(): void {
     for (const fault of this.#faults) throw fault;
-    for (const model of ['a', 'b'] as const) {
-      const { permits, waiting } = this.#core.depth(model);
+    for (const model of NAMES) {
+      const { permits, waiting, running } = this.#core.depth(model);
       assert.equal(permits, this.#permits(model), `permits of ${model}`);
-      assert.equal(
-        waiting,
-        this.#waiting(model).reduce((sum, { items }) => sum + items, 0),
-      );
+      assert.equal(waiting, itemsOf(this.#waiting(model)));
+      if (this.#present[model] !== 'no')
+        assert.equal(running, itemsOf(this.lanes.onLanes(model)), `on lanes of ${model}`);
       assert.ok(this.#core.predictedWaitMs(model) >= 0);
     }
+    for (const ticket of this.#tickets) checkLetGo(ticket);
   }
+}
 
-  /** A ticket that may run without delay does not wait beside a free lane. */
-  #checkNoIdleLane(): void {
-    for (const model of ['a', 'b'] as const) {
-      if (this.#limits[model].maxDelayMs > 0 || this.#waiting(model).length === 0) continue;
-      for (const [id, lane] of this.#lanes) {
-        // Its work may be left to others.
-        if ((this.#asideUntilMs.get(lane) ?? 0) > this.#clock.now()) continue;
-        assert.ok(lane.current !== undefined || (model === 'b' && !LANES_OF_B.includes(id)), `lane ${id} idles`);
-      }
-    }
-  }
+function openOf({ lent }: Held): Known[] {
+  return lent.filter(({ expected }) => expected === undefined);
 }

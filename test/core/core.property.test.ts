@@ -12,15 +12,18 @@ test('whatever happens: nothing lost, nothing run twice, in order, within the li
   });
   const steps = fc.array(commands, { maxLength: 60, size: 'max' });
   let runs = 0;
+  let furtherRuns = 0;
   await fc.assert(
-    fc.asyncProperty(limits, limits, steps, async (ofA, ofB, list) => {
-      const world = new CoreModel({ a: ofA, b: ofB });
+    fc.asyncProperty(limits, limits, limits, steps, async (ofA, ofB, ofS, list) => {
+      const world = new CoreModel({ a: ofA, b: ofB, s: { ...ofS, maxDelayMs: 0 } });
       for (const command of list) await world.apply(command);
       await world.end();
-      runs += world.runs;
+      runs += world.lanes.runs;
+      furtherRuns += world.lanes.furtherRuns;
     }),
     { numRuns: 300 },
   );
   // The commands do reach the lanes: the property does not hold for want of anything happening.
   assert.ok(runs > 1000, `${runs} runs`);
+  assert.ok(furtherRuns > 200, `${furtherRuns} runs of tickets that went on`);
 });

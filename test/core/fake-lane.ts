@@ -9,12 +9,17 @@ export interface FakeRun<Payload> {
   fail(error: Error): void;
 }
 
-/** A lane whose runs end when the test says so; it checks that it is given one batch at a time. */
+/**
+ * A lane whose runs end when the test says so; it checks that it is given one batch at a time. Like a real one it keeps the state of the tickets that a
+ * model's last run named and that are to go on.
+ */
 export class FakeLane<Payload> implements Lane<Payload, Payload> {
   readonly id: number;
   current: FakeRun<Payload> | undefined;
   /** Batches so far. */
   readonly batches: (readonly Payload[])[] = [];
+  /** By model and ticket. */
+  readonly #held = new Map<string, Map<number, Payload>>();
   readonly #onRun: ((run: FakeRun<Payload>, lane: FakeLane<Payload>) => void) | undefined;
 
   constructor(id: number, onRun?: (run: FakeRun<Payload>, lane: FakeLane<Payload>) => void) {
@@ -22,9 +27,21 @@ export class FakeLane<Payload> implements Lane<Payload, Payload> {
     this.#onRun = onRun;
   }
 
+  /** Tickets of a model whose state it keeps. */
+  held(modelKey: string): Payload[] {
+    return [...(this.#held.get(modelKey)?.values() ?? [])];
+  }
+
   run(modelKey: string, tickets: readonly TicketOfRun<Payload>[]): Promise<RunReport<Payload>> {
-    const payloads = tickets.map(({ payload }) => payload as Payload);
     if (this.current !== undefined) throw new Error(`lane ${this.id} is busy`);
+    const before = this.#held.get(modelKey);
+    const held = new Map<number, Payload>();
+    for (const { id, payload } of tickets) {
+      if (payload === undefined && before?.has(id) !== true) throw new Error(`lane ${this.id} has no ticket ${id}`);
+      held.set(id, payload ?? (before?.get(id) as Payload));
+    }
+    this.#held.set(modelKey, held);
+    const payloads = [...held.values()];
     this.batches.push(payloads);
     return new Promise((resolve, reject) => {
       this.current = {
@@ -32,8 +49,13 @@ export class FakeLane<Payload> implements Lane<Payload, Payload> {
         payloads,
         finish: (part = {}) => {
           this.current = undefined;
-          const outcomes = payloads.map((result) => ({ ok: true, result }) as const);
-          resolve({ outcomes, runMs: 1, stackMs: 0, splitMs: 0, ...part });
+          const done = payloads.map((result) => ({ ok: true, result }) as const);
+          const { outcomes = done } = part;
+          for (const [index, { id }] of tickets.entries()) {
+            const outcome = outcomes[index];
+            if (outcome === undefined || !('more' in outcome)) held.delete(id);
+          }
+          resolve({ runMs: 1, stackMs: 0, splitMs: 0, ...part, outcomes });
         },
         fail: (error) => {
           this.current = undefined;

@@ -1,40 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Core } from '../../src/core/core.ts';
-import type { Timed } from '../../src/core/deadlines.ts';
-import type { ModelOptions } from '../../src/core/model-state.ts';
-import { ServerError } from '../../src/errors.ts';
 import { settled } from './core-set-up.ts';
-import { FakeClock } from './fake-clock.ts';
-import { SteppingLane } from './stepping-lane.ts';
+import { setUp } from './stepping-set-up.ts';
 
 /** Tickets that take several runs: they stay on their lane, others join and leave between two runs. */
-
-function setUp(part: Partial<ModelOptions> = {}) {
-  const clock = new FakeClock();
-  const core = new Core<unknown, unknown>({ clock, defer: clock.defer });
-  const limits = { maxItems: 3, maxCost: Infinity, maxDelayMs: 0 };
-  core.addModel('m', { limits, queueItems: 8, stepping: true, ...part });
-  const lane = new SteppingLane(0);
-  core.addLane(lane);
-  const progress: string[] = [];
-  const send = (
-    name: string,
-    runs: number,
-    { cost = 1, deadlineMs = Infinity, modelKey = 'm' }: { cost?: number; deadlineMs?: number; modelKey?: string } = {},
-  ) => {
-    const admission = core.admit({ modelKey, items: 1, deadlineMs });
-    const onProgress = (step: unknown) => void progress.push(`${name}${String(step)}`);
-    return admission.enqueue({ payload: { name, runs }, items: 1, cost, shapeKey: '', onProgress });
-  };
-  /** Ends the run after `ms` and lets everything settle. */
-  const step = async (ms = 10) => {
-    await clock.advance(ms);
-    lane.step();
-    await clock.turn();
-  };
-  return { clock, core, lane, progress, send, step };
-}
 
 test('a newcomer joins between two runs and whoever is done leaves at once', async () => {
   const { clock, core, lane, progress, send, step } = setUp();
@@ -125,44 +94,6 @@ test('one that is too dear for the limits waits until it is alone', async () => 
   assert.deepEqual(lane.batches, [['a'], ['a'], ['huge'], ['huge']]);
 });
 
-test('cancelled during a run, it is in no further one, and its lane lets go of it', async () => {
-  const { clock, core, lane, send, step } = setUp();
-  const a = send('a', 5);
-  const b = send('b', 5);
-  await clock.turn();
-  a.cancel();
-  assert.equal(await settled(a), 'CANCELLED');
-  assert.equal(core.depth('m').running, 2, 'its run has not ended');
-  await step();
-  assert.equal(core.depth('m').permits, 1);
-  assert.deepEqual(lane.held, ['b']);
-  b.cancel();
-  await step();
-  // Nobody is left: one run without tickets tells the lane.
-  assert.deepEqual(lane.batches.at(-1), []);
-  assert.deepEqual(lane.held, []);
-  await step();
-  assert.equal(lane.busy, false);
-  assert.equal(core.depth('m').permits, 0);
-});
-
-test('cancelled between two runs, while its lane serves another model, its permit comes back at once', async () => {
-  const { clock, core, lane, send, step } = setUp();
-  const limits = { maxItems: 3, maxCost: Infinity, maxDelayMs: 0 };
-  core.addModel('other', { limits, queueItems: 8 });
-  const a = send('a', 5);
-  await clock.turn();
-  send('x', 1, { modelKey: 'other' });
-  await step();
-  assert.deepEqual(lane.batches, [['a'], ['x']], 'the other model has had no lane time yet');
-  assert.equal(core.depth('m').running, 1);
-  a.cancel();
-  assert.equal(core.depth('m').permits, 0);
-  await step();
-  await step();
-  assert.deepEqual(lane.batches, [['a'], ['x'], []]);
-});
-
 test('two models take turns on a lane, though the tickets of one stay', async () => {
   const { clock, core, lane, send, step } = setUp();
   core.addModel('other', { limits: { maxItems: 1, maxCost: Infinity, maxDelayMs: 0 }, queueItems: 8 });
@@ -176,85 +107,6 @@ test('two models take turns on a lane, though the tickets of one stay', async ()
     names.slice(0, 6).filter((name) => name !== 'a'),
     ['x', 'y', 'z'],
   );
-});
-
-test('its deadline may pass between or during runs', async () => {
-  const { clock, core, lane, send, step } = setUp();
-  const a = send('a', 9, { deadlineMs: 15 });
-  await clock.turn();
-  await step();
-  await clock.advance(10);
-  assert.equal(await settled(a), 'DEADLINE_EXCEEDED');
-  await step();
-  await step();
-  assert.deepEqual(lane.held, []);
-  assert.equal(core.depth('m').permits, 0);
-});
-
-test('with its lane all that rests there is lost, also by a run of another model', async () => {
-  const { clock, core, lane, send, step } = setUp();
-  core.addModel('other', { limits: { maxItems: 1, maxCost: Infinity, maxDelayMs: 0 }, queueItems: 8 });
-  const a = send('a', 5);
-  await clock.turn();
-  const x = send('x', 1, { modelKey: 'other' });
-  await step();
-  lane.lose(new ServerError('LANE_LOST'));
-  await clock.turn();
-  assert.deepEqual([await settled(a), await settled(x)], ['LANE_LOST', 'LANE_LOST']);
-  assert.deepEqual([core.depth('m').permits, core.depth('other').permits], [0, 0]);
-});
-
-test('a lane taken away during a run takes those that would go on with it', async () => {
-  const { clock, core, lane, send } = setUp();
-  const a = send('a', 5);
-  const b = send('b', 1);
-  await clock.turn();
-  core.removeLane(0);
-  lane.step();
-  await clock.turn();
-  assert.deepEqual([await settled(a), await settled(b)], ['LANE_LOST', 'b done']);
-  assert.equal(core.depth('m').permits, 0);
-});
-
-test('the deadline of a ticket that its lane takes with it is not watched, whether it rests or would go on', async () => {
-  for (const when of ['between two runs', 'during a run'] as const) {
-    const { clock, core, lane, send, step } = setUp();
-    const a = send('a', 3, { deadlineMs: 60_000 });
-    await clock.turn();
-    if (when === 'between two runs') {
-      core.addModel('other', { limits: { maxItems: 1, maxCost: Infinity, maxDelayMs: 0 }, queueItems: 8 });
-      send('x', 1, { modelKey: 'other' });
-      await step();
-    }
-    core.removeLane(0);
-    lane.step();
-    await clock.turn();
-    assert.equal(await settled(a), 'LANE_LOST');
-    assert.deepEqual([when, (a as unknown as Timed).heapIndex], [when, -1]);
-  }
-});
-
-test('a failure takes what runs and what rests; removal and idleness wait for all steps', async () => {
-  const { clock, core, send, step } = setUp();
-  const a = send('a', 2);
-  await clock.turn();
-  let removed = false;
-  void core.removeModel('m').then(() => {
-    removed = true;
-  });
-  await step();
-  assert.equal(removed, false);
-  await step();
-  assert.deepEqual([await settled(a), removed], ['a done', true]);
-  await core.idle();
-
-  const other = setUp();
-  const c = other.send('c', 9);
-  await other.clock.turn();
-  other.core.failAll(new ServerError('FAILED'), { running: true });
-  assert.equal(await settled(c), 'FAILED');
-  await other.step();
-  await other.core.idle();
 });
 
 test('progress comes in order and before the result, however many run together', async () => {
@@ -292,21 +144,4 @@ test('a newcomer is promised the time that those before it took, once no row is 
   // Two places taken, one waits: two turns of 100 ms, on two rows.
   const waitMs = core.predictedWaitMs('m');
   assert.ok(waitMs >= 100 && waitMs <= 125, String(waitMs));
-});
-
-test('permits that are lent stay with the request until it is done', async () => {
-  const { clock, core, step } = setUp({ queueItems: 2 });
-  const admission = core.admit({ modelKey: 'm', items: 1, deadlineMs: Infinity });
-  const lend = (name: string) => admission.lend({ payload: { name, runs: 1 }, items: 1, cost: 1, shapeKey: '' });
-  assert.equal(admission.tryTake(), true);
-  assert.equal(admission.tryTake(), false, 'there are but two');
-  const [a, b] = [lend('a'), lend('b')];
-  await clock.turn();
-  assert.deepEqual(core.depth('m'), { waiting: 0, running: 2, permits: 2, queueItems: 2 });
-  await step();
-  assert.deepEqual([await settled(a), await settled(b)], ['a done', 'b done']);
-  assert.deepEqual(core.depth('m'), { waiting: 0, running: 0, permits: 2, queueItems: 2 });
-  admission.close();
-  assert.equal(core.depth('m').permits, 0);
-  await core.idle();
 });
