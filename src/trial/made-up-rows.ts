@@ -1,3 +1,5 @@
+import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
+import { mersenne } from 'pure-rand/generator/mersenne';
 import { float16Bits, widenHalf } from '../tensors/half-float.ts';
 import { split, stack } from '../tensors/rows.ts';
 import {
@@ -194,15 +196,10 @@ function isNumber({ name, datatype }: TensorSpec, { ranges }: RowFacts): boolean
   return /^(FP|BF)/.test(datatype) && ranges.get(name)?.limit === undefined;
 }
 
-/** Numbers from 0 up to 1, always the same for one seed (mulberry32, public domain). */
+/** Numbers from 0 up to 1, always the same for one seed. */
 function randomNumbers(seed: number): () => number {
-  let state = (seed * 0x9e3779b1) >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const generator = mersenne(seed);
+  return () => uniformFloat32(generator);
 }
 
 function pick(texts: readonly string[], random: number): string {

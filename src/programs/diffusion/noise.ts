@@ -1,6 +1,9 @@
+import { mersenne } from 'pure-rand/generator/mersenne';
+import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+
 /**
- * Standard normal numbers from a seed: xoshiro128++ (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021)
- * with Box and Muller's transform. Each ticket has a generator of its own, so what else is in a batch does not change its image.
+ * Standard normal numbers from a seed, by Box and Muller's transform. Each ticket has a generator of its own, so what else is in a batch does not
+ * change its image.
  */
 
 const UINT32 = 2 ** 32;
@@ -29,39 +32,10 @@ export function noiseSource(seed: number, length: number): () => Float32Array {
   return () => Float32Array.from({ length }, next);
 }
 
-/** xoshiro128++: 32 bits a call, as a number from 0 to 2^32 - 1. */
+/** Numbers from 0 to 2^32 - 1. A seed of the library has 32 bits, so each half of ours gives half of the state, spread so that near seeds differ in all. */
 function uniformBits(seed: number): () => number {
-  let [a, b, c, d] = spread(seed);
-  return () => {
-    const result = (rotate((a + d) | 0, 7) + a) >>> 0;
-    const shifted = b << 9;
-    c ^= a;
-    d ^= b;
-    b ^= c;
-    a ^= d;
-    c ^= shifted;
-    d = rotate(d, 11);
-    return result;
-  };
-}
-
-function rotate(word: number, bits: number): number {
-  return (word << bits) | (word >>> (32 - bits));
-}
-
-/** Four words of state in which every bit depends on the whole seed; near seeds must not start alike. */
-function spread(seed: number): [number, number, number, number] {
-  const low = seed >>> 0;
-  const high = Math.floor(seed / UINT32) >>> 0;
-  const word = (index: number): number => mix(mix(mix(low) ^ high) + Math.imul(index, 0x9e3779b9));
-  // All four words 0 is the one state that yields nothing else.
-  return [word(1), word(2), word(3), word(4) | 1];
-}
-
-/** MurmurHash3's finalizer: a change of one bit changes half of them. */
-function mix(word: number): number {
-  let value = word | 0;
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return value ^ (value >>> 16);
+  const low = mersenne(seed % UINT32);
+  const high = mersenne(Math.floor(seed / UINT32));
+  const generator = xoroshiro128plusFromState([low.next(), low.next(), high.next(), high.next()]);
+  return () => generator.next() >>> 0;
 }
