@@ -17,7 +17,7 @@ import { CpuPool } from './cpu/pool.ts';
 import { deviceName } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { graphKey } from './lanes/protocol.ts';
-import { Trials } from './trial/trials.ts';
+import { TrialProcess } from './trial/trial-process.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
 import { publicReason } from './repository/reason.ts';
@@ -40,7 +40,7 @@ export interface Parts {
   readonly services: Services;
   readonly core: TensorCore;
   readonly lanes: Lanes;
-  readonly trials: Trials;
+  readonly trials: TrialProcess;
   /** Undefined until the lanes have started. */
   plan: LanePlan | undefined;
 }
@@ -61,7 +61,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
   const lanes = createLanes({ core, metrics, log, fail });
   const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, countCores().count - 1));
   const cpu = new CpuPool(cpuThreads, (error) => log.error({ err: error }, 'a CPU thread died'));
-  const trials = new Trials();
+  const trials = new TrialProcess();
   const alone = new AloneLog(log);
   const loader = new Loader({ lanes, core, cpu, trials, metrics, log, alone, timeoutMs: config.REQUEST_TIMEOUT_MS });
   const repository = new Repository<ServedModel>({

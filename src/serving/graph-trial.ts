@@ -8,7 +8,7 @@ import { createTask } from '../tasks/registry.ts';
 import type { Item, Prepared, TaskSource } from '../tasks/task.ts';
 import { elementCount, oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
 import type { TrialRun } from '../trial/protocol.ts';
-import type { Trials } from '../trial/trials.ts';
+import type { TrialProcess } from '../trial/trial-process.ts';
 import type { AloneLog } from './alone-log.ts';
 import { bytesBeside } from './model-files.ts';
 import type { ServedGraph } from './served-model.ts';
@@ -25,7 +25,7 @@ export interface Tried {
 }
 
 export interface TrialParts {
-  readonly trials: Pick<Trials, 'open'>;
+  readonly trials: Pick<TrialProcess, 'open'>;
   readonly cpu: Pick<CpuPool, 'run'>;
   readonly alone: Pick<AloneLog, 'tell'>;
 }

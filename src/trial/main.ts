@@ -7,8 +7,8 @@ import { countRows } from '../tensors/rows.ts';
 import { elementCount, type Tensor } from '../tensors/tensor.ts';
 import { giveWay } from '../priority.ts';
 import { LaneSession, openSession, type SessionRun } from '../onnx/session.ts';
-import { trial } from './trial.ts';
-import { tryEmpty } from './empty.ts';
+import { findBatching } from './find-batching.ts';
+import { tryEmpty } from './empty-inputs.ts';
 import { makeRow } from './made-up-rows.ts';
 import { messageOf } from '../errors.ts';
 
@@ -51,7 +51,7 @@ async function answer(request: TrialRequest): Promise<TrialAnswer> {
     }
     case 'try': {
       if (session === undefined) throw new Error('no graph is open');
-      const { signature, why } = await trial(session, request.row);
+      const { signature, why } = await findBatching(session, request.row);
       // What was made up need not suit the model; its example must.
       if (session.row === undefined) await (request.row === undefined ? findRow(session) : session.run(request.row));
       const { row } = session;

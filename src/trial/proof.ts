@@ -1,7 +1,7 @@
 import { split, stack } from '../tensors/rows.ts';
 import type { Signature, Tensor, TensorSpec } from '../tensors/tensor.ts';
 import type { LaneSession } from '../onnx/session.ts';
-import { rowAxis } from './axes.ts';
+import { rowAxis } from './row-axis.ts';
 import { alike, distance, TOLERANCE } from './compare.ts';
 import { CONTENTS } from './made-up-rows.ts';
 
@@ -10,7 +10,7 @@ import { CONTENTS } from './made-up-rows.ts';
  * at the same place among other neighbours. Every output must count the rows, or be the same whatever they hold.
  */
 
-/** Rows of batches by number. Two of each size share the row at `probe`; the numbers are kinds of contents (`trial-rows.ts`). */
+/** Rows of batches by number. Two of each size share the row at `probe`; the numbers are kinds of contents (`made-up-rows.ts`). */
 const BATCHES: readonly { readonly rows: readonly number[]; readonly probe?: number }[] = [
   { rows: [0, 1] },
   { rows: [0, 6], probe: 0 },
@@ -27,14 +27,14 @@ const SLOW_ROW_MS = 100;
 const ALL_KINDS = Array.from({ length: CONTENTS }, (_, kind) => kind);
 /** Fewer different rows prove nothing. */
 const LEAST_ROWS = 3;
-/** Kinds of contents (`trial-rows.ts`) of slow rows. */
+/** Kinds of contents (`made-up-rows.ts`) of slow rows. */
 const FEWER_KINDS = [0, 1, 3, 6, 2];
 
 /** The largest batch that there will be, of all kinds of rows: a graph may go another way where there are many. Not where it takes longer. */
 const LARGEST_MS = 500;
 const MOST_ROWS = 32;
 
-/** A batch that is to take longer is not run: the process that tries it is given up at 10 s (`trial/trials.ts`). */
+/** A batch that is to take longer is not run: the process that tries it is given up at 10 s (`trial-process.ts`). */
 const RUN_MS = 5_000;
 
 /** Thrown when time is up, or would be. */

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { dynamicOperator } from '../../src/onnx/dynamic-quantisation.ts';
 import { Message } from '../../src/onnx/protobuf/message.ts';
 import { readOnnxModel } from '../../src/onnx/structure.ts';
-import { trial } from '../../src/trial/trial.ts';
+import { findBatching } from '../../src/trial/find-batching.ts';
 import { generate, openTestProgram } from '../programs/generation/support.ts';
 import { tinyDecoder } from '../programs/generation/tiny-decoder.ts';
 import { elements, node, openModel, simple, tensor, value, writeModel, type Graph } from './models.ts';
@@ -56,14 +56,14 @@ test('an operator that takes its scale from a whole tensor is found: in a graph,
 
 test('rows of a dynamically quantised graph are not stacked, and the reason names the operator and the setting', async (t) => {
   const session = await openModel(t, LINEAR);
-  const { signature, why } = await trial(session, [tensor('FP32', [1, 3], [1, 2, 3])]);
+  const { signature, why } = await findBatching(session, [tensor('FP32', [1, 3], [1, 2, 3])]);
   assert.equal(signature.batchable, false);
   assert.match(why ?? '', /DynamicQuantizeLinear.*dynamicQuantisation/);
 });
 
 test('model.json may let rows share runs, which changes them', async (t) => {
   const session = await openModel(t, LINEAR, { dynamicQuantisation: 'together' });
-  const { signature, why } = await trial(session, [tensor('FP32', [1, 3], [1, 2, 3])]);
+  const { signature, why } = await findBatching(session, [tensor('FP32', [1, 3], [1, 2, 3])]);
   assert.deepEqual([signature.batchable, why], [true, undefined]);
   const row = [0.5, -0.25, 0.125];
   const alone = elements((await session.run([tensor('FP32', [1, 3], row)])).outputs[0]);

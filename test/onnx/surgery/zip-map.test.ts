@@ -3,7 +3,7 @@ import { appendFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import { Message } from '../../../src/onnx/protobuf/message.ts';
 import { openSession } from '../../../src/onnx/session.ts';
-import { trial } from '../../../src/trial/trial.ts';
+import { findBatching } from '../../../src/trial/find-batching.ts';
 import { elements, laneData, node, specOf, tensor, value, writeModel } from '../models.ts';
 
 type Classes = readonly number[] | readonly string[];
@@ -60,7 +60,7 @@ for (const [kind, classes] of [
       [2, 0],
       [1, 4, 9, 36, 25, 16],
     ]);
-    const { why } = await trial(session, undefined);
+    const { why } = await findBatching(session, undefined);
     assert.equal(why, undefined);
     assert.deepEqual(
       session.signature.outputs.map(({ batchAxis }) => batchAxis),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { TicketOutcome } from '../../../src/lanes/protocol.ts';
 import type { Signature, Tensor } from '../../../src/tensors/tensor.ts';
 import { runBatch as runTickets, type BatchSession } from '../../../src/programs/graph/batch.ts';
-import { trial } from '../../../src/trial/trial.ts';
+import { findBatching } from '../../../src/trial/find-batching.ts';
 import { spec } from '../../tasks/support.ts';
 import { elements, node, openModel, simple, TABLE, tensor, value } from '../../onnx/models.ts';
 
@@ -20,7 +20,7 @@ const runBatch = (session: BatchSession, tickets: readonly (readonly Tensor[])[]
 
 test('one bad item of eight fails alone, and the others are right', async (t) => {
   const session = await openModel(t, TABLE);
-  await trial(session, undefined);
+  await findBatching(session, undefined);
   const ids = [0, 1, 2, 99, 3, 4, 0, 1];
   const { outcomes } = await runBatch(
     session,
@@ -40,7 +40,7 @@ test('one bad item of eight fails alone, and the others are right', async (t) =>
 
 test('tickets of several rows each get their own back', async (t) => {
   const session = await openModel(t, TABLE);
-  await trial(session, undefined);
+  await findBatching(session, undefined);
   const { outcomes } = await runBatch(session, [
     [tensor('INT64', [2], [4, 0])],
     [tensor('INT64', [1], [1])],
@@ -62,7 +62,7 @@ test('tickets of several rows each get their own back', async (t) => {
 
 test('rows on axis 1 go in and come out along it', async (t) => {
   const session = await openModel(t, simple('Mul', 'FP32', [2, 'batch', 2]));
-  await trial(session, undefined);
+  await findBatching(session, undefined);
   const { outcomes } = await runBatch(session, [
     [tensor('FP32', [2, 1, 2], [1, 2, 3, 4])],
     [tensor('FP32', [2, 1, 2], [5, 6, 7, 8])],
@@ -78,7 +78,7 @@ test('rows on axis 1 go in and come out along it', async (t) => {
 
 test('texts are split too', async (t) => {
   const session = await openModel(t, simple('Identity', 'BYTES', ['batch', 2]));
-  await trial(session, undefined);
+  await findBatching(session, undefined);
   const { outcomes } = await runBatch(session, [
     [tensor('BYTES', [1, 2], ['a', 'b'])],
     [tensor('BYTES', [2, 2], ['c', 'd', 'e', 'f'])],
@@ -98,7 +98,7 @@ test('the shared input of a batch is passed once', async (t) => {
     outputs: [value('y', 'FP32', ['batch', 2])],
     nodes: [node('Mul', ['x', 'scale'], 'y')],
   });
-  await trial(session, undefined);
+  await findBatching(session, undefined);
   const scale = tensor('FP32', [], [3]);
   const { outcomes } = await runBatch(session, [
     [tensor('FP32', [1, 2], [1, 2]), scale],
@@ -115,7 +115,7 @@ test('the shared input of a batch is passed once', async (t) => {
 
 test('a model of static shape runs a ticket alone', async (t) => {
   const session = await openModel(t, simple('Mul', 'FP32', [1, 2]));
-  await trial(session, undefined);
+  await findBatching(session, undefined);
   const { outcomes } = await runBatch(session, [[tensor('FP32', [1, 2], [2, 3])]]);
   assert.deepEqual(elements(outputsOf(outcomes[0])[0]), [4, 9]);
   const wrong = await runBatch(session, [[tensor('FP32', [1, 3], [2, 3, 4])]]);

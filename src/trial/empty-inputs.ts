@@ -2,7 +2,7 @@ import { emptyPattern, split, stack } from '../tensors/rows.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 import type { LaneSession } from '../onnx/session.ts';
 import type { DimensionNames } from '../onnx/dimension-names.ts';
-import { dimensionParts } from './shapes.ts';
+import { dimensionParts } from './row-sizes.ts';
 
 /** More names of dimensions than these are only tried all at once. */
 const MOST_SYMBOLS = 8;

@@ -10,7 +10,7 @@ import { mayCountRows } from '../onnx/dimension-names.ts';
 import { doubtOf, unstackable, vouchFor, whyJoined } from './doubts.ts';
 import { prove, runRows, TrialTimeout, type ProofTerms } from './proof.ts';
 import { changedRow, madeUpRow, resizedRow, type MadeUp, type RowFacts } from './made-up-rows.ts';
-import { attempts } from './shapes.ts';
+import { attempts } from './row-sizes.ts';
 import { messageOf } from '../errors.ts';
 
 /** A batch is proven, not presumed; where that takes longer, company is worth little. Asked between two runs. */
@@ -28,7 +28,10 @@ const GIVE_EXAMPLE = 'give a true one in model.json: "example": {"data": ...}';
  * several sizes must give every row what it gets alone. In doubt the model runs one request at a time, and `why` says which line of
  * model.json changes that. The session's signature is replaced by what was found.
  */
-export async function trial(session: LaneSession, example: readonly Tensor[] | undefined): Promise<TrialFinding> {
+export async function findBatching(
+  session: LaneSession,
+  example: readonly Tensor[] | undefined,
+): Promise<TrialFinding> {
   const { signature } = session;
   const found = await decide(session, example);
   session.signature = typeof found === 'string' ? oneByOne(signature) : found;

@@ -44,7 +44,7 @@ export interface OpenTrial {
  * Tries graphs in a process of its own, which serves one model after the other and is killed at a limit: a graph that does not return from a
  * run, or that makes ONNX Runtime end its process, so costs nothing but its own trial.
  */
-export class Trials {
+export class TrialProcess {
   readonly #limits: TrialLimits;
   #child: ChildProcess | undefined;
   #turn: Promise<unknown> = Promise.resolve();

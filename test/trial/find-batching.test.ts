@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trial } from '../../src/trial/trial.ts';
+import { findBatching } from '../../src/trial/find-batching.ts';
 import { mixing, node, openModel, RUNNABLE, simple, TABLE, tensor, value, type Graph } from '../onnx/models.ts';
 
 /** Models that can batch, with the batch axes that must be found: of each input, then of each output. */
@@ -109,7 +109,7 @@ const batchable: readonly [string, Graph, (number | null)[]][] = [
 for (const [what, graph, axes] of batchable)
   test(`rows can be stacked: ${what}`, async (t) => {
     const session = await openModel(t, graph);
-    const { signature, why } = await trial(session, undefined);
+    const { signature, why } = await findBatching(session, undefined);
     assert.equal(why, undefined);
     assert.equal(signature.batchable, true);
     assert.deepEqual(
@@ -122,7 +122,7 @@ for (const [what, graph, axes] of batchable)
 for (const datatype of RUNNABLE)
   test(`rows of ${datatype} can be stacked`, async (t) => {
     const session = await openModel(t, simple(datatype === 'BOOL' ? 'Not' : 'Identity', datatype, ['batch', 3]));
-    const { signature, why } = await trial(session, undefined);
+    const { signature, why } = await findBatching(session, undefined);
     assert.deepEqual([signature.batchable, why], [true, undefined]);
     assert.deepEqual(
       [...signature.inputs, ...signature.outputs].map((spec) => [spec.datatype, spec.shape, spec.batchAxis]),
@@ -143,7 +143,7 @@ test('half floats near zero do not look as if rows mixed: their bits are not com
       node('Cast', ['small'], 'y', { to: { int: 10 } }),
     ],
   });
-  assert.equal((await trial(session, undefined)).why, undefined);
+  assert.equal((await findBatching(session, undefined)).why, undefined);
 });
 
 test('an example serves where made-up sizes do not run, and its shared values are left alone', async (t) => {
@@ -155,11 +155,11 @@ test('an example serves where made-up sizes do not run, and its shared values ar
       { name: 'weights', datatype: 'FP32', shape: [7, 2], data: Float32Array.from({ length: 14 }, (_, at) => at) },
     ],
   };
-  const without = await trial(await openModel(t, graph), undefined);
+  const without = await findBatching(await openModel(t, graph), undefined);
   assert.equal(without.signature.batchable, false);
   assert.match(without.why ?? '', /no made-up input runs.*example/);
   const example = [tensor('FP32', [1, 7], [1, 2, 3, 4, 5, 6, 7]), tensor('FP32', [], [2])];
-  const with7 = await trial(await openModel(t, graph), example);
+  const with7 = await findBatching(await openModel(t, graph), example);
   assert.equal(with7.why, undefined);
   assert.deepEqual(
     with7.signature.inputs.map(({ batchAxis }) => batchAxis),
@@ -169,12 +169,12 @@ test('an example serves where made-up sizes do not run, and its shared values ar
 
 test('model.json vouches for an output by naming its axis', async (t) => {
   const session = await openModel(t, mixing(['batch', 3]), { outputs: [{ name: 'y', batchAxis: 0 }] });
-  const { signature, why } = await trial(session, undefined);
+  const { signature, why } = await findBatching(session, undefined);
   assert.deepEqual([signature.batchable, why], [true, undefined]);
 });
 
 test('model.json switches batching off by a batch axis of null', async (t) => {
   const session = await openModel(t, simple('Mul', 'FP32', ['batch', 3]), { inputs: [{ name: 'x', batchAxis: null }] });
-  const { signature } = await trial(session, undefined);
+  const { signature } = await findBatching(session, undefined);
   assert.equal(signature.batchable, false);
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Trials, type TrialLimits } from '../../src/trial/trials.ts';
+import { TrialProcess, type TrialLimits } from '../../src/trial/trial-process.ts';
 import { fromTypedArray, type Tensor } from '../../src/tensors/tensor.ts';
 import { simple, specOf, TABLE, TABLE_SIGNATURE, tensor, writeModel } from '../onnx/models.ts';
 import { until } from '../lanes/threads.ts';
@@ -12,8 +12,8 @@ const endlessRow = (): Tensor[] => [
   tensor('INT64', [], [0]),
 ];
 
-function openTrials(t: TestContext, limits: Partial<TrialLimits> = {}): Trials {
-  const trials = new Trials({ openMs: 60_000, runMs: 60_000, allMs: 60_000, ...limits });
+function openTrials(t: TestContext, limits: Partial<TrialLimits> = {}): TrialProcess {
+  const trials = new TrialProcess({ openMs: 60_000, runMs: 60_000, allMs: 60_000, ...limits });
   t.after(() => trials.close());
   return trials;
 }

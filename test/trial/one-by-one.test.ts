@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { trial } from '../../src/trial/trial.ts';
+import { findBatching } from '../../src/trial/find-batching.ts';
 import { mixing, node, openModel, simple, value, type Graph } from '../onnx/models.ts';
 
 const mixingHalf: Graph = {
@@ -271,7 +271,7 @@ const alone: readonly [string, Graph, RegExp][] = [
 for (const [what, graph, reason] of alone)
   test(`runs one by one: ${what}`, async (t) => {
     const session = await openModel(t, graph);
-    const { signature, why } = await trial(session, undefined);
+    const { signature, why } = await findBatching(session, undefined);
     assert.equal(signature.batchable, false);
     assert.match(why ?? '', reason);
     for (const { batchAxis } of [...signature.inputs, ...signature.outputs]) assert.equal(batchAxis, null);
