@@ -1,14 +1,28 @@
+import { z } from 'zod';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type ApiRequest } from '../shared/api.ts';
-import { Fields } from '../shared/fields.ts';
+import { flag, number, object, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { SentText, type Generation, type GenerationPiece, type StreamEncoder } from '../shared/generation-reply.ts';
 import { parseJsonObject } from '../../json.ts';
-import { readSampling, SAMPLING_FIELDS } from '../openai/sampling.ts';
+import { SAMPLING, samplingOf } from '../openai/sampling.ts';
 
-const PARAMETERS = ['max_tokens', 'max_completion_tokens', 'details', 'echo', ...SAMPLING_FIELDS];
-const KNOWN_PARAMETERS = new Set(PARAMETERS);
-/** `stream` is not heeded: the address says whether the answer is one. */
-const KNOWN = new Set(['id', 'text_input', 'parameters', 'stream', ...PARAMETERS]);
+const maxTokens = number({ ...SAMPLING_RANGES.max_tokens, min: 1 }).optional();
+const parametersSchema = z.object({
+  ...SAMPLING,
+  max_completion_tokens: maxTokens,
+  max_tokens: maxTokens,
+  echo: flag.optional(),
+  details: flag.default(false),
+});
+const schema = z.object({
+  text_input: text,
+  id: text.optional(),
+  /** Without effect: the address says whether the answer is a stream. */
+  stream: flag.optional(),
+  parameters: object.default({}),
+});
+/** Fields of the request, where parameters may stand beside the others. */
+const allFields = z.object({ ...schema.shape, ...parametersSchema.shape });
 /** The specification's own default. */
 const DEFAULT_MAX_TOKENS = 20;
 
@@ -24,27 +38,19 @@ export interface GenerateOptions {
  * https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/generate_rest.yaml
  */
 export function decodeGenerate(body: Uint8Array): ApiRequest<GenerateOptions> {
-  const request = parseJsonObject(body);
-  const fields = new Fields(request);
-  const own = fields.object('parameters') ?? {};
-  const ignored = [...fields.unknown(KNOWN), ...new Fields(own).unknown(KNOWN_PARAMETERS)];
-  fields.required('text_input');
-  const prompt = fields.text('text_input');
-  const id = fields.text('id');
-  fields.boolean('stream');
-  const beside = Object.entries(request).filter(([name]) => KNOWN_PARAMETERS.has(name));
-  const parameters = new Fields({ ...Object.fromEntries(beside), ...own });
-  const most = { ...SAMPLING_RANGES.max_tokens, min: 1 };
-  const maxTokens = parameters.number('max_completion_tokens', most) ?? parameters.number('max_tokens', most);
+  const values = parseJsonObject(body);
+  const { text_input: prompt, id, parameters: own } = readFields(schema, values);
+  const ignored = [...unknownFields(allFields, values), ...unknownFields(parametersSchema, own)];
+  const asked = readFields(parametersSchema, { ...values, ...own });
   const item = jsonItem(
     { prompt },
     {
-      ...readSampling(parameters),
-      max_tokens: maxTokens ?? DEFAULT_MAX_TOKENS,
-      echo: parameters.boolean('echo'),
+      ...samplingOf(asked),
+      max_tokens: asked.max_completion_tokens ?? asked.max_tokens ?? DEFAULT_MAX_TOKENS,
+      echo: asked.echo,
     },
   );
-  const details = parameters.boolean('details') ?? false;
+  const { details } = asked;
   return { model: undefined, items: [item], options: { details, ...(id === undefined ? {} : { id }) }, ignored };
 }
 

@@ -1,38 +1,95 @@
-import type { ServerError } from '../../errors.ts';
+import { z } from 'zod';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
-import { Fields } from '../shared/fields.ts';
-import { isObject, parseJsonObject } from '../../json.ts';
+import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
 import {
+  choice,
+  feature,
+  fieldError,
+  flag,
+  issue,
+  number,
+  object,
+  readFields,
+  text,
+  unknownFields,
+} from '../shared/body-schema.ts';
+import { checkCount } from '../shared/text-inputs.ts';
+import {
+  checkChoices,
+  choiceCount,
   forChoice,
-  HARMLESS_FIELDS,
-  readChoices,
-  readSampling,
-  readStream,
-  SAMPLING_FIELDS,
+  HARMLESS,
+  SAMPLING,
+  samplingOf,
+  STREAMING,
+  streamOf,
   type StreamFields,
 } from './sampling.ts';
-import { checkCount, emptyInput } from '../shared/text-inputs.ts';
 
-/** What is not there, and the values that do not ask for it. */
-const FEATURES: Readonly<Record<string, readonly unknown[]>> = {
-  tools: [[]],
-  tool_choice: ['none', 'auto'],
-  functions: [[]],
-  function_call: ['none', 'auto'],
-  response_format: [{ type: 'text' }],
-  modalities: [[], ['text']],
-  audio: [],
-  prediction: [],
-  web_search_options: [],
-};
-const KNOWN = new Set([
-  ...['model', 'messages', 'max_tokens', 'max_completion_tokens', 'n', 'stream', 'stream_options'],
-  ...['logprobs', 'top_logprobs', 'add_generation_prompt', 'chat_template_kwargs'],
-  ...SAMPLING_FIELDS,
-  ...HARMLESS_FIELDS,
-  ...Object.keys(FEATURES),
-]);
+/** `developer` is OpenAI's newer word for `system`; chat templates know the older one. */
+const ROLES = { system: 'system', developer: 'system', user: 'user', assistant: 'assistant' } as const;
+const role = choice(Object.keys(ROLES) as (keyof typeof ROLES)[]);
+
+const unsupported = (input: unknown) =>
+  issue(input, 'is not supported by this server: messages are text', { reason: 'unsupported_parameter' });
+
+const part = z
+  .custom<{ readonly type: 'text'; readonly text: string }>()
+  .check(({ value, issues }) => {
+    const given: unknown = value;
+    if (!isObject(given)) issues.push(issue(given, 'an object', { reason: 'invalid_type' }));
+    else if (given['type'] !== 'text') issues.push(unsupported(given));
+    else if (typeof given['text'] !== 'string')
+      issues.push(issue(given, 'a string', { reason: 'invalid_type', path: ['text'] }));
+  })
+  .transform(({ type, text: words }) => ({ type, text: words }));
+
+/** `null` is an assistant that said nothing. */
+const content = z.union([z.string(), z.null(), z.array(part)], 'a string or an array of parts');
+
+const noCalls = z
+  .unknown()
+  .check(({ value, issues }) => {
+    const isNone = value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+    if (!isNone) issues.push(unsupported(value));
+  })
+  .optional();
+
+const message = z.object({ role, content, tool_calls: noCalls, function_call: noCalls, audio: noCalls }, 'an object');
+
+const messages = z.array(message, 'an array of messages').check(({ value, issues }) => {
+  if (value.length === 0) issues.push(issue(value, '', { reason: 'empty_input' }));
+});
+
+const maxTokens = number({ ...SAMPLING_RANGES.max_tokens, min: 1 }).optional();
+
+const schema = z.object({
+  tools: z.unknown().optional(),
+  functions: z.unknown().optional(),
+  tool_choice: feature('none', 'auto'),
+  function_call: feature('none', 'auto'),
+  response_format: feature({ type: 'text' }),
+  modalities: feature([], ['text']),
+  audio: feature(),
+  prediction: feature(),
+  web_search_options: feature(),
+  messages,
+  ...SAMPLING,
+  max_completion_tokens: maxTokens,
+  max_tokens: maxTokens,
+  logprobs: flag.optional(),
+  top_logprobs: number(SAMPLING_RANGES.top_logprobs).optional(),
+  add_generation_prompt: flag.optional(),
+  chat_template_kwargs: object.optional(),
+  n: choiceCount,
+  model: text.optional(),
+  ...STREAMING,
+  ...HARMLESS,
+});
+
+/** Lists of what the model may call, and the field that says whether it may. */
+const TOOLS = { tools: 'tool_choice', functions: 'function_call' } as const;
 
 export interface ChatOptions extends StreamFields {
   readonly choices: number;
@@ -43,77 +100,38 @@ export interface ChatOptions extends StreamFields {
  * add_generation_prompt, chat_template_kwargs. Throws BAD_REQUEST. https://platform.openai.com/docs/api-reference/chat/create
  */
 export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<ChatOptions> {
-  const fields = new Fields(parseJsonObject(body));
-  const ignored = fields.unknown(KNOWN);
-  for (const [name, harmless] of Object.entries(FEATURES)) fields.refuseFeature(name, harmless);
-  const messages = readMessages(fields);
-  const most = { ...SAMPLING_RANGES.max_tokens, min: 1 };
-  const topLogprobs = fields.number('top_logprobs', SAMPLING_RANGES.top_logprobs);
-  const logprobs = fields.boolean('logprobs');
-  if (topLogprobs !== undefined && topLogprobs > 0 && logprobs !== true)
-    throw fields.error('top_logprobs', "'top_logprobs' needs 'logprobs': true.", 'invalid_value');
+  const values = parseJsonObject(body);
+  const ignored = [...unknownFields(schema, values), ...ignoredTools(values)];
+  const fields = readFields(schema, values);
+  const { logprobs, top_logprobs: topLogprobs = 0, n: choices } = fields;
+  if (topLogprobs > 0 && logprobs !== true) throw fieldError('top_logprobs', "'top_logprobs' needs 'logprobs': true.");
   const parameters = {
-    ...readSampling(fields),
-    max_tokens: fields.number('max_completion_tokens', most) ?? fields.number('max_tokens', most),
+    ...samplingOf(fields),
+    max_tokens: fields.max_completion_tokens ?? fields.max_tokens,
     logprobs,
-    top_logprobs: logprobs === true ? topLogprobs : undefined,
-    add_generation_prompt: fields.boolean('add_generation_prompt'),
-    chat_template_kwargs: fields.object('chat_template_kwargs'),
+    top_logprobs: logprobs === true ? fields.top_logprobs : undefined,
+    add_generation_prompt: fields.add_generation_prompt,
+    chat_template_kwargs: fields.chat_template_kwargs,
   };
-  const choices = readChoices(fields, body);
+  checkChoices(choices, body);
   checkCount(choices, itemLimit);
+  const value = {
+    messages: fields.messages.map((one) => ({ role: ROLES[one.role], content: one.content ?? '' })),
+  };
   return {
-    model: fields.text('model'),
+    model: fields.model,
     ignored,
-    items: Array.from({ length: choices }, (_, choice) => jsonItem({ messages }, forChoice(parameters, choice))),
-    options: { choices, ...readStream(fields) },
+    items: Array.from({ length: choices }, (_, index) => jsonItem(value, forChoice(parameters, index))),
+    options: { choices, ...streamOf(fields) },
   };
 }
 
-/** `developer` is OpenAI's newer word for `system`; chat templates know the older one. */
-const ROLES: Readonly<Record<string, string>> = {
-  system: 'system',
-  developer: 'system',
-  user: 'user',
-  assistant: 'assistant',
-};
-
-function readMessages(fields: Fields): unknown[] {
-  const messages = fields.required('messages');
-  if (!Array.isArray(messages)) throw fields.typeError('messages', 'an array of messages');
-  if (messages.length === 0) throw emptyInput('messages');
-  return messages.map((message: unknown, index) => readMessage(fields, message, `messages[${index}]`));
-}
-
-function readMessage(fields: Fields, message: unknown, where: string): unknown {
-  if (!isObject(message)) throw fields.typeError(where, 'an object');
-  const { role } = message;
-  if (typeof role !== 'string') throw fields.typeError(`${where}.role`, 'a string');
-  const known = Object.hasOwn(ROLES, role) ? ROLES[role] : undefined;
-  if (known === undefined) throw fields.valueError(`${where}.role`, `expected one of ${Object.keys(ROLES).join(', ')}`);
-  for (const call of ['tool_calls', 'function_call', 'audio'])
-    if ((message[call] ?? undefined) !== undefined && !isEmptyArray(message[call]))
-      throw unsupported(fields, `${where}.${call}`);
-  return { role: known, content: readContent(fields, message['content'], `${where}.content`) };
-}
-
-function readContent(fields: Fields, content: unknown, where: string): unknown {
-  // An assistant that said nothing.
-  if (content === null) return '';
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) throw fields.typeError(where, 'a string or an array of parts');
-  return content.map((part: unknown, index) => {
-    if (!isObject(part)) throw fields.typeError(`${where}[${index}]`, 'an object');
-    if (part['type'] !== 'text') throw unsupported(fields, `${where}[${index}]`);
-    if (typeof part['text'] !== 'string') throw fields.typeError(`${where}[${index}].text`, 'a string');
-    return { type: 'text', text: part['text'] };
+/** Lists of tools that the request itself says are not to be used. Throws BAD_REQUEST where they are: this server has none. */
+function ignoredTools(values: JsonObject): string[] {
+  return Object.entries(TOOLS).flatMap(([tools, whether]) => {
+    const list = values[tools] ?? [];
+    if (Array.isArray(list) && list.length === 0) return [];
+    if (values[whether] === 'none') return [tools];
+    throw fieldError(tools, `'${tools}' is not supported by this server.`, 'unsupported_parameter');
   });
-}
-
-function unsupported(fields: Fields, where: string): ServerError {
-  return fields.error(where, `'${where}' is not supported by this server: messages are text.`, 'unsupported_parameter');
-}
-
-function isEmptyArray(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
 }

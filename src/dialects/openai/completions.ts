@@ -1,25 +1,41 @@
+import { z } from 'zod';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
-import { Fields } from '../shared/fields.ts';
 import { parseJsonObject } from '../../json.ts';
+import { feature, fieldError, flag, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { checkCount, inputList, isList, textInputs } from '../shared/text-inputs.ts';
 import {
+  checkChoices,
+  choiceCount,
   forChoice,
-  HARMLESS_FIELDS,
-  readChoices,
-  readSampling,
-  readStream,
-  SAMPLING_FIELDS,
+  HARMLESS,
+  SAMPLING,
+  samplingOf,
+  STREAMING,
+  streamOf,
   type StreamFields,
 } from './sampling.ts';
-import { checkCount, readTextInputs } from '../shared/text-inputs.ts';
 
-const KNOWN = new Set([
-  ...['model', 'prompt', 'max_tokens', 'n', 'best_of', 'stream', 'stream_options', 'logprobs', 'echo', 'suffix'],
-  ...SAMPLING_FIELDS,
-  ...HARMLESS_FIELDS,
-]);
 /** OpenAI's own default. */
 const DEFAULT_MAX_TOKENS = 16;
+
+const schema = z.object({
+  suffix: feature(''),
+  prompt: textInputs,
+  n: choiceCount,
+  best_of: number({ min: 1, integer: true }).optional(),
+  // False is none, as in a chat; true is no number.
+  logprobs: z.preprocess(
+    (value) => (value === false ? undefined : value),
+    number(SAMPLING_RANGES.top_logprobs).optional(),
+  ),
+  max_tokens: number(SAMPLING_RANGES.max_tokens).default(DEFAULT_MAX_TOKENS),
+  echo: flag.optional(),
+  ...SAMPLING,
+  model: text.optional(),
+  ...STREAMING,
+  ...HARMLESS,
+});
 
 export interface CompletionsOptions extends StreamFields {
   /** Choices of each prompt. */
@@ -33,32 +49,29 @@ export interface CompletionsOptions extends StreamFields {
  * Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/completions/create
  */
 export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<CompletionsOptions> {
-  const fields = new Fields(parseJsonObject(body));
-  const ignored = fields.unknown(KNOWN);
-  fields.refuseFeature('suffix', ['']);
-  const { inputs, isList } = readTextInputs(fields, 'prompt', itemLimit);
-  const choices = readChoices(fields, body);
-  const bestOf = fields.number('best_of', { min: 1, integer: true }) ?? choices;
-  if (bestOf !== choices) throw fields.valueError('best_of', "this server takes it only equal to 'n'");
-  checkCount(inputs.length * choices, itemLimit);
-  // False is none, as in a chat; true is no number.
-  const isOff = fields.value('logprobs') === false;
-  const logprobs = isOff ? undefined : fields.number('logprobs', SAMPLING_RANGES.top_logprobs);
-  const maxTokens = fields.number('max_tokens', SAMPLING_RANGES.max_tokens) ?? DEFAULT_MAX_TOKENS;
-  const echo = fields.boolean('echo');
-  if (maxTokens === 0 && echo !== true) throw fields.valueError('max_tokens', "0 goes with 'echo' alone");
+  const values = parseJsonObject(body);
+  const ignored = unknownFields(schema, values);
+  const fields = readFields(schema, values);
+  const { n: choices, logprobs, echo, max_tokens: maxTokens } = fields;
+  const prompts = inputList(fields.prompt, itemLimit);
+  checkChoices(choices, body);
+  checkCount(prompts.length * choices, itemLimit);
+  if ((fields.best_of ?? choices) !== choices)
+    throw fieldError('best_of', "Invalid value for 'best_of': this server takes it only equal to 'n'.");
+  if (maxTokens === 0 && echo !== true)
+    throw fieldError('max_tokens', "Invalid value for 'max_tokens': 0 goes with 'echo' alone.");
   const parameters = {
-    ...readSampling(fields),
+    ...samplingOf(fields),
     max_tokens: maxTokens,
     ...(logprobs === undefined ? {} : { logprobs: true, top_logprobs: logprobs }),
     echo,
   };
   return {
-    model: fields.text('model'),
+    model: fields.model,
     ignored,
-    items: inputs.flatMap((prompt) =>
-      Array.from({ length: choices }, (_, choice) => jsonItem({ prompt }, forChoice(parameters, choice))),
+    items: prompts.flatMap((prompt) =>
+      Array.from({ length: choices }, (_, index) => jsonItem({ prompt }, forChoice(parameters, index))),
     ),
-    options: { choices, isList, ...readStream(fields) },
+    options: { choices, isList: isList(fields.prompt), ...streamOf(fields) },
   };
 }

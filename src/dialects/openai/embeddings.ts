@@ -1,9 +1,16 @@
-import { Fields } from '../shared/fields.ts';
+import { z } from 'zod';
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
 import { parseJsonObject } from '../../json.ts';
-import { readTextInputs } from '../shared/text-inputs.ts';
+import { choice, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { inputList, isList, textInputs } from '../shared/text-inputs.ts';
 
-const KNOWN = new Set(['model', 'input', 'encoding_format', 'dimensions', 'user']);
+const schema = z.object({
+  input: textInputs,
+  model: text.optional(),
+  encoding_format: choice(['float', 'base64']).default('float'),
+  dimensions: number({ min: 1, integer: true }).optional(),
+  user: text.optional(),
+});
 
 export interface EmbeddingsOptions {
   readonly encoding: 'float' | 'base64';
@@ -16,19 +23,14 @@ export interface EmbeddingsOptions {
  * printed, once, at the end. Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/embeddings/create
  */
 export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<EmbeddingsOptions> {
-  const fields = new Fields(parseJsonObject(body));
-  const ignored = fields.unknown(KNOWN);
-  const { inputs, isList } = readTextInputs(fields, 'input', itemLimit);
-  const parameters = {
-    normalize: true,
-    encoding: 'base64',
-    dimensions: fields.number('dimensions', { min: 1, integer: true }),
-  };
-  fields.text('user');
+  const values = parseJsonObject(body);
+  const ignored = unknownFields(schema, values);
+  const { input, model, encoding_format: encoding, dimensions } = readFields(schema, values);
+  const parameters = { normalize: true, encoding: 'base64', dimensions };
   return {
-    model: fields.text('model'),
+    model,
     ignored,
-    items: inputs.map((input) => jsonItem(input, parameters)),
-    options: { encoding: fields.choice('encoding_format', ['float', 'base64']) ?? 'float', isList },
+    items: inputList(input, itemLimit).map((one) => jsonItem(one, parameters)),
+    options: { encoding, isList: isList(input) },
   };
 }

@@ -1,6 +1,8 @@
 import { Busboy } from '@fastify/busboy';
 import { format, parse } from 'content-type';
+import { z } from 'zod';
 import { messageOf, ServerError } from '../../errors.ts';
+import { isObject, type JsonObject } from '../../json.ts';
 
 /** One part of a form. */
 export interface FormPart {
@@ -76,6 +78,47 @@ function joined(pieces: readonly Buffer[]): Uint8Array {
 
 function malformed(what: string): ServerError {
   return new ServerError('BAD_REQUEST', `The body is not valid multipart/form-data: ${what}.`);
+}
+
+/** A field of a form that is a file. */
+export const fileField = z.custom<FormPart>(isObject, {
+  error: 'a file',
+  abort: true,
+  params: { reason: 'invalid_type' },
+});
+
+/**
+ * The fields of a form with the types that the schema of a body in JSON has: files as parts, numbers and the like read from their text. Of several parts of
+ * one name the first counts, but for names that end in `[]`. An empty text is as absent. Throws BAD_REQUEST on text that is not UTF-8.
+ */
+export function formValues(schema: z.ZodObject, parts: readonly FormPart[]): JsonObject {
+  const shape: Readonly<Record<string, z.core.$ZodType | undefined>> = schema.shape;
+  const values = new Map<string, unknown>();
+  for (const part of parts) {
+    const { name } = part;
+    const isList = name.endsWith('[]');
+    if (values.has(name) && !isList) continue;
+    const kind = kindOf(shape[name]);
+    const value = kind === 'custom' ? part : typedText(kind, partText(part));
+    if (value === '') continue;
+    const before = values.get(name) as unknown[] | undefined;
+    values.set(name, isList ? [...(before ?? []), value] : value);
+  }
+  return Object.fromEntries(values);
+}
+
+/** The type of a field's schema; undefined for a field it does not have. */
+function kindOf(schema: z.core.$ZodType | undefined): string | undefined {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) return kindOf(schema.unwrap());
+  return schema?._zod.def.type;
+}
+
+/** The value that stands in the text, where the field is none of texts. */
+function typedText(kind: string | undefined, value: string): unknown {
+  const trimmed = value.trim();
+  if (kind === 'number') return trimmed === '' || Number.isNaN(Number(trimmed)) ? value : Number(trimmed);
+  if (kind !== 'boolean' && kind !== 'unknown') return value;
+  return trimmed === 'true' || trimmed === 'false' ? trimmed === 'true' : value;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -1,80 +1,85 @@
+import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
 import { isWithin, SAMPLING_RANGES } from '../../ranges.ts';
-import { given, type Fields } from '../shared/fields.ts';
+import { fieldError, flag, given, harmless, issue, number, object } from '../shared/body-schema.ts';
 
-/** Fields of chat and completion requests that say how tokens are chosen: OpenAI's, and ours (the second line). */
-export const SAMPLING_FIELDS = [
-  ...['temperature', 'top_p', 'presence_penalty', 'frequency_penalty', 'seed', 'stop', 'logit_bias'],
-  ...['top_k', 'min_p', 'repetition_penalty', 'ignore_eos'],
-];
+/** Fields that chat, completion and OIP generate requests have in common. */
 
-/** Taken and not heeded: they say how OpenAI bills, stores or routes. */
-export const HARMLESS_FIELDS = [
-  ...['user', 'store', 'metadata', 'service_tier', 'parallel_tool_calls', 'safety_identifier', 'prompt_cache_key'],
-  ...['prompt_cache_retention', 'verbosity', 'reasoning_effort'],
-];
-
-const NUMBERS = [
-  ...(['temperature', 'top_p', 'presence_penalty', 'frequency_penalty'] as const),
-  ...(['top_k', 'min_p', 'repetition_penalty'] as const),
-] as const;
 const MOST_STOPS = 16;
 const MOST_CHOICES = 128;
 const MOST_CHOICE_BYTES = 8 * 1024 * 1024;
 
-/** The task's parameters that say how tokens are chosen; those not given are left out. Throws an error that names the field. */
-export function readSampling(fields: Fields): Record<string, unknown> {
-  return given({
-    ...Object.fromEntries(NUMBERS.map((name) => [name, fields.number(name, SAMPLING_RANGES[name])])),
-    seed: readSeed(fields),
-    stop: readStop(fields),
-    logit_bias: readLogitBias(fields),
-    ignore_eos: fields.boolean('ignore_eos'),
+/** Within what doubles hold exactly, so that the next choice's seed is another. */
+export const seed = number(SAMPLING_RANGES.seed).transform((value) =>
+  Number.isSafeInteger(value) ? value : value % Number.MAX_SAFE_INTEGER,
+);
+
+/** A text or several; an empty list or text is none. */
+const stop = z
+  .union(
+    [z.string(), z.array(z.string('a string')).max(MOST_STOPS, `expected at most ${MOST_STOPS} strings`)],
+    'a string or an array of strings',
+  )
+  .transform((value) => {
+    if (typeof value === 'string') return value === '' ? undefined : value;
+    const texts = value.filter((one) => one !== '');
+    return texts.length === 0 ? undefined : texts;
   });
+
+const logitBias = object.check((payload) => {
+  for (const [id, value] of Object.entries(payload.value))
+    if (!/^\d{1,9}$/.test(id) || typeof value !== 'number' || !isWithin(value, SAMPLING_RANGES.logit_bias)) {
+      payload.issues.push(issue(payload.value, 'expected token ids with numbers from -100 to 100'));
+      return;
+    }
+});
+
+/** Says how tokens are chosen: OpenAI's fields, and ours (from `top_k` on). */
+export const SAMPLING = {
+  temperature: number(SAMPLING_RANGES.temperature).optional(),
+  top_p: number(SAMPLING_RANGES.top_p).optional(),
+  presence_penalty: number(SAMPLING_RANGES.presence_penalty).optional(),
+  frequency_penalty: number(SAMPLING_RANGES.frequency_penalty).optional(),
+  seed: seed.optional(),
+  stop: stop.optional(),
+  logit_bias: logitBias.optional(),
+  top_k: number(SAMPLING_RANGES.top_k).optional(),
+  min_p: number(SAMPLING_RANGES.min_p).optional(),
+  repetition_penalty: number(SAMPLING_RANGES.repetition_penalty).optional(),
+  ignore_eos: flag.optional(),
+};
+const SAMPLING_NAMES = Object.keys(SAMPLING) as (keyof typeof SAMPLING)[];
+
+type SamplingFields = { readonly [Name in keyof typeof SAMPLING]?: unknown };
+
+/** The task's parameters that say how tokens are chosen; those not given are left out. */
+export function samplingOf(fields: SamplingFields): Record<string, unknown> {
+  return given(Object.fromEntries(SAMPLING_NAMES.map((name) => [name, fields[name]])));
 }
 
-/** A seed within what doubles hold exactly, so that the next choice's is another. */
-export function readSeed(fields: Fields): number | undefined {
-  const seed = fields.number('seed', SAMPLING_RANGES.seed);
-  return seed === undefined || Number.isSafeInteger(seed) ? seed : seed % Number.MAX_SAFE_INTEGER;
-}
+/** Have no effect here: they say how OpenAI bills, stores or routes. */
+export const HARMLESS = harmless([
+  ...(['user', 'store', 'metadata', 'service_tier', 'parallel_tool_calls', 'safety_identifier'] as const),
+  ...(['prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'reasoning_effort'] as const),
+]);
 
-/** `stop`: a text or several; an empty list or text is none. */
-function readStop(fields: Fields): string | readonly string[] | undefined {
-  const stop = fields.value('stop');
-  if (stop === undefined || stop === '') return undefined;
-  if (typeof stop === 'string') return stop;
-  if (!Array.isArray(stop) || !stop.every((one) => typeof one === 'string'))
-    throw fields.typeError('stop', 'a string or an array of strings');
-  if (stop.length > MOST_STOPS) throw fields.valueError('stop', `expected at most ${MOST_STOPS} strings`);
-  const texts = stop.filter((one) => one !== '');
-  return texts.length === 0 ? undefined : texts;
-}
+/** How many choices a prompt gets. */
+export const choiceCount = number({ min: 1, max: MOST_CHOICES, integer: true }).default(1);
 
-function readLogitBias(fields: Fields): Readonly<Record<string, unknown>> | undefined {
-  const bias = fields.object('logit_bias');
-  for (const [id, value] of Object.entries(bias ?? {}))
-    if (!/^\d{1,9}$/.test(id) || typeof value !== 'number' || !isWithin(value, SAMPLING_RANGES.logit_bias))
-      throw fields.valueError('logit_bias', 'expected token ids with numbers from -100 to 100');
-  return bias;
-}
-
-/** How many choices a prompt gets. Throws TOO_LARGE where so many copies of the body are more than 8 MiB: each choice holds its prompt. */
-export function readChoices(fields: Fields, { byteLength }: Uint8Array): number {
-  const choices = fields.number('n', { min: 1, max: MOST_CHOICES, integer: true }) ?? 1;
+/** Throws TOO_LARGE where so many copies of the body are more than 8 MiB: each choice holds its prompt. */
+export function checkChoices(choices: number, { byteLength }: Uint8Array): void {
   if (choices > 1 && choices * byteLength > MOST_CHOICE_BYTES)
     throw new ServerError(
       'TOO_LARGE',
       `'n' choices of this request hold its ${byteLength} bytes 'n' times, which may be ${MOST_CHOICE_BYTES} together: 'n' may be ${Math.max(1, Math.floor(MOST_CHOICE_BYTES / byteLength))} here.`,
       { param: 'n' },
     );
-  return choices;
 }
 
 /** The same for each of several choices, but for the seed: equal seeds would give equal choices. */
 export function forChoice(parameters: Readonly<Record<string, unknown>>, choice: number): Record<string, unknown> {
-  const { seed } = parameters;
-  return typeof seed === 'number' && choice > 0 ? { ...parameters, seed: seed + choice } : { ...parameters };
+  const { seed: first } = parameters;
+  return typeof first === 'number' && choice > 0 ? { ...parameters, seed: first + choice } : { ...parameters };
 }
 
 export interface StreamFields {
@@ -83,10 +88,15 @@ export interface StreamFields {
   readonly includeUsage: boolean;
 }
 
-export function readStream(fields: Fields): StreamFields {
-  const stream = fields.boolean('stream') ?? false;
-  const options = fields.object('stream_options');
-  if (!stream && Object.values(options ?? {}).some((value) => value !== false && value !== null))
-    throw fields.error('stream_options', "'stream_options' needs 'stream': true.", 'invalid_value');
-  return { stream, includeUsage: stream && options?.['include_usage'] === true };
+export const STREAMING = { stream: flag.default(false), stream_options: object.optional() };
+
+/** Throws BAD_REQUEST where options are set of a stream that is not asked for. */
+export function streamOf(fields: {
+  readonly stream: boolean;
+  readonly stream_options?: Readonly<Record<string, unknown>> | undefined;
+}): StreamFields {
+  const { stream, stream_options: options = {} } = fields;
+  if (!stream && Object.values(options).some((value) => value !== false && value !== null))
+    throw fieldError('stream_options', "'stream_options' needs 'stream': true.");
+  return { stream, includeUsage: stream && options['include_usage'] === true };
 }

@@ -1,68 +1,83 @@
+import { z } from 'zod';
 import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
-import { Fields } from '../shared/fields.ts';
-import { isObject, parseJsonObject } from '../../json.ts';
-import { checkCount, emptyInput, isTokenIds, readTextInputs, readTexts } from '../shared/text-inputs.ts';
+import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
+import { flag, nested, issue, number, readFields, text } from '../shared/body-schema.ts';
+import { checkCount, inputList, isTokenIds, listOf, textInputs, texts } from '../shared/text-inputs.ts';
 
 /**
- * Requests of text-embeddings-inference. As there, fields that are not known are not heeded; `model` is ours: which of several.
+ * Requests of text-embeddings-inference. As there, unknown fields are ignored; `model` is ours: which of several.
  * All throw BAD_REQUEST (not JSON, empty), INVALID_INPUT (a field is wrong) or TOO_LARGE (too many inputs).
  * https://github.com/huggingface/text-embeddings-inference/blob/main/docs/openapi.json
  */
 
-function readFields(body: Uint8Array): Fields {
-  return new Fields(parseJsonObject(body), 'INVALID_INPUT');
+/** What to do with texts that are too long. */
+const TRUNCATION = {
+  truncate: flag.optional(),
+  truncation_direction: z
+    .string('a string')
+    .transform((direction) => direction.toLowerCase())
+    .pipe(z.enum(['left', 'right'], 'expected Left or Right'))
+    .optional(),
+};
+const model = text.optional();
+
+function readBody<Schema extends z.ZodObject>(schema: Schema, body: Uint8Array): z.output<Schema> {
+  return readFields(schema, parseJsonObject(body), 'INVALID_INPUT');
 }
 
-/** What to do with texts that are too long. */
-function readTruncation(fields: Fields): Readonly<Record<string, unknown>> {
-  const direction = fields.text('truncation_direction')?.toLowerCase();
-  if (direction !== undefined && direction !== 'left' && direction !== 'right')
-    throw fields.valueError('truncation_direction', 'expected Left or Right');
-  return { truncate: fields.boolean('truncate'), truncation_direction: direction };
-}
+const embedSchema = z.object({
+  ...TRUNCATION,
+  prompt_name: text.optional(),
+  normalize: flag.default(true),
+  dimensions: number({ min: 1, integer: true }).optional(),
+  inputs: textInputs,
+  model,
+});
 
 /** `POST /embed` */
 export function decodeEmbed(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
-  const fields = readFields(body);
-  const parameters = {
-    ...readTruncation(fields),
-    prompt_name: fields.text('prompt_name'),
-    normalize: fields.boolean('normalize') ?? true,
-    dimensions: fields.number('dimensions', { min: 1, integer: true }),
-    encoding: 'base64',
-  };
-  const { inputs } = readTextInputs(fields, 'inputs', itemLimit);
-  return { model: fields.text('model'), items: inputs.map((input) => jsonItem(input, parameters)), options: null };
+  const { inputs, model: name, ...asked } = readBody(embedSchema, body);
+  const parameters = { ...asked, encoding: 'base64' };
+  return { model: name, items: inputList(inputs, itemLimit).map((one) => jsonItem(one, parameters)), options: null };
 }
+
+const embedAllSchema = z.object({ ...TRUNCATION, prompt_name: text.optional(), inputs: textInputs, model });
 
 /** `POST /embed_all` */
 export function decodeEmbedAll(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
-  const fields = readFields(body);
-  const parameters = { ...readTruncation(fields), prompt_name: fields.text('prompt_name'), all: true };
-  const { inputs } = readTextInputs(fields, 'inputs', itemLimit);
-  return { model: fields.text('model'), items: inputs.map((input) => jsonItem(input, parameters)), options: null };
+  const { inputs, model: name, ...asked } = readBody(embedAllSchema, body);
+  const parameters = { ...asked, all: true };
+  return { model: name, items: inputList(inputs, itemLimit).map((one) => jsonItem(one, parameters)), options: null };
 }
+
+const similaritySchema = z.object({
+  inputs: nested({ source_sentence: text, sentences: texts }),
+  parameters: nested({ ...TRUNCATION, prompt_name: text.optional() }).default({}),
+  model,
+});
 
 /** `POST /similarity`: the source first, then the sentences to compare with it. */
 export function decodeSimilarity(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
-  const fields = readFields(body);
-  const inputs = new Fields(fields.object('inputs') ?? {}, 'INVALID_INPUT');
-  inputs.required('source_sentence');
-  const source = inputs.text('source_sentence');
-  const sentences = readTexts(inputs, 'sentences', itemLimit);
-  const settings = new Fields(fields.object('parameters') ?? {}, 'INVALID_INPUT');
-  const parameters = {
-    ...readTruncation(settings),
-    prompt_name: settings.text('prompt_name'),
-    normalize: true,
-    encoding: 'base64',
-  };
+  const { inputs, parameters: asked, model: name } = readBody(similaritySchema, body);
+  const { source_sentence: source, sentences } = inputs;
+  checkCount(sentences.length, itemLimit);
+  const parameters = { ...asked, normalize: true, encoding: 'base64' };
   return {
-    model: fields.text('model'),
-    items: [source, ...sentences].map((input) => jsonItem(input, parameters)),
+    model: name,
+    items: [source, ...sentences].map((one) => jsonItem(one, parameters)),
     options: null,
   };
 }
+
+const rerankSchema = z.object({
+  ...TRUNCATION,
+  query: text,
+  texts,
+  // TEI gives the sigmoid, whatever a model's own library does.
+  raw_scores: flag.default(false),
+  return_text: flag.default(false),
+  model,
+});
 
 export interface RerankOptions {
   /** The texts again, where they are wanted back. */
@@ -71,18 +86,45 @@ export interface RerankOptions {
 
 /** `POST /rerank`: one item a text. */
 export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<RerankOptions> {
-  const fields = readFields(body);
-  fields.required('query');
-  const query = fields.text('query');
-  const texts = readTexts(fields, 'texts', itemLimit);
-  // TEI gives the sigmoid, whatever a model's own library does.
-  const parameters = { ...readTruncation(fields), raw_scores: fields.boolean('raw_scores') ?? false };
+  const { query, texts: candidates, return_text: isWanted, model: name, ...parameters } = readBody(rerankSchema, body);
+  checkCount(candidates.length, itemLimit);
   return {
-    model: fields.text('model'),
-    items: texts.map((text) => jsonItem({ query, text }, parameters)),
-    options: fields.boolean('return_text') === true ? { texts } : {},
+    model: name,
+    items: candidates.map((one) => jsonItem({ query, text: one }, parameters)),
+    options: isWanted ? { texts: candidates } : {},
   };
 }
+
+type TextOrPair = string | readonly string[];
+
+/** A text, a pair, or a list of `[text]` and `[text, text]`. */
+const predictInputs = z.custom<TextOrPair | readonly TextOrPair[]>().check(({ value, issues }) => {
+  const given: unknown = value;
+  if (Array.isArray(given) && given.length === 0) issues.push(issue(given, '', { reason: 'empty_input' }));
+  else if (!isListOfLists(given)) {
+    if (!isTextOrPair(given)) issues.push(wrongText(given, []));
+  } else {
+    const wrong = given.findIndex((one) => !isTextOrPair(one));
+    if (wrong >= 0) issues.push(wrongText(given, [wrong]));
+  }
+});
+
+function isListOfLists(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.some((one) => Array.isArray(one));
+}
+
+function isTextOrPair(value: unknown): value is TextOrPair {
+  if (typeof value === 'string') return true;
+  return (
+    Array.isArray(value) && (value.length === 1 || value.length === 2) && value.every((one) => typeof one === 'string')
+  );
+}
+
+function wrongText(input: unknown, path: number[]): z.core.$ZodRawIssue {
+  return issue(input, 'a string, [string] or [string, string]', { reason: 'invalid_type', path });
+}
+
+const predictSchema = z.object({ ...TRUNCATION, raw_scores: flag.optional(), inputs: predictInputs, model });
 
 export interface PredictOptions {
   /** The reply is a list of lists. */
@@ -95,36 +137,18 @@ export function decodePredict(body: Uint8Array, context: DecodeContext): ApiRequ
 }
 
 /** The same of a body that is parsed already. */
-export function readPredict(
-  request: Readonly<Record<string, unknown>>,
-  { itemLimit }: DecodeContext,
-): ApiRequest<PredictOptions> {
-  const fields = new Fields(request, 'INVALID_INPUT');
+export function readPredict(request: JsonObject, { itemLimit }: DecodeContext): ApiRequest<PredictOptions> {
+  const { inputs, model: name, ...asked } = readFields(predictSchema, request, 'INVALID_INPUT');
   // TEI gives every label; `top_k: 0` is all.
-  const parameters = { ...readTruncation(fields), raw_scores: fields.boolean('raw_scores'), top_k: 0 };
-  const inputs = fields.required('inputs');
-  const isList = Array.isArray(inputs) && inputs.some((one) => Array.isArray(one));
-  if (Array.isArray(inputs) && inputs.length === 0) throw emptyInput('inputs');
-  const texts = isList ? (inputs as unknown[]) : [inputs];
-  checkCount(texts.length, itemLimit);
+  const parameters = { ...asked, top_k: 0 };
+  const isList = isListOfLists(inputs);
+  const list = isList ? inputs : [inputs as TextOrPair];
+  checkCount(list.length, itemLimit);
   return {
-    model: fields.text('model'),
-    items: texts.map((text, index) => {
-      const value = textOrPair(text);
-      if (value === undefined)
-        throw fields.typeError(isList ? `inputs[${index}]` : 'inputs', 'a string, [string] or [string, string]');
-      return jsonItem(value, parameters);
-    }),
+    model: name,
+    items: list.map((one) => jsonItem(typeof one !== 'string' && one.length === 1 ? one[0] : one, parameters)),
     options: { isList },
   };
-}
-
-function textOrPair(input: unknown): string | readonly string[] | undefined {
-  if (typeof input === 'string') return input;
-  if (!Array.isArray(input) || !input.every((text) => typeof text === 'string')) return undefined;
-  const [text] = input;
-  if (input.length === 1) return text;
-  return input.length === 2 ? input : undefined;
 }
 
 /** A call of one of a task's own functions. */
@@ -134,38 +158,45 @@ export interface ApiCall {
   readonly argument: unknown;
 }
 
+const tokenizeSchema = z.object({
+  inputs: z.union([z.string(), texts], 'a string or an array of strings'),
+  prompt_name: text.optional(),
+  add_special_tokens: flag.default(true),
+  model,
+});
+
 /** `POST /tokenize` */
 export function decodeTokenize(body: Uint8Array, { itemLimit }: DecodeContext): ApiCall {
-  const fields = readFields(body);
-  const inputs = fields.required('inputs');
-  const texts = typeof inputs === 'string' ? [inputs] : readTexts(fields, 'inputs', itemLimit);
-  const promptName = fields.text('prompt_name');
+  const asked = readBody(tokenizeSchema, body);
+  const list = typeof asked.inputs === 'string' ? [asked.inputs] : asked.inputs;
+  checkCount(list.length, itemLimit);
+  const { prompt_name: promptName } = asked;
   return {
-    model: fields.text('model'),
+    model: asked.model,
     name: 'tokenize',
     argument: {
-      texts,
-      addSpecialTokens: fields.boolean('add_special_tokens') ?? true,
+      texts: list,
+      addSpecialTokens: asked.add_special_tokens,
       ...(promptName === undefined ? {} : { promptName }),
     },
   };
 }
 
+const decodeSchema = z.object({
+  ids: z.union([
+    listOf('an array of token ids', 'an array of token ids', isTokenIds),
+    z.custom<readonly number[]>(isTokenIds),
+  ]),
+  skip_special_tokens: flag.default(true),
+  model,
+});
+
 /** `POST /decode`: the ids of one text, or of several. */
 export function decodeDecode(body: Uint8Array, { itemLimit }: DecodeContext): ApiCall {
-  const fields = readFields(body);
-  const value = fields.required('ids');
-  if (!Array.isArray(value)) throw fields.typeError('ids', 'an array of token ids');
-  if (value.length === 0) throw emptyInput('ids');
-  const lists: unknown[] = isTokenIds(value) ? [value] : value;
+  const { ids, skip_special_tokens: skipSpecialTokens, model: name } = readBody(decodeSchema, body);
+  const lists = typeof ids[0] === 'number' ? [ids] : ids;
   checkCount(lists.length, itemLimit);
-  const wrong = lists.findIndex((ids) => !isTokenIds(ids));
-  if (wrong >= 0) throw fields.typeError(`ids[${wrong}]`, 'an array of token ids');
-  return {
-    model: fields.text('model'),
-    name: 'decode',
-    argument: { ids: lists, skipSpecialTokens: fields.boolean('skip_special_tokens') ?? true },
-  };
+  return { model: name, name: 'decode', argument: { ids: lists, skipSpecialTokens } };
 }
 
 /** Whether a native request is TEI's: it has `inputs`, and nothing that is native. */

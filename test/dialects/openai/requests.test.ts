@@ -77,6 +77,16 @@ test('harmless fields and features that are switched off are taken', () => {
   assert.deepEqual(items, [{ kind: 'json', value: { messages: MESSAGES } }]);
 });
 
+test('tools that are not to be called are ignored, and told', () => {
+  const tools = [{ type: 'function', function: { name: 'f' } }];
+  const { items, ignored } = chat({ tools, tool_choice: 'none', functions: [{ name: 'f' }], function_call: 'none' });
+  assert.deepEqual(ignored, ['tools', 'functions']);
+  assert.deepEqual(items, [{ kind: 'json', value: { messages: MESSAGES } }]);
+  for (const choice of [undefined, 'auto', 'required', { type: 'function', function: { name: 'f' } }])
+    assert.throws(() => chat({ tools, tool_choice: choice }), refused('tools', /'tools' is not supported/));
+  assert.throws(() => chat({ tool_choice: 'required' }), refused('tool_choice'));
+});
+
 test('content may be parts of text; developer is the system', () => {
   const parts = [{ type: 'text', text: 'Hi' }];
   const messages = [
@@ -117,7 +127,7 @@ const badChats: [object, string][] = [
   [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
   [{ max_tokens: 0 }, 'max_tokens'],
   [{ top_p: 1.1 }, 'top_p'],
-  [{ stop: [1] }, 'stop'],
+  [{ stop: ['a', 1] }, 'stop[1]'],
   [{ stop: new Array(17).fill('a') }, 'stop'],
   [{ logit_bias: { a: 1 } }, 'logit_bias'],
   [{ logit_bias: { 1: 101 } }, 'logit_bias'],
