@@ -27,7 +27,7 @@ import { AloneLog } from './serving/alone-log.ts';
 import { Loader } from './serving/loader.ts';
 import type { ServedModel } from './serving/served-model.ts';
 import { Submitter, type TensorCore } from './serving/submit.ts';
-import { ServerState } from './state.ts';
+import { ServerState, type Phase } from './state.ts';
 import { VERSION } from './version.ts';
 
 /** The composition root: every part is made here and handed to those that need it. What they do together, from start to drain, is in `lifecycle.ts`. */
@@ -72,7 +72,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
     control: config.MODEL_CONTROL,
     pollMs: config.MODEL_POLL_INTERVAL_MS,
     loader,
-    onEvent: (event) => logRepository(log, event),
+    onEvent: (event) => logRepository(log, event, state.phase),
   });
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
   const submitter = new Submitter({ core, cpu, metrics, clock: systemClock });
@@ -140,10 +140,12 @@ interface LanesParts {
   readonly fail: (reason: string) => void;
 }
 
-function logRepository(log: Log, event: RepositoryEvent): void {
+/** A line for each event; a load that a drain ends is no failure. */
+function logRepository(log: Log, event: RepositoryEvent, phase: Phase): void {
   const { kind, ...rest } = event;
   const { name: model, durationMs, ...fields } = { name: undefined, durationMs: undefined, ...rest };
-  log[kind === 'skipped' ? 'warn' : kind.endsWith('_failed') ? 'error' : 'info'](
+  const isFailure = kind.endsWith('_failed') && phase !== 'draining';
+  log[kind === 'skipped' ? 'warn' : isFailure ? 'error' : 'info'](
     { model, ...fields, ...(durationMs === undefined ? {} : { durationMs: Math.round(durationMs) }) },
     `model ${kind.replaceAll('_', ' ')}`,
   );

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ServerError } from '../errors.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 import type { Device } from '../device.ts';
 import type { ModelSpec } from '../model-spec.ts';
@@ -70,7 +71,7 @@ export class TrialProcess {
     return this.#child?.pid;
   }
 
-  /** Ends the process, whatever it is doing; no graph is tried any more. */
+  /** Ends the process, whatever it is doing: trials under way, and those to come, reject with DRAINING. */
   close(): void {
     this.#isClosed = true;
     this.#end();
@@ -84,7 +85,6 @@ export class TrialProcess {
   async #open<Result>({ model, lane, bytes }: TriedGraph, use: (trial: OpenTrial) => Promise<Result>): Promise<Result> {
     const { openMs, runMs, allMs } = this.#limits;
     const limitMs = openMs + bytes / OPEN_BYTES_PER_MS;
-    if (this.#isClosed) throw new Error('no graph is tried any more');
     this.#uses += 1;
     const opened = await this.#ask({ kind: 'open', model, lane }, { silentMs: limitMs, allMs: limitMs });
     if (opened.kind === 'lost') throw new Error(`ONNX Runtime cannot open ${model.weights}: ${opened.why}`);
@@ -104,7 +104,7 @@ export class TrialProcess {
         },
       });
     } finally {
-      if (this.#child !== undefined) await this.#ask({ kind: 'close' }, limits);
+      if (this.#child !== undefined && !this.#isClosed) await this.#ask({ kind: 'close' }, limits);
       void this.#endWhenIdle(this.#uses);
     }
   }
@@ -114,11 +114,18 @@ export class TrialProcess {
     request: TrialRequest,
     limits: { readonly silentMs: number; readonly allMs: number },
   ): Promise<TrialAnswer | LostTrial> {
+    this.#checkOpen();
     const child = (this.#child ??= this.#start());
     const answer = await answerOf(child, request, limits);
+    // Nothing is to be learnt of the graph from a process that we have ended.
+    this.#checkOpen();
     if (answer.kind === 'lost') this.#end();
     if (answer.kind === 'failed') throw new Error(answer.message);
     return answer;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ServerError('DRAINING');
   }
 
   #start(): ChildProcess {

@@ -27,3 +27,15 @@ test('SIGTERM while a pull waits for the hub ends the server at once', async (t)
   assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
   assert.equal(carpool.stderr, '');
 });
+
+test('SIGTERM while a model loads is no error of the model', async () => {
+  await using carpool = Carpool.spawn({ MODELS: 'text-to-image' });
+  await carpool.log((line) => line['msg'] === 'model loading');
+  carpool.signal('SIGTERM');
+  assert.deepEqual(await carpool.exit(), { code: 0, signal: null });
+  assert.deepEqual(
+    carpool.logs.filter((line) => line['severity'] === 'ERROR'),
+    [],
+  );
+  assert.equal(carpool.stderr, '');
+});

@@ -106,6 +106,18 @@ test('the process ends with the trials, and no other is started', async (t) => {
   assert.equal(trials.pid, undefined);
   await assert.rejects(
     trials.open(graph(file), (trial) => trial.try()),
-    /any more/,
+    { code: 'DRAINING' },
   );
+});
+
+test('a trial that is under way when trials end tells nothing of its graph', async (t) => {
+  const trials = openTrials(t);
+  const file = await writeEndless(t);
+  const tried = trials.open(graph(file), (trial) => {
+    const answer = trial.try(endlessRow());
+    trials.close();
+    return answer;
+  });
+  await assert.rejects(tried, { code: 'DRAINING' });
+  assert.equal(trials.pid, undefined);
 });
