@@ -5,8 +5,8 @@ import { isWav, readWav, type WavLayout } from './wav.ts';
 import type { WavCall } from './wav-part.ts';
 
 export interface DecodeParts extends FfmpegLimits {
-  /** For finding out the length; `timeoutMs` is for all. */
-  readonly lengthTimeoutMs: number;
+  /** For finding out the length. */
+  readonly lengthLimitMs: number;
   readonly maxSeconds: number;
   /** Reads seconds of a WAV away from this thread; its bytes go and come back. */
   readonly readWavPart: (call: WavCall) => Promise<{ samples: Int16Array; audio: Uint8Array }>;
@@ -28,7 +28,7 @@ export async function openAudio(bytes: Uint8Array, parts: DecodeParts): Promise<
   const layout = isWav(bytes) ? readWav(bytes) : undefined;
   const seconds =
     layout === undefined
-      ? await lengthByFfmpeg(bytes, { ...parts, timeoutMs: parts.lengthTimeoutMs })
+      ? await lengthByFfmpeg(bytes, { ...parts, leftMs: () => Math.min(parts.leftMs(), parts.lengthLimitMs) })
       : layout.frames / layout.rateHz;
   if (seconds > parts.maxSeconds) throw tooLong(parts.maxSeconds);
   if (layout !== undefined && layout.frames === 0) throw noSamples();

@@ -16,8 +16,8 @@ const SAMPLES = [...INPUT, '-ac', '1', '-ar', String(SAMPLE_RATE_HZ), '-f', 's16
 const LENGTH = [...INPUT, '-c', 'copy', '-f', 'null', '-progress', 'pipe:1', '-'];
 
 export interface FfmpegLimits {
-  /** For reading all of it, the time that its reader takes included. */
-  readonly timeoutMs: number;
+  /** What is left of the request's time, in which all of it is to be read; asked when the child starts. */
+  readonly leftMs: () => number;
   /** Calls back once nobody waits for the audio any more, until the returned function is called. */
   readonly onLeave: (callback: () => void) => () => void;
   /** The program; another one in tests. */
@@ -53,7 +53,7 @@ export async function* decodeWithFfmpeg(bytes: Uint8Array, limits: FfmpegLimits)
 async function* run(
   args: readonly string[],
   bytes: Uint8Array,
-  { timeoutMs, onLeave, command = 'ffmpeg' }: FfmpegLimits,
+  { leftMs, onLeave, command = 'ffmpeg' }: FfmpegLimits,
 ): AsyncGenerator<Buffer> {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   let failure: Error | undefined;
@@ -61,7 +61,7 @@ async function* run(
     failure ??= error;
     child.kill('SIGKILL');
   };
-  const late = setTimeout(() => stop(new ServerError('DEADLINE_EXCEEDED')), timeoutMs);
+  const late = setTimeout(() => stop(new ServerError('DEADLINE_EXCEEDED')), leftMs());
   const stay = onLeave(() => stop(new ServerError('CANCELLED')));
   const closed = exitOf(child);
   // It may stop reading before the end; what that means, its exit tells.

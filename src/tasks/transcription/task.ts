@@ -88,8 +88,8 @@ async function open(audio: Uint8Array | string, context: ServeContext, model: Tr
   const isWhole = given.buffer instanceof ArrayBuffer && given.byteLength === given.buffer.byteLength;
   const opened = await openAudio(isWhole ? given : new Uint8Array(given), {
     maxSeconds: model.maxSeconds,
-    timeoutMs: context.leftMs(),
-    lengthTimeoutMs: Math.min(context.leftMs(), model.decodeSeconds * 1000),
+    leftMs: () => context.leftMs(),
+    lengthLimitMs: model.decodeSeconds * 1000,
     onLeave: (callback) => context.onLeave(callback),
     readWavPart: async (call) =>
       (await context.call('wav', call, { give: [call.audio.buffer as ArrayBuffer] })) as {

@@ -254,7 +254,7 @@ export function wordErrors(heard: readonly string[], said: readonly string[]): n
 export async function decodeAudio(bytes: Uint8Array, parts: Partial<DecodeParts> = {}): Promise<Pcm> {
   const { maxSeconds = 60 } = parts;
   const { samples } = await openAudio(bytes, {
-    ...{ maxSeconds, timeoutMs: 20_000, lengthTimeoutMs: 20_000, onLeave: () => () => undefined },
+    ...{ maxSeconds, leftMs: () => 20_000, lengthLimitMs: 20_000, onLeave: () => () => undefined },
     readWavPart: (call) => Promise.resolve({ samples: readWavPart(call), audio: call.audio }),
     ...parts,
   });
