@@ -23,13 +23,13 @@ export function readBFloat16(bits: number): number {
 
 let float16Values: Float32Array | undefined;
 
-/** All binary16 values by their bits: a look-up is several times faster than arithmetic, and most tensors are large. */
+/** All binary16 values by their bits: a look-up is several times faster than arithmetic. */
 function float16Table(): Float32Array {
   float16Values ??= Float32Array.from({ length: 0x10000 }, (_, bits) => readFloat16(bits));
   return float16Values;
 }
 
-/** An FP16 or BF16 tensor as FP32, each element exactly. */
+/** An FP16 or BF16 tensor as FP32; the conversion is exact. */
 export function widenHalf(tensor: FixedTensor): FixedTensor {
   const bits = typedView(tensor);
   if (!(bits instanceof Uint16Array)) throw new TypeError(`${tensor.datatype} has no half-width elements`);
@@ -56,12 +56,12 @@ export function narrowHalf(tensor: FixedTensor): FixedTensor {
   return fromTypedArray('FP16', tensor.shape, Uint16Array.from(typedView(tensor) as Float32Array, float16Bits));
 }
 
-/** The binary16 bits of a number, rounded once and to even (IEEE 754, section 4.3.1); too large becomes infinity. */
+/** The binary16 bits of a number, rounded once, ties to even (IEEE 754, section 4.3.1); a number that is too large becomes infinity. */
 export function float16Bits(value: number): number {
   return bitsOf(value, FLOAT16);
 }
 
-/** The bfloat16 bits of a number, likewise. */
+/** The bfloat16 bits of a number, rounded in the same way. */
 export function bfloat16Bits(value: number): number {
   return bitsOf(value, BFLOAT16);
 }
@@ -78,7 +78,7 @@ function bitsOf(value: number, { fractionBits, bias }: Format): number {
   return sign | Math.min(infinity, units + ((exponent + bias - 1) << fractionBits));
 }
 
-/** The exponent e of a positive number in 2^e to 2^(e+1); the logarithm alone may be off by one beside a power of two. */
+/** The exponent e of a positive number from 2^e to below 2^(e+1); the logarithm alone may be off by one near a power of two. */
 function exponentOf(size: number): number {
   if (size < 2 ** -200) return -200;
   const guess = Math.floor(Math.log2(size));

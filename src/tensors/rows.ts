@@ -1,13 +1,13 @@
 import { elementCount, FIXED_DATATYPES, type FixedTensor, type Signature, type Tensor } from './tensor.ts';
 
-/** Rows into batches and back, along any axis. All tensors are row-major. */
+/** Stacks rows into batches and splits batches into rows, along any axis. All tensors are row-major. */
 
 /** Elements before (outer) and after (inner) an axis: a tensor is `outer` blocks of `shape[axis] * inner` elements. */
 function around(shape: readonly number[], axis: number): { outer: number; inner: number } {
   return { outer: elementCount(shape.slice(0, axis)), inner: elementCount(shape.slice(axis + 1)) };
 }
 
-/** Joins tensors of equal shape (but for `axis`) along `axis`. One tensor comes back as it is. */
+/** Joins tensors along `axis`; their other dimensions must be equal. A single tensor is returned as it is. */
 export function stack(parts: readonly Tensor[], axis: number): Tensor {
   const [first] = parts;
   if (first === undefined) throw new Error('nothing to stack');
@@ -38,7 +38,7 @@ export function stack(parts: readonly Tensor[], axis: number): Tensor {
   return { datatype: first.datatype, shape, data };
 }
 
-/** Cuts a batch along `axis` into parts of the given numbers of rows: views where the axis is the first, else copies. */
+/** Cuts a batch along `axis` into parts of the given numbers of rows: views if the axis is the first, else copies. Throws a plain Error if the rows do not add up. */
 export function split(batch: Tensor, axis: number, rows: readonly number[]): Tensor[] {
   const total = batch.shape[axis] ?? 0;
   if (rows.reduce((sum, count) => sum + count, 0) !== total)
@@ -89,20 +89,20 @@ function cut(batch: Tensor, { shape, outer, from, width, stride }: Cut): Tensor 
   return { datatype: batch.datatype, shape, data };
 }
 
-/** The tensor with memory of its own, fit to be handed to another thread: rows cut from one batch share its buffer. */
+/** The tensor in a buffer of its own, so that it can be transferred to another thread: rows cut from a batch share its buffer. */
 export function ownTensor(tensor: Tensor): Tensor {
   if (tensor.datatype === 'BYTES' || tensor.data.byteLength === tensor.data.buffer.byteLength) return tensor;
   return { ...tensor, data: tensor.data.slice() };
 }
 
-/** Rows that a request's inputs (signature order) bring: the size of the first batch axis, 1 for a model without one. */
+/** The number of rows in a request's inputs (signature order): the size of the first batch axis, or 1 for a model without one. */
 export function countRows({ inputs }: Signature, tensors: readonly Tensor[]): number {
   const index = inputs.findIndex(({ batchAxis }) => batchAxis !== null);
   const axis = inputs[index]?.batchAxis;
   return axis === null || axis === undefined ? 1 : (tensors[index]?.shape[axis] ?? 1);
 }
 
-/** Which axes of which tensors are 0, as text; '' where every tensor has elements. */
+/** Which axes of which tensors are 0, as text; '' if every tensor has elements. */
 export function emptyPattern(tensors: readonly Tensor[]): string {
   let pattern = '';
   for (const [index, { shape }] of tensors.entries())
@@ -110,13 +110,13 @@ export function emptyPattern(tensors: readonly Tensor[]): string {
   return pattern;
 }
 
-/** Values above this size make a request that runs alone rather than a long key. */
+/** A request with a larger shared value runs alone, so that keys stay short. */
 const SHARED_VALUE_BYTES = 64;
 let alone = 0;
 
 /**
- * Requests with equal keys may share a run: equal shapes but for the batch axes, and equal values of the inputs that belong to the
- * whole run (a sample rate, say).
+ * Requests with equal keys may share a run: their shapes are equal except for the batch axes, and so are the values of the inputs that the
+ * whole run shares (a sample rate, say).
  */
 export function shapeKey({ inputs }: Signature, tensors: readonly Tensor[]): string {
   let key = '';

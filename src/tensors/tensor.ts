@@ -1,6 +1,6 @@
 /**
  * Tensors as they travel through the server: raw little-endian bytes, row-major, at any alignment. Stacking, splitting and
- * the binary dialect are then plain byte copies; whoever needs numbers asks for a typed view.
+ * binary encoding are then plain byte copies; `typedView` gives numbers.
  */
 
 /** Numeric and boolean element types of the Open Inference Protocol: bytes per element and the typed array that reads them. */
@@ -29,7 +29,7 @@ export interface FixedTensor {
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
-/** A tensor of texts; ONNX strings are Unicode, so bytes that are not UTF-8 are refused at the door. */
+/** A tensor of texts. ONNX strings are Unicode, so dialects refuse bytes that are not UTF-8. */
 export interface BytesTensor {
   readonly datatype: 'BYTES';
   readonly shape: readonly number[];
@@ -37,28 +37,28 @@ export interface BytesTensor {
 }
 export type Tensor = FixedTensor | BytesTensor;
 
-/** What a model takes or gives under one name. Free dimensions are -1. */
+/** One input or output of a model. Free dimensions are -1. */
 export interface TensorSpec {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
-  /** As the file has it, where model.json says more than that: what is told to clients. */
+  /** The shape in the file, which clients are told, if model.json says another. */
   readonly fileShape?: readonly number[];
-  /** The file does not say how many dimensions there are: `shape` is empty, and any will do. */
+  /** The file does not say how many dimensions there are: `shape` is empty, and any number is accepted. */
   readonly anyRank?: boolean;
-  /** The axis along which rows of different requests are stacked; null: the tensor belongs to the whole run. */
+  /** The axis along which rows of different requests are stacked; null: the whole run shares the tensor. */
   readonly batchAxis: number | null;
 }
 
-/** A model's graph from outside. Tensors are passed as arrays in the order of these lists. */
+/** The inputs and outputs of a model's graph. Tensors are passed as arrays in the order of these lists. */
 export interface Signature {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
   /** False: one request a run, whatever its shape. */
   readonly batchable: boolean;
-  /** Which outputs are not served, as they are no tensors, and what to do about it. */
+  /** Which outputs are not served because they are not tensors, and what to do about it. */
   readonly leftOut?: string;
-  /** Axes that may be 0 together (`emptyPattern`), as the graph was seen to survive it; absent: none. */
+  /** Patterns of axes that may be 0 together (`emptyPattern`), which the graph survived in the trial; absent: none. */
   readonly empties?: readonly string[];
 }
 
@@ -81,7 +81,7 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
-/** The elements of a fixed-size tensor as a typed array: a view where the bytes are aligned, else a copy. FP16 and BF16 give their bits. */
+/** The elements of a fixed-size tensor as a typed array: a view if the bytes are aligned, else a copy. FP16 and BF16 give their bits. */
 export function typedView(tensor: FixedTensor): TypedArray {
   const { bytes, array } = FIXED_DATATYPES[tensor.datatype];
   const { data } = tensor;
@@ -96,12 +96,12 @@ export function fromTypedArray(datatype: FixedDatatype, shape: readonly number[]
   return { datatype, shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
-/** A float32 tensor over the array's own memory: the most common case of tasks. */
+/** A float32 tensor over the array's own memory. */
 export function float32(shape: readonly number[], values: Float32Array): FixedTensor {
   return fromTypedArray('FP32', shape, values);
 }
 
-/** The same model, run one by one: no tensor has a batch axis. */
+/** The signature of the same model when it runs one request at a time: no tensor has a batch axis. */
 export function oneByOne(signature: Signature): Signature {
   const { inputs, outputs } = signature;
   const alone = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: null });

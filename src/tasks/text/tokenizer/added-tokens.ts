@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Normalizer, Section } from './pieces.ts';
 
-/** Tokens that are found in texts as they are written, before anything is cut. */
+/** Added tokens, which are found in a text as they are written, before it is cut into words. */
 
 export const addedTokenSchema = z.strictObject({
   id: z.number().int().min(0),
@@ -9,7 +9,7 @@ export const addedTokenSchema = z.strictObject({
   single_word: z.boolean().default(false),
   lstrip: z.boolean().default(false),
   rstrip: z.boolean().default(false),
-  /** Looked for in the normalized text. */
+  /** Whether it is searched for in the normalized text. */
   normalized: z.boolean().default(true),
   special: z.boolean().default(false),
 });
@@ -51,10 +51,10 @@ const WORD_BEFORE = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u;
 const WORD_BEHIND = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 const SPACE = /\p{White_Space}/u;
 
-/** Of tokens that begin at the same place the longest is found. */
+/** Finds tokens in a text; of those that begin at the same place, the longest. */
 class Finder {
   readonly #root: Node = { next: new Map() };
-  /** UTF-16 units that tokens begin with. */
+  /** Matches the UTF-16 units that tokens begin with. */
   readonly #starts: RegExp | undefined;
 
   constructor(tokens: readonly (readonly [string, AddedToken])[]) {
@@ -72,7 +72,7 @@ class Finder {
     if (units.length > 0) this.#starts = new RegExp(`[${units.join('')}]`, 'g');
   }
 
-  /** Calls back for ids and for what lies between them, which is never empty; `start` is where it begins. */
+  /** Calls back for each id, and for each non-empty text between two of them; `start` is where the text begins. */
   find(text: string, each: (stretch: number | string, start: number) => void): void {
     let from = 0;
     for (const { start, end, token } of this.#matches(text)) {

@@ -2,11 +2,11 @@ import type { Normalizer } from './pieces.ts';
 import { ALSO_NONSPACING, NOT_FORMAT, NOT_NONSPACING } from './reference-characters.ts';
 import { decomposed, dropping, lowered } from './unicode-normalizers.ts';
 
-/** BERT's cleaning of texts: control characters go, white space becomes spaces, Chinese characters stand alone, accents and capitals go. */
+/** BERT's cleaning of texts: removes control characters, accents and capitals, makes white space spaces, and puts spaces around Chinese characters. */
 export interface BertNormalizerOptions {
   readonly clean_text: boolean;
   readonly handle_chinese_chars: boolean;
-  /** null: as `lowercase` says. */
+  /** null: the same as `lowercase`. */
   readonly strip_accents: boolean | null;
   readonly lowercase: boolean;
 }
@@ -16,7 +16,7 @@ const WHITE_SPACE = /\p{White_Space}/gu;
 const CHINESE =
   /[\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\u{2f800}-\u{2fa1f}]/gu;
 const ACCENTS = new RegExp(`[[\\p{Mn}${ALSO_NONSPACING}]--[${NOT_NONSPACING}]]`, 'gv');
-/** Texts of these alone are what they are but for capitals. */
+/** In texts of only these characters, only capitals change. */
 const PLAIN = /^[ -~]*$/;
 
 export function bertNormalizer(options: BertNormalizerOptions): Normalizer {

@@ -2,28 +2,28 @@ import type { TokenModel } from './model.ts';
 import { unknownWord } from './model.ts';
 import { PairTable } from './pair-table.ts';
 
-/** Byte pair encoding: of a word's neighbouring symbols those that were merged first in training are merged first. */
+/** Byte pair encoding: merges neighbouring symbols of a word in the order in which they were merged in training. */
 export interface BpeOptions {
   readonly vocabulary: ReadonlyMap<string, number>;
-  /** Two tokens each, in the order of training. */
+  /** Pairs of tokens, in the order of training. */
   readonly merges: readonly (readonly [string, string])[];
   readonly unknown: string | undefined;
-  /** Set before symbols that do not begin a word. */
+  /** Put before symbols that do not begin a word. */
   readonly prefix: string;
-  /** Set behind a word's last symbol. */
+  /** Put after a word's last symbol. */
   readonly suffix: string;
-  /** Unknown symbols in a row become one token. */
+  /** Consecutive unknown symbols become one token. */
   readonly fuseUnknown: boolean;
   /** Unknown symbols become their bytes, written `<0xE5>`. */
   readonly byteFallback: boolean;
-  /** A word that is a token is taken whole, whatever the merges say. */
+  /** A word that is itself a token is not cut, whatever the merges say. */
   readonly ignoreMerges: boolean;
 }
 
-/** Longer words are merged with a queue; below, looking through all pairs each time is faster. */
+/** Longer words are merged with a queue; for shorter ones, searching all pairs each time is faster. */
 const LONG_WORD = 48;
 
-/** Throws a plain Error on a merge whose tokens are not in the vocabulary. */
+/** The model of a vocabulary and its merges. Throws a plain Error for a merge whose tokens are not in the vocabulary. */
 export function bytePairModel(options: BpeOptions): TokenModel {
   const { vocabulary, merges, ignoreMerges } = options;
   const idOf = (token: string): number => {
@@ -60,7 +60,7 @@ function symbolReader({ vocabulary, unknown, prefix, suffix, fuseUnknown, byteFa
   };
   return (word: string): number[] => {
     const symbols: number[] = [];
-    // An unknown symbol is set only when the next known one comes, or the end: bytes go before it.
+    // An unknown token is added only at the next known symbol or at the end: bytes come before it.
     let pending = false;
     const settle = (): void => {
       if (pending && unknownId !== undefined) symbols.push(unknownId);
@@ -111,7 +111,7 @@ function mergeShort(symbols: number[], ranks: PairTable, merged: Int32Array): nu
   }
 }
 
-/** More than the symbols of any word, so that rank and place make one number that sorts by both. */
+/** More than the symbols of any word, so that rank and place fit into one number that sorts by both. */
 const PLACES = 2 ** 30;
 
 function mergeLong(symbols: number[], ranks: PairTable, merged: Int32Array): number[] {
@@ -130,7 +130,7 @@ function mergeLong(symbols: number[], ranks: PairTable, merged: Int32Array): num
     const rank = Math.floor(entry / PLACES);
     const at = entry % PLACES;
     const after = next[at] ?? -1;
-    // Either symbol has been merged since.
+    // One of the two symbols has been merged since.
     if ((ids[at] ?? -1) < 0 || after < 0 || ranks.get(ids[at] ?? 0, ids[after] ?? 0) !== rank) continue;
     ids[at] = merged[rank] ?? 0;
     ids[after] = -1;

@@ -1,6 +1,6 @@
 /**
- * Letters that stand for bytes in byte-level vocabularies (GPT-2's `bytes_to_unicode`): printable bytes of Latin-1 stand for
- * themselves, the others for the letters from U+0100 on.
+ * Letters that stand for bytes in byte-level vocabularies (GPT-2's `bytes_to_unicode`): printable characters of Latin-1 stand for
+ * their own bytes, the letters from U+0100 on for the other bytes.
  */
 const LETTERS: readonly string[] = (() => {
   let other = 0x100;
@@ -25,7 +25,7 @@ export function toByteLetters(text: string): string {
   return letters;
 }
 
-/** The bytes that a token's letters stand for; undefined where one of them stands for none. */
+/** The bytes that a token's letters stand for; undefined if a letter stands for none. */
 export function bytesOfLetters(token: string): number[] | undefined {
   const bytes: number[] = [];
   for (const letter of token) {

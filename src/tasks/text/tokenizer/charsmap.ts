@@ -1,6 +1,6 @@
-/** SentencePiece's `precompiled_charsmap`: what becomes of characters, as a trie over UTF-8 bytes and the texts it leads to. */
+/** SentencePiece's `precompiled_charsmap`: replacements of characters, as a trie over UTF-8 bytes and the texts that it leads to. */
 
-/** A function over texts. Throws a plain Error where the map is cut short. */
+/** The normalizer of a charsmap. Throws a plain Error if the map is cut short. */
 export function charsmapNormalizer(base64: string): (text: string) => string {
   const map = new Charsmap(Buffer.from(base64, 'base64'));
   const known = new Map<string, string | undefined>();
@@ -31,12 +31,12 @@ export function charsmapNormalizer(base64: string): (text: string) => string {
   };
 }
 
-/** Longer clusters are not looked up whole. */
+/** Longer clusters are looked up character by character. */
 const CLUSTER_BYTES = 6;
 const MAX_KNOWN = 10_000;
 const SEGMENTER = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** Characters that make one cluster of several; around others each character is a cluster. */
+/** Characters that join others into one cluster; without them each character is a cluster. */
 const JOINING =
   '\\p{M}\\p{Cf}\\p{Grapheme_Extend}\\p{Regional_Indicator}\\p{Emoji_Modifier}\\r\\n\\u0e33\\u0eb3\\u0d4e\\u1100-\\u11ff\\ua960-\\ua97f\\ud7b0-\\ud7ff';
 const CLUSTERED = new RegExp(`(?:[^${JOINING}]?[${JOINING}]+)+[^${JOINING}]?`, 'gu');
@@ -53,7 +53,7 @@ class Charsmap {
     this.#texts = bytes.subarray(4 + trieBytes);
   }
 
-  /** What stands for the text; the shortest beginning that the map knows decides, as the reference has it. */
+  /** The replacement of a text: that of its shortest beginning in the map, as in the reference. */
   find(text: string): string | undefined {
     const units = this.#units;
     let node = offsetOf(units[0] ?? 0);

@@ -3,7 +3,7 @@ import { bytesOfLetters } from './byte-letters.ts';
 import { part, plainPart, readPart, type PartTable } from './part.ts';
 import { compilePattern, patternSchema } from './pattern.ts';
 
-/** What makes tokens into text: tokens in, texts out that are joined in the end. */
+/** Turns tokens into texts, which are joined at the end. */
 export type Decoder = (tokens: readonly string[]) => readonly string[];
 
 const DECODERS: PartTable<Decoder> = {
@@ -70,14 +70,14 @@ const DECODERS: PartTable<Decoder> = {
   ),
 };
 
-/** Text of tokens; without a decoder spaces stand between them. Throws a plain Error that names what is not supported. */
+/** A function from tokens to text; without a decoder they are joined by spaces. Throws a plain Error that names what is not supported. */
 export function readDecoder(definition: unknown): (tokens: readonly string[]) => string {
   if (definition === null || definition === undefined) return (tokens) => tokens.join(' ');
   const decode = readPart(DECODERS, definition, 'decoder');
   return (tokens) => decode(tokens).join('');
 }
 
-/** Spaces that English does not set, taken out as Hugging Face's libraries do. */
+/** The text without spaces that English does not have (before punctuation, say), as Hugging Face's libraries clean it. */
 export function spacesCleaned(text: string): string {
   return text
     .replaceAll(' .', '.')
@@ -96,7 +96,7 @@ function tokenCleaned(text: string): string {
   return spacesCleaned(text).replaceAll(' do not', " don't");
 }
 
-/** Bytes of all tokens together, since a character may be in several. */
+/** Decodes the bytes of all tokens together, because a character may be spread over several. */
 function decodeLetters(tokens: readonly string[]): readonly string[] {
   const parts = tokens.map((token) => {
     const bytes = bytesOfLetters(token);
@@ -105,7 +105,7 @@ function decodeLetters(tokens: readonly string[]): readonly string[] {
   return [Buffer.concat(parts).toString('utf8')];
 }
 
-/** Runs of tokens `<0xE5>` as the characters that their bytes are; each of them U+FFFD where they are none. */
+/** Decodes runs of tokens like `<0xE5>`; if the bytes are not valid UTF-8, each of them becomes U+FFFD. */
 function joinBytes(tokens: readonly string[]): readonly string[] {
   const out: string[] = [];
   let bytes: number[] = [];
@@ -138,7 +138,7 @@ function wellFormed(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Up to `start` times the content goes from the beginning, up to `stop` times from the end. */
+/** Removes the content up to `start` times from the beginning, and up to `stop` times from the end. */
 function stripped(token: string, { content, start, stop }: { content: string; start: number; stop: number }): string {
   const characters = Array.from(token);
   let from = 0;

@@ -3,11 +3,11 @@ import { isObject, type JsonObject } from '../../../json.ts';
 import { readNormalizer } from './normalizers.ts';
 
 /**
- * How many tokens a text has at least, in time that grows with its length alone, so that one that is far too long is refused before it
- * is made into tokens. A letter counts for a part of the longest token that has it: no token counts for more than one.
+ * A lower bound of a text's number of tokens, in time linear in its length, so that a text that is far too long is refused before it
+ * is tokenised. Each letter counts as 1 / (length of the longest token that has it), so no token counts for more than one.
  */
 
-/** A function of texts; undefined where tokens may stand for any length: white space that is dropped, words that are unknown as a whole. */
+/** The bound as a function of texts; undefined if a token can stand for text of any length (white space is dropped, or whole words are unknown). */
 export function leastTokensOf(
   definition: JsonObject,
   vocabulary: ReadonlyMap<string, number>,
@@ -27,7 +27,7 @@ export function leastTokensOf(
 
 function byBytes(vocabulary: ReadonlyMap<string, number>, others: readonly string[]) {
   const longest = longestByCharacter(vocabulary.keys());
-  // Bytes that no vocabulary needs, as no text has them, may be missing; they are left out.
+  // Bytes that no UTF-8 text has may be missing from the vocabulary; they are left out.
   const shares = Float64Array.from(BYTE_LETTERS, (letter) =>
     vocabulary.has(letter) ? 1 / (longest.get(letter) ?? 1) : 0,
   );
@@ -42,12 +42,12 @@ function byBytes(vocabulary: ReadonlyMap<string, number>, others: readonly strin
   };
 }
 
-/** A character without a token becomes its bytes, each a token. */
+/** The bound for vocabularies of characters, where a character without a token becomes its bytes, each a token. */
 function byCharacters(vocabulary: ReadonlyMap<string, number>, others: readonly string[]) {
   for (let byte = 0; byte < 256; byte += 1)
     if (!vocabulary.has(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`)) return undefined;
   const longest = longestByCharacter([...vocabulary.keys(), ...others]);
-  // Spaces may have become marks by now, or may do so yet.
+  // Spaces may have been replaced by marks already, or may be later.
   longest.set(' ', Math.max(longest.get(' ') ?? 1, longest.get('\u2581') ?? 1));
   return (text: string): number => {
     let least = 0;
@@ -56,7 +56,7 @@ function byCharacters(vocabulary: ReadonlyMap<string, number>, others: readonly 
   };
 }
 
-/** For each character the length of the longest text with it. */
+/** For each character, the length of the longest text that has it. */
 function longestByCharacter(texts: Iterable<string>): Map<string, number> {
   const longest = new Map<string, number>();
   for (const text of texts)
@@ -64,7 +64,7 @@ function longestByCharacter(texts: Iterable<string>): Map<string, number> {
   return longest;
 }
 
-/** Texts of added tokens; undefined where one takes the white space around it along. */
+/** Texts of added tokens; undefined if one of them also takes the white space around it. */
 function addedTexts(added: unknown): string[] | undefined {
   const texts: string[] = [];
   for (const token of Array.isArray(added) ? (added as readonly unknown[]) : []) {
@@ -75,7 +75,7 @@ function addedTexts(added: unknown): string[] | undefined {
   return texts;
 }
 
-/** Whether a normalizer drops nothing. */
+/** Whether a normalizer removes nothing. */
 function keepsAll(normalizer: unknown): boolean {
   if (!isObject(normalizer)) return true;
   const { type, normalizers, content } = normalizer;
@@ -84,7 +84,7 @@ function keepsAll(normalizer: unknown): boolean {
   return ['NFC', 'NFD', 'NFKC', 'NFKD', 'Prepend'].includes(String(type));
 }
 
-/** Whether a pre-tokenizer leaves nothing of a text out. */
+/** Whether a pre-tokenizer leaves out nothing of a text. */
 function cutsOnly(preTokenizer: unknown): boolean {
   if (!isObject(preTokenizer)) return true;
   const { type, behavior, pretokenizers } = preTokenizer;

@@ -1,14 +1,14 @@
 import { ServerError } from '../../../errors.ts';
 
-/** What makes a word (a piece that pre-tokenizers left) into ids. */
+/** Turns words (the pieces that pre-tokenizers make) into ids. */
 export interface TokenModel {
   /** Ids by token. */
   readonly vocabulary: ReadonlyMap<string, number>;
-  /** Throws INVALID_INPUT where the vocabulary has no id for the word, nor one for what is unknown. */
+  /** The ids of a word. Throws INVALID_INPUT if the vocabulary has neither an id for it nor one for unknown words. */
   encode(word: string): readonly number[];
 }
 
-/** The error of a word without an id, as the reference refuses it too. */
+/** The error for a word without an id, which the reference refuses too. */
 export function unknownWord(word: string): ServerError {
   const shown = word.length > 40 ? `${word.slice(0, 40)}...` : word;
   return new ServerError('INVALID_INPUT', `The model's vocabulary has no token for "${shown}".`);

@@ -6,9 +6,9 @@ import { isObject, type JsonObject } from '../../../json.ts';
 import { unigramModel } from './unigram.ts';
 import { wordPieceModel } from './word-piece.ts';
 
-/** What makes words into tokens, by the `model` of tokenizer.json. */
+/** Readers of the `model` of tokenizer.json. */
 
-/** Vocabularies have a hundred thousand entries, which a schema of each takes seconds to read. */
+/** Read by hand: vocabularies have a hundred thousand entries, and a schema for each would take seconds. */
 const vocabulary = z.custom<JsonObject>(isObject, 'is not an object').transform((tokens, context) => {
   const ids = new Map<string, number>();
   for (const token of Object.keys(tokens)) {
@@ -21,7 +21,7 @@ const vocabulary = z.custom<JsonObject>(isObject, 'is not an object').transform(
 
 const merges = z.custom<readonly unknown[]>(Array.isArray, 'is not an array').transform((all, context) =>
   all.map((one): readonly [string, string] => {
-    // Older files write a merge as one text.
+    // In older files a merge is one text.
     const parts: readonly unknown[] = typeof one === 'string' ? one.split(' ') : Array.isArray(one) ? one : [];
     const [left, right] = parts;
     if (parts.length === 2 && typeof left === 'string' && typeof right === 'string') return [left, right];

@@ -7,7 +7,7 @@ import { compilePattern, eachMatch, patternSchema } from './pattern.ts';
 import type { Normalizer } from './pieces.ts';
 import { dropping, lowered, mapping, nmt, normalForm, withoutMarks } from './unicode-normalizers.ts';
 
-/** What is done to texts before they are cut. */
+/** Readers of the `normalizer` of tokenizer.json, which changes texts before they are cut. */
 
 const LEADING = /^\p{White_Space}+/u;
 const TRAILING = /\p{White_Space}+$/u;
@@ -29,7 +29,7 @@ const NORMALIZERS: PartTable<Normalizer> = {
   NFKC: plainPart(mapping(normalForm('NFKC'))),
   NFKD: plainPart(mapping(normalForm('NFKD'))),
   Nmt: plainPart(dropping(nmt)),
-  // It drops characters without telling where the text begins then.
+  // In the reference it drops characters without recording where the text begins afterwards.
   Precompiled: part({ precompiled_charsmap: z.string() }, ({ precompiled_charsmap: map }) =>
     mapping(charsmapNormalizer(map)),
   ),
@@ -62,7 +62,7 @@ function stripping({
   };
 }
 
-/** The search for trailing white space goes from the end: a regular expression would try every space of a text. */
+/** The text without trailing white space, searched from the end: a regular expression would try every space of the text. */
 function withoutEnd(text: string): string {
   let end = text.length;
   while (end > 0 && TRAILING.test(text.charAt(end - 1))) end -= 1;
@@ -79,7 +79,7 @@ function replacing({ pattern, content }: { pattern: z.output<typeof patternSchem
     eachMatch(text, regex, (start, end) => {
       out += text.slice(from, start) + content;
       from = end;
-      // New characters lie where the last of the old ones lay.
+      // The reference places new characters where the last of the old ones was.
       if (start === 0 && end > 0 && (content === '' || end > 1)) begins = false;
     });
     return { text: out + text.slice(from), first: begins };

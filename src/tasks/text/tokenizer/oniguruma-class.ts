@@ -1,12 +1,12 @@
-/** Characters in regular expressions of tokenizer.json, which are Oniguruma's, written for JavaScript's `v` flag. */
+/** Translates escapes and character classes of tokenizer.json's regular expressions (Oniguruma's) for JavaScript's `v` flag. */
 
-/** What stands at a place of a pattern. */
+/** A place in a pattern. */
 export interface Cursor {
   readonly pattern: string;
   at: number;
 }
 
-/** Word characters of `\w` within classes; outside of them the superscripts and fractions of Latin-1 are some too. */
+/** Word characters of `\w` within classes; outside classes, `\w` also has the superscripts and fractions of Latin-1. */
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}';
 const LATIN_WORD = `${WORD}\\u00b2\\u00b3\\u00b9\\u00bc-\\u00be`;
 export const WORD_CLASS = `[${LATIN_WORD}]`;
@@ -41,7 +41,7 @@ const POSIX: Readonly<Record<string, string>> = {
   xdigit: '0-9A-Fa-f',
 };
 
-/** A character as a pattern of JavaScript has it, in classes and outside. */
+/** A character as JavaScript writes it in a pattern, in classes and outside. */
 export function literal(character: string): string {
   if (/^[A-Za-z0-9]$/.test(character)) return character;
   return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
@@ -51,8 +51,8 @@ export function literal(character: string): string {
 type Element = { readonly set: string } | { readonly character: string };
 
 /**
- * What a backslash stands for; the cursor is on the backslash and goes past it. Undefined where it stands for no character: `\b` and
- * the like. Throws a plain Error on escapes that are not known.
+ * Reads an escape; the cursor is on its backslash and moves past the escape. Undefined for escapes that do not match a character, such as
+ * `\b`. Throws a plain Error for unknown escapes.
  */
 export function readEscape(cursor: Cursor, inClass: boolean): Element | undefined {
   const { pattern, at } = cursor;
@@ -105,13 +105,13 @@ function isPattern(source: string): boolean {
   }
 }
 
-/** The character (code point) at an index; empty behind the end. */
+/** The character (code point) at an index; '' at the end. */
 export function characterAt(text: string, index: number): string {
   const code = text.codePointAt(index);
   return code === undefined ? '' : String.fromCodePoint(code);
 }
 
-/** Letters that are one but for case, among those that ASCII letters have: the long s and the Kelvin sign too. */
+/** A class of the letters that equal an ASCII letter when case is ignored; the long s and the Kelvin sign are among them. */
 export function caseless(character: string): string {
   if (!/^[A-Za-z\u017f\u212a]$/.test(character)) {
     if (character > '\u007f') throw new Error(`${character} in a pattern without regard to case is not supported`);
@@ -122,7 +122,7 @@ export function caseless(character: string): string {
   return `[${lower}${lower.toUpperCase()}${more}]`;
 }
 
-/** A class from its `[` on; the cursor goes past its `]`. */
+/** Reads a class; the cursor is on its `[` and moves past its `]`. */
 export function readClass(cursor: Cursor, ignoreCase: boolean): string {
   cursor.at += 1;
   const negated = cursor.pattern[cursor.at] === '^';
@@ -175,7 +175,7 @@ function readElement(cursor: Cursor): Element {
   return { character };
 }
 
-/** Whether a `-` comes that is not the last character of its class. */
+/** Whether a `-` follows that is not the last character of its class. */
 function isRange({ pattern, at }: Cursor): boolean {
   return pattern[at] === '-' && pattern[at + 1] !== ']' && !pattern.startsWith('&&', at + 1);
 }

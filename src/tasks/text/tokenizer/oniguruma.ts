@@ -1,8 +1,8 @@
 import { caseless, characterAt, literal, readClass, readEscape, WORD_CLASS, type Cursor } from './oniguruma-class.ts';
 
 /**
- * Regular expressions of tokenizer.json are Oniguruma's (Ruby's syntax). Those parts of it that tokenizers use are written anew for
- * JavaScript; others are refused by name, since a pattern that means something else would cut texts wrongly without a word.
+ * Regular expressions of tokenizer.json are Oniguruma's (Ruby's syntax). The parts of it that tokenizers use are translated to
+ * JavaScript; others are refused by name, because a pattern with another meaning would silently cut texts wrongly.
  */
 
 /** Source for a RegExp with the flag `v`. Throws a plain Error that names what is not supported. */
@@ -18,7 +18,7 @@ interface State extends Cursor {
   atomics: number;
 }
 
-/** A line begins at the text's beginning and after each line feed but a last one. */
+/** A line begins at the beginning of the text, and after each line feed except one at the end. */
 const LINE_START = '(?:(?<![\\s\\S])|(?<=\\n)(?=[\\s\\S]))';
 const LINE_END = '(?:(?=\\n)|(?![\\s\\S]))';
 const BOUNDARY = `(?:(?<=${WORD_CLASS})(?!${WORD_CLASS})|(?<!${WORD_CLASS})(?=${WORD_CLASS}))`;
@@ -32,7 +32,7 @@ const ASSERTIONS: Readonly<Record<string, string>> = {
   Z: '(?=\\n?(?![\\s\\S]))',
 };
 
-/** Alternatives up to the `)` that closes them, or the end. */
+/** Reads alternatives up to the `)` that closes them, or to the end. */
 function readAlternatives(state: State, ignoreCase: boolean): string {
   let source = '';
   let folds = ignoreCase;
@@ -41,7 +41,7 @@ function readAlternatives(state: State, ignoreCase: boolean): string {
       source += '|';
       state.at += 1;
     } else if (state.pattern.startsWith('(?i)', state.at)) {
-      // Holds to the end of the group, further alternatives included.
+      // It applies up to the end of the group, including further alternatives.
       if (source.includes('|')) throw new Error('(?i) behind an alternative of a pattern is not supported');
       folds = true;
       state.at += 4;
@@ -50,7 +50,7 @@ function readAlternatives(state: State, ignoreCase: boolean): string {
   return source;
 }
 
-/** Letters that, without regard to case, are one character too (Straße for STRASSE); patterns of tokenizers have none of them. */
+/** Sequences that equal a single character when case is ignored (STRASSE and Straße); patterns of tokenizers do not have them. */
 const LIGATURES = /^(?:ss|st|f[fil])/i;
 
 function readQuantified(state: State, ignoreCase: boolean): string {
@@ -71,7 +71,7 @@ function readQuantified(state: State, ignoreCase: boolean): string {
   }
   if (next === '+') {
     state.at += 1;
-    // Ruby knows no {n}+: the plus repeats the whole.
+    // Ruby has no possessive {n}+: the plus repeats the whole.
     return endQuantified(state, counted ? `(?:${atom}${written})+` : atomic(state, atom + written));
   }
   return endQuantified(state, atom + written);
@@ -82,7 +82,7 @@ function endQuantified({ pattern, at }: State, source: string): string {
   return source;
 }
 
-/** JavaScript has no group that keeps what it took, but a look ahead is one. */
+/** An atomic group: JavaScript has none, but a captured lookahead behaves like one. */
 function atomic(state: State, source: string): string {
   state.atomics += 1;
   return `(?:(?=(?<a${state.atomics}>${source}))\\k<a${state.atomics}>)`;
@@ -121,7 +121,7 @@ function readGroup(state: State, ignoreCase: boolean): string {
   if (state.pattern[state.at] !== ')') throw new Error('a group in a pattern has no end');
   state.at += 1;
   if (opening === '(?>') return atomic(state, inner);
-  // Nothing refers to what a group took, so none need keep it.
+  // No part of a pattern refers to a group, so no group needs to capture.
   const looks = opening === '(?=' || opening === '(?!' || opening === '(?<=' || opening === '(?<!';
   return `${looks ? opening : '(?:'}${inner})`;
 }

@@ -1,4 +1,4 @@
-/** Whole numbers by pairs of whole numbers (0 to 2^31 - 1), in typed arrays: a Map of a million pairs takes five times the memory. */
+/** A map from pairs of whole numbers (0 to 2^31 - 1) to whole numbers, in typed arrays: a Map of a million pairs takes five times the memory. */
 export class PairTable {
   readonly #mask: number;
   readonly #first: Int32Array;
@@ -28,7 +28,7 @@ export class PairTable {
     this.#values[slot] = value;
   }
 
-  /** Where a pair is, or where it would go. */
+  /** The slot of a pair, or the free one where it would go. */
   #slot(first: number, second: number): number {
     let hash = Math.imul(first, 0x9e3779b1) ^ Math.imul(second, 0x85ebca6b);
     hash ^= hash >>> 15;

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { messageOf } from '../../../errors.ts';
 
-/** Reads parts of a tokenizer.json strictly: a type or an option that was never compared with the reference is refused by its name. */
+/** Reads parts of a tokenizer.json strictly: types and options that were not compared with the reference are refused by name. */
 
-/** Makes a part from its definition. Throws a plain Error that names what is not known. */
+/** Makes a part from its definition. Throws a plain Error that names what is not supported. */
 export type PartReader<Made> = (definition: unknown) => Made;
 
 /** The parts of one kind, by the `type` that tokenizer.json gives them. */

@@ -2,24 +2,24 @@ import { z } from 'zod';
 import { literal } from './oniguruma-class.ts';
 import { fromOniguruma } from './oniguruma.ts';
 
-/** Where a pattern of tokenizer.json matches, and what is made of a text there. */
+/** Patterns of tokenizer.json: where they match, and how a text is cut there. */
 
-/** A text that is looked for as it is, or a regular expression. */
+/** A literal text, or a regular expression. */
 export const patternSchema = z.union([z.strictObject({ String: z.string() }), z.strictObject({ Regex: z.string() })]);
 
 export const BEHAVIORS = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
-/** What becomes of the matches that a text is cut at. */
+/** What happens to the matches at which a text is cut. */
 export type Behavior = (typeof BEHAVIORS)[number];
 
-/** A RegExp with the flags `g` and `v`. Throws a plain Error on regular expressions that are not supported. */
+/** A RegExp with the flags `g` and `v`. Throws a plain Error for unsupported regular expressions. */
 export function compilePattern(pattern: z.output<typeof patternSchema>): RegExp {
   if ('Regex' in pattern) return new RegExp(fromOniguruma(pattern.Regex), 'gv');
   return new RegExp(Array.from(pattern.String, literal).join('') || '(?:)', 'gv');
 }
 
 /**
- * Calls back for each match in order. One of no length right behind the match before is none, and the search goes on a character
- * later: as Oniguruma's iteration has it.
+ * Calls back for each match in order. As in Oniguruma's iteration, an empty match right after another match does not count, and the search
+ * goes on one character later.
  */
 export function eachMatch(text: string, regex: RegExp, found: (start: number, end: number) => void): void {
   let lastEnd = -1;
@@ -27,7 +27,7 @@ export function eachMatch(text: string, regex: RegExp, found: (start: number, en
   for (let match = regex.exec(text); match !== null; match = regex.exec(text)) {
     const start = match.index;
     const end = regex.lastIndex;
-    // JavaScript looks behind from within a character, too.
+    // JavaScript also looks behind from within a surrogate pair.
     if (start < end || (end !== lastEnd && !isWithinCharacter(text, end))) {
       found(start, end);
       lastEnd = end;
@@ -42,14 +42,14 @@ function isWithinCharacter(text: string, index: number): boolean {
   return code !== undefined && code > 0xffff;
 }
 
-/** A match or what lies between two; `inverted` calls each the other. */
+/** A match, or the text between two matches; `inverted` swaps the two. */
 interface Stretch {
   start: number;
   end: number;
   readonly matches: boolean;
 }
 
-/** Parts of a text; none is empty. */
+/** The parts of a text that is cut at the matches of a pattern; none is empty. */
 export function cutAt(text: string, regex: RegExp, { behavior, inverted }: Cutting): string[] {
   const parts: string[] = [];
   if (behavior === 'Isolated') {
@@ -70,7 +70,7 @@ export function cutAt(text: string, regex: RegExp, { behavior, inverted }: Cutti
 
 export interface Cutting {
   readonly behavior: Behavior;
-  /** What does not match is taken for the match. */
+  /** The texts between matches are taken for the matches. */
   readonly inverted: boolean;
 }
 
@@ -90,7 +90,7 @@ function join(all: readonly Stretch[], behavior: Behavior): readonly Stretch[] {
   if (behavior === 'Removed' || behavior === 'Isolated') return all;
   const backwards = behavior === 'MergedWithNext';
   const joined: Stretch[] = [];
-  // The first stretch counts as one that follows what does not match.
+  // The first stretch counts as if it followed one that does not match.
   let previous = false;
   for (const stretch of backwards ? all.toReversed() : all) {
     const last = joined.at(-1);

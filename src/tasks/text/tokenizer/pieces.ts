@@ -1,23 +1,23 @@
-/** A text on its way to tokens. */
+/** The stages of a text on its way to tokens. */
 
-/** A stretch of text that holds no added token. */
+/** A stretch of text without added tokens. */
 export interface Section {
   readonly text: string;
-  /** It begins where the whole text does, before any normalizer dropped something: `prepend_scheme: "first"` asks. */
+  /** Whether it begins where the whole text does, before normalizers dropped anything; for `prepend_scheme: "first"`. */
   readonly first: boolean;
 }
 
-/** A section that pre-tokenizers have cut; no piece is empty. */
+/** A section cut by pre-tokenizers; no piece is empty. */
 export interface Pieces {
   readonly texts: readonly string[];
-  /** The first piece begins where the whole text does. (The reference has more such pieces where a first character became several words.) */
+  /** Whether the first piece begins where the whole text does. (The reference has more such pieces if a first character became several words.) */
   readonly first: boolean;
 }
 
 export type Normalizer = (section: Section) => Section;
 export type PreTokenizer = (pieces: Pieces) => Pieces;
 
-/** A pre-tokenizer that looks at one piece at a time; `cut` must give the text's own parts in order, or leave some out. */
+/** A pre-tokenizer that cuts one piece at a time; `cut` must return parts of the text in order, and may leave some out. */
 export function cutEach(cut: (text: string) => readonly string[]): PreTokenizer {
   return ({ texts, first }) => {
     const [only] = texts;

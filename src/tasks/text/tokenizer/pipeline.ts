@@ -6,7 +6,7 @@ import { readModel } from './models.ts';
 import { readNormalizer } from './normalizers.ts';
 import { readPreTokenizer } from './pre-tokenizers.ts';
 
-/** From a text to ids, special tokens around it left out: added tokens, normalizer, pre-tokenizer, model. */
+/** From a text to ids, without special tokens around it: added tokens, normalizer, pre-tokenizer, model. */
 export interface Pipeline {
   readonly model: TokenModel;
   readonly addedTokens: readonly AddedToken[];
@@ -15,13 +15,13 @@ export interface Pipeline {
   encode(text: string): number[];
 }
 
-/** Words whose ids are remembered; most texts are made of few different ones. */
+/** Number of words whose ids are remembered; most texts have few different words. */
 const MAX_REMEMBERED = 10_000;
 const MAX_REMEMBERED_LENGTH = 64;
-/** JSON can say half a character ("\\ud800"), UTF-8 cannot. */
+/** JSON can hold half a character ("\\ud800"), UTF-8 cannot. */
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
-/** Throws a plain Error that names what is not supported. */
+/** The pipeline of a tokenizer.json. Throws a plain Error that names what is not supported. */
 export function createPipeline(definition: JsonObject): Pipeline {
   const model = readModel(definition['model']);
   const normalize = readNormalizer(definition['normalizer']);
@@ -61,7 +61,7 @@ export function createPipeline(definition: JsonObject): Pipeline {
   };
 }
 
-/** Added tokens with the ids that the reference gives them, whatever the file says: the vocabulary's, else those that follow. */
+/** Added tokens with the ids that the reference gives them, whatever the file says: those of the vocabulary, else the next free ones. */
 function readAddedTokens(definition: unknown, vocabulary: ReadonlyMap<string, number>): AddedToken[] {
   const read = z.array(addedTokenSchema).nullish().safeParse(definition);
   if (!read.success) throw new Error(`added_tokens: ${read.error.issues[0]?.message ?? 'invalid'}`);

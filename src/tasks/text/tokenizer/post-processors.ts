@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { part, readPart, type PartTable } from './part.ts';
 
-/** What is set around one text and around two. */
+/** Readers of the `post_processor` of tokenizer.json, which puts special tokens around one text and around two. */
 
-/** A special token's id, or a text's place, in a framed sequence. */
+/** A place in a framed sequence: for a special token's id, or for a text. */
 export interface Place {
   readonly what: 'first' | 'second' | number;
   /** Tells the two texts of a pair apart. */
@@ -35,7 +35,7 @@ const specialToken = z.strictObject({
   tokens: z.array(z.string()),
 });
 
-/** Undefined: it changes offsets alone. */
+/** Undefined for a processor that only changes offsets. */
 const POST_PROCESSORS: PartTable<Frames | undefined> = {
   BertProcessing: part({ sep: token, cls: token }, ({ sep: [, sep], cls: [, cls] }) =>
     framed(
@@ -77,7 +77,7 @@ const POST_PROCESSORS: PartTable<Frames | undefined> = {
   ),
 };
 
-/** Throws a plain Error that names what is not supported. */
+/** The frames of a post-processor. Throws a plain Error that names what is not supported. */
 export function readPostProcessor(definition: unknown): Frames {
   if (definition === null || definition === undefined) return BARE;
   return readFrames(definition) ?? BARE;

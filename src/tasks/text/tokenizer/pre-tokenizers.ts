@@ -5,7 +5,7 @@ import { BEHAVIORS, compilePattern, cutAt, patternSchema, type Behavior } from '
 import { cutEach, type Pieces, type PreTokenizer } from './pieces.ts';
 import { ALSO_PUNCTUATION, NOT_PUNCTUATION } from './reference-characters.ts';
 
-/** What cuts texts into the words that a model makes into tokens. */
+/** Readers of the `pre_tokenizer` of tokenizer.json, which cuts texts into words. */
 
 /** GPT-2's pattern; `\s` is Unicode's white space, not JavaScript's. */
 const GPT2 =
@@ -13,7 +13,7 @@ const GPT2 =
 const MARK = `[[\\p{P}\\u0021-\\u002f\\u003a-\\u0040\\u005b-\\u0060\\u007b-\\u007e${ALSO_PUNCTUATION}]--[${NOT_PUNCTUATION}]]`;
 const PUNCTUATION = new RegExp(MARK, 'gv');
 const BERT = new RegExp(`${MARK}|[^\\p{White_Space}${MARK}]+`, 'gv');
-/** Rust's \w, which knows the characters that join letters. */
+/** Rust's \w, which includes the characters that join letters. */
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 const WORDS = new RegExp(`[${WORD}]+|[^${WORD}\\p{White_Space}]+`, 'gu');
 const UNSPACED = /\P{White_Space}+/gu;
@@ -25,7 +25,7 @@ const PRE_TOKENIZERS: PartTable<PreTokenizer> = {
     {
       add_prefix_space: z.boolean().default(true),
       use_regex: z.boolean().default(true),
-      // Of offsets alone.
+      // Only for offsets.
       trim_offsets: z.boolean().optional(),
     },
     byteLevel,
@@ -42,7 +42,7 @@ const PRE_TOKENIZERS: PartTable<PreTokenizer> = {
       replacement: character(),
       prepend_scheme: z.enum(['always', 'first', 'never']).default('always'),
       split: z.boolean().nullable().default(true),
-      // Of older files.
+      // In older files.
       add_prefix_space: z.boolean().nullable().optional(),
       str_rep: z.string().optional(),
     },
@@ -66,7 +66,7 @@ const PRE_TOKENIZERS: PartTable<PreTokenizer> = {
   WhitespaceSplit: plainPart(matchesOf(UNSPACED)),
 };
 
-/** Throws a plain Error that names what is not supported. */
+/** The pre-tokenizer of a definition. Throws a plain Error that names what is not supported. */
 export function readPreTokenizer(definition: unknown): PreTokenizer {
   if (definition === null || definition === undefined) return (pieces) => pieces;
   return readPart(PRE_TOKENIZERS, definition, 'pre-tokenizer');
@@ -116,7 +116,7 @@ function metaspace({ replacement, scheme, splits }: Metaspace): PreTokenizer {
   };
 }
 
-/** Parts of a text that begin with a mark each, but perhaps the first; all that is there stays. */
+/** A text cut before each mark; nothing is left out, and the first part may lack a mark. */
 function wordsFrom(text: string, mark: string): string[] {
   const words: string[] = [];
   let from = 0;

@@ -1,9 +1,9 @@
 /**
- * The reference's Unicode tables are older than JavaScript's: it takes these characters for unassigned ones (or, in three cases, of
- * another kind). Found by asking both about every character; `tools/tokenizer-reference` says how. Insides of classes of regular expressions.
+ * The reference's Unicode tables are older than JavaScript's: it takes these characters for unassigned, or in three cases for another
+ * kind. They were found by asking both about every character (`tools/tokenizer-reference`). Each constant is the inside of a class of a regular expression.
  */
 
-/** Punctuation (`\p{P}`) that is none there. */
+/** Punctuation (`\p{P}`) that the reference does not take for punctuation. */
 export const NOT_PUNCTUATION =
   '\\u061d\\u09fd\\u0a76\\u0c77\\u0c84\\u1b4e\\u1b4f\\u1b7d-\\u1b7f\\u2e43-\\u2e4f\\u2e52-\\u2e5d\\u{10d6e}' +
   '\\u{10ead}\\u{10ed0}\\u{10f55}-\\u{10f59}\\u{10f86}-\\u{10f89}\\u{113d4}\\u{113d5}\\u{113d7}\\u{113d8}' +
@@ -14,7 +14,7 @@ export const NOT_PUNCTUATION =
 
 export const ALSO_PUNCTUATION = '\\u166d\\u{111c9}';
 
-/** Marks (`\p{Mn}`) that are none there. */
+/** Marks (`\p{Mn}`) that the reference does not take for these. */
 export const NOT_NONSPACING =
   '\\u07fd\\u0897-\\u089f\\u08ca-\\u08e1\\u09fe\\u0afa-\\u0aff\\u0b55\\u0c04\\u0c3c\\u0d00\\u0d3b\\u0d3c' +
   '\\u0d81\\u0eba\\u0ece\\u180f\\u1885\\u1886\\u1abf-\\u1add\\u1ae0-\\u1aeb\\u1df6-\\u1dfb\\ua82c\\ua8c5' +
@@ -35,7 +35,7 @@ export const NOT_NONSPACING =
 
 export const ALSO_NONSPACING = '\\u1734\\u{1171e}';
 
-/** Marks (`\p{M}`) that are none there. */
+/** Marks (`\p{M}`) that the reference does not take for marks. */
 export const NOT_COMBINING =
   '\\u07fd\\u0897-\\u089f\\u08ca-\\u08d3\\u09fe\\u0afa-\\u0aff\\u0b55\\u0c04\\u0c3c\\u0cf3\\u0d00\\u0d3b' +
   '\\u0d3c\\u0d81\\u0eba\\u0ece\\u1715\\u180f\\u1abf-\\u1add\\u1ae0-\\u1aeb\\u1cf7\\u1df6-\\u1dfa\\ua82c' +
@@ -54,15 +54,15 @@ export const NOT_COMBINING =
 
 export const ALSO_COMBINING = '\\u1cf2\\u1cf3';
 
-/** Format characters (`\p{Cf}`) that are none there. */
+/** Format characters (`\p{Cf}`) that the reference does not take for these. */
 export const NOT_FORMAT = '\\u0890\\u0891\\u08e2\\u{110cd}\\u{13430}-\\u{1343f}';
 
-/** Characters that NFC and NFD leave alone there. */
+/** Characters that the reference's NFC and NFD do not change. */
 export const NO_CANONICAL =
   '\\u{105c9}\\u{105e4}\\u{11383}\\u{11385}\\u{1138e}\\u{11391}\\u{113c5}\\u{113c7}\\u{113c8}\\u{11938}\\u{16121}-\\u{16128}' +
   '\\u{16d68}-\\u{16d6a}';
 
-/** Characters that NFKC and NFKD leave alone there. */
+/** Characters that the reference's NFKC and NFKD do not change. */
 export const NO_COMPATIBILITY =
   '\\u32ff\\ua7f1-\\ua7f4\\uab69\\u{105c9}\\u{105e4}\\u{10781}-\\u{10785}\\u{10787}-\\u{107b0}\\u{107b2}-\\u{107ba}' +
   '\\u{11383}\\u{11385}\\u{1138e}\\u{11391}\\u{113c5}\\u{113c7}\\u{113c8}\\u{11938}\\u{16121}-\\u{16128}' +

@@ -1,7 +1,7 @@
 import type { Normalizer } from './pieces.ts';
 import { ALSO_COMBINING, NO_CANONICAL, NO_COMPATIBILITY, NOT_COMBINING } from './reference-characters.ts';
 
-/** Normalizers that look characters up in Unicode's tables. */
+/** Normalizers by Unicode's tables. */
 
 type Form = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
@@ -14,17 +14,17 @@ const BETWEEN = {
   compatibility: new RegExp(`[^${NO_COMPATIBILITY}]+`, 'gu'),
 };
 
-/** One of Unicode's normal forms. */
+/** The normalizer of one of Unicode's normal forms. */
 export function normalForm(form: Form): (text: string) => string {
   const kind = form.startsWith('NFK') ? 'compatibility' : 'canonical';
   return (text) =>
     UNTOUCHED[kind].test(text) ? text.replace(BETWEEN[kind], (part) => part.normalize(form)) : text.normalize(form);
 }
 
-/** Characters with accents as letters and marks. */
+/** The text with accented characters as letters and marks. */
 export const decomposed = normalForm('NFD');
 
-/** Each character lowered by itself: JavaScript makes a sigma at the end of a word another letter than one within. */
+/** The text in lower case, character by character: JavaScript lowers a sigma at the end of a word to another letter. */
 export function lowered(text: string): string {
   return (text.includes('\u03a3') ? text.replaceAll('\u03a3', '\u03c3') : text).toLowerCase();
 }
@@ -38,17 +38,17 @@ export function withoutMarks(text: string): string {
 const NMT_DROPPED = /[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]/g;
 const NMT_SPACES = /[\u0009\u000a\u000c\u000d\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/g;
 
-/** What SentencePiece's `nmt` rules drop, and what they make a space. */
+/** Applies SentencePiece's `nmt` rules, which drop some characters and turn others into spaces. */
 export function nmt(text: string): string {
   return text.replace(NMT_DROPPED, '').replace(NMT_SPACES, ' ');
 }
 
-/** A normalizer of a function that leaves texts beginning where they begin. */
+/** A normalizer from a function that does not change where a text begins. */
 export function mapping(change: (text: string) => string): Normalizer {
   return ({ text, first }) => ({ text: change(text), first });
 }
 
-/** A normalizer of a function that drops characters; where it drops the first one, the text begins later. */
+/** A normalizer from a function that drops characters; if it drops the first one, the text begins later. */
 export function dropping(change: (text: string) => string): Normalizer {
   return ({ text, first }) => ({
     text: change(text),

@@ -2,7 +2,7 @@ import type { TokenModel } from './model.ts';
 import { unknownWord } from './model.ts';
 import { PairTable } from './pair-table.ts';
 
-/** Unigram (SentencePiece): of all ways to cut a word into tokens the likeliest. */
+/** Unigram (SentencePiece): the likeliest of all ways to cut a word into tokens. */
 export interface UnigramOptions {
   /** Tokens with their log probabilities; the index is the id. */
   readonly vocabulary: readonly (readonly [string, number])[];
@@ -11,10 +11,10 @@ export interface UnigramOptions {
   readonly byteFallback: boolean;
 }
 
-/** So much less likely than the least likely token is a character without one. */
+/** The log probability of a character without a token is this much below that of the least likely token. */
 const UNKNOWN_PENALTY = 10;
 
-/** Throws a plain Error where `unk_id` lies outside the vocabulary. */
+/** The model of a vocabulary with log probabilities. Throws a plain Error if `unk_id` is not in the vocabulary. */
 export function unigramModel({ vocabulary, unknownId, byteFallback }: UnigramOptions): TokenModel {
   if (unknownId !== undefined && unknownId >= vocabulary.length) throw new Error('unk_id is not in the vocabulary');
   const ids = new Map(vocabulary.map(([token], id) => [token, id]));
@@ -40,8 +40,8 @@ export function unigramModel({ vocabulary, unknownId, byteFallback }: UnigramOpt
 }
 
 /**
- * The number that the reference reads: it takes the digits for a whole number first, so that of 17 digits the last bit may come out
- * otherwise. Of two cuts that are as likely, that bit decides.
+ * The number as the reference reads it: it first reads the digits as a whole number, so that with 17 digits the last bit may differ.
+ * Between two equally likely cuts, that bit decides.
  */
 function asReferenceReads(score: number): number {
   const [, sign, whole = '', fraction = ''] = /^(-?)(\d+)\.(\d+)$/.exec(String(score)) ?? [];
@@ -50,7 +50,7 @@ function asReferenceReads(score: number): number {
   return sign === '-' ? -read : read;
 }
 
-/** Digits that a number holds whatever they are. */
+/** Any number of this many digits is exact. */
 const EXACT_DIGITS = 15;
 
 interface Cut {
@@ -61,7 +61,7 @@ interface Cut {
   readonly ids: ReadonlyMap<string, number>;
 }
 
-/** Viterbi over the places of a word. Unknown characters in a row are one token. */
+/** The likeliest cut, by Viterbi's algorithm over the places of a word. Consecutive unknown characters are one token. */
 function likeliest(word: string, { trie, scores, unknownScore, unknownId, ids }: Cut): string[] {
   const size = word.length;
   const best = new Float64Array(size + 1);
@@ -83,7 +83,7 @@ function likeliest(word: string, { trie, scores, unknownScore, unknownId, ids }:
       const token = trie.tokenAt(node);
       if (token < 0) continue;
       if (at + 1 - start === step) hasSingle = true;
-      // Of a token that is listed twice the last place counts.
+      // Of a token that is listed twice, the last entry counts.
       reach(at + 1, (scores[token] ?? 0) + soFar, token);
     }
     if (hasSingle) continue;
@@ -114,7 +114,7 @@ function backwards(
   return parts.reverse();
 }
 
-/** Tokens by their beginnings. */
+/** A trie of the tokens. */
 class Trie {
   readonly #table: PairTable;
   readonly #tokens: Int32Array;
@@ -137,7 +137,7 @@ class Trie {
     this.#tokens = ends.slice(0, count);
   }
 
-  /** The node after one more UTF-16 unit, or -1. Node 0 is the beginning. */
+  /** The node after one more UTF-16 unit, or -1. Node 0 is the root. */
   next(node: number, unit: number): number {
     return this.#table.get(node, unit);
   }
@@ -148,7 +148,7 @@ class Trie {
   }
 }
 
-/** Different beginnings of the tokens: sorted, each adds what it does not share with the one before. */
+/** Counts the distinct prefixes of the tokens: in sorted order, each adds what it does not share with the one before. */
 function countPrefixes(tokens: readonly string[], most: number): number {
   if (most < 1_000) return most;
   const sorted = [...tokens].sort();

@@ -1,13 +1,13 @@
 import { unknownWord, type TokenModel } from './model.ts';
 
 /**
- * WordPiece: the longest token that begins a word, then the longest that goes on with it (marked by a prefix), and so on; a word that
- * does not come out is unknown. No candidate is longer than the longest token, so that a long word is not tried at every length.
+ * WordPiece: the longest token that begins a word, then the longest that continues it (marked by a prefix), and so on; a word that
+ * cannot be cut so is unknown. No candidate is longer than the longest token, so that a long word is not tried at every length.
  */
 export interface WordPieceOptions {
   readonly vocabulary: ReadonlyMap<string, number>;
   readonly unknown: string;
-  /** Set before tokens that go on with a word. */
+  /** Put before tokens that continue a word. */
   readonly prefix: string;
   /** Longer words (in characters) are unknown. */
   readonly maxCharacters: number;
