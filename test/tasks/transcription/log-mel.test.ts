@@ -50,7 +50,7 @@ test('samples beyond 30 s are not heard, and an extractor can be used again', ()
 });
 
 test('power spectra of two signals at once equal the plain sum of the definition', () => {
-  for (const length of [2, 5, 20, 400]) {
+  for (const length of [4, 5, 16, 25, 20, 400]) {
     const signals: [Float64Array, Float64Array] = [
       Float64Array.from(signal(length)),
       Float64Array.from(signal(2 * length).slice(length)),
@@ -72,5 +72,5 @@ test('power spectra of two signals at once equal the plain sum of the definition
 });
 
 test('a length that the transform cannot do is refused', () => {
-  assert.throws(() => new Fourier(21), RangeError);
+  assert.throws(() => new Fourier(10), RangeError);
 });
