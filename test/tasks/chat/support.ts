@@ -1,3 +1,9 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Item, Prepared, TaskSource, Work } from '../../../src/tasks/task.ts';
+import { typedView } from '../../../src/tensors/tensor.ts';
 import { createTokenizer, type TextTokenizer } from '../../../src/tasks/text/tokenizer.ts';
 
 /** GPT-2's letters for bytes, in byte order. */
@@ -42,4 +48,61 @@ export function sentencePieceTokenizer(): TextTokenizer {
       ],
     },
   });
+}
+
+const TEMPLATE = [
+  "{% for message in messages %}{% if message.role == 'tool' %}{{ raise_exception('no tools here') }}{% endif %}",
+  '{{ bos_token }}{{ message.role }}:{{ message.content }}\n{% endfor %}{% if mood %}({{ mood }}){% endif %}',
+  '{% if add_generation_prompt %}assistant:{% endif %}',
+].join('');
+
+/** A chat model's folder without its graph. */
+export interface ChatFolder extends AsyncDisposable {
+  source(own?: Partial<TaskSource>): TaskSource;
+  /** Its files but for one. */
+  without(role: string): Record<string, string>;
+}
+
+export async function makeChatFolder(): Promise<ChatFolder> {
+  const folder = await mkdtemp(join(tmpdir(), 'carpool-chat-'));
+  const contents = {
+    tokenizer: ['tokenizer.json', BYTE_TOKENIZER],
+    tokenizerConfig: ['tokenizer_config.json', { eos_token: '<end>', bos_token: '<begin>', chat_template: TEMPLATE }],
+    config: [
+      'config.json',
+      { max_position_embeddings: 100, num_attention_heads: 4, hidden_size: 32, sliding_window: null },
+    ],
+    generationConfig: [
+      'generation_config.json',
+      { eos_token_id: [256, 3], do_sample: true, temperature: 0.6, top_p: 0.9 },
+    ],
+  } as const;
+  const files: Record<string, string> = {};
+  for (const [role, [name, value]] of Object.entries(contents)) {
+    files[role] = join(folder, name);
+    await writeFile(join(folder, name), JSON.stringify(value));
+  }
+  return {
+    source: (own = {}) => ({
+      ...{ key: 'k', model: 'm', task: 'chat', folder, weights: join(folder, 'model.onnx'), files, options: {} },
+      signature: { inputs: [], outputs: [], batchable: true },
+      ...own,
+    }),
+    without: (role) => Object.fromEntries(Object.entries(files).filter(([name]) => name !== role)),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+}
+
+export function item(value: unknown, parameters?: Readonly<Record<string, unknown>>): Item {
+  return { kind: 'json', value, ...(parameters === undefined ? {} : { parameters }) };
+}
+
+export const HELLO = { messages: [{ role: 'user', content: 'Hi' }] };
+
+/** The text of a prompt's bytes. */
+export function textOf({ inputs }: Prepared | Work): string {
+  const prompt = inputs['prompt'];
+  assert.ok(prompt?.datatype === 'INT32');
+  const ids = Array.from(typedView(prompt), Number);
+  return ids.map((id) => (id === 257 ? '<begin>' : id === 256 ? '<end>' : String.fromCharCode(id))).join('');
 }

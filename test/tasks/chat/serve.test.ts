@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ServerError } from '../../../src/errors.ts';
+import type { AnswerPiece } from '../../../src/tasks/chat/answer.ts';
+import type { GenerationProgress } from '../../../src/tasks/chat/generation.ts';
+import { createChatTask } from '../../../src/tasks/chat/task.ts';
+import type { Item, Outputs, ServeContext, Task, Work } from '../../../src/tasks/task.ts';
+import { float32, fromTypedArray } from '../../../src/tensors/tensor.ts';
+import { HELLO, item, makeChatFolder, type ChatFolder } from './support.ts';
+
+let chat: ChatFolder;
+before(async () => {
+  chat = await makeChatFolder();
+});
+after(() => chat[Symbol.asyncDispose]());
+
+const bytesOf = (text: string): number[] => [...new TextEncoder().encode(text)];
+
+function outputsOf(tokens: readonly number[]): Outputs {
+  return {
+    tokens: fromTypedArray('INT32', [1, tokens.length], Int32Array.from(tokens)),
+    logprobs: float32([1, 0], new Float32Array(0)),
+    top_tokens: fromTypedArray('INT32', [1, 0, 0], new Int32Array(0)),
+    top_logprobs: float32([1, 0, 0], new Float32Array(0)),
+  };
+}
+
+/** Serves an item as the server does, with a lane that answers these tokens, one a run; the last comes with the outputs. */
+async function serve(task: Task, asked: Item, tokens: readonly number[], streaming = true) {
+  const pieces: AnswerPiece[] = [];
+  let work: Work | undefined;
+  let runs = 0;
+  let counted = 0;
+  const context: ServeContext = {
+    ...{ streaming, leftMs: () => 60_000, onLeave: () => () => undefined },
+    emit: (event) => {
+      pieces.push(event as AnswerPiece);
+    },
+    count: (_, amount) => {
+      counted += amount;
+    },
+    call: (name, argument) => Promise.resolve(task.calls?.[name]?.(argument as never)),
+    runEach: () => Promise.reject(new Error('not used')),
+    run: async (given, onProgress, signal) => {
+      work = given;
+      // The prompt was computed in part.
+      onProgress?.(undefined);
+      for (const token of tokens.slice(0, -1)) {
+        await Promise.resolve();
+        if (signal?.aborted === true) throw new ServerError('CANCELLED');
+        runs += 1;
+        const progress: GenerationProgress = { tokens: [token] };
+        onProgress?.(progress);
+      }
+      if (signal?.aborted === true) throw new ServerError('CANCELLED');
+      runs += 1;
+      return outputsOf(tokens);
+    },
+  };
+  assert.ok(task.serve !== undefined);
+  const reply = await task.serve(asked, context);
+  assert.ok('json' in reply);
+  return { pieces, work, runs, counted, reply: reply.json as Record<string, unknown> };
+}
+
+test('answers with text, usage and why it ended', async () => {
+  const task = await createChatTask(chat.source());
+  const { reply, counted } = await serve(task, item(HELLO), [...bytesOf('Hey'), 256], false);
+  assert.deepEqual(reply, {
+    text: 'Hey',
+    finish_reason: 'stop',
+    prompt_tokens: 19,
+    completion_tokens: 4,
+    token_ids: bytesOf('Hey'),
+  });
+  assert.equal(counted, 4);
+  const cut = await serve(task, item(HELLO), bytesOf('Hey'), false);
+  assert.equal(cut.reply['finish_reason'], 'length');
+  assert.deepEqual(await task.finish(outputsOf([...bytesOf('Hey'), 256]), (await task.prepare(item(HELLO))).memo), {
+    json: reply,
+  });
+});
+
+test('tells the answer piece by piece, whole characters only', async () => {
+  const task = await createChatTask(chat.source());
+  const { pieces, reply } = await serve(task, item(HELLO), [...bytesOf('a🚗b'), 256]);
+  assert.deepEqual(
+    pieces.map(({ text }) => text),
+    ['a', '🚗', 'b'],
+  );
+  assert.deepEqual(
+    pieces.map(({ token_ids: ids }) => ids.length),
+    [1, 4, 1],
+  );
+  assert.equal(reply['text'], 'a🚗b');
+});
+
+test('a stop text across tokens ends the ticket, and nothing of it is told', async () => {
+  const task = await createChatTask(chat.source());
+  for (const streaming of [true, false]) {
+    const answer = bytesOf('One. STOP and much more that nobody wants');
+    const { pieces, reply, runs } = await serve(task, item(HELLO, { stop: ['STOP'] }), answer, streaming);
+    assert.equal(reply['text'], 'One. ');
+    assert.equal(reply['finish_reason'], 'stop');
+    assert.equal(reply['completion_tokens'], 9);
+    assert.equal(pieces.map(({ text }) => text).join(''), 'One. ');
+    assert.ok(runs < answer.length);
+  }
+});
+
+test('what looked like a stop text is told in the end', async () => {
+  const task = await createChatTask(chat.source());
+  const { pieces, reply } = await serve(task, item(HELLO, { stop: 'STOP' }), [...bytesOf('no ST'), 256]);
+  assert.equal(reply['text'], 'no ST');
+  assert.equal(pieces.map(({ text }) => text).join(''), 'no ST');
+});
+
+test('the prompt comes first when it is to be echoed', async () => {
+  const task = await createChatTask(chat.source());
+  const { pieces, reply } = await serve(task, item({ prompt: 'Once' }, { echo: true }), [...bytesOf(' more'), 256]);
+  assert.equal(reply['text'], 'Once more');
+  assert.equal(pieces[0]?.text, 'Once');
+});
