@@ -58,7 +58,13 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
     if (state.enter('failed', reason))
       core.failAll(new ServerError('FAILED', `The server has failed: ${reason}`), { running: true });
   };
-  const lanes = createLanes({ core, metrics, log, fail });
+  const lose = (key: string, reason: string): void => {
+    // At once, before the repository has its turn.
+    for (const lost of [key, graphKey(key)]) void core.removeModel(lost);
+    const model = loader.find(key);
+    if (model !== undefined) void repository.lose(model.name, model, reason);
+  };
+  const lanes = createLanes({ core, metrics, log, fail, lose });
   const cpuThreads = config.CPU_THREADS || Math.max(1, Math.min(MOST_CPU_THREADS, countCores().count - 1));
   const cpu = new CpuPool(cpuThreads, (error) => log.error({ err: error }, 'a CPU thread died'));
   const trials = new TrialProcess();
@@ -103,7 +109,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
   return parts;
 }
 
-function createLanes({ core, metrics, log, fail }: LanesParts): Lanes {
+function createLanes({ core, metrics, log, fail, lose }: LanesParts): Lanes {
   const lanes = new Lanes({
     onUp(lane, device) {
       metrics.laneUp.set({ lane: lane.id, device }, 1);
@@ -126,7 +132,7 @@ function createLanes({ core, metrics, log, fail }: LanesParts): Lanes {
     },
     onModelLost(key, reason) {
       log.error({ key, reason }, 'model lost: it could not be loaded on the new lane; load it again');
-      for (const lost of [key, graphKey(key)]) void core.removeModel(lost);
+      lose(key, reason);
     },
     onFailed: fail,
   });
@@ -138,6 +144,7 @@ interface LanesParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly fail: (reason: string) => void;
+  readonly lose: (modelKey: string, reason: string) => void;
 }
 
 /** A line for each event; a load that a drain ends is no failure. */

@@ -106,6 +106,14 @@ export class ModelChanges<Loaded> {
     await this.#drain(entry, entry.serve([]));
   }
 
+  /** Takes a version out of service that is lost, whoever is to blame. Never rejects. */
+  async lose(entry: ModelEntry<Loaded>, loaded: Loaded, reason: string): Promise<void> {
+    const kept = entry.serving.filter((ready) => ready.loaded !== loaded);
+    if (kept.length === entry.serving.length) return;
+    await this.#drain(entry, entry.serve(kept));
+    entry.fail(publicReason(reason, this.#modelsDir.path));
+  }
+
   /** Fills `next` with every chosen version, in order. Throws at the first that fails, after its event. */
   async #loadAll(
     entry: ModelEntry<Loaded>,

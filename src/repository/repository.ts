@@ -159,6 +159,14 @@ export class Repository<Loaded> {
     });
   }
 
+  /**
+   * Takes a version out of service that its loader cannot keep, and unloads what is left of it; the index says why. Does nothing where it serves no
+   * longer.
+   */
+  async lose(name: string, loaded: Loaded, reason: string): Promise<void> {
+    await this.#enqueue(name, () => this.#changes.lose(this.#entry(name), loaded, reason));
+  }
+
   /** Stops polling and refuses further changes; loaded models go on serving. Resolves when the changes under way have ended. */
   async close(): Promise<void> {
     this.#isClosed = true;

@@ -194,3 +194,26 @@ test('closing waits for the load under way, and no further one begins', async (t
   await Promise.all([started, closed]);
   assert.deepEqual(servedIds(rig), ['a/1#1']);
 });
+
+test('a version that its loader loses serves no longer, says why, and can be loaded again; others go on', async (t) => {
+  const modelsDir = await makeFolder(t, {
+    'a/1/model.onnx': 'x',
+    'a/2/model.onnx': 'x',
+    'a/model.json': { versions: 'all' },
+  });
+  const rig = createRig(t, modelsDir);
+  await rig.repository.start();
+  const lost = rig.repository.find('a', '2');
+  await rig.repository.lose('a', lost, `${modelsDir}/a/2/model.onnx has changed`);
+  assert.deepEqual(rig.states(), [
+    'a/1: READY a/2/model.onnx has changed',
+    'a/2: UNAVAILABLE a/2/model.onnx has changed',
+  ]);
+  assert.throws(() => rig.repository.find('a', '2'), isServerError('MODEL_UNAVAILABLE', /it could not be loaded/));
+  assert.deepEqual([rig.loader.alive, servedIds(rig)], [['a/1#1'], ['a/1#1']]);
+  await rig.repository.load('a');
+  assert.deepEqual(rig.states(), ['a/1: READY', 'a/2: READY']);
+  const serving = servedIds(rig);
+  await rig.repository.lose('a', lost, 'too late');
+  assert.deepEqual([servedIds(rig), rig.states()], [serving, ['a/1: READY', 'a/2: READY']]);
+});
