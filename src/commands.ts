@@ -5,7 +5,7 @@ import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
 import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, StartError, type CarpoolServer } from './lifecycle.ts';
-import { listenToStop } from './signals.ts';
+import { exitCodeOf, listenToStop } from './signals.ts';
 import { helpText } from './config/help.ts';
 import { nearName } from './near-name.ts';
 import { VERSION } from './version.ts';
@@ -14,7 +14,7 @@ import { VERSION } from './version.ts';
  * `carpool serve` and `carpool pull`. Exit codes of `serve`: 0 after a drain that finished everything, 1 when the server could not start, 2 for bad
  * configuration or usage; a failed server, and a drain whose grace ran out, end by SIGKILL (as PID 1 by an abort), because a
  * lane may be busy and an orderly exit would wait for it. Of `pull`: 0 when the model is there, 1 when it could not be had, 2 for
- * bad usage.
+ * bad usage, 128 and the number of the signal that stopped it.
  */
 
 const USAGE = [
@@ -81,11 +81,20 @@ async function pull(argv: readonly string[]): Promise<void> {
   }
   const config = readOrTell(given.flags);
   if (config === undefined) return;
+  const stop = new AbortController();
+  let stoppedBy: NodeJS.Signals | undefined;
+  listenToStop({
+    onStop(signal) {
+      stoppedBy = signal;
+      stop.abort(new Error(`stopped by ${signal}; run it again, it goes on where it stopped`));
+    },
+    onInsist: (signal) => process.exit(exitCodeOf(signal)),
+  });
   try {
-    console.log(await pullOne(config, process.stderr));
+    console.log(await pullOne(config, process.stderr, stop.signal));
   } catch (error) {
-    console.error(error instanceof HubError ? error.message : error);
-    process.exitCode = 1;
+    console.error(error instanceof Error && (error instanceof HubError || stop.signal.aborted) ? error.message : error);
+    process.exitCode = stoppedBy === undefined ? 1 : exitCodeOf(stoppedBy);
   }
 }
 
@@ -127,19 +136,8 @@ async function kill(server: CarpoolServer): Promise<void> {
 /** Beyond its grace, a drain closes connections and threads; whatever hangs in that does not keep the process. */
 const LAST_STEPS_MS = 10_000;
 
-/** `timeout` and a terminal with `npm` in between send a signal twice: what follows so closely is the same. */
-const SAME_SIGNAL_MS = 500;
-
 function stopOnSignals(server: CarpoolServer, graceMs: number): void {
-  let firstMs: number | undefined;
-  const stop = (): void => {
-    if (firstMs === undefined) {
-      firstMs = performance.now();
-      void drainAndEnd(server, graceMs);
-      // Whoever asks twice does not want to wait.
-    } else if (performance.now() - firstMs > SAME_SIGNAL_MS) void kill(server);
-  };
-  listenToStop(stop);
+  listenToStop({ onStop: () => void drainAndEnd(server, graceMs), onInsist: () => void kill(server) });
 }
 
 async function drainAndEnd(server: CarpoolServer, graceMs: number): Promise<void> {

@@ -38,8 +38,10 @@ export function pullFlags(argv: readonly string[]): { flags: string[] } | { prob
   return { flags: [`--carpool-models=${whole}`, ...(to === undefined ? [] : [`--models-dir=${to}`])] };
 }
 
-/** Pulls the model of the configuration, with progress on `stderr` and the outcome in words. Rejects with a HubError. */
-export async function pullOne(config: Config, stderr: NodeJS.WriteStream): Promise<string> {
+/**
+ * Pulls the model of the configuration, with progress on `stderr`. Resolves with the outcome in words; rejects with a HubError, or the signal's reason.
+ */
+export async function pullOne(config: Config, stderr: NodeJS.WriteStream, signal: AbortSignal): Promise<string> {
   const [reference] = parseReferences(config.CARPOOL_MODELS, []);
   if (reference === undefined) throw new Error(PULL_USAGE);
   const line = (text: string): boolean => stderr.write(`${text}\n`);
@@ -48,6 +50,7 @@ export async function pullOne(config: Config, stderr: NodeJS.WriteStream): Promi
     refresh: true,
     progress: stderr.isTTY ? createBar(stderr) : createLines(line),
     onNote: line,
+    signal,
   });
   const what = `${reference.repository}@${commit.slice(0, 12)}, ${megabytes(bytes)} MB`;
   return isNew ? `${folder} is there: ${what}` : `${folder} is up to date: ${what}`;

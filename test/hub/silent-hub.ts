@@ -7,6 +7,8 @@ export interface SilentHub {
   readonly endpoint: string;
   /** How many it has taken. */
   readonly connections: () => number;
+  /** Resolves when it has taken one. */
+  readonly connected: Promise<unknown>;
 }
 
 export async function startSilentHub(t: TestContext): Promise<SilentHub> {
@@ -17,6 +19,11 @@ export async function startSilentHub(t: TestContext): Promise<SilentHub> {
   });
   hub.listen(0, '127.0.0.1');
   await once(hub, 'listening');
+  const connected = once(hub, 'connection');
   t.after(() => hub.close());
-  return { endpoint: `http://127.0.0.1:${(hub.address() as AddressInfo).port}`, connections: () => connections };
+  return {
+    endpoint: `http://127.0.0.1:${(hub.address() as AddressInfo).port}`,
+    connections: () => connections,
+    connected,
+  };
 }

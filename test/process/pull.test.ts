@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FakeHub } from '../hub/hub-server.ts';
+import { startSilentHub } from '../hub/silent-hub.ts';
 import { makeModelsDir } from '../hub/support.ts';
 import { Carpool, SHIPPED_MODELS } from './carpool.ts';
 
@@ -102,4 +104,22 @@ test('carpool pull ends with 1 when the model cannot be had, and with 2 when it 
   assert.equal(nothing.code, 2);
   assert.match(nothing.stderr, /Give one model[^]*Usage: carpool pull/);
   assert.match((await runCli(['pull', '--help'], env)).stdout, /^Usage: carpool pull/);
+});
+
+test('carpool pull that is stopped says so, and leaves no lock behind', async (t) => {
+  const { endpoint, connected } = await startSilentHub(t);
+  const modelsDir = await makeModelsDir(t);
+  const pulling = spawn(process.execPath, [CLI, 'pull', 'hf:acme/square', '--to', modelsDir], {
+    env: { PATH: process.env['PATH'] ?? '', HF_ENDPOINT: endpoint },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.after(() => pulling.kill('SIGKILL'));
+  let stderr = '';
+  pulling.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  await connected;
+  assert.deepEqual(await readdir(modelsDir), ['.pull-square.lock']);
+  pulling.kill('SIGTERM');
+  assert.deepEqual(await once(pulling, 'close'), [143, null]);
+  assert.equal(stderr, 'stopped by SIGTERM; run it again, it goes on where it stopped\n');
+  assert.deepEqual(await readdir(modelsDir), []);
 });
