@@ -22,14 +22,14 @@ const OPENAI_CODES: Partial<Record<ErrorCode, string | null>> = {
 
 /** https://platform.openai.com/docs/guides/error-codes */
 function tellError(error: ServerError): ToldError {
-  const { code, message, param } = error;
+  const { code, message } = error;
   const status = OPENAI_STATUS[code] ?? error.status;
   const named = OPENAI_CODES[code];
   const body = {
     error: {
       message,
       type: openAiType(status),
-      param: param ?? (code === 'MODEL_NOT_FOUND' ? 'model' : null),
+      param: paramOf(error),
       code: error.reason ?? (named === undefined ? code.toLowerCase() : named),
     },
   };
@@ -38,6 +38,14 @@ function tellError(error: ServerError): ToldError {
   // What took too long once takes as long again.
   const useful = ERRORS[code].retryable && code !== 'DEADLINE_EXCEEDED';
   return { status, body, ...(retried ? { headers: { 'X-Should-Retry': String(useful) } } : {}) };
+}
+
+/** Parameters of tasks that come out of a field of another name. */
+const FIELDS: Readonly<Record<string, string>> = { width: 'size', height: 'size' };
+
+function paramOf({ param, code }: ServerError): string | null {
+  if (param === undefined) return code === 'MODEL_NOT_FOUND' ? 'model' : null;
+  return Object.hasOwn(FIELDS, param) ? (FIELDS[param] ?? null) : param;
 }
 
 function openAiType(status: number): string {

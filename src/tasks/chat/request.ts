@@ -74,7 +74,7 @@ const schema = z.strictObject({
 });
 
 /** The parameters of a request over the model's own defaults. Throws INVALID_INPUT that names the one at fault. */
-export function readChatParameters(item: Item, { sampling, maxTokens }: ChatModel): ChatParameters {
+export function readChatParameters(item: Item, { sampling, maxTokens, program }: ChatModel): ChatParameters {
   const asked = readParameters(item, schema);
   if (asked.top_logprobs !== undefined && asked.top_logprobs > 0 && !asked.logprobs)
     throw new ServerError('INVALID_INPUT', 'Parameter "top_logprobs": needs "logprobs" to be true.', {
@@ -84,6 +84,12 @@ export function readChatParameters(item: Item, { sampling, maxTokens }: ChatMode
     throw new ServerError('INVALID_INPUT', 'Parameter "max_tokens": 0 goes with "echo" alone.', {
       param: 'max_tokens',
     });
+  if ((asked.max_tokens ?? 0) > program.contextTokens)
+    throw new ServerError(
+      'INVALID_INPUT',
+      `Parameter "max_tokens": prompt and answer together can have ${program.contextTokens} tokens, not ${String(asked.max_tokens)}.`,
+      { param: 'max_tokens', reason: 'invalid_value' },
+    );
   return {
     sampling: samplingOf(asked, sampling),
     maxTokens: asked.max_tokens ?? maxTokens,

@@ -133,9 +133,12 @@ function promptIds(
     return text;
   };
   if ('messages' in prompt) {
-    if (asked.echo) throw new ServerError('INVALID_INPUT', 'Parameter "echo": only a prompt can be echoed.');
+    if (asked.echo)
+      throw new ServerError('INVALID_INPUT', 'Parameter "echo": only a prompt can be echoed.', { param: 'echo' });
     if (template === undefined)
-      throw new ServerError('INVALID_INPUT', 'This model has no chat template: send a prompt instead of messages.');
+      throw new ServerError('INVALID_INPUT', 'This model has no chat template: send a prompt instead of messages.', {
+        param: 'messages',
+      });
     const { addGenerationPrompt, templateVariables } = asked;
     const text = template({ messages: prompt.messages, addGenerationPrompt, variables: templateVariables });
     // A template writes the special tokens itself.
@@ -143,7 +146,8 @@ function promptIds(
   }
   if (typeof prompt.prompt === 'string') return nonEmpty(tokenizer.encode(fitting(prompt.prompt)), tokenizer);
   const wrong = prompt.prompt.find((id) => tokenizer.idToToken(id) === undefined);
-  if (wrong !== undefined) throw new ServerError('INVALID_INPUT', `The model has no token ${wrong}.`);
+  if (wrong !== undefined)
+    throw new ServerError('INVALID_INPUT', `The model has no token ${wrong}.`, { param: 'prompt' });
   return prompt.prompt;
 }
 
@@ -160,7 +164,7 @@ function nonEmpty(ids: readonly number[], tokenizer: TextTokenizer): readonly nu
   if (ids.length > 0) return ids;
   const begin = tokenizer.specialToken('bos_token');
   const id = begin === undefined ? undefined : tokenizer.tokenToId(begin);
-  if (id === undefined) throw new ServerError('INVALID_INPUT', 'The prompt is empty.');
+  if (id === undefined) throw new ServerError('INVALID_INPUT', 'The prompt is empty.', { param: 'prompt' });
   return [id];
 }
 

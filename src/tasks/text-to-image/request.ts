@@ -82,14 +82,17 @@ function readChoices(item: Item, choices: Choices): DiffusionParameters {
   const most = Math.min(choices.maxSteps, mostSteps(choices.pipeline.scheduler, chosen));
   // A default that another scheduler cannot make is no client's mistake.
   const count = steps ?? Math.min(choices.steps, most);
-  if (count > most) throw new ServerError('INVALID_INPUT', `steps must be from 1 to ${most} with scheduler ${chosen}.`);
+  if (count > most)
+    throw new ServerError('INVALID_INPUT', `steps must be from 1 to ${most} with scheduler ${chosen}.`, {
+      param: 'steps',
+    });
   const { pipeline, fixedSize } = choices;
   const size = {
     latentHeight: latentSide('height', height ?? undefined, [pipeline.latentHeight, fixedSize[0], pipeline]),
     latentWidth: latentSide('width', width ?? undefined, [pipeline.latentWidth, fixedSize[1], pipeline]),
   };
   if (size.latentHeight * size.latentWidth * pipeline.imageScale ** 2 > choices.maxPixels)
-    throw new ServerError('INVALID_INPUT', `This model draws ${choices.maxPixels} pixels at most.`);
+    throw new ServerError('INVALID_INPUT', `This model draws ${choices.maxPixels} pixels at most.`, { param: 'width' });
   return {
     scheduler: chosen,
     steps: count,
@@ -107,12 +110,12 @@ function latentSide(
 ): number {
   if (fixed !== -1) {
     if (pixels !== undefined && pixels !== fixed)
-      throw new ServerError('INVALID_INPUT', `${name} must be ${fixed}: this model draws no other.`);
+      throw new ServerError('INVALID_INPUT', `${name} must be ${fixed}: this model draws no other.`, { param: name });
     return fixed / imageScale;
   }
   if (pixels === undefined) return own;
   const multiple = imageScale * latentStep;
   if (pixels % multiple !== 0)
-    throw new ServerError('INVALID_INPUT', `${name} must be a multiple of ${multiple} pixels.`);
+    throw new ServerError('INVALID_INPUT', `${name} must be a multiple of ${multiple} pixels.`, { param: name });
   return pixels / imageScale;
 }

@@ -121,7 +121,10 @@ function prompted(
   { asked, usual }: { readonly asked: string | undefined; readonly usual: string | undefined },
 ): TextInput {
   if (typeof text === 'string') return promptOf(files.prompts, asked ?? usual) + text;
-  if (asked !== undefined) throw new ServerError('INVALID_INPUT', 'prompt_name goes with a text, not with token ids.');
+  if (asked !== undefined)
+    throw new ServerError('INVALID_INPUT', 'prompt_name goes with a text, not with token ids.', {
+      param: 'prompt_name',
+    });
   return text;
 }
 

@@ -40,7 +40,12 @@ test('costs the prompt and the longest answer, which ends with the context', asy
     (await task.prepare(item({ prompt: 'x'.repeat(60) }, parameters))).cost;
   assert.equal(await cost(), 90);
   assert.equal(await cost({ max_tokens: 5 }), 65);
-  assert.equal(await cost({ max_tokens: 1000 }), 100);
+  assert.equal(await cost({ max_tokens: 100 }), 100);
+  await assert.rejects(cost({ max_tokens: 101 }), (error) => {
+    assert.ok(error instanceof ServerError && error.param === 'max_tokens');
+    assert.match(error.message, /prompt and answer together can have 100 tokens, not 101\.$/);
+    return true;
+  });
 });
 
 test('samples by the request, then the options, then generation_config.json, then not at all', async () => {

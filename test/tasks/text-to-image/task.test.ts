@@ -116,10 +116,14 @@ test('where the graph leaves the size free, requests choose it within the limit'
   const task = await taskOf({}, -1);
   const { latentHeight, latentWidth } = parametersOf(await task.prepare(json('3', { width: 64, height: 24 })));
   assert.deepEqual([latentHeight, latentWidth], [6, 16]);
-  const refused = async (parameters: Record<string, unknown>, message: RegExp): Promise<void> =>
-    assert.rejects(async () => task.prepare(json('3', parameters)), refusal('INVALID_INPUT', message));
-  await refused({ width: 36 }, /multiple of 8/);
-  await refused({ width: 64, height: 40 }, /2048 pixels at most/);
+  const refused = async (parameters: Record<string, unknown>, param: string, message: RegExp): Promise<void> =>
+    assert.rejects(
+      async () => task.prepare(json('3', parameters)),
+      (error) => refusal('INVALID_INPUT', message)(error) && (error as { param?: string }).param === param,
+    );
+  await refused({ width: 36 }, 'width', /multiple of 8/);
+  await refused({ height: 36 }, 'height', /multiple of 8/);
+  await refused({ width: 64, height: 40 }, 'width', /2048 pixels at most/);
 });
 
 test('an item costs rows of the unet, in images of the own size, and all share one bucket', async () => {
