@@ -20,17 +20,18 @@ export class LaneSession {
   signature: Signature;
   /** Most items of a batch that memory held, once a larger one did not fit. */
   maxItems: number | undefined;
-  readonly graph: Graph;
+  /** The ONNX file, opened. */
+  readonly onnx: Graph;
 
-  constructor(spec: ModelSpec, graph: Graph, signature: Signature) {
+  constructor(spec: ModelSpec, onnx: Graph, signature: Signature) {
     this.spec = spec;
     this.signature = signature;
-    this.graph = graph;
+    this.onnx = onnx;
   }
 
   /** Of the free dimensions, in signature order: what the file calls them. */
   get dimensionNames(): { readonly inputs: DimensionNames; readonly outputs: DimensionNames } {
-    return readDimensionNames(this.graph.session, this.signature);
+    return readDimensionNames(this.onnx.session, this.signature);
   }
 
   /** Runs the graph on whole tensors, in signature order. Throws what ONNX Runtime throws. */
@@ -43,7 +44,7 @@ export class LaneSession {
       feeds[spec.name] = toOrt(tensor);
     }
     const startMs = performance.now();
-    const results = await this.graph.run(feeds, this.#fetches());
+    const results = await this.onnx.run(feeds, this.#fetches());
     const outputs = this.signature.outputs.map(({ name }) => {
       const output = results[name];
       if (output === undefined) throw new Error(`output ${name} is missing`);
@@ -59,7 +60,7 @@ export class LaneSession {
   }
 
   async release(): Promise<void> {
-    await this.graph.release();
+    await this.onnx.release();
   }
 }
 

@@ -1,18 +1,16 @@
 import type { Failure } from '../lanes/protocol.ts';
 
-/** What ONNX Runtime's error texts mean: it has no codes. */
+/** ONNX Runtime's texts for want of memory, and for errors after which a CUDA context answers nothing any more: it has no codes. */
+const OUT_OF_MEMORY =
+  /out of memory|failed to allocate memory|bad_alloc|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED/i;
+const DEVICE_LOST =
+  /CUDA error|CUDA failure|CUDNN failure|CUBLAS failure|device-side assert|illegal memory access|cudaError/i;
 
-export function isOutOfMemory(message: string): boolean {
-  return /out of memory|failed to allocate memory|bad_alloc|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED/i.test(
-    message,
-  );
-}
-
-/** Errors after which a CUDA context answers nothing any more, by the names CUDA and ONNX Runtime give them. */
-export function isDeviceLost(message: string): boolean {
-  return /CUDA error|CUDA failure|CUDNN failure|CUBLAS failure|device-side assert|illegal memory access|cudaError/i.test(
-    message,
-  );
+/** What a failed run lacked, by its message: `memory`, of which a smaller run needs less, or its `device`, which is lost. Undefined: neither. */
+export function lackOf(message: string): 'memory' | 'device' | undefined {
+  // A CUDA error that is about memory leaves the device as it was.
+  if (OUT_OF_MEMORY.test(message)) return 'memory';
+  return DEVICE_LOST.test(message) ? 'device' : undefined;
 }
 
 /** A ticket that goes on, but of which its lane has nothing: sent again, it is begun anew. */
@@ -24,9 +22,10 @@ export const LOST_TICKET: Failure = {
 
 /** A failed run as its client is told: ONNX Runtime's text without file paths says which node refused which shape. */
 export function failed(message: string): Failure {
-  if (isOutOfMemory(message))
+  const lack = lackOf(message);
+  if (lack === 'memory')
     return { ok: false, code: 'TOO_LARGE', message: 'This input needs more memory than the device has.' };
-  if (isDeviceLost(message))
+  if (lack === 'device')
     return { ok: false, code: 'LANE_LOST', message: 'The device running this request was lost.', fatal: true };
   const text = message
     .replace(/(?:[A-Za-z]:)?[\\/][^\s:'"]*[\\/][^\s:'"]*/g, '')

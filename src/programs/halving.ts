@@ -1,5 +1,5 @@
 import type { RunAnswer, TicketOutcome } from '../lanes/protocol.ts';
-import { failed, isDeviceLost, isOutOfMemory } from './failure.ts';
+import { failed, lackOf } from './failure.ts';
 import { messageOf } from '../errors.ts';
 
 /** Milliseconds spent in the runs of one batch, however often it was cut. */
@@ -33,10 +33,10 @@ export async function runHalving<Ticket>(
       return await runWhole(part, totals);
     } catch (error) {
       const message = messageOf(error);
-      const memory = isOutOfMemory(message);
-      if (!memory && isDeviceLost(message)) fatal = message;
+      const lack = lackOf(message);
+      if (lack === 'device') fatal = message;
       if (part.length === 1 || fatal !== undefined) return part.map(() => failed(message));
-      if (memory) onOutOfMemory?.(part);
+      if (lack === 'memory') onOutOfMemory?.(part);
       const half = Math.ceil(part.length / 2);
       return [...(await runPart(part.slice(0, half))), ...(await runPart(part.slice(half)))];
     }

@@ -39,8 +39,8 @@ export async function findBatching(
 }
 
 async function decide(session: LaneSession, example: readonly Tensor[] | undefined): Promise<Signature | string> {
-  const { signature, spec, graph } = session;
-  if (graph.dynamicOperator !== undefined) return whyAlone(graph.dynamicOperator);
+  const { signature, spec, onnx } = session;
+  if (onnx.dynamicOperator !== undefined) return whyAlone(onnx.dynamicOperator);
   const declared = (list: typeof spec.inputs) => {
     const names = new Set(list.filter(({ batchAxis }) => batchAxis !== undefined).map(({ name }) => name));
     return (name: string) => names.has(name);

@@ -24,8 +24,8 @@ export class MeasuredSession extends LaneSession {
   /** The most memory that the process had had before the first run. */
   readonly #openBytes = peakBytes();
 
-  constructor({ spec, graph, signature }: LaneSession, onRun: () => Promise<void>) {
-    super(spec, graph, signature);
+  constructor({ spec, onnx, signature }: LaneSession, onRun: () => Promise<void>) {
+    super(spec, onnx, signature);
     this.#onRun = onRun;
   }
 

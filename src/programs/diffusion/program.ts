@@ -46,7 +46,7 @@ export class DiffusionProgram implements Program {
     this.graph = graph;
     this.#options = options;
     this.#pipeline = new DiffusionPipeline({ ...parts, options });
-    const operator = [graph.graph, parts.encoder.graph, parts.decoder.graph]
+    const operator = [graph.onnx, parts.encoder.graph, parts.decoder.graph]
       .map(({ dynamicOperator }) => dynamicOperator)
       .find((found) => found !== undefined);
     this.description = {
@@ -192,9 +192,9 @@ export async function openDiffusionProgram(spec: ModelSpec, lane: LaneData): Pro
   try {
     const graph = await openSession(spec, lane);
     opened.push(graph);
-    if (graph.graph.dynamicOperator === undefined) graph.signature = graphSignature(graph.signature);
+    if (graph.onnx.dynamicOperator === undefined) graph.signature = graphSignature(graph.signature);
     const parts = {
-      unet: new Unet(graph.graph),
+      unet: new Unet(graph.onnx),
       encoder: new PromptEncoder(await open('textEncoder')),
       decoder: new ImageDecoder(await open('vaeDecoder')),
     };

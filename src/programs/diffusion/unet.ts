@@ -1,4 +1,4 @@
-import { isDeviceLost, isOutOfMemory } from '../failure.ts';
+import { lackOf } from '../failure.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { choosePorts, feed, floatsOf, joined, parted, portsOf, type Port } from './port.ts';
 import type { Encoded } from './prompt-encoder.ts';
@@ -54,9 +54,8 @@ export class Unet {
     try {
       return await this.#inGroups(rows, mixed);
     } catch (error) {
-      const message = messageOf(error);
       const isMixture = new Set(rows.map(({ timestep }) => timestep)).size > 1;
-      if (!mixed || !isMixture || isOutOfMemory(message) || isDeviceLost(message)) throw error;
+      if (!mixed || !isMixture || lackOf(messageOf(error)) !== undefined) throw error;
       const outputs = await this.#inGroups(rows, false);
       this.#mixesTimesteps = false;
       return outputs;

@@ -59,7 +59,7 @@ export class GenerationProgram implements Program {
   constructor(parts: GenerationParts) {
     const { decoder, graph, rules, options, vocabulary } = parts;
     const { alone } = rules;
-    const operator = graph.graph.dynamicOperator;
+    const operator = graph.onnx.dynamicOperator;
     this.graph = graph;
     this.#parts = parts;
     this.#limits = { contextTokens: options.contextTokens, vocabulary };

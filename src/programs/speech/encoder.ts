@@ -14,13 +14,13 @@ export interface Encoded {
 }
 
 /** Encodes features [1, mels, frames] of several windows in one run. Throws what ONNX Runtime throws. */
-export async function encode({ graph }: LaneSession, features: readonly Tensor[]): Promise<Encoded[]> {
-  const [input] = graph.session.inputMetadata;
-  const [outputName = ''] = graph.session.outputNames;
+export async function encode({ onnx }: LaneSession, features: readonly Tensor[]): Promise<Encoded[]> {
+  const [input] = onnx.session.inputMetadata;
+  const [outputName = ''] = onnx.session.outputNames;
   if (input?.isTensor !== true) throw new Error('the encoder has no input');
   const batch = stack(features, 0);
   const ready = input.type === 'float16' && batch.datatype === 'FP32' ? narrowHalf(batch) : batch;
-  const output = (await graph.run({ [input.name]: toOrt(ready) }))[outputName];
+  const output = (await onnx.run({ [input.name]: toOrt(ready) }))[outputName];
   if (output === undefined) throw new Error(`output ${outputName} is missing`);
   const [rows = 0, ...shape] = output.dims;
   const values = output.data as Float32Array;

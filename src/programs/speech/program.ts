@@ -56,7 +56,7 @@ export class SpeechProgram implements Program {
     this.graph = encoder;
     this.#encoding = new Encoding(encoder, ENCODER_ROWS[device]);
     this.#writing = new Writing({ decoder, tokens, cohortRows: COHORT_ROWS[device], now });
-    const operator = encoder.graph.dynamicOperator ?? decoder.dynamicOperator;
+    const operator = encoder.onnx.dynamicOperator ?? decoder.dynamicOperator;
     const rowBytes = decoder.audioBytes(FRAMES / 2);
     const limits: Partial<RunLimits> = {
       maxItems: Math.max(1, Math.min(MOST_ROWS[device], Math.floor(CACHE_BYTES[device] / rowBytes))),

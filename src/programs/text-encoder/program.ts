@@ -47,7 +47,7 @@ export class TextEncoderProgram implements Program {
     this.graph = session;
     this.#options = options;
     this.#device = device;
-    this.#operator = session.graph.dynamicOperator;
+    this.#operator = session.onnx.dynamicOperator;
     this.#outputs = chooseOutputs(session.signature, options);
     this.#shape = graphShape(session.signature);
     session.signature = graphSignature(session.signature, this.#operator !== undefined);
@@ -132,7 +132,7 @@ export class TextEncoderProgram implements Program {
     const fetched = texts.some(({ wanted }) => wanted.all === true) || sentence === undefined ? [tokens] : [];
     if (sentence !== undefined && texts.some(({ wanted }) => wanted.all !== true)) fetched.push(sentence);
     const fetches = Object.fromEntries(fetched.flatMap((spec) => (spec === undefined ? [] : [[spec.name, null]])));
-    const results = await this.graph.graph.run(feeds, fetches);
+    const results = await this.graph.onnx.run(feeds, fetches);
     const ranMs = performance.now();
     totals.runMs += ranMs - stackedMs;
     const read = (name: string | undefined) => (name === undefined ? undefined : vectorsOf(results[name]));
