@@ -1,6 +1,6 @@
 /**
- * The one table of errors. Each dialect turns a `ServerError` into its own shape; anything else becomes INTERNAL with a
- * fixed text, and the detail goes to the log alone.
+ * The one table of errors. Each dialect turns a `ServerError` into its own shape. Any other error becomes INTERNAL with a
+ * fixed text, and only the log has its details.
  */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, retryable: false, message: 'The request is malformed.' },
@@ -34,7 +34,7 @@ export const ERRORS = {
     message: 'explicit model load / unload is not allowed unless model control is explicit',
   },
   DRAINING: { status: 503, retryable: true, message: 'The server is shutting down.' },
-  FAILED: { status: 503, retryable: true, message: 'The server has failed and waits to be replaced.' },
+  FAILED: { status: 503, retryable: true, message: 'The server has failed and is about to be replaced.' },
   LANE_LOST: { status: 503, retryable: true, message: 'The worker running this request was lost.' },
   RUN_TOO_LONG: {
     status: 504,
@@ -53,7 +53,7 @@ interface ErrorOptions {
   readonly reason?: string;
 }
 
-/** Messages name what a client sent, which may be of any length. */
+/** Messages quote what a client sent, which may be of any length. */
 const MOST_MESSAGE = 4000;
 const MOST_PARAM = 200;
 
@@ -61,18 +61,18 @@ function shortened(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 3)}...`;
 }
 
-/** An error with a public face: its code decides status and retryability, its message may be shown to the client. */
+/** An error that clients may see: its code decides the status and whether a retry may help, and its message is shown. */
 export class ServerError extends Error {
   readonly code: ErrorCode;
-  /** When a retry has a fair chance, in milliseconds; with QUEUE_FULL, WAIT_TOO_LONG and the 503s. */
+  /** After how many milliseconds a retry has a fair chance; with QUEUE_FULL, WAIT_TOO_LONG and the 503s. */
   readonly retryAfterMs: number | undefined;
-  /** The field of the request that is wrong, as its dialect writes it. */
+  /** The wrong field of the request, as its dialect writes it. */
   readonly param: string | undefined;
-  /** A dialect's own name for the error, where it has one finer than our code. */
+  /** A dialect's own name for the error, if it has a finer one than our code. */
   readonly reason: string | undefined;
 
   constructor(code: ErrorCode, message?: string, options: ErrorOptions = {}) {
-    // A refusal is an answer, not an accident: without its stack it costs a tenth, which is what matters under overload.
+    // A refusal needs no stack, and costs a tenth without it, which matters under overload.
     const { stackTraceLimit } = Error;
     if (code !== 'INTERNAL') Error.stackTraceLimit = 0;
     super(
@@ -92,7 +92,7 @@ export class ServerError extends Error {
   }
 }
 
-/** The error itself if it has a public face, else INTERNAL with the original as its cause. */
+/** The error itself if clients may see it, else INTERNAL with the original as its cause. */
 export function toServerError(error: unknown): ServerError {
   return error instanceof ServerError ? error : new ServerError('INTERNAL', undefined, { cause: error });
 }
@@ -102,7 +102,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** An error as clients of the native and the OIP dialect read it: OIP's clients need `error` to be text. */
+/** An error in the shape of the native and OIP dialects: OIP's clients need `error` to be text. */
 export function errorBody(error: ServerError): { error: string; code: ErrorCode; retryAfterMs?: number } {
   return {
     error: error.message,

@@ -1,17 +1,17 @@
 import { fstatSync, write, writeSync } from 'node:fs';
 
-/** A write for each line costs a busy server a fifth of its main thread; nobody misses a line for this long. */
+/** Lines are gathered for at most this long: a write for each would cost a busy server a fifth of its main thread. */
 const GATHER_CHARS = 64 * 1024;
 const GATHER_MS = 100;
-/** When nobody reads the output, lines beyond this are dropped rather than kept. */
+/** If nobody reads the output, lines beyond this are dropped. */
 const MOST_KEPT_CHARS = 16 * 1024 * 1024;
 
 /** Writes text without ever blocking a thread; calls back when it is written or lost. */
 export type Sink = (text: string, done: () => void) => void;
 
 /**
- * Log lines gathered into larger writes, of which one is under way at a time. What a reader does not take is kept up to a limit, and then
- * dropped and counted; `flush` waits for no longer than it is told.
+ * Gathers log lines into larger writes, one at a time. Lines that the reader does not take are kept up to a limit, then
+ * dropped and counted. `flush` waits no longer than it is told.
  */
 export class LogOutput {
   readonly #sink: Sink;
@@ -22,7 +22,7 @@ export class LogOutput {
   #timer: NodeJS.Timeout | undefined;
   #onWritten: (() => void)[] = [];
 
-  /** `onRoom` hears how many lines were dropped, once there is room again. */
+  /** `onRoom` is called with the number of dropped lines once there is room again. */
   constructor(sink: Sink, onRoom: (droppedLines: number) => void = () => undefined) {
     this.#sink = sink;
     this.#onRoom = onRoom;
@@ -38,7 +38,7 @@ export class LogOutput {
     else this.#timer ??= setTimeout(() => this.#push(), GATHER_MS).unref();
   }
 
-  /** Resolves when all lines are written, or after the limit: nobody may ever read them. */
+  /** Resolves when all lines are written, or after the limit, because nobody may ever read them. */
   flush(limitMs: number): Promise<void> {
     this.#push();
     if (this.#writingChars === 0) return Promise.resolve();

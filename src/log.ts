@@ -3,8 +3,8 @@ import { prettyFactory } from 'pino-pretty';
 import { stdoutOutput } from './log-output.ts';
 
 /**
- * JSON lines on stdout, with `severity` instead of `level`: the log collectors of SaladCloud and Google read that name.
- * On a terminal they are made readable.
+ * JSON lines on stdout, with `severity` instead of `level`, because the log collectors of SaladCloud and Google read that name.
+ * On a terminal the lines are readable text.
  */
 
 const SEVERITIES: Readonly<Record<string, string>> = {
@@ -39,7 +39,7 @@ export interface Logs {
   readonly log: Log;
   /** For the one line of each request, whose fields are all our own: looking for secrets in it would cost more than writing it. */
   readonly access: Log;
-  /** Resolves when all lines are written, within a second at most: before the process ends. */
+  /** For the end of the process: resolves when all lines are written, or after a second. */
   readonly flush: () => Promise<void>;
 }
 

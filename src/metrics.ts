@@ -1,15 +1,15 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-/** Every metric of the server: name, help, unit and buckets. A registry per server, never the global one. */
+/** Every metric of the server: name, help, labels and buckets. Each server has its own registry, never the global one. */
 
-/** Geometric from 0.1 ms to 100 s: a request may be a table look-up or a picture. */
+/** From 0.1 ms to 100 s in geometric steps: a request may be a table look-up or a picture. */
 const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100,
 ];
 const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024];
 
-/** `quantile` is a label of summaries alone, and these are since the last scrape. */
+/** Not labelled `quantile`, which only summaries may have: these are since the last scrape. */
 const DELAY_STATISTICS = [
   ['p50', 50],
   ['p99', 99],
@@ -34,7 +34,7 @@ export function createMetrics() {
     buckets = SECONDS,
   ) => new Histogram({ name: `carpool_${name}`, help, labelNames, buckets, registers });
   collectDefaultMetrics({ register: registry });
-  // Gauges with the name of a counter, which promtool refuses; they are the sums of nodejs_active_handles and its like.
+  // promtool refuses gauges that are named like counters; these are only sums of nodejs_active_handles and so on.
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
@@ -44,7 +44,7 @@ export function createMetrics() {
     labelNames: ['statistic'],
     registers,
     collect() {
-      // The monitor measures its own 10 ms timer: what is beyond that is delay.
+      // The monitor measures a timer of 10 ms: the rest is delay.
       for (const [statistic, percentile] of DELAY_STATISTICS)
         eventLoop.set({ statistic }, Math.max(0, delay.percentile(percentile) / 1e9 - 0.01));
       delay.reset();
@@ -55,11 +55,11 @@ export function createMetrics() {
     /** Stops the measuring of the event loop. */
     stop: () => void delay.disable(),
     connections: gauge('connections', 'Open connections', []),
-    connectionsFull: counter('connections_full_total', 'New connections at CONNECTION_LIMIT, by what came of it', [
+    connectionsFull: counter('connections_full_total', 'New connections at CONNECTION_LIMIT, by what became of them', [
       'outcome',
     ]),
     requests: counter('requests_total', 'Requests answered', ['model', 'dialect', 'code']),
-    items: counter('items_total', 'Items answered, by outcome', ['model', 'outcome']),
+    items: counter('items_total', 'Items of admitted requests, by outcome', ['model', 'outcome']),
     requestSeconds: histogram('request_seconds', 'From the first header byte parsed to the end of the reply', [
       'model',
       'dialect',
@@ -81,17 +81,20 @@ export function createMetrics() {
     finishSeconds: histogram('finish_seconds', 'Turning tensors into a reply', ['model']),
     batchItems: histogram('batch_items', 'Items in a run', ['model'], SIZES),
     batchCost: counter('batch_cost_total', 'Cost of all runs, in the unit of the task', ['model']),
-    work: counter('work_total', 'What models have done, by unit: tokens, audio_seconds', ['model', 'unit']),
-    cuts: counter('batches_cut_total', 'Why batches were cut: items, cost, time, empty or delay', ['model', 'reason']),
-    rejects: counter('rejects_total', 'Requests refused, by reason', ['model', 'reason']),
-    left: counter('left_total', 'Items whose client left or whose time ran out, by what they were doing', [
+    work: counter('work_total', 'Work done by models, by unit: tokens, audio_seconds', ['model', 'unit']),
+    cuts: counter('batches_cut_total', 'Batches by why they grew no further: items, cost, time, empty or delay', [
       'model',
-      'why',
-      'state',
+      'reason',
     ]),
+    rejects: counter('rejects_total', 'Requests refused, by reason', ['model', 'reason']),
+    left: counter(
+      'left_total',
+      'Items whose client left or whose time ran out, by whether they were waiting or running',
+      ['model', 'why', 'state'],
+    ),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),
     runningItems: gauge('running_items', 'Items running', ['model']),
-    permitsUsed: gauge('permits_used', 'Permits taken (waiting and running items)', ['model']),
+    permitsUsed: gauge('permits_used', 'Permits taken: items in preparation, waiting and running', ['model']),
     permitsLimit: gauge('permits_limit', 'Permits there are', ['model']),
     predictedWaitSeconds: gauge(
       'predicted_wait_seconds',

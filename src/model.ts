@@ -2,7 +2,7 @@ import type { Signature } from './tensors/tensor.ts';
 
 const MODEL_NAME = /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/;
 
-/** Whether a name may be a model's: letters, digits, dot, underscore and hyphen, no dot in front. */
+/** Whether a name may be a model's: letters, digits, dots, underscores and hyphens, without a dot in front. */
 export function isModelName(name: string): boolean {
   return MODEL_NAME.test(name);
 }
@@ -28,7 +28,7 @@ export interface ModelDescription {
   readonly example?: unknown;
 }
 
-/** Count and time of one kind of event since the model was loaded, as OIP's statistics extension wants them. */
+/** Count and total time of one kind of event since the model was loaded, as in OIP's statistics extension. */
 export interface StatisticDuration {
   count: number;
   ns: number;

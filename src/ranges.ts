@@ -1,4 +1,4 @@
-/** A range of numbers; both ends belong to it, `above` does not. */
+/** A range of numbers; `min` and `max` belong to it, `above` does not. */
 export interface Range {
   readonly min?: number;
   readonly above?: number;
@@ -11,7 +11,7 @@ export function isWithin(
   { min = -Infinity, above = -Infinity, max = Infinity, integer }: Range,
 ): boolean {
   if (!(value >= min && value > above && value <= max)) return false;
-  // Beyond 2^53 JSON has no exact numbers: neighbours may be one, which a range that reaches so far bears.
+  // JSON has no exact numbers beyond 2^53, so a range that reaches further takes inexact ones too.
   return (
     integer !== true ||
     (max > Number.MAX_SAFE_INTEGER && max < Infinity ? Number.isInteger(value) : Number.isSafeInteger(value))
@@ -28,8 +28,8 @@ export function rangeText({ min, above, max, integer }: Range): string {
 }
 
 /**
- * The one table of what the parameters of text generation may be: every dialect, the task and the docs (docs/tasks.md, checked by a test) have it from
- * here. OpenAI's own where it has the parameter; seeds are what 64 bits hold, with a sign or without.
+ * The ranges of the parameters of text generation, for every dialect, the task and the docs (a test checks docs/tasks.md). They are OpenAI's where it
+ * has the parameter; a seed may be any 64-bit integer, signed or unsigned.
  */
 export const SAMPLING_RANGES = {
   max_tokens: { min: 0, integer: true },

@@ -1,7 +1,7 @@
-/** The main thread works no longer than this at a stretch. */
+/** The main thread works at most this long without a turn of the event loop. */
 const SLICE_MS = 4;
 
-/** Does something for each of many, and lets others have a turn whenever it has worked for a while. */
+/** Calls `work` for each value, with a turn of the event loop in between whenever `SLICE_MS` have passed. */
 export async function inSlices<Value>(
   values: readonly Value[],
   work: (value: Value, index: number) => void,

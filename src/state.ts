@@ -1,6 +1,6 @@
 /**
- * The state of the process, as probes and signals see it.
- * starting -> ready -> draining; any of them -> failed, which is final. Readiness beyond that (a full queue) is asked of the core.
+ * The state of the process, as probes and signals see it: starting -> ready -> draining, and from each of them -> failed, which is final.
+ * Whether a queue is full is not part of it.
  */
 export type Phase = 'starting' | 'ready' | 'draining' | 'failed';
 
@@ -31,7 +31,7 @@ export class ServerState {
     return this.#started;
   }
 
-  /** Moves on; a step that the order above does not know is ignored and answered with false. */
+  /** Enters a phase. A step that is not in the order above is ignored, and false is returned. */
   enter(phase: Phase, why: string): boolean {
     if (!NEXT[this.#phase].includes(phase)) return false;
     this.#phase = phase;

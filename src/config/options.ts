@@ -19,12 +19,12 @@ export const OPTIONS = {
   MODELS_DIR: { ...text('models', 'Folder of model folders, relative to the working folder.'), secret: true },
   MODELS: list('Names of the models to load, separated by commas; empty: all.'),
   CARPOOL_MODELS: list(
-    'Models to bring from a hub into MODELS_DIR at start, `[folder=]hf:owner/name[@revision][#dtype]`, separated by commas; what is complete is not fetched again.',
+    'Models to fetch from a hub into MODELS_DIR at start, `[folder=]hf:owner/name[@revision][#dtype]`, separated by commas; complete ones are not fetched again.',
   ),
   DTYPE: choice(
     'auto',
     DTYPE_CHOICES,
-    "Which weight files to take in folders of the hub's layout. auto: the most exact there is; `dtype` of model.json goes over it.",
+    "Which weight files to take in folders of the hub's layout. auto: the most exact there is; `dtype` of model.json overrides it.",
   ),
   HF_TOKEN: { ...text('', 'Token for private and gated models; sent to HF_ENDPOINT alone.'), secret: true },
   HF_ENDPOINT: text('https://huggingface.co', 'The hub that models are pulled from: another one, or a mirror.'),
@@ -40,7 +40,7 @@ export const OPTIONS = {
   MANAGEMENT: choice(
     'loopback',
     ['loopback', 'any', 'off'],
-    'From where loading and unloading by the repository API is taken: from this machine alone, from whoever reaches the port, from nowhere.',
+    'Who may load and unload models by the repository API: clients on this machine, any client, none.',
   ),
   MODEL_POLL_INTERVAL_MS: ms(5000, 100, 'How often MODEL_CONTROL=poll looks at the folder.'),
   MODEL_ERRORS: choice(
@@ -62,7 +62,7 @@ export const OPTIONS = {
   ),
   REQUEST_TIMEOUT_MS: ms(90_000, 1, 'Time limit of a request. The container gateway cuts at 100 s.'),
   DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
-  FAILED_GRACE_MS: ms(10_000, 0, 'After a run got stuck: how long until the process ends itself by SIGKILL.'),
+  FAILED_GRACE_MS: ms(10_000, 0, 'After the server has failed: how long until the process ends itself by SIGKILL.'),
   READY_WHEN_FULL: boolean(
     false,
     'Whether /ready stays 200 while a queue is full. Set it in queue mode: readiness must not flap there.',
@@ -71,25 +71,25 @@ export const OPTIONS = {
   INPUT_URLS: choice(
     'public',
     ['off', 'public', 'any'],
-    'Whether images that a request names by URL are fetched: from the internet alone, or from any address.',
+    'Whether images that a request names by URL are fetched: not at all, from public addresses, or from any address.',
   ),
   BODY_BUDGET_BYTES: integer(
     512 * MIB,
     [MIB, 1_000_000 * MIB],
-    'Request bodies held at one time, all together, as far as they have arrived; no client gets all of it.',
+    'Bytes of all request bodies held at one time, counted as they arrive; no client gets all of it.',
     'bytes',
   ),
   HEADER_LIMIT_BYTES: integer(16_384, [1024, MIB], 'Largest request header.', 'bytes'),
   HEADERS_TIMEOUT_MS: ms(10_000, 100, 'How long a client may take to send the headers.'),
   BODY_TIMEOUT_MS: ms(60_000, 100, 'How long a client may take to send the whole request.'),
-  KEEP_ALIVE_MS: ms(75_000, 0, 'How long an idle connection is kept, also before its first request.'),
+  KEEP_ALIVE_MS: ms(75_000, 0, 'How long an idle connection is kept, before its first request too.'),
   CORS_ORIGINS: list(
     'Origins whose pages may read replies in a browser, e.g. `https://app.example.com`, separated by commas; `*`: all; empty: none.',
   ),
   CONNECTION_LIMIT: integer(
     10_000,
     [1, 1_000_000],
-    'Most connections at one time; beyond it idle ones give way, and probes are answered still.',
+    'Most connections at one time; beyond it idle ones are closed, and probes are still answered.',
   ),
   ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
   LOG_LEVEL: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'Lowest level that is logged.'),

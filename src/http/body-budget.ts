@@ -5,8 +5,8 @@ const TIMES_WHAT_IS_FREE = 3;
 const RETRY_AFTER_MS = 1000;
 
 /**
- * Bytes of request bodies held at one time, over all requests. Counted is what has arrived, not what was announced, and no client takes all:
- * its share is bounded by what it leaves free to others (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+ * Limits the bytes of request bodies held at one time, over all requests. It counts bytes that have arrived, not announced ones. No client gets all of
+ * it: its share is bounded by what it leaves free (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
  */
 export class BodyBudget {
   readonly #limitBytes: number;
@@ -14,7 +14,7 @@ export class BodyBudget {
   readonly #clients = new Map<string, number>();
   #usedBytes = 0;
 
-  /** A client may always hold `aloneBytes`, as far as they are there: the largest single body. */
+  /** Every client may hold `aloneBytes`, the largest single body, as long as they are free. */
   constructor(limitBytes: number, aloneBytes = limitBytes) {
     this.#limitBytes = limitBytes;
     this.#aloneBytes = aloneBytes;
@@ -24,7 +24,7 @@ export class BodyBudget {
     return this.#usedBytes;
   }
 
-  /** Throws QUEUE_FULL when the bytes are not to be had now, by anybody or by this client. */
+  /** Takes bytes for a client. Throws QUEUE_FULL if they are not free, or if this client holds too much. */
   take(bytes: number, client = ''): void {
     const freeBytes = this.#limitBytes - this.#usedBytes - bytes;
     if (freeBytes < 0) throw full('The server holds as many request bodies as it can.');
@@ -52,7 +52,7 @@ function full(message: string): ServerError {
   return new ServerError('QUEUE_FULL', message, { retryAfterMs: RETRY_AFTER_MS });
 }
 
-/** What one request holds of the budget. */
+/** The part of the budget that one request holds. */
 export class BudgetShare {
   readonly client: string;
   readonly #budget: BodyBudget;
@@ -63,7 +63,7 @@ export class BudgetShare {
     this.client = client;
   }
 
-  /** Throws QUEUE_FULL, as the budget does. */
+  /** Throws QUEUE_FULL like `BodyBudget.take`. */
   take(bytes: number): void {
     this.#budget.take(bytes, this.client);
     this.#bytes += bytes;
@@ -80,7 +80,7 @@ export class BudgetShare {
   }
 }
 
-/** Whoever has one address of IPv6 has 2^64 of them: the network stands for the client. */
+/** The client of an address. An owner of one IPv6 address has 2^64 of them, so there the /64 network is the client. */
 export function clientOf(address = ''): string {
   if (!address.includes(':') || address.startsWith('::ffff:')) return address;
   const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));

@@ -6,25 +6,25 @@ import { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 
-/** Beyond the limit, so many connections are let in to ask for a probe: health must be told whatever clients do. */
+/** Beyond the limit, this many connections are accepted for probes: health must be known whatever clients do. */
 const PROBE_RESERVE = 64;
-/** Open files that are no connections: models, libraries, pipes of the process, inputs that are fetched. */
+/** Open files other than connections: models, libraries, pipes, inputs that are fetched. */
 const OTHER_FILES = 200;
 const FEWEST_CONNECTIONS = 16;
-/** A full server says so this often. */
+/** The log says at most this often that the server is full. */
 const TELL_EVERY_MS = 10_000;
 
-/** What ends with its connection at the latest. */
+/** Something that ends with its connection at the latest: an exchange. */
 interface Ending {
   end(): void;
 }
 
-/** One connection: what is under way on it. */
+/** One connection, and the exchanges under way on it. */
 export class Connection {
   readonly socket: Socket;
-  /** Let in beyond the limit: for probes alone. */
+  /** Accepted beyond the limit, for probes only. */
   readonly isExtra: boolean;
-  /** The path of its last POST: a body that does not arrive in time is refused without a request at hand. */
+  /** The path of its last POST, which gives the shape of the error when Node refuses a late body. */
   lastPath = '';
   /** Whether a request has come. */
   hasBegun = false;
@@ -39,7 +39,7 @@ export class Connection {
     resting.add(this);
   }
 
-  /** Is of use: of those without a request it is now the last to give way. */
+  /** The connection was just of use: among the idle ones it is now the last to be closed. */
   refresh(): void {
     if (this.#resting.delete(this)) this.#resting.add(this);
   }
@@ -56,7 +56,7 @@ export class Connection {
   }
 
   /**
-   * Ends what is under way. Node tells only the response that stands first of its connection's end, never those of pipelined requests
+   * Ends the exchanges under way. When a connection ends, Node closes only its first response, not those of pipelined requests
    * behind it.
    */
   close(): void {
@@ -68,22 +68,22 @@ export class Connection {
 
 const byChannel = new WeakMap<Duplex, Connection>();
 
-/** The connection of a socket that a server of ours has accepted. */
+/** The connection of a socket; undefined if no server of this process has accepted it. */
 export function connectionOf(socket: Duplex): Connection | undefined {
   return byChannel.get(socket);
 }
 
 const byServer = new WeakMap<Server, Connections>();
 
-/** Closes a server's connections without a request: those between two requests, which Node knows, and those opened ahead of their first, which it does not. */
+/** Closes a server's idle connections: those between two requests, which Node closes, and those before their first request, which it leaves open. */
 export function closeIdleConnections(server: Server): void {
   server.closeIdleConnections();
   byServer.get(server)?.closeUnused();
 }
 
 /**
- * How many connections the process's limit of open files allows: beyond it nothing at all would be let in, probes neither. Node raises the
- * soft limit to the hard one, which Linux alone tells; elsewhere it is Infinity.
+ * How many connections the process's limit of open files allows: beyond it nothing would be accepted, not even probes. Node raises the
+ * soft limit to the hard one, which only Linux shows; elsewhere the result is Infinity.
  */
 export function mostConnections(limitsFile = '/proc/self/limits'): number {
   let text = '';
@@ -98,21 +98,21 @@ export function mostConnections(limitsFile = '/proc/self/limits'): number {
 
 export interface ConnectionLimits {
   readonly limit: number;
-  /** Before the first request; those between two requests are Node's. */
+  /** Limit before the first request. (Node has its own between two requests.) */
   readonly idleMs: number;
-  /** With a request under way. */
+  /** Limit without any traffic while a request is under way. */
   readonly stalledMs: number;
 }
 
 /**
- * The connections of a server. When there are as many as allowed, a new one takes the place of the one that has been without a request for
- * longest; where all are busy, it may still ask for a probe.
+ * The connections of a server. At the limit, a new one replaces the one that has been idle for longest; if all are busy, it may still ask for
+ * a probe.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #log: Log;
   readonly #metrics: Metrics;
-  /** Without a request under way, longest first. */
+  /** Idle connections, the longest idle first. */
   readonly #resting = new Set<Connection>();
   readonly #all = new Set<Connection>();
   #untold = { idleClosed: 0, refused: 0, dropped: 0 };
@@ -124,7 +124,7 @@ export class Connections {
     this.#metrics = metrics;
   }
 
-  /** Watches over the connections of a server. */
+  /** Limits the connections of a server. */
   watch(server: Server): void {
     byServer.set(server, this);
     server.maxConnections = this.#limits.limit + PROBE_RESERVE;
@@ -132,7 +132,7 @@ export class Connections {
     server.on('connection', (socket: Socket) => this.#open(socket));
   }
 
-  /** Takes down that a request has come, before anything else is done with it. */
+  /** Records that a request has come; to be called before anything else is done with it. */
   receive({ socket }: IncomingMessage, response: ServerResponse): Connection | undefined {
     const connection = byChannel.get(socket);
     if (connection === undefined) return undefined;
@@ -140,19 +140,19 @@ export class Connections {
       connection.hasBegun = true;
       socket.setTimeout(this.#limits.stalledMs);
     }
-    // The reserve is for one question each.
+    // A connection of the reserve may ask one question.
     if (connection.isExtra) response.shouldKeepAlive = false;
     return connection;
   }
 
-  /** Why a request other than a probe is refused for its connection; it is then counted as such. */
+  /** The refusal of a request other than a probe on a connection of the reserve, which is then counted; else undefined. */
   refusal(connection: Connection | undefined): ServerError | undefined {
     if (connection?.isExtra !== true || this.#all.size <= this.#limits.limit) return undefined;
     this.#full('refused');
     return new ServerError('QUEUE_FULL', 'The server has as many connections as it takes.', { retryAfterMs: 1000 });
   }
 
-  /** Closes those on which nothing has ever been sent. */
+  /** Closes the connections on which the client has sent nothing yet. */
   closeUnused(): void {
     for (const { socket } of this.#resting) if (socket.bytesRead === 0) socket.destroy();
   }
@@ -164,7 +164,7 @@ export class Connections {
     this.#all.add(connection);
     this.#metrics.connections.set(this.#all.size);
     byChannel.set(socket, connection);
-    // Until its first request comes, it is an idle connection like any other: balancers open some ahead.
+    // Load balancers open connections ahead: until the first request they are idle like any others.
     socket.setTimeout(idleMs);
     socket.once('close', () => {
       this.#all.delete(connection);

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Lets pages of other origins read replies (https://fetch.spec.whatwg.org/#http-cors-protocol). Cookies are no part of it. */
+/** Lets pages of other origins read replies (https://fetch.spec.whatwg.org/#http-cors-protocol), without cookies. */
 
-/** What a page may read of a reply's headers, besides those that it always may. */
+/** Headers of replies that a page may read, besides those that it always may. */
 const EXPOSED = [
   'Content-Encoding',
   'Inference-Header-Content-Length',
@@ -16,11 +16,11 @@ const EXPOSED = [
   'X-Request-Id',
   'X-Should-Retry',
 ].join(', ');
-/** How long a browser keeps the answer to a preflight; Chromium takes no more than two hours. */
+/** How long a browser keeps the answer to a preflight; Chromium's maximum is two hours. */
 const PREFLIGHT_SECONDS = 7200;
 const TOKENS = /^[\w!#$%&'*+.^`|~-]+(?:\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/;
 
-/** Marks replies for the pages of these origins (`*`: of all); does nothing where there are none. */
+/** Lets pages of these origins (`*`: all) read the reply; without origins it does nothing. */
 export function allowOrigins(
   origins: readonly string[],
 ): ((request: IncomingMessage, response: ServerResponse) => void) | undefined {
@@ -28,7 +28,7 @@ export function allowOrigins(
   const all = origins.includes('*');
   return ({ headers }, response) => {
     const { origin } = headers;
-    // Caches keep one reply for all origins otherwise.
+    // Otherwise caches would keep one reply for all origins.
     if (!all) response.setHeader('Vary', 'Origin');
     if (origin === undefined || !(all || origins.includes(origin))) return;
     response.setHeader('Access-Control-Allow-Origin', all ? '*' : origin);
@@ -36,13 +36,13 @@ export function allowOrigins(
   };
 }
 
-/** Whether a browser asks before the request itself, for a page of an origin that is allowed. */
+/** Whether a request is a browser's preflight for a page of an allowed origin. */
 export function isAllowedPreflight({ method, headers }: IncomingMessage, response: ServerResponse): boolean {
   const isAsked = method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
   return isAsked && response.hasHeader('Access-Control-Allow-Origin');
 }
 
-/** Answers a browser's question before the request itself, where its origin is allowed: with the methods of the path, and any headers. */
+/** Answers a preflight of an allowed origin: with the methods of the path, and all headers it asks for. */
 export function answerPreflight(request: IncomingMessage, response: ServerResponse, methods: string): void {
   if (!isAllowedPreflight(request, response)) return;
   const { headers } = request;
@@ -51,7 +51,7 @@ export function answerPreflight(request: IncomingMessage, response: ServerRespon
   const wanted = headers['access-control-request-headers'];
   if (wanted !== undefined && TOKENS.test(wanted)) response.setHeader('Access-Control-Allow-Headers', wanted);
   response.setHeader('Access-Control-Max-Age', PREFLIGHT_SECONDS);
-  // A page of the internet asks for an address of the local network (https://wicg.github.io/private-network-access/).
+  // A public page asks for an address in the local network (https://wicg.github.io/private-network-access/).
   if (headers['access-control-request-private-network'] === 'true')
     response.setHeader('Access-Control-Allow-Private-Network', 'true');
 }

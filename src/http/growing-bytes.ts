@@ -1,17 +1,17 @@
 import { freeBuffer } from './free-buffer.ts';
 
-/** Memory is made for this many times what has arrived of an announced length: what is not written to yet costs nothing. */
+/** The buffer holds this many times what has arrived, up to the announced length: memory that is not written to yet costs nothing. */
 const AHEAD = 8;
 const LEAST_BYTES = 4096;
 
-/** Bytes as they arrive, in one buffer: kept pieces, however small, would each cost memory of their own. */
+/** Collects bytes in one buffer as they arrive: keeping the pieces, however small, would cost memory for each. */
 export class GrowingBytes {
   readonly #limitBytes: number;
   readonly #declaredBytes: number | undefined;
   #bytes = new Uint8Array(0);
   #length = 0;
 
-  /** At most `limitBytes`; `declaredBytes` where they are told beforehand. */
+  /** Holds at most `limitBytes`; `declaredBytes` is the length that was announced, if any. */
   constructor(limitBytes: number, declaredBytes?: number) {
     this.#limitBytes = limitBytes;
     this.#declaredBytes = declaredBytes;
@@ -29,13 +29,13 @@ export class GrowingBytes {
     this.#length = length;
   }
 
-  /** All of them, in a buffer of just their length. */
+  /** All bytes, in a buffer of exactly their length. */
   whole(): Uint8Array<ArrayBuffer> {
     if (this.#length < this.#bytes.byteLength) this.#move(this.#length);
     return this.#bytes;
   }
 
-  /** Frees what has arrived. */
+  /** Frees the memory of what has arrived. */
   free(): void {
     freeBuffer(this.#bytes.buffer);
     this.#bytes = new Uint8Array(0);
@@ -51,7 +51,7 @@ export class GrowingBytes {
     this.#move(wanted);
   }
 
-  /** Into a buffer of this size. */
+  /** Moves the bytes into a buffer of this size. */
   #move(bytes: number): void {
     const moved = new Uint8Array(bytes);
     moved.set(this.#bytes.subarray(0, this.#length));

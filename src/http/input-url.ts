@@ -14,13 +14,13 @@ import { isPublicAddress } from './public-address.ts';
 
 export interface FetchLimits {
   readonly limitBytes: number;
-  /** Hears of bytes as they arrive; what it throws ends the fetch. */
+  /** Called with the number of bytes as they arrive; if it throws, the fetch ends with that error. */
   readonly onBytes?: (bytes: number) => void;
   /** Ends it early. */
   readonly signal?: AbortSignal;
-  /** For all of it: names, connections, redirects, body. */
+  /** For the whole fetch: look-ups, connections, redirects, body. */
   readonly timeoutMs: number;
-  /** Also from this machine and its networks. */
+  /** Whether addresses of this machine and its networks are allowed too. */
   readonly allowPrivate: boolean;
   /** Which addresses may be reached; default: as `allowPrivate` says. */
   readonly allows?: (address: string) => boolean;
@@ -30,7 +30,7 @@ export interface FetchLimits {
 
 export interface FetchedInput {
   readonly bytes: Uint8Array;
-  /** Lower case, no parameters; empty when the server named none. */
+  /** In lower case, without parameters; '' if the server named none. */
   readonly contentType: string;
 }
 
@@ -38,12 +38,12 @@ const MOST_REDIRECTS = 5;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /**
- * Throws INVALID_INPUT on a URL that is not http or https, on an address that is not allowed, and on whatever fails on the way;
- * TOO_LARGE above `limitBytes`. Messages tell nothing of a network but the status of an answer.
+ * Fetches the content of a URL. Throws INVALID_INPUT for a URL that is not http or https, for an address that is not allowed, and for every failure
+ * on the way; TOO_LARGE above `limitBytes`. Messages reveal nothing about a network except the status of an answer.
  */
 export async function fetchInput(url: string, limits: FetchLimits): Promise<FetchedInput> {
   const allows = limits.allows ?? (limits.allowPrivate ? () => true : isPublicAddress);
-  // It takes whole numbers alone.
+  // AbortSignal.timeout takes only whole numbers.
   const late = AbortSignal.timeout(Math.ceil(limits.timeoutMs));
   const signal = limits.signal === undefined ? late : AbortSignal.any([late, limits.signal]);
   const resolve = limits.resolve ?? (limits.allowPrivate ? systemResolve : resolvePublic);
@@ -54,12 +54,12 @@ export async function fetchInput(url: string, limits: FetchLimits): Promise<Fetc
       const answer = await request(target, {
         dispatcher: agent,
         signal,
-        // A compressed answer would have to be unpacked within the limit; images are compressed as they are.
+        // A compressed answer would have to be unpacked within the limit, and images are compressed already.
         headers: { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'carpool' },
       });
       const { location } = answer.headers;
       if (!REDIRECTS.has(answer.statusCode) || typeof location !== 'string') return await read(answer, limits);
-      // Not read: the connection ends with the agent.
+      // The body is not read: its connection ends with the agent.
       answer.body.on('error', () => undefined).destroy();
       target = checkedUrl(location, allows, target);
     }
@@ -71,7 +71,7 @@ export async function fetchInput(url: string, limits: FetchLimits): Promise<Fetc
   }
 }
 
-/** Connections to addresses written as numbers need no look-up, so those are checked here. */
+/** The parsed URL. A numeric address needs no look-up when it is connected to, so it is checked here. */
 function checkedUrl(text: string, allows: (address: string) => boolean, base?: URL): URL {
   const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
@@ -105,13 +105,13 @@ interface LookupParts {
   readonly signal: AbortSignal;
 }
 
-/** The look-up that a connection is made by: what is checked is what is connected to, whatever the name says a moment later. */
+/** The look-up that a connection uses: the checked address is the one connected to, whatever the name resolves to a moment later. */
 function guardedLookup({ allows, resolve, signal }: LookupParts): LookupFunction {
   return (hostname, options, callback) => {
     orAborted(resolve(hostname), signal).then(
       (addresses) => {
         const [first] = addresses;
-        // A name with a single address that is not allowed is not to be trusted with the others.
+        // If one address of a name is not allowed, its others are not trusted either.
         if (first === undefined || !addresses.every(({ address }) => allows(address)))
           callback(new NotAllowed(), '', 0);
         else if (options.all === true) callback(null, [...addresses]);
@@ -138,7 +138,7 @@ async function read(
   if (statusCode !== 200) throw new ServerError('INVALID_INPUT', `The URL was answered with status ${statusCode}.`);
   const tooLarge = new ServerError('TOO_LARGE', `What the URL leads to is larger than ${limitBytes} bytes.`);
   if (Number(headers['content-length'] ?? 0) > limitBytes) throw tooLarge;
-  // Memory of its own, because it is handed to other threads.
+  // In a buffer of its own, because it is transferred to other threads.
   const growing = new GrowingBytes(limitBytes);
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     if (growing.length + chunk.byteLength > limitBytes) throw tooLarge;

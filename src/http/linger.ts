@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A client that stops writing for this long has read, or never will. */
+/** A client that has stopped writing for this long has read the reply, or never will. */
 const IDLE_MS = 1000;
 const MOST_MS = 10_000;
 
 /**
- * Resolves when the rest of a body that nobody wants has come, or the client has stopped sending it, within bounds. Many clients write all of
- * a body before they read; were the connection closed meanwhile, they would be told of a broken pipe instead of the refusal.
+ * Resolves when the rest of an unwanted body has come or the client has stopped sending it, within bounds. Many clients write the whole
+ * body before they read: if the connection were closed meanwhile, they would see a broken pipe instead of the refusal.
  */
 export function bodyGone(request: IncomingMessage): Promise<void> {
-  // A client that asks first has not sent anything.
+  // A client that sends `Expect` has not sent the body.
   if (request.complete || request.headers.expect !== undefined) return Promise.resolve();
   return new Promise((resolve) => {
     const done = (): void => {

@@ -9,7 +9,7 @@ const PROBLEMS: Readonly<Record<string, readonly ['HOST' | 'PORT', string]>> = {
   EADDRNOTAVAIL: ['HOST', 'it is no address of this machine; `::` stands for all of them'],
 };
 
-/** Names the option that is to be changed, and where its value came from: some shells and tools set HOST. */
+/** Why listening failed: names the option to change, and where its value came from (some shells and tools set HOST). */
 export function listenProblem(config: Config, error: unknown): string {
   const { code = '', message } = error as NodeJS.ErrnoException;
   const [name, why] = PROBLEMS[code] ?? (['HOST', 'the server cannot listen there'] as const);

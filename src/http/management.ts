@@ -3,18 +3,18 @@ import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config/options.ts';
 import { ServerError } from '../errors.ts';
 
-/** Who may change what is served. Keys are no part of it: it is about who can reach the server, and about browsers that are led there. */
+/** Who may load and unload models. There are no keys: the check is by where a request comes from, and whether a web page sent it. */
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** Proxies add at least one of these: what comes from a proxy on this machine comes from elsewhere. */
+/** Proxies add at least one of these headers: a request through a proxy on this machine comes from elsewhere. */
 const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'];
 
 type ManagementOptions = Pick<Config, 'MANAGEMENT' | 'CORS_ORIGINS'>;
 
-/** Throws FORBIDDEN for a request that may not change what is served; for every route that does. */
+/** For every route that loads or unloads: throws FORBIDDEN for a request that may not. */
 export function checkManagement(request: IncomingMessage, { MANAGEMENT, CORS_ORIGINS }: ManagementOptions): void {
   if (MANAGEMENT === 'off') throw forbidden('Management is switched off (MANAGEMENT=off).');
   if (MANAGEMENT === 'loopback') {
@@ -35,7 +35,7 @@ function notFromHere({ socket, headers }: IncomingMessage): string | undefined {
   if (!isLoopback(remoteAddress)) return `the request comes from ${remoteAddress}`;
   const forwarded = FORWARDED.find((name) => headers[name] !== undefined);
   if (forwarded !== undefined) return `a proxy has passed the request on (header ${forwarded})`;
-  // A page may let its own name lead here (DNS rebinding), but only a name that somebody could own.
+  // A web page may point its own name to this machine (DNS rebinding), but only a name that somebody can own.
   if (!isNameOfHere(headers.host ?? '')) return `the Host header is the name of another one (${headers.host ?? ''})`;
   return undefined;
 }
@@ -52,8 +52,8 @@ function isNameOfHere(host: string): boolean {
 }
 
 /**
- * Whether a browser sends it for a page of another origin (https://www.w3.org/TR/fetch-metadata/). Where the address is not one that browsers
- * trust they send `Origin` alone, which is to be that of the server then. Other clients send neither.
+ * Whether a browser sends the request for a page of another origin (https://www.w3.org/TR/fetch-metadata/). To an address that browsers do not
+ * trust they send only `Origin`, which must then be the server's own. Other clients send neither header.
  */
 function isOfAnotherSite({ headers }: IncomingMessage, allowed: readonly string[]): boolean {
   const { origin, host = '' } = headers;
@@ -64,7 +64,7 @@ function isOfAnotherSite({ headers }: IncomingMessage, allowed: readonly string[
   return !URL.canParse(origin) || new URL(origin).host !== hostWithoutPort(host, new URL(origin).protocol);
 }
 
-/** As URLs have it: without the port that its scheme has anyway. */
+/** The Host header as in a URL: in lower case, without the default port of the scheme. */
 function hostWithoutPort(host: string, protocol: string): string {
   return host.toLowerCase().replace(protocol === 'https:' ? /:443$/ : /:80$/, '');
 }

@@ -3,8 +3,8 @@ import { pathOf } from './exchange.ts';
 import type { Services } from './services.ts';
 
 /**
- * Health that tells the truth, in constant time: state and queue lengths only. 200 or 503, nothing else, because SaladCloud's
- * probes know nothing else.
+ * Health probes: they look only at the server's state and at queues, and answer with 200 or 503, because SaladCloud's
+ * probes know no other statuses.
  */
 
 interface ProbeAnswer {
@@ -25,7 +25,7 @@ function isEmpty({ repository }: Services): boolean {
 
 const started: Probe = ({ state }) => ({ ok: state.started, body: { started: state.started } });
 
-/** Only what a restart would cure makes it 503. */
+/** 503 only for failures that a restart cures. */
 const live: Probe = ({ state }) =>
   state.phase === 'failed' ? { ok: false, body: { live: false, why: state.why } } : { ok: true, body: { live: true } };
 
@@ -38,7 +38,7 @@ const ready: Probe = (services) => {
 };
 
 /**
- * The probe of SaladCloud's reference servers: `busy` is 200, and the word `ready` stands in no other body, because scripts
+ * The probe of SaladCloud's reference servers: `busy` is 200, and no other body contains the word `ready`, because scripts
  * search the text for it.
  */
 const healthCheck: Probe = (services) => {
@@ -58,7 +58,7 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '/v2/health/ready': ready,
 };
 
-/** Answers a probe; not logged at info, not counted. */
+/** Answers a probe. Probes are not counted, and are logged at `debug` only. */
 export function answerProbe(probe: Probe, { request, response, services }: ProbeCall): void {
   const { ok, body } = probe(services);
   const text = JSON.stringify(body);

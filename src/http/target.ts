@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { ServerError } from '../errors.ts';
 
-/** What a Host header may hold (RFC 9110 7.2, RFC 3986 3.2.2), but for a comma, which stands where proxies have joined two. */
+/** A valid Host header (RFC 9110 7.2, RFC 3986 3.2.2), except that a comma is refused: it means that a proxy has joined two headers. */
 const HOST = /^(?:\[[\da-f:.%]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
 
-/** Clients send the same one again and again. */
+/** The last valid Host header, because clients send the same one with each request. */
 let lastValidHost = '';
 
 /**
- * Brings a request's target into one form, a path with its query, so that every route has the same rules: slashes that follow each other count as one,
- * and one at the end as none. The absolute form takes the place of the Host header (RFC 9112 3.2.2). Gives the BAD_REQUEST of a target or a
- * Host header that is none.
+ * Rewrites a request's target to one form, a path with its query, so that every route has the same rules: repeated slashes count as one,
+ * and one at the end is dropped. A target in absolute form overrides the Host header (RFC 9112 3.2.2). Returns a BAD_REQUEST for an invalid target
+ * or Host header, else undefined.
  */
 export function readTarget(request: IncomingMessage): ServerError | undefined {
   const { url = '', method } = request;
@@ -24,13 +24,13 @@ export function readTarget(request: IncomingMessage): ServerError | undefined {
   if (url === '*' && method === 'OPTIONS') return undefined;
   const [, authority = '', rest = ''] = ABSOLUTE.exec(url) ?? [];
   if (authority === '' || !HOST.test(authority))
-    return new ServerError('BAD_REQUEST', 'The target of a request must be a path, or an address of http.');
+    return new ServerError('BAD_REQUEST', 'The target of a request must be a path, or an http URL.');
   request.headers.host = authority;
   request.url = plainPath(rest.startsWith('/') ? rest : `/${rest}`);
   return undefined;
 }
 
-/** RFC 9112 3.2: exactly one Host header, and a valid one; HTTP/1.0 may come without. */
+/** What is wrong with the Host header: RFC 9112 (3.2) demands exactly one valid header, which HTTP/1.0 may leave out. */
 function hostProblem({ headers: { host }, rawHeaders, httpVersion }: IncomingMessage): string | undefined {
   if (host === undefined) return httpVersion === '1.1' ? 'A request of HTTP/1.1 must have a Host header.' : undefined;
   let count = 0;

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
-/** A W3C trace context that came with a request, and our own span in it. https://www.w3.org/TR/trace-context/ */
+/** The W3C trace context of a request, with a span of our own. https://www.w3.org/TR/trace-context/ */
 export interface Trace {
   readonly traceId: string;
   readonly spanId: string;
@@ -11,7 +11,7 @@ export interface Trace {
 /** Version 00 ends with the flags; later ones may go on after a hyphen. */
 const TRACEPARENT = /^(?!ff|00.{53}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/;
 
-/** The trace of a `traceparent` header; undefined where there is none or it is not valid (then it is as if there were none). */
+/** The trace of a `traceparent` header; undefined if the header is absent or invalid. */
 export function readTraceparent(header: string | undefined): Trace | undefined {
   const match = header === undefined ? null : TRACEPARENT.exec(header);
   const [, traceId, parentId] = match ?? [];
@@ -20,12 +20,12 @@ export function readTraceparent(header: string | undefined): Trace | undefined {
   return { traceId, parentId, spanId: randomBytes(8).toString('hex') };
 }
 
-/** The client's request id where it is fit to be repeated in headers and logs, else a new one. */
+/** The client's request id if it may be repeated in headers and logs, else a new one. */
 export function requestId(header: string | undefined): string {
   return header !== undefined && /^[\w.:@/+=-]{1,128}$/.test(header) ? header : randomUUID();
 }
 
-/** The id of a request: the one that pino-http has given it already, else as `requestId` has it. */
+/** The id of a request: the one that pino-http gave it, else that of `requestId`. */
 export function requestIdOf(request: IncomingMessage): string {
   const { id, headers } = request as { id?: unknown; headers: IncomingMessage['headers'] };
   return typeof id === 'string' ? id : requestId(headers['x-request-id']?.toString());

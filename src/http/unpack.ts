@@ -7,12 +7,12 @@ import type { Deadline } from '../serving/deadline.ts';
 /** Content codings of request bodies. */
 
 const CHUNK_BYTES = 64 * 1024;
-/** RFC 8878 (7.2) wants 8 MiB of window supported; libzstd alone would take 128 for each stream. */
+/** RFC 8878 (7.2) asks for windows of up to 8 MiB; libzstd's own limit would allow 128 MiB for each stream. */
 const ZSTD_WINDOW_LOG = 23;
 
 type Open = (options?: object) => Transform;
 
-/** zstd is there from Node 22.15 on. */
+/** Node has zstd from 22.15 on. */
 const { createZstdDecompress, constants } = zlib as {
   createZstdDecompress?: Open;
   constants: Readonly<Record<string, number>>;
@@ -35,7 +35,7 @@ const CODINGS: Readonly<Record<string, Open>> = {
       }),
 };
 
-/** The coding that a Content-Encoding names; undefined: none. Throws UNSUPPORTED_MEDIA_TYPE. */
+/** The coding that a Content-Encoding names; undefined for none. Throws UNSUPPORTED_MEDIA_TYPE for an unknown one. */
 export function codingOf(contentEncoding: string | undefined): string | undefined {
   if (contentEncoding === undefined) return undefined;
   const coding = contentEncoding.trim().toLowerCase();
@@ -45,7 +45,7 @@ export function codingOf(contentEncoding: string | undefined): string | undefine
 }
 
 /**
- * Unpacks piece by piece; ends at the first piece that `take` throws at, with what it throws. Throws BAD_REQUEST on what is not of the coding,
+ * Unpacks a body piece by piece. Throws what `take` throws (and stops there), BAD_REQUEST if the body is not of the coding,
  * CANCELLED, DEADLINE_EXCEEDED.
  */
 export function unpack(
