@@ -22,7 +22,7 @@ import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
-import { countCoreEvents, refreshGauges } from './serving/events.ts';
+import { countCoreEvents, refreshGauges } from './serving/core-metrics.ts';
 import { AloneLog } from './serving/alone-log.ts';
 import { Loader } from './serving/loader.ts';
 import type { ServedModel } from './serving/served-model.ts';

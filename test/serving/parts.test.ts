@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createMetrics } from '../../src/metrics.ts';
 import { manifestSchema } from '../../src/repository/manifest.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
-import { countCoreEvents, nameOfKey } from '../../src/serving/events.ts';
+import { countCoreEvents, nameOfKey } from '../../src/serving/core-metrics.ts';
 import { exampleItem } from '../../src/serving/graph-trial.ts';
 import { sizesOf } from '../../src/serving/warm-up.ts';
 import { countFailure, countRun, countSuccess, createStatistics } from '../../src/serving/statistics.ts';
