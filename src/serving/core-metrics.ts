@@ -6,15 +6,12 @@ import type { ServedModel } from './served-model.ts';
 import { countRun } from './statistics.ts';
 import type { TensorCore } from './submit.ts';
 
-/** What `graphKey` adds. */
-const GRAPH = /:graph$/;
-
 /** A model's name out of its key `name/version#load`. */
 export function nameOfKey(key: string): string {
   return key.slice(0, key.indexOf('/'));
 }
 
-/** Turns what happens in the core into metrics and statistics. `find` gives the loaded model of a key. */
+/** Turns what happens in the core into metrics and statistics. `find` gives the loaded model of a queue's key. */
 export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedModel | undefined): CoreEvents {
   return {
     refused({ modelKey, code }) {
@@ -32,7 +29,7 @@ export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedM
       metrics.laneBusySeconds.inc({ lane }, wallMs / 1000);
       if (report === undefined) return;
       metrics.runSeconds.observe({ model: nameOfKey(modelKey) }, report.runMs / 1000);
-      const model = find(modelKey.replace(GRAPH, ''));
+      const model = find(modelKey);
       if (model !== undefined) countRun(model.statistics, { items, ...report });
     },
     left({ modelKey, why, state, items }) {

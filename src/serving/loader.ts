@@ -26,6 +26,7 @@ const LOAD_TRIES = 3;
  */
 export class Loader implements ModelLoader<ServedModel> {
   readonly #parts: LoaderParts;
+  /** By key, and by that of their graph. */
   readonly #models = new Map<string, ServedModel>();
   #loads = 0;
 
@@ -33,7 +34,7 @@ export class Loader implements ModelLoader<ServedModel> {
     this.#parts = parts;
   }
 
-  /** A model that is loaded, by its key. */
+  /** A model that is loaded, by its key or that of its graph. */
   find(key: string): ServedModel | undefined {
     return this.#models.get(key);
   }
@@ -60,7 +61,7 @@ export class Loader implements ModelLoader<ServedModel> {
   async unload({ key, name: model, version }: ServedModel): Promise<void> {
     const { core, lanes, cpu, metrics } = this.#parts;
     await Promise.all([core.removeModel(key), core.removeModel(graphKey(key))]);
-    this.#models.delete(key);
+    this.#forget(key);
     await lanes.unload(key);
     cpu.forget(key);
     metrics.modelLoadSeconds.remove({ model, version });
@@ -79,7 +80,7 @@ export class Loader implements ModelLoader<ServedModel> {
       metrics.modelLoadSeconds.set({ model: model.name, version: model.version }, (performance.now() - startMs) / 1000);
       return model;
     } catch (error) {
-      this.#models.delete(key);
+      this.#forget(key);
       await lanes.unload(key, laneIds);
       cpu.forget(key);
       throw error;
@@ -96,8 +97,14 @@ export class Loader implements ModelLoader<ServedModel> {
     for (const other of others) await fillLane(other, placement);
     // From here to the end nothing is waited for: a lane that is replaced later gets the model, and the core knows it.
     lanes.place(placement, threads);
-    this.#models.set(key, model);
-    for (const [queue, options] of queues) core.addModel(queue, options);
+    for (const [queue, options] of queues) {
+      this.#models.set(queue, model);
+      core.addModel(queue, options);
+    }
     return model;
+  }
+
+  #forget(key: string): void {
+    for (const queue of [key, graphKey(key)]) this.#models.delete(queue);
   }
 }
