@@ -23,7 +23,7 @@ export interface Grant<Payload, Result> {
   readonly deadlineMs: number;
 }
 
-/** What admissions do in their core. */
+/** What an admission needs of its core. */
 export interface AdmissionPort<Payload, Result> {
   /** `permits` are those the ticket gives back when it settles. */
   enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>, permits: number): TicketHandle<Result>;
@@ -45,8 +45,8 @@ export class Admission<Payload, Result> {
   }
 
   /**
-   * Makes a ticket of the item, with as many of the permits held as it has items. Throws a ServerError (INTERNAL), the permits
-   * staying where they are, when it has more than are held or its items or cost are no numbers to count with.
+   * Makes a ticket of the item, with as many of the permits held as it has items. Throws a ServerError (INTERNAL) when it has more items than
+   * permits are held, or its items or cost are not valid numbers; all permits are still held then.
    */
   enqueue(item: AdmittedItem<Payload>): TicketHandle<Result> {
     this.#check(item);
@@ -107,7 +107,7 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 1;
 }
 
-/** The detail is the cause: it is for the log alone. */
+/** The detail is the cause, which only the log shows. */
 function wrong(what: string): ServerError {
   return new ServerError('INTERNAL', undefined, { cause: new RangeError(`cannot enqueue ${what}`) });
 }

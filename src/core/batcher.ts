@@ -11,7 +11,7 @@ export interface Batch<T> {
   readonly cut: CutReason;
 }
 
-/** What is known of the chance of company. */
+/** What is known of the next arrival, and of what waiting for it saves. */
 export interface Company {
   /** Expected time to the next arrival. */
   readonly gapMs: number;
@@ -44,9 +44,9 @@ const DEADLINE_SHARE = 0.9;
  *   without it they are no reason to cut.
  *
  * The head is always taken, even above the limits: it then runs alone. The walk stops at the first ticket that does not fit,
- * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split. Company makes no run longer than
- * `pace` allows, and, where most of a run's time grows with its size, makes no ticket late that would be in time alone. (Where it does
- * not, small runs would make everybody behind them late.)
+ * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split. Further tickets join only while the
+ * run stays as short as `pace` allows and, where most of a run's time grows with its size, while none is late that would be in time alone.
+ * (Where it does not, small runs would make all tickets behind them late.)
  * While a batch is not full, its head may wait `maxDelayMs` since it came; not beyond a deadline in the batch, and not when
  * waiting costs those present (tickets x gapMs) more than the run it saves.
  */

@@ -18,7 +18,7 @@ import { QueuedTicket, type QueuedModel, type TicketHandle } from './queued-tick
 import { rejoin } from './scheduler.ts';
 import { DEFAULT_PRIORITY, type Clock, type Lane } from './ticket.ts';
 
-/** Retry-After of a full queue before any run has ended: a guess for want of knowledge. */
+/** Retry-After of a full queue before any run has ended: a guess. */
 const UNKNOWN_WAIT_MS = 1000;
 const DEFAULT_AGING_MS = 1000;
 
@@ -41,7 +41,7 @@ export interface Depth {
 }
 
 /**
- * The heart: admits requests, keeps their tickets in order, and gives free lanes the batches that suit them best.
+ * Admits requests, keeps their tickets in order, and gives each free lane its next batch.
  *
  * A permit is taken by `admit` and given back exactly once: when its item settles while waiting, when its run ends, or when
  * the admission is released or closed without having enqueued it.
@@ -158,15 +158,15 @@ export class Core<Payload, Result> {
     return model !== undefined && model.permits >= model.queueItems;
   }
 
-  /** Settles what a lane runs with this error, without waiting for it; the lane stays busy until its run ends, and its permits are out. */
+  /** Settles what a lane runs with this error, without waiting for it. The lane stays busy, and the permits taken, until its run ends. */
   failRun(laneId: number, error: ServerError): void {
     const run = this.#dispatcher.slots.get(laneId)?.run;
     for (const ticket of run?.batch.take ?? []) if (ticket.state === 'running') this.#fail(ticket, error);
   }
 
   /**
-   * The end: settles all that waits with this error (and, if asked, all that runs, without waiting for the lanes), and refuses
-   * everything that comes later with it.
+   * Settles all that waits with this error (and, if asked, all that runs, without waiting for the lanes), and refuses everything that comes later
+   * with it: the server has failed, or is draining.
    */
   failAll(error: ServerError, options: { readonly running?: boolean } = {}): void {
     this.#failure = error;

@@ -8,7 +8,7 @@ export interface Timed {
 }
 
 /**
- * Tickets by deadline: a binary heap whose entries know their place, so that a ticket that settles is let go of at once.
+ * Tickets by deadline: a binary heap whose entries know their place, so that a ticket that settles is removed at once.
  * (Leaving it in until its deadline would keep a minute and a half of finished requests in memory.)
  */
 export class Deadlines<T extends Timed> {
@@ -17,7 +17,7 @@ export class Deadlines<T extends Timed> {
   readonly #clock: Clock;
   readonly #expired: (ticket: T) => void;
 
-  /** `expired` is told of each ticket when its time has passed; the ticket is no longer watched then. */
+  /** `expired` hears of each ticket when its time has passed; the ticket is no longer watched then. */
   constructor(clock: Clock, expired: (ticket: T) => void) {
     this.#clock = clock;
     this.#expired = expired;
@@ -45,7 +45,7 @@ export class Deadlines<T extends Timed> {
     this.#sink(last);
   }
 
-  /** Tells of every ticket whose time has passed. */
+  /** Reports every ticket whose time has passed. */
   expire(): void {
     const nowMs = this.#clock.now();
     for (;;) {

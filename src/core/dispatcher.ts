@@ -18,7 +18,7 @@ export interface DispatcherOptions<Payload, Result> {
   readonly models: ReadonlyMap<string, QueuedModel<Payload, Result>>;
   /** Settles the tickets whose deadline has passed. */
   readonly expire: () => void;
-  /** The ticket's run has ended: its deadline means nothing any more. */
+  /** The ticket's run has ended: its deadline no longer counts. */
   readonly forget: (ticket: QueuedTicket<Payload, Result>) => void;
   /** The permits of a run that has ended. */
   readonly giveBack: (model: QueuedModel<Payload, Result>, items: number) => void;
@@ -68,7 +68,7 @@ export class Dispatcher<Payload, Result> {
   removeLane(laneId: number): void {
     const slot = this.#slots.get(laneId);
     this.#slots.delete(laneId);
-    // Work may have been left to it.
+    // Other lanes may have left work to it.
     this.soon();
     for (const ticket of slot?.allResting() ?? []) {
       slot?.remove(ticket);

@@ -13,7 +13,7 @@ export interface Run<Payload, Result> {
   readonly predictedMs: number;
 }
 
-/** A lane whose run failed as a whole gets no work of the model for so long, twice as long each time, while others can do it. */
+/** A lane whose run failed as a whole gets no work of the model for this long, and twice as long each time, while other lanes can do it. */
 const ASIDE_MS = 1000;
 const MOST_ASIDE_MS = 60_000;
 
@@ -54,13 +54,13 @@ export class LaneSlot<Payload, Result> {
     if (left) this.#stale.add(model);
   }
 
-  /** A run of the model begins: it names all that rest, so that the lane lets go of the others. */
+  /** A run of the model begins. It names all that rest, so that the lane releases the state of the others. */
   begin(model: QueuedModel<Payload, Result>): void {
     this.#resting.delete(model);
     this.#stale.delete(model);
   }
 
-  /** A run of the model has ended. One that fails at once would otherwise draw all the work, as it is free so soon. */
+  /** A run of the model has ended. A lane whose runs fail at once is free so soon that it would otherwise draw all the work. */
   ended(model: QueuedModel<Payload, Result>, isWell: boolean, nowMs: number): void {
     if (isWell) {
       if (this.#aside.size > 0) this.#aside.delete(model);

@@ -14,7 +14,7 @@ export function nextBatch<P, R>(
   if (resting.length === 0) {
     if (head === undefined) return { waitUntilMs: Infinity };
     const { shapeKey } = head;
-    // Of an unknown run time, one ticket tells more than any guess.
+    // While nothing is known of run times, a run of one ticket tells more than any guess.
     const limits = model.knowsRuns ? model.limits : { ...model.limits, maxItems: 1, maxDelayMs: 0 };
     return formBatch(model.queue.alike(head), limits, nowMs, {
       company: company(model, shapeKey, nowMs),
@@ -43,8 +43,8 @@ export function nextBatch<P, R>(
 }
 
 /**
- * A newcomer for which there is no room for its cost may be passed by smaller ones this long: room comes as those on the lane end, which may
- * take a minute, and the others need not wait with it. After that it is its turn, so that it does not wait for ever.
+ * Smaller newcomers may pass one for whose cost there is no room, for this long: room comes as the tickets on the lane end, which may take a
+ * minute, and the others need not wait for it. After that it comes first, so that it does not wait for ever.
  */
 const MAY_BE_PASSED_MS = 10_000;
 /** Looking further would cost more than it finds. */
@@ -57,7 +57,7 @@ function company<P, R>(model: QueuedModel<P, R>, shapeKey: string, nowMs: number
   return gapMs === undefined || fit === undefined ? undefined : { gapMs, fixedMs: fit.b };
 }
 
-/** Of a stepping model the steps are short whatever rides along, and its program sees to that. */
+/** None for a stepping model: its program keeps steps short, whatever the batch. */
 function pace<P, R>(model: QueuedModel<P, R>, shapeKey: string): Pace | undefined {
   if (model.stepping) return undefined;
   const fit = model.estimator.wallFit(shapeKey);

@@ -44,8 +44,8 @@ export interface Head<T> {
 
 /**
  * The waiting tickets of one model: a line per priority, each in order of arrival. A line whose first ticket is not served
- * rises (`effectiveLevel`), and falls back when it is: so lower priorities get a run now and then instead of none, and not an equal
- * part. Every operation is O(1) in the number of tickets, and company of one shape is found without walking over the others.
+ * rises (`effectiveLevel`), and falls back when it is: lower priorities get an occasional run, not an equal
+ * share. Every operation is O(1) in the number of tickets, and company of one shape is found without walking over the others.
  */
 export class WaitingQueue<T extends Queueable<T>> {
   readonly #levels: readonly Level<T>[] = Array.from(

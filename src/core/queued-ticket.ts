@@ -44,7 +44,7 @@ export interface TicketOrigin<Payload, Result> {
 
 const ignore = (): void => undefined;
 
-/** A ticket inside the core. Its payload is let go of when it starts to run (the lane has it then) or settles. */
+/** A ticket inside the core. Its payload is released when it starts to run (the lane has it then) or settles. */
 export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined>, TicketHandle<Result> {
   payload: Payload | undefined;
   readonly items: number;
@@ -126,7 +126,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   fail(error: ServerError): void {
     this.state = 'settled';
     this.payload = undefined;
-    // Before the rejection, so that a ticket whose client has left is no unhandled rejection.
+    // Before the rejection, which is otherwise reported as unhandled where the client has left and nobody waits.
     this.done.catch(ignore);
     this.#reject(error);
   }

@@ -6,7 +6,7 @@
 
 /**
  * The most lane time by which one model may be ahead of another on the same lane. A model that also had lanes of its own may
- * be far ahead; were it not forgiven, it would be left out for as long when those lanes are lost.
+ * be far ahead; if it stayed so, it would get nothing for as long once those lanes are lost.
  */
 export const MAX_LEAD_MS = 60_000;
 

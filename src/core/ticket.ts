@@ -1,8 +1,8 @@
 import type { ServerError } from '../errors.ts';
 
 /**
- * The heart's own words. `core/` sees items only as opaque payloads with a cost and a shape key: it knows nothing of
- * tensors, HTTP or threads, takes time from a `Clock`, and can so be driven by a fake one.
+ * The terms of the core. It sees items only as opaque payloads with a cost and a shape key: it knows nothing of tensors, HTTP or threads, and takes
+ * time from a `Clock`, so that tests can drive it.
  */
 
 /** Monotonic time in milliseconds, and timers on it. */
@@ -58,7 +58,7 @@ export interface BatchLimits {
 /** Why a batch was cut: items full, cost full, a longer run would take too much time, nothing more waits that fits, or the delay has passed. */
 export type CutReason = 'items' | 'cost' | 'time' | 'empty' | 'delay';
 
-/** How a run went for one ticket. */
+/** The result of a run for one ticket. */
 export type Outcome<Result> =
   | { readonly ok: true; readonly result: Result }
   /** Its lane goes on with it in the next run. */
@@ -89,6 +89,6 @@ export interface RunReport<Result> {
 /** A free lane takes a batch; the promise never rejects with anything but a ServerError (a lost lane: LANE_LOST). */
 export interface Lane<Payload, Result> {
   readonly id: number;
-  /** Tickets of earlier runs that are not named any more have left. */
+  /** Tickets of earlier runs that are no longer named have left. */
   run(modelKey: string, tickets: readonly TicketOfRun<Payload>[]): Promise<RunReport<Result>>;
 }

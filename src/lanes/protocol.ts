@@ -7,7 +7,7 @@ import type { Signature, Tensor } from '../tensors/tensor.ts';
  * class and code on the way between threads.
  */
 
-/** The key under which a lane runs a program's bare graph, for the tensor API. */
+/** The key under which a lane runs a program's graph, for the tensor API. */
 export function graphKey(key: string): string {
   return `${key}:graph`;
 }
@@ -46,7 +46,7 @@ export type LaneRequest =
   | { readonly kind: 'probe' }
   /** Loads a session; `signature` is what a trial has found of it, else it is that of the metadata. */
   | { readonly kind: 'load'; readonly model: ModelSpec; readonly signature?: Signature | undefined }
-  /** Tells of a graph that is loaded what a trial has found of it. */
+  /** Gives a loaded graph the signature that a trial has found. */
   | { readonly kind: 'sign'; readonly key: string; readonly signature: Signature }
   /** Runs what will be run later: a graph at each size, a program whatever shapes it uses within the limits; as far as the budget goes. */
   | {
@@ -57,7 +57,7 @@ export type LaneRequest =
       readonly budget: WarmLimits;
       readonly row?: readonly Tensor[];
     }
-  /** One batch. What a program holds of tickets that are not named any more is to be let go of: they have left. */
+  /** One batch. The program releases the state of tickets that are no longer named: they have left. */
   | { readonly kind: 'run'; readonly key: string; readonly tickets: readonly LaneTicket[] }
   | { readonly kind: 'unload'; readonly key: string };
 
@@ -88,15 +88,15 @@ export interface RunAnswer {
 export interface LoadAnswer {
   readonly ok: true;
   readonly signature: Signature;
-  /** Of a program: the signature of its bare graph, where the tensor API may have it. */
+  /** Signature of a program's graph, where the tensor API may run it. */
   readonly graph?: Signature;
-  /** Of a program: limits that suit it on this device, where model.json names none. */
+  /** Limits that suit a program on this device, where model.json names none. */
   readonly limits?: Partial<RunLimits & { readonly queueItems: number }>;
-  /** Of a program: its tickets take several runs. */
+  /** The program's tickets take several runs. */
   readonly stepping?: boolean;
-  /** What whoever runs the server should know. */
+  /** For the log. */
   readonly warnings?: readonly string[];
-  /** Of a program: why its rows run one by one, where they might share runs but for that. */
+  /** Why a program's rows run one by one, where they could otherwise share runs. */
   readonly why?: string;
 }
 

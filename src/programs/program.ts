@@ -8,7 +8,7 @@ import type { LaneSession } from '../onnx/session.ts';
 export interface Program {
   /** What loading tells the main thread. */
   readonly description: Omit<LoadAnswer, 'ok'>;
-  /** The bare graph, where the tensor API may run it: it shares the program's session. */
+  /** The graph, where the tensor API may run it: it shares the program's session. */
   readonly graph?: LaneSession;
   /** Runs a batch: an outcome per ticket, in order. Throws nothing: a run that fails has failures for outcomes. */
   run(tickets: readonly LaneTicket[]): Promise<RunAnswer>;

@@ -6,7 +6,7 @@ import type { ModelSource } from '../repository/source.ts';
 import { shapeKey } from '../tensors/rows.ts';
 import { sizesIn, type Tried } from './graph-trial.ts';
 
-/** How lanes are warmed, and what their runs tell of those to come. */
+/** How lanes are warmed, and what the runs of the warm-up tell of later ones. */
 
 /**
  * A CPU runs most shapes at their usual speed from the first time on: a few small runs make the first request quick and tell what runs cost, and
@@ -16,7 +16,7 @@ const CPU_WARMTH: WarmLimits = { runMs: 500, allMs: 1000, repeat: false };
 const GPU_WARMTH: WarmLimits = { runMs: 5000, allMs: 60_000, repeat: true };
 /** Of the sizes that model.json names. */
 const NAMED_WARMTH: WarmLimits = { runMs: 10_000, allMs: 60_000, repeat: false };
-/** One run: the lane's memory is there, and what runs cost another lane has told. */
+/** One run, which allocates the lane's memory. What runs cost is known from the first lane. */
 const ONE_RUN: WarmLimits = { runMs: 0, allMs: 0, repeat: false };
 
 /** What is run before the model takes requests, on its first lane and on each of the others; undefined where model.json switches it off. */
