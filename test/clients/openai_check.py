@@ -109,6 +109,8 @@ def check_chat_errors():
     refused(openai.BadRequestError, lambda: create(model="sentence-embedding", messages=QUESTION), param="model")
     tools = [{"type": "function", "function": {"name": "f"}}]
     refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, tools=tools), param="tools")
+    assert create(model="chat", messages=QUESTION, max_tokens=1, tools=tools, tool_choice="none").choices
+    refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, max_tokens=10**6), param="max_tokens")
     refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, stream=True, top_p=2), param="top_p")
 
 
@@ -150,7 +152,7 @@ def check_images():
     assert len(two) == 2 and two[0] != two[1] and all(image.startswith(b"\x89PNG") for image in two)
     assert draw(size="auto", extra_body={"seed": 6, "steps": 4}) == [two[1]]
     refused(openai.BadRequestError, lambda: draw(size="big"), param="size")
-    refused(openai.BadRequestError, lambda: draw(size="4096x4096"))
+    refused(openai.BadRequestError, lambda: draw(size="4096x4096"), param="size")
 
 
 check_models()

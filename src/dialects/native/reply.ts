@@ -7,7 +7,7 @@ import type { Reply } from '../../tasks/task.ts';
 export type NativeResult =
   { readonly ok: true; readonly reply: Reply } | { readonly ok: false; readonly error: ServerError };
 
-/** How the request was put, which is how it is answered. */
+/** The form of the request, which decides the form of the answer. */
 export interface NativeForm {
   readonly kind: 'single' | 'many';
   /** The item came as a raw body. */
@@ -25,8 +25,8 @@ export interface NativeAnswer {
 const JSON_TYPE = 'application/json';
 
 /**
- * The error that stands for the whole request, if any: a single item's own, or, where every one of many was refused for a passing reason
- * (full, draining, too late), that with the longest wait, so that clients and load balancers see it. Else each item stands for itself.
+ * The error of the whole request, if there is one: that of a single item or, if every one of many was refused for a passing reason (full, draining,
+ * too late), the one with the longest wait, so that clients and load balancers see it. Otherwise each item is answered on its own.
  */
 export function refusalOf(kind: NativeForm['kind'], results: readonly NativeResult[]): ServerError | undefined {
   const errors = results.flatMap((result) => (result.ok ? [] : [result.error]));
@@ -39,8 +39,8 @@ export function refusalOf(kind: NativeForm['kind'], results: readonly NativeResu
 }
 
 /**
- * One item: `{"result": reply}`; a reply of bytes goes out raw when the client prefers that by Accept, or does not care and sent a raw
- * body itself, else as base64 text. Many: `{"results": [{"result": reply} or {"error", "code"}, ...]}`, whatever became of the items.
+ * One item: `{"result": reply}`. A reply of bytes is sent raw if the client prefers that by Accept, or has no preference and sent a raw body itself;
+ * otherwise as base64 text. Many: `{"results": [{"result": reply} or {"error", "code"}, ...]}`, even if some items failed.
  * The status is 200: ask `refusalOf` first.
  */
 export function encodeNative(form: NativeForm, results: readonly NativeResult[]): NativeAnswer {
@@ -55,7 +55,7 @@ export function encodeNative(form: NativeForm, results: readonly NativeResult[])
 function prefersBytes({ raw, accept }: NativeForm, contentType: string): boolean {
   const available = raw ? [contentType, JSON_TYPE] : [JSON_TYPE, contentType];
   const preferred = new Negotiator({ headers: { accept } }).mediaType(available);
-  // A client that takes neither gets what it would get without Accept (RFC 9110, 12.5.1).
+  // A client that accepts neither gets the default (RFC 9110, 12.5.1).
   return (preferred ?? available[0]) === contentType;
 }
 

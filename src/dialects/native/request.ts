@@ -14,14 +14,13 @@ export interface NativeRequest {
 }
 
 const FIELDS = ['data', 'items', 'parameters'];
-/** No type, and what `curl -d` says by itself: nobody means a form here. */
+/** No type, and the one that `curl -d` sends by default: no client means a form here. */
 const JSON_TYPES = ['', 'application/json', 'application/x-www-form-urlencoded'];
 const UTF8_NAMES = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
 
 /**
- * Reads a request. `contentType` is the header as sent; without one the body is taken for JSON. Whether a raw type suits the model
- * is for its task to say. Throws BAD_REQUEST (malformed), TOO_LARGE (more than `itemLimit` items) or UNSUPPORTED_MEDIA_TYPE (a
- * text in another charset than UTF-8).
+ * Reads a request. `contentType` is the header as sent; without one the body is read as JSON. The model's task decides whether it takes a raw type.
+ * Throws BAD_REQUEST (malformed), TOO_LARGE (more than `itemLimit` items) or UNSUPPORTED_MEDIA_TYPE (a text in a charset other than UTF-8).
  */
 export function decodeNative(contentType: string | undefined, body: Uint8Array, itemLimit: number): NativeRequest {
   if (isJsonType(contentType)) return decodeNativeJson(parseJson(body), itemLimit);
@@ -32,13 +31,13 @@ export function decodeNative(contentType: string | undefined, body: Uint8Array, 
   return { kind: 'single', items: [{ kind: 'raw', contentType: type, bytes: body }] };
 }
 
-/** Whether a body of this content type is taken for JSON. */
+/** Whether a body of this content type is read as JSON. */
 export function isJsonType(contentType: string | undefined): boolean {
   const { type } = parse(contentType ?? '', { parameters: false });
   return JSON_TYPES.includes(type) || type.endsWith('+json');
 }
 
-/** Reads a request that came as JSON and is parsed already. Throws BAD_REQUEST or TOO_LARGE. */
+/** Reads a request in JSON that is already parsed. Throws BAD_REQUEST or TOO_LARGE. */
 export function decodeNativeJson(request: unknown, itemLimit: number): NativeRequest {
   if (typeof request !== 'object' || request === null || Array.isArray(request))
     throw malformed('The body must be an object: {"data": ...} or {"items": [...]}.');

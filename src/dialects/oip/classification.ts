@@ -7,9 +7,9 @@ const FEW_CLASSES = 256;
 /** A row's value; bigint for 64-bit integers. */
 type Value = number | bigint;
 
-/** What of an output is to be classified. */
+/** How an output is classified. */
 export interface ClassificationOptions {
-  /** Most classes a row. */
+  /** Most classes per row. */
   readonly classes: number;
   /** Axis of the rows; null: the tensor is one row, and the answer has no axis for it. */
   readonly batchAxis: number | null;
@@ -74,6 +74,6 @@ function bestIndices(valueOf: (index: number) => Value, length: number, count: n
 function sixDecimals(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  // From 1e21 on, toFixed changes to exponents; such a number is a whole one.
+  // From 1e21 on, toFixed writes exponents; such numbers are whole.
   return Math.abs(value) < 1e21 ? value.toFixed(6) : `${BigInt(value)}.000000`;
 }

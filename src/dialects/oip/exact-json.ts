@@ -24,7 +24,7 @@ export interface JsonDocument {
   exact(): unknown;
 }
 
-/** Reads a JSON body. Throws as `jsonText` does, and BAD_REQUEST where it is not JSON. The depth of a short one is not looked at: its reader takes known fields only. */
+/** Reads a JSON body. Throws as `jsonText` does, and BAD_REQUEST if it is not JSON. The depth of a short one is not checked, as its reader takes known fields only. */
 export function parseExactJson(bytes: Uint8Array): JsonDocument {
   const text = jsonText(bytes, MOST_PARTS);
   let root: unknown;

@@ -28,13 +28,13 @@ const DEFAULT_MAX_TOKENS = 20;
 
 export interface GenerateOptions {
   readonly id?: string;
-  /** Why the text ended and how many tokens it has are wanted, too. */
+  /** Whether the answer says why the text ended and how many tokens it has. */
   readonly details: boolean;
 }
 
 /**
  * `POST /v2/models/<model>/generate` and `generate_stream`: the text as it is, without a chat template. Parameters may stand in `parameters` or, as
- * Triton takes them, beside the text; those that nobody knows are not heeded, as the specification has it. Throws BAD_REQUEST.
+ * Triton takes them, beside the text; unknown ones are ignored, as the specification demands. Throws BAD_REQUEST.
  * https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/generate_rest.yaml
  */
 export function decodeGenerate(body: Uint8Array): ApiRequest<GenerateOptions> {
@@ -76,7 +76,7 @@ function detailsOf({ finish_reason, prompt_tokens, completion_tokens }: Generati
   return { finish_reason, prompt_tokens, completion_tokens };
 }
 
-/** Each event is an answer whose `text_output` is the next piece; the last one is `done`, and has the details, where wanted. */
+/** Each event is an answer whose `text_output` is the next piece; the last one is `done` and has the details, if they are wanted. */
 export class GenerateStream implements StreamEncoder {
   readonly #head: Readonly<Record<string, unknown>>;
   readonly #details: boolean;

@@ -136,8 +136,8 @@ function fitsDimension(size: number, axis: number, spec: TensorSpec, model: OipM
 }
 
 /**
- * Size of an input's blob in bytes; undefined if its data is in the JSON. A lone input may leave its size out, as OpenVINO
- * Model Server's clients do: `loneBytes`, all that follows the JSON, is then its own.
+ * Size of an input's blob in bytes; undefined if its data is in the JSON. The size of a single input may be left out, as OpenVINO
+ * Model Server's clients do: its blob is then `loneBytes`, all that follows the JSON.
  */
 function blobSize({ name, fields, parameters }: InputEntry, loneBytes: number | undefined): number | undefined {
   refuseSharedMemory(parameters, `input ${shown(name)}`);
@@ -152,7 +152,7 @@ function blobSize({ name, fields, parameters }: InputEntry, loneBytes: number | 
 function fromJson(entry: InputEntry, position: number, source: InputSource): Tensor {
   const { name, datatype, shape, fields } = entry;
   const exact = (): unknown => {
-    // The same text was read as `entry` before: the place is there.
+    // `entry` was read from the same text, so the place exists.
     const root = source.document.exact() as { readonly inputs: readonly { readonly data: unknown }[] };
     return root.inputs[position]?.data;
   };

@@ -80,7 +80,7 @@ function wrongCount({ name, shape }: JsonData): Error {
 }
 
 function wrongElement({ name, datatype }: JsonData, index: number, value?: unknown): Error {
-  // Many clients mean NaN by it; a feature that is missing must not become an answer.
+  // Many clients mean NaN by `null`; a missing value must not be answered as if it were a number.
   const cure = value === null && datatype !== 'BYTES' ? ': null is no number, NaN goes in binary data only' : '';
   return malformed(`element ${index} of input ${shown(name)} is not a valid ${datatype} value${cure}`);
 }
@@ -112,7 +112,7 @@ function integerWriter(input: JsonData, out: Exclude<NumericArray, BigInt64Array
     for (const value of values) {
       if (typeof value !== 'number') throw wrongElement(input, at, value);
       out[at] = value;
-      // Typed arrays wrap and truncate: what does not read back was out of range or not an integer.
+      // Typed arrays wrap and truncate: a value that does not read back was out of range or not an integer.
       if (out[at] !== value) throw wrongElement(input, at);
       at += 1;
     }
@@ -130,7 +130,7 @@ function boolWriter(input: JsonData, out: NumericArray): Writer {
   };
 }
 
-/** INT64 and UINT64. Safe integers go in as two halves, which is much quicker than by bigint; others by their digits. */
+/** INT64 and UINT64. Safe integers are written as two halves, which is much faster than bigint; others by their digits. */
 function wideWriter(input: JsonData, out: BigInt64Array | BigUint64Array): Writer {
   const signed = out instanceof BigInt64Array;
   const halves = new Int32Array(out.buffer);
@@ -144,7 +144,7 @@ function wideWriter(input: JsonData, out: BigInt64Array | BigUint64Array): Write
       } else if (typeof value === 'number') {
         exactValues ??= (input.exact() as unknown[]).flat(input.shape.length);
         const digits = exactValues[at];
-        // A number with a fraction or an exponent is still a number there: its true value is not known.
+        // A number with a fraction or an exponent is still a number there: its exact value is unknown.
         if (typeof digits !== 'string' || digits.length > MAX_INTEGER_TEXT) throw wrongElement(input, at);
         const integer = BigInt(digits);
         out[at] = integer;

@@ -1,7 +1,7 @@
 import type { ModelDescription, ModelStatistics, StatisticDuration } from '../../model.ts';
 import type { Datatype, Signature, TensorSpec } from '../../tensors/tensor.ts';
 
-/** Extensions of the protocol that this server implements; clients turn features on by them. */
+/** Extensions of the protocol that this server implements; clients look here before they use one. */
 const EXTENSIONS = [
   'classification',
   'model_repository',
@@ -13,7 +13,7 @@ const EXTENSIONS = [
   'statistics',
 ] as const;
 
-/** Triton's name for ONNX models; its clients know no other. */
+/** Triton's name for ONNX models, the only one its clients know. */
 const PLATFORM = 'onnxruntime_onnx';
 const BACKEND = 'onnxruntime';
 
@@ -52,7 +52,7 @@ export function modelMetadata({ name, versions, signature }: ModelDescription): 
   };
 }
 
-/** What is true of the file: what model.json adds to it is asked of requests, but is no property of the graph. */
+/** The graph's own properties: model.json may demand more of requests, but that is no property of the graph. */
 function fullShape({ shape, fileShape = shape, batchAxis }: TensorSpec, { batchable }: Signature): readonly number[] {
   return batchable && batchAxis !== null ? fileShape.with(batchAxis, -1) : fileShape;
 }
@@ -75,8 +75,8 @@ export interface ModelConfig {
 
 /**
  * Answer to `GET /v2/models/M/config` (extension model_configuration), with the fields clients read. A `max_batch_size` above
- * 0 means that every tensor has one more dimension than `dims`, in front; a model for which that is not true, though it may
- * well be batched here, says 0 and gives its dimensions in full.
+ * 0 means that every tensor has one more dimension than `dims`, in front. A model for which that is not true says 0 and gives its dimensions in full,
+ * even if it is batched here.
  */
 export function modelConfig(model: ModelDescription): ModelConfig {
   const { name, signature, maxItems, maxDelayMs, devices } = model;

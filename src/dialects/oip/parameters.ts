@@ -1,7 +1,7 @@
 import { malformed, shown } from './error.ts';
 import { isObject, type JsonObject } from '../../json.ts';
 
-/** Priorities of the server; clients that rank lower get the lowest. */
+/** Priorities of the server; a client's lower priority becomes the lowest. */
 const LOWEST_PRIORITY = 3;
 
 /** The reserved parameters of a request that this server honours. */
@@ -37,7 +37,7 @@ export function countParameter(parameters: JsonObject, key: string): number | un
   return value;
 }
 
-/** Throws BAD_REQUEST where a tensor is to come from or go to shared memory. */
+/** Throws BAD_REQUEST if a tensor is to be read from or written to shared memory. */
 export function refuseSharedMemory(parameters: JsonObject, where: string): void {
   for (const key of ['shared_memory_region', 'shared_memory_offset', 'shared_memory_byte_size'])
     if (parameters[key] !== undefined) throw malformed(`shared memory is not supported: '${key}' of ${where}`);
@@ -45,7 +45,7 @@ export function refuseSharedMemory(parameters: JsonObject, where: string): void 
 
 /**
  * Reads a request's own parameters (protocol: inference request, and the extensions binary_tensor_data and schedule_policy).
- * Others are the client's business and ignored. Throws BAD_REQUEST on reserved ones that are wrong or not supported.
+ * All others are ignored. Throws BAD_REQUEST on reserved ones that are wrong or not supported.
  */
 export function readRequestParameters(request: JsonObject): RequestParameters {
   const parameters = parametersOf(request, 'the request');

@@ -20,7 +20,7 @@ import type { OipModel, OipOutputRequest, OipRequest } from './types.ts';
  * @param body - the whole body, with any content encoding undone
  * @param headerLength - Inference-Header-Content-Length: bytes of JSON before the blobs. Absent: all is JSON; 0: all is one
  *   raw tensor, the model's only input, for one row
- * @throws ServerError BAD_REQUEST where the protocol is broken, INVALID_INPUT where the model is not fit, TOO_LARGE where the
+ * @throws ServerError BAD_REQUEST where the protocol is broken, INVALID_INPUT where the request does not fit the model, TOO_LARGE where the
  *   JSON cannot be held in one string
  */
 export function decodeInfer(body: Uint8Array, headerLength: number | undefined, model: OipModel): OipRequest {
@@ -53,7 +53,7 @@ function readOutputs(request: JsonObject, binaryOutput: boolean, model: OipModel
   const asked = new Set<number>();
   return (entries as unknown[]).map((entry, position) => {
     const output = readOutput(entry, position, binaryOutput, model);
-    // Else a small request could ask for a large answer many times over.
+    // Otherwise a small request could ask for the same large answer many times.
     if (asked.has(output.index)) throw malformed(`entry ${position} of 'outputs' asks for an output a second time`);
     asked.add(output.index);
     return output;

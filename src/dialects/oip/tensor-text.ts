@@ -2,7 +2,7 @@ import { typedView, type FixedTensor, type Tensor, type TypedArray } from '../..
 import { widenHalf } from '../../tensors/half-float.ts';
 import { float32Text, float64Text } from '../../tensors/float-text.ts';
 
-/** Elements a piece: bounds the strings that a large tensor makes. */
+/** Elements per piece: bounds the length of strings that a large tensor needs. */
 const PIECE_ELEMENTS = 1024;
 
 /**
@@ -35,7 +35,7 @@ function elementsText(values: TypedArray, isBool: boolean): string {
   return values.join(',');
 }
 
-/** Grown by hand: an array of texts, joined, takes half as long again, and this is the hot path of JSON answers. */
+/** The string is built by hand, as this is the hot path of JSON answers: joining an array of texts takes one and a half times as long. */
 function float32ArrayText(values: Float32Array): string {
   let text = '';
   for (const value of values) text += text === '' ? float32Text(value) : `,${float32Text(value)}`;

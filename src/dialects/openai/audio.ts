@@ -70,7 +70,7 @@ async function decodeAudio(
   return { model, items: [item], options: { format }, ignored };
 }
 
-/** What the client says where it says sound; many say nothing of use, and the bytes tell. */
+/** The client's content type if it names sound. Many clients name nothing useful; then the bytes decide. */
 function soundType(contentType: string): string {
   return /^(audio|video)\/./.test(contentType) ? contentType : 'application/octet-stream';
 }

@@ -96,7 +96,7 @@ export interface ChatOptions extends StreamFields {
 }
 
 /**
- * `POST /v1/chat/completions`; one item a choice. Beside OpenAI's fields: top_k, min_p, repetition_penalty, ignore_eos,
+ * `POST /v1/chat/completions`; one item per choice. Beside OpenAI's fields: top_k, min_p, repetition_penalty, ignore_eos,
  * add_generation_prompt, chat_template_kwargs. Throws BAD_REQUEST. https://platform.openai.com/docs/api-reference/chat/create
  */
 export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<ChatOptions> {

@@ -33,14 +33,14 @@ function objectHead({ id, model, created }: AnswerHead): Readonly<Record<string,
   return { id: `cmpl-${id}`, object: 'text_completion', created, model, system_fingerprint: null };
 }
 
-/** The lists of a whole text: of an echoed prompt's tokens first, where the task knows them. */
+/** The lists of a whole text; an echoed prompt's tokens come first, if the task gives them. */
 function wholeLogprobs({ text, logprobs, prompt_logprobs: prompt, echo_length: echoed = 0 }: Generation): unknown {
   if (logprobs === undefined) return null;
   if (prompt !== undefined) return legacyLogprobs([...prompt, ...logprobs], { text, before: '' });
   return legacyLogprobs(logprobs, { text: text.slice(echoed), before: text.slice(0, echoed) });
 }
 
-/** The lists of the older API; offsets count characters (code points), those of the text before among them. */
+/** The lists of the older API. Offsets count characters (code points) and include the text before. */
 function legacyLogprobs(
   logprobs: readonly TokenLogprob[] | undefined,
   { text, before }: { readonly text: string; readonly before: string },
@@ -49,7 +49,7 @@ function legacyLogprobs(
   return {
     tokens: logprobs.map(spelling),
     token_logprobs: logprobs.map(({ logprob }) => logprob),
-    // OpenAI gives the token itself too, where it is not among the likeliest; before a text's first token there are none.
+    // OpenAI adds the token itself if it is not among the likeliest; the first token of a text has none.
     top_logprobs: logprobs.map((own) =>
       own.logprob === null
         ? null
@@ -59,7 +59,7 @@ function legacyLogprobs(
   };
 }
 
-/** A token's text; of a part of a character its bytes, as OpenAI writes them: two parts must not look alike. */
+/** A token's text, or its bytes, as OpenAI writes them, if it is part of a character: two parts must not look alike. */
 function spelling({ token, bytes }: Candidate): string {
   if (bytes === null || !token.includes('\ufffd')) return token;
   return `bytes:${bytes.map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}`;

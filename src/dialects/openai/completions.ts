@@ -24,7 +24,7 @@ const schema = z.object({
   prompt: textInputs,
   n: choiceCount,
   best_of: number({ min: 1, integer: true }).optional(),
-  // False is none, as in a chat; true is no number.
+  // As in a chat, false asks for none; true is refused, being no number.
   logprobs: z.preprocess(
     (value) => (value === false ? undefined : value),
     number(SAMPLING_RANGES.top_logprobs).optional(),
@@ -40,7 +40,7 @@ const schema = z.object({
 export interface CompletionsOptions extends StreamFields {
   /** Choices of each prompt. */
   readonly choices: number;
-  /** A bad prompt is told by its index. */
+  /** The prompt came as a list: the error about a bad one names its index. */
   readonly isList: boolean;
 }
 

@@ -14,13 +14,13 @@ const schema = z.object({
 
 export interface EmbeddingsOptions {
   readonly encoding: 'float' | 'base64';
-  /** The input came as a list: a bad one is then told by its index. */
+  /** The input came as a list: the error about a bad one names its index. */
   readonly isList: boolean;
 }
 
 /**
- * `POST /v1/embeddings`. Items ask for base64 whatever the client wants: a number costs much more than its four bytes until it is
- * printed, once, at the end. Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/embeddings/create
+ * `POST /v1/embeddings`. Items ask for base64 even if the client wants numbers: between threads a number costs much more than its four bytes, so it is
+ * printed once, at the end. Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/embeddings/create
  */
 export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<EmbeddingsOptions> {
   const values = parseJsonObject(body);

@@ -44,7 +44,7 @@ const schema = z.object({
 });
 
 /**
- * `POST /v1/images/generations`; one item an image. Beside OpenAI's fields: steps, guidance, seed, negative_prompt, scheduler. Throws
+ * `POST /v1/images/generations`; one item per image. Beside OpenAI's fields: steps, guidance, seed, negative_prompt, scheduler. Throws
  * BAD_REQUEST. https://platform.openai.com/docs/api-reference/images/create
  */
 export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {

@@ -1,16 +1,16 @@
-/** A token's own bytes, or its text where the task does not tell them. */
+/** A token's bytes, or its text if the task does not give its bytes. */
 export interface SpelledToken {
   readonly token: string;
   readonly bytes: readonly number[] | null;
 }
 
-/** As far ahead a token is looked for that does not stand where the last one ended (a normaliser has changed the text). */
+/** How far ahead a token is searched for if it does not begin where the last one ended (because a normaliser has changed the text). */
 const AHEAD_BYTES = 32;
 const SPACE = 0x20;
 
 /**
- * Where each token begins in the text, in characters (code points) from `start` on. Tokens may end within a character, which then begins with the token that
- * has its first byte; special tokens that do not stand in the text take no room.
+ * The offset at which each token begins in the text, in characters (code points), plus `start`. A token may end within a character, which then belongs to the
+ * token that has its first byte. Special tokens that are not in the text have no length.
  */
 export function textOffsets(text: string, tokens: readonly SpelledToken[], start = 0): number[] {
   const all = Buffer.from(text);
@@ -27,16 +27,16 @@ export function textOffsets(text: string, tokens: readonly SpelledToken[], start
   });
 }
 
-/** Where the bytes stand from `place` on; undefined where they do not. */
+/** The position of the bytes at or after `place`; undefined if they are not there. */
 function placeOf(all: Buffer, own: Buffer, place: number): number | undefined {
   if (own.length === 0) return undefined;
   const found = all.subarray(place, place + own.length + AHEAD_BYTES).indexOf(own);
   if (found >= 0) return place + found;
-  // The first word of a text is a token with a space before it, which the text has not.
+  // The first word's token may begin with a space that is not in the text.
   return own[0] === SPACE && all.subarray(place).indexOf(own.subarray(1)) === 0 ? place - 1 : undefined;
 }
 
-/** A byte that goes on with a character of UTF-8. */
+/** Whether a byte of UTF-8 continues a character. */
 function isWithin(byte = 0): boolean {
   return (byte & 0xc0) === 0x80;
 }

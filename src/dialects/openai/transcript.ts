@@ -71,7 +71,7 @@ export function webVtt(segments: readonly TranscriptSegment[]): string {
   return `WEBVTT\n\n${cues.join('')}`;
 }
 
-/** A blank line would end a cue, an arrow would begin one. */
+/** The text of a cue without blank lines, which would end it, and arrows, which would begin another. */
 function cue(text: string): string {
   return text
     .trim()

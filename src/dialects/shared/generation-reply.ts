@@ -15,13 +15,13 @@ export interface TokenLogprob extends Candidate {
 }
 export interface Generation {
   readonly text: string;
-  /** UTF-16 units of the text that are the prompt's, where it was to be echoed. */
+  /** Length of the echoed prompt in the text, in UTF-16 units, if it was to be echoed. */
   readonly echo_length?: number;
   readonly finish_reason: string;
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly logprobs?: readonly TokenLogprob[];
-  /** Of an echoed prompt's tokens; the first has none. */
+  /** Of the tokens of an echoed prompt; the first has no log probability. */
   readonly prompt_logprobs?: readonly TokenLogprob[];
 }
 
@@ -31,7 +31,7 @@ export interface GenerationPiece {
   readonly logprobs?: readonly TokenLogprob[];
 }
 
-/** The generation in a reply. Throws INTERNAL when it is none. */
+/** The generation in a reply. Throws INTERNAL if there is none. */
 export function readGeneration(reply: Reply): Generation {
   const value = replyJson(reply) as Partial<Generation> | null;
   if (typeof value?.text !== 'string' || typeof value.finish_reason !== 'string')
@@ -68,7 +68,7 @@ export function usageOf(generations: readonly Generation[], choices: number): Us
 
 /** Writes a reply piece by piece; each text is the data of one server-sent event. */
 export interface StreamEncoder {
-  /** What the task told of an item. */
+  /** A piece of an item, as the task gives it. */
   piece(index: number, piece: GenerationPiece): string[];
   /** The rest of an item that is done, and how it ended. */
   done(index: number, generation: Generation): string[];
@@ -76,7 +76,7 @@ export interface StreamEncoder {
   end(generations: readonly Generation[]): string[];
 }
 
-/** Keeps account of what was sent of each item, so that the end can send what was not. */
+/** Records what has been sent of each item, so that the rest can be sent at the end. */
 export class SentText {
   readonly #texts = new Map<number, string>();
 
@@ -94,7 +94,7 @@ export class SentText {
     return this.#texts.get(index) ?? '';
   }
 
-  /** What is still to be sent of the whole text: all of it from a task that tells nothing before the end. */
+  /** What is still to be sent of the whole text: all of it, if the task gave no pieces. */
   rest(index: number, text: string): string {
     const sent = this.#texts.get(index) ?? '';
     return text.startsWith(sent) ? text.slice(sent.length) : '';

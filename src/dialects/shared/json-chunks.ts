@@ -1,4 +1,4 @@
-/** Bytes of JSON (about) after which it is cut into a chunk: bounds strings, however large the answer. */
+/** Characters of JSON per chunk, about: bounds the length of strings, however large the answer is. */
 const CHUNK_CHARACTERS = 65_536;
 
 /** Gathers JSON text into chunks of UTF-8. */
@@ -13,7 +13,7 @@ export class JsonChunks {
     if (this.#pending.length >= CHUNK_CHARACTERS) this.#flush();
   }
 
-  /** Text that is UTF-8 already. */
+  /** Adds text that is already in UTF-8. */
   addBytes(bytes: Uint8Array): void {
     if (this.#pending !== '') this.#flush();
     this.#chunks.push(bytes);

@@ -18,10 +18,10 @@ const TEI_TYPES: Partial<Record<ErrorCode, string>> = {
 };
 const TEI_REASONS: Readonly<Record<string, string>> = { empty_input: 'Empty', wrong_task: 'Backend' };
 
-/** What TEI answers when the model cannot do what is asked of it, or failed on it. */
+/** TEI's status if the model cannot do what is asked, or failed at it. */
 const BACKEND_STATUS = 424;
 
-/** Types and statuses are those of TEI's code, which writes the types with a capital; its documents do not. Our own `code` says more. */
+/** Types and statuses follow TEI's code, which capitalises the types, unlike its documentation. Our own `code` is more precise. */
 function tellError(error: ServerError): ToldError {
   const { code, reason = '', status } = error;
   const type = TEI_REASONS[reason] ?? TEI_TYPES[code] ?? (status === 503 ? 'Unhealthy' : 'Validation');

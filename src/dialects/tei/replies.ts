@@ -13,14 +13,14 @@ export interface Ranked {
   readonly score: number;
 }
 
-/** Answer of `/rerank`: best first; texts of one score stay in their order. */
+/** Answer of `/rerank`: best first; texts of equal score keep their order. */
 export function rankReplies(replies: readonly Reply[], texts?: readonly string[]): Ranked[] {
   const ranked = replies.map((reply, index): Ranked => {
     const { score } = replyJson(reply) as { score: number };
     const text = texts?.[index];
     return { index, ...(text === undefined ? {} : { text }), score };
   });
-  // NaN compares as nothing: the sort must see an order.
+  // Comparisons with NaN are always false, but a sort needs an order.
   return ranked.sort((a, b) => orderOf(b.score) - orderOf(a.score) || a.index - b.index);
 }
 
@@ -28,7 +28,7 @@ function orderOf(score: number): number {
   return Number.isFinite(score) ? score : -Number.MAX_VALUE;
 }
 
-/** What a text task says of itself (`calls.info`). */
+/** A text task's description of itself (`calls.info`). */
 export interface TextModelInfo {
   readonly maxInputLength?: number;
   readonly pooling?: string;

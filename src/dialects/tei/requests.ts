@@ -5,7 +5,7 @@ import { flag, nested, issue, number, readFields, text } from '../shared/body-sc
 import { checkCount, inputList, isTokenIds, listOf, textInputs, texts } from '../shared/text-inputs.ts';
 
 /**
- * Requests of text-embeddings-inference. As there, unknown fields are ignored; `model` is ours: which of several.
+ * Requests of text-embeddings-inference. As there, unknown fields are ignored. `model`, which chooses one of several models, is ours.
  * All throw BAD_REQUEST (not JSON, empty), INVALID_INPUT (a field is wrong) or TOO_LARGE (too many inputs).
  * https://github.com/huggingface/text-embeddings-inference/blob/main/docs/openapi.json
  */
@@ -73,18 +73,18 @@ const rerankSchema = z.object({
   ...TRUNCATION,
   query: text,
   texts,
-  // TEI gives the sigmoid, whatever a model's own library does.
+  // TEI applies the sigmoid by default, whatever a model's own library does.
   raw_scores: flag.default(false),
   return_text: flag.default(false),
   model,
 });
 
 export interface RerankOptions {
-  /** The texts again, where they are wanted back. */
+  /** The texts, if the answer is to repeat them. */
   readonly texts?: readonly string[];
 }
 
-/** `POST /rerank`: one item a text. */
+/** `POST /rerank`: one item per text. */
 export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<RerankOptions> {
   const { query, texts: candidates, return_text: isWanted, model: name, ...parameters } = readBody(rerankSchema, body);
   checkCount(candidates.length, itemLimit);
@@ -136,7 +136,7 @@ export function decodePredict(body: Uint8Array, context: DecodeContext): ApiRequ
   return readPredict(parseJsonObject(body), context);
 }
 
-/** The same of a body that is parsed already. */
+/** The same for a body that is already parsed. */
 export function readPredict(request: JsonObject, { itemLimit }: DecodeContext): ApiRequest<PredictOptions> {
   const { inputs, model: name, ...asked } = readFields(predictSchema, request, 'INVALID_INPUT');
   // TEI gives every label; `top_k: 0` is all.
@@ -199,7 +199,7 @@ export function decodeDecode(body: Uint8Array, { itemLimit }: DecodeContext): Ap
   return { model: name, name: 'decode', argument: { ids: lists, skipSpecialTokens } };
 }
 
-/** Whether a native request is TEI's: it has `inputs`, and nothing that is native. */
+/** Whether a request to `/predict` is TEI's: it has `inputs`, and no native field. */
 export function isTeiPredict(request: unknown): request is Readonly<Record<string, unknown>> {
   return isObject(request) && Object.hasOwn(request, 'inputs') && !Object.hasOwn(request, 'data');
 }
