@@ -2,30 +2,30 @@ import { useOfRows, type RowUse } from './mixing.ts';
 import { operatorName, type OnnxGraph, type OnnxModel, type OnnxNode } from './structure.ts';
 
 /**
- * What of a graph's outputs depends on the contents of its rows, read from its operators. Rows can be cut out of a batch only where the size of
- * an output follows from the sizes of the inputs, and where no branch is taken by what the whole batch holds: made-up rows may never show
- * either.
+ * How a graph's outputs depend on the contents of its rows, read from its operators. Rows can be cut out of a batch only where the size of an
+ * output follows from the sizes of the inputs, and where no branch depends on the contents of the whole batch. Runs of made-up rows may never
+ * show either.
  */
 
-/** Of one value: the operator by which its elements, or its size, depend on the rows; undefined: they do not. */
+/** How one value depends on the rows, and by which operator; undefined: it does not. */
 interface Dependence {
   /** Its elements depend on the rows' elements. */
   readonly data?: boolean;
-  /** Its shape, or whether it is computed at all, does: by this operator. */
+  /** Its shape, or whether it is computed at all, depends on the rows' elements, by this operator. */
   readonly shape?: string;
-  /** Random numbers went into it: from this operator. */
+  /** It contains random numbers, from this operator. */
   readonly random?: string;
-  /** Its elements depend on those of this input that all rows of a run share. */
+  /** Its elements depend on those of this input, which all rows of a run share. */
   readonly given?: string;
   /** How it is computed is chosen by the elements of such an input. */
   readonly chosen?: Choice;
-  /** Its elements depend on all rows of the batch at once: by this operator. */
+  /** Its elements depend on all rows of the batch at once, by this operator. */
   readonly mixed?: string;
   /** Rows are counted along its first axis, for certain. */
   readonly isFirst?: true;
 }
 
-/** An operator that works along another axis, to another size or by another branch for each value of an input that rows share. */
+/** An operator whose axis, size or branch is chosen by the value of an input that rows share. */
 export interface Choice {
   readonly operator: string;
   readonly input: string;
@@ -41,7 +41,7 @@ const SIZED_BY_DATA = new Set([
   ...['com.microsoft:Sampling', 'com.microsoft:WhisperBeamSearch'],
 ]);
 
-/** Operators whose output's size depends on the elements of some inputs: which. */
+/** The inputs by whose elements operators choose the size of their output. */
 const SIZED_BY: Readonly<Record<string, readonly number[]>> = {
   Reshape: [1],
   Expand: [1],
@@ -85,7 +85,7 @@ const SIZED_BY: Readonly<Record<string, readonly number[]>> = {
   'com.microsoft:GroupQueryAttention': [6],
 };
 
-/** Operators that take the axis along which they work from an input: which. */
+/** The inputs from which operators take the axis along which they work. */
 const ALONG: Readonly<Record<string, readonly number[]>> = { CumSum: [1], CumProd: [1] };
 
 /** Operators whose output's elements do not depend on the elements of an input, only on its shape. */
@@ -114,8 +114,8 @@ export interface OutputDoubt {
 }
 
 /**
- * For each output of the graph: what of it depends on the contents of the inputs that have a batch axis by `axisOf`, and what on those of the others, of
- * which a trial sees one value.
+ * How each output of the graph depends on the contents of the inputs that have a batch axis by `axisOf`, and on those of the other inputs, of
+ * which a trial sees only one value.
  */
 export function readDoubts(
   model: OnnxModel,
@@ -226,7 +226,7 @@ class Flow {
       this.run(graph, inner);
       return graph.outputs.map((output) => inner.get(output.name) ?? NONE);
     });
-    // The whole batch takes one branch: by what all of its rows hold, or share.
+    // The whole batch takes one branch, by the contents of all its rows or by what they share.
     const control: Dependence = {
       ...(condition.data === true ? { data: true, shape: 'If' } : {}),
       ...(condition.given === undefined ? {} : { chosen: { operator: 'If', input: condition.given } }),
@@ -235,13 +235,13 @@ class Flow {
     return node.outputs.map((_, index) => join([control, ...results.map((outputs) => outputs[index] ?? NONE)]));
   }
 
-  /** Loop, Scan and SequenceMap: the body again and again, until what its state depends on settles. */
+  /** Loop, Scan and SequenceMap: the body is followed again and again, until the dependences of its state settle. */
   #loop(
     node: OnnxNode,
     { body, inputs, scope }: { body: OnnxGraph; inputs: readonly Dependence[]; scope: Scope },
   ): Dependence[] {
     const isLoop = node.op === 'Loop';
-    // Loop's body takes the round's number and the condition first, as Loop itself takes the number of rounds and the condition.
+    // The first inputs of a Loop's body are the round's number and the condition; those of Loop itself the number of rounds and the condition.
     const state = [...inputs];
     const skipped = isLoop ? 1 : 0;
     let results: Dependence[] = [];
@@ -270,7 +270,7 @@ function withoutFirst(value: Dependence): Dependence {
   return defined({ ...value, isFirst: undefined });
 }
 
-/** Of an operator that reads its input's shape: its result's elements, or where it only takes the shape over its result's size, depend on that. */
+/** For operators that read their input's shape: the result's elements depend on it, or its size where the result merely has the same shape. */
 function readsShape(name: string, { shape, random, chosen }: Dependence): Dependence {
   const isSize = name === 'Shape' || name === 'Size';
   return {

@@ -3,8 +3,8 @@ import type { OnnxModel } from './structure.ts';
 
 /**
  * Graphs that quantise activations as they run. `DynamicQuantizeLinear` takes one scale from the least and the greatest element of a whole
- * tensor (onnx.ai, operators): with several rows in the tensor, and with padding in a row, every row's answer depends on what else is
- * there. Such a graph gives a row the file's own answer only where the row runs alone and without padding.
+ * tensor (onnx.ai, operators), so that a row's answer depends on the other rows of the tensor and on padding. Such a graph gives a row the
+ * file's own answer only where the row runs alone and without padding.
  */
 
 /** Operators that take a scale from a whole tensor's contents. What multiplies by it (MatMulInteger, ConvInteger) only uses what these give. */

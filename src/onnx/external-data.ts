@@ -4,8 +4,8 @@ import { ATTRIBUTE, ENTRY, GRAPH, MODEL, NODE, TENSOR } from './onnx-proto.ts';
 import { readFields, readInto, type FileFields, type Range } from './protobuf/fields.ts';
 
 /**
- * Weights in files beside an ONNX file. ONNX Runtime maps these into memory for as long as the model is open: written over in place, they
- * change the answers, and cut short they end the process (SIGBUS). So they are read, and it gets the bytes.
+ * Weights in files beside an ONNX file. ONNX Runtime maps them into memory while the model is open: writing over them changes the answers, and
+ * cutting them short ends the process (SIGBUS). So they are read here, and ONNX Runtime gets the bytes.
  */
 
 /** Larger files stay mapped: ONNX Runtime holds a second copy while it opens a graph, and takes no tensor above 2 GiB from memory. */
@@ -50,7 +50,7 @@ export function readExternalData(file: string, availableBytes = process.availabl
   };
 }
 
-/** Bytes in memory that can be given back at once: the garbage collector may let a thread that makes little garbage keep them for long. */
+/** Reads into memory that can be given back at once: the garbage collector may leave it for long to a thread that makes little garbage. */
 function readWhole(descriptor: number, bytes: number): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(new ArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes);
   readInto(descriptor, 0, data);

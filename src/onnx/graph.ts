@@ -11,12 +11,12 @@ import { accuracyLevel } from './surgery/accuracy-level.ts';
 import { rewritten, type Edit } from './surgery/rewrite.ts';
 import { tensorsForMaps, ZIP_MAP } from './surgery/zip-map.ts';
 
-/** A failed run is told to its client; on stderr as well, clients could fill the log. 4: fatal errors only. */
+/** A failed run is reported to its client. If it were on stderr too, clients could fill the log. 4: fatal errors only. */
 const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
 
 /**
- * Warnings would be lines of another format than the log's, on stderr and at once: one for each run of a graph whose outputs have not the sizes
- * that its file tells (detectors that were exported for one image).
+ * Warnings are switched off: they would be lines on stderr in another format than the log's, one for each run of a graph whose outputs have
+ * other sizes than its file says (detectors that were exported for one image).
  */
 const ERRORS = 3;
 
@@ -34,7 +34,8 @@ export class Graph {
   }
 
   /**
-   * Runs the graph, seen by the watchdog. `fetches`: the outputs wanted, each null or a tensor to write into; default: all. Throws what ONNX Runtime throws.
+   * Runs the graph, watched by the watchdog. `fetches` are the outputs wanted, each null or a tensor to write into; default: all. Throws what
+   * ONNX Runtime throws.
    */
   async run(
     feeds: Readonly<Record<string, OnnxValue>>,
@@ -70,7 +71,7 @@ export function ownOptions({ session, accuracyLevel, dynamicQuantisation }: Mode
   };
 }
 
-/** A lane that is told what is worth a line in the log. */
+/** A lane that takes warnings for the log while a graph is opened. */
 export interface OpeningLane extends LaneData {
   readonly warn?: (message: string) => void;
 }
@@ -106,7 +107,7 @@ export async function openGraph(
 
 const ZIP_MAPS = new Set([`ai.onnx.ml:${ZIP_MAP}`]);
 
-/** Where ONNX Runtime looks for weights outside a graph that it gets as bytes (onnxruntime_session_options_config_keys.h). */
+/** The folder in which ONNX Runtime looks for external data of a graph given as bytes (onnxruntime_session_options_config_keys.h). */
 const WEIGHTS_FOLDER = 'session.model_external_initializers_file_folder_path';
 
 /** Opens the file, or the bytes that stand in for it. */
@@ -132,7 +133,7 @@ async function createSession(
   }
 }
 
-/** Ours, not ONNX Runtime's. */
+/** Options of model.json that are not ONNX Runtime's. */
 const OUR_OPTIONS: ReadonlySet<string> = new Set<keyof OwnOptions>(['accuracyLevel', 'dynamicQuantisation']);
 
 /**

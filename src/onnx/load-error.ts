@@ -2,9 +2,9 @@ import { statSync } from 'node:fs';
 import { elementName } from './onnx-proto.ts';
 import { readGraphEnds, type GraphEnds } from './structure.ts';
 
-/** ONNX Runtime's refusals of a file, with what it leaves out: which tensor, and what to do. */
+/** ONNX Runtime's refusals of a file, completed by what they leave out: which tensor is meant, and what to do. */
 
-/** What ONNX Runtime says of a file of a newer ONNX. */
+/** ONNX Runtime's messages about files of a newer ONNX. */
 const TOO_NEW = [
   /Unsupported model (?<what>IR version): (?<own>\d+), max supported IR version: (?<most>\d+)/,
   /Opset (?<own>\d+) is under development.*official support for domain \S+ is till (?<what>opset) (?<most>\d+)/s,

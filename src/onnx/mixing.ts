@@ -1,8 +1,8 @@
 import type { OnnxGraph, OnnxNode } from './structure.ts';
 
 /**
- * Which operators join the rows of a batch. What becomes of it may never show in made-up rows: `if the largest number of the batch
- * is above a million` changes no answer of smaller ones. Only what is certain is said here; the rest is for the runs of the trial.
+ * Operators that join the rows of a batch. Runs of made-up rows may never show the effect: `if the largest number of the batch is above a
+ * million` changes no answer to smaller numbers. Only what is certain is reported here; the runs of the trial find the rest.
  */
 
 const REDUCTIONS = new Set([
@@ -10,7 +10,7 @@ const REDUCTIONS = new Set([
   ...['ReduceLogSum', 'ReduceLogSumExp', 'ReduceSumSquare'],
 ]);
 
-/** Operators whose result counts along its first axis what each of these inputs counts along its own: element by element, or row by row. */
+/** Operators whose result counts along its first axis what their inputs count along theirs: they work element by element, or row by row. */
 const ELEMENTWISE = new Set([
   ...['Identity', 'Cast', 'CastLike', 'Abs', 'Neg', 'Sign', 'Not', 'Exp', 'Log', 'Sqrt', 'Reciprocal', 'Dropout'],
   ...['Floor', 'Ceil', 'Round', 'Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'Softplus', 'Elu', 'Gelu', 'Erf', 'Clip'],
@@ -22,7 +22,7 @@ const ROW_BY_ROW = new Set([
   ...['BatchNormalization', 'LayerNormalization'],
 ]);
 
-/** Operators that work along one axis of their first input; the number is the axis where none is given. */
+/** Operators that work along one axis of their first input, with the default axis. */
 const ALONG: Readonly<Record<string, number>> = {
   ArgMax: 0,
   ArgMin: 0,
@@ -35,23 +35,23 @@ const ALONG: Readonly<Record<string, number>> = {
 
 type Constants = Pick<OnnxGraph, 'constants' | 'nodes'>;
 
-/** What an operator is to rows that are counted along the first axis of some of its inputs. */
+/** What an operator does to rows that are counted along the first axis of some of its inputs. */
 export interface RowUse {
-  /** It joins all of them: this operator. */
+  /** It joins all of them. The operator's name. */
   readonly mixed?: string;
   /** Its result counts them along its first axis. */
   readonly isFirst?: true;
 }
 
-/** Of a node of the standard operators that takes rows; `isFirst`: the inputs along whose first axis they are counted. */
+/** What a standard operator does to rows; `isFirst` tells the inputs along whose first axis they are counted. */
 export function useOfRows(node: OnnxNode, graph: Constants, isFirst: readonly boolean[]): RowUse {
   const { op, inputs } = node;
   const [first = false] = isFirst;
   if (REDUCTIONS.has(op)) return reduction(node, graph, first);
   const axis = op === 'CumSum' ? integersOf(inputs[1], graph)?.[0] : axisOf(node);
-  // Row 0 alone, the first of all rows, sums over rows: the others decide what becomes of one.
+  // Work along the axis of rows: a sum over rows, the greatest of them, row 0 alone. What becomes of a row depends on the others.
   if (first && axis === 0) return { mixed: op };
-  // A list of all elements: a reduction of it joins the rows, too.
+  // In a flat list of all elements, a reduction along the only axis joins the rows.
   if (op === 'Reshape') return counted(isFlat(integersOf(inputs[1], graph)));
   return counted(ELEMENTWISE.has(op) ? isFirst.includes(true) : ROW_BY_ROW.has(op) && first);
 }

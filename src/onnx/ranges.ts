@@ -1,6 +1,7 @@
+import { ELEMENT_TYPES } from './onnx-proto.ts';
 import type { OnnxGraph, OnnxModel, OnnxNode } from './structure.ts';
 
-/** What the graph lets an input of whole numbers (as floats, too) or texts hold, as far as its operators tell. */
+/** What an input of whole numbers (possibly as floats) or texts may hold, as far as the graph's operators show. */
 export interface InputRange {
   /** Rows of the smallest table that is looked up by it: its elements are 0 to `limit` - 1. */
   readonly limit?: number;
@@ -15,21 +16,26 @@ const PASSES = new Set([
 ]);
 /** Operators that count a negative number from the end, or move all numbers by a few. */
 const MOVES = new Set(['Add', 'Mul', 'Where', 'Max', 'Min', 'Clip']);
-/** What of a table's rows the input may name where its elements are moved on their way. */
+/** The share of a table's rows that an input may name where its elements are moved on their way to it. */
 const MOVED_SHARE = 0.8;
-/** Operators that give a table of as many rows as their first input's. */
+/** Operators whose result is a table with as many rows as their first input. */
 const TABLES = new Set(['Identity', 'Cast', 'DequantizeLinear', 'Dropout', 'Mul', 'Sub', 'Add']);
 /** Operators whose result does not hold whole numbers made of the value's elements. */
 const ENDS = new Set(['Shape', 'Size', 'Equal', 'Greater', 'GreaterOrEqual', 'Less', 'LessOrEqual', 'Not', 'IsNaN']);
 const DIVISIONS = new Set(['Div', 'Mod']);
-/** From a table to where it is looked up. */
+/** Most operators between a table and its lookup. */
 const MOST_STEPS = 8;
-const FLOAT_TYPES = [1, 10, 11, 16];
+const FLOAT_TYPES: readonly number[] = [
+  ELEMENT_TYPES.float32,
+  ELEMENT_TYPES.float16,
+  ELEMENT_TYPES.float64,
+  ELEMENT_TYPES.bfloat16,
+];
 
-/** For an input of embedding operators: where its table stands among the inputs. */
+/** By the place of an input of embedding operators: the place of its table. */
 const EMBEDDED: Readonly<Record<string, number>> = { 0: 2, 1: 4, 8: 3 };
 
-/** The range of each input that the graph tells something of; of its own nodes, not of those of branches and loops. */
+/** The range of each input, as far as the graph's own nodes show it; branches and loops are not read. */
 export function readRanges({ graph }: OnnxModel): ReadonlyMap<string, InputRange> {
   const producers = new Map<string, OnnxNode>();
   const consumers = new Map<string, OnnxNode[]>();
@@ -41,7 +47,7 @@ export function readRanges({ graph }: OnnxModel): ReadonlyMap<string, InputRange
     if (name === undefined || depth > MOST_STEPS) return undefined;
     const producer = producers.get(name);
     const dimensions = graph.constants.get(name)?.dimensions ?? producer?.attributes.get('value')?.tensor?.dimensions;
-    // On the way to a table of several columns, single numbers and lists are its scales.
+    // Single numbers and lists on the way to a table of several columns are its scales.
     if (dimensions !== undefined) return depth === 0 || dimensions.length > 1 ? dimensions.at(axis) : undefined;
     if (producer === undefined || !TABLES.has(producer.op)) return undefined;
     return producer.inputs.map((input) => tableRows(input, axis, depth + 1)).find((rows) => rows !== undefined);

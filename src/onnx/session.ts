@@ -29,14 +29,14 @@ export class LaneSession {
     this.onnx = onnx;
   }
 
-  /** Of the free dimensions, in signature order: what the file calls them. */
+  /** The file's names of free dimensions, in signature order. */
   get dimensionNames(): { readonly inputs: DimensionNames; readonly outputs: DimensionNames } {
     return readDimensionNames(this.onnx.session, this.signature);
   }
 
   /** Runs the graph on whole tensors, in signature order. Throws what ONNX Runtime throws. */
   async run(inputs: readonly Tensor[]): Promise<SessionRun> {
-    // Names are anybody's: a plain object has a prototype under one of them.
+    // An input may have any name, and a plain object has a prototype under one.
     const feeds = Object.create(null) as Record<string, OnnxValue>;
     for (const [index, spec] of this.signature.inputs.entries()) {
       const tensor = inputs[index];

@@ -38,7 +38,7 @@ export function readSignature(session: InferenceSession, spec: ModelSpec): Signa
 
 /**
  * The axis of each input that may be the batch: one that the file calls so, else the first where it is free, else one that has the name of
- * another input's batch. Never just any free one: that of `[1, samples]` is a length.
+ * another input's batch. No other free axis is taken: that of `[1, samples]` is a length.
  */
 function batchAxes(inputs: readonly InferenceSession.ValueMetadata[], names: DimensionNames): (number | null)[] {
   const firsts = inputs.map((metadata, index): number | null => {
@@ -87,7 +87,7 @@ function tensorSpec(
   return { name, datatype, shape, ...(isOwn ? { fileShape } : {}), batchAxis };
 }
 
-/** Inputs of which the file does not say how many dimensions they have: metadata shows them as single numbers. */
+/** Inputs whose number of dimensions the file does not say: metadata shows them as single numbers. */
 function withoutRank(inputs: readonly InferenceSession.ValueMetadata[], file: string): ReadonlySet<string> {
   if (!inputs.some((metadata) => metadata.isTensor && metadata.shape.length === 0)) return new Set();
   try {
@@ -111,7 +111,7 @@ function valueMetadata({ name, isTensor, type, shape = [] }: OnnxValue): Inferen
   return isTensor ? { name, isTensor, type: elementName(type) as OrtTensor.Type, shape } : { name, isTensor };
 }
 
-/** How to have what cannot be served. */
+/** How to get what cannot be served. */
 const CURE = 'ONNX Runtime for Node passes tensors alone; export the model with a tensor in its place';
 
 /** Outputs that are tensors. Throws a plain Error where there is none, or one that the binding cannot hand over. */
@@ -120,7 +120,7 @@ function tensorOutputs(session: InferenceSession): readonly InferenceSession.Val
   const tensors = outputs.filter(({ isTensor }) => isTensor);
   if (tensors.length === 0)
     throw new Error(`no output is a tensor: ${outputs.map(({ name }) => name).join(', ')}; ${CURE}`);
-  // The binding gathers outputs in a plain object, where this name is its prototype.
+  // The binding collects outputs in a plain object, whose prototype has this name.
   if (tensors.some(({ name }) => name === '__proto__')) throw new Error('an output cannot be called __proto__');
   return tensors;
 }

@@ -16,8 +16,8 @@ import {
 import { readFields, type Field, type FileFields, type Range } from './protobuf/fields.ts';
 
 /**
- * The structure of an ONNX file: nodes, names and dimensions, without the weights. What metadata does not tell is read here: an input whose
- * rank is not stated, and which operators stand between the inputs and an output.
+ * The structure of an ONNX file: nodes, names and dimensions, without the weights. It tells more than ONNX Runtime's metadata: inputs without a
+ * stated rank, and the operators between the inputs and an output.
  */
 
 /** Longer lists of attributes are not read to their end. */
@@ -67,7 +67,7 @@ export interface OnnxGraph {
   readonly outputs: readonly OnnxValue[];
 }
 
-/** A function of the model's own: an operator by its nodes. */
+/** An operator that the model itself defines, by its nodes. */
 export interface OnnxFunction {
   readonly nodes: readonly OnnxNode[];
   readonly inputs: readonly string[];
@@ -91,7 +91,7 @@ export function readOnnxModel(path: string): OnnxModel {
     const graph = new GraphParts();
     const functions = new Map<string, OnnxFunction>();
     for (const field of file.fields()) {
-      // Several graph fields are one: protobuf joins their lists.
+      // Several graph fields count as one: protobuf joins their lists.
       if (field.number === MODEL.graph && field.delimited) graph.add(file, field);
       else if (field.number === MODEL.function && field.delimited) addFunction(file, field, functions);
     }
@@ -114,7 +114,7 @@ export interface GraphEnds {
   readonly outputs: readonly OnnxValue[];
 }
 
-/** Those alone, with nodes and weights passed over. Constants of the graph are no inputs, even where old exporters list them. Throws as `readOnnxModel`. */
+/** Reads the inputs and outputs alone. Constants of the graph are no inputs, even where old exporters list them. Throws as `readOnnxModel`. */
 export function readGraphEnds(path: string): GraphEnds {
   const inputs: OnnxValue[] = [];
   const outputs: OnnxValue[] = [];
@@ -215,7 +215,7 @@ function addIntegers(file: FileFields, field: Field, integers: number[]): void {
   if (integers.length < MOST_VALUES && field.to - field.from < MOST_VALUES * 10) integers.push(...file.integers(field));
 }
 
-/** Texts of attributes may be whole files (a tokenizer's): nobody asks for those. */
+/** Texts of attributes may be whole files (a tokenizer's), which nothing here needs. */
 function shortText(file: FileFields, field: Field): string {
   return field.to - field.from > 1024 ? '' : file.text(field);
 }

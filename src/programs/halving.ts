@@ -17,8 +17,8 @@ export interface HalvingOptions<Ticket> {
 }
 
 /**
- * Runs tickets as one batch. When it fails the batch is cut in halves until only the tickets fail that fail alone; an
- * out-of-memory halves likewise; a lost CUDA device fails all that is left.
+ * Runs tickets as one batch. A batch that fails, or that memory does not hold, is cut in halves until only those tickets fail that fail alone.
+ * After the loss of a CUDA device all that is left fails.
  */
 export async function runHalving<Ticket>(
   tickets: readonly Ticket[],

@@ -1,9 +1,9 @@
 import type { WarmLimits } from '../lanes/protocol.ts';
 
-/** Runs this short are made twice anywhere: the first of a shape pays for its memory. */
+/** Runs this short are always made twice: the first run of a shape also allocates its memory. */
 const SHORT_RUN_MS = 20;
 
-/** Decides what is still run before a model takes requests. */
+/** Decides which runs are still made before a model takes requests. */
 export class WarmBudget {
   readonly #limits: WarmLimits;
   readonly #now: () => number;
@@ -16,14 +16,14 @@ export class WarmBudget {
     this.#startMs = now();
   }
 
-  /** Whether a run of this cost is to be made, taken to be in proportion to the last one. The first always is. */
+  /** Whether a run of this cost is to be made: its time is predicted in proportion to the last one's. The first always is. */
   allows(cost: number): boolean {
     if (this.#last === undefined) return true;
     const ms = (this.#last.ms * cost) / this.#last.cost;
     return ms <= this.#limits.runMs && this.#spentMs + ms <= this.#limits.allMs;
   }
 
-  /** Makes a run once or twice, and gives the time that it takes from then on. `run` gives milliseconds. */
+  /** Makes a run once or twice, and returns the time, in milliseconds as `run` does, that such a run takes from then on. */
   async time(cost: number, run: () => Promise<number>): Promise<number> {
     const { repeat, allMs } = this.#limits;
     const isFirst = this.#last === undefined;

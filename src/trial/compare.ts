@@ -2,16 +2,16 @@ import type { Tensor, TypedArray } from '../tensors/tensor.ts';
 import { numbersOf } from './made-up-rows.ts';
 
 /**
- * How far a row's answer in a batch may lie from its answer alone, as a share of the largest number of the answer. A batch of another size
- * may be multiplied in another order, which moves the last bits; who the neighbours are moves nothing at all in a model whose rows are
- * independent.
+ * The largest difference between two answers to one row that counts as none, as a share of the answer's largest number. The order of
+ * multiplication depends on the size of a batch, which changes the last bits. Which rows share the batch changes nothing in a model whose rows
+ * are independent.
  */
 export const TOLERANCE = {
-  /** Alone against in a batch. */
+  /** Between a row alone and in a batch. */
   size: 1e-5,
-  /** In batches of one size with other neighbours. */
+  /** Between batches of one size whose other rows differ. */
   company: 1e-7,
-  /** Alone against in a batch, where the graph computes in float16: its last bit is a thousandth. */
+  /** Between a row alone and in a batch where the graph computes in float16, whose last bit is a thousandth. */
   sizeOfHalf: 4e-3,
 } as const;
 
@@ -21,8 +21,8 @@ export function alike(expected: Tensor, actual: Tensor | undefined, tolerance: n
 }
 
 /**
- * How far two answers to one row lie apart, as a share of the largest finite number of the first; 0 for equal ones. Infinity where whole numbers,
- * texts or shapes differ, or what is no number in one is one in the other.
+ * The difference between two answers to one row, as a share of the first one's largest finite number; 0 for equal ones. Infinity where whole
+ * numbers, texts or shapes differ, or where one has NaN and the other a number.
  */
 export function distance(expected: Tensor, actual: Tensor | undefined): number {
   if (actual === undefined || actual.datatype !== expected.datatype) return Infinity;

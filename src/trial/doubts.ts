@@ -1,14 +1,14 @@
 import type { Signature } from '../tensors/tensor.ts';
 import type { OutputDoubt } from '../onnx/data-flow.ts';
 
-/** What the file itself says against stacking rows, before anything is run. Each answer is a reason for people, with its cure. */
+/** What an ONNX file itself says against stacking rows, before anything is run. Each answer is a reason that people read, with its cure. */
 
-/** The line of model.json by which a user vouches for an output. */
+/** The line of model.json by which a user vouches for an output's rows. */
 export function vouchFor(name: string): string {
   return `if its rows are independent all the same, say so in model.json: "outputs": [{"name": ${JSON.stringify(name)}, "batchAxis": 0}]`;
 }
 
-/** The first reason against it; `isVouched` tells the outputs that model.json answers for. */
+/** The first reason against stacking rows; undefined: there is none. Outputs that model.json vouches for (`isVouched`) are not doubted. */
 export function doubtOf(
   signature: Signature,
   doubts: ReadonlyMap<string, OutputDoubt> | undefined,
@@ -29,7 +29,7 @@ export function doubtOf(
   return undefined;
 }
 
-/** Outputs that made-up rows proved, though the file says that all rows of a batch go into them. */
+/** A reason against outputs that made-up rows have proven independent although, by the file, all rows of a batch go into them. */
 export function whyJoined(
   { outputs }: Signature,
   doubts: ReadonlyMap<string, OutputDoubt> | undefined,
@@ -43,7 +43,7 @@ export function whyJoined(
   return undefined;
 }
 
-/** Inputs that have a size of their own in each request, though nobody says along which axis requests are stacked. */
+/** A reason against inputs whose size may differ between requests while nothing says along which axis requests are stacked. */
 export function unstackable({ inputs }: Signature, isDeclared: (input: string) => boolean): string | undefined {
   const found = inputs.find(
     ({ name, shape, batchAxis, anyRank = false }) =>

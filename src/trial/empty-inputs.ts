@@ -4,13 +4,13 @@ import type { LaneSession } from '../onnx/session.ts';
 import type { DimensionNames } from '../onnx/dimension-names.ts';
 import { dimensionParts } from './row-sizes.ts';
 
-/** More names of dimensions than these are only tried all at once. */
+/** With more names of dimensions than these, only all at once are tried. */
 const MOST_SYMBOLS = 8;
 
 /**
- * Runs a row without elements along its free dimensions: each name of a dimension alone, then all of them. Which axes were 0 is told by
- * `emptyPattern`; what ONNX Runtime refuses with an error counts as taken. Several operators end the process instead (seen with 1.30: Attention,
- * DFT, STFT, InstanceNormalization, QLinearConv), so this is done in one of its own.
+ * Runs a row with free dimensions of size 0: those of each name alone, then all of them. Returns the patterns (`emptyPattern`) that the process
+ * survived, be it with an error. Several operators end the process instead (seen with 1.30: Attention, DFT, STFT, InstanceNormalization,
+ * QLinearConv), so this runs in a separate one.
  */
 export async function tryEmpty(session: LaneSession, row: readonly Tensor[]): Promise<string[]> {
   const { signature, dimensionNames } = session;

@@ -3,6 +3,7 @@ import { oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
 import { whyAlone } from '../onnx/dynamic-quantisation.ts';
 import { ownOptions } from '../onnx/graph.ts';
 import { readDoubts } from '../onnx/data-flow.ts';
+import { ELEMENT_TYPES } from '../onnx/onnx-proto.ts';
 import { tryReadOnnxModel, type OnnxModel } from '../onnx/structure.ts';
 import { knownTexts, readRanges } from '../onnx/ranges.ts';
 import type { LaneSession } from '../onnx/session.ts';
@@ -13,14 +14,13 @@ import { changedRow, madeUpRow, resizedRow, type MadeUp, type RowFacts } from '.
 import { attempts } from './row-sizes.ts';
 import { messageOf } from '../errors.ts';
 
-/** A batch is proven, not presumed; where that takes longer, company is worth little. Asked between two runs. */
+/** Most time for the whole proof, asked between two runs: where rows are slower, batches gain little. */
 const TRIAL_MS = 30_000;
-/** How long sizes and contents are looked for that run at all. */
+/** Most time to look for sizes and contents that run at all. */
 const SEARCH_MS = 5_000;
 /** Made-up sizes that are tried for a second proof, of rows of another size than the first. */
 const SECOND_TRIES = 4;
 
-const FLOAT16 = 10;
 const GIVE_EXAMPLE = 'give a true one in model.json: "example": {"data": ...}';
 
 /**
@@ -77,7 +77,7 @@ async function decide(session: LaneSession, example: readonly Tensor[] | undefin
 }
 
 function isHalf(model: OnnxModel | undefined): boolean {
-  return model !== undefined && [...model.graph.constants.values()].some(({ type }) => type === FLOAT16);
+  return model !== undefined && [...model.graph.constants.values()].some(({ type }) => type === ELEMENT_TYPES.float16);
 }
 
 function factsOf(model: OnnxModel | undefined): RowFacts {
@@ -114,7 +114,7 @@ async function tryRows(session: LaneSession, plan: TrialPlan): Promise<Signature
   const proveBy = (row: readonly Tensor[]) =>
     proveRows(session, terms, (kind) => changedRow(signature, { row, facts }, kind));
   const found = (await proveBy(example)) ?? `its example does not run; ${GIVE_EXAMPLE}`;
-  // A row of another size tells a number of rows from one of steps or pixels. It need not run: the example is all that is known to.
+  // A row of another size tells a count of rows from one of steps or pixels. It need not run: only the example is known to.
   const other = typeof found === 'string' ? undefined : resizedRow(signature, example);
   return other === undefined ? found : ((await proveBy(other)) ?? found);
 }

@@ -17,12 +17,12 @@ import {
 } from '../tensors/tensor.ts';
 import type { InputRange } from '../onnx/ranges.ts';
 
-/** Rows to try a model with: made up, or changed from a true one, so that other answers are to be expected. */
+/** Rows to try a model with, made up or changed from a true one, so that their answers should differ. */
 
 /** Kinds of contents, by number: random, a hundred times as large, positive, zeros, ones, small, negative, large. */
 export const CONTENTS = 8;
 
-/** How whole numbers of which the graph tells nothing are chosen: few models take all of them. */
+/** Ways to choose whole numbers where the graph says nothing about them: few models accept all of these. */
 export const INTEGER_CHOICES = ['small', 'bits', 'ones'] as const;
 export type IntegerChoice = (typeof INTEGER_CHOICES)[number];
 
@@ -68,8 +68,8 @@ export function madeUpRow({ inputs }: Signature, { shapes, integers, facts }: Ma
 }
 
 /**
- * Contents number `kind` from a true row: itself, scaled, in another order, and so on. Whole numbers and texts change places only: what they
- * may be is not known. Inputs that belong to the whole run stay as they are.
+ * Contents number `kind` made from a true row: the row itself, scaled, in another order, and so on. Whole numbers and texts only change places,
+ * because it is not known which others are valid. Inputs that belong to the whole run stay as they are.
  */
 export function changedRow(
   { inputs }: Signature,
@@ -94,8 +94,8 @@ export function changedRow(
 }
 
 /**
- * The row with its free dimensions at half their size, or at twice where that cannot be halved: what grows with them must not be taken for the
- * number of rows. Undefined where none is free but the batch.
+ * The row with its free dimensions halved, or doubled where a size is odd, so that an output that grows with them is not taken to count
+ * rows. Undefined where only the batch is free.
  */
 export function resizedRow({ inputs }: Signature, row: readonly Tensor[]): Tensor[] | undefined {
   const free = inputs.map(({ shape, batchAxis }) =>
@@ -142,8 +142,8 @@ function floats(kind: number, random: () => number): () => number {
 }
 
 /**
- * Whole numbers that the model should take: rows of a table where one is looked up; 0 only where nothing is divided by it, for that
- * would end the whole process.
+ * Whole numbers that the model should accept: row numbers of a table where they are looked up in one, and no 0 where something is divided by
+ * them, because that would end the whole process.
  */
 function wholes(
   spec: TensorSpec,
@@ -155,11 +155,11 @@ function wholes(
   const { least, most } = bounds(spec, range, isMask || integers === 'bits');
   if (kind === 4 || (integers === 'ones' && range?.limit === undefined)) return () => 1;
   if (kind === 3) return () => least;
-  // A mask that hides everything is a case of its own.
+  // A mask that hides everything is a special case.
   return (index) => (isMask && index === 0 ? 1 : least + Math.floor(random() * (most - least + 1)));
 }
 
-/** Whole numbers of which nothing is known: few. */
+/** The largest whole number used where nothing is known. */
 const SMALL = 3;
 const MOST: Readonly<Partial<Record<Datatype, number>>> = { BOOL: 1, INT8: 127, UINT8: 255 };
 
@@ -186,12 +186,12 @@ function filled(datatype: FixedDatatype, shape: readonly number[], number: (inde
   return fromTypedArray(datatype, shape, values);
 }
 
-/** The elements as numbers: half floats by their value, not by their bits. */
+/** The elements as numbers: of half floats the values, not the bits. */
 export function numbersOf(tensor: FixedTensor): TypedArray {
   return typedView(tensor.datatype === 'FP16' || tensor.datatype === 'BF16' ? widenHalf(tensor) : tensor);
 }
 
-/** Whether an input may hold any number: exports of TensorFlow take ids as floats, too. */
+/** Whether an input may hold any number: exports of TensorFlow take even ids as floats. */
 function isNumber({ name, datatype }: TensorSpec, { ranges }: RowFacts): boolean {
   return /^(FP|BF)/.test(datatype) && ranges.get(name)?.limit === undefined;
 }
@@ -215,7 +215,7 @@ function isConstant(values: readonly unknown[]): boolean {
   return values.every((value) => value === values[0]);
 }
 
-/** The first element one down for every other kind, or up from the least: a neighbour is as likely to be valid as the value itself. */
+/** Changes the first element by one for every other kind, down unless it is the least: a neighbour is as likely to be valid as the value itself. */
 function step(values: (number | bigint)[], { kind, least }: { kind: number; least: number }): void {
   const first = Number(values[0] ?? 0);
   if (values.length > 0 && kind % 2 === 1) values[0] = first > least ? first - 1 : first + 1;

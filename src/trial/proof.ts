@@ -6,8 +6,8 @@ import { alike, distance, TOLERANCE } from './compare.ts';
 import { CONTENTS } from './made-up-rows.ts';
 
 /**
- * Proof by running that rows can be stacked. Each row is run alone; then batches of 2, 3 and 5 different rows, two of each size that have one row
- * at the same place among other neighbours. Every output must count the rows, or be the same whatever they hold.
+ * Proof by running that rows can be stacked. Each row is run alone; then batches of 2, 3 and 5 different rows, two of each size, which share one
+ * row at the same place and differ in the others. Every output must count the rows, or be the same whatever they hold.
  */
 
 /** Rows of batches by number. Two of each size share the row at `probe`; the numbers are kinds of contents (`made-up-rows.ts`). */
@@ -20,9 +20,9 @@ const BATCHES: readonly { readonly rows: readonly number[]; readonly probe?: num
   { rows: [6, 2, 1, 4, 0], probe: 2 },
 ];
 
-/** Of rows that take their time: all sizes, and a row of a hundred times the others' contents in each. */
+/** For slow rows: one batch of each size, each with a row whose contents are a hundred times the others'. */
 const FEWER_BATCHES: typeof BATCHES = [{ rows: [0, 1] }, { rows: [1, 2, 3] }, { rows: [3, 0, 1, 4, 2] }];
-/** A row of which this many milliseconds are spent is slow: half the runs must do. */
+/** A row that takes longer is slow: half the runs must do. */
 const SLOW_ROW_MS = 100;
 const ALL_KINDS = Array.from({ length: CONTENTS }, (_, kind) => kind);
 /** Fewer different rows prove nothing. */
@@ -30,11 +30,11 @@ const LEAST_ROWS = 3;
 /** Kinds of contents (`made-up-rows.ts`) of slow rows. */
 const FEWER_KINDS = [0, 1, 3, 6, 2];
 
-/** The largest batch that there will be, of all kinds of rows: a graph may go another way where there are many. Not where it takes longer. */
+/** The largest batch that there will be is run too, because a graph may take another path where there are many rows, unless it would take longer. */
 const LARGEST_MS = 500;
 const MOST_ROWS = 32;
 
-/** A batch that is to take longer is not run: the process that tries it is given up at 10 s (`trial-process.ts`). */
+/** A batch that is predicted to take longer is not run: the trial's process is killed after 10 s (`trial-process.ts`). */
 const RUN_MS = 5_000;
 
 /** Thrown when time is up, or would be. */
@@ -73,7 +73,7 @@ export async function prove(
   const most = Array.from({ length: session.spec.maxItems ?? MOST_ROWS }, (_, index) => index % rows.length);
   const isLarger = runs.every(({ rows: { length } }) => length < most.length);
   if (isLarger && timeOf(rows, most) <= LARGEST_MS) {
-    // One that fails is no proof against smaller ones: the lane halves it.
+    // A failure here is no proof against smaller batches: the lane would halve this one.
     const outputs = await runTogether(session, rows, { numbers: most, terms }).catch(() => undefined);
     if (outputs !== undefined) runs.push({ rows: most, outputs });
   }
@@ -172,8 +172,8 @@ function isConstant({ runs, index }: Seen, alone: readonly Tensor[]): boolean {
 }
 
 /**
- * Compares the shared row of two batches of one size, which tells of its neighbours' influence, then every row of every batch with the row
- * alone, which may differ by the order of sums as well.
+ * Compares the row that two batches of one size share, which shows the influence of the other rows, then every row of every batch with the row
+ * alone, where the order of sums may differ as well.
  */
 function whyMixed({ name }: TensorSpec, seen: Seen, axis: number): string | undefined {
   const batches = seen.runs.map(({ rows: numbers, outputs, probe }): CutBatch => {
@@ -195,7 +195,7 @@ interface CutBatch {
   readonly probe: number | undefined;
 }
 
-/** Whether a row's answer is another among other neighbours in a batch of the same size. */
+/** Whether a row's answer depends on the other rows of a batch of the same size. */
 function isMixed(batches: readonly CutBatch[]): boolean {
   return batches.some(({ parts, probe }, at) => {
     const before = probe === undefined ? undefined : batches[at - 1]?.parts[probe];
@@ -203,7 +203,7 @@ function isMixed(batches: readonly CutBatch[]): boolean {
   });
 }
 
-/** How far rows of batches are from the same rows alone, at most; of half floats as a share of what these are allowed. */
+/** The largest difference between a row in a batch and the same row alone; that of half floats is scaled to the tolerance of others. */
 function farthest(batches: readonly CutBatch[], { rows, index, terms }: Seen): number {
   const distances = batches.flatMap(({ numbers, parts }) =>
     numbers.map((number, at) => {

@@ -32,7 +32,7 @@ export interface TrialRun {
 }
 
 export type TrialAnswer =
-  /** A run begins: unless something else follows soon, it does not end. */
+  /** A run begins. If nothing else follows soon, it does not end. */
   | { readonly kind: 'running' }
   | { readonly kind: 'opened'; readonly signature: Signature }
   | (TrialFinding & {

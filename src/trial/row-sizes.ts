@@ -13,14 +13,14 @@ export interface Attempt {
 }
 
 /**
- * Not 1 at first: of a row with one time step nobody can tell whether an output counts rows or steps. Multiples of 8 suit what halves
- * images again and again.
+ * 1 comes last: with one time step an output that counts steps looks like one that counts rows. Multiples of 8 suit graphs that halve images
+ * several times.
  */
 const BASES = [8, 16, 32, 3, 64, 128, 256, 512, 1];
 
 /**
- * Ways to make up rows, the most telling first: free dimensions that have different names get different sizes, in case an output has one
- * for another; then all the same size.
+ * Ways to make up rows, the most telling first. Free dimensions with different names get different sizes, in case an output has one in place of
+ * another; then all get the same size.
  */
 export function* attempts({ inputs }: Signature, names: DimensionNames): Generator<Attempt> {
   const symbols = new Set<string>();
@@ -42,7 +42,7 @@ export function* attempts({ inputs }: Signature, names: DimensionNames): Generat
     }
 }
 
-/** Dimensions without a name are one each, but of the same axis in all inputs: inputs that belong together are mostly of one shape. */
+/** Unnamed dimensions of the same axis count as one in all inputs: inputs that belong together mostly have one shape. */
 function symbolOf(names: DimensionNames, input: number, axis: number): string {
   const name = names[input]?.[axis] ?? '';
   return name === '' ? `axis ${axis}` : name;

@@ -18,11 +18,11 @@ export interface TrialLimits {
   readonly allMs: number;
 }
 
-/** A row takes some ms to a few s; a start must not wait for one that takes for ever. */
+/** A row takes from some milliseconds to a few seconds; a start must not wait for one that never ends. */
 const LIMITS: TrialLimits = { openMs: 60_000, runMs: 10_000, allMs: 60_000 };
 /** Reading weights, at the least, from a slow disk or a network. */
 const OPEN_BYTES_PER_MS = 10_000;
-/** A further model comes soon or not at all. */
+/** How long the process waits for a further model: one comes soon or not at all. */
 const IDLE_MS = 5000;
 
 /** No answer came: it took too long, or the process ended. */
@@ -42,8 +42,8 @@ export interface OpenTrial {
 }
 
 /**
- * Tries graphs in a process of its own, which serves one model after the other and is killed at a limit: a graph that does not return from a
- * run, or that makes ONNX Runtime end its process, so costs nothing but its own trial.
+ * Tries graphs in a separate process, one model after the other, and kills it at a limit: a graph that does not return from a run, or that makes
+ * ONNX Runtime end its process, costs no more than its own trial.
  */
 export class TrialProcess {
   readonly #limits: TrialLimits;
@@ -157,7 +157,7 @@ export interface TriedGraph {
   readonly bytes: number;
 }
 
-/** The first answer that is more than a sign of life. */
+/** The first answer other than `running`. */
 async function answerOf(
   child: ChildProcess,
   request: TrialRequest,

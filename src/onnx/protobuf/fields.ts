@@ -7,11 +7,11 @@ import type { Part } from './message.ts';
  */
 
 const WINDOW_BYTES = 64 * 1024;
-/** Longest field that is read whole: names, small constants. Nothing that is asked for is longer in a sound file. */
+/** Longest field that is read as a whole: names and small constants are not longer in a sound file. */
 const LIMIT_BYTES = 1024 * 1024;
 const NO_MESSAGE = 'the file is not a protobuf message';
 
-/** Most that is asked of the disk at once. */
+/** Largest single read. */
 const READ_BYTES = 64 * 1024 * 1024;
 
 /** Part of a file, or of a message: from one byte up to another. */
@@ -31,7 +31,7 @@ export interface Field extends Range {
   readonly delimited: boolean;
 }
 
-/** What `read` makes of a file's fields. Blocks; throws what the disk says, and a plain Error where the file is no message. */
+/** Opens a file for `read` and returns its result. Blocks; throws the disk's errors, and a plain Error where the file is no message. */
 export function readFields<Result>(path: string, read: (fields: FileFields) => Result): Result {
   const descriptor = openSync(path, 'r');
   try {
@@ -142,7 +142,7 @@ export class FileFields {
     let value = 0;
     for (let at = from, scale = 1; at < end; at += 1, scale *= 128) {
       const byte = this.#window[at - this.#start] ?? 0;
-      // Ten bytes are a negative number of 64 bits: near 2^64 a float could not tell -1 from 0.
+      // Ten bytes hold a negative number of 64 bits: a float near 2^64 could not tell -1 from 0.
       if (at === from + 9)
         return { value: negative(this.#window.subarray(from - this.#start, at - this.#start)), next: at + 1 };
       value += (byte & 0x7f) * scale;

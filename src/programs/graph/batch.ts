@@ -10,7 +10,7 @@ export type BatchSession = Pick<LaneSession, 'signature' | 'maxItems' | 'run'>;
 /** Inputs of one ticket, in signature order. */
 type TicketInputs = readonly Tensor[];
 
-/** Runs tickets as one batch, with halving; an out-of-memory teaches the session what fits. */
+/** Runs tickets as one batch, with halving; where memory runs out, the session remembers how many items fit. */
 export async function runBatch(session: BatchSession, tickets: readonly LaneTicket[]): Promise<RunAnswer> {
   const answer = await runHalving(
     tickets.map(({ inputs }) => inputs ?? []),

@@ -28,7 +28,7 @@ export class GraphProgram implements Program {
     const session = this.graph;
     const runs = [];
     const budget = new WarmBudget(limits);
-    // Nothing is made up on a lane: what does not return from a run would hold it for ever.
+    // Inputs are never made up on a lane: a run that does not return would hold it for ever.
     if (inputs === undefined) return [];
     for (const items of sizes) {
       if (!budget.allows(items)) break;
