@@ -32,7 +32,7 @@ const SCRIPT = `
   });
 `;
 
-/** Opens a page of an origin of its own in the browser; `results` are what its script tells. */
+/** Opens a page of another origin in the browser; `results` are what its script reports. */
 async function openPage(t: TestContext): Promise<{ origin: string; results: (servers: unknown) => Promise<unknown> }> {
   let servers: unknown;
   let tell: (results: unknown) => void = () => undefined;

@@ -23,7 +23,7 @@ const isIgnored = ignoreRules(readFileSync(path.join(root, '.dockerignore'), 'ut
 const skip =
   process.env['CARPOOL_SLOW_TESTS'] === '1' ? false : 'slow, and needs the npm registry: set CARPOOL_SLOW_TESTS=1';
 
-/** Folder that stands for `/` of a stage. */
+/** The folder that is `/` of a stage. */
 const rootOf = (image: string, stage: string): string => path.join(image, stage);
 
 async function build(image: string, stage: Stage): Promise<void> {

@@ -7,7 +7,7 @@ import { postText, RawClient } from '../http/raw-client.ts';
 import { pathOf } from '../tasks/support.ts';
 import { fuzzBudgetMs } from './budget.ts';
 
-/** Bytes over real sockets: whatever comes in, no answer is a 5xx, and the server is none the worse for it. */
+/** Bytes over real sockets: whatever comes in, no answer is a 5xx, and the server goes on serving. */
 
 let server: TestServer;
 before(async () => {

@@ -161,24 +161,28 @@ async function holds(budget: BodyBudget, bytes: number): Promise<void> {
   while (budget.usedBytes !== bytes) await new Promise((resolve) => setTimeout(resolve, 2));
 }
 
-test('what is announced takes nothing of the budget: others are served beside it', { timeout: 20_000 }, async (t) => {
-  const reader = await startReader(t);
-  const announced = Array.from({ length: 8 }, () =>
-    reader.open({ headers: { 'Content-Length': String(LIMIT_BYTES) } }),
-  );
-  for (const request of announced) await new Promise((resolve) => request.write('x', resolve));
-  await holds(reader.budget, 8);
-  const served = reader.next();
-  reader.open({ headers: { 'Content-Length': '5' } }).end('hello');
-  await served;
-  assert.deepEqual(reader.outcomes, ['hello']);
-  for (const request of announced) {
-    const done = reader.next();
-    request.destroy();
-    await done;
-  }
-  assertGivenBack(reader.budget);
-});
+test(
+  'an announced length takes nothing from the budget, so others are served meanwhile',
+  { timeout: 20_000 },
+  async (t) => {
+    const reader = await startReader(t);
+    const announced = Array.from({ length: 8 }, () =>
+      reader.open({ headers: { 'Content-Length': String(LIMIT_BYTES) } }),
+    );
+    for (const request of announced) await new Promise((resolve) => request.write('x', resolve));
+    await holds(reader.budget, 8);
+    const served = reader.next();
+    reader.open({ headers: { 'Content-Length': '5' } }).end('hello');
+    await served;
+    assert.deepEqual(reader.outcomes, ['hello']);
+    for (const request of announced) {
+      const done = reader.next();
+      request.destroy();
+      await done;
+    }
+    assertGivenBack(reader.budget);
+  },
+);
 
 test('bodies that have arrived share one budget: beyond it one is refused for now', { timeout: 20_000 }, async (t) => {
   const reader = await startReader(t);
@@ -234,7 +238,7 @@ test(
   },
 );
 
-test('no client takes the whole budget: it leaves a quarter free, and one body it may always have', () => {
+test('no client takes the whole budget: it must leave a quarter free, but may always have one body', () => {
   const budget = new BodyBudget(100, 20);
   budget.take(75, 'greedy');
   assert.throws(() => budget.take(1, 'greedy'), refusal('QUEUE_FULL'));
@@ -246,7 +250,7 @@ test('no client takes the whole budget: it leaves a quarter free, and one body i
   assert.equal(budget.usedBytes, 45);
 });
 
-test('clients are told apart by address, those of IPv6 by network', () => {
+test('clients are distinguished by address, with IPv6 by network', () => {
   assert.equal(clientOf('192.0.2.7'), '192.0.2.7');
   assert.equal(clientOf('::ffff:192.0.2.7'), '::ffff:192.0.2.7');
   assert.equal(clientOf('2001:db8:0:1::7'), clientOf('2001:db8:0:1:2:3:4:5'));

@@ -65,7 +65,7 @@ test('at CONNECTION_LIMIT the connection that has been idle for longest gives wa
   assert.match(told[0] ?? '', /"severity":"WARNING".*"limit":3,"idleClosed":1/);
 });
 
-test('where all connections are busy, probes get in and other requests are told why not', async (t) => {
+test('when all connections are busy, probes are answered and other requests refused with a reason', async (t) => {
   await using server = await startStubServer([held], { CONNECTION_LIMIT: '2' });
   const busy = [open(t, server), open(t, server)];
   for (const client of busy) client.send(postText('/predict/held', '{"data":1}'));

@@ -41,7 +41,7 @@ test('an origin of CORS_ORIGINS may ask, and read replies and their headers; no 
     const { headers } = await call(path, { headers: { Origin: 'http://localhost:3000' } });
     assert.equal(headers.get('access-control-allow-origin'), 'http://localhost:3000', path);
   }
-  // A page gets to read a 404 only where its preflight is answered well; no other client is told of methods there.
+  // A page can read a 404 only if its preflight succeeds; other clients learn of no methods there.
   const nowhere = { method: 'OPTIONS', headers: { Origin: APP, ...PREFLIGHT } };
   assert.equal((await call('/v1/nowhere', nowhere)).status, 204);
   assert.equal((await call('/v1/nowhere', { method: 'OPTIONS', headers: {} })).status, 404);
@@ -56,7 +56,7 @@ test('an origin of CORS_ORIGINS may ask, and read replies and their headers; no 
     }
 });
 
-test('CORS_ORIGINS=* lets all origins read, and lets none of them manage', async () => {
+test('with CORS_ORIGINS=* all origins may read, and none may manage', async () => {
   await using server = await startTestServer({ MODELS: 'square', CORS_ORIGINS: '*', MODEL_CONTROL: 'explicit' });
   const reply = await fetch(`${server.url}/health`, { headers: { Origin: APP } });
   assert.equal(reply.headers.get('access-control-allow-origin'), '*');

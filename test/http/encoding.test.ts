@@ -26,7 +26,7 @@ for (const [accept, coding] of [
     assert.equal(chooseEncoding(accept, NATIVE), coding);
   });
 
-test('the order of what is offered decides where the client has no choice of its own', () => {
+test('our order decides where the client has no preference', () => {
   assert.equal(chooseEncoding('*', ['deflate', 'gzip']), 'deflate');
   assert.equal(chooseEncoding('*', ['gzip', 'deflate']), 'gzip');
 });
@@ -52,7 +52,7 @@ for (const [coding, decode] of Object.entries(decoders))
     }
   });
 
-test('a short body, and a coding that is none, are left as they are', async () => {
+test('a short body and an unknown coding are left as they are', async () => {
   const short = [Buffer.from('short')];
   assert.deepEqual(await compress(short, 'gzip'), { chunks: short });
   assert.deepEqual(await compress(chunks, undefined), { chunks });

@@ -15,7 +15,7 @@ const speak: Serve = (_item, { emit }) => {
 const CHAT = '/v1/chat/completions';
 const body = (more: string): string => `{"messages":[{"role":"user","content":"a"}],"stream":true${more}}`;
 
-/** The data of each event; JSON where it is. */
+/** The data of each event, parsed if it is JSON. */
 function eventsOf(bytes: Uint8Array): unknown[] {
   const text = Buffer.from(bytes).toString();
   assert.ok(text.endsWith('\n\n'));

@@ -9,7 +9,7 @@ const vectors: StubModel = {
   serve: () => Promise.resolve({ json: { embedding: 'AAAAAA==', tokens: 1 } }),
 };
 
-test('a reply names the fields that nobody heeds, whatever they are called', async () => {
+test('a reply names the fields that were ignored, whatever they are called', async () => {
   await using server = await startStubServer([vectors]);
   const ignored = async (body: string) =>
     (await post(`${server.url}/v1/embeddings`, body)).headers.get('x-ignored-fields');

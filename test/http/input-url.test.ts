@@ -90,7 +90,7 @@ test('addresses of this machine and its networks are refused in every spelling, 
   assert.equal(requests, 0);
 });
 
-test('a name is checked by what it resolves to when it is connected to, all of it', async (t) => {
+test('a name is checked by all addresses that it resolves to when connecting', async (t) => {
   let requests = 0;
   const port = await serve(t, (_, response) => {
     requests += 1;
@@ -144,7 +144,7 @@ test('a ring of redirects ends', async (t) => {
   assert.equal(requests, 6);
 });
 
-test('what is too large is refused by its header, or while it comes', async (t) => {
+test('content that is too large is refused by its header, or while it arrives', async (t) => {
   const port = await serve(t, ({ url }, response) => {
     if (url === '/header') response.setHeader('Content-Length', 1001).write('x');
     else if (url === '/fits') response.end('x'.repeat(1000));

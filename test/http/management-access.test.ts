@@ -29,7 +29,7 @@ function isAllowed(
 const HERE = ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'];
 const ELSEWHERE = ['10.0.0.1', '192.168.1.2', '8.8.8.8', '::ffff:10.0.0.1', 'fe80::1', '2001:db8::1', '::', ''];
 
-test('MANAGEMENT=loopback takes this machine alone, any whoever comes, off nobody', () => {
+test('MANAGEMENT=loopback admits only this machine, any admits all clients, off admits none', () => {
   for (const address of HERE)
     assert.deepEqual(
       MODES.map((mode) => isAllowed(mode, address)),
@@ -44,7 +44,7 @@ test('MANAGEMENT=loopback takes this machine alone, any whoever comes, off nobod
     );
 });
 
-test('what a proxy on this machine passes on is not from this machine', () => {
+test('a request through a proxy on this machine does not count as from this machine', () => {
   for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via', 'x-forwarded-host', 'x-forwarded-proto']) {
     assert.equal(isAllowed('loopback', '127.0.0.1', { [name]: '127.0.0.1' }), false, name);
     assert.equal(isAllowed('any', '127.0.0.1', { [name]: '127.0.0.1' }), true, name);

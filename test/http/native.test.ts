@@ -44,7 +44,7 @@ test('text in, labels out, by JSON and as a raw body', async () => {
   assert.deepEqual(raw.json, json.json);
 });
 
-test('a parameter that the task does not know is refused, and those there are are told', async () => {
+test('an unknown parameter is refused, and the known ones are named', async () => {
   const { status, json } = await post(
     `${server.url}/predict/language-id`,
     '{"data":"Guten Tag","parameters":{"topk":2}}',
@@ -82,7 +82,7 @@ for (const [what, body, headers, status, code] of refusals)
     assert.ok(error.error.length > 10 && !/\/(src|dist|home|work)\b|node:internal/.test(error.error), error.error);
   });
 
-test('takes what curl sends when nothing is said of the type', async () => {
+test('takes the content type that curl sends by default', async () => {
   const { json } = await predict('{"data":4}', { 'Content-Type': 'application/x-www-form-urlencoded' });
   assert.deepEqual(json, { result: 16 });
 });
@@ -114,7 +114,7 @@ test('takes a body without length', async () => {
   assert.deepEqual((await ask(`${server.url}/predict`, init)).json, { result: 36 });
 });
 
-test('an unknown model, path or method is told in JSON', async () => {
+test('an unknown model, path or method is refused in JSON', async () => {
   const unknown = await post(`${server.url}/predict/nope`, '{"data":1}');
   assert.deepEqual([unknown.status, (unknown.json as { code: string }).code], [404, 'MODEL_NOT_FOUND']);
   const nowhere = await ask(`${server.url}/nowhere`);
@@ -162,7 +162,7 @@ test('the request id and the trace context of the client are kept', async () => 
   assert.match(own.headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/);
 });
 
-test('a request that names no model is told that there is none, where nothing is loaded', async (t) => {
+test('a request that names no model is refused if none is loaded', async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'carpool-native-'));
   t.after(() => rm(folder, { recursive: true }));
   await using empty = await startTestServer({ MODELS_DIR: folder });

@@ -8,7 +8,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** A connection that keeps all it is told. */
+/** A connection that keeps all that it receives. */
 export class RawClient {
   readonly socket: Socket;
   /** Resolves when the server has closed or reset the connection. */

@@ -80,7 +80,7 @@ for (const [what, text] of [
     await assertServes();
   });
 
-test('a chunk that is none ends the request with 400', async (t) => {
+test('an invalid chunk ends the request with 400', async (t) => {
   const client = open(t);
   client.send('POST /predict HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n');
   assertRefused(await client.answer(), 400, 'BAD_REQUEST');
@@ -142,7 +142,7 @@ test('Expect: 100-continue is granted for a body within the limit', async (t) =>
   assert.equal((await client.answer())?.body, '{"result":16}');
 });
 
-test('an expectation that nobody knows is not heeded', async (t) => {
+test('an unknown expectation is ignored', async (t) => {
   const client = open(t);
   client.send(postText('/predict', '{"data":6}', { Expect: 'a-miracle' }));
   assert.equal((await client.answer())?.body, '{"result":36}');

@@ -71,7 +71,7 @@ test('one slash or more, at the end or none: the same on every route', async (t)
   assert.equal((await raw(t, ask('GET', '/he/alth'))).status, 404);
 });
 
-test('OPTIONS tells the methods of each path, and of the server', async (t) => {
+test('OPTIONS lists the methods of each path, and of the server', async (t) => {
   for (const [path, allow] of [
     ['/health', 'GET, HEAD, OPTIONS'],
     ['/info', 'GET, HEAD, OPTIONS'],

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** Starts the real server as a process of its own, as a user would, and sees to it that it is gone afterwards. */
+/** Starts the real server in its own process, as a user would, and ends it after the test. */
 
 export const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 export const SHIPPED_MODELS = fileURLToPath(new URL('../../../models', import.meta.url));
-/** What a server in a process of its own is given, unless a test says otherwise. */
+/** The environment of such a server, unless a test says otherwise. */
 export const SERVER_ENV = {
   PATH: process.env['PATH'] ?? '',
   HOST: '127.0.0.1',
@@ -48,7 +48,7 @@ export class Carpool {
       });
   }
 
-  /** Starts `carpool serve` with this environment; waits until it listens, and until it is ready unless told not to. */
+  /** Starts `carpool serve` with this environment; waits until it listens, and by default until it is ready. */
   static async start(env: Readonly<Record<string, string>>, { ready = true } = {}): Promise<Carpool> {
     const carpool = Carpool.spawn(env);
     const listening = await carpool.log((line) => line['msg'] === 'listening');
@@ -122,7 +122,7 @@ export class Carpool {
     return { status: response.status, headers: response.headers, body: await response.json() };
   }
 
-  /** The value of one sample of /metrics; 0 where there is none. */
+  /** The value of one sample of /metrics; 0 if there is none. */
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     for (const line of text.split('\n')) {

@@ -10,7 +10,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CLI, SERVER_ENV } from './carpool.ts';
 
-/** A process namespace of its own, as a container has it; without root where the kernel allows that. */
+/** Runs a command in a process namespace of its own, as in a container; without root if the kernel allows that. */
 const NAMESPACE = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
 const skip =
   spawnSync('unshare', [...NAMESPACE, 'true']).status === 0 ? false : 'process namespaces are not to be had here';

@@ -8,7 +8,7 @@ import path from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { CLI, SERVER_ENV } from './carpool.ts';
 
-/** A server whose standard output nobody reads any more: the pipe is full, and stays so. */
+/** A server whose standard output is no longer read: the pipe is full, and stays so. */
 
 interface Unread {
   readonly child: ChildProcess;
@@ -71,7 +71,7 @@ test('output that nobody reads: a second signal ends the server at once', { time
   while (!/carpool_running_items\{model="square"\} 1/.test(await (await fetch(`${url}/metrics`)).text()));
   child.kill('SIGTERM');
   while ((await fetch(`${url}/ready`)).status !== 503);
-  // What comes at once after the first is taken for the same.
+  // A signal right after the first one counts as the same.
   const again = setInterval(() => child.kill('SIGTERM'), 100);
   t.after(() => clearInterval(again));
   assert.deepEqual(await exited, [null, 'SIGKILL']);

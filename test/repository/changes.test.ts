@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { ServerError } from '../../src/errors.ts';
 import { createGate, createRig, isServerError, makeFolder, writeFiles } from './fixtures.ts';
 
-test('an explicit load always loads anew: new first, then the old is drained, with no moment without a model', async (t) => {
+test('an explicit load always reloads: the new version is loaded before the old one is drained, so one always serves', async (t) => {
   const rig = createRig(t, await makeFolder(t, { 'm/model.onnx': 'x' }));
   const { repository, loader } = rig;
   await repository.start();
@@ -28,7 +28,7 @@ test('an explicit load always loads anew: new first, then the old is drained, wi
   assert.deepEqual(loader.alive, ['m/1#2']);
 });
 
-test('a load with config goes over model.json and MODEL_OPTIONS, until the next load', async (t) => {
+test('the config of a load overrides model.json and MODEL_OPTIONS until the next load', async (t) => {
   const modelsDir = await makeFolder(t, {
     'm/model.onnx': 'x',
     'm/model.json': { batching: { maxItems: 2, maxDelayMs: 3 } },
@@ -252,7 +252,7 @@ test('loads and unloads of one model happen one after the other, in the order th
   assert.equal(repository.find('m').source.manifest.lanes, 1);
 });
 
-test('events tell the whole story, with complete reasons', async (t) => {
+test('events report each step, with complete reasons', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x' });
   const rig = createRig(t, modelsDir);
   await rig.repository.start();

@@ -12,7 +12,7 @@ import { readModelSource, type ModelSource } from '../../src/repository/source.t
 /** Paths below the folder to their content; what is neither text nor bytes is written as JSON. */
 export type Files = Record<string, unknown>;
 
-/** A folder of its own for one test, gone afterwards. */
+/** A temporary folder for one test, removed afterwards. */
 export async function makeFolder(t: TestContext, files: Files = {}): Promise<string> {
   const folder = await realpath(await mkdtemp(path.join(os.tmpdir(), 'carpool-repository-')));
   t.after(() => rm(folder, { recursive: true, force: true }));
@@ -45,14 +45,14 @@ export interface FakeModel {
   readonly source: ModelSource;
 }
 
-/** A gate: whoever comes to it waits until it opens. */
+/** A gate: callers wait until it opens. */
 export function createGate(): { readonly opened: Promise<void>; readonly open: () => void } {
   let open = (): void => undefined;
   const opened = new Promise<void>((resolve) => (open = resolve));
   return { opened, open };
 }
 
-/** Loads at once, unless told to wait or fail; writes down what it is asked for. */
+/** A loader that loads at once, unless told to wait or fail, and records what it is asked for. */
 export class FakeLoader implements ModelLoader<FakeModel> {
   readonly log: string[] = [];
   /** By `name/version`. */

@@ -7,7 +7,7 @@ import { modules, readHub } from './hub-folder.ts';
 
 const BERT = { architectures: ['BertModel'], model_type: 'bert' };
 
-test('the class name in config.json tells the task', async (t) => {
+test('the class name in config.json decides the task', async (t) => {
   const cases: [string, object, Files, string][] = [
     ['a text encoder', BERT, { 'tokenizer.json': {} }, 'embeddings'],
     ['a masked language model', { architectures: ['BertForMaskedLM'] }, { 'tokenizer.json': {} }, 'embeddings'],
@@ -139,13 +139,13 @@ test('the names in the graph tell with which head a model was exported; what has
   }
 });
 
-test('nobody is told why a model is served as tensors who said so in model.json', async (t) => {
+test('a model.json that asks for tensors gets no reason for it', async (t) => {
   const files = { 'config.json': { architectures: ['VitsModel'] }, 'tokenizer.json': {}, 'model.onnx': 'x' };
   assert.match((await readHub(t, files)).whyTensors ?? '', /VitsModel/);
   assert.equal((await readHub(t, { ...files, 'model.json': { task: 'tensors' } })).whyTensors, undefined);
 });
 
-test('the repository tells why a model is served as tensors', async (t) => {
+test('the repository says why a model is served as tensors', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/config.json': { architectures: ['VitsModel'] }, 'm/model.onnx': 'x' });
   const rig = createRig(t, modelsDir);
   await rig.repository.start();

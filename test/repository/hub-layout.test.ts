@@ -145,7 +145,7 @@ test('speech models have two graphs, each in a dtype of its own', async (t) => {
   assert.equal(mixed.files['decoder'], 'onnx/decoder_model_merged_q4.onnx');
 });
 
-test('graphs that are missing are told by role', async (t) => {
+test('missing graphs are reported by role', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/config.json': WHISPER, 'm/onnx/encoder_model.onnx': 'x' });
   const [problem = '', ...others] = await problemsOf(readModel(modelsDir));
   assert.match(problem, /^files\.decoder: there is no onnx\/decoder_model_merged\.onnx or /);
@@ -190,7 +190,7 @@ test('model_index.json makes a diffusion pipeline, with its graphs in folders', 
   assert.equal(withEncoder.files['vaeEncoder'], 'vae_encoder/model.onnx');
 });
 
-test('model.json goes over what the folder says', async (t) => {
+test('model.json overrides what the folder says', async (t) => {
   const read = await readHub(t, {
     'config.json': { architectures: ['BertForSequenceClassification'], id2label: { 0: 'a', 1: 'b' } },
     'onnx/model.onnx': 'x',
@@ -227,7 +227,7 @@ test('versions in the layout of the hub share what lies in the model folder', as
   assert.equal(second.files['tokenizer'], path.join(modelsDir, 'm/tokenizer.json'));
 });
 
-test('a config.json that is no JSON is told', async (t) => {
+test('a config.json that is not JSON is reported', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/config.json': '{', 'm/onnx/model.onnx': 'x' });
   const [problem = '', ...others] = await problemsOf(readModel(modelsDir));
   assert.match(problem, /^config\.json: not valid JSON: /);

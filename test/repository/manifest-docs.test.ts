@@ -15,7 +15,7 @@ interface JsonSchema {
 // The compiled test lies three levels below the root: <out>/test/repository.
 const document = await readFile(path.join(import.meta.dirname, '../../../docs/models.md'), 'utf8');
 
-/** Every field with a meaning of its own, in the words of the document, and its default as JSON ('' for none). */
+/** Every field that the document describes, by its name there, and its default as JSON ('' for none). */
 function fieldsOf(schema: JsonSchema, prefix = ''): [string, string][] {
   return Object.entries(schema.properties ?? {}).flatMap(([key, field]): [string, string][] => {
     const name = `${prefix}${key}`;

@@ -46,7 +46,7 @@ test('the only name in MODELS is the name of a MODELS_DIR that is a model', asyn
   assert.equal(rig.repository.find('iris').source.manifest.lanes, 2);
 });
 
-test('a folder of models is none itself, whatever lies beside them', async (t) => {
+test('a folder of models is not itself a model, whatever lies beside them', async (t) => {
   for (const files of [
     { 'a/model.onnx': 'x', 'config.json': {} },
     { 'a/model.onnx': 'x', 'model.onnx': 'x' },
@@ -143,7 +143,7 @@ test("links out of a hub's cache are refused, and so is one into the blobs of an
     });
 });
 
-test('a folder without a model is left aside at start, and so are graphs of an unknown kind', async (t) => {
+test('a folder without a model is skipped at start, and so are graphs of an unknown kind', async (t) => {
   const modelsDir = await makeFolder(t, {
     'notes/readme.md': 'x',
     'empty/.keep': '',
@@ -191,12 +191,12 @@ const wrong: readonly (readonly [string, RegExp])[] = [
   ['', /the file is empty/],
 ];
 for (const [content, message] of wrong)
-  test(`what is no ONNX file is told by how it begins: ${JSON.stringify(content.slice(0, 12))}`, async (t) => {
+  test(`a file that is not ONNX is recognised by its first bytes: ${JSON.stringify(content.slice(0, 12))}`, async (t) => {
     const modelsDir = await makeFolder(t, { 'm/model.onnx': content });
     await assert.rejects(read(modelsDir, 'm'), { message });
   });
 
-test('Git LFS pointers are told in assets and external data as well', async (t) => {
+test('Git LFS pointers are reported for assets and external data too', async (t) => {
   const pointer = wrong[0]?.[0];
   const modelsDir = await makeFolder(t, {
     'm/config.json': BERT,

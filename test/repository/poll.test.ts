@@ -77,7 +77,7 @@ test('a folder that is gone is unloaded and forgotten; swapped away for one scan
   assert.deepEqual(rig.states(), ['m/1: READY', 'other/1: READY']);
 });
 
-test('a MODELS_DIR that is emptied keeps what is loaded, until it is told to unload', async (t) => {
+test('models of an emptied MODELS_DIR go on serving until they are unloaded', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x', 'n/model.onnx': 'x', 'o/model.onnx': 'x' });
   const rig = createRig(t, modelsDir, { control: 'poll' });
   await rig.repository.start();
@@ -96,7 +96,7 @@ test('a MODELS_DIR that is emptied keeps what is loaded, until it is told to unl
   await assert.rejects(rig.repository.unload('n'), { code: 'LOAD_NOT_ALLOWED' });
   assert.deepEqual(rig.repository.versions('n'), []);
 
-  // The volume is back, but for one model.
+  // The volume is back, without one of its models.
   for (const name of ['m', 'n']) await rename(path.join(modelsDir, `.${name}`), path.join(modelsDir, name));
   await lookTwice(rig.repository);
   await lookTwice(rig.repository);
@@ -104,7 +104,7 @@ test('a MODELS_DIR that is emptied keeps what is loaded, until it is told to unl
   assert.deepEqual(rig.loader.log.slice(3), ['unload n/1#2', 'load n/1#4', 'unload o/1#3']);
 });
 
-test('a model whose folder is a link that leads nowhere any more goes on serving', async (t) => {
+test('a model whose folder has become a dangling link goes on serving', async (t) => {
   const volume = await makeFolder(t, { 'm/model.onnx': 'x' });
   const modelsDir = await makeFolder(t, { 'n/model.onnx': 'x' });
   await symlink(path.join(volume, 'm'), path.join(modelsDir, 'm'));
@@ -213,7 +213,7 @@ test('with other control modes there is nothing to poll', async (t) => {
   assert.equal(repository.poll, undefined);
 });
 
-test('the poll looks by itself, again and again until it is closed', async () => {
+test('the poll scans at intervals until it is closed', async () => {
   const looks = [createGate(), createGate(), createGate()];
   let count = 0;
   const target: PollTarget = {

@@ -97,7 +97,7 @@ test('find gives the highest version, or the one asked for', async (t) => {
   assert.deepEqual(repository.versions('other'), []);
 });
 
-test('what is unknown is not found: model, version, version passed over, malformed version', async (t) => {
+test('an unknown model, an unknown, unchosen or malformed version is not found', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/1/model.onnx': 'x', 'm/2/model.onnx': 'x' });
   const rig = createRig(t, modelsDir);
   const { repository } = rig;
@@ -148,7 +148,7 @@ for (const control of ['none', 'poll'] as const) {
   });
 }
 
-test('loading or unloading what is not there is not found', async (t) => {
+test('a model that does not exist can be neither loaded nor unloaded', async (t) => {
   const modelsDir = await makeFolder(t, { 'm/model.onnx': 'x' });
   const { repository } = createRig(t, path.join(modelsDir, 'm'));
   const notFound = isServerError('MODEL_NOT_FOUND', /is not found/);
@@ -168,7 +168,7 @@ test('a model that came after the start can be loaded, also one not named', asyn
   assert.deepEqual(servedIds(rig), ['a/1#1', 'b/1#2']);
 });
 
-test('after close nothing changes, and what serves goes on serving', async (t) => {
+test('after close nothing changes, and loaded models go on serving', async (t) => {
   const rig = createRig(t, await makeFolder(t, { 'm/model.onnx': 'x' }));
   await rig.repository.start();
   await rig.repository.close();

@@ -54,7 +54,7 @@ test('a folder without version folders is version 1', async (t) => {
   assert.deepEqual([...folder.versions], [[1, path.join(modelsDir, 'm')]]);
 });
 
-test('version folders are whole numbers without leading zero', async (t) => {
+test('version folders are whole numbers without a leading zero', async (t) => {
   const modelsDir = await makeFolder(t, {
     'm/10/x': '',
     'm/2/x': '',

@@ -74,7 +74,7 @@ test('threads are bounded', () => {
   );
 });
 
-test('a model.json that is nested too deeply is told, not a stack overflow', () => {
+test('a model.json that is nested too deeply is reported, without a stack overflow', () => {
   const extra = JSON.parse(`${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`) as unknown;
   assert.deepEqual(merge({ extra }).problems, ['model.json: may be nested 64 deep at most']);
 });

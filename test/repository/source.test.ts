@@ -67,7 +67,7 @@ test("a version's model.json goes over the model's, and MODEL_OPTIONS over both:
   assert.deepEqual(labels, ['c']);
 });
 
-test('a choice between shapes is replaced whole', async (t) => {
+test('a field that is a choice between shapes is replaced whole', async (t) => {
   const modelsDir = await makeFolder(t, {
     'm/model.json': { versions: { specific: [1] }, example: { file: 'a.txt', contentType: 'text/plain' } },
     'm/model.onnx': 'x',
@@ -109,7 +109,7 @@ test('every problem is reported, with the place that is at fault', async (t) => 
   ]);
 });
 
-test('a wrong field in a union is told by the shape it comes nearest to', async (t) => {
+test('a wrong field in a union is reported for the shape that is nearest', async (t) => {
   const modelsDir = await makeFolder(t, {
     'm/model.json': { versions: { latest: 'x' }, example: { file: 'x' }, labels: [1] },
     'm/model.onnx': 'x',

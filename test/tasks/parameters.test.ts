@@ -23,7 +23,7 @@ test('an unknown parameter is refused with the known ones, and with the one that
   assert.throws(() => refuseParameters(item({ top_k: 1 })), refusal('INVALID_INPUT', /this model has none\.$/));
 });
 
-test('null stands for absent', () => {
+test('null means absent', () => {
   assert.deepEqual(readParameters(item({ top_k: null, colour: null }), schema), {});
   refuseParameters(item({ top_k: null }));
 });

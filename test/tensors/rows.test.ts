@@ -17,7 +17,7 @@ import { spec } from '../tasks/support.ts';
 
 const DATATYPES: readonly Datatype[] = [...(Object.keys(FIXED_DATATYPES) as FixedDatatype[]), 'BYTES'];
 
-/** Tensors of equal shape but for one axis, all elements different as far as their bytes allow. */
+/** Tensors whose shapes differ in one axis only; their elements are as different as their bytes allow. */
 const parts = fc
   .record({
     datatype: fc.constantFrom(...DATATYPES),
@@ -39,7 +39,7 @@ function made(datatype: Datatype, shape: number[], { part, offset }: { part: num
   const count = elementCount(shape);
   if (datatype === 'BYTES')
     return { datatype, shape, data: Array.from({ length: count }, (_, index) => `${part}:${index}`) };
-  // Somewhere in a larger buffer, so that neither alignment nor an offset of 0 may be taken for granted.
+  // Somewhere in a larger buffer, so that code may rely neither on alignment nor on an offset of 0.
   const buffer = new Uint8Array(offset + count * FIXED_DATATYPES[datatype].bytes);
   for (let index = 0; index < buffer.length; index += 1) buffer[index] = part * 83 + index;
   return { datatype, shape, data: buffer.subarray(offset) };

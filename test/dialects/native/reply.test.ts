@@ -71,7 +71,7 @@ test('one failed item is the refusal of its request', () => {
   assert.equal(refusalOf('single', [given(1)]), undefined);
 });
 
-test('many items that were all refused for a passing reason are refused as a whole, after the longest wait', () => {
+test('a request whose items all failed for a passing reason is refused as a whole, with the longest wait', () => {
   const full = (retryAfterMs: number): NativeResult => failed(new ServerError('QUEUE_FULL', 'full', { retryAfterMs }));
   assert.equal(refusalOf('many', [full(20), full(1200.5), full(30)])?.retryAfterMs, 1200.5);
   const bad = failed(new ServerError('INVALID_INPUT', 'no'));

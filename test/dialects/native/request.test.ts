@@ -47,7 +47,7 @@ test('any other type is a raw item, its type in lower case without parameters', 
   assert.throws(() => decode(bytes, 'text/plain; charset=iso-8859-1'), refused('UNSUPPORTED_MEDIA_TYPE', /UTF-8/));
 });
 
-test('a malformed request is told what is wrong with it', () => {
+test('the refusal of a malformed request says what is wrong with it', () => {
   const cases: [string | Uint8Array, RegExp][] = [
     ['', /not valid JSON/],
     ['{"data":', /not valid JSON/],

@@ -57,7 +57,7 @@ describe('model metadata', () => {
     });
   });
 
-  it('tells what is true of the file, not what model.json asks of requests', () => {
+  it('describes the file, not what model.json asks of requests', () => {
     const input = { ...spec('input', 'FP32', [-1, 576]), fileShape: [-1, -1] };
     const signature = { inputs: [input], outputs: [], batchable: true };
     assert.deepEqual(modelMetadata({ ...model, signature }).inputs[0]?.shape, [-1, -1]);

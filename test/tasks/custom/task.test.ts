@@ -79,7 +79,7 @@ test('the example task answers with its model', async () => {
   await assert.rejects(ask(raw('image/png', Buffer.from('x'))), refusal('UNSUPPORTED_MEDIA_TYPE', /text\/plain/));
 });
 
-test('context tells the functions of the model, and setup runs once', async () => {
+test('the context describes the model, and setup runs once', async () => {
   const task = await taskOf(
     `let runs = 0;
      export const setup = (context) => { runs += 1; return { runs, given: context.state === undefined }; };

@@ -210,7 +210,7 @@ test('an image without a resize must have the size of the graph', async () => {
   await assert.rejects(async () => task.prepare(raw('image/png', image)), refusal('INVALID_INPUT', /8 x 8/));
 });
 
-test('URLs are found for whoever may fetch them, and refused by the task', async () => {
+test('the URL of an item is found, and the task refuses it', async () => {
   const url = 'HTTPS://images.example/cat.png';
   assert.deepEqual(
     [json(url), json({ image: url }), json('data:x'), json(5), raw('image/png', new Uint8Array(1))].map(imageUrlOf),
@@ -220,7 +220,7 @@ test('URLs are found for whoever may fetch them, and refused by the task', async
   await assert.rejects(async () => task.prepare(json(url)), refusal('INVALID_INPUT', /not fetched from URLs/));
 });
 
-test('a model that does not fit the task is told at load', async () => {
+test('a model that does not fit the task is refused at load', async () => {
   await assert.rejects(taskOf({}, { labels: ['one'] }), /1 labels for the 3 classes/);
   await assert.rejects(taskOf({}, { files: {} }), /preprocessor_config\.json/);
   const texts = { ...SIGNATURE, inputs: [spec('text', 'BYTES', [-1])] };

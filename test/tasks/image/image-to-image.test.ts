@@ -6,7 +6,7 @@ import type { Item, Task } from '../../../src/tasks/task.ts';
 import { elementCount, fromTypedArray, typedView, type Tensor } from '../../../src/tensors/tensor.ts';
 import { json, raw, refusal, sourceFor, spec } from '../support.ts';
 
-/** A task around no model at all: what prepare gives can be handed to finish. */
+/** A task without a model: the inputs of prepare can be given to finish as outputs. */
 function taskWith(options: Record<string, unknown> = {}, shape = [-1, -1, -1, 3]): Promise<Task> {
   const [input, output] = [spec('image', 'FP32', shape), spec('out', 'FP32', [-1, -1, -1, -1])];
   return createTask(sourceFor('image-to-image', { inputs: [input], outputs: [output], batchable: true }, { options }));
@@ -55,7 +55,7 @@ test('layout, scale, mean and std are those of the options, and finish takes the
   assert.deepEqual([...(await sharp(reply.bytes).raw().toBuffer())], RED_GREEN.flat());
 });
 
-test('the output has a range of its own where the options say so', async () => {
+test('the output may have its own range by the options', async () => {
   const task = await taskWith({ outputScale: 1 / 255 });
   const data = new Uint8Array(Float32Array.of(0, 0.5, 1).buffer);
   const reply = await task.finish({ out: { datatype: 'FP32', shape: [1, 1, 1, 3], data } }, undefined);
@@ -131,7 +131,7 @@ test('an image comes raw, as base64, as a data URL or in an object', async () =>
   for (const item of items) assert.deepEqual(numbers(await tensorOf(task, item)), [255, 0, 0, 0, 128, 0]);
 });
 
-test('what is no image it can take is refused with the status that fits', async () => {
+test('other bodies than images are refused with the right status', async () => {
   const task = await taskWith({ maxPixels: 100 });
   const large = await sharp({ create: { width: 11, height: 10, channels: 3, background: '#fff' } })
     .jpeg()

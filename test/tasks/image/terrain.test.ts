@@ -8,7 +8,7 @@ import { float32, typedView, type Signature } from '../../../src/tensors/tensor.
 import { sharedModel } from '../../shared-models.ts';
 import { answer, json, pathOf, refusal, run, sourceFor, spec } from '../support.ts';
 
-/** examples/terrain: the task alone, and around its model where that is at hand. */
+/** examples/terrain: the task alone, and with its model if that is present. */
 
 const SIGNATURE: Signature = {
   inputs: [spec('noisy', 'FP32', [-1, 1, 128, 128]), spec('sigma', 'FP32', [-1]), spec('difficulty', 'FP32', [-1])],
@@ -78,7 +78,7 @@ test('grey levels become a PNG of 16 bits, or metres', async () => {
     assert.ok(Math.abs((metres[at] ?? NaN) - expected) < 1e-4, `${metres[at] ?? NaN}`);
 });
 
-test('what is no difficulty, seed or format is refused', async () => {
+test('a wrong difficulty, seed or format is refused', async () => {
   const task = await taskOf();
   for (const [value, message] of [
     [{}, /difficulty/],

@@ -64,7 +64,7 @@ test('any rectangle of numbers survives the way to tensors and back', async () =
   await fc.assert(fc.asyncProperty(value, async (array) => assert.deepEqual(await mirrored(task, array), array)));
 });
 
-test('the batch axis is put where the model has it, and inputs without one are given whole', async () => {
+test('rows get the batch axis where the model has it, and inputs without one are given whole', async () => {
   const task = await taskOf({
     inputs: [spec('x', 'FP32', [2, -1, 3], 1), spec('rate', 'INT64', [], null), spec('taps', 'FP32', [-1], null)],
     outputs: [spec('y', 'FP32', [2, -1, 3], 1), spec('total', 'FP32', [], null)],
@@ -117,7 +117,7 @@ test('an output of more rows than one keeps its shape', async () => {
   ]);
 });
 
-test('empty arrays are tensors without elements; what they would hold is told by the model', async () => {
+test('empty arrays become tensors without elements, shaped by the model', async () => {
   const task = await mirror('FP32', [-1, 4]);
   const inputs = await prepared(task, []);
   assert.deepEqual(inputs['x']?.shape, [1, 0, 4]);

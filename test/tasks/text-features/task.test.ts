@@ -98,7 +98,7 @@ test('a single letter and half a character are taken', async () => {
   assert.deepEqual(await classify('Guten Morgen \ud83d'), await classify('Guten Morgen'));
 });
 
-test('what is no text is refused with a 4xx', async () => {
+test('items that are not texts are refused with a 4xx', async () => {
   const { task } = model;
   const cases: [Parameters<typeof task.prepare>[0], ReturnType<typeof refusal>][] = [
     [json(''), refusal('INVALID_INPUT', /empty/)],

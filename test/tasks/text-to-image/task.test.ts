@@ -156,7 +156,7 @@ test('values of -1 to 1 become a PNG, rounded and clamped', async () => {
   assert.deepEqual([...data], [0, 255, 255, 255, 191, 128, 128, 255, 128, 0, 255, 128]);
 });
 
-test('a folder that is no pipeline, and options that do not fit, are told at load', async () => {
+test('a folder that is not a pipeline, and wrong options, are refused at load', async () => {
   const files = Object.fromEntries(Object.entries(SHIPPED_SOURCE.files).filter(([role]) => role !== 'scheduler'));
   await assert.rejects(createTask({ ...SHIPPED_SOURCE, signature: signatureOf(), files }), /files\.scheduler/);
   await assert.rejects(taskOf({ steps: 0, speed: 1 }), /options\.steps.*speed/);

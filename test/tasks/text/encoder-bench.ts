@@ -76,7 +76,7 @@ export function json(value: unknown, parameters?: Record<string, unknown>): Item
   return parameters === undefined ? { kind: 'json', value } : { kind: 'json', value, parameters };
 }
 
-/** Writes files to a folder of their own, gone after the test; paths by role. */
+/** Writes files to a temporary folder, removed after the test; returns their paths by role. */
 export async function writeFiles(
   t: TestContext,
   contents: Readonly<Record<string, { readonly name: string; readonly content: unknown }>>,

@@ -153,7 +153,7 @@ test('labels of model.json go before those of config.json; without any, classes 
   await assert.rejects(open(t, { config: { id2label: { 0: 'a', 2: 'b', 3: 'c' } } }), /does not name each class/);
 });
 
-test('info tells the labels by number', async (t) => {
+test('info has the labels by number', async (t) => {
   const { task } = await open(t);
   assert.deepEqual(task.calls?.['info']?.(undefined as never), { maxInputLength: 32, id2label: LABELS });
 });

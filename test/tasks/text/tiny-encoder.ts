@@ -59,7 +59,7 @@ export const TINY_TOKENIZER = {
 };
 
 export interface TinyShape {
-  /** Logits of so many classes, instead of token vectors. */
+  /** Logits of this many classes, instead of token vectors. */
   readonly classes?: number;
   /** Type of the inputs. */
   readonly ids?: 'INT64' | 'INT32';

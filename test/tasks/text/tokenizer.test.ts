@@ -161,7 +161,7 @@ test('a long text is known to have many tokens before it is made into them', () 
   const tokenizer = createTokenizer(definition);
   assert.equal(tokenizer.leastTokens('d'.repeat(100)), 100);
   assert.equal(tokenizer.leastTokens('\u4e2d'.repeat(100)), 300);
-  // As many as there are, but for rounding.
+  // As many as there are, except for rounding.
   assert.ok([99, 100].includes(tokenizer.leastTokens('a'.repeat(700))));
   assert.ok([99, 100].includes(tokenizer.leastTokens('<a_b_c>'.repeat(100))));
   const dropping = { ...definition, normalizer: { type: 'Strip', strip_left: true, strip_right: true } };

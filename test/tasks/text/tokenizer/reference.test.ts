@@ -17,7 +17,7 @@ import { readPreTokenizer } from '../../../../src/tasks/text/tokenizer/pre-token
 
 interface Reference {
   readonly texts: readonly string[];
-  /** What many definitions hold, where they say `$shared 3`. */
+  /** Parts that several definitions share; they name one as `$shared 3`. */
   readonly shared: readonly unknown[];
   /** null: the text as it went in. */
   readonly normalizers: readonly { readonly definition: JsonObject; readonly out: readonly (string | null)[] }[];
@@ -180,7 +180,7 @@ for (const answers of reference.tokenizers) {
     same(texts, skipped, (index) => tokenizer.decode(idsAt(index), { skipSpecialTokens: true }));
   });
 
-  test(`no text has fewer tokens than are foretold: ${answers.name}`, () => {
+  test(`no text has fewer tokens than its lower bound: ${answers.name}`, () => {
     for (const [index, ids] of answers.ids.entries()) {
       const least = tokenizer.leastTokens(texts[index] ?? '');
       if (ids !== 'error') assert.ok(least <= ids.length, `${JSON.stringify(texts[index])}: ${least} > ${ids.length}`);
@@ -227,18 +227,18 @@ function compareCharacters({ unassigned, dropped, cut: cutAt, matched }: Charact
     lowercase: false,
   };
   for (const [name, ranges] of Object.entries(dropped))
-    test(`every character is dropped or kept as the reference has it: ${name}`, () => {
+    test(`every character is dropped or kept as in the reference: ${name}`, () => {
       const [type, option] = name.split(' ');
       const normalize = readNormalizer(option === undefined ? { type } : { ...bert, [option]: true });
       check(ranges, (character) => normalize({ text: character, first: true }).text === '');
     });
   for (const [name, ranges] of Object.entries(cutAt))
-    test(`every character is cut at or not as the reference has it: ${name}`, () => {
+    test(`every character is cut at or not as in the reference: ${name}`, () => {
       const preTokenize = readPreTokenizer({ type: name });
       check(ranges, (character) => preTokenize({ texts: [`a${character}a`], first: true }).texts.length > 1);
     });
   for (const [name, ranges] of Object.entries(matched))
-    test(`every character is in a class or not as the reference has it: ${name}`, () => {
+    test(`every character is in a class or not as in the reference: ${name}`, () => {
       const preTokenize = readPreTokenizer({
         type: 'Split',
         pattern: { Regex: `(?:${name})+` },
