@@ -131,9 +131,9 @@ export class Lanes {
     return [...lanes, ...stuck];
   }
 
-  /** Resolves when no lane computes or loads. */
+  /** Resolves when no lane computes, loads or is being replaced. */
   async idle(): Promise<void> {
-    while (this.busy.length > 0) await sleep(LOOK_EVERY_MS);
+    while (this.busy.length > 0 || this.#replacements.size > 0) await sleep(LOOK_EVERY_MS);
   }
 
   /** Ends the threads. Call it only when the core is idle: a busy thread cannot be ended without ending the process. */

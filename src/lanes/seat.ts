@@ -43,7 +43,8 @@ export class Seat {
     const thread = this.#open({ id: this.id, device, intraOpThreads, onLost: (reason) => this.#lost(reason) });
     this.#thread = thread;
     await thread.command({ kind: 'probe' }).catch((error: unknown) => {
-      throw new Error(`${deviceName(device)} does not work: ${explain(error)}`, { cause: error });
+      const why = thread.lost ? this.whyLost : messageOf(error);
+      throw new Error(`${deviceName(device)} does not work: ${explain(why)}`, { cause: error });
     });
     this.#watch = watchLane(thread, {
       onLate: (begunForMs) => this.#events.onLate(this, begunForMs),
@@ -87,8 +88,7 @@ export class Seat {
 }
 
 /** ONNX Runtime says that a library is missing, not what to do about it. */
-function explain(error: unknown): string {
-  const text = messageOf(error);
+function explain(text: string): string {
   return /load shared library|load library|libcu|providers_cuda/i.test(text)
     ? (missingProvider() ??
         `the libraries of CUDA 12 and cuDNN 9 are not installed here, or not all of them, or not where the loader looks (LD_LIBRARY_PATH): ${text}`)

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { ServedModel } from '../../src/serving/served-model.ts';
-import { TABLE, writeModel } from '../onnx/models.ts';
+import { specOf, TABLE, writeModel } from '../onnx/models.ts';
+import { createGate } from '../repository/fixtures.ts';
 import { LoadingRig, outcomeOf, sourceOf } from './loading-rig.ts';
 
 const LANES = [0, 1, 2];
@@ -220,4 +221,32 @@ test('models that ask for the CPU beside a GPU get one lane there, and one that 
   );
   await rig.checkServed([onGpu], [0]);
   await rig.checkServed(onCpu, [1]);
+});
+
+test('a lane whose thread dies as it starts is told with the reason of its death', async () => {
+  const rig = new LoadingRig();
+  rig.onRequest = (_, __, thread) => thread.die('cannot find the binding');
+  await assert.rejects(rig.start(1), /cpu does not work: cannot find the binding/);
+});
+
+test('lanes are not idle while one is being replaced, though its thread waits for files', async () => {
+  const rig = await new LoadingRig().start(1);
+  const model = await rig.loader.load(sourceOf('m'));
+  const asked = createGate();
+  const files = createGate();
+  const checkFiles = () => {
+    asked.open();
+    return files.opened;
+  };
+  const spec = specOf('nowhere.onnx', { key: 'slow/1#2' });
+  rig.lanes.place({ spec, laneIds: [0], runLimitMs: 1000, checkFiles }, [rig.lanes.thread(0)]);
+  rig.kill(0);
+  await asked.opened;
+  const idle = rig.lanes.idle().then(() => 'idle');
+  assert.equal(await Promise.race([idle, setImmediate('replacing')]), 'replacing');
+  files.open();
+  await idle;
+  assert.deepEqual(rig.told, ['up 0', 'down 0: killed', 'up 0']);
+  await rig.lanes.unload(spec.key);
+  await rig.checkServed([model], [0]);
 });
