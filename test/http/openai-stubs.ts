@@ -1,0 +1,36 @@
+import type { StubModel } from './stub-services.ts';
+
+/** Models that answer the OpenAI API without a model. */
+
+export const chat: StubModel = {
+  name: 'talker',
+  task: 'chat',
+  serve: () =>
+    Promise.resolve({
+      json: { text: 'Hi', finish_reason: 'stop', prompt_tokens: 3, completion_tokens: 2, token_ids: [1, 2] },
+    }),
+};
+export const ears: StubModel = {
+  name: 'ears',
+  task: 'transcription',
+  serve: (item) =>
+    Promise.resolve({
+      json: {
+        text: item.kind === 'raw' ? `${item.contentType} ${item.bytes.byteLength}` : '',
+        language: 'en',
+        task: item.parameters?.['task'],
+        duration: 1.5,
+        segments: item.parameters?.['timestamps'] === true ? [{ id: 0, start: 0, end: 1.5, text: ' Hello' }] : [],
+        real_time_factor: 0.1,
+      },
+    }),
+};
+export const painter: StubModel = {
+  name: 'painter',
+  task: 'text-to-image',
+  serve: (item) =>
+    Promise.resolve({
+      contentType: 'image/png',
+      bytes: Buffer.from(JSON.stringify(item.kind === 'json' && [item.value, item.parameters])),
+    }),
+};
