@@ -1,10 +1,10 @@
-import { lookup, type LookupAddress } from 'node:dns';
-import { resolvePublic } from './public-names.ts';
+import type { LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { parse } from 'content-type';
 import { Agent, request, type Dispatcher } from 'undici';
 import { ServerError } from '../errors.ts';
 import { GrowingBytes } from './growing-bytes.ts';
+import { resolveBySystem, resolvePublic } from './host-names.ts';
 import { isPublicAddress } from './public-address.ts';
 
 /**
@@ -46,7 +46,7 @@ export async function fetchInput(url: string, limits: FetchLimits): Promise<Fetc
   // AbortSignal.timeout takes only whole numbers.
   const late = AbortSignal.timeout(Math.ceil(limits.timeoutMs));
   const signal = limits.signal === undefined ? late : AbortSignal.any([late, limits.signal]);
-  const resolve = limits.resolve ?? (limits.allowPrivate ? systemResolve : resolvePublic);
+  const resolve = limits.resolve ?? (limits.allowPrivate ? resolveBySystem : resolvePublic);
   const agent = new Agent({ connect: { lookup: guardedLookup({ allows, resolve, signal }) } });
   try {
     let target = checkedUrl(url, allows);
@@ -87,15 +87,6 @@ class NotAllowed extends ServerError {
   constructor() {
     super('INVALID_INPUT', 'The URL leads to an address that this server does not fetch from.');
   }
-}
-
-function systemResolve(hostname: string): Promise<readonly LookupAddress[]> {
-  return new Promise((resolve, reject) => {
-    lookup(hostname, { all: true }, (error, addresses) => {
-      if (error === null) resolve(addresses);
-      else reject(error);
-    });
-  });
 }
 
 interface LookupParts {

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
+import type { LookupAddress } from 'node:dns';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
-import { resolvePublic } from '../../src/http/public-names.ts';
+import { setImmediate } from 'node:timers/promises';
+import { resolveBySystem, resolvePublic } from '../../src/http/host-names.ts';
 
 const A = 1;
 const AAAA = 28;
@@ -47,6 +49,20 @@ test('a name has the addresses of both families', async (t) => {
   ]);
   const one = await resolverOf(t, { [A]: [192, 0, 2, 1] });
   assert.deepEqual(await resolvePublic('images.example', one), [{ address: '192.0.2.1', family: 4 }]);
+});
+
+test('two names at a time are looked up by the system', async () => {
+  const asked: (() => void)[] = [];
+  const ask = () =>
+    new Promise<LookupAddress[]>((resolve) => asked.push(() => resolve([{ address: '192.0.2.1', family: 4 }])));
+  const names = ['a', 'b', 'c'].map((name) => resolveBySystem(name, ask));
+  await setImmediate();
+  assert.equal(asked.length, 2);
+  for (let next = asked.shift(); next !== undefined; next = asked.shift()) {
+    next();
+    await setImmediate();
+  }
+  assert.equal((await Promise.all(names)).length, 3);
 });
 
 test('a name without addresses, or whose server does not answer, fails', async (t) => {

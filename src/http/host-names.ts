@@ -1,5 +1,6 @@
 import type { LookupAddress } from 'node:dns';
-import { Resolver } from 'node:dns/promises';
+import { lookup, Resolver } from 'node:dns/promises';
+import pLimit from 'p-limit';
 
 /** A name server that does not answer is asked again once. */
 const resolver = new Resolver({ timeout: 2000, tries: 2 });
@@ -15,6 +16,17 @@ export async function resolvePublic(hostname: string, asked = resolver): Promise
   const addresses = [...addressesOf(v4, 4), ...addressesOf(v6, 6)];
   if (addresses.length > 0) return addresses;
   throw v4.status === 'rejected' ? v4.reason : new Error('no addresses');
+}
+
+/** The system's look-ups share four threads with files, bodies and images: half of them are left to those. */
+const places = pLimit(2);
+
+/** The addresses of a name as this machine knows it, its file of hosts included. Rejects where there are none. */
+export function resolveBySystem(
+  hostname: string,
+  ask: (hostname: string, options: { all: true }) => Promise<LookupAddress[]> = lookup,
+): Promise<readonly LookupAddress[]> {
+  return places(() => ask(hostname, { all: true }));
 }
 
 function addressesOf(answer: PromiseSettledResult<string[]>, family: number): LookupAddress[] {
