@@ -1,6 +1,6 @@
 import type { Failure } from '../lanes/protocol.ts';
 
-/** ONNX Runtime's texts for want of memory, and for errors after which a CUDA context answers nothing any more: it has no codes. */
+/** ONNX Runtime's texts for a lack of memory, and for errors after which a CUDA context no longer answers; it has no codes. */
 const OUT_OF_MEMORY =
   /out of memory|failed to allocate memory|bad_alloc|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED/i;
 const DEVICE_LOST =
@@ -13,7 +13,7 @@ export function lackOf(message: string): 'memory' | 'device' | undefined {
   return DEVICE_LOST.test(message) ? 'device' : undefined;
 }
 
-/** A ticket that goes on, but of which its lane has nothing: sent again, it is begun anew. */
+/** The outcome of a ticket that its lane does not have (any more). The client may send the request again. */
 export const LOST_TICKET: Failure = {
   ok: false,
   code: 'LANE_LOST',

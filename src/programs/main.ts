@@ -19,7 +19,7 @@ import type { Program } from './program.ts';
 import { openProgram } from './programs.ts';
 import { messageOf } from '../errors.ts';
 
-/** A lane's thread: programs by model key, one request at a time. Nothing is thrown out of it; answers are tagged. */
+/** A lane's thread: programs by model key, one request at a time. It throws nothing; answers are tagged. */
 
 const lane = workerData as LaneData;
 giveWay();

@@ -10,9 +10,9 @@ export interface Program {
   readonly description: Omit<LoadAnswer, 'ok'>;
   /** The graph, where the tensor API may run it: it shares the program's session. */
   readonly graph?: LaneSession;
-  /** Runs a batch: an outcome per ticket, in order. Throws nothing: a run that fails has failures for outcomes. */
+  /** Runs a batch: an outcome per ticket, in order. Throws nothing: the outcomes of a run that fails are failures. */
   run(tickets: readonly LaneTicket[]): Promise<RunAnswer>;
-  /** Runs the shapes that requests will use, so that no client pays for the first of its kind. */
+  /** Runs the shapes that requests will use, so that no client pays for the first run of a shape. */
   warm(plan: WarmPlan): Promise<WarmAnswer['runs']>;
   release(): Promise<void>;
 }

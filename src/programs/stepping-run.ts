@@ -2,7 +2,7 @@ import type { LaneTicket, RunAnswer, TicketOutcome } from '../lanes/protocol.ts'
 import { failed, LOST_TICKET } from './failure.ts';
 import { runHalving, type HalvingOptions, type RunTotals } from './halving.ts';
 
-/** What one run of a stepping program has done so far: which tickets ended in it, and why the device is lost, if it is. */
+/** What one run of a stepping program has done so far: the tickets that ended in it, its times, and why the device is lost, if it is. */
 export class SteppingRun implements RunTotals {
   runMs = 0;
   stackMs = 0;
@@ -11,7 +11,7 @@ export class SteppingRun implements RunTotals {
   readonly ended = new Map<number, TicketOutcome>();
   fatal: string | undefined;
 
-  /** Runs tickets together, by halves where that fails (halving.ts), and takes down which of them ended. */
+  /** Runs tickets together, by halves where that fails (halving.ts), and records those that ended. */
   async halving<Ticket extends { readonly id: number }>(
     tickets: readonly Ticket[],
     options: HalvingOptions<Ticket>,
@@ -28,8 +28,8 @@ export class SteppingRun implements RunTotals {
   }
 
   /**
-   * The answer for the tickets of the run. `onward` gives what becomes of a ticket that has not ended, undefined where the program does not have
-   * it: it must not be waited for.
+   * The answer for the tickets of the run. `onward` gives the outcome of a ticket that has not ended, or undefined where the program does not have
+   * it: such a ticket is lost.
    */
   answer(tickets: readonly LaneTicket[], onward: (id: number) => TicketOutcome | undefined): RunAnswer {
     const { runMs, stackMs, splitMs, fatal } = this;

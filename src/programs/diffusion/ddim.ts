@@ -1,7 +1,7 @@
 import { clipper, estimator, type CreateSampler, type Estimate } from './sampling.ts';
 import { roundToEven, spacedTimesteps } from './schedule.ts';
 
-/** DDIM without noise of its own, eta 0 (Song et al. 2020, arXiv 2010.02502, equation 12), as diffusers' DDIMScheduler steps. */
+/** DDIM with eta 0, so without added noise (Song et al. 2020, arXiv 2010.02502, equation 12), with the same steps as diffusers' DDIMScheduler. */
 export const createDdim: CreateSampler = (config, alphas, steps) => {
   const timesteps = spacedTimesteps(config, config.spacing ?? 'leading', steps).map(roundToEven);
   const stride = Math.floor(config.trainSteps / steps);

@@ -1,12 +1,12 @@
 import type { CreateSampler } from './sampling.ts';
 import { interpolate, spacedTimesteps } from './schedule.ts';
 
-/** Nothing left of the signal would be an infinite sigma; diffusers takes this instead. */
+/** The least share of the signal, as in diffusers: with none left, sigma would be infinite. */
 const LEAST_ALPHA = 2 ** -24;
 
 /**
- * Euler's method on the noise level sigma (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn), as diffusers'
- * EulerDiscreteScheduler steps: latents are clean + sigma * noise, and the unet sees them scaled down to variance 1.
+ * Euler's method on the noise level sigma (Karras et al. 2022, arXiv 2206.00364, algorithm 2 without churn), with the same steps as
+ * diffusers' EulerDiscreteScheduler: latents are clean + sigma * noise, and the unet sees them scaled down to variance 1.
  */
 export const createEuler: CreateSampler = (config, alphas, steps) => {
   const levels = alphas.map((share) => {
@@ -31,7 +31,7 @@ export const createEuler: CreateSampler = (config, alphas, steps) => {
   };
 };
 
-/** (latents - clean) / sigma, where clean is what the output stands for. */
+/** (latents - clean) / sigma, where `clean` is what the output stands for. */
 function slopeOf(
   prediction: 'epsilon' | 'v_prediction' | 'sample',
   sigma: number,

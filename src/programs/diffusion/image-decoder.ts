@@ -14,7 +14,7 @@ export class ImageDecoder {
     this.#latents = latents;
   }
 
-  /** Images [1, 3, height, width], each in memory of its own, of latents of one shape (channels x height x width). */
+  /** Decodes latents of one shape (channels x height x width) to images [1, 3, height, width], each in its own memory. */
   async decode(latents: readonly Float32Array[], shape: readonly number[]): Promise<Tensor[]> {
     if (this.#latents.shape[0] === 1 && latents.length > 1) {
       const images: Tensor[] = [];

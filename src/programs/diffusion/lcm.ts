@@ -4,8 +4,8 @@ import { clipper, estimator, type CreateSampler, type Estimate } from './samplin
 const SIGMA_DATA = 0.5;
 
 /**
- * Multistep consistency sampling of latent consistency models (Luo et al. 2023, arXiv 2310.04378, algorithm 3), as diffusers'
- * LCMScheduler steps: to clean latents at once, then noise again for all but the last step. Throws a plain Error when there are more
+ * Multistep consistency sampling of latent consistency models (Luo et al. 2023, arXiv 2310.04378, algorithm 3), with the same
+ * steps as diffusers' LCMScheduler: each goes to clean latents at once, and all but the last add noise again. Throws a plain Error when there are more
  * steps than `originalSteps`.
  */
 export const createLcm: CreateSampler = (config, alphas, steps) => {
@@ -36,7 +36,7 @@ export const createLcm: CreateSampler = (config, alphas, steps) => {
   };
 };
 
-/** Evenly chosen among the timesteps the model was distilled at. */
+/** Timesteps spread evenly over those at which the model was distilled. */
 function lcmTimesteps(trainSteps: number, originalSteps: number, steps: number): number[] {
   if (steps > originalSteps) throw new Error(`LCM takes at most ${originalSteps} steps here, not ${steps}`);
   const stride = Math.floor(trainSteps / originalSteps);

@@ -2,13 +2,13 @@ import { mersenne } from 'pure-rand/generator/mersenne';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 
 /**
- * Standard normal numbers from a seed, by Box and Muller's transform. Each ticket has a generator of its own, so what else is in a batch does not
- * change its image.
+ * Standard normal numbers from a seed, by Box and Muller's transform. Each ticket has its own generator, so its image does not depend on
+ * the rest of the batch.
  */
 
 const UINT32 = 2 ** 32;
 
-/** An endless row of standard normal numbers; the same for equal seeds (safe integers, not negative). */
+/** An endless sequence of standard normal numbers, the same for equal seeds (safe integers, not negative). */
 export function normalNumbers(seed: number): () => number {
   const next = uniformBits(seed);
   let spare: number | undefined;
@@ -32,7 +32,7 @@ export function noiseSource(seed: number, length: number): () => Float32Array {
   return () => Float32Array.from({ length }, next);
 }
 
-/** Numbers from 0 to 2^32 - 1. A seed of the library has 32 bits, so each half of ours gives half of the state, spread so that near seeds differ in all. */
+/** Integers from 0 to 2^32 - 1. The library's seeds have 32 bits: each half of ours gives half of the state, mixed so that close seeds share nothing. */
 function uniformBits(seed: number): () => number {
   const low = mersenne(seed % UINT32);
   const high = mersenne(Math.floor(seed / UINT32));

@@ -23,8 +23,8 @@ export interface Drawing {
 }
 
 /**
- * The three graphs of latent diffusion, for any number of drawings at once. Each method leaves drawings as they were when a run
- * fails, and passes over those it has nothing to do for, so that it can be called again with fewer of them.
+ * The three graphs of latent diffusion, for any number of drawings at once. When a run fails, a method leaves the drawings
+ * unchanged, and it skips those it has nothing to do for: it can be called again with fewer of them.
  */
 export class DiffusionPipeline {
   readonly #encoder: PromptEncoder;
@@ -39,7 +39,7 @@ export class DiffusionPipeline {
     this.#options = parts.options;
   }
 
-  /** Starts a drawing from noise. Throws a plain Error when the schedule has not got as many steps. */
+  /** Starts a drawing from noise. Throws a plain Error when the schedule has fewer steps. */
   begin(prompt: Int32Array, negative: Int32Array, parameters: DiffusionParameters): Drawing {
     const { scheduler, steps, guidance, seed, latentHeight, latentWidth, noise, stepNoise } = parameters;
     const shape = [this.#options.latentChannels, latentHeight, latentWidth] as const;
@@ -67,7 +67,7 @@ export class DiffusionPipeline {
     return position >= sampler.timesteps.length;
   }
 
-  /** Encodes the prompts of those not encoded yet, in one run. */
+  /** Encodes the prompts of drawings that are not encoded yet, in one run. */
   async encode(drawings: readonly Drawing[]): Promise<void> {
     const waiting = drawings.filter(({ hidden }) => hidden === undefined);
     if (waiting.length === 0) return;
@@ -85,7 +85,7 @@ export class DiffusionPipeline {
       drawing.hidden = { prompt: take(), negative: this.#isGuided(drawing) ? take() : undefined };
   }
 
-  /** One step of all that are not done, each at its own timestep, in one run of the unet where it allows that. */
+  /** Takes all unfinished drawings one step further, each at its own timestep, in one run of the unet where it allows that. */
   async step(drawings: readonly Drawing[]): Promise<void> {
     const live = drawings.filter((drawing) => !this.isDone(drawing));
     const rows = live.map((drawing) => this.#rowsOf(drawing));

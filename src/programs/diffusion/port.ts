@@ -3,7 +3,7 @@ import { float16Bits, widenHalf } from '../../tensors/half-float.ts';
 import { fromTypedArray, typedView, type Datatype, type TypedArray } from '../../tensors/tensor.ts';
 import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';
 
-/** An input of a graph: exports differ in their element types (float32 or float16, int32 or int64) and in what they leave free. */
+/** An input of a graph. Exports differ in element types (float32 or float16, int32 or int64) and in which dimensions are free. */
 export interface Port {
   readonly name: string;
   readonly datatype: Datatype;
@@ -43,7 +43,7 @@ export function choosePorts(
   });
 }
 
-/** Numbers as a tensor of the port's element type. Whole types cut fractions off. Throws a plain Error on a type that holds no numbers. */
+/** Numbers as a tensor of the port's element type. Integer types drop fractions. Throws a plain Error on a type that holds no numbers. */
 export function feed({ name, datatype }: Port, shape: readonly number[], values: ArrayLike<number>): OrtTensor {
   return toOrt(fromTypedArray(checked(name, datatype), shape, elements(name, datatype, values)));
 }

@@ -21,14 +21,14 @@ import { DiffusionPipeline, type Drawing } from './pipeline.ts';
 import { PromptEncoder } from './prompt-encoder.ts';
 import { Unet } from './unet.ts';
 
-/** Steps shorter than this in all share a run: the way to the lane and back is saved, and newcomers hardly wait. */
+/** Steps share a run while they take less than this together: it saves messages to the lane, and newcomers hardly wait. */
 const STEPS_TOGETHER_MS = 10;
-/** Beyond it a CPU gains nothing, and a GPU of common size little. */
+/** Larger batches gain nothing on a CPU, and little on a common GPU. */
 const MAX_ITEMS = 8;
 
 /**
  * Text to image by latent diffusion. A ticket brings token ids of a prompt and a negative prompt (INT32, [1, tokens]) and
- * `DiffusionParameters`; it is a `Drawing` between its runs. Every run takes all drawings on by a step, wherever each of them is.
+ * `DiffusionParameters`; it is a `Drawing` between its runs. Every run takes all drawings at least one step further, each from where it is.
  */
 export class DiffusionProgram implements Program {
   readonly description: Program['description'];
@@ -92,7 +92,7 @@ export class DiffusionProgram implements Program {
     await this.#pipeline.release();
   }
 
-  /** Takes tickets on together; called again with fewer of them when that fails, so it goes on from what each has reached. */
+  /** Advances tickets together. It is called again with fewer of them when that fails, and goes on from what each has reached. */
   async #advance(tickets: readonly LaneTicket[], totals: RunTotals): Promise<TicketOutcome[]> {
     const startMs = performance.now();
     const pipeline = this.#pipeline;
@@ -168,7 +168,7 @@ function signatureOf({ promptTokens, imageScale }: DiffusionOptions, { latentSiz
   };
 }
 
-/** The unet as the tensor API runs it. No trial: what its axes mean is known. */
+/** The unet as the tensor API runs it. It needs no trial, because the meaning of its axes is known. */
 function graphSignature({ inputs, outputs }: Signature): Signature {
   const axis = (shape: readonly number[]): number | null => (shape[0] === -1 ? 0 : null);
   const batchable = inputs.some(({ name, shape }) => name === 'sample' && shape[0] === -1);

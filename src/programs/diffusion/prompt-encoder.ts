@@ -1,7 +1,7 @@
 import type { Graph } from '../../onnx/graph.ts';
 import { choosePorts, feed, floatsOf, parted, portsOf, type Port } from './port.ts';
 
-/** What the text encoder makes of a prompt: tokens x width. */
+/** A prompt's hidden states: tokens x width. */
 export interface Encoded {
   readonly shape: readonly [tokens: number, width: number];
   readonly values: Float32Array;
@@ -27,7 +27,7 @@ export class PromptEncoder {
     this.#output = 'last_hidden_state';
   }
 
-  /** Encodes prompts of one length, each text once however often it comes: most have the same negative prompt. */
+  /** Encodes prompts of one length. Equal texts are encoded once, since most requests have the same negative prompt. */
   async encode(prompts: readonly Int32Array[]): Promise<Encoded[]> {
     const keys = prompts.map((ids) => ids.join());
     const distinct = [...new Map(keys.map((key, index) => [key, prompts[index]]))].flatMap(([key, ids]) =>
@@ -39,7 +39,7 @@ export class PromptEncoder {
     const results = await this.graph.run(
       {
         [this.#ids.name]: feed(this.#ids, shape, ids),
-        // Padding is part of what these encoders were trained on.
+        // These encoders were trained with their padding in view.
         ...(this.#mask === undefined
           ? {}
           : {

@@ -7,7 +7,7 @@ import type { Sampler } from './sampling.ts';
 
 const SAMPLERS = { ddim: createDdim, euler: createEuler, lcm: createLcm } as const;
 
-/** The steps of one request. Throws a plain Error when the schedule has not got as many. */
+/** The steps of one request. Throws a plain Error when the schedule has fewer. */
 export function createSampler(name: SchedulerName, config: SchedulerConfig, steps: number): Sampler {
   return SAMPLERS[name](config, cumulativeAlphas(config), steps);
 }

@@ -1,16 +1,16 @@
 import type { SchedulerConfig } from '../../tasks/text-to-image/scheduler-config.ts';
 
-/** One step of a request: what there was, and what the unet said of it. */
+/** The inputs of one step: the latents, and the unet's output for them. */
 export interface SamplerStep {
   readonly index: number;
   readonly latents: Float32Array;
-  /** The unet's output, guidance applied; in the model's own terms (`prediction`). */
+  /** The unet's output with guidance applied; its meaning is the model's `prediction`. */
   readonly output: Float32Array;
-  /** Standard normal noise, new at each call; only samplers that add noise ask for it. */
+  /** New standard normal noise at each call; used only by samplers that add noise. */
   readonly nextNoise: () => Float32Array;
 }
 
-/** The way from noise to latents, for a number of steps. It has no state: a step depends on its arguments alone. */
+/** The steps from noise to latents, for a number of steps. It has no state: a step depends only on its arguments. */
 export interface Sampler {
   /** One for each step, noisiest first. */
   readonly timesteps: readonly number[];
@@ -24,7 +24,7 @@ export interface Sampler {
 
 export type CreateSampler = (config: SchedulerConfig, alphas: Float64Array, steps: number) => Sampler;
 
-/** Clean latents and noise that an output of the unet stands for, at a timestep with this share of signal. */
+/** The clean latents and the noise that an output of the unet stands for. */
 export interface Estimate {
   clean: number;
   noise: number;
@@ -32,7 +32,7 @@ export interface Estimate {
 
 /**
  * What an output means, for samplers that keep the variance (x = sqrt(alpha) clean + sqrt(1 - alpha) noise); v = sqrt(alpha) noise -
- * sqrt(1 - alpha) clean (Salimans and Ho 2022, arXiv 2202.00512). Written into `into`: this runs once an element.
+ * sqrt(1 - alpha) clean (Salimans and Ho 2022, arXiv 2202.00512). The result is written into `into`, because this runs for every element.
  */
 export function estimator(
   prediction: SchedulerConfig['prediction'],

@@ -1,8 +1,8 @@
 import type { SchedulerConfig } from '../../tasks/text-to-image/scheduler-config.ts';
 
 /**
- * How much noise there is at each of a model's training timesteps, and which of them a request visits: the arithmetic that
- * diffusers' schedulers have in common (docs of diffusers, "Schedulers"; Ho et al. 2020, arXiv 2006.11239).
+ * The noise at each of a model's training timesteps, and which of them a request visits: the arithmetic that diffusers' schedulers
+ * have in common (docs of diffusers, "Schedulers"; Ho et al. 2020, arXiv 2006.11239).
  */
 
 /** The share of the signal's variance left at each timestep: the running product of 1 - beta. */
@@ -38,8 +38,8 @@ function toZeroSnr(alphas: Float64Array): Float64Array {
 }
 
 /**
- * The timesteps that `steps` steps visit, noisiest first (Lin et al. 2023, table 2). They are whole but for `linspace`, which the
- * caller rounds or not. Throws a plain Error when there are more steps than timesteps.
+ * The timesteps that `steps` steps visit, noisiest first (Lin et al. 2023, table 2). They are integers except for `linspace`, where
+ * the caller decides about rounding. Throws a plain Error when there are more steps than timesteps.
  */
 export function spacedTimesteps(
   { trainSteps, stepsOffset }: SchedulerConfig,
@@ -51,7 +51,7 @@ export function spacedTimesteps(
   switch (spacing) {
     case 'leading': {
       const stride = Math.floor(trainSteps / steps);
-      // With an offset and hardly any stride, the first would lie beyond the schedule's end.
+      // With an offset and a short stride, the first would lie beyond the schedule's end.
       return all.map((step) => Math.min((steps - 1 - step) * stride + stepsOffset, trainSteps - 1));
     }
     case 'trailing':
@@ -61,7 +61,7 @@ export function spacedTimesteps(
   }
 }
 
-/** As numpy rounds: halves to the even neighbour. */
+/** Rounds halves to the even neighbour, as numpy does. */
 export function roundToEven(value: number): number {
   const below = Math.floor(value);
   const rest = value - below;

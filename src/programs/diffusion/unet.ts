@@ -11,11 +11,11 @@ export interface UnetRow {
   readonly sample: Float32Array;
   readonly timestep: number;
   readonly hidden: Encoded;
-  /** For models distilled to know the guidance (LCM): how strong it is. */
+  /** Strength of the guidance, for models that take it as an input (LCM). */
   readonly guidance: number;
 }
 
-/** The unet of a pipeline: rows at timesteps of their own, as far as the graph can. */
+/** The unet of a pipeline. Each row has its own timestep, as far as the graph allows. */
 export class Unet {
   readonly graph: Graph;
   /** Height and width of the latents where the graph fixes them, else -1. */
@@ -27,7 +27,7 @@ export class Unet {
   readonly #hidden: Port;
   readonly #guidance: Port | undefined;
   readonly #rowsAtMost: number;
-  /** Whether rows may be at different timesteps; metadata promises it wrongly at times, and the first failure shows. */
+  /** Whether rows may be at different timesteps. Metadata is sometimes wrong about it; then the first run that fails tells. */
   #mixesTimesteps: boolean;
 
   constructor(graph: Graph) {

@@ -4,7 +4,7 @@ import type { DecoderLayout } from './layout.ts';
 /** Elements of a cache; half floats as their bits. */
 export type CacheArray = Float32Array | Uint16Array;
 
-/** What a bank needs to know of its rows: how many tokens of each it holds. */
+/** What a bank needs of its rows: how many of their tokens it holds. */
 export interface Cached {
   cached: number;
 }
@@ -20,8 +20,8 @@ export interface NewPart {
 
 /**
  * Keys and values of rows that run together, in memory that stays where it is: one array per tensor of the cache, [slots, heads,
- * capacity, size]. Row i has slot i; its tokens begin at 0, what lies beyond them is masked. So rows need no padding on the left, a
- * new token is written behind the last, and rows come and go without moving the others' past.
+ * capacity, size]. Row i has slot i; its tokens begin at 0, and what lies beyond them is masked. Rows therefore need no padding on the
+ * left, a new token is written behind the last one, and rows come and go without moving the others' past.
  */
 export class Bank<Row extends Cached> {
   readonly rows: Row[] = [];
@@ -33,7 +33,7 @@ export class Bank<Row extends Cached> {
   /** Of all rows, until they or their memory change. */
   #views: readonly OrtTensor[] | undefined;
 
-  /** `round`: the capacity for a number of tokens, at least as much. */
+  /** `round` gives the capacity for a number of tokens: at least that number. */
   constructor(layout: DecoderLayout, round: (tokens: number) => number) {
     this.#layout = layout;
     this.#round = round;
@@ -77,7 +77,7 @@ export class Bank<Row extends Cached> {
     for (const row of rows) row.cached += tokens;
   }
 
-  /** Takes in a row; its past comes from a slot of another bank, or is nothing yet. */
+  /** Adds a row, whose past is copied from a slot of another bank or is still empty. */
   add(row: Row, source?: { readonly bank: Bank<Cached>; readonly slot: number }): void {
     const slot = this.rows.length;
     const capacity = row.cached > this.#capacity ? this.#round(row.cached) : this.#capacity;
@@ -86,7 +86,7 @@ export class Bank<Row extends Cached> {
     this.rows.push(row);
     this.#views = undefined;
     if (source !== undefined) this.#copy({ from: source.bank, slot: source.slot, cached: row.cached }, slot);
-    // A masked value counts nothing, but NaN times nothing is NaN: what a former row left must go.
+    // A masked value is multiplied by 0, but NaN times 0 is NaN: what a former row left must go.
     for (const [index, { heads, size }] of this.#layout.cache.entries())
       for (let head = 0; head < heads; head += 1) {
         const start = (slot * heads + head) * this.#capacity;
@@ -94,7 +94,7 @@ export class Bank<Row extends Cached> {
       }
   }
 
-  /** Lets go of a row; the last one takes its slot. */
+  /** Removes a row; the last one moves into its slot. */
   remove(row: Row): void {
     const slot = this.rows.indexOf(row);
     const last = this.rows.pop();
@@ -108,7 +108,7 @@ export class Bank<Row extends Cached> {
     }
   }
 
-  /** A bank of the rows of both, with no more memory than they need. */
+  /** A bank with the rows of both, in no more memory than they need. */
   static merge<Row extends Cached>(one: Bank<Row>, other: Bank<Row>): Bank<Row> {
     const merged = new Bank<Row>(one.#layout, one.#round);
     const all = [one, other].flatMap((bank) => bank.rows.map((row, slot) => ({ bank, row, slot })));
@@ -120,7 +120,7 @@ export class Bank<Row extends Cached> {
     return merged;
   }
 
-  /** Gives back memory when the rows that needed it have left. */
+  /** Frees memory when the rows that needed it have left. */
   shrink(): void {
     const needed = this.#round(Math.max(0, ...this.rows.map(({ cached }) => cached)));
     if (needed <= this.#capacity * 0.75 || this.rows.length <= this.#slots / 2) this.#resize(needed, this.rows.length);
@@ -135,7 +135,7 @@ export class Bank<Row extends Cached> {
     for (const [slot, { cached }] of this.rows.entries()) this.#copy({ from: former, slot, cached }, slot);
   }
 
-  /** The memory as it is, under a bank of its own. */
+  /** Another bank over the same memory. */
   #snapshot(): Bank<Row> {
     const bank = new Bank<Row>(this.#layout, this.#round);
     bank.#capacity = this.#capacity;

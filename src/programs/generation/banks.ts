@@ -9,13 +9,13 @@ export interface BankRules {
   /** Rows of a run must have pasts of one length, with no room between past and new tokens. */
   readonly exact: boolean;
   /**
-   * What another run costs, in cached tokens read: padding is worth it as long as it costs less. A run reads the weights once, and for each
-   * row the cache up to the longest row's end.
+   * The cost of one more run, in cached tokens read; padding is worth it while it costs less. A run reads the weights once, and each
+   * row's cache up to the end of the longest row.
    */
   readonly passTokens: number;
 }
 
-/** The banks of a model's rows: rows of like length share one, so that nobody pays for the longest of all. */
+/** The banks of a model's rows. Rows of similar length share one, so that short rows do not pay for the longest of all. */
 export class Banks {
   readonly #layout: DecoderLayout;
   readonly #rules: BankRules;
@@ -32,7 +32,7 @@ export class Banks {
     return this.#banks;
   }
 
-  /** A bank beside these, for one row, which may begin with what another holds. */
+  /** A separate bank for one row, which may begin with what another bank holds. */
   apart(row: Row, prefix?: Prefix): Bank<Row> {
     const bank = new Bank<Row>(this.#layout, this.#round);
     row.cached = prefix?.tokens ?? 0;
@@ -40,7 +40,7 @@ export class Banks {
     return bank;
   }
 
-  /** Takes in the only row of a bank beside these. */
+  /** Takes in the only row of a separate bank. */
   join(bank: Bank<Row>): void {
     const [row] = bank.rows;
     if (row === undefined) throw new Error('the bank has no row');
@@ -58,7 +58,7 @@ export class Banks {
     else best.add(row, { bank, slot: 0 });
   }
 
-  /** Lets go of rows. */
+  /** Removes rows. */
   remove(rows: readonly Row[]): void {
     if (rows.length === 0) return;
     for (const bank of this.#banks)
@@ -74,7 +74,7 @@ export class Banks {
     this.#banks = [];
   }
 
-  /** Joins banks that cost less together; by half a run, so that rows do not go to and fro. */
+  /** Merges banks that cost less together, by at least half a run, so that rows do not move back and forth. */
   #mergeLike(): void {
     if (this.#rules.exact || this.#rules.alone) return;
     for (const [index, one] of this.#banks.entries())
@@ -89,7 +89,7 @@ export class Banks {
   }
 }
 
-/** Capacity grows in steps of an eighth, at least 32 tokens: copying at each step then costs less than the empty room. */
+/** Capacity grows in steps of an eighth, at least 32 tokens, so that neither copying nor unused room costs much. */
 function roomFor(tokens: number): number {
   const step = Math.max(32, 2 ** Math.floor(Math.log2(Math.max(1, tokens))) / 8);
   return Math.ceil(tokens / step) * step;

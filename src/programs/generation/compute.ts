@@ -6,9 +6,9 @@ import type { Row } from './row.ts';
 export interface Computation {
   /** The first of the rows; default: that of the bank. */
   readonly from?: number;
-  /** Of each row, as many for each. */
+  /** The new tokens of each row, the same number for all. */
   readonly ids: readonly ArrayLike<number>[];
-  /** Takes the time in. */
+  /** The time of the run is added to it. */
   readonly totals: { runMs: number };
   /** The logits of all these tokens are wanted. */
   readonly every?: boolean;
@@ -19,7 +19,7 @@ export interface Computed extends Pick<PassResult, 'logits' | 'every'> {
   readonly keep: () => void;
 }
 
-/** Runs a decoder on new tokens; the bank is as it was until they are kept. Throws what ONNX Runtime throws. */
+/** Runs a decoder on new tokens. The bank is unchanged until `keep` is called. Throws what ONNX Runtime throws. */
 export async function compute(
   decoder: Decoder,
   bank: Bank<Row>,

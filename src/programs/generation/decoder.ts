@@ -4,11 +4,11 @@ import type { Graph } from '../../onnx/graph.ts';
 import type { CacheArray, NewPart } from './bank.ts';
 import type { DecoderLayout } from './layout.ts';
 
-/** With which names of values begin that are added to a graph. */
+/** Prefix of the names of values that are added to a graph. */
 export const PREFIX = 'carpool.';
 /** Outputs of an extended graph: the logits of each row's last token, [rows, 1, vocabulary]. */
 export const LAST_LOGITS = `${PREFIX}last_logits`;
-/** Of a tensor of the cache the part of the new tokens, [rows, heads, new tokens, size]. */
+/** The output with the new tokens' part of a cache tensor, [rows, heads, new tokens, size]. */
 export function newPart(present: string): string {
   return `${PREFIX}${present}`;
 }
@@ -21,7 +21,7 @@ export interface DecoderKind {
   readonly grouped: boolean;
 }
 
-/** New tokens of rows, as many for each row. */
+/** New tokens of rows, the same number for each. */
 export interface Pass {
   readonly ids: readonly ArrayLike<number>[];
   /** Tokens of each row in the cache. */
@@ -34,9 +34,9 @@ export interface Pass {
 }
 
 export interface PassResult {
-  /** Logits of each row's last token, [vocabulary]; to be altered at will. */
+  /** Logits of each row's last token, [vocabulary]; the caller may alter them. */
   readonly logits: readonly Float32Array[];
-  /** Of all new tokens of the one row, where they were wanted; fewer where the graph gives fewer. */
+  /** Logits of all new tokens of the only row, where they were wanted; fewer where the graph gives fewer. */
   readonly every: readonly Float32Array[];
   /** Keys and values of the new tokens, in the order of the layout. */
   readonly parts: readonly NewPart[];
@@ -103,7 +103,7 @@ export class Decoder {
     return feeds;
   }
 
-  /** Ones where a row has tokens: its past begins at 0, the new ones lie behind the room for all pasts, or (grouped) behind its own. */
+  /** The mask: 1 where a row has tokens. Its past begins at 0; its new tokens lie behind the room for all pasts, or (grouped) behind its own past. */
   #mask(pass: Pass, rows: number, tokens: number): OrtTensor {
     const longest = Math.max(...pass.pasts);
     const width = (this.#kind.grouped ? longest : pass.capacity) + tokens;
@@ -123,7 +123,7 @@ export class Decoder {
         data[index] = value(Math.floor(index / columns), index % columns);
       return new OrtTensor('int32', data, dims);
     }
-    // As pairs of 32-bit halves, little end first: a tenth of the time that BigInts take. Values are not negative.
+    // Written as pairs of 32-bit halves, low half first, in a tenth of the time that BigInts take. Values are not negative.
     const data = new Int32Array(2 * rows * columns);
     for (let index = 0; index < rows * columns; index += 1)
       data[2 * index] = value(Math.floor(index / columns), index % columns);

@@ -2,7 +2,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { GraphMetadata } from '../../onnx/signature.ts';
 import type { GenerationOptions } from '../../tasks/chat/generation.ts';
 
-/** A key or value tensor of one layer: what goes in, and what comes out longer. Shape [rows, heads, tokens, size]. */
+/** A key or value tensor of one layer, as input and as the longer output. Shape [rows, heads, tokens, size]. */
 export interface CacheTensor {
   readonly past: string;
   readonly present: string;
@@ -28,7 +28,7 @@ export interface DecoderLayout {
 
 const KEEP_NAMES = ['num_logits_to_keep', 'logits_to_keep'];
 
-/** Reads the layout of a decoder-only graph. Throws a plain Error saying why the graph is none that can be run here. */
+/** Reads the layout of a decoder-only graph. Throws a plain Error saying why the graph cannot be run here. */
 export function readLayout(
   { inputMetadata, outputMetadata }: GraphMetadata,
   options: GenerationOptions,

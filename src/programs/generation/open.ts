@@ -15,9 +15,9 @@ import { Decoder, LAST_LOGITS, newPart, PREFIX } from './decoder.ts';
 import { readLayout } from './layout.ts';
 import { GenerationProgram } from './program.ts';
 
-/** Another run costs as much as reading its weights so many times as padding (measured on a CPU: half to twice that). */
+/** One more run costs as much as padding that reads this many times the weights' bytes (measured on a CPU: half to twice that). */
 const PASS_WEIGHTS = 2;
-/** Graphs with it derive a row's length from the sum of its mask. */
+/** Graphs with this operator derive a row's length from the sum of its mask. */
 const GROUPED_OPERATOR = new Set(['com.microsoft:GroupQueryAttention']);
 
 /** Opens a decoder-only model for generation. Throws a plain Error saying what is wrong with it. */
@@ -37,8 +37,8 @@ export async function openGenerationProgram(spec: ModelSpec, lane: LaneData): Pr
     return new GenerationProgram({
       decoder,
       graph: new LaneSession(spec, graph, signature),
-      // Without positions of their own, or looking back by places rather than positions, rows may have no gaps; nor where a row is to get
-      // what the file gives it alone, to the last bit.
+      // Rows may have no gaps where the graph takes no positions or looks back by places instead of positions, nor where a row must get
+      // exactly what the file gives it alone.
       rules: {
         alone,
         exact: !grouped && (alone || !layout.hasMask || !layout.hasPositions || options.slidingWindow),
@@ -54,7 +54,7 @@ interface OpenedDecoder {
   readonly graph: Graph;
   readonly extended: boolean;
   readonly grouped: boolean;
-  /** Of the weights. */
+  /** Size of the weights. */
   readonly bytes: number;
 }
 
@@ -72,15 +72,15 @@ async function openDecoder(
       const graph = await openGraph(file, own, lane, [endOutputs(PREFIX, outputs)]);
       return { graph, extended: true, grouped, bytes };
     } catch {
-      // A graph that takes no further nodes (beyond 2 GiB with them, say) gives its whole cache with each token, which is slower alone.
+      // A graph that cannot take more nodes (above 2 GiB with them, for example) returns its whole cache with each token, which is only slower.
     }
   }
   return { graph: await openGraph(file, own, lane), extended: false, grouped, bytes };
 }
 
 /**
- * A decoder's graph gives the whole cache of every row anew with each token, and the binding copies all of it into JavaScript. Wanted is
- * the part of the new tokens alone: it is written into a cache that stays where it is. Of the logits those of the last token are wanted.
+ * A decoder's graph returns the whole cache of every row with each token, and the binding copies all of it into JavaScript. Only the part of
+ * the new tokens is needed, which is written into a cache that stays in place, and only the logits of the last token.
  */
 function lastOutputs(graph: GraphMetadata, options: GenerationOptions): EndOutput[] {
   const { cache, cacheType } = readLayout(graph, options);

@@ -4,7 +4,7 @@ import type { LaneTicket } from '../../lanes/protocol.ts';
 import { typedView } from '../../tensors/tensor.ts';
 import { Row } from './row.ts';
 
-/** What a ticket may ask of this model. */
+/** Limits of a ticket. */
 export interface RowLimits {
   readonly contextTokens: number;
   /** Ids are below it; undefined where the graph does not say. */
@@ -12,8 +12,8 @@ export interface RowLimits {
 }
 
 /**
- * The row of a new ticket. Throws INVALID_INPUT on what would fail the run of all others too, or never end. The task checks what clients send;
- * this is the last door before the graph.
+ * The row of a new ticket. Throws INVALID_INPUT on what would fail the run of all other rows too, or never end. The task checks what clients
+ * send; this is the last check before the graph.
  */
 export function readRow({ id, inputs, parameters }: LaneTicket, { contextTokens, vocabulary }: RowLimits): Row {
   const [tensor] = inputs ?? [];

@@ -5,11 +5,11 @@ import type { Row } from './row.ts';
 export interface Prefilling {
   readonly row: Row;
   bank: Bank<Row>;
-  /** Runs in which others' prompts were computed and nothing of its own. */
+  /** Runs in which only others' prompts were computed. */
   passed: number;
 }
 
-/** Those whose prompts are not computed yet. */
+/** Rows whose prompts are not computed yet. */
 export class PrefillQueue {
   readonly #chunkTokens: number;
   #all: Prefilling[] = [];
@@ -35,7 +35,7 @@ export class PrefillQueue {
     this.#all = this.#all.filter(({ row }) => !leaves(row));
   }
 
-  /** Short prompts before long ones, but none is passed again and again. */
+  /** Short prompts come before long ones, but a prompt that was passed over gains on them. */
   byTurn(): Prefilling[] {
     const left = ({ row, passed }: Prefilling): number =>
       row.prompt.length - row.cached - (passed * this.#chunkTokens) / 2;
@@ -51,15 +51,15 @@ export class PrefillQueue {
 export interface PieceRules {
   /** Tokens that the run may still compute. */
   readonly rest: number;
-  /** Most tokens of a piece, where each gives its logits. */
+  /** Most tokens of a piece. */
   readonly most: number;
   /** Most tokens of a run. */
   readonly chunk: number;
-  /** What a run holds changes the answers: a prompt's pieces must be the same whatever else there is to do. */
+  /** A row's answer depends on what else its run holds, so a prompt must be cut into the same pieces whatever else there is to do. */
   readonly alone: boolean;
 }
 
-/** How many tokens of a row's prompt are computed now; 0: none. A short prompt is computed whole, of a long one what there is room for. */
+/** How many tokens of a row's prompt are computed now; 0: none. A short prompt is computed as a whole, a long one as far as there is room. */
 export function pieceOf(row: Row, { rest, most, chunk, alone }: PieceRules): number {
   const tokens = row.prompt.length - row.cached;
   const piece = Math.min(tokens, chunk, most);

@@ -8,10 +8,10 @@ import { pieceOf, PrefillQueue, type Prefilling } from './prefill-queue.ts';
 import type { PrefixStore } from './prefix-store.ts';
 import { outcomeOf, type Row } from './row.ts';
 
-/** Most logits of one run: a long prompt whose log probabilities are wanted comes in pieces of 64 MiB of them. */
+/** Most logits of one run: a long prompt whose log probabilities are wanted is computed in pieces of 64 MiB of logits. */
 const MOST_LOGITS = 2 ** 24;
 
-/** What becomes of a ticket that wants more than the graph has. */
+/** The outcome of a ticket that asks for log probabilities which the graph does not give. */
 const NO_PROMPT_LOGITS: TicketOutcome = {
   ok: false,
   code: 'INVALID_INPUT',
@@ -25,15 +25,15 @@ export interface PrefillParts {
   /** Most tokens of a run. */
   readonly chunk: number;
   readonly vocabulary: number | undefined;
-  /** What a run holds changes the answers: a row's runs must be the same whatever else there is to do. */
+  /** A row's answer depends on what else its run holds, so rows share no run. */
   readonly alone: boolean;
 }
 
-/** Computes prompts piece by piece, each in a bank of its own, and hands rows that have their first token to the banks. */
+/** Computes prompts piece by piece, each in its own bank, and hands rows over to the shared banks once they have their first token. */
 export class Prefill {
   readonly #parts: PrefillParts;
   readonly #queue: PrefillQueue;
-  /** Most tokens of a piece each of which gives its logits. */
+  /** Most tokens of a piece where the logits of all are wanted. */
   readonly #mostWithLogits: number;
 
   constructor(parts: PrefillParts) {
@@ -77,7 +77,7 @@ export class Prefill {
     this.#queue.served(served);
   }
 
-  /** What others have computed since it came: the same prompt, perhaps, for another choice. */
+  /** Copies what others have computed since this prompt came; it may be the same prompt, for another choice. */
   #useOthersWork(prefilling: Prefilling): void {
     const { banks, prefixes, alone } = this.#parts;
     const { row, bank } = prefilling;

@@ -2,7 +2,7 @@ import { Bank, type Cached } from './bank.ts';
 import type { DecoderLayout } from './layout.ts';
 import type { Row } from './row.ts';
 
-/** Shorter beginnings in common are computed again as quickly as they are copied. */
+/** Shorter common beginnings are computed as quickly as they are copied. */
 const LEAST_TOKENS = 4;
 
 /** Where the keys and values of a prompt's beginning lie. */
@@ -18,13 +18,13 @@ interface Kept {
 }
 
 /**
- * Keys and values of prompts and answers that have ended, the latest of them: a newcomer that begins alike (the system prompt that all have,
- * the conversation so far) does not compute them again. What still runs is looked at as well.
+ * Keys and values of the latest prompts and answers that have ended. A newcomer that begins alike (with the same system prompt, or the
+ * conversation so far) does not compute them again. Rows that still run are searched as well.
  */
 export class PrefixStore {
   readonly #layout: DecoderLayout;
   readonly #mostTokens: number;
-  /** The one used last comes last. */
+  /** In order of use, the latest last. */
   #kept: Kept[] = [];
 
   constructor(layout: DecoderLayout, mostTokens: number) {
@@ -37,7 +37,7 @@ export class PrefixStore {
     return this.#kept.reduce((sum, { ids }) => sum + ids.length, 0);
   }
 
-  /** Copies what a bank holds of a row that leaves it; others are forgotten for it, the one used longest ago first. */
+  /** Copies what a bank holds of a row that leaves it, and forgets others to make room, the least recently used first. */
   keep(row: Row, bank: Bank<Row>): void {
     const ids = row.context().subarray(0, this.#mostTokens);
     const slot = bank.rows.indexOf(row);
@@ -51,7 +51,7 @@ export class PrefixStore {
     this.#kept.push({ ids: ids.slice(), bank: copy });
   }
 
-  /** The longest beginning of a prompt that is here or in the banks of those that run, its last token left out: that one gives the logits. */
+  /** The longest beginning of a prompt that is kept here or in the banks of running rows. The prompt's last token is left out, as its run gives the logits. */
   find(prompt: Int32Array, running: readonly Bank<Row>[]): Prefix | undefined {
     const most = prompt.length - 1;
     let best: Prefix | undefined;

@@ -15,11 +15,11 @@ import { PrefixStore } from './prefix-store.ts';
 import { outcomeOf, type Row } from './row.ts';
 import { warmDecoder } from './warm.ts';
 
-/** Steps shorter than this in all share a run: the way to the lane and back is saved, and newcomers hardly wait. */
+/** Steps share a run while they take less than this together: it saves messages to the lane, and newcomers hardly wait. */
 const STEPS_TOGETHER_MS = 10;
 const MAX_ITEMS = 32;
 
-/** What a ticket brings and gets. */
+/** Inputs and outputs of a ticket. */
 const SIGNATURE: Signature = {
   inputs: [{ name: 'prompt', datatype: 'INT32', shape: [-1, -1], batchAxis: 0 }],
   outputs: GENERATION_OUTPUTS.map((name) => ({
@@ -52,7 +52,7 @@ export class GenerationProgram implements Program {
   readonly #banks: Banks;
   readonly #prefixes: PrefixStore;
   readonly #prefill: Prefill;
-  /** The last run computed prompts: this one is for those who wait for their next token. */
+  /** The last run computed prompts, so this one is for rows that wait for their next token. */
   #owesStep = false;
   #maxItems: number | undefined;
 
@@ -64,7 +64,7 @@ export class GenerationProgram implements Program {
     this.#parts = parts;
     this.#limits = { contextTokens: options.contextTokens, vocabulary };
     const banks = new Banks(decoder.layout, rules);
-    // What others have computed comes from other runs, with other scales.
+    // Where rows run alone, what other rows have computed has other scales.
     const prefixBytes = alone ? 0 : options.prefixCacheBytes;
     const prefixes = new PrefixStore(decoder.layout, Math.floor(prefixBytes / decoder.layout.tokenBytes));
     this.#banks = banks;
@@ -99,7 +99,7 @@ export class GenerationProgram implements Program {
     return this.#maxItems === undefined ? answer : { ...answer, maxItems: this.#maxItems };
   }
 
-  /** Further tokens of all rows: one, or as many as take no longer than is worth a run of its own. */
+  /** One more token for every row, and further ones while they are too quick to be worth a run each. */
   async #steps(run: SteppingRun, startMs: number): Promise<void> {
     for (let lastMs = startMs; ;) {
       await this.#step(run);
@@ -110,11 +110,11 @@ export class GenerationProgram implements Program {
     }
   }
 
-  /** A further token for every row that has one. */
+  /** One more token for every row in the banks. */
   async #step(run: SteppingRun): Promise<void> {
     for (const bank of this.#banks.all) {
       if (run.fatal !== undefined) return;
-      // Kept once all rows have run: until then the bank stays as it was, should they have to run one by one.
+      // Kept once all rows have run: until then the bank must stay unchanged, as rows may have to run again in parts.
       const keeps: (() => void)[] = [];
       await run.halving(bank.rows, {
         runWhole: async (part, totals) => {
@@ -176,7 +176,7 @@ export class GenerationProgram implements Program {
   }
 }
 
-/** How a row goes on, with what came since it was last told of. */
+/** The outcome of a row that goes on, with the tokens since its last outcome. */
 function onwardOf(row: Row | undefined): TicketOutcome | undefined {
   if (row === undefined) return undefined;
   const progress = row.tell();

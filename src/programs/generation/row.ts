@@ -5,10 +5,10 @@ import { failed } from '../failure.ts';
 import { LogSoftmax } from '../sampler/log-softmax.ts';
 import { TokenSampler } from '../sampler/token-sampler.ts';
 
-/** How it stands with an answer after a token: it goes on, it is whole, or the model gave no logits to choose by. */
+/** The state of an answer after a token: it goes on, it is whole, or the model gave no logits to choose by. */
 export type RowState = 'more' | 'whole' | 'broken';
 
-/** One ticket between its runs: its prompt, the answer so far, and how many of their tokens a cache holds. */
+/** A ticket between its runs: its prompt, the answer so far, and how many of their tokens a cache holds. */
 export class Row {
   readonly id: number;
   readonly prompt: Int32Array;
@@ -34,7 +34,7 @@ export class Row {
     return this.tokens.at(-1) ?? 0;
   }
 
-  /** Logits of all its positions are wanted, of the prompt too: nothing of it can come from others' work. */
+  /** Whether the logits of all its positions are wanted, those of the prompt too; then nothing can be copied from other rows. */
   get wantsPrompt(): boolean {
     return this.#parameters.promptLogprobs === true;
   }
@@ -48,7 +48,7 @@ export class Row {
     return context;
   }
 
-  /** Takes the logits of prompt tokens from place `from` on: each tells of the token behind it. */
+  /** Takes the logits of prompt tokens from position `from` on; each predicts the token behind it. */
   takePrompt(logits: readonly Float32Array[], from: number): void {
     for (const [index, own] of logits.entries()) {
       const next = this.prompt[from + index + 1];
@@ -61,7 +61,7 @@ export class Row {
   take(logits: Float32Array): RowState {
     const { topLogprobs, maxTokens } = this.#parameters;
     if (maxTokens === 0) return 'whole';
-    // Of the logits as the model gave them, before the sampler alters them.
+    // From the model's own logits, before the sampler alters them.
     const softmax = topLogprobs === undefined ? undefined : new LogSoftmax(logits, topLogprobs);
     const token = this.#sampler.next(logits);
     if (token < 0) return 'broken';
@@ -70,7 +70,7 @@ export class Row {
     return this.#stop.has(token) || this.tokens.length >= maxTokens ? 'whole' : 'more';
   }
 
-  /** What came since the last time; undefined when nothing did. */
+  /** The tokens since the last call; undefined when there are none. */
   tell(): GenerationProgress | undefined {
     if (this.#told === this.tokens.length) return undefined;
     const from = this.#told;
@@ -90,7 +90,7 @@ export class Row {
   }
 }
 
-/** What becomes of a row's ticket after these logits of its last token; they are altered. */
+/** The outcome of a row's ticket, by the logits of its last token, which are altered. */
 export function outcomeOf(row: Row, logits: Float32Array | undefined): TicketOutcome {
   const state = logits === undefined ? 'broken' : row.take(logits);
   if (state === 'more') return { ok: true, more: true };

@@ -46,7 +46,7 @@ export async function warmDecoder({
   return runs;
 }
 
-/** Rows for which nobody waits, in a bank of their own, each with so many tokens in its cache. */
+/** Made-up rows in a separate bank, each with this many tokens in its cache. */
 function madeUpBank(layout: DecoderLayout, rows: number, tokens: number): Bank<Row> {
   const bank = new Bank<Row>(layout, (count) => count);
   for (let index = 0; index < rows; index += 1) {

@@ -1,15 +1,15 @@
 /**
- * A ticket's own chance, told for each token at each step by a hash of seed, step and token: a token is drawn as the one whose logit plus
- * Gumbel noise is greatest (Gumbel, 1954; the "Gumbel-max trick"). Chance so clings to tokens, and a batch that moves logits by a
- * ten-thousandth changes a draw only where two tokens were that near; a single number walked along the sum of all weights would land on
- * another token altogether. The mixing is splitmix32's, with the constants of Wellons' hash prospector.
+ * Randomness is tied to the token: the noise of each token at each step is a hash of seed, step and token, and the token is drawn whose logit plus
+ * Gumbel noise is greatest (Gumbel, 1954; the "Gumbel-max trick"). A batch that moves logits by a ten-thousandth therefore changes a draw
+ * only where two tokens were that close; with a single random number on the scale of all weights it could land on any other token. The
+ * mixing is splitmix32's, with the constants of Wellons' hash prospector.
  */
 export class TokenNoise {
   readonly #seed: number;
   #step = 0;
   #base = 0;
 
-  /** `seed`: a whole number of up to 2^53. */
+  /** `seed` is an integer of up to 2^53. */
   constructor(seed: number) {
     this.#seed = mix((seed >>> 0) ^ mix(Math.floor(seed / 2 ** 32) >>> 0));
     this.#base = mix(this.#seed);
@@ -21,12 +21,12 @@ export class TokenNoise {
     this.#base = mix(this.#seed ^ Math.imul(this.#step, 0x9e3779b1));
   }
 
-  /** In (0, 1), 32 bits of it. */
+  /** A number in (0, 1) of 32 bits. */
   of(token: number): number {
     return ((mix(this.#base ^ Math.imul(token + 1, 0x85ebca6b)) >>> 0) + 0.5) / 2 ** 32;
   }
 
-  /** The token with the greatest (logit - most) / temperature + noise of those that `tokens` names, `best` among them. */
+  /** The token of `tokens` with the greatest (logit - most) / temperature + noise; `best` must be among them. */
   draw(
     tokens: Iterable<number>,
     { logits, best, temperature }: { logits: Float32Array; best: number; temperature: number },
@@ -36,7 +36,7 @@ export class TokenNoise {
     let greatest = gumbel(this.of(best));
     for (const token of tokens) {
       const behind = greatest - ((logits[token] ?? 0) - most) / temperature;
-      // NaN and what no noise can lift are passed over; of the rest, most by one comparison instead of two logarithms.
+      // Skips NaN and what no noise can lift; most other tokens are skipped by one comparison instead of two logarithms.
       if (!(behind < MOST_NOISE)) continue;
       const chance = this.of(token);
       if (behind > RARE_NOISE && chance < RARE_CHANCE) continue;
@@ -51,7 +51,7 @@ export class TokenNoise {
 
 /** The greatest noise that 32 bits give. */
 const MOST_NOISE = 23;
-/** Noise above it is as rare as numbers above RARE_CHANCE = exp(-exp(-RARE_NOISE)). */
+/** Noise is above RARE_NOISE where its number is above RARE_CHANCE = exp(-exp(-RARE_NOISE)). */
 const RARE_NOISE = 5;
 const RARE_CHANCE = Math.exp(-Math.exp(-RARE_NOISE));
 

@@ -2,7 +2,7 @@ import type { Sampling } from '../../tasks/chat/generation.ts';
 import { argmax, greatest } from './ranking.ts';
 import { TokenNoise } from './token-noise.ts';
 
-/** What is drawn by temperature and seed alone. */
+/** Sampling by temperature and seed alone. */
 export function plainSampling(temperature: number, seed: number): Sampling {
   return {
     ...{ temperature, seed, topK: 0, topP: 1, minP: 0, logitBias: [] },
@@ -31,7 +31,7 @@ export class TokenSampler {
     const { temperature } = this.#sampling;
     const best = argmax(logits);
     if (best < 0) return best;
-    // Below it the division makes infinities; the likeliest token has all the weight anyway.
+    // Below this, dividing by the temperature gives infinities, and the likeliest token has all the weight anyway.
     const token = temperature < 1e-5 ? best : this.#draw(logits, best);
     if (this.#sampling.repetitionPenalty !== 1) this.#seen.add(token);
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
@@ -59,7 +59,7 @@ export class TokenSampler {
   /** Tokens that may be drawn, the likeliest always among them. */
   #candidates(logits: Float32Array, most: number): Iterable<number> {
     const { temperature, topK, topP, minP } = this.#sampling;
-    // As a bound on logits, min_p leaves no exponentials to compute.
+    // As a bound on logits, min_p needs no exponentials.
     const least = minP > 0 ? most + temperature * Math.log(minP) : -Infinity;
     const likelyEnough = (token: number): boolean => (logits[token] ?? 0) >= least;
     const fewer = topK > 0 && topK < logits.length;
@@ -75,10 +75,10 @@ function* filtered(tokens: Iterable<number>, keeps: (token: number) => boolean):
   for (const token of tokens) if (keeps(token)) yield token;
 }
 
-/** Exponentials below this are nothing beside the likeliest token's 1: e^-40 is 4e-18. */
+/** Exponentials of less are negligible beside the likeliest token's 1: e^-40 is 4e-18. */
 const NEGLIGIBLE = -40;
 
-/** Reused by every draw, because a vocabulary's worth of numbers for each would keep the garbage collector busy. */
+/** Reused by every draw, because an array of the vocabulary's size for each would keep the garbage collector busy. */
 let scratch = new Float64Array(0);
 
 interface Scale {
@@ -100,7 +100,7 @@ function weigh(logits: Float32Array, { most, temperature }: Scale): { weights: F
   return { weights: scratch, total };
 }
 
-/** Tokens, best first; and the weight that shares of them are shares of. */
+/** Tokens, best first, with their weights and the sum of all weights that count. */
 interface Ranked {
   readonly tokens: readonly number[];
   readonly weights: Float64Array;
@@ -118,7 +118,7 @@ function rankedOf(tokens: readonly number[], logits: Float32Array, { most, tempe
   return { tokens, weights: scratch, total };
 }
 
-/** All tokens down to some logit that together have at least `topP` of the weight of all: few, so that few are sorted. */
+/** The tokens above some logit that together have at least `topP` of all weight; few, so that few are sorted. */
 function head(logits: Float32Array, { topP, most, temperature }: Scale & { readonly topP: number }): Ranked {
   const { weights, total } = weigh(logits, { most, temperature });
   for (let depth = 2; ; depth *= 2) {
@@ -138,15 +138,15 @@ function head(logits: Float32Array, { topP, most, temperature }: Scale & { reado
 /** Room for a token's id beside 32 bits of its logit, within the 53 bits of a number. */
 const ID_ROOM = 2 ** 21;
 
-/** By falling logit, the lower id first among equals. Sorted as plain numbers, which takes a tenth of the time of comparing in JavaScript. */
+/** Tokens by falling logit, the lower id first among equals. They are sorted as plain numbers, in a tenth of the time that a comparison function takes. */
 function bestFirst(tokens: readonly number[], logits: Float32Array): number[] {
   const float = new Float32Array(1);
   const bits = new Uint32Array(float.buffer);
   const keys = Float64Array.from(tokens, (token) => {
-    // Adding 0 makes -0 to 0, its equal.
+    // Adding 0 turns -0 into 0.
     float[0] = (logits[token] ?? 0) + 0;
     const word = bits[0] ?? 0;
-    // Bits of negative floats rise as the floats fall.
+    // The bits of negative floats rise as the floats fall.
     const rising = word >= 2 ** 31 ? 2 ** 32 - 1 - word : word + 2 ** 31;
     return (2 ** 32 - 1 - rising) * ID_ROOM + token;
   });

@@ -28,8 +28,8 @@ export interface Done {
 }
 
 /**
- * Windows whose text is written together. The decoder has no mask for what is not there, so all rows of one run have texts of one length: those
- * that began together stay together, and who is done leaves.
+ * Windows whose text is written together. The decoder has no mask for missing tokens, so all rows of a run must have texts of one length. Windows
+ * that began together stay together, and leave when they are done.
  */
 export class Cohort {
   readonly #decoder: SpeechDecoder;
@@ -48,7 +48,7 @@ export class Cohort {
     this.#cache = state.cache;
   }
 
-  /** Begins with windows whose prompts have one length. Throws what ONNX Runtime throws. */
+  /** Begins the texts of windows whose prompts have one length. Throws what ONNX Runtime throws. */
   static async begin(
     decoder: SpeechDecoder,
     tokens: SpeechTokens,
@@ -99,7 +99,7 @@ export class Cohort {
     return this.#take(await this.#decoder.step(last, this.#cache));
   }
 
-  /** Lets go of the windows that do not stay. */
+  /** Drops the windows that do not stay. */
   keepOnly(stays: (id: number) => boolean): void {
     for (let row = this.#rows.length - 1; row >= 0; row -= 1) {
       const id = this.#rows[row]?.id;
@@ -107,7 +107,7 @@ export class Cohort {
     }
   }
 
-  /** Its windows in order as two cohorts; this one is not to be used any more. */
+  /** Two cohorts of its windows in order; this one must not be used any more. */
   halves(): [Cohort, Cohort] {
     const half = Math.ceil(this.size / 2);
     const part = (from: number, to: number): Cohort =>
@@ -138,7 +138,7 @@ export class Cohort {
     return tokens.length >= maxTokens || tokens.at(-1) === this.#tokens.end;
   }
 
-  /** As the cache does it: the last row moves into its place. */
+  /** Removes a row as the cache does: the last one moves into its place. */
   #remove(row: number): void {
     const last = this.#rows.pop();
     if (last !== undefined && row < this.#rows.length) this.#rows[row] = last;
@@ -161,7 +161,7 @@ function noSpeechProb(logits: Float32Array, { noSpeech }: SpeechTokens): number 
   return value === undefined ? NaN : Math.exp(value - logSumExp(logits));
 }
 
-/** Mean log probability as Whisper's own decoder takes it: the end token counts as one, come or not. */
+/** The mean log probability counts the end token as one whether it came or not, as Whisper's own decoder does. */
 function outputsOf({ tokens, sumLogprob, noSpeechProb, language }: WindowText): Tensor[] {
   const stats = Float32Array.of(sumLogprob / Math.max(1, tokens.length), noSpeechProb, language);
   return [fromTypedArray('INT32', [1, tokens.length], Int32Array.from(tokens)), float32([1, 3], stats)];

@@ -3,9 +3,9 @@ import { Tensor as OrtTensor } from 'onnxruntime-node';
 /** Keys and values of a cohort's rows, by input name; the rows are the first axis of every tensor. */
 export class DecoderCache {
   rows: number;
-  /** Of the text so far: a new tensor each step. */
+  /** Keys and values of the text so far: new tensors at each step. */
   #text: Map<string, OrtTensor>;
-  /** Of the audio: made once, never copied by a step. */
+  /** Keys and values of the audio: made once, never copied by a step. */
   readonly #audio: Map<string, OrtTensor>;
 
   constructor(rows: number, text: Map<string, OrtTensor>, audio: Map<string, OrtTensor>) {
@@ -23,14 +23,14 @@ export class DecoderCache {
     this.#text = text;
   }
 
-  /** Some of the rows, in the memory of all. */
+  /** A part of the rows, over the same memory. */
   slice(from: number, to: number): DecoderCache {
     const part = (tensors: ReadonlyMap<string, OrtTensor>): Map<string, OrtTensor> =>
       new Map([...tensors].map(([name, tensor]) => [name, rowsOf(tensor, { from, to, rows: this.rows })]));
     return new DecoderCache(to - from, part(this.#text), part(this.#audio));
   }
 
-  /** Takes a row out: the last one moves into its place. */
+  /** Removes a row; the last one moves into its place. */
   remove(row: number): void {
     const last = this.rows - 1;
     for (const tensors of [this.#text, this.#audio])
@@ -48,7 +48,7 @@ function rowsOf(tensor: OrtTensor, { from, to, rows }: { from: number; to: numbe
   return new OrtTensor(tensor.type as 'float32', kept, [to - from, ...tensor.dims.slice(1)]);
 }
 
-/** The first `last` rows, after row `last` has moved into the place of `row`. Memory of which less than half is used is given up. */
+/** The first `last` rows, after row `last` has moved into the place of `row`. Memory is copied and freed once less than half of it is used. */
 function withoutRow(tensor: OrtTensor, row: number, last: number): OrtTensor {
   const data = tensor.data as Elements;
   const size = data.length / (last + 1);

@@ -26,9 +26,9 @@ export interface Hidden {
 }
 
 /**
- * A merged Whisper decoder (optimum's `decoder_model_merged`): its first pass computes the audio's keys and values, its further passes
- * take them. For those a second session holds the graph without the branch of the first pass (constant-input.ts), at the price
- * of the decoder's weights once more.
+ * A merged Whisper decoder (optimum's `decoder_model_merged`): its first pass computes the audio's keys and values, which further passes
+ * take as inputs. A second session for these holds the graph without the branch of the first pass (constant-input.ts), at the price of
+ * a second copy of the decoder's weights.
  */
 export class SpeechDecoder {
   readonly #first: Graph;
@@ -65,7 +65,7 @@ export class SpeechDecoder {
     return bytes;
   }
 
-  /** Runs prompts of one length on the encoder's output, a row each. Throws what ONNX Runtime throws. */
+  /** Runs prompts of one length on the encoder's output, one row for each. Throws what ONNX Runtime throws. */
   async begin(prompts: readonly (readonly number[])[], { tensor, rows }: Hidden): Promise<[Logits, DecoderCache]> {
     const empty = [...this.#textCache, ...this.#audioCache].map((metadata): [string, OrtTensor] => {
       const [heads, width] = sizesOf(metadata);
@@ -84,7 +84,7 @@ export class SpeechDecoder {
     return [logitsOf(outputs), cache];
   }
 
-  /** Runs one more token a row. Throws what ONNX Runtime throws. */
+  /** Runs one more token for each row. Throws what ONNX Runtime throws. */
   async step(ids: readonly number[], cache: DecoderCache): Promise<Logits> {
     const { session } = this.#further;
     const fetches: Record<string, null> = { logits: null };
@@ -92,7 +92,7 @@ export class SpeechDecoder {
     const feeds: Record<string, OrtTensor> = {
       input_ids: idsTensor(ids.map((id) => [id])),
       ...cache.feeds,
-      // The further passes read the audio through its keys and values alone.
+      // Further passes read the audio only through its keys and values.
       encoder_hidden_states: this.#noHidden(ids.length),
     };
     if (session.inputNames.includes(CACHE_SWITCH)) feeds[CACHE_SWITCH] = new OrtTensor('bool', Uint8Array.of(1), [1]);

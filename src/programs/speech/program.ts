@@ -22,7 +22,7 @@ const CACHE_BYTES = { cpu: 1 << 30, cuda: 4 * 2 ** 30 };
 const MOST_ROWS = { cpu: 8, cuda: 32 };
 /** Windows in one encoder run: batching gains nothing on a CPU, and a lane's run should be short. */
 const ENCODER_ROWS = { cpu: 2, cuda: 16 };
-/** Windows that are written together: a step of more costs as much a row on a CPU, and their first pass makes a long run. */
+/** Windows that are written together. On a CPU a step of more costs as much per row, and their first pass makes a long run. */
 const COHORT_ROWS = { cpu: 4, cuda: 32 };
 const FRAMES = 3000;
 
@@ -37,9 +37,9 @@ export interface SpeechParts {
 const MORE: TicketOutcome = { ok: true, more: true };
 
 /**
- * Speech to text: a ticket is a window of 30 s. Newcomers are encoded together and begin to write together, once they are as many as those that
- * write already: rows of one run must have texts of one length, so a window that began alone would stay alone, and a lane does
- * more in less time with those that write out of the way. No newcomer waits for the last of many.
+ * Speech to text: a ticket is a window of 30 s. Newcomers are encoded together, and their texts are begun together, once they are as many as the
+ * windows that are being written: rows of a run must have texts of one length, so a window that began alone would stay alone, and a
+ * lane gets more done once the windows before are out of the way. No newcomer has to wait for the last of many.
  */
 export class SpeechProgram implements Program {
   readonly description: Program['description'];

@@ -3,7 +3,7 @@ import { logSumExp } from '../sampler/log-softmax.ts';
 import { argmax } from '../sampler/ranking.ts';
 import type { TokenSampler } from '../sampler/token-sampler.ts';
 
-/** What has been written of a window so far, as far as the next token depends on it. */
+/** What the next token of a window depends on. */
 export interface Written {
   readonly tokens: readonly number[];
   readonly timestamps: boolean;
@@ -12,7 +12,7 @@ export interface Written {
 
 export interface Choice {
   readonly token: number;
-  /** Of the token among those that were allowed. */
+  /** Log probability of the token among those allowed. */
   readonly logprob: number;
 }
 

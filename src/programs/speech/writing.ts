@@ -5,9 +5,9 @@ import { Cohort, type Done } from './cohort.ts';
 import type { SpeechDecoder } from './decoder.ts';
 import type { EncodedWindow } from './encoding.ts';
 
-/** A run goes on with further steps while they last less than this together. */
+/** Further steps share a run while they take less than this together. */
 const STEPS_MS = 20;
-/** Logits of a whole prompt come with the first pass. */
+/** Most bytes of a first pass's logits, which are those of all tokens of the prompts. */
 const PROMPT_LOGITS_BYTES = 256 * 2 ** 20;
 
 export interface WritingParts {
@@ -75,7 +75,7 @@ export class Writing {
     this.keepOnly((id) => !run.ended.has(id));
   }
 
-  /** A token for every window, and further ones while that is quick and nobody is done. */
+  /** One more token for every window, and further ones while steps are quick and no window is done. */
   async steps(run: SteppingRun): Promise<void> {
     const startMs = this.#now();
     let lastMs = 0;
@@ -100,7 +100,7 @@ export class Writing {
     });
   }
 
-  /** The cohort of these windows and no others: one that failed goes on in parts. */
+  /** The cohort of exactly these windows: a cohort whose step failed is parted into halves. */
   #cohortOf(part: readonly { readonly id: number }[]): Cohort {
     const first = part[0]?.id ?? NaN;
     for (;;) {

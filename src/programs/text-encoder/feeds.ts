@@ -2,9 +2,9 @@ import { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { EncoderOptions } from '../../tasks/text/encoder-contract.ts';
 import type { Signature, TensorSpec } from '../../tensors/tensor.ts';
 
-/** The inputs of a padded batch, as the graph of a text encoder takes them. */
+/** The inputs of a padded batch, in the form that a text encoder's graph takes. */
 
-/** A text as it lies in a batch. */
+/** A text as token ids. */
 export interface TokenizedText {
   readonly ids: Int32Array;
   readonly secondFrom: number | undefined;
@@ -15,11 +15,11 @@ export interface Padding {
   readonly length: number;
   readonly padId: number;
   readonly side: 'left' | 'right';
-  /** Of a decoder's cache, where the graph does not say. */
+  /** Sizes of a decoder's cache, where the graph does not say. */
   readonly cache?: Pick<EncoderOptions, 'keyValueHeads' | 'headSize'>;
 }
 
-/** What an input holds for one token of a row, by the names that exporters give; padding holds 0, ids the padding id. */
+/** The value of each input for one token of a row, by exporters' names. Padding is 0, and the padding id among ids. */
 const VALUES: Readonly<Record<string, (row: TokenizedText, index: number) => number>> = {
   input_ids: ({ ids }, index) => ids[index] ?? 0,
   attention_mask: () => 1,
@@ -27,7 +27,7 @@ const VALUES: Readonly<Record<string, (row: TokenizedText, index: number) => num
   position_ids: (_, index) => index,
 };
 
-/** Inputs of a decoder: keys and values of tokens before, of which a text has none, and which of the graph's branches to take. */
+/** Inputs of a decoder: keys and values of earlier tokens, of which a text has none, and the choice of the graph's branch. */
 const PAST = /^past/;
 const BRANCH = 'use_cache_branch';
 
@@ -105,4 +105,28 @@ function fill(
 /** Where a row's own tokens begin. */
 export function startOf(count: number, { length, side }: Pick<Padding, 'length' | 'side'>): number {
   return side === 'left' ? length - count : 0;
+}
+
+/** What a text encoder's graph allows of its batches. */
+export interface GraphShape {
+  /** Several texts of different lengths may share a run. */
+  readonly batchable: boolean;
+  /** The only length of rows that the graph takes; undefined: any. */
+  readonly length: number | undefined;
+}
+
+/** Reads it from the graph's metadata: inputs are [batch, tokens], and a free dimension is -1. Without a mask, padding would change a text's vector. */
+export function graphShape({ inputs }: Signature): GraphShape {
+  const ids = inputs.find(({ name }) => name === 'input_ids');
+  const [batch = -1, tokens = -1] = ids?.shape ?? [];
+  const masked = inputs.some(({ name }) => name === 'attention_mask');
+  if (!masked && tokens !== -1) throw new Error('the graph has a fixed length but no input attention_mask');
+  return { batchable: batch === -1 && masked, length: tokens === -1 ? undefined : tokens };
+}
+
+/** The signature for the tensor API, which takes padded rows: the batch is the first axis everywhere, unless rows run alone. */
+export function graphSignature({ inputs, outputs }: Signature, alone: boolean): Signature {
+  const batchable = !alone && inputs.every(({ shape }) => shape[0] === -1);
+  const along = (spec: TensorSpec): TensorSpec => ({ ...spec, batchAxis: batchable ? 0 : null });
+  return { inputs: inputs.map(along), outputs: outputs.map(along), batchable };
 }

@@ -7,9 +7,9 @@ import type { TokenVectors } from './pooling.ts';
 
 /** Which outputs of the graph a text encoder reads. */
 export interface EncoderOutputs {
-  /** One vector a text: the graph pools by itself, or gives scores. */
+  /** One vector per text: the graph pools by itself, or gives scores. */
   readonly sentence: TensorSpec | undefined;
-  /** One vector a token. */
+  /** One vector per token. */
   readonly tokens: TensorSpec | undefined;
   /** How `tokens` become one vector, where `sentence` does not give it. */
   readonly pooling: readonly Pooling[] | undefined;
@@ -27,7 +27,7 @@ export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): 
   const named = usable.find(({ name }) => name === options.output);
   if (options.output !== undefined && named === undefined)
     throw new Error(`there is no float output ${options.output}; ${list(outputs)}`);
-  // Logits of a masked language model have the ranks of vectors, and are none.
+  // Logits of a masked language model have the rank of vectors, but are none.
   const wanted =
     named === undefined ? usable.filter(({ name }) => options.wants === 'scores' || name !== 'logits') : [named];
   if (options.wants === 'scores') {
@@ -55,7 +55,7 @@ export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): 
   return { sentence: undefined, tokens: pooled, pooling, size: size === -1 ? -1 : size * pooling.length };
 }
 
-/** The graph's own sentence vector, if it is to be trusted: a pooler_output is none, BERT's is made for another training task. */
+/** The graph's own sentence vector, if it can be trusted. A pooler_output cannot: BERT's is made for another training task. */
 function sentenceOutput(
   wanted: readonly TensorSpec[],
   tokens: TensorSpec | undefined,

@@ -10,17 +10,24 @@ import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession, type LaneSession } from '../../onnx/session.ts';
-import { checkInputs, makeFeeds, startOf, type TokenizedText } from './feeds.ts';
+import {
+  checkInputs,
+  graphShape,
+  graphSignature,
+  makeFeeds,
+  startOf,
+  type GraphShape,
+  type TokenizedText,
+} from './feeds.ts';
 import { chooseOutputs, readEncoderOptions, vectorsOf, type EncoderOutputs } from './output.ts';
 import { finishVectors, poolAll, type TokenVectors } from './pooling.ts';
-import { graphShape, graphSignature, type GraphShape } from './graph-shape.ts';
 import { warmEncoder } from './warm.ts';
 
-/** Texts are short work and come by the hundred: OpenAI takes 2,048 of them in one request. */
+/** Texts take little time and come by the hundred: OpenAI takes 2,048 of them in one request. */
 const QUEUE_ITEMS = 4096;
 
 /**
- * Most tokens of a run. On a CPU long texts gain nothing from company and short ones have gained all there is by then (measured on a
+ * Most tokens of a run. On a CPU, long texts gain nothing from a batch, and short ones nothing from a larger one (measured on a
  * small BERT: 248 texts a second at 8 x 16 tokens, 260 at 32 x 16); a GPU needs many to be busy.
  */
 const MAX_TOKENS = { cpu: 256, cuda: 16_384 };
@@ -37,7 +44,7 @@ export class TextEncoderProgram implements Program {
   readonly #outputs: EncoderOutputs;
   readonly #shape: GraphShape;
   readonly #device: LaneData['device']['kind'];
-  /** Why texts run alone, and without padding: the graph takes scales from all that a run holds. */
+  /** The operator because of which texts run alone and without padding: it takes its scale from all that a run holds. */
   readonly #operator: string | undefined;
   /** Most tokens that memory held, once more did not fit. */
   #maxTokens = Infinity;
@@ -95,7 +102,7 @@ export class TextEncoderProgram implements Program {
     await this.graph.release();
   }
 
-  /** Cuts a batch that memory is known not to hold, or whose texts would change each other. */
+  /** Cuts a batch that memory would not hold, or whose texts would change each other's vectors. */
   #parts(texts: readonly Text[]): Text[][] {
     if (this.#operator !== undefined) return texts.map((text) => [text]);
     const parts: Text[][] = [];
@@ -145,7 +152,7 @@ export class TextEncoderProgram implements Program {
     return outcomes;
   }
 
-  /** On CUDA only lengths that were warmed up: a new shape costs more than the padding, where padding changes nothing. */
+  /** On CUDA only lengths that were warmed up, where padding changes no vector: a new shape costs more than the padding. */
   #paddedLength(texts: readonly Text[]): number {
     const longest = longestOf(texts);
     return (
@@ -212,7 +219,7 @@ function joined(one: RunAnswer, other: RunAnswer): RunAnswer {
 /** Opens the graph of a text encoder; throws a plain Error where it is none. */
 export async function openTextEncoder(spec: ModelSpec, lane: LaneData): Promise<Program> {
   const options = readEncoderOptions(spec.program?.options ?? {});
-  // It takes a row's length from the sum of its mask, and its tokens from the row's beginning.
+  // This operator takes a row's length from the sum of its mask, and its tokens from the row's beginning.
   if (options.padSide === 'left' && (await readFile(spec.weights)).includes('GroupQueryAttention'))
     throw new Error(
       'a graph with GroupQueryAttention takes no padding on the left: set options.paddingSide to "right"',

@@ -7,7 +7,7 @@ import { StopTexts } from './stop-texts.ts';
 import { TextStream } from './text-stream.ts';
 import { tokenBytes } from './token-bytes.ts';
 
-/** What preparing an item leaves for its answer; structured-cloneable. */
+/** What an item's answer needs from its preparation; structured-cloneable. */
 export interface AnswerMemo {
   readonly promptTokens: number;
   /** Tokens that end the answer and are no part of it. */
@@ -30,7 +30,7 @@ export interface ReplyLogprob {
 export interface ReplyTokenLogprob extends ReplyLogprob {
   readonly top_logprobs: readonly ReplyLogprob[];
 }
-/** A token of the prompt; nothing predicts the first. */
+/** A token of the prompt. Nothing predicts the first. */
 export interface ReplyPromptLogprob extends Omit<ReplyTokenLogprob, 'logprob'> {
   readonly logprob: number | null;
 }
@@ -70,7 +70,7 @@ export class Answer {
     else if (memo.echo !== '') this.#tell(memo.echo);
   }
 
-  /** A stop text was met: the answer is whole, whatever else the model says. */
+  /** A stop text was met: the answer is whole, whatever the model writes after it. */
   get stopped(): boolean {
     return this.#stops.stopped;
   }
@@ -79,7 +79,7 @@ export class Answer {
     return this.#generated;
   }
 
-  /** Takes in tokens in order. */
+  /** Takes tokens in order. */
   take({ tokens, logprobs }: GenerationProgress): void {
     for (const [index, token] of tokens.entries()) {
       if (this.#whole()) return;
@@ -96,7 +96,7 @@ export class Answer {
     }
   }
 
-  /** Takes in the tokens that no progress has told of. */
+  /** Takes the tokens that no progress has brought yet. */
   takeOutputs(outputs: Outputs): void {
     const tokens = numbers(outputs['tokens']).slice(this.#generated);
     if (!this.#memo.logprobs) {
@@ -159,7 +159,7 @@ export class Answer {
   }
 }
 
-/** Log probabilities of tokens out of the outputs that `prefix` begins. */
+/** Log probabilities of tokens, from the outputs whose names begin with `prefix`. */
 function logprobsOf(outputs: Outputs, prefix: '' | 'prompt_', tokens: readonly number[]): TokenLogprob[] {
   const logprobs = numbers(outputs[`${prefix}logprobs`]);
   const topTokens = numbers(outputs[`${prefix}top_tokens`]);

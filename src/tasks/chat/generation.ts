@@ -18,7 +18,7 @@ export interface Sampling {
   readonly frequencyPenalty: number;
   /** Added to logits: pairs of token and amount. */
   readonly logitBias: readonly (readonly [number, number])[];
-  /** A whole number of up to 2^53; the same gives the same answer. */
+  /** An integer of up to 2^53; equal seeds give equal answers. */
   readonly seed: number;
 }
 
@@ -43,7 +43,7 @@ export interface TokenLogprob {
   readonly top: readonly { readonly id: number; readonly logprob: number }[];
 }
 
-/** What a run tells of a ticket that goes on. */
+/** What a run tells about a ticket that goes on. */
 export interface GenerationProgress {
   readonly tokens: readonly number[];
   /** One for each of `tokens`, where asked for. */
@@ -53,7 +53,7 @@ export interface GenerationProgress {
 /**
  * Outputs of a ticket, in the order of the program's signature: `tokens` INT32 [1, n], the whole answer with the stop token that ended it,
  * if one did; where asked for, `logprobs` FP32 [1, n], `top_tokens` INT32 [1, n, top] and `top_logprobs` FP32 [1, n, top]; else those have no elements.
- * The last three are the same of the prompt's tokens from the second on: before the first there is nothing to predict it by.
+ * The last three are the same for the prompt's tokens from the second on, as nothing predicts the first.
  */
 export const GENERATION_OUTPUTS = [
   ...(['tokens', 'logprobs', 'top_tokens', 'top_logprobs'] as const),
@@ -73,6 +73,6 @@ export interface GenerationOptions {
   /** From config.json, where the graph does not say. */
   readonly keyValueHeads?: number;
   readonly headSize?: number;
-  /** Attention reaches back over a window of fewer tokens than the context. */
+  /** Whether attention reaches back over a window that is shorter than the context. */
   readonly slidingWindow: boolean;
 }

@@ -8,7 +8,7 @@ import type { GenerationOptions, Sampling } from './generation.ts';
 
 /** A chat model's folder: what its options, config.json and generation_config.json say. */
 
-/** Where neither config.json nor the options tell. */
+/** Used where neither config.json nor the options tell. */
 const DEFAULT_CONTEXT_TOKENS = 2048;
 
 const options = z.strictObject({

@@ -1,4 +1,4 @@
-/** Cuts a text, as it comes, at the first of its stop texts, wherever the pieces are cut. */
+/** Ends a text that comes in pieces at its first stop text, which may lie across pieces. */
 export class StopTexts {
   readonly #stops: readonly string[];
   #held = '';
@@ -13,7 +13,7 @@ export class StopTexts {
     return this.#stopped;
   }
 
-  /** What is certain not to belong to a stop text. */
+  /** Adds a piece, and gives the text that certainly belongs to no stop text. */
   push(piece: string): string {
     if (this.#stopped || piece === '') return '';
     const text = this.#held + piece;
@@ -28,7 +28,7 @@ export class StopTexts {
     return text.slice(0, free);
   }
 
-  /** What was held back, when no more comes. */
+  /** The text that was held back, once no more comes. */
   end(): string {
     const held = this.#held;
     this.#held = '';

@@ -10,8 +10,8 @@ import { readChatParameters, readPrompt, type ChatParameters, type Prompt } from
 import { loadChatTemplate, type ChatTemplate } from './template.ts';
 
 /**
- * A conversation or a prompt in, the model's answer out, token by token. An item costs the tokens of its prompt and of the longest answer
- * it may get: what its keys and values take at most.
+ * Takes a conversation or a prompt and gives the model's answer, token by token. An item's cost is the tokens of its prompt and of the longest
+ * answer it may get: the most that its keys and values can take.
  */
 
 /** Bare prompts up to this many UTF-16 units, parameters included, are made into tokens on the main thread. */
@@ -96,7 +96,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
 async function answerText(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
   const prepared = (await context.call('prepare', item, { light: isLight(item) })) as Prepared;
   const memo = prepared.memo as AnswerMemo;
-  // With log probabilities of its prompt an answer comes in one piece: they stand first, and are known when the prompt is computed.
+  // With log probabilities of its prompt an answer comes in one piece, because they stand first and are only known once the prompt is computed.
   const inPieces = memo.prompt === undefined;
   const answer = new Answer(tokenizer, memo, (piece) => {
     if (inPieces) context.emit(piece);
@@ -112,21 +112,21 @@ async function answerText(item: Item, context: ServeContext, tokenizer: TextToke
   try {
     answer.takeOutputs(await context.run(prepared, listens ? listen : undefined, ending.signal));
   } catch (error) {
-    // The end that a stop text made.
+    // A stop text ended the ticket.
     if (!(answer.stopped && error instanceof ServerError && error.code === 'CANCELLED')) throw error;
   }
   context.count('tokens', answer.generatedTokens);
   return answer.reply();
 }
 
-/** Token ids of a prompt. Throws INVALID_INPUT where there is nothing to go on from. */
+/** Token ids of a prompt. Throws INVALID_INPUT where there is nothing to continue. */
 function promptIds(
   prompt: Prompt,
   asked: ChatParameters,
   { tokenizer, template, model }: ChatParts,
 ): readonly number[] {
   const { contextTokens } = model.program;
-  // Making a long text into tokens takes a hundred times as long as finding out that it has too many.
+  // Tokenising a long text takes a hundred times as long as finding out that it has too many tokens.
   const fitting = (text: string): string => {
     const least = text.length > contextTokens ? tokenizer.leastTokens(text) : 0;
     if (least > contextTokens) throw contextExceeded(prompt, `at least ${least}`, contextTokens);
@@ -175,7 +175,7 @@ function echoed(prompt: Prompt, tokenizer: TextTokenizer): string {
     : tokenizer.decode(prompt.prompt, { skipSpecialTokens: true });
 }
 
-/** Conversations go through the model's template, whose author may have let it loop: never on the main thread. */
+/** Whether an item may be prepared on the main thread. A conversation never is: it goes through the model's template, which may loop. */
 function isLight(item: Item): boolean {
   if (item.kind === 'raw') return true;
   const isPrompt = isObject(item.value) && !Object.hasOwn(item.value, 'messages');
@@ -186,7 +186,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Characters, numbers and names in a JSON value; looks no further once it is clearly much. */
+/** Counts characters, numbers and names in a JSON value, and stops once there are clearly many. */
 function lengthOf(value: unknown): number {
   if (typeof value === 'string') return value.length;
   if (!isObject(value)) return 1;

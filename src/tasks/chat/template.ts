@@ -13,8 +13,8 @@ export interface TemplateRequest {
 }
 
 /**
- * Makes a conversation into the one text that the model was trained on. A template is a program of the model's author, so it belongs on the CPU
- * pool. Throws INVALID_INPUT on messages that the template refuses, and where it does not end within five seconds.
+ * Turns a conversation into the text form that the model was trained on. A template is a program by the model's author, so it belongs on the
+ * CPU pool. Throws INVALID_INPUT on messages that the template refuses, and where it does not end within five seconds.
  */
 export type ChatTemplate = (request: TemplateRequest) => string;
 
@@ -41,7 +41,7 @@ export async function loadChatTemplate(
       ...tokens,
       messages,
       add_generation_prompt: addGenerationPrompt,
-      // Templates ask whether they are none.
+      // Templates test for `none`.
       tools: null,
       documents: null,
     };
@@ -53,7 +53,7 @@ export async function loadChatTemplate(
           'INVALID_INPUT',
           `The model's chat template does not end within ${renderLimitMs / 1000} s on these messages.`,
         );
-      // What `raise_exception` says is meant for whoever wrote the messages.
+      // The text of `raise_exception` is meant for whoever wrote the messages.
       const reason = messageOf(error);
       throw new ServerError('INVALID_INPUT', `The model's chat template refuses these messages: ${reason}`);
     }
@@ -63,7 +63,7 @@ export async function loadChatTemplate(
 const call = new vm.Script('render()');
 let context: { render?: () => string } | undefined;
 
-/** Calls a function with a limit on its time: V8 ends what runs within a script that has one, wherever its code comes from. */
+/** Calls a function with a time limit: V8 ends whatever runs within a script that has one, wherever its code comes from. */
 function inTime(render: () => string, limitMs: number): string {
   context ??= vm.createContext({});
   context.render = render;

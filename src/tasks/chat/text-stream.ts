@@ -1,18 +1,18 @@
 import type { TextTokenizer } from '../text/tokenizer.ts';
 
-/** What decoders write for bytes that are no whole character. */
+/** What decoders write for bytes that are not a whole character. */
 const BROKEN = '\ufffd';
-/** A character has at most four bytes, so at most as many tokens; more that decode to nothing whole are not the beginning of one. */
+/** A character has at most four bytes and so at most four tokens: more tokens without a whole character are not the beginning of one. */
 const MAX_HELD_TOKENS = 8;
 
 /**
  * Tokens to text, piece by piece: the pieces together are what decoding all at once gives, and none ends within a character. A
- * token's text depends on the one before it (SentencePiece drops the space of the first), so each is decoded behind those that came
- * last, and what these give alone is cut off.
+ * token's text depends on the one before it (SentencePiece drops the space of the first), so each is decoded behind the
+ * latest ones, and the text of these alone is cut off.
  */
 export class TextStream {
   readonly #tokenizer: TextTokenizer;
-  /** From the tokens of the last piece on; `#before` of them have been told. */
+  /** Tokens from the last piece on; the text of the first `#before` has been given out. */
   #window: number[] = [];
   #before = 0;
 
@@ -20,7 +20,7 @@ export class TextStream {
     this.#tokenizer = tokenizer;
   }
 
-  /** The text that is certain with one more token; often none. Special tokens have no text. */
+  /** Adds a token, and gives the text that is now certain; often none. Special tokens have no text. */
   push(token: number): string {
     if (this.#tokenizer.specialIds.has(token)) return '';
     this.#window.push(token);
@@ -32,7 +32,7 @@ export class TextStream {
     return text.slice(before.length);
   }
 
-  /** The rest when no more tokens come. */
+  /** The rest of the text, once no more tokens come. */
   end(): string {
     const { before, text } = this.#decode();
     this.#window = [];

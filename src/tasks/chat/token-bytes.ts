@@ -2,8 +2,8 @@ import { bytesOfLetters } from '../text/tokenizer/byte-letters.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 
 /**
- * The bytes of one token, which may be a part of a character. Whole characters are what the decoder gives; for parts the token's
- * own spelling tells: `<0xF0>` (byte fallback of SentencePiece), or the letters that stand for bytes in byte-level vocabularies (GPT-2).
+ * The bytes of one token, which may be a part of a character. The decoder gives whole characters; the bytes of a part come from the
+ * token's spelling: `<0xF0>` (byte fallback of SentencePiece), or the letters that stand for bytes in byte-level vocabularies (GPT-2).
  */
 export function tokenBytes(tokenizer: TextTokenizer, id: number): { text: string; bytes: number[] } {
   const alone = tokenizer.decode([id]);
@@ -11,7 +11,7 @@ export function tokenBytes(tokenizer: TextTokenizer, id: number): { text: string
     const bytes = spelledBytes(tokenizer.idToToken(id) ?? '');
     return { text: alone, bytes: bytes ?? [...Buffer.from(alone)] };
   }
-  // Decoders write a first token otherwise (without its space, or with the mark of a word's later part); this one is rarely the first.
+  // Decoders write a first token differently (without its space, or with the mark of a word's later part); this one is rarely the first.
   const twice = tokenizer.decode([id, id]);
   const text = twice.startsWith(alone) ? twice.slice(alone.length) : alone;
   return { text, bytes: [...Buffer.from(text)] };

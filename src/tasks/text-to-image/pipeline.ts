@@ -4,8 +4,8 @@ import type { ChooseProgram, TaskSource } from '../task.ts';
 import { readSchedulerConfig, type SchedulerConfig, type SchedulerName } from './scheduler-config.ts';
 
 /**
- * A diffusion pipeline in optimum's layout: text_encoder/, unet/, vae_decoder/, scheduler/, tokenizer/. Its configs are read here
- * once; the program of a lane gets what it needs as plain data.
+ * A diffusion pipeline in optimum's layout: text_encoder/, unet/, vae_decoder/, scheduler/, tokenizer/. Its configs are read
+ * once, here; the program on a lane gets what it needs as plain data.
  */
 
 /** What the `diffusion` program needs besides its graphs. */
@@ -14,7 +14,7 @@ export interface DiffusionOptions {
   /** Latents are divided by it, then shifted, before they are decoded. */
   readonly scalingFactor: number;
   readonly shiftFactor: number;
-  /** Pixels a latent, along each side. */
+  /** Pixels per latent along each side. */
   readonly imageScale: number;
   readonly latentChannels: number;
   /** Length of a prompt in tokens; shorter ones are padded. */
@@ -30,13 +30,13 @@ export interface DiffusionOptions {
 export interface DiffusionParameters {
   readonly scheduler: SchedulerName;
   readonly steps: number;
-  /** 1 and less: the prompt alone; above: away from the negative prompt, and twice the work. */
+  /** Up to 1: the prompt alone. Above: away from the negative prompt as well, for twice the work. */
   readonly guidance: number;
   /** Not negative, a safe integer: the same seed draws the same image. */
   readonly seed: number;
   readonly latentHeight: number;
   readonly latentWidth: number;
-  /** In place of noise made from the seed: the start, and what LCM adds after each step. */
+  /** Replaces the noise made from the seed: at the start, and after each step of LCM. */
   readonly noise?: Float32Array;
   readonly stepNoise?: readonly Float32Array[];
 }
@@ -57,7 +57,7 @@ const unetSchema = z.object({
   sample_size: z.union([size, z.tuple([size, size])]),
   block_out_channels: z.array(size).min(1),
 });
-/** Tokenizers without a limit write a number with thirty digits. */
+/** Tokenizers without a limit have a number of thirty digits here. */
 const tokenizerSchema = z.object({ model_max_length: z.number().min(2).optional() });
 const textEncoderSchema = z.object({ max_position_embeddings: size.default(77) });
 

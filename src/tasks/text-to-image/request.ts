@@ -6,7 +6,7 @@ import type { Item } from '../task.ts';
 import type { DiffusionOptions, DiffusionParameters } from './pipeline.ts';
 import { mostSteps, SCHEDULERS, type SchedulerName } from './scheduler-config.ts';
 
-/** What a model lets its clients choose, and what they get when they do not. */
+/** What a model lets its clients choose, with the defaults. */
 export interface Choices {
   readonly pipeline: DiffusionOptions;
   readonly scheduler: SchedulerName;
@@ -29,7 +29,7 @@ export interface DrawingRequest {
 const parametersSchema = z.strictObject({
   steps: z.int().min(1).nullish(),
   guidance: z.number().min(0).max(100).nullish(),
-  /** A client that names none gets another image each time. */
+  /** A request without a seed gets a new image each time. */
   seed: z.int().min(0).nullish(),
   scheduler: z.enum(SCHEDULERS).nullish(),
   width: z.int().min(1).nullish(),
@@ -41,7 +41,7 @@ const promptSchema = z.union([
   z.strictObject({ prompt: z.string(), negative_prompt: z.string().nullish() }),
 ]);
 
-/** JSON can say half a character ("\\ud800"); browsers, too, cut emoji in two. */
+/** Text may hold half a character: JSON can ("\\ud800"), and browsers cut emoji in two. */
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
 /** An item: a prompt, or `{"prompt", "negative_prompt"}`, or a raw UTF-8 body. Throws BAD_REQUEST, TOO_LARGE or INVALID_INPUT. */
@@ -80,7 +80,7 @@ function readChoices(item: Item, choices: Choices): DiffusionParameters {
   const { steps, guidance, seed, scheduler, width, height } = readParameters(item, parametersSchema);
   const chosen = scheduler ?? choices.scheduler;
   const most = Math.min(choices.maxSteps, mostSteps(choices.pipeline.scheduler, chosen));
-  // A default that another scheduler cannot make is no client's mistake.
+  // A default that the chosen scheduler cannot make is not the client's mistake.
   const count = steps ?? Math.min(choices.steps, most);
   if (count > most)
     throw new ServerError('INVALID_INPUT', `steps must be from 1 to ${most} with scheduler ${chosen}.`, {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** A pipeline's scheduler_config.json, as diffusers writes it. */
 
-/** The ways to step from noise to an image that there are. */
+/** The schedulers that are built in. */
 export const SCHEDULERS = ['ddim', 'euler', 'lcm'] as const;
 export type SchedulerName = (typeof SCHEDULERS)[number];
 
@@ -12,7 +12,7 @@ const CLASSES: Readonly<Record<string, SchedulerName>> = {
   LCMScheduler: 'lcm',
 };
 
-/** Switches that change the numbers and that nothing here does: a model that wants them would draw something else. */
+/** Switches that change the numbers and are not implemented here: a model that sets one would draw something else. */
 const off = z.literal(false).nullish();
 
 const schema = z.object({
@@ -41,7 +41,7 @@ const schema = z.object({
 });
 
 export interface SchedulerConfig {
-  /** What `_class_name` asks for; DDIM where it names a class that is not here. */
+  /** The scheduler that `_class_name` names; DDIM where it is not built in. */
   readonly scheduler: SchedulerName;
   readonly trainSteps: number;
   readonly betaStart: number;
@@ -49,14 +49,14 @@ export interface SchedulerConfig {
   readonly betaSchedule: z.output<typeof schema>['beta_schedule'];
   /** What the unet predicts: the noise, the velocity, or the clean latents. */
   readonly prediction: z.output<typeof schema>['prediction_type'];
-  /** Undefined: each scheduler has a default of its own, and so with `clip`. */
+  /** Undefined: each scheduler has its own default, as for `clip`. */
   readonly spacing: 'leading' | 'trailing' | 'linspace' | undefined;
   readonly stepsOffset: number;
   readonly setAlphaToOne: boolean;
   readonly clip: boolean | undefined;
   readonly clipRange: number;
   readonly zeroSnr: boolean;
-  /** LCM: the steps among which those of a request are chosen. */
+  /** LCM: the number of steps from which a request's steps are chosen. */
   readonly originalSteps: number;
   readonly timestepScaling: number;
 }
@@ -87,7 +87,7 @@ export function readSchedulerConfig(json: unknown): SchedulerConfig {
   };
 }
 
-/** Most steps a scheduler can make of a schedule: LCM takes some of its original steps, the others need timesteps a whole step apart. */
+/** Most steps of a schedule: LCM uses some of its original steps, the others need timesteps a whole step apart. */
 export function mostSteps(config: SchedulerConfig, scheduler: SchedulerName): number {
   if (scheduler === 'lcm') return Math.min(config.originalSteps, config.trainSteps);
   return Math.floor(config.trainSteps / (1 + config.stepsOffset));

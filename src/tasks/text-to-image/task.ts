@@ -3,16 +3,15 @@ import { fromTypedArray } from '../../tensors/tensor.ts';
 import { tensorImage, type Range } from '../image/image-tensor.ts';
 import { readOptions } from '../options.ts';
 import type { Prepared, Task, TaskSource } from '../task.ts';
-import { loadTokenizer } from '../text/tokenizer.ts';
+import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import { TEXT_TYPES } from '../text/text-input.ts';
 import { IMAGE, NEGATIVE_PROMPT, PROMPT, readPipeline } from './pipeline.ts';
-import { promptIds } from './prompt-ids.ts';
 import { readDrawingRequest, type Choices, type DrawingRequest } from './request.ts';
 import { SCHEDULERS } from './scheduler-config.ts';
 
 /**
- * A prompt in, a PNG out, by latent diffusion on the lanes (program `diffusion`). An item costs the unet's rows a step, 1 or with
- * guidance 2, times its share of the model's own image size.
+ * Takes a prompt and gives a PNG, by latent diffusion on the lanes (program `diffusion`). An item's cost is the unet's rows per step (1, or 2
+ * with guidance) times the image's size relative to the model's own.
  */
 
 const options = z.strictObject({
@@ -30,7 +29,7 @@ const options = z.strictObject({
 /** Values of the decoder are -1 for black to 1 for white. */
 const IMAGE_RANGE: Range = { scale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
-/** A longer prompt takes a noticeable part of a millisecond to cut into tokens. */
+/** Longer prompts take a noticeable part of a millisecond to tokenise. */
 const LIGHT_CHARACTERS = 500;
 
 /** Builds the task. Throws a plain Error on a folder that is not a diffusion pipeline, or on options that do not fit it. */
@@ -77,4 +76,28 @@ function characters(value: unknown): number {
   let count = 0;
   for (const part of Object.values(value)) if (typeof part === 'string') count += part.length;
   return count;
+}
+
+/**
+ * Token ids [1, tokens] of a text in the form that these encoders were trained on: cut so that the end token stays, and filled up with
+ * the padding token. Throws a plain Error when the tokenizer does not say what to pad with.
+ */
+function promptIds(tokenizer: TextTokenizer, tokens: number): (text: string) => Int32Array {
+  const pad = paddingId(tokenizer);
+  const room = tokens - tokenizer.frame([]).ids.length;
+  return (text) => {
+    const ids = tokenizer.encode(text, { addSpecialTokens: false }).slice(0, room);
+    const padded = new Int32Array(tokens).fill(pad);
+    padded.set(tokenizer.frame(ids).ids);
+    return padded;
+  };
+}
+
+function paddingId(tokenizer: TextTokenizer): number {
+  for (const name of ['pad_token', 'eos_token'] as const) {
+    const token = tokenizer.specialToken(name);
+    const id = token === undefined ? undefined : tokenizer.tokenToId(token);
+    if (id !== undefined) return id;
+  }
+  throw new Error('tokenizer_config.json names no pad_token that tokenizer.json knows');
 }

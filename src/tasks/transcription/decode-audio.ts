@@ -5,10 +5,10 @@ import { isWav, readWav, type WavLayout } from './wav.ts';
 import type { WavCall } from './wav-part.ts';
 
 export interface DecodeParts extends FfmpegLimits {
-  /** For finding out the length. */
+  /** Limit for finding out the length. */
   readonly lengthLimitMs: number;
   readonly maxSeconds: number;
-  /** Reads seconds of a WAV away from this thread; its bytes go and come back. */
+  /** Reads some seconds of a WAV on another thread; its bytes are handed over and come back. */
   readonly readWavPart: (call: WavCall) => Promise<{ samples: Int16Array; audio: Uint8Array }>;
 }
 
@@ -40,7 +40,7 @@ function noSamples(): ServerError {
   return new ServerError('INVALID_INPUT', 'The audio has no samples.');
 }
 
-/** What cannot be known beforehand: whether there is anything in it. */
+/** Refuses audio without any samples, which only decoding can tell. */
 async function* checked(samples: AsyncGenerator<Int16Array>): AsyncGenerator<Int16Array> {
   let count = 0;
   for await (const piece of samples) {

@@ -2,17 +2,17 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { ServerError } from '../../errors.ts';
 import { SAMPLE_RATE_HZ } from './log-mel.ts';
 
-/** Containers that a listener sends. Playlists and the like are not among them: they name other files for ffmpeg to open. */
+/** Containers that are accepted. Playlists and the like are not: they name other files for ffmpeg to open. */
 const CONTAINERS =
   'aac,ac3,adts,aiff,amr,amrnb,amrwb,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,opus,w64,wav';
 
-/** `cache:` lets ffmpeg seek in what comes through the pipe: an MP4 may have its table of contents at the end. */
+/** `cache:` lets ffmpeg seek in what comes through the pipe, as an MP4 may have its table of contents at the end. */
 const INPUT = [
   ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-threads', '1'],
   ...['-protocol_whitelist', 'cache,pipe', '-format_whitelist', CONTAINERS, '-i', 'cache:pipe:0', '-map', '0:a:0'],
 ];
 const SAMPLES = [...INPUT, '-ac', '1', '-ar', String(SAMPLE_RATE_HZ), '-f', 's16le', 'pipe:1'];
-/** Packets are counted, not decoded: four hours of MP3 take half a second. */
+/** Counting packets instead of decoding takes half a second for four hours of MP3. */
 const LENGTH = [...INPUT, '-c', 'copy', '-f', 'null', '-progress', 'pipe:1', '-'];
 
 export interface FfmpegLimits {
@@ -43,13 +43,13 @@ export async function* decodeWithFfmpeg(bytes: Uint8Array, limits: FfmpegLimits)
   for await (const chunk of run(SAMPLES, bytes, limits)) {
     const whole = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
     const even = whole.byteLength - (whole.byteLength % 2);
-    // A copy of its own is aligned.
+    // A copy is aligned.
     yield new Int16Array(Uint8Array.prototype.slice.call(whole, 0, even).buffer);
     rest = whole.subarray(even);
   }
 }
 
-/** What ffmpeg writes; it is read no faster than it is asked for. */
+/** The output of ffmpeg, read no faster than it is asked for. */
 async function* run(
   args: readonly string[],
   bytes: Uint8Array,
@@ -64,7 +64,7 @@ async function* run(
   const late = setTimeout(() => stop(new ServerError('DEADLINE_EXCEEDED')), leftMs());
   const stay = onLeave(() => stop(new ServerError('CANCELLED')));
   const closed = exitOf(child);
-  // It may stop reading before the end; what that means, its exit tells.
+  // It may stop reading before the end; its exit code tells whether that is an error.
   child.stdin.on('error', () => undefined);
   child.stdin.end(bytes);
   try {

@@ -20,14 +20,14 @@ export interface ListeningParts {
   readonly model: SpeechSetup;
   /** The samples of the windows that are listened to. */
   readonly pcm: () => Pcm;
-  /** All that are known; more may join at the end. */
+  /** The windows known so far; more may be added at the end. */
   readonly windows: readonly Window[];
   /** Whether there is more than one. */
   readonly isLong: boolean;
   readonly settings: Settings;
   /** Tokens of the text before. */
   readonly previous: readonly number[];
-  /** Hears of each stretch that was heard; what it throws ends all. */
+  /** Called after each stretch that was heard; what it throws ends the request. */
   readonly onHeard: (seconds: number) => void;
 }
 
@@ -38,12 +38,12 @@ export interface StretchCall {
   readonly end: number;
 }
 
-/** Audio of which the model has yet to say what it hears. */
+/** Audio that the model has yet to hear. */
 type Stretch = Pick<Take, 'window' | 'start' | 'end'>;
 
-/** How often what a window's last run left is run again. */
+/** Most runs of a window, where each leaves something to the next. */
 const MOST_ROUNDS = 4;
-/** Less sound than this after the last timestamp is not run again: timestamps are not that exact. */
+/** Less sound than this after the last timestamp is not run again, because timestamps are not exact. */
 const LEAST_SAMPLES = 0.8 * SAMPLE_RATE_HZ;
 
 /** The windows of one request on their way through the lanes. */
@@ -55,7 +55,7 @@ export class Listening {
   constructor(parts: ListeningParts) {
     this.#parts = parts;
     this.#language = parts.settings.language;
-    // With timestamps the decoder keeps to what was said; without, it is apt to go on when a window ends within a sentence.
+    // With timestamps the decoder keeps to what was said; without them it tends to go on where a window ends within a sentence.
     this.#timestamps = parts.settings.timestamps || parts.isLong;
   }
 
@@ -71,14 +71,14 @@ export class Listening {
       .map(({ start, end }, index): Stretch => ({ window: from + index, start, end }));
     const [first] = stretches;
     if (this.#language !== undefined || first === undefined) return this.#rounds([], stretches, this.language);
-    // The first window tells the language of all: one that says little could be taken for another.
+    // The first window decides the language of all, because a window with little speech could be mistaken for another language.
     const outputs = await this.#parts.context.run(await this.#work(first, undefined));
     this.#language = this.#languageIn(outputs);
     this.#heard(first);
     return this.#rounds([takeOf(first, outputs)], stretches.slice(1), this.#language);
   }
 
-  /** All stretches, and again what their last runs left. */
+  /** Runs all stretches, and then what their last runs left. */
   async #rounds(before: readonly Take[], stretches: readonly Stretch[], language: string): Promise<Take[]> {
     let latest = [...before, ...(await this.#run(stretches, language))];
     const takes: Take[] = [];
@@ -109,7 +109,7 @@ export class Listening {
     return outputs.map((of, index) => takeOf(at(index), of));
   }
 
-  /** The end of a window that its last run left to the next one: Whisper's own code, going through the audio in order, seeks there. */
+  /** The end of a window that its last run left to the next one. Whisper's own code, which goes through the audio in order, seeks there. */
   #rest(take: Take): { kept: Take; stretch: Stretch } | undefined {
     const window = this.#parts.windows[take.window];
     const left = this.#timestamps ? unfinished(take, this.#parts.model.tokens) : undefined;

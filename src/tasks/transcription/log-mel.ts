@@ -11,7 +11,7 @@ const FFT_LENGTH = 400;
 const BINS = FFT_LENGTH / 2 + 1;
 const HALF = FFT_LENGTH / 2;
 
-/** The least power that is told from none. */
+/** Powers below it count as this much. */
 const FLOOR = 1e-10;
 
 /**
@@ -37,7 +37,7 @@ export class LogMel {
   /** Samples beyond 30 s are not heard. */
   features(samples: Float32Array): Float32Array<ArrayBuffer> {
     const features = new Float32Array(this.mels * FRAMES).fill(Math.log10(FLOOR));
-    // Frames that begin after the last sample hold zeros alone; only a window that is full reaches its reflected end.
+    // Frames that begin after the last sample hold only zeros; only a full window reaches its reflected end.
     const heard = Math.min(samples.length, WINDOW_SAMPLES);
     const used = Math.min(FRAMES, Math.ceil((heard + HALF) / HOP_SAMPLES));
     for (let frame = 0; frame < used; frame += 2) {

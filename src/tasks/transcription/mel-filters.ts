@@ -1,4 +1,4 @@
-/** Triangular filters that gather the bins of a spectrum into mel bands; each has few bins, so only those are kept. */
+/** Triangular filters that gather the bins of a spectrum into mel bands; only the few bins of each are kept. */
 export interface MelFilter {
   readonly firstBin: number;
   readonly weights: Float64Array;

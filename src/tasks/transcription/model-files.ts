@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import type { SpeechTokens } from './speech-work.ts';
 
-/** What a Whisper model's files say that a transcription needs. */
+/** What a transcription needs from a Whisper model's files. */
 export interface SpeechModel {
   readonly tokens: SpeechTokens;
   readonly mels: number;
@@ -33,7 +33,7 @@ const preprocessorSchema = z.object({
 });
 const tokenizerSchema = z.object({ added_tokens: z.array(z.object({ id: z.number().int(), content: z.string() })) });
 
-/** Vocabularies of English models are one token shorter. */
+/** The vocabulary of multilingual models; that of English models is one token shorter. */
 const MULTILINGUAL_VOCABULARY = 51_865;
 
 /** Reads the files. Throws a plain Error that says which of them is missing or wrong. */

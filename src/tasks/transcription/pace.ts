@@ -1,16 +1,16 @@
 import { ServerError } from '../../errors.ts';
 import { WINDOW_SECONDS } from './log-mel.ts';
 
-/** Fewer windows tell little. */
+/** Fewest windows by which a pace is judged. */
 const LEAST_WINDOWS = 8;
-/** What was measured longer ago was measured under another load. */
+/** Older measurements were made under another load. */
 const STALE_MS = 60_000;
-/** Windows that were heard long ago count less: their share is halved each time. */
+/** The share of old windows is halved each time, so that they count less. */
 const HALVED_AFTER_MS = 120_000;
-/** Refused is what would take at least so many times the time that is left. */
+/** Audio is refused where it would take at least this many times the time that is left. */
 const MARGIN = 2;
 
-/** How fast a model hears long recordings: windows in the time that at least one was heard, over all of them. */
+/** The pace at which a model hears long recordings: windows over the time in which at least one recording was heard. */
 export class Pace {
   readonly #now: () => number;
   #active = 0;
@@ -33,7 +33,7 @@ export class Pace {
     this.#active -= 1;
   }
 
-  /** A window of one that has begun was heard. */
+  /** A window of a recording that has begun was heard. */
   heard(): void {
     this.#catchUp();
     this.#windows += 1;

@@ -5,8 +5,8 @@ const BLOCK_SECONDS = 10;
 const BLOCK_SAMPLES = BLOCK_SECONDS * SAMPLE_RATE_HZ;
 
 /**
- * Decoded audio: mono, 16 kHz, 16 bits (what Whisper's own loader decodes to), in shared blocks, so that every thread reads the same
- * memory and an hour costs 115 MB once.
+ * Decoded audio: mono, 16 kHz, 16 bits (as Whisper's own loader decodes it), in shared blocks: every thread reads the same memory, and
+ * an hour takes 115 MB once.
  */
 export interface Pcm {
   readonly blocks: readonly SharedArrayBuffer[];
@@ -45,7 +45,7 @@ export class PcmWriter {
     return this.#blocks.length * BLOCK_SAMPLES - (this.#last.length - this.#used);
   }
 
-  /** Takes samples as they are. Throws TOO_LARGE beyond the limit. */
+  /** Adds samples as they are. Throws TOO_LARGE beyond the limit. */
   writeWhole(values: Int16Array): void {
     let at = 0;
     while (at < values.length) {
@@ -55,12 +55,12 @@ export class PcmWriter {
     }
   }
 
-  /** What has come so far. */
+  /** The audio so far. */
   finish(): Pcm {
     return { blocks: this.#blocks, samples: this.samples };
   }
 
-  /** Lets go of blocks that end before this sample; they are not to be read again. */
+  /** Frees blocks that end before this sample; they must not be read again. */
   dropBefore(sample: number): void {
     const end = Math.min(Math.floor(sample / BLOCK_SAMPLES), this.#blocks.length);
     for (; this.#dropped < end; this.#dropped += 1) this.#blocks[this.#dropped] = DROPPED;
@@ -98,7 +98,7 @@ export function readPcm({ blocks, samples }: Pcm, start: number, end: number): F
   return values;
 }
 
-/** A stretch of samples with only the blocks that hold it, to be handed to another thread. */
+/** A stretch of samples with only the blocks that hold it, for another thread. */
 export function slicePcm(
   { blocks, samples }: Pcm,
   start: number,

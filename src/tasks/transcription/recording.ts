@@ -5,11 +5,11 @@ import { SAMPLE_RATE_HZ } from './log-mel.ts';
 import { PcmWriter, slicePcm, type Pcm } from './pcm.ts';
 import { WindowPlanner, type Window } from './windows.ts';
 
-/** Windows decoded before they are listened to: 8 minutes, 15 MB. While those run, as many are decoded. */
+/** Windows of a group: 8 minutes, 15 MB. While one group runs, the next is decoded. */
 const GROUP = 16;
-/** Before the first there is nothing to decode beside. */
+/** The first group is smaller, because nothing runs while it is decoded. */
 const FIRST_GROUP = 8;
-/** Loudness is looked at for so many samples at a time: a minute, in whole frames. */
+/** Loudness is computed for this many samples at a time: a minute, in whole frames. */
 const PIECE = 60 * SAMPLE_RATE_HZ;
 
 export interface RecordingParts {
@@ -18,9 +18,9 @@ export interface RecordingParts {
   readonly context: Pick<ServeContext, 'call'>;
 }
 
-/** A recording that is decoded as it is transcribed: of its samples, no more is held than is waited for. */
+/** A recording that is decoded while it is transcribed; it holds no more samples than are still needed. */
 export class Recording {
-  /** All that are decided. */
+  /** The windows decided so far. */
   readonly windows: readonly Window[];
   readonly #parts: RecordingParts;
   readonly #writer: PcmWriter;
@@ -34,13 +34,13 @@ export class Recording {
     this.windows = this.#planner.windows;
   }
 
-  /** What has come so far, but for what was let go of. */
+  /** The audio so far, without what was freed. */
   get pcm(): Pcm {
     return this.#writer.finish();
   }
 
   /**
-   * Gives windows group by group to `hear`, which is awaited; the next group is decoded meanwhile. Of each window the next one is known by
+   * Calls `hear` for one group of windows after another and awaits it, while the next group is decoded. The window after each is known by
    * then. Throws what decoding and hearing throw.
    */
   async forEachGroup(hear: (from: number, to: number) => Promise<void>): Promise<void> {
@@ -51,7 +51,7 @@ export class Recording {
       for (;;) {
         const to = Math.min(this.windows.length, done + group);
         group = GROUP;
-        // Whichever fails first is told; the other must not go unheard.
+        // The first failure is thrown; the other must not be left unhandled.
         await Promise.all([hear(done, to), this.#fill(to + group + 1)]);
         done = to;
         const next = this.windows[done];

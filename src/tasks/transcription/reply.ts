@@ -34,7 +34,7 @@ export interface TranscriptParts {
   readonly temperature: number;
 }
 
-/** Whisper's own rule: a window is silent when it says so and its text is unlikely as well. */
+/** Whisper's own rule: a window is silent when the model says so and its text is unlikely as well. */
 const NO_SPEECH = 0.6;
 const UNLIKELY_LOGPROB = -1;
 
@@ -85,7 +85,7 @@ function joinAll(parts: readonly Part[], spelling: Spelling): void {
   }
 }
 
-/** Tokens of byte-level vocabularies begin with this where a space stands before them. */
+/** Byte-level tokens with a space before them begin with this. */
 const SPACE = '\u0120';
 
 function spellingOf(tokenizer: TextTokenizer): Spelling {
@@ -96,11 +96,11 @@ function spellingOf(tokenizer: TextTokenizer): Spelling {
   };
 }
 
-/** Scripts that set no space between words. */
+/** Scripts without spaces between words. */
 const UNSPACED =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 
-/** Windows begin with a space by themselves, mostly; where one does not, its first word must not stick to the last one. */
+/** Adds a window's text. Most begin with a space; where one does not, its first word must not stick to the last one. */
 function append(text: string, more: string): string {
   if (text === '' || more === '' || /\s$/.test(text) || /^[\s!-/:-@]/.test(more) || UNSPACED.test(more))
     return text + more;
@@ -111,7 +111,7 @@ function toHundredths(seconds: number): number {
   return Math.round(seconds * 100) / 100;
 }
 
-/** How well a text compresses: one that repeats itself compresses too well (above 2.4 Whisper's own code distrusts it). */
+/** The compression ratio of a text. One that repeats itself compresses too well: above 2.4 Whisper's own code distrusts it. */
 export function compressionRatio(text: string): number {
   const bytes = Buffer.from(text);
   return bytes.byteLength === 0 ? 0 : bytes.byteLength / deflateSync(bytes).byteLength;

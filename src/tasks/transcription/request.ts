@@ -4,7 +4,7 @@ import { readParameters } from '../parameters.ts';
 import type { Item } from '../task.ts';
 import { UNKNOWN_LANGUAGE, type SpeechTokens } from './speech-work.ts';
 
-/** Media types that people label audio with; what the bytes are is read from the bytes. */
+/** Media types with which clients label audio; its format is read from the bytes. */
 export const AUDIO_TYPES: readonly string[] = [
   ...['audio/wav', 'audio/x-wav', 'audio/wave', 'audio/vnd.wave', 'audio/mpeg', 'audio/mp3', 'audio/mp4', 'audio/m4a'],
   ...['audio/x-m4a', 'audio/aac', 'audio/ogg', 'audio/opus', 'audio/flac', 'audio/x-flac', 'audio/webm', 'audio/amr'],
@@ -42,10 +42,10 @@ export function audioBytes(text: string): Uint8Array {
 
 /** What a request asks for, checked. */
 export interface Settings {
-  /** ISO code; undefined: to be found out. */
+  /** ISO code; undefined: to be detected. */
   readonly language: string | undefined;
   readonly task: 'transcribe' | 'translate';
-  /** Text that comes before, to set names and style. */
+  /** Text before the audio, which sets names and style. */
   readonly prompt: string | undefined;
   readonly temperature: number;
   readonly timestamps: boolean;

@@ -1,7 +1,7 @@
 /** Zero crossings of the sinc on each side, and the Kaiser window's beta: stop band below -80 dB. */
 const CROSSINGS = 32;
 const BETA = 8.5;
-/** Share of the lower Nyquist frequency that passes; the rest is the slope of the filter. */
+/** Share of the lower Nyquist frequency that passes; the rest is the filter's slope. */
 const PASS = 0.94;
 /** Phases of the filter that are tabulated; a ratio with more is interpolated between them. */
 const MOST_PHASES = 1024;
@@ -16,7 +16,7 @@ export class Resampler {
   readonly #half: number;
   readonly #phases: number;
   readonly #table: Float32Array;
-  /** Input not yet done with, and the number of its first sample. */
+  /** Input that is still needed, and the number of its first sample. */
   #held: Float32Array;
   #heldFrom: number;
   #taken = 0;
@@ -24,7 +24,7 @@ export class Resampler {
 
   constructor(fromHz: number, toHz: number) {
     const divisor = greatestDivisor(fromHz, toHz);
-    // Output sample j lies at j * step / ratio of the input, in whole numbers: no error adds up over hours.
+    // Output sample j lies at j * step / ratio of the input, in integers, so that no error adds up over hours.
     this.#step = fromHz / divisor;
     this.#ratio = toHz / divisor;
     const cutoff = Math.min(1, toHz / fromHz) * PASS;
@@ -35,7 +35,7 @@ export class Resampler {
     this.#heldFrom = 1 - this.#half;
   }
 
-  /** The output that the input so far decides. */
+  /** The output that the input so far determines. */
   push(input: Float32Array): Float32Array {
     this.#taken += input.length;
     return this.#run(input, this.#taken - this.#half - 1);

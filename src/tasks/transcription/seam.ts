@@ -2,7 +2,7 @@ import { SAMPLE_RATE_HZ } from './log-mel.ts';
 import { dropFirst, keepFirst, type Segment } from './segments.ts';
 import type { Window } from './windows.ts';
 
-/** What a token is for comparing: the same for `Ask`, ` ask` and `ask`; empty for punctuation. */
+/** A token's spelling for comparisons: the same for `Ask`, ` ask` and `ask`; empty for punctuation. */
 export type Spelling = (id: number) => string;
 
 /** A window and what was heard in it. */
@@ -11,15 +11,15 @@ export interface Part {
   segments: Segment[];
 }
 
-/** Times of tokens are shared out within their segments: that far they may be wrong. */
+/** Times of tokens are interpolated within their segments, and may be wrong by this much. */
 const TOLERANCE_SECONDS = 2.5;
 /** In characters. */
 const LONG_WORD = 4;
 
 /**
- * Joins two windows that share the audio of `after.window.overlap`: both say the same words there, so the longest run of tokens that are spelled
- * the same at about the same time is the seam, and the cut goes through its middle, where both had heard enough around it. Where no two
- * tokens in a row agree, each gives up half of the shared time.
+ * Joins two windows that share the audio of `after.window.overlap`: both have the same words there, so the longest run of tokens with equal
+ * spelling at about the same time is the seam. The cut goes through its middle, where both windows heard enough on either side. Where no
+ * two tokens in a row agree, each window gives up half of the shared time.
  */
 export function joinOverlap(before: Part, after: Part, spelling: Spelling): { before: Segment[]; after: Segment[] } {
   const from = after.window.start / SAMPLE_RATE_HZ;
@@ -38,7 +38,7 @@ export function joinOverlap(before: Part, after: Part, spelling: Spelling): { be
   return cut(before, after, { keep: countBefore(first, half), drop: countBefore(second, half) });
 }
 
-/** Two tokens in a row, or one long word, are no accident. */
+/** Two tokens in a row, or one long word, do not agree by accident. */
 function agrees(run: readonly { readonly text: string }[]): boolean {
   return run.length >= 2 || (run[0]?.text.length ?? 0) >= LONG_WORD;
 }
@@ -101,7 +101,7 @@ function cut(
   { keep, drop }: { keep: number; drop: number },
 ): { before: Segment[]; after: Segment[] } {
   const kept = keepFirst(before.segments, keep);
-  // Each window measured its own times: where they cross at the seam, the later segment gives way.
+  // Each window has its own times: where they cross at the seam, the later segment gives way.
   const seam = kept.at(-1)?.end ?? 0;
   const rest = dropFirst(after.segments, drop).map((segment) => {
     const start = Math.max(segment.start, seam);

@@ -10,7 +10,7 @@ export interface Take {
   readonly end: number;
   readonly tokens: readonly number[];
   readonly avgLogprob: number;
-  /** NaN where the model does not tell. */
+  /** NaN where the model does not say. */
   readonly noSpeechProb: number;
 }
 
@@ -51,9 +51,9 @@ export function segmentsOf(take: Take, { timestampBegin, end: endToken }: Speech
   return segments;
 }
 
-/** A take that stops before its end, and what is left to be heard. */
+/** The rest of a take that stopped before its end. */
 export interface Unfinished {
-  /** What is to be kept of the take. */
+  /** The tokens of the take that are kept. */
   readonly kept: readonly number[];
   /** In samples. */
   readonly from: number;
@@ -61,12 +61,12 @@ export interface Unfinished {
   readonly heardTo: number;
 }
 
-/** A fragment is misheard where a sentence is not: the last segment is heard again with what follows it, unless it is longer than this. */
+/** The last segment is heard again together with what follows it, unless it is longer than this: a fragment is misheard where a whole sentence is not. */
 const AGAIN_SAMPLES = 12 * SAMPLE_RATE_HZ;
 
 /**
- * Whether the model says that more is spoken than it wrote: it then ends with two timestamps, of the last segment's end and of the next
- * one's start, which it leaves to the next window.
+ * What is left of a take in which the model heard more than it wrote: it then ends with two timestamps, the end of the last segment and the start
+ * of the next, which it leaves to the next window.
  */
 export function unfinished({ tokens, start }: Take, { timestampBegin, end }: SpeechTokens): Unfinished | undefined {
   const written = tokens.filter((token) => token !== end);
@@ -104,7 +104,7 @@ export function dropFirst(segments: readonly Segment[], count: number): Segment[
   return kept;
 }
 
-/** Some tokens of a segment; its time is shared out evenly among them. */
+/** Some tokens of a segment; its time is divided evenly among them. */
 function part(segment: Segment, from: number, to: number): Segment {
   const perToken = (segment.end - segment.start) / segment.ids.length;
   return {

@@ -1,9 +1,9 @@
-/** What the transcription task and the speech program of the lanes tell each other. */
+/** What passes between the transcription task and the speech program on the lanes. */
 
-/** In a prompt: the token of the language that the program is to find out. */
+/** In a prompt: stands for the token of the language that the program is to detect. */
 export const UNKNOWN_LANGUAGE = -1;
 
-/** Numbers of a Whisper model: tokens by what they mean. Plain data. */
+/** A Whisper model's tokens by their meaning. Plain data. */
 export interface SpeechTokens {
   readonly start: number;
   readonly end: number;
@@ -27,7 +27,7 @@ export interface SpeechTokens {
 
 /** What a ticket brings besides its features. */
 export interface SpeechParameters {
-  /** From an earlier text, if any, to the last token before the text; UNKNOWN_LANGUAGE may stand in it. */
+  /** All tokens before the text, with those of an earlier text, if any; UNKNOWN_LANGUAGE may be among them. */
   readonly prompt: readonly number[];
   readonly timestamps: boolean;
   readonly maxTokens: number;
@@ -38,7 +38,7 @@ export interface SpeechParameters {
 
 /** Inputs and outputs of a ticket, by name. */
 export const FEATURES = 'features';
-/** INT32 [1, n], n >= 1: what the decoder wrote, the end token with it if it came. */
+/** INT32 [1, n], n >= 1: what the decoder wrote, with the end token if it came. */
 export const TOKENS = 'tokens';
 /** FP32 [1, 3]: mean log probability of the tokens, probability that nobody speaks (NaN: unknown), token of the language (-1: none). */
 export const STATS = 'stats';

@@ -31,7 +31,7 @@ const options = z.strictObject({
   decodeSeconds: z.number().positive().max(3_600).default(300),
 });
 
-/** Whether longer audio can be transcribed in time is looked at as it goes. */
+/** For longer audio, the pace is checked as it goes: can it be transcribed in time? */
 const LONG_SECONDS = 240;
 
 export async function createTranscriptionTask(source: TaskSource): Promise<Task> {
@@ -76,7 +76,7 @@ async function transcribe(item: Item, context: ServeContext, model: Transcriber)
   const { text, segments } = (await context.call('write', parts)) as Transcript;
   const duration = recording.pcm.samples / SAMPLE_RATE_HZ;
   context.count('audio_seconds', duration);
-  // Seconds of audio per second of work, all steps and waiting included.
+  // Seconds of audio per second of work, with all steps and waiting.
   const realTimeFactor = (duration * 1000) / Math.max(1, performance.now() - startMs);
   return { json: { text, language, task, duration, segments, real_time_factor: realTimeFactor } };
 }
@@ -84,7 +84,7 @@ async function transcribe(item: Item, context: ServeContext, model: Transcriber)
 /** Opens the audio; what is too long for the model, or for the time that is left, is refused here. */
 async function open(audio: Uint8Array | string, context: ServeContext, model: Transcriber): Promise<OpenAudio> {
   const given = typeof audio === 'string' ? ((await context.call('bytes', audio)) as Uint8Array) : audio;
-  // A view would take its whole buffer along to another thread.
+  // A view would take its whole buffer to the other thread.
   const isWhole = given.buffer instanceof ArrayBuffer && given.byteLength === given.buffer.byteLength;
   const opened = await openAudio(isWhole ? given : new Uint8Array(given), {
     maxSeconds: model.maxSeconds,
@@ -139,7 +139,7 @@ async function listen(
   return { takes, language: listening?.language ?? settings.language ?? 'en' };
 }
 
-/** Whisper's own code sets a space before an earlier text. Special tokens written in it are no text. */
+/** Token ids of an earlier text, with a space before it as in Whisper's own code. Special tokens written in it do not count. */
 function promptIds(tokenizer: TextTokenizer, text: string, tokens: SpeechTokens): number[] {
   return tokenizer.encode(` ${text.trim()}`, { addSpecialTokens: false }).filter((id) => id < tokens.end);
 }
@@ -148,7 +148,7 @@ function unused(): never {
   throw new ServerError('INTERNAL', undefined, { cause: new Error('transcription is served by `serve`') });
 }
 
-/** Made at the first call: the main thread needs neither features nor tokenizer. */
+/** Makes a value at the first call: the main thread needs neither features nor tokenizer. */
 function once<Value>(make: () => Value): () => Value {
   let made: { value: Value } | undefined;
   return () => (made ??= { value: make() }).value;

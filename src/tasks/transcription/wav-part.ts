@@ -11,10 +11,10 @@ export interface WavCall {
   readonly seconds: number;
 }
 
-/** Output near a cut needs the input on both sides of it; a second is more than the filter is long. */
+/** Output near a cut needs input on both sides of it; a second is longer than the filter. */
 const MARGIN_SECONDS = 1;
 
-/** Some seconds of a WAV as mono samples at 16 kHz: what decoding it whole has at that place. */
+/** Some seconds of a WAV as mono samples at 16 kHz, equal to the same part of the whole. */
 export function readWavPart({ audio, layout, fromSecond, seconds }: WavCall): Int16Array<ArrayBuffer> {
   const { rateHz, frames } = layout;
   const endFrame = Math.min(frames, (fromSecond + seconds) * rateHz);

@@ -24,12 +24,12 @@ export function isWav(bytes: Uint8Array): boolean {
   return /^R(?:IFF|F64)[^]{4}WAVE$/.test(text);
 }
 
-/** No recorder writes nearly as many before the sound. */
+/** Most chunks before the sound; no recorder writes nearly as many. */
 const MOST_CHUNKS = 1000;
 
 /**
- * Reads a WAV's header (Microsoft, Multimedia Programming Interface 1.0; WAVE_FORMAT_EXTENSIBLE). Sizes are not trusted: what the file has not
- * got is not read, and a data size of 0 or 0xFFFFFFFF, as recorders write it that stream, is the rest of the file. Undefined: compressed audio in a WAV.
+ * Reads a WAV's header (Microsoft, Multimedia Programming Interface 1.0; WAVE_FORMAT_EXTENSIBLE). Sizes are not trusted: nothing beyond the
+ * file's end is read, and a data size of 0 or 0xFFFFFFFF, as streaming recorders write it, means the rest of the file. Undefined: compressed audio in a WAV.
  * Throws INVALID_INPUT on a header that makes no sense.
  */
 export function readWav(bytes: Uint8Array): WavLayout | undefined {

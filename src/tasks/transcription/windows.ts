@@ -17,23 +17,23 @@ const FRAME = SAMPLE_RATE_HZ / 50;
 const FRAMES_PER_SECOND = SAMPLE_RATE_HZ / FRAME;
 const WINDOW_FRAMES = WINDOW_SAMPLES / FRAME;
 
-/** Below it there is nothing to hear (an amplitude of 10 of 32768). */
+/** Quieter frames are silent (an amplitude of 10 of 32768). */
 const SILENCE_DB = -70;
-/** Silence before a window is left out but for this. */
+/** Silence before a window is left out except for this much. */
 const LEAD_FRAMES = 0.2 * FRAMES_PER_SECOND;
 
-/** A cut is made in a pause of the last 6 s of 30, else of the last 12: a long one, for sentences end there, and a late one, for every window costs the same. */
+/** A cut is made in a pause of the last 6 s of 30, else of the last 12; in a long one, where a sentence is likely to end, and a late one, as every window costs the same. */
 const LEAST_PAUSE_FRAMES = 0.2 * FRAMES_PER_SECOND;
 const LONG_PAUSE_FRAMES = 1.2 * FRAMES_PER_SECOND;
 const SEARCH_FRAMES = [6 * FRAMES_PER_SECOND, 12 * FRAMES_PER_SECOND];
-/** So much longer must a pause be that is a frame earlier. */
+/** How much longer a pause must be for each frame that it is earlier. */
 const LATENESS = 0.08;
-/** Where nobody pauses, windows share this much. */
+/** Without a pause, windows overlap by this much. */
 const OVERLAP_FRAMES = 5 * FRAMES_PER_SECOND;
 
 /**
- * Cuts audio into windows as it comes, as long as they can be, with cuts in pauses where there are any. Silence is left out: silent audio has no
- * windows.
+ * Cuts audio into windows as it comes, as long as they can be, with cuts in pauses where there are any. Silence is left out, so silent audio has
+ * no windows.
  */
 export class WindowPlanner {
   readonly windows: Window[] = [];
@@ -42,7 +42,7 @@ export class WindowPlanner {
   #from = 0;
   #overlap = 0;
 
-  /** Takes in the loudness of the next frames; of the last ones too, a whole frame each. */
+  /** Adds the loudness of the next frames; a last, partial frame counts as a whole one. */
   add(levels: Float32Array): void {
     const frames = this.#frames + levels.length;
     if (frames > this.#levels.length) {
@@ -54,7 +54,7 @@ export class WindowPlanner {
     this.#frames = frames;
   }
 
-  /** Adds the windows that what has come decides; `samples` have come, and where `ended` no more will. */
+  /** Adds the windows that the audio so far decides: `samples` of it, and no more to come where `ended`. */
   plan(samples: number, ended: boolean): void {
     const levels = this.#levels.subarray(0, this.#frames);
     while (this.#from < levels.length) {
@@ -91,21 +91,21 @@ export function loudness(pcm: Pcm, start: number, end: number): Float32Array<Arr
   return levels;
 }
 
-/** The frame to begin at, a moment before the first that can be heard; the number of frames where none can. */
+/** The frame to begin at, a moment before the first audible one; the number of frames where there is none. */
 function afterSilence(levels: Float32Array, from: number): number {
   let at = from;
   while (at < levels.length && (levels[at] as number) < SILENCE_DB) at += 1;
   return at === levels.length ? at : Math.max(from, at - LEAD_FRAMES);
 }
 
-/** The frame after the last that is no pause. */
+/** The frame after the last one that is louder than a pause. */
 function lastSound(levels: Float32Array, begin: number, end: number): number {
   const window = levels.subarray(begin, end);
   const limit = pauseLevel(window) ?? SILENCE_DB;
   return begin + window.findLastIndex((level) => level >= limit) + 1;
 }
 
-/** The middle of the pause to cut in, within 30 s of `begin`; undefined where nobody pauses. */
+/** The middle of the pause to cut in, within 30 s of `begin`; undefined where there is none. */
 function cutAt(levels: Float32Array, begin: number): number | undefined {
   const window = levels.subarray(begin, begin + WINDOW_FRAMES);
   const limit = pauseLevel(window);
@@ -136,8 +136,8 @@ function best(pauses: readonly Pause[]): Pause | undefined {
 }
 
 /**
- * What is quieter is a pause: 30 dB below the loud frames, or a little above the noise between words where that is louder. Undefined
- * where quiet and loud hardly differ: that is no speech with pauses.
+ * The level below which a frame is a pause: 30 dB below the loud frames, or a little above the noise between words where that is louder.
+ * Undefined where quiet and loud hardly differ: that is not speech with pauses.
  */
 function pauseLevel(window: Float32Array): number | undefined {
   const sorted = Float32Array.from(window).sort();
