@@ -1,8 +1,8 @@
 /**
- * Field numbers of ONNX files, by message, as far as they are read or written here (onnx.proto3, github.com/onnx/onnx).
+ * Field numbers of ONNX files, by message, as far as they are read or written here or by tools/onnx-writer.ts (onnx.proto3, github.com/onnx/onnx).
  */
 
-export const MODEL = { irVersion: 1, graph: 7, opset: 8, function: 25 } as const;
+export const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8, function: 25 } as const;
 export const OPSET = { domain: 1, version: 2 } as const;
 export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12, sparseInitializer: 15 } as const;
 export const NODE = { input: 1, output: 2, name: 3, op: 4, attribute: 5, domain: 7 } as const;
@@ -19,7 +19,7 @@ export const ATTRIBUTE = {
   type: 20,
 } as const;
 export const FUNCTION = { name: 1, input: 4, output: 5, node: 7, domain: 10 } as const;
-export const TENSOR = { dimension: 1, type: 2, int64: 7, name: 8, raw: 9, external: 13 } as const;
+export const TENSOR = { dimension: 1, type: 2, texts: 6, int64: 7, name: 8, raw: 9, external: 13 } as const;
 export const SPARSE_TENSOR = { values: 1 } as const;
 /** Of an entry of TENSOR.external. */
 export const ENTRY = { key: 1, value: 2 } as const;

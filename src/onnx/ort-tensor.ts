@@ -3,7 +3,8 @@ import { typedView, type Datatype, type Tensor } from '../tensors/tensor.ts';
 
 /** Between the server's tensors and ONNX Runtime's. */
 
-const ORT_TYPES = {
+/** ONNX Runtime's names of element types. */
+export const ORT_TYPES = {
   BOOL: 'bool',
   UINT8: 'uint8',
   UINT16: 'uint16',
