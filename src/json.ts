@@ -1,21 +1,21 @@
 import { constants, isAscii, isUtf8 } from 'node:buffer';
 import { messageOf, ServerError } from './errors.ts';
 
-/** Reading JSON that strangers send, within bounds. The bounds on its size are here too: a value costs time and memory wherever it goes. */
+/** Reads JSON from clients within bounds: a value costs time and memory wherever it goes. */
 
-/** An object whose fields are not looked into yet. */
+/** An object whose fields are not checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Levels of arrays and objects in one another. No input of any task is deeper, and code that walks values by recursion must not run out of stack. */
+/** Most levels of nested arrays and objects. No task takes deeper inputs, and code that walks values by recursion must not run out of stack. */
 export const MOST_DEPTH = 64;
 
-/** Shorter texts cannot hold so much that it matters, and are not scanned. */
+/** Shorter texts are not scanned: they cannot hold enough to matter. */
 const SCANNED_CHARACTERS = 2 ** 20;
-/** Arrays, objects and names of fields: each costs about a hundred bytes of memory, however short its text. */
+/** Most arrays, objects and names of fields together: each takes about a hundred bytes of memory, however short its text. */
 const MOST_PARTS = 1_000_000;
 
 const QUOTE = 0x22;
@@ -47,8 +47,8 @@ export function parseJsonObject(bytes: Uint8Array): JsonObject {
 }
 
 /**
- * The text of a JSON body, not parsed yet; of a long one the parts are counted, and their depth. Throws BAD_REQUEST for bytes that are not UTF-8 or
- * nest more than 64 deep, TOO_LARGE for more than `mostParts` parts or more text than a string can hold.
+ * The text of a JSON body, not parsed yet. In a long text, parts and depth are counted. Throws BAD_REQUEST for bytes that are not UTF-8 or
+ * are nested more than 64 deep, TOO_LARGE for more than `mostParts` parts or more text than a string can hold.
  */
 export function jsonText(bytes: Uint8Array, mostParts = MOST_PARTS): string {
   if (bytes.byteLength > constants.MAX_STRING_LENGTH)
@@ -89,7 +89,7 @@ function checkParts(text: string, mostParts: number): void {
   }
 }
 
-/** Where the quote is that ends the string begun at `start`; the length of the text where there is none. */
+/** The index of the quote that ends the string begun at `start`; the length of the text if there is none. */
 export function endOfString(text: string, start: number): number {
   for (let quote = text.indexOf('"', start + 1); quote >= 0; quote = text.indexOf('"', quote + 1)) {
     let escapes = 0;
@@ -112,12 +112,12 @@ export function isDeeper(value: unknown, depth = MOST_DEPTH): boolean {
   return false;
 }
 
-/** No parameter of any task needs nearly as many. */
+/** Far more than the parameters of any task need. */
 const MOST_PARAMETER_VALUES = 4096;
-/** About 30 ms of cloning; a prompt of 128k token ids, or a conversation of ten thousand messages. */
+/** Takes about 30 ms to clone: a prompt of 128k token ids, or a conversation of ten thousand messages. */
 const MOST_ITEM_VALUES = 200_000;
 
-/** Throws INVALID_INPUT on parameters of more than 4,096 names and values, at all depths. */
+/** Throws INVALID_INPUT for parameters of more than 4,096 names and values, at all depths. */
 export function checkParameters(parameters: Readonly<Record<string, unknown>>): void {
   if (countValues(parameters, MOST_PARAMETER_VALUES) > MOST_PARAMETER_VALUES)
     throw new ServerError(
@@ -126,7 +126,7 @@ export function checkParameters(parameters: Readonly<Record<string, unknown>>): 
     );
 }
 
-/** Throws TOO_LARGE on an item of more than 200,000 names and values. */
+/** Throws TOO_LARGE for an item of more than 200,000 names and values. */
 export function checkItemValue(value: unknown): void {
   if (countValues(value, MOST_ITEM_VALUES) > MOST_ITEM_VALUES)
     throw new ServerError('TOO_LARGE', `An item of this model may hold ${MOST_ITEM_VALUES} values at most.`);

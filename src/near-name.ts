@@ -1,4 +1,4 @@
-/** Fields of other servers that happen to be near one of ours: not typing errors. */
+/** Fields of other servers whose names happen to be near one of ours: they are not misspelt. */
 const FOREIGN: ReadonlySet<string> = new Set(['min_tokens', 'models', 'top_a', 'top_n', 'user_id']);
 
 /** The known name that `name` probably means: the same but for case and punctuation, or at most two letters away. Undefined where none is near. */
@@ -8,7 +8,7 @@ export function nearName(name: string, known: Iterable<string>): string | undefi
   for (const one of known) if (plainOf(one) === plain) return one;
   for (const one of known) {
     const most = one.length < 4 ? 0 : one.length < 8 ? 1 : 2;
-    // In a short name another letter makes another name.
+    // In a short name, a different letter makes a different name.
     const mayDiffer = one.length >= 6 || name.length !== one.length || isAnagram(name, one);
     if (most > 0 && mayDiffer && distance(name, one) <= most) return one;
   }

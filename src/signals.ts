@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 
-/** SIGHUP, too: whoever closes a terminal or asks an old-style daemon to start over must not cut off requests. */
+/** SIGHUP is one of them: closing a terminal, or asking an old-style daemon to reload, must not cut off requests. */
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** `timeout`, and a terminal with `npm` in between, send a signal twice: what follows so closely is the same. */
@@ -14,16 +14,16 @@ export function exitCodeOf(signal: NodeJS.Signals): number {
 const endNow = (signal: NodeJS.Signals): void => process.exit(exitCodeOf(signal));
 
 /**
- * The kernel keeps a signal that nothing listens to from PID 1 of a container: one that came while the program was read was lost, and the server
- * served on. Elsewhere it ends the process without this.
+ * Ends the process on early signals where it is PID 1 of a container: the kernel does not deliver a signal to PID 1 without a listener, so one that
+ * came while the program was loading would be lost. Any other process ends without this.
  */
 export function endOnFirstSignals(): void {
   if (process.pid === 1) for (const signal of STOP_SIGNALS) process.on(signal, endNow);
 }
 
 /**
- * SIGUSR1 would open Node's debugger, which runs whatever it is told, and SIGUSR2 would end the process without a drain. Neither asks
- * anything of this server; with a listener of its own it ignores them. `node --inspect` opens a debugger all the same.
+ * Ignores SIGUSR1, which would open Node's debugger to anybody on this machine, and SIGUSR2, which would end the process without a drain.
+ * `node --inspect` still opens a debugger.
  */
 export function ignoreDebugSignals(): void {
   for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
@@ -45,6 +45,6 @@ export function listenToStop({ onStop, onInsist }: StopListener): void {
       onStop(signal);
     } else if (performance.now() - firstMs > SAME_SIGNAL_MS) onInsist(signal);
   };
-  // In this order: without a listener between, what has come and was not told yet is not lost.
+  // In this order, because a pending signal is lost while there is no listener.
   for (const signal of STOP_SIGNALS) process.on(signal, hear).off(signal, endNow);
 }

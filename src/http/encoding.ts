@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import Negotiator from 'negotiator';
 
-/** Response compression. Replies below this size are sent as they are. */
+/** Response compression. Smaller replies are not compressed. */
 const MIN_BYTES = 1024;
 
 type Compress = (bytes: Uint8Array) => Promise<Uint8Array>;
@@ -12,7 +12,7 @@ const gzip = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const deflate = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflate);
 const brotli = promisify<Uint8Array, zlib.BrotliOptions, Buffer>(zlib.brotliCompress);
 
-/** Fast levels: the point is the network, and the cores are wanted for inference. */
+/** Fast levels: they save most of the network time, and inference needs the cores. */
 const ENCODERS: Readonly<Record<string, Compress>> = {
   gzip: (bytes) => gzip(bytes, { level: 3 }),
   deflate: (bytes) => deflate(bytes, { level: 3 }),
@@ -20,16 +20,16 @@ const ENCODERS: Readonly<Record<string, Compress>> = {
   br: (bytes) => brotli(bytes, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } }),
 };
 
-/** The coding for a reply: what the client likes best of `offered` (RFC 9110 12.5.3); undefined: as it is. */
+/** The coding for a reply: the one of `offered` that the client prefers (RFC 9110 12.5.3); undefined for none. */
 export function chooseEncoding(acceptEncoding: string | undefined, offered: readonly string[]): string | undefined {
   if (acceptEncoding === undefined || acceptEncoding === '') return undefined;
-  // As it is comes last: a client that likes it better than the others says so by its weight.
+  // No coding comes last: a client that prefers it says so by its weight.
   const available = [...offered.filter((coding) => coding in ENCODERS), 'identity'];
   const coding = preferredEncoding(acceptEncoding, available);
   return coding === 'identity' ? undefined : coding;
 }
 
-/** Among what the client likes equally, our order decides. */
+/** The coding that the client prefers; among equal ones our order decides. */
 function preferredEncoding(acceptEncoding: string, available: string[]): string | undefined {
   // The types lack the option.
   const negotiator = new Negotiator({ headers: { 'accept-encoding': acceptEncoding } }) as unknown as {
@@ -38,7 +38,7 @@ function preferredEncoding(acceptEncoding: string, available: string[]): string 
   return negotiator.encoding(available, { preferred: available });
 }
 
-/** The body compressed, with its coding; as it is where that is not worth it. */
+/** The compressed body with its coding; the body as it is if compressing is not worth it. */
 export async function compress(
   chunks: readonly Uint8Array[],
   coding: string | undefined,

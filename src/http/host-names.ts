@@ -6,11 +6,11 @@ import pLimit from 'p-limit';
 const resolver = new Resolver({ timeout: 2000, tries: 2 });
 
 /**
- * The addresses of a public name, by DNS alone. The system's own look-up would hold one of the few threads that also read files, unpack bodies
- * and decode images: four names whose servers do not answer would stop all of that for everybody. Rejects where there are none.
+ * The addresses of a public name, by DNS only. The system's own look-up would take one of the few threads that also read files, unpack bodies
+ * and decode images: four names whose servers do not answer would stop all of that. Rejects if there are none.
  */
 export async function resolvePublic(hostname: string, asked = resolver): Promise<readonly LookupAddress[]> {
-  // RFC 6761: no matter for a name server.
+  // RFC 6761: not to be asked of a name server.
   if (/(^|\.)localhost\.?$/i.test(hostname)) return [{ address: '127.0.0.1', family: 4 }];
   const [v4, v6] = await Promise.allSettled([asked.resolve4(hostname), asked.resolve6(hostname)]);
   const addresses = [...addressesOf(v4, 4), ...addressesOf(v6, 6)];

@@ -22,7 +22,7 @@ const NOT_PUBLIC_V4: readonly [string, number][] = [
   ['224.0.0.0', 4],
   ['240.0.0.0', 4],
 ];
-/** Of 2000::/3, the only part in public use; Teredo and 6to4 hold IPv4 addresses of anybody's choice. */
+/** Parts of 2000::/3, the range in public use, that are not public. Teredo and 6to4 can hold any IPv4 address. */
 const NOT_PUBLIC_V6: readonly [string, number][] = [
   ['2001::', 23],
   ['2001:db8::', 32],
@@ -36,7 +36,7 @@ for (const [address, bits] of NOT_PUBLIC_V6) special.addSubnet(address, bits, 'i
 const unicast = new BlockList();
 unicast.addSubnet('2000::', 3, 'ipv6');
 
-/** True for an address of the public internet. IPv4 written as IPv6 is not: whoever means it writes IPv4. */
+/** Whether an address belongs to the public internet. An IPv4 address written as IPv6 does not count as one. */
 export function isPublicAddress(address: string): boolean {
   if (isIPv4(address)) return !special.check(address, 'ipv4');
   return isIPv6(address) && unicast.check(address, 'ipv6') && !special.check(address, 'ipv6');

@@ -3,13 +3,13 @@ import { ServerError } from '../errors.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
 
 export interface SemaphoreOptions {
-  /** How many at one time. */
+  /** How many may run at one time. */
   readonly places: number;
-  /** How many may wait; default: any number, where something else bounds them. */
+  /** How many may wait; default: any number, if something else bounds them. */
   readonly mostWaiting?: number;
 }
 
-/** Places that all with one key have between them. */
+/** Places that all waiters with the same key share. */
 export interface Share {
   readonly key: string;
   readonly places: number;
@@ -17,14 +17,14 @@ export interface Share {
 
 /** Who waits for a place. */
 export interface Waiter {
-  /** A place is wanted in each, in this order, before one of all. Whoever waits in a later one holds its place in the earlier ones. */
+  /** Shares in which a place is needed, in this order, before one of all places. While it waits in a share, it holds its places in the earlier ones. */
   readonly shares: readonly Share[];
-  /** After it the place is of no use. */
+  /** How long it may wait. */
   readonly limitMs: number;
   readonly cancellation?: Cancellation | undefined;
 }
 
-/** A few at a time, and fewer of one key; the others wait in order, until their time is up or their request is left. */
+/** Lets a few run at a time, and fewer with the same key; the others wait in order, until their time is up or their client leaves. */
 export class Semaphore {
   readonly #all: LimitFunction;
   readonly #mostWaiting: number;
@@ -41,14 +41,14 @@ export class Semaphore {
     return this.#waiting;
   }
 
-  /** Keys of which any is used; what is not used is not kept. */
+  /** Number of keys in use; keys that are not in use are not kept. */
   get keys(): number {
     return this.#shares.size;
   }
 
   /**
-   * Does the work once it has its places. Throws CANCELLED when the request leaves while it waits, DEADLINE_EXCEEDED when its time is up,
-   * QUEUE_FULL when too many wait, and what the work throws.
+   * Does the work once it has its places. Throws CANCELLED if the client leaves while it waits, DEADLINE_EXCEEDED when its time is up,
+   * QUEUE_FULL if too many wait, and what the work throws.
    */
   async run<Value>(waiter: Waiter, work: () => Promise<Value>): Promise<Value> {
     if (waiter.cancellation?.cancelled === true) throw new ServerError('CANCELLED');
@@ -84,7 +84,7 @@ export class Semaphore {
   }
 }
 
-/** Takes a place in each limit, one within the other, and does the work in the last. */
+/** Takes a place in each limit, one after the other, and does the work when it holds them all. */
 function inside<Value>(
   [first, ...others]: readonly LimitFunction[],
   parts: { readonly wait: Wait; readonly work: () => Promise<Value> },
@@ -95,7 +95,7 @@ function inside<Value>(
   return work();
 }
 
-/** The wait of one, from its beginning until it has its places or leaves. The library's queues keep who has left; it goes by when its turn comes. */
+/** One wait, until it has its places or is given up. The library's queues keep a wait that was given up; it is skipped when its turn comes. */
 class Wait {
   hasLeft = false;
   readonly #left: Promise<never>;
@@ -113,7 +113,7 @@ class Wait {
     cancellation?.add(this);
   }
 
-  /** What comes first: the value, or that the wait is given up. */
+  /** Settles with whatever comes first: the value, or the end of the wait. */
   orLeave<Value>(value: Promise<Value> | undefined): Promise<Value> {
     return value === undefined ? this.#left : Promise.race([value, this.#left]);
   }
@@ -122,7 +122,7 @@ class Wait {
     this.#leaveWith('CANCELLED');
   }
 
-  /** It has its places, or has left; doing so again does nothing. */
+  /** Ends the wait, because it has its places or is given up; calling it again does nothing. */
   end(): void {
     clearTimeout(this.#late);
     this.#cancellation?.remove(this);
