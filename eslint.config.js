@@ -18,7 +18,7 @@ const rooms = {
   dialects: { rooms: ['tensors', 'tasks'] },
   repository: { rooms: ['tensors', 'onnx', 'tasks'] },
   hub: { rooms: ['repository', 'config'], packages: ['undici'] },
-  serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'tasks', 'repository'] },
+  serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   http: {
     rooms: ['config', 'tensors', 'cpu', 'tasks', 'dialects', 'repository', 'serving'],
     packages: ['express', 'undici'],

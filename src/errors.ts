@@ -110,3 +110,31 @@ export function errorBody(error: ServerError): { error: string; code: ErrorCode;
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: Math.ceil(error.retryAfterMs) }),
   };
 }
+
+/** An error on its way between threads, where an Error would lose its class and code. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+  readonly param?: string;
+  readonly reason?: string;
+  /** For the log alone. */
+  readonly detail?: string;
+}
+
+export function plainError(thrown: unknown): PlainError {
+  const { code, message, retryAfterMs, param, reason, cause } = toServerError(thrown);
+  const detail = cause instanceof Error ? (cause.stack ?? cause.message) : undefined;
+  return {
+    code,
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(param === undefined ? {} : { param }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(detail === undefined ? {} : { detail }),
+  };
+}
+
+export function errorOf({ code, message, detail, ...options }: PlainError): ServerError {
+  return new ServerError(code, message, detail === undefined ? options : { ...options, cause: new Error(detail) });
+}

@@ -23,10 +23,11 @@ import type { RepositoryEvent } from './repository/changes.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
 import { countCoreEvents, refreshGauges } from './serving/core-metrics.ts';
+import { Door, type DoorParts } from './serving/door.ts';
 import { AloneLog } from './serving/alone-log.ts';
 import { Loader } from './serving/loader.ts';
 import type { ServedModel } from './serving/served-model.ts';
-import { Submitter, type TensorCore } from './serving/submit.ts';
+import type { TensorCore } from './serving/tickets.ts';
 import { ServerState, type Phase } from './state.ts';
 import { VERSION } from './version.ts';
 
@@ -81,7 +82,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
     onEvent: (event) => logRepository(log, event, state.phase),
   });
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
-  const submitter = new Submitter({ core, cpu, metrics, clock: systemClock });
+  const door = createDoor(config, { core, cpu, models: repository, state, metrics, budget });
   state.onChange((phase) => {
     if (phase === 'ready') alone.summarise();
   });
@@ -98,15 +99,27 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
       access,
       metrics,
       repository,
-      submitter,
+      door,
       cpu,
       budget,
-      inputs: new InputFetcher({ mode: config.INPUT_URLS, limitBytes: config.BODY_LIMIT_BYTES, budget }),
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
       refreshGauges: () => refreshGauges(metrics, { core, repository, phase: state.phase }),
     },
   };
   return parts;
+}
+
+function createDoor(
+  { INPUT_URLS, BODY_LIMIT_BYTES, ITEM_LIMIT, DEFAULT_MODEL }: Config,
+  { budget, ...parts }: Pick<DoorParts, 'core' | 'cpu' | 'models' | 'state' | 'metrics'> & { budget: BodyBudget },
+): Door {
+  return new Door({
+    ...parts,
+    clock: systemClock,
+    inputs: new InputFetcher({ mode: INPUT_URLS, limitBytes: BODY_LIMIT_BYTES, budget }),
+    itemLimit: ITEM_LIMIT,
+    defaultModel: DEFAULT_MODEL,
+  });
 }
 
 function createLanes({ core, metrics, log, fail, lose }: LanesParts): Lanes {

@@ -1,121 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { BroadcastChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
-import type { ApiCallName, ApiName } from '../dialects/shared/apis.ts';
-import type { EmbeddingRows } from '../dialects/shared/embedding-text.ts';
-import type { AnsweringModel, OipAnswer } from '../dialects/oip/response.ts';
-import type { OipModel, OipRequest } from '../dialects/oip/types.ts';
-import { ServerError, type ErrorCode } from '../errors.ts';
-import type { Item, Prepared, Reply, TaskSource } from '../tasks/task.ts';
-import type { Tensor } from '../tensors/tensor.ts';
-import { FairQueue, type WaitingCall } from './fair-queue.ts';
+import { errorOf, ServerError, type ErrorCode } from '../errors.ts';
 import { transferables } from '../lanes/protocol.ts';
-
-/** What the CPU pool does, away from the main thread and the lanes. */
-export type CpuRequest =
-  | { readonly kind: 'prepare'; readonly source: TaskSource; readonly item: Item }
-  | {
-      readonly kind: 'finish';
-      readonly source: TaskSource;
-      readonly outputs: Readonly<Record<string, Tensor>>;
-      readonly memo: unknown;
-    }
-  /** One of the task's `calls`; `give` are buffers of the argument that go along. */
-  | {
-      readonly kind: 'call';
-      readonly source: TaskSource;
-      readonly name: string;
-      readonly argument: unknown;
-      readonly give?: readonly ArrayBuffer[];
-    }
-  /** Large JSON bodies of the native dialect: decoded and prepared in one go, because parsed JSON is dear to hand over. */
-  | {
-      readonly kind: 'decodeNative';
-      readonly source: TaskSource;
-      readonly contentType: string | undefined;
-      readonly body: Uint8Array;
-      readonly itemLimit: number;
-    }
-  /** What a large JSON body says of where it should go; the body comes back. */
-  | { readonly kind: 'peekJson'; readonly body: Uint8Array }
-  /** A large body of a translated API. */
-  | {
-      readonly kind: 'decodeApi';
-      readonly api: ApiName;
-      readonly contentType: string | undefined;
-      readonly body: Uint8Array;
-      readonly itemLimit: number;
-    }
-  /** Some of the items of a request. */
-  | { readonly kind: 'prepareItems'; readonly source: TaskSource; readonly items: ItemBlock }
-  /** A body of an API that calls a function of the task; the answer is JSON text. */
-  | {
-      readonly kind: 'callApi';
-      readonly api: ApiCallName;
-      readonly source: TaskSource;
-      readonly body: Uint8Array;
-      readonly itemLimit: number;
-    }
-  /** Many embeddings as JSON text. */
-  | { readonly kind: 'printEmbeddings'; readonly rows: EmbeddingRows }
-  /** Large JSON bodies of OIP. */
-  | {
-      readonly kind: 'decodeInfer';
-      readonly body: Uint8Array;
-      readonly headerLength: number | undefined;
-      readonly model: OipModel;
-    }
-  /** Large JSON answers of OIP. */
-  | {
-      readonly kind: 'encodeInfer';
-      readonly request: Pick<OipRequest, 'id' | 'outputs'>;
-      readonly outputs: readonly Tensor[];
-      readonly model: AnsweringModel;
-    };
-
-/** An item of a large request, prepared or refused. */
-export type PreparedItem =
-  /** `prepareMs` is the item's own time on its thread. */
-  | { readonly kind: 'prepared'; readonly prepared: Prepared; readonly prepareMs: number }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
-
-/** Items, or JSON text of them: it is handed over at once, however many they are. */
-export type ItemBlock = readonly Item[] | Uint8Array;
-
-export interface CpuAnswers {
-  prepare: Prepared;
-  finish: Reply;
-  call: unknown;
-  decodeNative: { readonly single: boolean; readonly items: readonly (PreparedItem | Item)[] };
-  peekJson: {
-    readonly model: string | undefined;
-    /** Names of the first fields. */
-    readonly fields: readonly string[];
-    readonly body: Uint8Array;
-  };
-  decodeApi: {
-    readonly model: string | undefined;
-    readonly options: unknown;
-    readonly blocks: readonly ItemBlock[];
-    readonly ignored?: readonly string[];
-  };
-  prepareItems: readonly (PreparedItem | Item)[];
-  callApi: Uint8Array;
-  printEmbeddings: Uint8Array;
-  decodeInfer: OipRequest;
-  encodeInfer: OipAnswer;
-}
-
-export type CpuAnswer<Value> =
-  | { readonly ok: true; readonly value: Value }
-  | {
-      readonly ok: false;
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly param?: string;
-      readonly reason?: string;
-      readonly detail?: string;
-    };
+import type { Item } from '../tasks/task.ts';
+import { FairQueue, type WaitingCall } from './fair-queue.ts';
+import { buffersOf } from './parcel.ts';
+import type { CpuAnswer, CpuAnswers, CpuData, CpuJob } from './protocol.ts';
 
 const WORKER = new URL('./main.js', import.meta.url);
 
@@ -138,12 +29,6 @@ const MOST_HEAP_MB = 1024;
 
 /** A call still running this long after its limit is stuck, and its thread is replaced. */
 const STUCK_AFTER_MS = 5000;
-
-/** What a CPU thread is given when it starts. */
-export interface CpuData {
-  /** Name of the BroadcastChannel by which threads hear of models that are gone. */
-  readonly channel: string;
-}
 
 /** Models gone that are remembered: a call that comes late would make a thread build the task again. */
 const MOST_GONE = 1000;
@@ -183,11 +68,17 @@ export class CpuPool {
   }
 
   /**
-   * Runs one request. Buffers of the item or the outputs are given away. Throws DEADLINE_EXCEEDED, CANCELLED, or the ServerError the task
-   * threw; anything else becomes INTERNAL with the detail as its cause.
+   * Does a job; what it gives away is gone. Throws DEADLINE_EXCEEDED, CANCELLED, or the ServerError the task threw; anything else becomes
+   * INTERNAL with the detail as its cause.
    */
-  run<Kind extends CpuRequest['kind']>(
-    request: Extract<CpuRequest, { kind: Kind }>,
+  run<Kind extends CpuJob['kind']>(job: Extract<CpuJob, { kind: Kind }>, limits: CpuLimits): Promise<CpuAnswers[Kind]> {
+    return this.runLate(modelOf(job), () => job, limits);
+  }
+
+  /** Does a job of this model ('': of none yet) that is made when its turn has come, from what is known then. Throws as `run`, and what `make` throws. */
+  runLate<Kind extends CpuJob['kind']>(
+    model: string,
+    make: () => Extract<CpuJob, { kind: Kind }>,
     { limitMs, cancellation }: CpuLimits,
   ): Promise<CpuAnswers[Kind]> {
     if (limitMs <= 0) return Promise.reject(new ServerError('DEADLINE_EXCEEDED'));
@@ -196,11 +87,11 @@ export class CpuPool {
       let started = false;
       let stuck: NodeJS.Timeout | undefined;
       const call: WaitingCall = {
-        model: modelOf(request),
+        model,
         request: cancellation ?? abort,
         start: () => {
           started = true;
-          void this.#timed(call, () => this.#send(request, abort.signal))
+          void this.#timed(call, () => this.#send(make, abort.signal))
             .finally(() => {
               end();
               clearTimeout(stuck);
@@ -268,54 +159,42 @@ export class CpuPool {
     this.#channel.postMessage(model);
   }
 
-  async #send<Kind extends CpuRequest['kind']>(
-    request: Extract<CpuRequest, { kind: Kind }>,
+  async #send<Kind extends CpuJob['kind']>(
+    make: () => Extract<CpuJob, { kind: Kind }>,
     signal: AbortSignal,
   ): Promise<CpuAnswers[Kind]> {
+    const job = make();
     let answer: CpuAnswer<CpuAnswers[Kind]>;
     try {
-      answer = (await this.#pool.run(request, { transferList: given(request), signal })) as CpuAnswer<CpuAnswers[Kind]>;
+      answer = (await this.#pool.run(job, { transferList: given(job), signal })) as CpuAnswer<CpuAnswers[Kind]>;
     } catch (error) {
-      if (signal.aborted) this.#onError(new Error(`${request.kind} was stuck; its thread was replaced`));
+      if (signal.aborted) this.#onError(new Error(`${job.kind} was stuck; its thread was replaced`));
       throw new ServerError('INTERNAL', undefined, { cause: error });
     }
     if (answer.ok) return answer.value;
-    const { code, message, detail, param, reason } = answer;
-    throw new ServerError(code, message, {
-      ...(detail === undefined ? {} : { cause: new Error(detail) }),
-      ...(param === undefined ? {} : { param }),
-      ...(reason === undefined ? {} : { reason }),
-    });
+    throw errorOf(answer.error);
   }
 }
 
-function modelOf(request: CpuRequest): string {
-  return 'source' in request ? request.source.key : '';
+function modelOf(job: CpuJob): string {
+  return 'source' in job ? job.source.key : '';
 }
 
-function given(request: CpuRequest): ArrayBuffer[] {
-  switch (request.kind) {
-    case 'finish':
-      return transferables(Object.values(request.outputs));
-    case 'encodeInfer':
-      return transferables(request.outputs);
-    case 'call':
-      return [...(request.give ?? [])];
-    case 'prepare':
-      return request.item.kind === 'raw' ? bufferOf(request.item.bytes) : [];
-    case 'prepareItems':
-      return request.items instanceof Uint8Array ? bufferOf(request.items) : [];
-    case 'printEmbeddings':
-      return bufferOf(request.rows.bytes);
-    case 'decodeNative':
-    case 'peekJson':
-    case 'decodeApi':
-    case 'callApi':
-    case 'decodeInfer':
-      return bufferOf(request.body);
+/** The buffers that go along. */
+function given(job: CpuJob): ArrayBuffer[] {
+  switch (job.kind) {
+    case 'decode':
+      return buffersOf([job.body]);
+    case 'encode': {
+      if (job.of === 'tensors') return transferables(job.outputs);
+      const { results, luggage } = job;
+      if ('chunks' in results) return buffersOf([...results.chunks, ...(luggage === undefined ? [] : [luggage])]);
+      return transferables(results.values.flatMap((ran) => ('outputs' in ran ? Object.values(ran.outputs) : [])));
+    }
+    case 'call': {
+      if (job.name !== 'prepare') return [...(job.give ?? [])];
+      const item = job.argument as Item;
+      return item.kind === 'raw' ? buffersOf([item.bytes]) : [];
+    }
   }
-}
-
-function bufferOf({ buffer }: Uint8Array): ArrayBuffer[] {
-  return buffer instanceof ArrayBuffer ? [buffer] : [];
 }

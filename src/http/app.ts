@@ -1,7 +1,8 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { ERRORS, ServerError, toServerError } from '../errors.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
-import { TEI } from '../dialects/tei/dialect.ts';
+import { teiInfo, type TextModelInfo } from '../dialects/tei/replies.ts';
+import { textModels } from '../dialects/tei/operations.ts';
 import { shownConfig } from '../config/help.ts';
 import { expressLog } from './access-log.ts';
 import { Exchange } from './exchange.ts';
@@ -9,10 +10,9 @@ import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
-import { addOpenAiModels } from './openai-routes.ts';
-import { dialectOf, hotRoute } from './routes.ts';
+import { addOpenAiModels } from './openai-models.ts';
+import { dialectOf, operationAt } from './operation-table.ts';
 import type { Services } from './services.ts';
-import { defaultTeiRoute, teiFields } from './tei-routes.ts';
 
 /** Everything that is not hot: pages for people, metrics, management. */
 export function createApp(services: Services): Express {
@@ -22,13 +22,9 @@ export function createApp(services: Services): Express {
   app.use(expressLog(services.access));
   const routes = new Routes(app, services);
   routes.add('get', '/', { dialect: HTTP, handle: (exchange) => exchange.json(overview(services)) });
-  routes.add('post', '/', {
-    dialect: TEI,
-    handle: async (exchange) => hotRoute(defaultTeiRoute(services))?.handle(exchange, services),
-  });
   routes.add('get', '/info', {
     dialect: HTTP,
-    handle: async (exchange) => exchange.json({ ...(await teiFields(services)), ...info(services) }),
+    handle: (exchange) => exchange.json({ ...teiFields(services), ...info(services) }),
   });
   routes.add('get', '/metrics', {
     dialect: HTTP,
@@ -46,7 +42,7 @@ export function createApp(services: Services): Express {
     const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });
     // Of the server as a whole (RFC 9110 9.3.7).
     const isOfAll = request.url === '*';
-    const isUnknown = !Object.hasOwn(PROBES, request.path) && hotRoute(request.path) === undefined;
+    const isUnknown = !Object.hasOwn(PROBES, request.path) && operationAt(request.path) === undefined;
     // A page learns of a 404 only after its preflight has been answered well.
     if (isOfAll || (isUnknown && isAllowedPreflight(request, response))) answerOtherMethod(exchange, ['get', 'post']);
     else if (Object.hasOwn(PROBES, request.path)) answerOtherMethod(exchange, ['get']);
@@ -66,6 +62,24 @@ export function createApp(services: Services): Express {
   return app;
 }
 
+/** TEI's fields of `GET /info`, of the model that its routes would use; nothing where there is no text model. */
+function teiFields({ door, config, cpu }: Services): Readonly<Record<string, unknown>> {
+  const model = door.models.firstFor(textModels('info'));
+  const tell = model?.task.calls?.['info'] as (() => TextModelInfo) | undefined;
+  if (model === undefined || tell === undefined) return {};
+  const { name, description, limits, queueItems } = model;
+  return teiInfo({
+    name,
+    task: description.task,
+    info: tell(),
+    queueItems,
+    maxItems: description.maxItems,
+    maxCost: limits.maxCost === Infinity ? undefined : limits.maxCost,
+    itemLimit: Math.min(config.ITEM_LIMIT, queueItems),
+    threads: cpu.threads,
+  });
+}
+
 function overview({ version, repository, state }: Services): unknown {
   return {
     name: 'carpool',
@@ -83,7 +97,7 @@ function overview({ version, repository, state }: Services): unknown {
   };
 }
 
-function info({ version, config, plan, repository, submitter }: Services): Readonly<Record<string, unknown>> {
+function info({ version, config, plan, repository, door }: Services): Readonly<Record<string, unknown>> {
   return {
     name: 'carpool',
     version,
@@ -92,7 +106,7 @@ function info({ version, config, plan, repository, submitter }: Services): Reado
     models: repository.list().map((model) => ({
       ...shortened(model.description),
       versions: repository.versions(model.name),
-      queue: submitter.queueOf(model),
+      queue: door.queueOf(model),
     })),
     config: shownConfig(config),
   };

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/shared/dialect.ts';
 import { toServerError, type ErrorCode, type ServerError } from '../errors.ts';
-import type { CpuLimits } from '../cpu/pool.ts';
 import { Cancellation } from '../serving/cancellation.ts';
 import { Deadline } from '../serving/deadline.ts';
+import type { Requester } from '../serving/requester.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { countFailure, countSuccess } from '../serving/statistics.ts';
 import type { RequestTiming } from '../serving/timing.ts';
@@ -26,11 +26,15 @@ export interface ReplyParts {
 /** What may be said before all of the body has arrived, and makes the rest of it useless. */
 const UNREAD: ReadonlySet<ErrorCode> = new Set(['TOO_LARGE', 'REQUEST_TIMEOUT']);
 
+/** Most names of ignored fields that a header lists, and most letters of one. */
+const MOST_NAMES = 20;
+const MOST_LETTERS = 40;
+
 /**
  * One request and its reply. Whatever a route does, headers, metrics, statistics and the log line come from here, once: when the
  * response is closed, or at the latest its connection. A connection that closes before that is a cancellation.
  */
-export class Exchange implements AccessRecord {
+export class Exchange implements AccessRecord, Requester {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly id: string;
@@ -44,8 +48,6 @@ export class Exchange implements AccessRecord {
   model: ServedModel | undefined;
   timing: RequestTiming | undefined;
   items = 0;
-  /** How long a CPU thread took to prepare the items of a large request, before it is submitted. */
-  prepareMs = 0;
   /** True for what is asked again and again by machines: logged at debug only. */
   quiet = false;
   error: ServerError | undefined;
@@ -90,9 +92,15 @@ export class Exchange implements AccessRecord {
     this.deadline.shorten(model.timeoutMs);
   }
 
-  /** For a call on the CPU pool that begins now. */
-  cpuLimits(): CpuLimits {
-    return { limitMs: this.deadline.leftMs(), cancellation: this.cancellation };
+  /** Says in a header and at debug level which fields of the request nobody heeds. */
+  tellIgnored(ignored: readonly string[]): void {
+    if (this.response.headersSent) return;
+    // A header takes no control characters, and no commas within a name.
+    const names = ignored
+      .slice(0, MOST_NAMES)
+      .map((name) => name.slice(0, MOST_LETTERS).replaceAll(/[^\w.[\]-]/g, '?'));
+    this.response.setHeader('X-Ignored-Fields', names.join(', '));
+    this.#services.log.debug({ requestId: this.id, fields: names }, 'fields that are not known are ignored');
   }
 
   /** What to do when the exchange is over, however it ends; at once where the client left meanwhile. */

@@ -4,6 +4,7 @@ import { ServerError } from '../errors.ts';
 import { Exchange } from './exchange.ts';
 import { answerPreflight } from './cors.ts';
 import { checkManagement } from './management.ts';
+import { operationAt } from './operation-table.ts';
 import type { Services } from './services.ts';
 
 /** Handlers take an Exchange, as the hot routes do; a rejection is answered in one place. */
@@ -47,10 +48,12 @@ export class Routes {
 
   /** Answers other methods on known paths; call it after the last route. */
   answerOtherMethods(): void {
-    for (const [path, { methods, dialect }] of this.#paths)
+    for (const [path, { methods, dialect }] of this.#paths) {
+      if (operationAt(path) !== undefined) methods.add('post');
       this.#app.all(path, (request: Request, response: Response) =>
         answerOtherMethod(new Exchange(request, response, { services: this.#services, dialect }), [...methods]),
       );
+    }
   }
 }
 

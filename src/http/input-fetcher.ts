@@ -1,5 +1,5 @@
 import { ServerError, toServerError } from '../errors.ts';
-import type { PreparedItem } from '../cpu/pool.ts';
+import type { PreparedItem } from '../cpu/protocol.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { imageUrlOf } from '../tasks/image/input.ts';
 import type { Item } from '../tasks/task.ts';

@@ -14,7 +14,6 @@ import type { ServedModel } from '../serving/served-model.ts';
 import type { Handler, Routes } from './express-routes.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
-import { checkPhase } from './gate.ts';
 import type { Services } from './services.ts';
 
 /** Management requests are small. */
@@ -79,9 +78,9 @@ export function addOipManagement(routes: Routes, services: Services): void {
   services.log.debug({ control: config.MODEL_CONTROL }, 'model control');
 }
 
-function findModel({ repository, state }: Services, request: Request): ServedModel {
+function findModel({ repository, state, door }: Services, request: Request): ServedModel {
   // Until all are loaded, a model that is not there yet is not unknown.
-  if (state.phase === 'starting') checkPhase(state);
+  if (state.phase === 'starting') door.checkPhase();
   const { version } = request.params;
   return repository.find(nameOf(request), typeof version === 'string' ? version : undefined);
 }

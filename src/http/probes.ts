@@ -14,8 +14,8 @@ interface ProbeAnswer {
 type Probe = (services: Services) => ProbeAnswer;
 
 /** Whether a queue is full: requests for that model would be refused now. */
-function isFull({ repository, submitter }: Services): boolean {
-  return repository.list().some((model) => submitter.isFull(model));
+function isFull({ repository, door }: Services): boolean {
+  return repository.list().some((model) => door.isFull(model));
 }
 
 /** Whether there is nothing to serve: MODELS_DIR holds no model (yet), or all are unloaded. */

@@ -14,10 +14,10 @@ import { createApp } from './app.ts';
 import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';
 import { allowOrigins } from './cors.ts';
 import { Exchange, pathOf } from './exchange.ts';
+import { serveOperation, type Match } from './inference.ts';
+import { dialectOf, operationAt } from './operation-table.ts';
 import { answerProbe, PROBES } from './probes.ts';
-import { dialectOf, hotRoute, type HotRoute } from './routes.ts';
 import type { Services } from './services.ts';
-import { readTimeLimit } from './submit-options.ts';
 import { readTarget } from './target.ts';
 
 /** Node checks its header and body limits this often. */
@@ -107,21 +107,20 @@ function dispatch(app: RequestListener, call: Call): void {
     refuse(call, path, full);
     return;
   }
-  const route = method === 'POST' ? hotRoute(path) : undefined;
-  if (route === undefined) app(request, response);
-  else void serve(route, call);
+  const match = method === 'POST' ? operationAt(path) : undefined;
+  if (match === undefined) app(request, response);
+  else void serve(match, call);
 }
 
 function refuse({ request, response, services }: Call, path: string, refusal: ServerError): void {
   void new Exchange(request, response, { services, dialect: dialectOf(path) }).fail(refusal);
 }
 
-/** Runs a route; whatever it throws is answered in the shape of its dialect. */
-async function serve(route: HotRoute, call: Call): Promise<void> {
-  const exchange = new Exchange(call.request, call.response, { services: call.services, dialect: route.dialect });
+/** Serves an operation; whatever it throws is answered in the shape of its dialect. */
+async function serve(match: Match, { request, response, services }: Call): Promise<void> {
+  const exchange = new Exchange(request, response, { services, dialect: match.operation.dialect });
   try {
-    readTimeLimit(exchange);
-    await route.handle(exchange, call.services);
+    await serveOperation(exchange, services, match);
   } catch (error) {
     await exchange.fail(error);
   }

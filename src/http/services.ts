@@ -3,11 +3,10 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Door } from '../serving/door.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import type { Submitter } from '../serving/submit.ts';
 import type { ServerState } from '../state.ts';
 import type { BodyBudget } from './body-budget.ts';
-import type { InputFetcher } from './input-fetcher.ts';
 
 /** What routes may use. */
 export interface Services {
@@ -19,10 +18,9 @@ export interface Services {
   readonly access: Log;
   readonly metrics: Metrics;
   readonly repository: Repository<ServedModel>;
-  readonly submitter: Submitter;
+  readonly door: Door;
   readonly cpu: CpuPool;
   readonly budget: BodyBudget;
-  readonly inputs: InputFetcher;
   /** What `carpool` chose at start, in words: lanes, devices. */
   readonly plan: () => { lanes: number; why: string };
   /** Brings the gauges up to date, before a scrape. */

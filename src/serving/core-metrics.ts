@@ -4,7 +4,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { Phase } from '../state.ts';
 import type { ServedModel } from './served-model.ts';
 import { countRun } from './statistics.ts';
-import type { TensorCore } from './submit.ts';
+import type { TensorCore } from './tickets.ts';
 
 /** A model's name out of its key `name/version#load`. */
 export function nameOfKey(key: string): string {

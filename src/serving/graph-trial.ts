@@ -81,7 +81,8 @@ async function prepareExample(
   try {
     const task = await createTask(taskSource);
     if (task.isLight(item)) return await task.prepare(item);
-    return await cpu.run({ kind: 'prepare', source: taskSource, item }, { limitMs: source.manifest.runLimitMs });
+    const job = { kind: 'call' as const, source: taskSource, name: 'prepare', argument: item };
+    return (await cpu.run(job, { limitMs: source.manifest.runLimitMs })) as Prepared;
   } catch (error) {
     const why = error instanceof ServerError && error.cause instanceof Error ? error.cause.message : messageOf(error);
     throw new Error(`its example cannot be prepared: ${why}`, { cause: error });

@@ -8,7 +8,7 @@ import type { ModelLoader } from '../repository/changes.ts';
 import type { ModelSource } from '../repository/source.ts';
 import { planLoad, type PlannerParts } from './load-plan.ts';
 import type { ServedModel } from './served-model.ts';
-import type { TensorCore } from './submit.ts';
+import type { TensorCore } from './tickets.ts';
 
 export interface LoaderParts extends PlannerParts {
   readonly lanes: Lanes;

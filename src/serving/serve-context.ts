@@ -1,31 +1,26 @@
 import { setMaxListeners } from 'node:events';
-import type { Admission } from '../core/admission.ts';
 import type { Clock } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import type { CpuLimits, CpuPool } from '../cpu/pool.ts';
-import type { LaneWork } from '../lanes/protocol.ts';
 import type { Outputs, ServeContext, Work } from '../tasks/task.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import { outputsByName } from './outputs.ts';
 import type { ServedModel } from './served-model.ts';
+import type { Permits, TicketRun } from './tickets.ts';
 
-/** How a ticket is run. */
-export interface TicketRun {
-  /** Its permit stays with the request. */
-  readonly lent?: boolean;
-  /** Ends it early. */
-  readonly signal?: AbortSignal | undefined;
+/** How a ticket of an item is run. */
+export interface ServeRun extends TicketRun {
   readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
 export interface ServeContextParts {
   readonly model: ServedModel;
   /** Holds one permit for this item; what it needs beyond that is taken and given back here. */
-  readonly admission: Admission<LaneWork, readonly Tensor[]>;
+  readonly permits: Permits;
   readonly cpu: CpuPool;
   readonly clock: Clock;
   readonly limits: () => CpuLimits;
-  readonly run: (work: Work, options: TicketRun) => Promise<readonly Tensor[]>;
+  readonly run: (work: Work, options: ServeRun) => Promise<readonly Tensor[]>;
   readonly onEvent: ((event: unknown) => void) | undefined;
   readonly onCount: (unit: string, amount: number) => void;
 }
@@ -58,7 +53,7 @@ export class LaneServeContext implements ServeContext {
     work: (index: number) => Work | Promise<Work>,
     onDone?: (index: number) => void,
   ): Promise<readonly Outputs[]> {
-    const { admission, model } = this.#parts;
+    const { permits, model } = this.#parts;
     const results: Outputs[] = [];
     const failures: unknown[] = [];
     const abort = new AbortController();
@@ -80,7 +75,7 @@ export class LaneServeContext implements ServeContext {
     };
     const most = Math.min(count, model.description.maxItems * model.description.devices.length);
     const followers = [follow()];
-    while (followers.length < most && admission.tryTake()) followers.push(follow().finally(() => admission.release(1)));
+    while (followers.length < most && permits.tryTake()) followers.push(follow().finally(() => permits.release(1)));
     await Promise.all(followers);
     // The first is the reason; the others fail because of it.
     if (failures.length > 0) throw failures[0];

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { API_CALLS, APIS } from '../../src/dialects/shared/apis.ts';
+import { OPERATIONS } from '../../src/dialects/operations.ts';
 import { ServerError } from '../../src/errors.ts';
 import { fuzzBudgetMs } from './budget.ts';
 
-/** All APIs share the budget of one fuzz test. */
-const apis = Object.entries({ ...APIS, ...API_CALLS });
+/** All operations that take JSON of their own share the budget of one fuzz test. */
+const operations = OPERATIONS.filter((operation) => operation.kind === 'items' || operation.kind === 'call');
 const budget = {
   numRuns: Number.MAX_SAFE_INTEGER,
-  plugins: [fc.interruptAfterTimeLimit(fuzzBudgetMs() / apis.length)],
+  plugins: [fc.interruptAfterTimeLimit(fuzzBudgetMs() / operations.length)],
 };
 
 const FIELDS = [
@@ -29,12 +29,12 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 const request = fc.dictionary(fc.constantFrom(...FIELDS), value, { maxKeys: 8 });
 const CODES = ['BAD_REQUEST', 'INVALID_INPUT', 'TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE'];
 
-for (const [name, decode] of apis)
-  test(`${name}: any JSON object is a request or is refused as the client's mistake`, () =>
+for (const operation of operations)
+  test(`${operation.name}: any JSON object is a request or is refused as the client's mistake`, () =>
     fc.assert(
       fc.asyncProperty(request, async (fields) => {
         try {
-          await decode(Buffer.from(JSON.stringify(fields)), { itemLimit: 8, contentType: undefined });
+          await operation.decode(Buffer.from(JSON.stringify(fields)), { itemLimit: 8, contentType: undefined });
         } catch (error) {
           assert.ok(error instanceof ServerError && CODES.includes(error.code), String(error));
         }

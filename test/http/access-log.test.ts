@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ask, post } from './in-process.ts';
+import { until } from '../lanes/threads.ts';
 import { RawClient } from './raw-client.ts';
 import { startStubServer, type StubModel, type StubServer } from './stub-services.ts';
 
@@ -84,27 +85,16 @@ test('a reply of 5xx is a warning, on hot routes and others', async () => {
 });
 
 test('a client that leaves a route of Express has one line, and so has each request that waits behind it', async () => {
-  let begun = (): void => undefined;
-  const serving = new Promise<void>((resolve) => (begun = resolve));
-  const slow: StubModel = {
-    ...vectors,
-    serve: async (_, { cancelled }) => {
-      begun();
-      await cancelled;
-      return { json: {} };
-    },
-  };
-  await using server = await startStubServer([slow]);
+  await using server = await startStubServer([vectors]);
   const client = new RawClient(server.port);
-  const body = '{"inputs":"a"}';
-  client.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  client.send('POST /v2/repository/models/vectors/load HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}');
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /nothing HTTP/1.1\r\nHost: a\r\n\r\n');
-  await serving;
+  await until(() => server.loads.length === 1);
   client.socket.destroy();
   const lines = await requestLines(server, 3);
   assert.deepEqual(lines.map(({ path, status, msg }) => `${String(status)} ${String(msg)} ${String(path)}`).sort(), [
     '499 client left /',
-    '499 client left /',
     '499 client left /nothing',
+    '499 client left /v2/repository/models/vectors/load',
   ]);
 });

@@ -11,6 +11,7 @@ const base64 = (values: readonly number[]): string => Buffer.from(Float32Array.f
 /** Its vector says how long the text is. */
 const vectors: StubModel = {
   name: 'vectors',
+  isPlain: true,
   task: 'embeddings',
   serve(item) {
     const value = item.kind === 'json' ? item.value : undefined;
@@ -57,7 +58,7 @@ test('a large request is decoded and printed away from the main thread, and is a
   assert.equal(data.length, 9000);
   for (const [index, { embedding, index: told }] of data.entries())
     assert.deepEqual([told, embedding], [index, [input[index]?.length, 0.1]]);
-  assert.deepEqual([...new Set(server.offThread)], ['decodeApi', 'prepareItems', 'printEmbeddings']);
+  assert.deepEqual(server.offThread, ['decode openai.embeddings', 'encode openai.embeddings']);
 });
 
 test('the model may be named with its version or an owner, or not at all', async () => {

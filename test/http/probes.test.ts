@@ -18,7 +18,7 @@ function probe(path: string, { state, full = false, readyWhenFull = false }: Sit
     state,
     config: { READY_WHEN_FULL: readyWhenFull } as Config,
     repository: { list: () => [{ name: 'm' }] },
-    submitter: { isFull: () => full },
+    door: { isFull: () => full },
     access: { isLevelEnabled: () => false },
   } as unknown as Services;
   let status = 0;

@@ -1,31 +1,31 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { API_CALLS, APIS } from '../../src/dialects/shared/apis.ts';
-import { printEmbeddings } from '../../src/dialects/shared/embedding-text.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { Core } from '../../src/core/core.ts';
+import type { Lane } from '../../src/core/ticket.ts';
 import { readConfig } from '../../src/config/read.ts';
-import { ServerError, toServerError } from '../../src/errors.ts';
+import { ServerError } from '../../src/errors.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
-import { InputFetcher } from '../../src/http/input-fetcher.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { Services } from '../../src/http/services.ts';
+import type { LaneWork } from '../../src/lanes/protocol.ts';
 import { createLogs } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import type { CpuRequest } from '../../src/cpu/pool.ts';
+import { Door } from '../../src/serving/door.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { createStatistics } from '../../src/serving/statistics.ts';
-import type { ItemResult, SubmitOptions } from '../../src/serving/submit.ts';
-import { emptyTiming } from '../../src/serving/timing.ts';
 import { ServerState } from '../../src/state.ts';
 import type { Item, Reply, Task } from '../../src/tasks/task.ts';
-import { blocksOf, itemsOf, peekJson } from '../../src/cpu/requests.ts';
+import type { Tensor } from '../../src/tensors/tensor.ts';
+import { poolHere } from '../cpu/pool-here.ts';
 import { SHIPPED_MODELS } from '../process/carpool.ts';
 
-/** A server whose models are made of one function: routes and dialects are tested without a model. */
+/** A server whose models are made of one function: operations are tested through the real door, without a model. */
 
 /** What a stub model does with an item; events go to a client that streams. Rejects with a ServerError for a bad item. */
 export type Serve = (
   item: Item,
-  context: { index: number; emit: (event: unknown) => void; cancelled: Promise<void> },
+  context: { emit: (event: unknown) => void; cancelled: Promise<void> },
 ) => Promise<Reply>;
 
 export interface StubModel {
@@ -33,6 +33,8 @@ export interface StubModel {
   readonly task: string;
   readonly serve: Serve;
   readonly isFull?: boolean;
+  /** Its items are prepared, run and finished like those of most tasks, and it cannot stream. */
+  readonly isPlain?: boolean;
   readonly calls?: Task['calls'];
 }
 
@@ -43,8 +45,10 @@ export interface StubServer extends AsyncDisposable {
   readonly logLines: string[];
   /** Items as they reached the models, in order. */
   readonly items: Item[];
-  /** Kinds of work that left the main thread. */
+  /** Jobs that left the main thread: what kind, and of which operation or function. */
   readonly offThread: string[];
+  /** Models that were to be loaded; none ever is. */
+  readonly loads: string[];
   readonly state: ServerState;
   readonly metricsText: () => Promise<string>;
 }
@@ -63,10 +67,20 @@ export async function startStubServer(
   const state = new ServerState();
   state.enter('ready', 'stub');
   const metrics = createMetrics();
-  const served = models.map(servedModel);
   const items: Item[] = [];
+  const loads: string[] = [];
   const offThread: string[] = [];
+  const core = new StubCore({ clock: systemClock });
+  core.addLane(idleLane);
+  const served = models.map((model) => servedModel(model, items));
+  for (const [index, model] of served.entries()) {
+    core.addModel(model.key, { limits: model.limits, queueItems: QUEUE_ITEMS });
+    if (models[index]?.isFull === true)
+      core.admit({ modelKey: model.key, items: QUEUE_ITEMS, priority: 1, deadlineMs: Infinity });
+  }
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES);
+  const cpu = poolHere(served, offThread);
+  const repository = repositoryOf(served, loads);
   const services = {
     config,
     version: '0.0.0',
@@ -74,11 +88,20 @@ export async function startStubServer(
     log,
     access,
     metrics,
-    repository: repositoryOf(served),
-    submitter: submitterOf(models, items),
-    cpu: { threads: 1, run: (request: CpuRequest) => runHere(request, offThread) },
+    repository,
+    door: new Door({
+      core,
+      cpu,
+      models: repository,
+      state,
+      metrics,
+      clock: systemClock,
+      inputs: { items: (_, __, all) => Promise.resolve(all) },
+      itemLimit: config.ITEM_LIMIT,
+      defaultModel: config.DEFAULT_MODEL,
+    }),
+    cpu,
     budget,
-    inputs: new InputFetcher({ mode: 'off', limitBytes: config.BODY_LIMIT_BYTES, budget }),
     plan: () => ({ lanes: 1, why: 'stub' }),
     refreshGauges: () => undefined,
   } as unknown as Services;
@@ -92,6 +115,7 @@ export async function startStubServer(
     logLines,
     items,
     offThread,
+    loads,
     state,
     metricsText: () => metrics.registry.metrics(),
     async [Symbol.asyncDispose]() {
@@ -108,22 +132,63 @@ function close(server: Server): Promise<void> {
   });
 }
 
-function servedModel({ name, task, calls }: StubModel): ServedModel {
+/** Whoever is refused for want of room is told to wait for 1.5 s. */
+class StubCore extends Core<LaneWork, readonly Tensor[]> {
+  override predictedWaitMs(): number {
+    return 1500;
+  }
+}
+
+/** More than any test sends. */
+const QUEUE_ITEMS = 20_000;
+
+/** Tickets hold nothing here: items travel as memos. */
+const idleLane: Lane<LaneWork, readonly Tensor[]> = {
+  id: 0,
+  run: (_, tickets) =>
+    Promise.resolve({
+      outcomes: tickets.map(() => ({ ok: true as const, result: [] })),
+      runMs: 0,
+      stackMs: 0,
+      splitMs: 0,
+    }),
+};
+
+function servedModel({ name, task, calls = {}, serve, isPlain = false }: StubModel, seen: Item[]): ServedModel {
+  const signature = { inputs: [], outputs: [], batchable: true };
+  const plain: Task = {
+    rawTypes: [],
+    isLight: () => true,
+    prepare(item) {
+      seen.push(item);
+      return { inputs: {}, cost: 1, memo: item };
+    },
+    isLightReply: () => true,
+    finish: (_, item) => serve(item as Item, { emit: () => undefined, cancelled: new Promise(() => undefined) }),
+    calls,
+  };
+  const alone: Task['serve'] = (item, context): Promise<Reply> => {
+    seen.push(item);
+    const cancelled = new Promise<void>((resolve) => void context.onLeave(resolve));
+    return serve(item, { emit: (event) => context.emit(event), cancelled });
+  };
   return {
     key: `${name}/1#1`,
     name,
     version: '1',
-    description: { name, version: '1', task, maxItems: 8, signature: { inputs: [], outputs: [], batchable: true } },
+    signature,
+    graph: undefined,
+    description: { name, version: '1', task, maxItems: 8, devices: ['cpu'], signature },
     limits: { maxItems: 8, maxCost: Infinity, maxDelayMs: 0 },
     queueItems: 64,
-    task: { isLight: () => true, rawTypes: [], ...(calls === undefined ? {} : { calls }) },
-    taskSource: { key: name },
+    task: isPlain ? plain : { ...plain, serve: alone },
+    taskSource: { key: `${name}/1#1` },
     statistics: createStatistics(),
     timeoutMs: 30_000,
   } as unknown as ServedModel;
 }
 
-function repositoryOf(served: readonly ServedModel[]) {
+function repositoryOf(served: readonly ServedModel[], loads: string[]) {
   return {
     list: () => served,
     versions: (name: string) => served.filter((model) => model.name === name).map(({ version }) => version),
@@ -133,58 +198,9 @@ function repositoryOf(served: readonly ServedModel[]) {
         throw new ServerError('MODEL_NOT_FOUND', `Request for unknown model: '${name}' is not found`);
       return found;
     },
-  };
-}
-
-function submitterOf(models: readonly StubModel[], seen: Item[]) {
-  const find = (model: ServedModel): StubModel | undefined => models.find(({ name }) => name === model.name);
-  return {
-    isFull: (model: ServedModel) => find(model)?.isFull ?? false,
-    refusal: () => new ServerError('QUEUE_FULL', undefined, { retryAfterMs: 1500 }),
-    queueOf: () => ({ waiting: 0, running: 0, permits: 0, queueItems: 64 }),
-    call: (model: ServedModel, { name, argument }: { name: string; argument: unknown }) =>
-      Promise.resolve(find(model)?.calls?.[name]?.(argument as never)),
-    async items(model: ServedModel, items: readonly Item[], { cancellation, onEvent, onResult }: SubmitOptions) {
-      seen.push(...items);
-      const cancelled = new Promise<void>((resolve) => cancellation.add({ cancel: resolve }));
-      const results = await Promise.all(
-        items.map(async (item, index): Promise<ItemResult> => {
-          const context = { index, emit: (event: unknown) => onEvent?.(index, event), cancelled };
-          const result = await serveItem(find(model), item, context);
-          onResult?.(index, result);
-          return result;
-        }),
-      );
-      return { results, timing: emptyTiming() };
+    load(name: string): Promise<void> {
+      loads.push(name);
+      return new Promise(() => undefined);
     },
   };
-}
-
-async function serveItem(
-  model: StubModel | undefined,
-  item: Item,
-  context: Parameters<StubModel['serve']>[1],
-): Promise<ItemResult> {
-  try {
-    if (model === undefined) throw new Error('no such stub');
-    return { ok: true, reply: await model.serve(item, context) };
-  } catch (error) {
-    return { ok: false, error: toServerError(error) };
-  }
-}
-
-/** What a CPU thread would do, but for preparing: stub models take items as they are. */
-async function runHere(request: CpuRequest, offThread: string[]): Promise<unknown> {
-  await Promise.resolve();
-  offThread.push(request.kind);
-  if (request.kind === 'peekJson') return peekJson(request.body);
-  if (request.kind === 'decodeApi') {
-    const { items, ...rest } = await APIS[request.api](request.body, request);
-    return { ...rest, blocks: blocksOf(items).blocks };
-  }
-  if (request.kind === 'prepareItems') return itemsOf(request.items);
-  if (request.kind === 'printEmbeddings') return Buffer.from(printEmbeddings(request.rows));
-  if (request.kind !== 'callApi') throw new Error(`no ${request.kind} in this stub`);
-  const { name, argument } = API_CALLS[request.api](request.body, request);
-  return Buffer.from(JSON.stringify([name, argument]));
 }

@@ -9,9 +9,11 @@ const VECTORS: Readonly<Record<string, readonly number[]>> = { up: [0, 1], right
 
 const embedder: StubModel = {
   name: 'embedder',
+  isPlain: true,
   task: 'embeddings',
   calls: {
-    tokenize: () => [],
+    tokenize: (argument: unknown) => ['tokenize', argument],
+    decode: (argument: unknown) => ['decode', argument],
     info: () => ({ maxInputLength: 256, pooling: 'cls' }),
   },
   serve(item) {
@@ -33,6 +35,7 @@ const reranker: StubModel = {
 };
 const classifier: StubModel = {
   name: 'classifier',
+  isPlain: true,
   task: 'text-classification',
   serve: (item) => Promise.resolve({ json: [{ label: JSON.stringify(item.kind === 'json' && item.value), score: 1 }] }),
 };
@@ -113,7 +116,7 @@ test('/predict is TEI where it has inputs: a text, a pair, or lists of them', as
   assert.deepEqual(await predict({ data: 'a' }, '/predict/classifier'), { result: list('a') });
   const long = 'x'.repeat(200_000);
   assert.deepEqual(await predict({ inputs: [[long], ['b']] }), [list(long), list('b')]);
-  assert.deepEqual(server.offThread, ['peekJson', 'decodeApi', 'prepareItems']);
+  assert.deepEqual(server.offThread, ['decode native.predict']);
 });
 
 test('POST / does what the text model is for', async () => {

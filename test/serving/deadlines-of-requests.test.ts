@@ -2,18 +2,24 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Core } from '../../src/core/core.ts';
 import type { Lane } from '../../src/core/ticket.ts';
-import type { CpuLimits, CpuPool, PreparedItem } from '../../src/cpu/pool.ts';
+import type { CpuLimits, CpuPool } from '../../src/cpu/pool.ts';
+import type { PreparedItem } from '../../src/cpu/protocol.ts';
+import { operationNamed } from '../../src/dialects/operations.ts';
 import { ServerError, toServerError } from '../../src/errors.ts';
 import type { LaneWork } from '../../src/lanes/protocol.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
 import { Deadline } from '../../src/serving/deadline.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
-import { Submitter } from '../../src/serving/submit.ts';
+import { Door } from '../../src/serving/door.ts';
+import { ItemRunner } from '../../src/serving/run-items.ts';
+import { emptyTiming } from '../../src/serving/timing.ts';
+import { ServerState } from '../../src/state.ts';
 import type { Item, Prepared, ServeContext, Task } from '../../src/tasks/task.ts';
 import { float32, type Signature, type Tensor } from '../../src/tensors/tensor.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 import { refusal, spec } from '../tasks/support.ts';
+import { plainRequester } from './requester.ts';
 
 /** What a request costs in time, stage by stage, on one clock that a test moves. */
 
@@ -22,6 +28,8 @@ const SIGNATURE: Signature = {
   outputs: [spec('y', 'FP32', [-1])],
   batchable: true,
 };
+/** What a CPU thread answers that has finished items and encoded the answer. */
+const ENCODED = { answer: { contentType: 'application/json', chunks: [Buffer.from('{}')] }, failed: [] };
 const ONE: Prepared = { inputs: { x: float32([1], Float32Array.of(1)) }, cost: 1 };
 
 interface Stages {
@@ -34,7 +42,7 @@ interface Stages {
   readonly tickets?: number;
 }
 
-function setUp({ prepareMs = 0, runMs = 0, finishMs = 0, tickets }: Stages) {
+function setUp({ arriveMs = 0, prepareMs = 0, runMs = 0, finishMs = 0, tickets }: Stages) {
   const clock = new FakeClock();
   const later = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
   const core = new Core<LaneWork, readonly Tensor[]>({ clock, defer: clock.defer });
@@ -57,7 +65,7 @@ function setUp({ prepareMs = 0, runMs = 0, finishMs = 0, tickets }: Stages) {
   };
   const cpu = {
     run: ({ kind }: { kind: string }, limits: CpuLimits): Promise<unknown> =>
-      kind === 'finish' ? within({ json: 2 }, finishMs, limits) : within(ONE, prepareMs, limits),
+      kind === 'encode' ? within(ENCODED, finishMs, limits) : within(ONE, prepareMs, limits),
   } as unknown as CpuPool;
   const serve = async (_: Item, context: ServeContext) => {
     const prepared = (await context.call('prepare', undefined)) as Prepared;
@@ -84,28 +92,42 @@ function setUp({ prepareMs = 0, runMs = 0, finishMs = 0, tickets }: Stages) {
     timeoutMs: 1000,
   } as unknown as ServedModel;
   const metrics = createMetrics();
-  const submitter = new Submitter({ core, cpu, metrics, clock });
-  return { clock, core, model, metrics, submitter, cancellation };
+  const runner = new ItemRunner({ cpu, metrics, clock });
+  const state = new ServerState();
+  state.enter('ready', 'test');
+  const door = new Door({
+    ...{ core, cpu, state, metrics, clock, itemLimit: 100, defaultModel: '' },
+    models: { find: () => model, list: () => [model], versions: () => ['1'] },
+    inputs: { items: (_, __, items) => Promise.resolve(items) },
+  });
+  const ask = async (path: Asked, limitMs = Infinity): Promise<unknown> => {
+    const requester = plainRequester({ deadline: new Deadline(limitMs, clock), cancellation });
+    clock.stall(arriveMs);
+    const entry = door.enter(operationNamed(path.operation), requester, 'm');
+    const body = new TextEncoder().encode(JSON.stringify(path.request));
+    const { chunks } = await door.walk(entry, { requester, body, openStream: () => ({ send: () => undefined }) });
+    return JSON.parse(Buffer.concat(chunks).toString());
+  };
+  return { clock, core, model, metrics, runner, ask, cancellation };
 }
 
-const JSON_ITEM: Item = { kind: 'json', value: 1 };
+interface Asked {
+  readonly operation: string;
+  readonly request: unknown;
+}
+const ITEM: Asked = { operation: 'native.predict', request: { data: 1 } };
+const TWO_ITEMS: Asked = { operation: 'native.predict', request: { items: [1, 1] } };
+const rows = (count: number): Asked => ({
+  operation: 'oip.infer',
+  request: { inputs: [{ name: 'x', datatype: 'FP32', shape: [count], data: new Array(count).fill(0) }] },
+});
 const PREPARED: PreparedItem = { kind: 'prepared', prepared: ONE, prepareMs: 700 };
 
 /** When the request was over, on the clock, and how. */
-async function outcome(stages: Stages, { limitMs, tensors = false }: { limitMs: number; tensors?: boolean }) {
-  const { clock, core, model, metrics, submitter, cancellation } = setUp(stages);
-  const deadline = new Deadline(limitMs, clock);
-  clock.stall(stages.arriveMs ?? 0);
-  const options = { deadline, cancellation };
-  const inputs = [float32([5, 1], new Float32Array(5))];
-  const request = tensors
-    ? submitter.tensors(model, { inputs, rows: 5 }, options)
-    : submitter.items(model, [JSON_ITEM, JSON_ITEM], options);
-  const over = request.then(
-    (answer) => {
-      const failed = 'results' in answer ? answer.results.find(({ ok }) => !ok) : undefined;
-      return [clock.now(), failed?.ok === false ? failed.error.code : 'ok'] as const;
-    },
+async function outcome(stages: Stages, limitMs: number, asked: Asked = TWO_ITEMS) {
+  const { clock, core, metrics, ask, cancellation } = setUp(stages);
+  const over = ask(asked, limitMs).then(
+    (answer) => [clock.now(), JSON.stringify(answer).includes('"code"') ? 'failed' : 'ok'] as const,
     (error: unknown) => [clock.now(), toServerError(error).code] as const,
   );
   await clock.advance(10_000);
@@ -129,22 +151,19 @@ const slow: readonly [string, Stages][] = [
 ];
 for (const [what, stages] of slow)
   test(`a request that is slow in ${what} is over at its deadline`, async () => {
-    const [endMs, code] = await outcome(stages, { limitMs: 100 });
+    const [endMs, code] = await outcome(stages, 100);
     assert.equal(code, 'DEADLINE_EXCEEDED');
     assert.equal(endMs, Math.max(100, stages.arriveMs ?? 0));
-    assert.deepEqual((await outcome(stages, { limitMs: 900 }))[1], 'ok');
+    assert.deepEqual((await outcome(stages, 900))[1], 'ok');
   });
 
 test('tensors are over at the deadline of their request, too', async () => {
-  assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, { limitMs: 100, tensors: true }), [
-    100,
-    'DEADLINE_EXCEEDED',
-  ]);
-  assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, { limitMs: 900, tensors: true }), [150, 'ok']);
+  assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, 100, rows(5)), [100, 'DEADLINE_EXCEEDED']);
+  assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, 900, rows(5)), [150, 'ok']);
 });
 
 test('of tensors that are cut into several tickets what still waits is not run when one has failed', async () => {
-  const { clock, core, model, submitter, cancellation, metrics } = setUp({ runMs: 10 });
+  const { clock, core, ask, metrics } = setUp({ runMs: 10 });
   let runs = 0;
   core.addLane({
     id: 0,
@@ -154,16 +173,14 @@ test('of tensors that are cut into several tickets what still waits is not run w
       throw new ServerError('INFERENCE_FAILED');
     },
   });
-  const request = { inputs: [float32([8, 1], new Float32Array(8))], rows: 8 };
-  const answer = submitter.tensors(model, request, { deadline: new Deadline(Infinity, clock), cancellation });
-  await Promise.all([assert.rejects(answer, refusal('INFERENCE_FAILED')), clock.advance(1000)]);
+  await Promise.all([assert.rejects(ask(rows(8)), refusal('INFERENCE_FAILED')), clock.advance(1000)]);
   metrics.stop();
   // The lane is given its second batch before the first one's tickets settle.
   assert.equal(runs, 2);
 });
 
 test("a model's own limit counts from the beginning of the request", async () => {
-  assert.deepEqual(await outcome({ arriveMs: 950, runMs: 100 }, { limitMs: 5000 }), [1000, 'DEADLINE_EXCEEDED']);
+  assert.deepEqual(await outcome({ arriveMs: 950, runMs: 100 }, 5000), [1000, 'DEADLINE_EXCEEDED']);
 });
 
 test('items whose turn comes when the time is up, or the client has left, are not prepared', async () => {
@@ -172,7 +189,7 @@ test('items whose turn comes when the time is up, or the client has left, are no
     ['CANCELLED', ({ cancellation }: ReturnType<typeof setUp>) => cancellation.cancel()],
   ] as const) {
     const rig = setUp({ runMs: 1 });
-    const { clock, core, model, submitter, cancellation, metrics } = rig;
+    const { clock, core, model, runner, cancellation, metrics } = rig;
     let prepared = 0;
     const prepare = (): Prepared => {
       prepared += 1;
@@ -180,33 +197,37 @@ test('items whose turn comes when the time is up, or the client has left, are no
       return ONE;
     };
     const light = { ...model, task: { ...model.task, isLight: () => true, prepare } };
-    const deadline = new Deadline(100, clock);
-    const answer = submitter.items(light, new Array<Item>(5).fill(JSON_ITEM), { deadline, cancellation });
+    const permits = core.admit({ modelKey: 'm', items: 5, deadlineMs: 100 });
+    const ride = { permits, cancellation, deadline: new Deadline(100, clock), timing: emptyTiming() };
+    const item: Item = { kind: 'json', value: 1 };
+    const ran = [0, 1, 2, 3, 4].map((index) => runner.run(light, item, { ...ride, index }));
     await clock.advance(1000);
     metrics.stop();
-    const last = (await answer).results.at(-1);
-    assert.ok(last?.ok === false && last.error.code === code);
+    const last = (await Promise.all(ran)).at(-1);
+    permits.close();
+    assert.ok(last !== undefined && 'error' in last && last.error.code === code);
     assert.equal(prepared, code === 'CANCELLED' ? 1 : 2);
     assert.equal(core.depth('m').permits, 0);
   }
 });
 
 test('a request forgets its tickets and calls when they are over', async () => {
-  const { clock, model, submitter, cancellation, metrics } = setUp({ tickets: 30, runMs: 1 });
-  const answer = submitter.items(model, [JSON_ITEM], { deadline: new Deadline(Infinity, clock), cancellation });
+  const { clock, ask, metrics } = setUp({ tickets: 30, runMs: 1 });
+  const answer = ask(ITEM);
   await clock.advance(1000);
   metrics.stop();
-  const [result] = (await answer).results;
-  assert.deepEqual(result, { ok: true, reply: { json: new Array(30).fill(0) } });
+  assert.deepEqual(await answer, { result: new Array(30).fill(0) });
 });
 
-test('items that come prepared count with the time that preparing them took, and their request with its own', async () => {
-  const { clock, model, submitter, cancellation, metrics } = setUp({ runMs: 1 });
-  const deadline = new Deadline(Infinity, clock);
-  const answer = submitter.items(model, [PREPARED, PREPARED], { deadline, cancellation, prepareMs: 1500 });
+test('items that come prepared count with the time that preparing them took', async () => {
+  const { clock, core, model, runner, cancellation, metrics } = setUp({ runMs: 1 });
+  const permits = core.admit({ modelKey: 'm', items: 2, deadlineMs: Infinity });
+  const ride = { permits, cancellation, deadline: new Deadline(Infinity, clock), timing: emptyTiming() };
+  const ran = [PREPARED, PREPARED].map((item, index) => runner.run(model, item, { ...ride, index }));
   await clock.advance(1000);
+  await Promise.all(ran);
   metrics.stop();
-  assert.equal((await answer).timing.prepareMs, 1500);
+  assert.equal(ride.timing.prepareMs, 700);
   const text = await metrics.registry.metrics();
   assert.match(text, /^carpool_prepare_seconds_sum\{model="m"\} 1.4$/m);
   assert.match(text, /^carpool_prepare_seconds_count\{model="m"\} 2$/m);

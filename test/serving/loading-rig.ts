@@ -14,7 +14,7 @@ import type { ModelSource } from '../../src/repository/source.ts';
 import { AloneLog } from '../../src/serving/alone-log.ts';
 import { Loader } from '../../src/serving/loader.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
-import type { TensorCore } from '../../src/serving/submit.ts';
+import type { TensorCore } from '../../src/serving/tickets.ts';
 import { TABLE_SIGNATURE, tensor } from '../onnx/models.ts';
 import { FakeThread } from './fake-thread.ts';
 

@@ -11,7 +11,8 @@ import { Cancellation } from '../../src/serving/cancellation.ts';
 import { Deadline } from '../../src/serving/deadline.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { createStatistics } from '../../src/serving/statistics.ts';
-import { Submitter, type SubmitOptions } from '../../src/serving/submit.ts';
+import { ItemRunner } from '../../src/serving/run-items.ts';
+import { emptyTiming } from '../../src/serving/timing.ts';
 import type { Item, ServeContext, Task, Work } from '../../src/tasks/task.ts';
 import { float32, type Signature, type Tensor } from '../../src/tensors/tensor.ts';
 import { refusal, sourceFor, spec } from '../tasks/support.ts';
@@ -101,18 +102,27 @@ function setUp(serve: (item: Item, context: ServeContext) => Promise<unknown>, q
     },
     timeoutMs: 10_000,
   };
-  const submitter = new Submitter({ core, cpu, metrics: createMetrics(), clock: systemClock });
-  const send = async (values: readonly unknown[], options: Partial<SubmitOptions> = {}) => {
-    const items = values.map((value) => ({ kind: 'json' as const, value }));
-    const { results } = await submitter.items(model, items, { ...unlimited(), ...options });
-    return results.map((result) =>
-      result.ok ? (result.reply as { json: unknown }).json : `${result.error.code}: ${result.error.message}`,
+  const runner = new ItemRunner({ cpu, metrics: createMetrics(), clock: systemClock });
+  const send = async (values: readonly unknown[], { cancellation = new Cancellation(), onEvent }: Sending = {}) => {
+    const permits = core.admit({ modelKey: 'm', items: values.length, priority: 2, deadlineMs: Infinity });
+    const listener = onEvent === undefined ? undefined : { onEvent, onReply: () => undefined };
+    const ride = { permits, cancellation, deadline: new Deadline(Infinity), timing: emptyTiming(), listener };
+    const ran = await Promise.all(
+      values.map((value, index) => runner.run(model, { kind: 'json', value }, { ...ride, index })),
     );
+    permits.close();
+    return ran.map((one) => {
+      if ('error' in one) return `${one.error.code}: ${one.error.message}`;
+      return 'reply' in one ? (one.reply as { json: unknown }).json : one.outputs;
+    });
   };
-  return { core, lane, model, submitter, send, asked };
+  return { core, lane, model, send, asked };
 }
 
-const unlimited = (): SubmitOptions => ({ cancellation: new Cancellation(), deadline: new Deadline(Infinity) });
+interface Sending {
+  readonly cancellation?: Cancellation;
+  readonly onEvent?: (index: number, event: unknown) => void;
+}
 
 const numberOf = (item: Item): number => (item.kind === 'json' ? Number(item.value) : 0);
 
@@ -212,8 +222,8 @@ test('a client that leaves ends all that its items have begun', async () => {
   await core.idle();
 });
 
-test('calls go to the CPU pool, light ones are made here, unknown ones are refused', async () => {
-  const { submitter, model, send, asked } = setUp(async (_, context) => [
+test('calls go to the CPU pool, and light ones are made here', async () => {
+  const { send, asked } = setUp(async (_, context) => [
     await context.call('twice', 4, { light: true }),
     await context.call('twice', 4),
   ]);
@@ -222,10 +232,6 @@ test('calls go to the CPU pool, light ones are made here, unknown ones are refus
     asked.map((request) => (request as { kind: string; name: string; argument: number }).kind),
     ['call'],
   );
-  const options = unlimited();
-  assert.equal(await submitter.call(model, { name: 'twice', argument: 3, light: true }, options), 6);
-  assert.equal(await submitter.call(model, { name: 'twice', argument: 3 }, options), 'from the pool');
-  await assert.rejects(submitter.call(model, { name: 'nothing', argument: 3 }, options), refusal('BAD_REQUEST'));
 });
 
 test('a task that throws gives its error, and its permit back', async () => {

@@ -1,34 +1,27 @@
 import Negotiator from 'negotiator';
 import { ERRORS, errorBody, type ServerError } from '../../errors.ts';
 import type { Reply } from '../../tasks/task.ts';
+import type { Answer, AnswerHead } from '../shared/operation.ts';
+import type { ItemResult } from '../shared/results.ts';
 
 /** Replies of the native API (docs/api.md). */
-
-export type NativeResult =
-  { readonly ok: true; readonly reply: Reply } | { readonly ok: false; readonly error: ServerError };
 
 /** The form of the request, which decides the form of the answer. */
 export interface NativeForm {
   readonly kind: 'single' | 'many';
   /** The item came as a raw body. */
   readonly raw: boolean;
-  /** The Accept header, if any. */
-  readonly accept: string | undefined;
-}
-
-export interface NativeAnswer {
-  readonly contentType: string;
-  /** The body, in order. */
-  readonly chunks: readonly Uint8Array[];
 }
 
 const JSON_TYPE = 'application/json';
+/** What the answer depends on. */
+const HEADERS = { Vary: 'Accept, Accept-Encoding' };
 
 /**
  * The error of the whole request, if there is one: that of a single item or, if every one of many was refused for a passing reason (full, draining,
  * too late), the one with the longest wait, so that clients and load balancers see it. Otherwise each item is answered on its own.
  */
-export function refusalOf(kind: NativeForm['kind'], results: readonly NativeResult[]): ServerError | undefined {
+function refusalOf(kind: NativeForm['kind'], results: readonly ItemResult[]): ServerError | undefined {
   const errors = results.flatMap((result) => (result.ok ? [] : [result.error]));
   if (errors.length < results.length) return undefined;
   if (kind === 'many' && !errors.every(({ code }) => ERRORS[code].retryable)) return undefined;
@@ -41,29 +34,35 @@ export function refusalOf(kind: NativeForm['kind'], results: readonly NativeResu
 /**
  * One item: `{"result": reply}`. A reply of bytes is sent raw if the client prefers that by Accept, or has no preference and sent a raw body itself;
  * otherwise as base64 text. Many: `{"results": [{"result": reply} or {"error", "code"}, ...]}`, even if some items failed.
- * The status is 200: ask `refusalOf` first.
+ * Throws the error of the whole request, if there is one.
  */
-export function encodeNative(form: NativeForm, results: readonly NativeResult[]): NativeAnswer {
+export function encodeNative(
+  results: readonly ItemResult[],
+  { kind, raw }: NativeForm,
+  { accept }: Pick<AnswerHead, 'accept'>,
+): Answer {
+  const refusal = refusalOf(kind, results);
+  if (refusal !== undefined) throw refusal;
   const [first] = results;
-  if (form.kind === 'many' || first?.ok !== true) return json(listText(results));
+  if (kind === 'many' || first?.ok !== true) return json(listText(results));
   const { reply } = first;
-  if ('bytes' in reply && prefersBytes(form, reply.contentType))
-    return { contentType: reply.contentType, chunks: [reply.bytes] };
+  if ('bytes' in reply && prefersBytes({ raw, accept }, reply.contentType))
+    return { contentType: reply.contentType, chunks: [reply.bytes], headers: HEADERS };
   return json(resultText(reply));
 }
 
-function prefersBytes({ raw, accept }: NativeForm, contentType: string): boolean {
+function prefersBytes({ raw, accept }: { raw: boolean; accept: string | undefined }, contentType: string): boolean {
   const available = raw ? [contentType, JSON_TYPE] : [JSON_TYPE, contentType];
   const preferred = new Negotiator({ headers: { accept } }).mediaType(available);
   // A client that accepts neither gets the default (RFC 9110, 12.5.1).
   return (preferred ?? available[0]) === contentType;
 }
 
-function json(chunks: readonly Uint8Array[]): NativeAnswer {
-  return { contentType: JSON_TYPE, chunks };
+function json(chunks: readonly Uint8Array[]): Answer {
+  return { contentType: JSON_TYPE, chunks, headers: HEADERS };
 }
 
-function listText(results: readonly NativeResult[]): Uint8Array[] {
+function listText(results: readonly ItemResult[]): Uint8Array[] {
   const chunks: Uint8Array[] = [];
   for (const [index, result] of results.entries()) {
     chunks.push(Buffer.from(index === 0 ? '{"results":[' : ','));

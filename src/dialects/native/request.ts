@@ -1,8 +1,10 @@
 import { parse } from 'content-type';
 import { ServerError } from '../../errors.ts';
-import { checkParameters, parseJson } from '../../json.ts';
+import { checkParameters, isObject, parseJson } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
+import type { DecodeContext, Instead, ItemsRequest } from '../shared/operation.ts';
+import type { NativeForm } from './reply.ts';
 
 /**
  * Requests of the native API (docs/api.md). JSON: `{"data": item}` for one item or `{"items": [item, ...]}` for many, with
@@ -11,6 +13,25 @@ import type { Item, JsonItem } from '../../tasks/task.ts';
 export interface NativeRequest {
   readonly kind: 'single' | 'many';
   readonly items: readonly Item[];
+}
+
+/**
+ * `POST /predict`, which TEI has, too: JSON with `inputs`, and neither `data` nor `items`, is a request of TEI's, and is answered as TEI does.
+ * Throws BAD_REQUEST, TOO_LARGE or UNSUPPORTED_MEDIA_TYPE, as below.
+ */
+export function decodePredict(
+  body: Uint8Array,
+  { contentType, itemLimit }: DecodeContext,
+): ItemsRequest<NativeForm> | Instead {
+  if (!isJsonType(contentType)) {
+    const { kind, items } = decodeRaw(contentType ?? '', body);
+    return { model: undefined, items, options: { kind, raw: true } };
+  }
+  const json = parseJson(body);
+  if (isObject(json) && Object.hasOwn(json, 'inputs') && !Object.hasOwn(json, 'data') && !Object.hasOwn(json, 'items'))
+    return { instead: 'tei.predict' };
+  const { kind, items } = decodeNativeJson(json, itemLimit);
+  return { model: undefined, items, options: { kind, raw: false } };
 }
 
 const FIELDS = ['data', 'items', 'parameters'];
@@ -24,7 +45,11 @@ const UTF8_NAMES = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
  */
 export function decodeNative(contentType: string | undefined, body: Uint8Array, itemLimit: number): NativeRequest {
   if (isJsonType(contentType)) return decodeNativeJson(parseJson(body), itemLimit);
-  const { type, parameters } = parse(contentType ?? '');
+  return decodeRaw(contentType ?? '', body);
+}
+
+function decodeRaw(contentType: string, body: Uint8Array): NativeRequest {
+  const { type, parameters } = parse(contentType);
   const { charset } = parameters;
   if (type.startsWith('text/') && charset !== undefined && !UTF8_NAMES.includes(charset.toLowerCase()))
     throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'Text must be UTF-8.');

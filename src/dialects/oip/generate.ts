@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SAMPLING_RANGES } from '../../ranges.ts';
-import { jsonItem, type ApiRequest } from '../shared/api.ts';
+import { jsonItem, type AnswerHead, type ItemsRequest } from '../shared/operation.ts';
 import { flag, number, object, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { SentText, type Generation, type GenerationPiece, type StreamEncoder } from '../shared/generation-reply.ts';
 import { parseJsonObject } from '../../json.ts';
@@ -37,7 +37,7 @@ export interface GenerateOptions {
  * Triton takes them, beside the text; unknown ones are ignored, as the specification demands. Throws BAD_REQUEST.
  * https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/generate_rest.yaml
  */
-export function decodeGenerate(body: Uint8Array): ApiRequest<GenerateOptions> {
+export function decodeGenerate(body: Uint8Array): ItemsRequest<GenerateOptions> {
   const values = parseJsonObject(body);
   const { text_input: prompt, id, parameters: own } = readFields(schema, values);
   const ignored = [...unknownFields(allFields, values), ...unknownFields(parametersSchema, own)];
@@ -54,13 +54,7 @@ export function decodeGenerate(body: Uint8Array): ApiRequest<GenerateOptions> {
   return { model: undefined, items: [item], options: { details, ...(id === undefined ? {} : { id }) }, ignored };
 }
 
-/** What every answer says of the model. */
-export interface GenerateHead {
-  readonly model: string;
-  readonly version: string;
-}
-
-export function encodeGenerate(head: GenerateHead, generation: Generation, options: GenerateOptions): unknown {
+export function encodeGenerate(head: AnswerHead, generation: Generation, options: GenerateOptions): unknown {
   return {
     ...objectHead(head, options),
     text_output: generation.text,
@@ -68,7 +62,7 @@ export function encodeGenerate(head: GenerateHead, generation: Generation, optio
   };
 }
 
-function objectHead({ model, version }: GenerateHead, { id }: GenerateOptions): Readonly<Record<string, unknown>> {
+function objectHead({ model, version }: AnswerHead, { id }: GenerateOptions): Readonly<Record<string, unknown>> {
   return { ...(id === undefined ? {} : { id }), model_name: model, model_version: version };
 }
 
@@ -82,7 +76,7 @@ export class GenerateStream implements StreamEncoder {
   readonly #details: boolean;
   readonly #sent = new SentText();
 
-  constructor(head: GenerateHead, options: GenerateOptions) {
+  constructor(head: AnswerHead, options: GenerateOptions) {
     this.#head = objectHead(head, options);
     this.#details = options.details;
   }

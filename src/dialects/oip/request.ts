@@ -39,6 +39,13 @@ export function decodeInfer(body: Uint8Array, headerLength: number | undefined, 
   return { ...(id !== '' && { id }), inputs, rows: countRows(inputs, model), outputs, ...schedule };
 }
 
+/** The value of Inference-Header-Content-Length. Throws BAD_REQUEST where it is no number. */
+export function readJsonLength(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  if (!/^\d{1,10}$/.test(value)) throw malformed('Inference-Header-Content-Length must be a whole number.');
+  return Number(value);
+}
+
 /** The request's id; '' for none, which is what perf_analyzer sends. */
 function readId(request: JsonObject): string {
   const id = request['id'] ?? '';

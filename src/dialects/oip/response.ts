@@ -54,6 +54,17 @@ export function encodeInfer(
   return { headerLength, chunks: [...chunks, ...blobs] };
 }
 
+/** Bytes of outputs that are told as text: texts are taken for 16 bytes each. */
+export function textBytesOf({ outputs }: Pick<OipRequest, 'outputs'>, tensors: readonly Tensor[]): number {
+  let bytes = 0;
+  for (const { index, binary, classification } of outputs) {
+    const tensor = tensors[index];
+    if (tensor === undefined || (binary && classification === undefined)) continue;
+    bytes += tensor.datatype === 'BYTES' ? tensor.data.length * 16 : tensor.data.byteLength;
+  }
+  return bytes;
+}
+
 function answerTensor(
   wanted: OipOutputRequest,
   outputs: readonly Tensor[],

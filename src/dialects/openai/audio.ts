@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RawItem } from '../../tasks/task.ts';
-import type { ApiRequest, DecodeContext } from '../shared/api.ts';
+import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
 import { choice, feature, given, issue, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { fileField, formValues, parseMultipart } from './multipart.ts';
 import { AUDIO_FORMATS, type AudioFormat } from './transcript.ts';
@@ -43,12 +43,12 @@ const schema = z.object({
 });
 
 /** `POST /v1/audio/transcriptions`. https://platform.openai.com/docs/api-reference/audio/createTranscription */
-export function decodeTranscription(body: Uint8Array, context: DecodeContext): Promise<ApiRequest<AudioOptions>> {
+export function decodeTranscription(body: Uint8Array, context: DecodeContext): Promise<ItemsRequest<AudioOptions>> {
   return decodeAudio(body, context, 'transcribe');
 }
 
 /** `POST /v1/audio/translations`: speech in any language, text in English. */
-export function decodeTranslation(body: Uint8Array, context: DecodeContext): Promise<ApiRequest<AudioOptions>> {
+export function decodeTranslation(body: Uint8Array, context: DecodeContext): Promise<ItemsRequest<AudioOptions>> {
   return decodeAudio(body, context, 'translate');
 }
 
@@ -57,7 +57,7 @@ async function decodeAudio(
   body: Uint8Array,
   { contentType }: DecodeContext,
   task: 'transcribe' | 'translate',
-): Promise<ApiRequest<AudioOptions>> {
+): Promise<ItemsRequest<AudioOptions>> {
   const values = formValues(schema, await parseMultipart(body, contentType));
   const ignored = unknownFields(schema, values);
   const { file, model, response_format: format, language, prompt, temperature } = readFields(schema, values);

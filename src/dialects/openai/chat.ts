@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SAMPLING_RANGES } from '../../ranges.ts';
-import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
+import { jsonItem, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
 import {
   choice,
@@ -99,7 +99,7 @@ export interface ChatOptions extends StreamFields {
  * `POST /v1/chat/completions`; one item per choice. Beside OpenAI's fields: top_k, min_p, repetition_penalty, ignore_eos,
  * add_generation_prompt, chat_template_kwargs. Throws BAD_REQUEST. https://platform.openai.com/docs/api-reference/chat/create
  */
-export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<ChatOptions> {
+export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<ChatOptions> {
   const values = parseJsonObject(body);
   const ignored = [...unknownFields(schema, values), ...ignoredTools(values)];
   const fields = readFields(schema, values);

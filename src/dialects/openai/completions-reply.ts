@@ -1,13 +1,13 @@
 import {
   SentText,
   usageOf,
-  type AnswerHead,
   type Candidate,
   type Generation,
   type GenerationPiece,
   type StreamEncoder,
   type TokenLogprob,
 } from '../shared/generation-reply.ts';
+import type { AnswerHead } from '../shared/operation.ts';
 import type { CompletionsOptions } from './completions.ts';
 import { textOffsets } from './text-offsets.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SAMPLING_RANGES } from '../../ranges.ts';
-import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
+import { jsonItem, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { parseJsonObject } from '../../json.ts';
 import { feature, fieldError, flag, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { checkCount, inputList, isList, textInputs } from '../shared/text-inputs.ts';
@@ -48,7 +48,7 @@ export interface CompletionsOptions extends StreamFields {
  * `POST /v1/completions`: the prompts as they are, without a chat template; one item a choice, the choices of a prompt side by side.
  * Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/completions/create
  */
-export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<CompletionsOptions> {
+export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<CompletionsOptions> {
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
   const fields = readFields(schema, values);

@@ -1,5 +1,8 @@
 import { z } from 'zod';
-import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
+import { numbersText, readEmbedding } from '../shared/embedding-text.ts';
+import { JsonChunks } from '../shared/json-chunks.ts';
+import { jsonItem, type Answer, type AnswerHead, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
+import { allReplies, type ItemResult } from '../shared/results.ts';
 import { parseJsonObject } from '../../json.ts';
 import { choice, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { inputList, isList, textInputs } from '../shared/text-inputs.ts';
@@ -22,7 +25,7 @@ export interface EmbeddingsOptions {
  * `POST /v1/embeddings`. Items ask for base64 even if the client wants numbers: between threads a number costs much more than its four bytes, so it is
  * printed once, at the end. Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/embeddings/create
  */
-export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<EmbeddingsOptions> {
+export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<EmbeddingsOptions> {
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
   const { input, model, encoding_format: encoding, dimensions } = readFields(schema, values);
@@ -33,4 +36,23 @@ export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext)
     items: inputList(input, itemLimit).map((one) => jsonItem(one, parameters)),
     options: { encoding, isList: isList(input) },
   };
+}
+
+/** The answer; a bad input of a list is told by its index. */
+export function encodeEmbeddings(
+  results: readonly ItemResult[],
+  { encoding, isList }: EmbeddingsOptions,
+  { model }: Pick<AnswerHead, 'model'>,
+): Answer {
+  const json = new JsonChunks();
+  let tokens = 0;
+  json.add('{"object":"list","data":[');
+  for (const [index, reply] of allReplies(results, isList ? 'input' : undefined).entries()) {
+    const embedding = readEmbedding(reply);
+    tokens += embedding.tokens;
+    const value = encoding === 'base64' ? `"${embedding.base64}"` : numbersText(embedding);
+    json.add(`${index === 0 ? '' : ','}{"object":"embedding","embedding":${value},"index":${index}}`);
+  }
+  json.add(`],"model":${JSON.stringify(model)},"usage":{"prompt_tokens":${tokens},"total_tokens":${tokens}}}`);
+  return { contentType: 'application/json', chunks: json.finish() };
 }

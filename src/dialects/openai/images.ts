@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
+import { ServerError } from '../../errors.ts';
+import {
+  jsonAnswer,
+  jsonItem,
+  type Answer,
+  type AnswerHead,
+  type DecodeContext,
+  type ItemsRequest,
+} from '../shared/operation.ts';
+import { allReplies, type ItemResult } from '../shared/results.ts';
 import { parseJsonObject } from '../../json.ts';
 import {
   choice,
@@ -47,7 +56,7 @@ const schema = z.object({
  * `POST /v1/images/generations`; one item per image. Beside OpenAI's fields: steps, guidance, seed, negative_prompt, scheduler. Throws
  * BAD_REQUEST. https://platform.openai.com/docs/api-reference/images/create
  */
-export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
+export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<null> {
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
   const fields = readFields(schema, values);
@@ -63,4 +72,19 @@ export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): Ap
     items: Array.from({ length: fields.n }, (_, image) => jsonItem(value, forChoice(parameters, image))),
     options: null,
   };
+}
+
+/** The answer: images as base64. */
+export function encodeImages(
+  results: readonly ItemResult[],
+  _: null,
+  { created }: Pick<AnswerHead, 'created'>,
+): Answer {
+  const data = allReplies(results).map((reply) => {
+    if (!('bytes' in reply))
+      throw new ServerError('INTERNAL', undefined, { cause: new Error('the task gave no image') });
+    const { buffer, byteOffset, byteLength } = reply.bytes;
+    return { b64_json: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('base64') };
+  });
+  return jsonAnswer({ created, data });
 }

@@ -1,4 +1,7 @@
 import { ServerError } from '../../errors.ts';
+import type { Answer } from '../shared/operation.ts';
+import { replyJson } from '../shared/reply-json.ts';
+import { allReplies, type ItemResult } from '../shared/results.ts';
 
 /** Replies of the transcription task in the forms that OpenAI's API has. */
 
@@ -22,13 +25,16 @@ export interface TranscriptSegment {
   readonly text: string;
 }
 
-export interface AudioAnswer {
-  readonly contentType: string;
-  readonly text: string;
+/** The answer in the form asked for. */
+export function encodeTranscript(results: readonly ItemResult[], { format }: { readonly format: AudioFormat }): Answer {
+  const [reply] = allReplies(results);
+  if (reply === undefined) throw new ServerError('INTERNAL');
+  const { contentType, text } = transcriptText(readTranscript(replyJson(reply)), format);
+  return { contentType, chunks: [Buffer.from(text)] };
 }
 
-/** The reply in the form asked for. */
-export function encodeTranscript(transcript: Transcript, format: AudioFormat): AudioAnswer {
+/** A transcript as text of a media type. */
+export function transcriptText(transcript: Transcript, format: AudioFormat): { contentType: string; text: string } {
   const plain = 'text/plain; charset=utf-8';
   const usage = { type: 'duration', seconds: Math.ceil(transcript.duration) };
   switch (format) {
@@ -88,7 +94,7 @@ function time(seconds: number, point: string): string {
 }
 
 /** The transcript of a reply. Throws a plain Error when the task gave something else. */
-export function readTranscript(value: unknown): Transcript {
+function readTranscript(value: unknown): Transcript {
   const transcript = value as Partial<Transcript> | undefined;
   if (typeof transcript?.text !== 'string' || !Array.isArray(transcript.segments))
     throw new ServerError('INTERNAL', undefined, { cause: new Error('the task gave no transcript') });

@@ -1,6 +1,8 @@
 import { ServerError } from '../../errors.ts';
 import type { Reply } from '../../tasks/task.ts';
+import type { AnswerStream } from './operation.ts';
 import { replyJson } from './reply-json.ts';
+import { allReplies } from './results.ts';
 
 /** What the chat task gives (docs/tasks.md), and the parts of it that the APIs have in common. */
 
@@ -39,16 +41,6 @@ export function readGeneration(reply: Reply): Generation {
   return value as Generation;
 }
 
-/** What an answer says of itself. */
-export interface AnswerHead {
-  /** The request's id. */
-  readonly id: string;
-  /** The name of the model that answers. */
-  readonly model: string;
-  /** Seconds since 1970. */
-  readonly created: number;
-}
-
 export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
@@ -66,7 +58,7 @@ export function usageOf(generations: readonly Generation[], choices: number): Us
   return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
 }
 
-/** Writes a reply piece by piece; each text is the data of one server-sent event. */
+/** Writes generations piece by piece; each text is the data of one server-sent event. */
 export interface StreamEncoder {
   /** A piece of an item, as the task gives it. */
   piece(index: number, piece: GenerationPiece): string[];
@@ -74,6 +66,15 @@ export interface StreamEncoder {
   done(index: number, generation: Generation): string[];
   /** What follows when all items are done. */
   end(generations: readonly Generation[]): string[];
+}
+
+/** The stream of an answer that is made of generations. */
+export function generationStream(encoder: StreamEncoder, field?: string): AnswerStream {
+  return {
+    piece: (index, event) => encoder.piece(index, event as GenerationPiece),
+    done: (index, reply) => encoder.done(index, readGeneration(reply)),
+    end: (results) => encoder.end(allReplies(results, field).map(readGeneration)),
+  };
 }
 
 /** Records what has been sent of each item, so that the rest can be sent at the end. */

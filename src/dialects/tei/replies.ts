@@ -1,10 +1,71 @@
+import { float32Text } from '../../tensors/float-text.ts';
 import type { Reply } from '../../tasks/task.ts';
+import { numbersText, readEmbedding, similarities } from '../shared/embedding-text.ts';
+import { JsonChunks } from '../shared/json-chunks.ts';
+import { jsonAnswer, type Answer } from '../shared/operation.ts';
 import { replyJson } from '../shared/reply-json.ts';
+import { allReplies, type ItemResult } from '../shared/results.ts';
+import type { PredictOptions, RerankOptions } from './requests.ts';
 
-/** A task's `[{label, score}]` is what TEI's `/predict` gives for one input. */
-export function predictReplies(replies: readonly Reply[], isList: boolean): unknown {
-  const lists = replies.map(replyJson);
-  return isList ? lists : lists[0];
+/** Answers of text-embeddings-inference. Of several inputs, a bad one is told by its place in the list. */
+
+function repliesOf(results: readonly ItemResult[], field: string): Reply[] {
+  return allReplies(results, results.length > 1 ? field : undefined);
+}
+
+/** The values, each printed by `print`, as a JSON array. */
+function listAnswer<Value>(values: readonly Value[], print: (value: Value) => string | Uint8Array): Answer {
+  const json = new JsonChunks();
+  for (const [index, value] of values.entries()) {
+    json.add(index === 0 ? '[' : ',');
+    const text = print(value);
+    if (typeof text === 'string') json.add(text);
+    else json.addBytes(text);
+  }
+  json.add(']');
+  return { contentType: 'application/json', chunks: json.finish(), headers: { Vary: 'Accept-Encoding' } };
+}
+
+export function encodeEmbed(results: readonly ItemResult[]): Answer {
+  return listAnswer(repliesOf(results, 'inputs'), (reply) => numbersText(readEmbedding(reply)));
+}
+
+export function encodeEmbedAll(results: readonly ItemResult[]): Answer {
+  return listAnswer(repliesOf(results, 'inputs'), tokenVectors);
+}
+
+const VECTORS_START = Buffer.from('{"embedding":');
+
+/** The vectors of a reply, as JSON. Long ones come as text, which is cut rather than parsed. */
+function tokenVectors(reply: Reply): string | Uint8Array {
+  if ('jsonText' in reply) {
+    const text = Buffer.from(
+      reply.jsonText.buffer as ArrayBuffer,
+      reply.jsonText.byteOffset,
+      reply.jsonText.byteLength,
+    );
+    const end = text.lastIndexOf(',"tokens":');
+    if (end > 0 && text.subarray(0, VECTORS_START.length).equals(VECTORS_START))
+      return text.subarray(VECTORS_START.length, end);
+  }
+  return JSON.stringify((replyJson(reply) as { embedding: unknown }).embedding);
+}
+
+/** The source sentence is the first item. */
+export function encodeSimilarity(results: readonly ItemResult[]): Answer {
+  const [source, ...others] = allReplies(results).map(readEmbedding);
+  const cosines = source === undefined ? [] : similarities(source, others);
+  return listAnswer(cosines, (cosine) => float32Text(Math.fround(cosine)));
+}
+
+export function encodeRerank(results: readonly ItemResult[], { texts }: RerankOptions): Answer {
+  return listAnswer(rankReplies(repliesOf(results, 'texts'), texts), (ranked) => JSON.stringify(ranked));
+}
+
+/** A task's `[{label, score}]` is what TEI gives for one input; for a list of inputs it is a list of them. */
+export function encodePredict(results: readonly ItemResult[], { isList }: PredictOptions): Answer {
+  const [first, ...others] = repliesOf(results, 'inputs').map(replyJson);
+  return isList ? listAnswer([first, ...others], (list) => JSON.stringify(list)) : jsonAnswer(first);
 }
 
 export interface Ranked {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { jsonItem, type ApiRequest, type DecodeContext } from '../shared/api.ts';
-import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
+import { jsonItem, type CallRequest, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
+import { parseJsonObject } from '../../json.ts';
 import { flag, nested, issue, number, readFields, text } from '../shared/body-schema.ts';
 import { checkCount, inputList, isTokenIds, listOf, textInputs, texts } from '../shared/text-inputs.ts';
 
@@ -35,7 +35,7 @@ const embedSchema = z.object({
 });
 
 /** `POST /embed` */
-export function decodeEmbed(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
+export function decodeEmbed(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<null> {
   const { inputs, model: name, ...asked } = readBody(embedSchema, body);
   const parameters = { ...asked, encoding: 'base64' };
   return { model: name, items: inputList(inputs, itemLimit).map((one) => jsonItem(one, parameters)), options: null };
@@ -44,7 +44,7 @@ export function decodeEmbed(body: Uint8Array, { itemLimit }: DecodeContext): Api
 const embedAllSchema = z.object({ ...TRUNCATION, prompt_name: text.optional(), inputs: textInputs, model });
 
 /** `POST /embed_all` */
-export function decodeEmbedAll(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
+export function decodeEmbedAll(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<null> {
   const { inputs, model: name, ...asked } = readBody(embedAllSchema, body);
   const parameters = { ...asked, all: true };
   return { model: name, items: inputList(inputs, itemLimit).map((one) => jsonItem(one, parameters)), options: null };
@@ -57,7 +57,7 @@ const similaritySchema = z.object({
 });
 
 /** `POST /similarity`: the source first, then the sentences to compare with it. */
-export function decodeSimilarity(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<null> {
+export function decodeSimilarity(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<null> {
   const { inputs, parameters: asked, model: name } = readBody(similaritySchema, body);
   const { source_sentence: source, sentences } = inputs;
   checkCount(sentences.length, itemLimit);
@@ -85,7 +85,7 @@ export interface RerankOptions {
 }
 
 /** `POST /rerank`: one item per text. */
-export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): ApiRequest<RerankOptions> {
+export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<RerankOptions> {
   const { query, texts: candidates, return_text: isWanted, model: name, ...parameters } = readBody(rerankSchema, body);
   checkCount(candidates.length, itemLimit);
   return {
@@ -132,13 +132,8 @@ export interface PredictOptions {
 }
 
 /** `POST /predict` with `inputs`: a text, a pair of texts, or a list of `[text]` and `[text, text]`. */
-export function decodePredict(body: Uint8Array, context: DecodeContext): ApiRequest<PredictOptions> {
-  return readPredict(parseJsonObject(body), context);
-}
-
-/** The same for a body that is already parsed. */
-export function readPredict(request: JsonObject, { itemLimit }: DecodeContext): ApiRequest<PredictOptions> {
-  const { inputs, model: name, ...asked } = readFields(predictSchema, request, 'INVALID_INPUT');
+export function decodePredict(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<PredictOptions> {
+  const { inputs, model: name, ...asked } = readBody(predictSchema, body);
   // TEI gives every label; `top_k: 0` is all.
   const parameters = { ...asked, top_k: 0 };
   const isList = isListOfLists(inputs);
@@ -151,13 +146,6 @@ export function readPredict(request: JsonObject, { itemLimit }: DecodeContext): 
   };
 }
 
-/** A call of one of a task's own functions. */
-export interface ApiCall {
-  readonly model: string | undefined;
-  readonly name: 'tokenize' | 'decode';
-  readonly argument: unknown;
-}
-
 const tokenizeSchema = z.object({
   inputs: z.union([z.string(), texts], 'a string or an array of strings'),
   prompt_name: text.optional(),
@@ -166,7 +154,7 @@ const tokenizeSchema = z.object({
 });
 
 /** `POST /tokenize` */
-export function decodeTokenize(body: Uint8Array, { itemLimit }: DecodeContext): ApiCall {
+export function decodeTokenize(body: Uint8Array, { itemLimit }: DecodeContext): CallRequest {
   const asked = readBody(tokenizeSchema, body);
   const list = typeof asked.inputs === 'string' ? [asked.inputs] : asked.inputs;
   checkCount(list.length, itemLimit);
@@ -192,14 +180,9 @@ const decodeSchema = z.object({
 });
 
 /** `POST /decode`: the ids of one text, or of several. */
-export function decodeDecode(body: Uint8Array, { itemLimit }: DecodeContext): ApiCall {
+export function decodeDecode(body: Uint8Array, { itemLimit }: DecodeContext): CallRequest {
   const { ids, skip_special_tokens: skipSpecialTokens, model: name } = readBody(decodeSchema, body);
   const lists = typeof ids[0] === 'number' ? [ids] : ids;
   checkCount(lists.length, itemLimit);
   return { model: name, name: 'decode', argument: { ids: lists, skipSpecialTokens } };
-}
-
-/** Whether a request to `/predict` is TEI's: it has `inputs`, and no native field. */
-export function isTeiPredict(request: unknown): request is Readonly<Record<string, unknown>> {
-  return isObject(request) && Object.hasOwn(request, 'inputs') && !Object.hasOwn(request, 'data');
 }

@@ -1,0 +1,271 @@
+import { deserialize, serialize } from 'node:v8';
+import { operationNamed } from '../dialects/operations.ts';
+import { readModelName } from '../dialects/shared/model-name.ts';
+import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/operation.ts';
+import type { ItemResult } from '../dialects/shared/results.ts';
+import { errorOf, plainError, toServerError, type ErrorCode } from '../errors.ts';
+import { checkItemValue } from '../json.ts';
+import { transferables } from '../lanes/protocol.ts';
+import type { Item, Task, TaskSource } from '../tasks/task.ts';
+import { buffersOf, isLong, packChunks, unpackChunks, type Parcel } from './parcel.ts';
+import type {
+  CallJob,
+  CpuAnswers,
+  CpuJob,
+  CpuModel,
+  CpuModels,
+  DecodedRequest,
+  DecodeJob,
+  EncodeItemsJob,
+  EncodeTensorsJob,
+  Luggage,
+  PreparedItem,
+  RanItem,
+} from './protocol.ts';
+
+/** The jobs of a CPU thread, wherever they run. */
+
+export type TaskOf = (source: TaskSource) => Promise<Task>;
+
+/** A value and the buffers that go with it. */
+export interface Given<Value> {
+  readonly value: Value;
+  readonly buffers: readonly ArrayBuffer[];
+}
+
+/** Does a job. Throws a ServerError, or whatever the task throws. */
+export async function doJob(job: CpuJob, taskOf: TaskOf): Promise<Given<CpuAnswers[CpuJob['kind']]>> {
+  switch (job.kind) {
+    case 'decode':
+      return decode(job, taskOf);
+    case 'encode':
+      return job.of === 'items' ? encodeItems(job, taskOf) : encodeTensors(job);
+    case 'call':
+      return call(job, taskOf);
+  }
+}
+
+async function decode(job: DecodeJob, taskOf: TaskOf): Promise<Given<CpuAnswers['decode']>> {
+  const operation = operationNamed(job.operation);
+  switch (operation.kind) {
+    case 'items':
+      return decodeItems(operation, job, taskOf);
+    case 'call':
+      return answerCall(operation, job, taskOf);
+    case 'tensors': {
+      const { tensorModel, body, context } = job;
+      if (tensorModel === undefined) throw new Error('tensors are decoded for a model');
+      const request = operation.decode(body, context, tensorModel);
+      return { value: { kind: 'tensors', request }, buffers: transferables(request.inputs) };
+    }
+    case 'stand-in':
+      throw new Error(`${operation.name} has no codec of its own`);
+  }
+}
+
+async function decodeItems(
+  asked: ItemsOperation,
+  job: DecodeJob,
+  taskOf: TaskOf,
+): Promise<Given<CpuAnswers['decode']>> {
+  let operation = asked;
+  try {
+    let request = await operation.decode(job.body, job.context);
+    while ('instead' in request) {
+      operation = operationNamed(request.instead) as ItemsOperation;
+      request = await operation.decode(job.body, job.context);
+    }
+    const { model: name, items, ignored = [], options } = request;
+    const model = findModel(job.models[operation.name], name);
+    const fits = model !== undefined && items.length <= model.room;
+    const given = fits ? await prepareItems(await taskOf(model.source), items, options) : undefined;
+    return {
+      value: {
+        kind: 'items',
+        operation: operation.name,
+        asked: name,
+        key: fits ? model.source.key : undefined,
+        count: items.length,
+        ignored,
+        request: given?.value,
+      },
+      buffers: given?.buffers ?? [],
+    };
+  } catch (thrown) {
+    return { value: { kind: 'refused', operation: operation.name, error: plainError(thrown) }, buffers: [] };
+  }
+}
+
+/** The model that a body asks for; undefined where the main thread knows better, or will say what is wrong. */
+function findModel(models: CpuModels | undefined, name: string | undefined): CpuModel | undefined {
+  if (models === undefined) return undefined;
+  const { all, unnamed, isGiven } = models;
+  if (isGiven) return all[0];
+  if (name === undefined || name === '') return all.find(({ source }) => source.key === unnamed);
+  for (const reading of readModelName(name)) {
+    const found = all.find(
+      (model) =>
+        model.name === reading.name &&
+        (reading.version === undefined ? model.isCurrent : model.version === reading.version),
+    );
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** Items prepared or refused one by one; a task that serves by itself takes them as they came. */
+async function prepareItems(task: Task, items: readonly Item[], options: unknown): Promise<Given<DecodedRequest>> {
+  const startMs = performance.now();
+  const all: (Item | PreparedItem)[] = [];
+  for (const item of items) all.push(task.serve === undefined ? await prepareItem(task, item) : ownItem(item));
+  const prepareMs = performance.now() - startMs;
+  if (isLong(all.length)) {
+    const { value, buffers } = await pack(all, options);
+    return { value: { ...value, prepareMs }, buffers };
+  }
+  const buffers = all.flatMap((item) => {
+    if (item.kind === 'prepared') return transferables(Object.values(item.prepared.inputs));
+    return item.kind === 'raw' ? buffersOf([item.bytes]) : [];
+  });
+  return { value: { items: { values: all }, prepareMs, options }, buffers };
+}
+
+async function prepareItem(task: Task, item: Item): Promise<PreparedItem> {
+  const startMs = performance.now();
+  try {
+    const prepared = await task.prepare(item);
+    return { kind: 'prepared', prepared, prepareMs: performance.now() - startMs };
+  } catch (thrown) {
+    const { code, message } = toServerError(thrown);
+    if (code === 'INTERNAL') throw thrown;
+    return { kind: 'refused', code, message };
+  }
+}
+
+/** Raw items are views of the body; here each gets memory of its own, which can be handed over. Throws TOO_LARGE on JSON of too many values. */
+function ownItem(item: Item): Item {
+  if (item.kind === 'raw') return { ...item, bytes: new Uint8Array(item.bytes) };
+  checkItemValue(item.value);
+  return item;
+}
+
+async function pack(
+  items: readonly (Item | PreparedItem)[],
+  options: unknown,
+): Promise<Given<Omit<DecodedRequest, 'prepareMs'>>> {
+  const memos: unknown[] = [];
+  const bare = items.map((item) => {
+    if (item.kind !== 'prepared') return item;
+    const { memo, ...prepared } = item.prepared;
+    memos.push(memo);
+    return { ...item, prepared };
+  });
+  const chunks = await packChunks(bare);
+  // Of a task that serves by itself: its items need the options where they are.
+  if (memos.length === 0) return { value: { items: { chunks }, options }, buffers: buffersOf(chunks) };
+  const luggage = serialize({ options, memos } satisfies Luggage);
+  return { value: { items: { chunks }, luggage }, buffers: buffersOf([...chunks, luggage]) };
+}
+
+async function answerCall(
+  operation: CallOperation,
+  { body, context, models }: DecodeJob,
+  taskOf: TaskOf,
+): Promise<Given<CpuAnswers['decode']>> {
+  const { model: asked, name, argument } = operation.decode(body, context);
+  const source = findModel(models[operation.name], asked)?.source;
+  if (source === undefined) return { value: { kind: 'call', asked, key: undefined, answer: undefined }, buffers: [] };
+  const value = await functionOf(await taskOf(source), name)(argument);
+  const { answer, buffers } = ownAnswer({
+    contentType: 'application/json',
+    chunks: [new TextEncoder().encode(JSON.stringify(value))],
+  });
+  return { value: { kind: 'call', asked, key: source.key, answer }, buffers };
+}
+
+async function encodeItems(job: EncodeItemsJob, taskOf: TaskOf): Promise<Given<CpuAnswers['encode']>> {
+  const operation = operationNamed(job.operation) as ItemsOperation;
+  const task = await taskOf(job.source);
+  const { options, memos }: Luggage =
+    job.luggage === undefined ? { options: job.options, memos: [] } : (deserialize(job.luggage) as Luggage);
+  const failed: ErrorCode[] = [];
+  const results: ItemResult[] = [];
+  for (const [index, ran] of (await valuesOf(job.results)).entries()) {
+    if ('error' in ran) results.push({ ok: false, error: errorOf(ran.error) });
+    else if ('reply' in ran) results.push({ ok: true, reply: ran.reply });
+    else {
+      const result = await finishItem(task, ran, ran.memo ?? memos[index]);
+      if (!result.ok) failed.push(result.error.code);
+      results.push(result);
+    }
+  }
+  try {
+    const { answer, buffers } = ownAnswer(operation.encode(results, options, job.head));
+    return { value: { answer, failed }, buffers };
+  } catch (thrown) {
+    return { value: { answer: plainError(thrown), failed }, buffers: [] };
+  }
+}
+
+async function valuesOf(parcel: Parcel<RanItem>): Promise<readonly RanItem[]> {
+  if ('values' in parcel) return parcel.values;
+  const values: RanItem[] = [];
+  await unpackChunks(parcel.chunks, (value) => void values.push(value as RanItem));
+  return values;
+}
+
+async function finishItem(
+  task: Task,
+  { outputs }: Extract<RanItem, { outputs: unknown }>,
+  memo: unknown,
+): Promise<ItemResult> {
+  try {
+    return { ok: true, reply: await task.finish(outputs, memo) };
+  } catch (thrown) {
+    return { ok: false, error: toServerError(thrown) };
+  }
+}
+
+function encodeTensors({ operation: name, request, outputs, tensorModel }: EncodeTensorsJob) {
+  const operation = operationNamed(name);
+  if (operation.kind !== 'tensors') throw new Error(`${name} is not an operation on tensors`);
+  const { answer, buffers } = ownAnswer(operation.encode(request, outputs, tensorModel));
+  return { value: { answer, failed: [] }, buffers };
+}
+
+async function call({ source, name, argument }: CallJob, taskOf: TaskOf): Promise<Given<unknown>> {
+  const task = await taskOf(source);
+  if (name !== 'prepare') {
+    const value = await functionOf(task, name)(argument);
+    return { value, buffers: wholeBuffers(value) };
+  }
+  const prepared = await task.prepare(argument as Item);
+  return { value: prepared, buffers: transferables(Object.values(prepared.inputs)) };
+}
+
+function functionOf(task: Task, name: string): (argument: unknown) => unknown {
+  const found = task.calls?.[name];
+  if (found === undefined) throw new Error(`the task has no call ${name}`);
+  return found as (argument: unknown) => unknown;
+}
+
+function ownAnswer(answer: Answer): { answer: Answer; buffers: ArrayBuffer[] } {
+  const chunks = answer.chunks.map((chunk) => (isWhole(chunk) ? chunk : new Uint8Array(chunk)));
+  return { answer: { ...answer, chunks }, buffers: buffersOf(chunks) };
+}
+
+/** Buffers of the typed arrays in a value, or one level down, that are theirs alone: worth handing over, and safe to. */
+function wholeBuffers(value: unknown): ArrayBuffer[] {
+  const values =
+    ArrayBuffer.isView(value) || typeof value !== 'object' || value === null ? [value] : Object.values(value);
+  const buffers = new Set<ArrayBuffer>();
+  for (const part of values)
+    if (ArrayBuffer.isView(part) && part.buffer instanceof ArrayBuffer && part.byteLength === part.buffer.byteLength)
+      buffers.add(part.buffer);
+  return [...buffers];
+}
+
+/** Whether the bytes are all of their buffer; small ones lie in Node's shared pool, which cannot be given away. */
+function isWhole({ byteLength, buffer }: Uint8Array): boolean {
+  return byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
+}

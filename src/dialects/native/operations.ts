@@ -1,0 +1,28 @@
+import { ServerError } from '../../errors.ts';
+import type { Compression, ItemsOperation, ModelChoice, Operation } from '../shared/operation.ts';
+import { NATIVE } from './dialect.ts';
+import { encodeNative, type NativeForm } from './reply.ts';
+import { decodePredict, isJsonType } from './request.ts';
+
+const ANY_MODEL: ModelChoice = {
+  fits: () => true,
+  refusal: () => new ServerError('MODEL_NOT_FOUND'),
+  unnamed: 'default',
+};
+
+const COMPRESSION: Compression = { codings: ['zstd', 'gzip', 'br', 'deflate'] };
+
+const PREDICT: ItemsOperation<NativeForm> = {
+  kind: 'items',
+  name: 'native.predict',
+  dialect: NATIVE,
+  paths: ['/predict', '/predict/:model'],
+  models: ANY_MODEL,
+  compression: COMPRESSION,
+  jsonBytes: (body, { contentType }) => (isJsonType(contentType) ? body.byteLength : 0),
+  decode: decodePredict,
+  mayBe: ['tei.predict'],
+  encode: encodeNative,
+};
+
+export const NATIVE_OPERATIONS: readonly Operation[] = [PREDICT];

@@ -1,0 +1,119 @@
+import { ServerError } from '../../errors.ts';
+import { generationStream, readGeneration } from '../shared/generation-reply.ts';
+import {
+  jsonAnswer,
+  ofTask,
+  type Compression,
+  type ItemsOperation,
+  type ModelChoice,
+  type Operation,
+} from '../shared/operation.ts';
+import { allReplies } from '../shared/results.ts';
+import { decodeTranscription, decodeTranslation, type AudioOptions } from './audio.ts';
+import { decodeChat, type ChatOptions } from './chat.ts';
+import { ChatStream, encodeChat } from './chat-reply.ts';
+import { CompletionsStream, encodeCompletions } from './completions-reply.ts';
+import { decodeCompletions, type CompletionsOptions } from './completions.ts';
+import { OPENAI } from './dialect.ts';
+import { decodeEmbeddings, encodeEmbeddings, type EmbeddingsOptions } from './embeddings.ts';
+import { decodeImages, encodeImages } from './images.ts';
+import { encodeTranscript } from './transcript.ts';
+
+/** Models of one task, with the error as OpenAI's clients know it. */
+export function modelsFor(task: string): ModelChoice {
+  return {
+    fits: ofTask(task),
+    refusal: (model) =>
+      model === undefined
+        ? new ServerError('MODEL_NOT_FOUND', `There is no model for ${task} here.`)
+        : new ServerError(
+            'BAD_REQUEST',
+            `The model '${model.name}' is for ${model.description.task}, not for ${task}.`,
+            { param: 'model', reason: 'wrong_task' },
+          ),
+  };
+}
+
+const CHAT_MODELS = modelsFor('chat');
+const SPEECH_MODELS = modelsFor('transcription');
+/** Compressing more than this takes a core from inference for long. */
+const COMPRESSION: Compression = { codings: ['zstd', 'gzip', 'br', 'deflate'], mostBytes: 4 * 1024 * 1024 };
+/** Texts of this size, all together, may take more than a millisecond to prepare. */
+const LIGHT_TEXTS_BYTES = 4096;
+
+const EMBEDDINGS: ItemsOperation<EmbeddingsOptions> = {
+  kind: 'items',
+  name: 'openai.embeddings',
+  dialect: OPENAI,
+  paths: ['/v1/embeddings', '/embeddings'],
+  models: modelsFor('embeddings'),
+  compression: COMPRESSION,
+  lightItemsBytes: LIGHT_TEXTS_BYTES,
+  decode: decodeEmbeddings,
+  encode: encodeEmbeddings,
+};
+
+const CHAT: ItemsOperation<ChatOptions> = {
+  kind: 'items',
+  name: 'openai.chat',
+  dialect: OPENAI,
+  paths: ['/v1/chat/completions'],
+  models: CHAT_MODELS,
+  decode: decodeChat,
+  encode: (results, _, head) => jsonAnswer(encodeChat(head, allReplies(results).map(readGeneration))),
+  stream: (options, head) => (options.stream ? generationStream(new ChatStream(head, options)) : undefined),
+};
+
+/** Where each item stands for one prompt of a list. */
+function promptField({ isList, choices }: CompletionsOptions): string | undefined {
+  return isList && choices === 1 ? 'prompt' : undefined;
+}
+
+const COMPLETIONS: ItemsOperation<CompletionsOptions> = {
+  kind: 'items',
+  name: 'openai.completions',
+  dialect: OPENAI,
+  paths: ['/v1/completions'],
+  models: CHAT_MODELS,
+  decode: decodeCompletions,
+  encode: (results, options, head) =>
+    jsonAnswer(encodeCompletions(head, allReplies(results, promptField(options)).map(readGeneration), options)),
+  stream: (options, head) =>
+    options.stream ? generationStream(new CompletionsStream(head, options), promptField(options)) : undefined,
+};
+
+const TRANSCRIPTIONS: ItemsOperation<AudioOptions> = {
+  kind: 'items',
+  name: 'openai.transcriptions',
+  dialect: OPENAI,
+  paths: ['/v1/audio/transcriptions'],
+  models: SPEECH_MODELS,
+  decode: decodeTranscription,
+  encode: encodeTranscript,
+};
+
+const TRANSLATIONS: ItemsOperation<AudioOptions> = {
+  ...TRANSCRIPTIONS,
+  name: 'openai.translations',
+  paths: ['/v1/audio/translations'],
+  decode: decodeTranslation,
+};
+
+const IMAGES: ItemsOperation<null> = {
+  kind: 'items',
+  name: 'openai.images',
+  dialect: OPENAI,
+  paths: ['/v1/images/generations'],
+  models: modelsFor('text-to-image'),
+  decode: decodeImages,
+  encode: encodeImages,
+};
+
+export const OPENAI_OPERATIONS: readonly Operation[] = [
+  EMBEDDINGS,
+  CHAT,
+  COMPLETIONS,
+  TRANSCRIPTIONS,
+  TRANSLATIONS,
+  IMAGES,
+];

@@ -1,0 +1,190 @@
+import { checkParameters } from '../../json.ts';
+import type { ModelDescription } from '../../model.ts';
+import type { ServerError } from '../../errors.ts';
+import type { Item, JsonItem, Reply } from '../../tasks/task.ts';
+import type { Tensor } from '../../tensors/tensor.ts';
+import type { Dialect } from './dialect.ts';
+import type { ItemResult } from './results.ts';
+
+/**
+ * An operation is one thing that a client can ask for: a row of its dialect's table. What it does with bytes is pure, and found by its name
+ * in any thread; the rest of the way is the door's (`serving/door.ts`).
+ */
+export type Operation = ItemsOperation | TensorsOperation | CallOperation | StandIn;
+
+interface OperationBase {
+  /** The dialect's name and its own, e.g. `openai.embeddings`. */
+  readonly name: string;
+  readonly dialect: Dialect;
+  /** All take POST. `:model` and `:version` stand for one part of a path, percent-encoded. */
+  readonly paths: readonly string[];
+}
+
+interface Served extends OperationBase {
+  readonly models: ModelChoice;
+  readonly compression?: Compression;
+  /** Largest body, where the server's limit is too large for it. */
+  readonly mostBodyBytes?: number;
+  /** Bytes of a body that must be parsed, by which it stays on the main thread or leaves it; default: all of them. */
+  jsonBytes?(body: Uint8Array, context: DecodeContext): number;
+}
+
+/** A request for items of a model's task: they are prepared, run, finished one by one, and answered together. */
+export interface ItemsOperation<Options = unknown> extends Served {
+  readonly kind: 'items';
+  /** Bytes of a body of several items beyond which they leave the main thread together; absent: each goes by itself, as its task says. */
+  readonly lightItemsBytes?: number;
+  /** Throws a ServerError for what is no request. */
+  decode(body: Uint8Array, context: DecodeContext): Decoded<Options> | Promise<Decoded<Options>>;
+  /** Throws the error that stands for the request as a whole, if the results of its items come to one. */
+  encode(results: readonly ItemResult[], options: Options, head: AnswerHead): Answer;
+  /** The names of operations that a body may turn out to be for (`Instead`). */
+  readonly mayBe?: readonly string[];
+  /** Writes the answer piece by piece; undefined where the request does not ask for that. */
+  stream?(options: Options, head: AnswerHead): AnswerStream | undefined;
+}
+
+/** A request for a run of a model's graph on tensors. */
+export interface TensorsOperation<Request extends TensorsRequest = TensorsRequest> extends Served {
+  readonly kind: 'tensors';
+  decode(body: Uint8Array, context: DecodeContext, model: TensorModel): Request;
+  /** `outputs` in the order of the model's signature; the request may come without its inputs. */
+  encode(request: Request, outputs: readonly Tensor[], model: TensorModel): Answer;
+  /** Bytes of outputs that the answer tells as text. */
+  textBytes(request: Request, outputs: readonly Tensor[]): number;
+}
+
+/** A request that calls one of a task's own functions, without a lane or permits; the answer is what that gives, as JSON. */
+export interface CallOperation extends Served {
+  readonly kind: 'call';
+  decode(body: Uint8Array, context: DecodeContext): CallRequest;
+}
+
+/** A path that stands for another operation: the first that there is a model for, else the first of all. */
+export interface StandIn extends OperationBase {
+  readonly kind: 'stand-in';
+  readonly of: readonly { readonly models: ModelChoice; readonly operation: string }[];
+}
+
+/** What a choice of models looks at. */
+export interface ModelFacts {
+  readonly name: string;
+  readonly description: { readonly task: string };
+  readonly task: { readonly calls?: Readonly<Record<string, unknown>> };
+}
+
+/** Which models an operation is for. */
+export interface ModelChoice {
+  readonly fits: (model: ModelFacts) => boolean;
+  /** The error for a model that does not fit; without a model: for there being none. */
+  readonly refusal: (model?: ModelFacts) => ServerError;
+  /**
+   * Which one serves a request that names none: `first`, DEFAULT_MODEL if it fits, else the first that does (default); `default`,
+   * DEFAULT_MODEL or the only one there is; or the first that fits the first of these for which there is one.
+   */
+  readonly unnamed?: 'first' | 'default' | readonly ((model: ModelFacts) => boolean)[];
+}
+
+/** Content codings of an answer. */
+export interface Compression {
+  /** In our order, for clients that like several equally. */
+  readonly codings: readonly string[];
+  /** Larger answers go out as they are; default: none are too large. */
+  readonly mostBytes?: number;
+}
+
+/** What a decoder may need besides the body; plain data. */
+export interface DecodeContext {
+  /** The header as sent. */
+  readonly contentType?: string | undefined;
+  readonly itemLimit: number;
+  /** Inference-Header-Content-Length of OIP, as sent. */
+  readonly jsonLength?: string | undefined;
+}
+
+type Decoded<Options> = ItemsRequest<Options> | Instead;
+
+/** A body turned out to be a request of another operation, by its name. */
+export interface Instead {
+  readonly instead: string;
+}
+
+export interface ItemsRequest<Options> {
+  /** The model it asks for, if it does. */
+  readonly model: string | undefined;
+  readonly items: readonly Item[];
+  /** Names of its fields that nobody here knows: they are not heeded, and the reply says so. */
+  readonly ignored?: readonly string[];
+  /** What its answer needs to know of it; plain data. */
+  readonly options: Options;
+}
+
+export interface TensorsRequest {
+  /** In the order of the signature's inputs. */
+  readonly inputs: readonly Tensor[];
+  /** Size along the batch axes; 1 for a model that cannot batch. */
+  readonly rows: number;
+  /** 1 (highest) to 3; absent: the request's own, or the default. */
+  readonly priority?: number;
+  /** Time limit that the body sets; absent: none of its own. */
+  readonly timeoutMs?: number;
+}
+
+export interface CallRequest {
+  readonly model: string | undefined;
+  /** Of the task's `calls`. */
+  readonly name: string;
+  readonly argument: unknown;
+}
+
+/** What decoding tensors and telling of them needs to know of the model. */
+export type TensorModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels' | 'maxItems'>;
+
+/** What an answer may say of itself and its model; plain data. */
+export interface AnswerHead {
+  /** The request's id. */
+  readonly id: string;
+  readonly model: string;
+  readonly version: string;
+  /** Seconds since 1970. */
+  readonly created: number;
+  /** The Accept header. */
+  readonly accept?: string | undefined;
+}
+
+/** An answer, ready to be sent. */
+export interface Answer {
+  readonly contentType: string;
+  /** The body, in order. */
+  readonly chunks: readonly Uint8Array[];
+  readonly headers?: Readonly<Record<string, string | number>>;
+}
+
+/** Writes an answer piece by piece; each text is the data of one server-sent event. */
+export interface AnswerStream {
+  /** What the task told of an item. */
+  piece(index: number, event: unknown): string[];
+  /** The rest of an item that is done. */
+  done(index: number, reply: Reply): string[];
+  /** What follows when all items are done. Throws the error that stands for the request, if there is one. */
+  end(results: readonly ItemResult[]): string[];
+}
+
+/** An answer of JSON. */
+export function jsonAnswer(value: unknown): Answer {
+  return { contentType: 'application/json', chunks: [Buffer.from(JSON.stringify(value))] };
+}
+
+/** One item with its parameters; those that are undefined are left out. Throws INVALID_INPUT on more of them than any task has. */
+export function jsonItem(value: unknown, parameters: Readonly<Record<string, unknown>>): JsonItem {
+  checkParameters(parameters);
+  const entries = Object.entries(parameters).filter(([, one]) => one !== undefined);
+  return entries.length === 0
+    ? { kind: 'json', value }
+    : { kind: 'json', value, parameters: Object.fromEntries(entries) };
+}
+
+/** Models of one task. */
+export function ofTask(task: string): (model: ModelFacts) => boolean {
+  return ({ description }) => description.task === task;
+}

@@ -1,0 +1,152 @@
+import { ServerError } from '../../errors.ts';
+import {
+  ofTask,
+  type CallOperation,
+  type Compression,
+  type ItemsOperation,
+  type ModelChoice,
+  type ModelFacts,
+  type Operation,
+  type StandIn,
+} from '../shared/operation.ts';
+import { TEI } from './dialect.ts';
+import { encodeEmbedAll, encodeEmbed, encodePredict, encodeRerank, encodeSimilarity } from './replies.ts';
+import {
+  decodeDecode,
+  decodeEmbed,
+  decodeEmbedAll,
+  decodePredict,
+  decodeRerank,
+  decodeSimilarity,
+  decodeTokenize,
+  type PredictOptions,
+  type RerankOptions,
+} from './requests.ts';
+
+/** Models of one task, with TEI's error. `kind` is TEI's words: `an embedding`, `a classifier`, `a re-ranker`. */
+function modelsFor(task: string, kind: string): ModelChoice {
+  return { fits: ofTask(task), refusal: () => wrongTask(`model is not ${kind} model`) };
+}
+
+function wrongTask(message: string): ServerError {
+  return new ServerError('BAD_REQUEST', message, { reason: 'wrong_task' });
+}
+
+const EMBEDDING = modelsFor('embeddings', 'an embedding');
+const RERANKER = modelsFor('reranking', 'a re-ranker');
+const CLASSIFIER = modelsFor('text-classification', 'a classifier');
+
+/** The model that TEI's routes would use, and `GET /info` tells of, as TEI has but one: in this order, those that fit and have the call. */
+export function textModels(call: string): ((model: ModelFacts) => boolean)[] {
+  return [EMBEDDING, RERANKER, CLASSIFIER].map(
+    ({ fits }) =>
+      (model) =>
+        fits(model) && hasCall(model, call),
+  );
+}
+
+function hasCall({ task }: ModelFacts, call: string): boolean {
+  return task.calls?.[call] !== undefined;
+}
+
+/** A chat model has a tokenizer, too. */
+const TOKENIZER: ModelChoice = {
+  fits: (model) => hasCall(model, 'tokenize'),
+  refusal: () => wrongTask('model has no tokenizer'),
+  unnamed: textModels('tokenize'),
+};
+
+const shared = {
+  dialect: TEI,
+  /** Compressing more than this takes a core from inference for long. */
+  compression: { codings: ['zstd', 'gzip', 'br', 'deflate'], mostBytes: 4 * 1024 * 1024 } satisfies Compression,
+};
+/** Texts of this size, all together, may take more than a millisecond to prepare. */
+const items = { ...shared, kind: 'items' as const, lightItemsBytes: 4096 };
+/** Calls take no permits: the largest text they take, escaped, and some more. */
+const call = { ...shared, kind: 'call' as const, models: TOKENIZER, mostBodyBytes: 8 * 2 ** 20 };
+
+const EMBED: ItemsOperation<null> = {
+  ...items,
+  name: 'tei.embed',
+  paths: ['/embed'],
+  models: EMBEDDING,
+  decode: decodeEmbed,
+  encode: encodeEmbed,
+};
+
+const EMBED_ALL: ItemsOperation<null> = {
+  ...items,
+  name: 'tei.embedAll',
+  paths: ['/embed_all'],
+  models: EMBEDDING,
+  decode: decodeEmbedAll,
+  encode: encodeEmbedAll,
+};
+
+const SIMILARITY: ItemsOperation<null> = {
+  ...items,
+  name: 'tei.similarity',
+  paths: ['/similarity'],
+  models: EMBEDDING,
+  decode: decodeSimilarity,
+  encode: encodeSimilarity,
+};
+
+const RERANK: ItemsOperation<RerankOptions> = {
+  ...items,
+  name: 'tei.rerank',
+  paths: ['/rerank'],
+  models: RERANKER,
+  decode: decodeRerank,
+  encode: encodeRerank,
+};
+
+/** Without a path of its own: the native operation `/predict` hands it over. */
+const PREDICT: ItemsOperation<PredictOptions> = {
+  ...items,
+  name: 'tei.predict',
+  paths: [],
+  models: CLASSIFIER,
+  decode: decodePredict,
+  encode: encodePredict,
+};
+
+const NOT_SPARSE = 'model is not a splade model';
+const EMBED_SPARSE: ItemsOperation<null> = {
+  ...EMBED,
+  name: 'tei.embedSparse',
+  paths: ['/embed_sparse'],
+  models: { fits: () => false, refusal: () => wrongTask(NOT_SPARSE) },
+  decode() {
+    throw wrongTask(NOT_SPARSE);
+  },
+};
+
+const TOKENIZE: CallOperation = { ...call, name: 'tei.tokenize', paths: ['/tokenize'], decode: decodeTokenize };
+const DECODE: CallOperation = { ...call, name: 'tei.decode', paths: ['/decode'], decode: decodeDecode };
+
+/** `POST /` is what the server's text model is for; without one it is `/embed`, which says so. */
+const ROOT: StandIn = {
+  kind: 'stand-in',
+  name: 'tei.root',
+  dialect: TEI,
+  paths: ['/'],
+  of: [
+    { models: EMBEDDING, operation: 'tei.embed' },
+    { models: RERANKER, operation: 'tei.rerank' },
+    { models: CLASSIFIER, operation: 'native.predict' },
+  ],
+};
+
+export const TEI_OPERATIONS: readonly Operation[] = [
+  EMBED,
+  EMBED_ALL,
+  SIMILARITY,
+  RERANK,
+  PREDICT,
+  EMBED_SPARSE,
+  TOKENIZE,
+  DECODE,
+  ROOT,
+];

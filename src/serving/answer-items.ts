@@ -1,0 +1,126 @@
+import type { Clock } from '../core/ticket.ts';
+import { isLong, packChunks, type Parcel } from '../cpu/parcel.ts';
+import type { CpuPool } from '../cpu/pool.ts';
+import type { RanItem } from '../cpu/protocol.ts';
+import type { Answer, AnswerHead, ItemsOperation } from '../dialects/shared/operation.ts';
+import type { ItemResult } from '../dialects/shared/results.ts';
+import { errorOf, plainError, toServerError, type ErrorCode } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import { ownOutputs } from './outputs.ts';
+import type { Ran, RanOutputs } from './run-items.ts';
+import type { ServedModel } from './served-model.ts';
+import { limitsOf, type Ride } from './tickets.ts';
+
+/** Outputs of this size, all together, take about a millisecond to finish and to print; more leave the main thread. */
+const LIGHT_OUTPUT_BYTES = 32 * 1024;
+
+/** A request whose items have run. */
+export interface RanRequest {
+  readonly operation: ItemsOperation;
+  readonly model: ServedModel;
+  readonly head: AnswerHead;
+  readonly ran: readonly Ran[];
+  readonly options: unknown;
+  /** Of a request that was prepared as a whole: its options and the memos of its items, unread. */
+  readonly luggage?: Uint8Array | undefined;
+}
+
+/** Finishes items and encodes the answer: here where that is light, else in one job of the CPU pool. */
+export class ItemAnswerer {
+  readonly #cpu: CpuPool;
+  readonly #metrics: Metrics;
+  readonly #clock: Clock;
+
+  constructor({ cpu, metrics, clock }: { cpu: CpuPool; metrics: Metrics; clock: Clock }) {
+    this.#cpu = cpu;
+    this.#metrics = metrics;
+    this.#clock = clock;
+  }
+
+  /** Throws the ServerError that stands for the whole request, if there is one. */
+  async answer(request: RanRequest, ride: Ride): Promise<Answer> {
+    const startMs = this.#clock.now();
+    const isHere = request.luggage === undefined && isLight(request);
+    const { operation, model, ran, options, head } = request;
+    const answer = isHere
+      ? operation.encode(await this.results(model, ran), options, head)
+      : await this.#answerOnPool(request, ride);
+    const finishMs = this.#clock.now() - startMs;
+    // A task that serves by itself has told its own time.
+    if (model.task.serve === undefined) {
+      ride.timing.finishMs = finishMs;
+      this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
+    }
+    return answer;
+  }
+
+  /** What became of the items, finished here. */
+  async results(model: ServedModel, ran: readonly Ran[]): Promise<ItemResult[]> {
+    const results: ItemResult[] = [];
+    for (const one of ran) results.push(await resultOf(model, one));
+    this.#count(
+      model,
+      results.map((result) => (result.ok ? 'ok' : result.error.code)),
+    );
+    return results;
+  }
+
+  async #answerOnPool({ operation, model, head, ran, options, luggage }: RanRequest, ride: Ride): Promise<Answer> {
+    const results = await packed(ran, luggage !== undefined);
+    const { answer, failed } = await this.#cpu.run<'encode'>(
+      {
+        kind: 'encode',
+        of: 'items',
+        operation: operation.name,
+        source: model.taskSource,
+        head,
+        results,
+        options,
+        luggage,
+      },
+      limitsOf(ride),
+    );
+    const errors = ran.flatMap((one) => ('error' in one ? [one.error.code] : []));
+    const fine = Array.from({ length: ran.length - errors.length - failed.length }, () => 'ok' as const);
+    this.#count(model, [...errors, ...failed, ...fine]);
+    if ('code' in answer) throw errorOf(answer);
+    return answer;
+  }
+
+  #count({ name }: ServedModel, all: readonly ('ok' | ErrorCode)[]): void {
+    const outcomes = new Map<string, number>();
+    for (const outcome of all) outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    for (const [outcome, count] of outcomes) this.#metrics.items.inc({ model: name, outcome }, count);
+  }
+}
+
+async function resultOf({ task }: ServedModel, ran: Ran): Promise<ItemResult> {
+  if ('error' in ran) return { ok: false, error: ran.error };
+  if ('reply' in ran) return { ok: true, reply: ran.reply };
+  try {
+    return { ok: true, reply: await task.finish(ran.outputs, ran.memo) };
+  } catch (thrown) {
+    return { ok: false, error: toServerError(thrown) };
+  }
+}
+
+function isLight({ model, ran }: RanRequest): boolean {
+  let bytes = 0;
+  for (const one of ran) {
+    if (!('outputs' in one)) continue;
+    if (!model.task.isLightReply(one.bytes)) return false;
+    bytes += one.bytes;
+  }
+  return ran.length === 1 || bytes <= LIGHT_OUTPUT_BYTES;
+}
+
+/** Outputs are rows of a batch's one buffer: each is copied on its way. */
+async function packed(ran: readonly Ran[], isWithoutMemos: boolean): Promise<Parcel<RanItem>> {
+  const bare = ({ outputs, memo }: RanOutputs): RanItem => (isWithoutMemos ? { outputs } : { outputs, memo });
+  const plain = ran.map((one): RanItem => {
+    if ('error' in one) return { error: plainError(one.error) };
+    return 'reply' in one ? one : bare(one);
+  });
+  if (isLong(plain.length)) return { chunks: await packChunks(plain) };
+  return { values: plain.map((one) => ('outputs' in one ? { ...one, outputs: ownOutputs(one.outputs) } : one)) };
+}

@@ -1,0 +1,188 @@
+import type { CpuModels } from '../cpu/protocol.ts';
+import { operationNamed } from '../dialects/operations.ts';
+import { readModelName } from '../dialects/shared/model-name.ts';
+import type { ModelChoice, Operation, StandIn } from '../dialects/shared/operation.ts';
+import { ServerError } from '../errors.ts';
+import type { ServedModel } from './served-model.ts';
+
+/** An operation that is served, not one that stands for another. */
+export type ServedOperation = Exclude<Operation, StandIn>;
+
+/** The loaded models, as the repository knows them. */
+export interface Models {
+  /** Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. Without a version: the current one. */
+  find(name: string, version?: string): ServedModel;
+  list(): readonly ServedModel[];
+  versions(name: string): readonly string[];
+}
+
+/** What a choice may ask of the queues. */
+export interface Queues {
+  isFull(model: ServedModel): boolean;
+  /** The error for a model that is full. */
+  refusal(model: ServedModel): ServerError;
+  /** Items that there are permits for. */
+  room(model: ServedModel): number;
+}
+
+/** The one choice of a model, whatever a request says of it and wherever it says so. */
+export class ModelChooser {
+  readonly #models: Models;
+  readonly #queues: Queues;
+  readonly #defaultName: string;
+
+  /** `defaultName` is DEFAULT_MODEL; '' for none. */
+  constructor(models: Models, queues: Queues, defaultName: string) {
+    this.#models = models;
+    this.#queues = queues;
+    this.#defaultName = defaultName;
+  }
+
+  /** The operation itself, or the one it stands for. */
+  resolve(operation: Operation): ServedOperation {
+    let resolved = operation;
+    while (resolved.kind === 'stand-in') {
+      const { of } = resolved;
+      const there = of.find(({ models }) => this.#first(models.fits) !== undefined) ?? of[0];
+      if (there === undefined) throw new Error(`${resolved.name} stands for nothing`);
+      resolved = operationNamed(there.operation);
+    }
+    return resolved;
+  }
+
+  /** The model that a path names. Throws MODEL_NOT_FOUND, MODEL_UNAVAILABLE, QUEUE_FULL or the operation's own refusal. */
+  given({ models }: ServedOperation, name: string, version: string | undefined): ServedModel {
+    return this.#fitting(models, this.#models.find(name, version));
+  }
+
+  /** The model of a request that names none in its path, where that is known before its body: throws what is sure to be its refusal. */
+  beforeBody(operation: ServedOperation): ServedModel | undefined {
+    const { models } = operation;
+    if (models.unnamed !== 'default') {
+      this.#refuseFull(models);
+      return undefined;
+    }
+    const others = operation.kind === 'items' ? (operation.mayBe ?? []) : [];
+    const mayBeOther = others.some((other) => this.#someFree(choiceOf(other)));
+    return mayBeOther ? undefined : this.#fitting(models, this.#default());
+  }
+
+  /** The model of a request whose body is read; `name` is a model's own, `name:version`, or one with an owner in front as hubs have it. Throws as `given`. */
+  choose({ models }: ServedOperation, name: string | undefined): ServedModel {
+    const model = name === undefined || name === '' ? this.#unnamed(models) : this.findByName(name);
+    return this.#fitting(models, model);
+  }
+
+  /** The model, if it fits and has room. Throws QUEUE_FULL or the operation's own refusal. */
+  check({ models }: ServedOperation, model: ServedModel): ServedModel {
+    return this.#fitting(models, model);
+  }
+
+  /** Finds a model by what clients of hubs call it. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
+  findByName(name: string): ServedModel {
+    let failure: unknown;
+    for (const { name: one, version } of readModelName(name)) {
+      try {
+        return this.#models.find(one, version);
+      } catch (error) {
+        // The first reading is the likeliest; but a model known and not loaded says more than one unknown.
+        if (failure === undefined || (error instanceof ServerError && error.code === 'MODEL_UNAVAILABLE'))
+          failure = error;
+      }
+    }
+    throw failure instanceof ServerError && failure.code === 'MODEL_NOT_FOUND'
+      ? new ServerError('MODEL_NOT_FOUND', `The model '${name.slice(0, 100)}' does not exist.`)
+      : failure;
+  }
+
+  /** The model that serves where none is named; undefined: none fits. */
+  firstFor(preferred: readonly ModelChoice['fits'][]): ServedModel | undefined {
+    for (const fits of preferred) {
+      const model = this.#first(fits);
+      if (model !== undefined) return model;
+    }
+    return undefined;
+  }
+
+  /** The models that a request may be for, for the thread that decodes it; `given`: the one that is known already. */
+  candidates(
+    { models }: ServedOperation,
+    given: ServedModel | undefined,
+  ): CpuModels & { list: readonly ServedModel[] } {
+    const list = given === undefined ? this.#models.list().filter(models.fits) : [given];
+    return {
+      list,
+      all: list.map((model) => ({
+        name: model.name,
+        version: model.version,
+        isCurrent: this.#models.find(model.name) === model,
+        source: model.taskSource,
+        room: this.#queues.room(model),
+      })),
+      unnamed: (given ?? this.#unnamedOr(models))?.taskSource.key,
+      isGiven: given !== undefined,
+    };
+  }
+
+  #fitting({ fits, refusal }: ModelChoice, model: ServedModel | undefined): ServedModel {
+    if (model === undefined || !fits(model)) throw refusal(model);
+    if (this.#queues.isFull(model)) throw this.#queues.refusal(model);
+    return model;
+  }
+
+  #unnamed(models: ModelChoice): ServedModel | undefined {
+    const { unnamed = 'first', fits } = models;
+    if (unnamed === 'default') return this.#default();
+    return (unnamed === 'first' ? undefined : this.firstFor(unnamed)) ?? this.#first(fits);
+  }
+
+  #unnamedOr(models: ModelChoice): ServedModel | undefined {
+    try {
+      return this.#unnamed(models);
+    } catch {
+      // Told when the body turns out to name none.
+      return undefined;
+    }
+  }
+
+  /** DEFAULT_MODEL if it fits, else the first that does. */
+  #first(fits: ModelChoice['fits']): ServedModel | undefined {
+    const name = this.#defaultName;
+    if (name !== '' && this.#models.versions(name).length > 0) {
+      const model = this.#models.find(name);
+      if (fits(model)) return model;
+    }
+    const first = this.#models.list().find(fits);
+    return first === undefined ? undefined : this.#models.find(first.name);
+  }
+
+  /** DEFAULT_MODEL, or the only one there is. Throws MODEL_NOT_FOUND. */
+  #default(): ServedModel {
+    if (this.#defaultName !== '') return this.#models.find(this.#defaultName);
+    const names = new Set(this.#models.list().map(({ name }) => name));
+    const [only] = names;
+    if (names.size === 1 && only !== undefined) return this.#models.find(only);
+    if (names.size === 0) throw new ServerError('MODEL_NOT_FOUND', 'There is no model here: none is loaded.');
+    throw new ServerError(
+      'MODEL_NOT_FOUND',
+      `There is no default model; name one of ${[...names].join(', ')}: POST /predict/<model>.`,
+    );
+  }
+
+  /** Throws QUEUE_FULL where every model that fits is full. */
+  #refuseFull({ fits }: ModelChoice): void {
+    const fitting = this.#models.list().filter(fits);
+    const [first] = fitting;
+    if (first !== undefined && fitting.every((model) => this.#queues.isFull(model))) throw this.#queues.refusal(first);
+  }
+
+  #someFree({ fits }: ModelChoice): boolean {
+    return this.#models.list().some((model) => fits(model) && !this.#queues.isFull(model));
+  }
+}
+
+function choiceOf(name: string): ModelChoice {
+  const operation = operationNamed(name);
+  if (operation.kind === 'stand-in') throw new Error(`${name} has no models of its own`);
+  return operation.models;
+}

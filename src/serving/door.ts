@@ -1,0 +1,254 @@
+import type { Clock } from '../core/ticket.ts';
+import { DEFAULT_PRIORITY } from '../core/ticket.ts';
+import type { Depth } from '../core/core.ts';
+import type { CpuPool } from '../cpu/pool.ts';
+import type { PreparedItem } from '../cpu/protocol.ts';
+import type {
+  Answer,
+  AnswerHead,
+  AnswerStream,
+  Operation,
+  TensorsOperation,
+  TensorsRequest,
+} from '../dialects/shared/operation.ts';
+import { errorOf, ServerError, toServerError } from '../errors.ts';
+import type { Metrics } from '../metrics.ts';
+import { inSlices } from '../slices.ts';
+import type { ServerState } from '../state.ts';
+import type { Item, Reply } from '../tasks/task.ts';
+import { ownTensor } from '../tensors/rows.ts';
+import type { Tensor } from '../tensors/tensor.ts';
+import { ItemAnswerer } from './answer-items.ts';
+import { ModelChooser, type Models, type Queues, type ServedOperation } from './choose-model.ts';
+import { Decoder, tensorModelOf, type DoorCall, type ReadItems } from './decode.ts';
+import { refuseEmpty } from './refuse-empty.ts';
+import type { Requester } from './requester.ts';
+import { ItemRunner, type ItemListener, type Ran } from './run-items.ts';
+import { runTensors } from './run-tensors.ts';
+import type { ServedModel } from './served-model.ts';
+import { limitsOf, type Permits, type Ride, type TensorCore } from './tickets.ts';
+import { emptyTiming } from './timing.ts';
+
+/** Outputs of this size take about a millisecond to print: larger ones leave the main thread. */
+const LIGHT_TEXT_BYTES = 64 * 1024;
+
+/** A request let in so far as is known of it before its body. */
+export interface Entry {
+  readonly operation: ServedOperation;
+  /** Undefined where only the body tells. */
+  readonly model: ServedModel | undefined;
+}
+
+/** Gets what items name by URL, in their place. */
+export interface InputSource {
+  items(
+    requester: Requester,
+    model: ServedModel,
+    items: readonly (Item | PreparedItem)[],
+  ): Promise<readonly (Item | PreparedItem)[]>;
+}
+
+export interface DoorParts {
+  readonly core: TensorCore;
+  readonly cpu: CpuPool;
+  readonly models: Models;
+  readonly state: Pick<ServerState, 'phase' | 'why'>;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly inputs: InputSource;
+  /** ITEM_LIMIT, DEFAULT_MODEL ('' for none). */
+  readonly itemLimit: number;
+  readonly defaultModel: string;
+}
+
+/**
+ * The one way in to inference, for HTTP and jobs alike: choose the model, take permits, decode, prepare, run, finish, encode. It knows nothing of
+ * sockets. A request is refused whole (QUEUE_FULL, WAIT_TOO_LONG, ...) or let in whole; after that each item stands for itself.
+ */
+export class Door implements Queues {
+  readonly models: ModelChooser;
+  readonly #parts: DoorParts;
+  readonly #decoder: Decoder;
+  readonly #runner: ItemRunner;
+  readonly #answerer: ItemAnswerer;
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+    this.models = new ModelChooser(parts.models, this, parts.defaultModel);
+    this.#decoder = new Decoder({ ...parts, models: this.models, queues: this });
+    this.#runner = new ItemRunner(parts);
+    this.#answerer = new ItemAnswerer(parts);
+  }
+
+  /**
+   * What can be refused before a body is read: a server that is not ready, a model that is not there, a queue that is full. `name` and
+   * `version` are the path's. Throws STARTING, DRAINING, FAILED, MODEL_NOT_FOUND, MODEL_UNAVAILABLE, QUEUE_FULL or the operation's own refusal.
+   */
+  enter(operation: Operation, requester: Requester, name?: string, version?: string): Entry {
+    this.checkPhase();
+    const served = this.models.resolve(operation);
+    const model = name === undefined ? this.models.beforeBody(served) : this.models.given(served, name, version);
+    if (model !== undefined) requester.serveWith(model);
+    return { operation: served, model };
+  }
+
+  /** Throws STARTING, DRAINING or FAILED unless the server is ready. */
+  checkPhase(): void {
+    const { phase, why } = this.#parts.state;
+    if (phase === 'starting') throw new ServerError('STARTING', undefined, { retryAfterMs: 1000 });
+    if (phase === 'draining') throw new ServerError('DRAINING', undefined, { retryAfterMs: 1000 });
+    if (phase === 'failed') throw new ServerError('FAILED', `The server has failed: ${why}`, { retryAfterMs: 1000 });
+  }
+
+  /** The whole way of a request that was let in. Throws a ServerError, in the shape of the requester's dialect by then. */
+  async walk({ operation, model }: Entry, call: DoorCall): Promise<Answer> {
+    switch (operation.kind) {
+      case 'items':
+        return this.#items(await this.#decoder.items(operation, model, call), call);
+      case 'tensors':
+        if (model === undefined) throw new ServerError('MODEL_NOT_FOUND');
+        return this.#tensors(operation, model, call);
+      case 'call':
+        return this.#decoder.call(operation, call);
+    }
+  }
+
+  isFull(model: ServedModel): boolean {
+    return this.#parts.core.isFull(model.key);
+  }
+
+  refusal(model: ServedModel): ServerError {
+    this.#parts.metrics.rejects.inc({ model: model.name, reason: 'QUEUE_FULL' });
+    return new ServerError('QUEUE_FULL', undefined, {
+      retryAfterMs: Math.max(1, this.#parts.core.predictedWaitMs(model.key)),
+    });
+  }
+
+  room(model: ServedModel): number {
+    const { queueItems, permits } = this.queueOf(model);
+    return queueItems - permits;
+  }
+
+  /** Items waiting and running, permits taken, permits there are. */
+  queueOf(model: ServedModel): Depth {
+    return this.#parts.core.depth(model.key);
+  }
+
+  async #items(request: ReadItems, call: DoorCall): Promise<Answer> {
+    const { operation, model, count } = request;
+    const head = headOf(model, call);
+    const ride = this.#ride(model.key, count, call);
+    try {
+      const { items, options, luggage, prepareMs = 0 } = await this.#decoder.ready(request, call);
+      ride.timing.prepareMs = prepareMs;
+      const whole = await this.#parts.inputs.items(call.requester, model, items);
+      const stream = operation.stream?.(options, head);
+      if (stream !== undefined) return await this.#stream(stream, { model, items: whole, ride }, call);
+      const ran = await this.#runAll(model, whole, ride);
+      const answer = await this.#answerer.answer({ operation, model, head, ran, options, luggage }, ride);
+      call.requester.timing = ride.timing;
+      return answer;
+    } finally {
+      ride.permits.close();
+    }
+  }
+
+  /** The answer goes out piece by piece; what is left of it at the end is nothing. */
+  async #stream(
+    stream: AnswerStream,
+    { model, items, ride }: { model: ServedModel; items: readonly (Item | PreparedItem)[]; ride: Ride },
+    call: DoorCall,
+  ): Promise<Answer> {
+    const lines = call.openStream();
+    const listener = {
+      onEvent: (index: number, event: unknown) => lines.send(stream.piece(index, event)),
+      onReply: (index: number, reply: Reply) => lines.send(stream.done(index, reply)),
+    };
+    const ran = await this.#runAll(model, items, { ...ride, listener });
+    lines.send(stream.end(await this.#answerer.results(model, ran)));
+    call.requester.timing = ride.timing;
+    return { contentType: 'text/event-stream', chunks: [] };
+  }
+
+  /** Thousands of items are not begun in one go: each costs the main thread some time. */
+  async #runAll(
+    model: ServedModel,
+    items: readonly (Item | PreparedItem)[],
+    ride: Ride & { readonly listener?: ItemListener },
+  ): Promise<Ran[]> {
+    const started: Promise<Ran>[] = [];
+    await inSlices(items, (item, index) => void started.push(this.#runner.run(model, item, { ...ride, index })));
+    return Promise.all(started);
+  }
+
+  async #tensors(operation: TensorsOperation, model: ServedModel, call: DoorCall): Promise<Answer> {
+    const { graph } = model;
+    const { requester } = call;
+    if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
+    const request = await this.#decoder.tensors(operation, model, call);
+    const { rows, priority, timeoutMs } = request;
+    const { itemLimit, core, metrics } = this.#parts;
+    if (rows > itemLimit) throw new ServerError('TOO_LARGE', `A request may have at most ${itemLimit} rows.`);
+    requester.items = rows;
+    if (timeoutMs !== undefined) requester.deadline.shorten(timeoutMs);
+    refuseEmpty(graph.signature, request.inputs);
+    const ride = this.#ride(graph.key, rows, priority === undefined ? call : { ...call, priority });
+    let outputs: readonly Tensor[];
+    try {
+      outputs = await runTensors(model, graph, request, { ...ride, mostCost: core.costOfRun(graph.key) });
+      metrics.items.inc({ model: model.name, outcome: 'ok' }, rows);
+    } catch (error) {
+      metrics.items.inc({ model: model.name, outcome: toServerError(error).code }, rows);
+      throw error;
+    } finally {
+      ride.permits.close();
+    }
+    requester.timing = ride.timing;
+    return this.#tellTensors(operation, { model, request, outputs, ride });
+  }
+
+  async #tellTensors(operation: TensorsOperation, { model, request, outputs, ride }: TensorsToTell): Promise<Answer> {
+    const startMs = this.#parts.clock.now();
+    const answer =
+      operation.textBytes(request, outputs) <= LIGHT_TEXT_BYTES
+        ? operation.encode(request, outputs, model.description)
+        : await this.#tellOnPool(operation, { model, request, outputs, ride });
+    ride.timing.finishMs += this.#parts.clock.now() - startMs;
+    return answer;
+  }
+
+  async #tellOnPool(operation: TensorsOperation, { model, request, outputs, ride }: TensorsToTell): Promise<Answer> {
+    const { answer } = await this.#parts.cpu.run<'encode'>(
+      {
+        kind: 'encode',
+        of: 'tensors',
+        operation: operation.name,
+        source: model.taskSource,
+        request: { ...request, inputs: [] },
+        outputs: outputs.map(ownTensor),
+        tensorModel: tensorModelOf(model),
+      },
+      limitsOf(ride),
+    );
+    if ('code' in answer) throw errorOf(answer);
+    return answer;
+  }
+
+  /** Takes permits. Throws QUEUE_FULL, WAIT_TOO_LONG and whatever else the core refuses a request with. */
+  #ride(modelKey: string, items: number, { requester, priority = DEFAULT_PRIORITY }: DoorCall): Ride {
+    const { deadline, cancellation } = requester;
+    const permits: Permits = this.#parts.core.admit({ modelKey, items, priority, deadlineMs: deadline.atMs });
+    return { permits, deadline, cancellation, timing: emptyTiming() };
+  }
+}
+
+interface TensorsToTell {
+  readonly model: ServedModel;
+  readonly request: TensorsRequest;
+  readonly outputs: readonly Tensor[];
+  readonly ride: Ride;
+}
+
+function headOf({ name, version }: ServedModel, { requester, accept }: DoorCall): AnswerHead {
+  return { id: requester.id, model: name, version, created: Math.floor(Date.now() / 1000), accept };
+}

@@ -1,0 +1,127 @@
+import type { AdmittedItem } from '../core/admission.ts';
+import type { Clock } from '../core/ticket.ts';
+import type { CpuPool } from '../cpu/pool.ts';
+import type { PreparedItem } from '../cpu/protocol.ts';
+import { ServerError, toServerError } from '../errors.ts';
+import type { LaneWork } from '../lanes/protocol.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Item, Outputs, Prepared, Reply } from '../tasks/task.ts';
+import { outputsByName } from './outputs.ts';
+import { LaneServeContext } from './serve-context.ts';
+import type { ServedModel } from './served-model.ts';
+import { limitsOf, runTicket, type Ride } from './tickets.ts';
+import { ticketOf } from './work-ticket.ts';
+
+/** An item that has run, its outputs still the task's. */
+export interface RanOutputs {
+  readonly outputs: Outputs;
+  /** Of the outputs; texts are taken for 16 each. */
+  readonly bytes: number;
+  readonly memo: unknown;
+}
+
+/** What became of an item: outputs to be finished, the reply of a task that serves by itself, or an error. */
+export type Ran = RanOutputs | { readonly reply: Reply } | { readonly error: ServerError };
+
+/** Who hears of items before all of them are done; the number is the item's. */
+export interface ItemListener {
+  readonly onEvent: (index: number, event: unknown) => void;
+  readonly onReply: (index: number, reply: Reply) => void;
+}
+
+interface ItemRide extends Ride {
+  readonly listener?: ItemListener | undefined;
+}
+
+/** Brings items through prepare and run. Each stands for itself. */
+export class ItemRunner {
+  readonly #cpu: CpuPool;
+  readonly #metrics: Metrics;
+  readonly #clock: Clock;
+
+  constructor({ cpu, metrics, clock }: { cpu: CpuPool; metrics: Metrics; clock: Clock }) {
+    this.#cpu = cpu;
+    this.#metrics = metrics;
+    this.#clock = clock;
+  }
+
+  /** Prepares an item, if it is not, and runs its ticket; takes one permit. Never rejects. */
+  async run(model: ServedModel, item: Item | PreparedItem, ride: ItemRide & { readonly index: number }): Promise<Ran> {
+    try {
+      if (model.task.serve !== undefined && (item.kind === 'json' || item.kind === 'raw'))
+        return await this.#serve(model, item, ride);
+      return await this.#runOne(model, item, ride);
+    } catch (error) {
+      return { error: toServerError(error) };
+    }
+  }
+
+  /** An item of a task that serves by itself: its permit stays with it until it is done. */
+  async #serve(model: ServedModel, item: Item, ride: ItemRide & { readonly index: number }): Promise<Ran> {
+    const { serve } = model.task;
+    if (serve === undefined) throw new ServerError('INTERNAL');
+    const { permits, timing, listener, index } = ride;
+    const context = new LaneServeContext({
+      model,
+      permits,
+      cpu: this.#cpu,
+      clock: this.#clock,
+      limits: () => limitsOf(ride),
+      run: (work, ticketRun) => runTicket(ticketOf(model, work, ticketRun.onProgress), ride, ticketRun),
+      onEvent: listener === undefined ? undefined : (event) => listener.onEvent(index, event),
+      onCount: (unit, amount) => this.#metrics.work.inc({ model: model.name, unit }, amount),
+    });
+    const startMs = this.#begin(ride);
+    try {
+      const reply = await serve(item, context);
+      listener?.onReply(index, reply);
+      return { reply };
+    } finally {
+      permits.release(1);
+      const endMs = this.#clock.now();
+      const { firstRunMs = endMs, lastRunMs = endMs } = context;
+      this.#tellPrepared(model, firstRunMs - startMs, ride);
+      const finishMs = endMs - lastRunMs;
+      timing.finishMs = Math.max(timing.finishMs, finishMs);
+      this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
+    }
+  }
+
+  async #runOne(model: ServedModel, item: Item | PreparedItem, ride: Ride): Promise<Ran> {
+    const startMs = this.#begin(ride);
+    let prepared: Prepared;
+    let ticket: AdmittedItem<LaneWork>;
+    try {
+      prepared = await this.#prepare(model, item, ride);
+      ticket = ticketOf(model, prepared);
+    } catch (error) {
+      ride.permits.release(1);
+      throw error;
+    }
+    this.#tellPrepared(model, item.kind === 'prepared' ? item.prepareMs : this.#clock.now() - startMs, ride);
+    const tensors = await runTicket(ticket, ride);
+    const { outputs, bytes } = outputsByName(model.signature, tensors);
+    return { outputs, bytes, memo: prepared.memo };
+  }
+
+  /** The time. Thousands of items are begun in slices: what comes late is not prepared for nobody. Throws CANCELLED, DEADLINE_EXCEEDED. */
+  #begin({ cancellation, deadline }: Ride): number {
+    if (cancellation.cancelled) throw new ServerError('CANCELLED');
+    const nowMs = this.#clock.now();
+    if (nowMs >= deadline.atMs) throw new ServerError('DEADLINE_EXCEEDED');
+    return nowMs;
+  }
+
+  async #prepare({ task, taskSource }: ServedModel, item: Item | PreparedItem, ride: Ride): Promise<Prepared> {
+    if (item.kind === 'prepared') return item.prepared;
+    if (item.kind === 'refused') throw new ServerError(item.code, item.message);
+    if (task.isLight(item)) return task.prepare(item);
+    const job = { kind: 'call' as const, source: taskSource, name: 'prepare', argument: item };
+    return (await this.#cpu.run(job, limitsOf(ride))) as Prepared;
+  }
+
+  #tellPrepared({ name }: ServedModel, prepareMs: number, { timing }: Ride): void {
+    timing.prepareMs = Math.max(timing.prepareMs, prepareMs);
+    this.#metrics.prepareSeconds.observe({ model: name }, prepareMs / 1000);
+  }
+}

@@ -1,0 +1,55 @@
+import type { Admission, AdmittedItem } from '../core/admission.ts';
+import type { Core } from '../core/core.ts';
+import { ServerError } from '../errors.ts';
+import type { CpuLimits } from '../cpu/pool.ts';
+import type { LaneWork } from '../lanes/protocol.ts';
+import type { Tensor } from '../tensors/tensor.ts';
+import type { Cancellation } from './cancellation.ts';
+import type { Deadline } from './deadline.ts';
+import { addTicket, type RequestTiming } from './timing.ts';
+
+export type TensorCore = Core<LaneWork, readonly Tensor[]>;
+/** Permits of a request on tensors. */
+export type Permits = Admission<LaneWork, readonly Tensor[]>;
+
+/** What the tickets of a request have in common. */
+export interface Ride {
+  readonly permits: Permits;
+  readonly deadline: Deadline;
+  readonly cancellation: Cancellation;
+  readonly timing: RequestTiming;
+}
+
+/** How a ticket is run. */
+export interface TicketRun {
+  /** Its permit stays with the request. */
+  readonly lent?: boolean;
+  /** Ends it early. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Runs one ticket; its outputs in signature order. Throws CANCELLED and whatever the core and the lane refuse or fail it with. */
+export async function runTicket(
+  item: AdmittedItem<LaneWork>,
+  { permits, cancellation, timing }: Ride,
+  { lent = false, signal }: TicketRun = {},
+): Promise<readonly Tensor[]> {
+  if (cancellation.cancelled || signal?.aborted === true) throw new ServerError('CANCELLED');
+  const ticket = lent ? permits.lend(item) : permits.enqueue(item);
+  cancellation.add(ticket);
+  const stop = (): void => ticket.cancel();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const reply = await ticket.done;
+    addTicket(timing, reply.timing);
+    return reply.result;
+  } finally {
+    cancellation.remove(ticket);
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** For a call on the CPU pool that begins now. */
+export function limitsOf({ deadline, cancellation }: Pick<Ride, 'deadline' | 'cancellation'>): CpuLimits {
+  return { limitMs: deadline.leftMs(), cancellation };
+}
