@@ -1,7 +1,6 @@
 import { ServerError } from '../../src/errors.ts';
 import type { LaneOptions, Thread } from '../../src/lanes/lane.ts';
-import type { LaneAnswer, LaneAnswers, LaneRequest } from '../../src/lanes/protocol.ts';
-import { TABLE_SIGNATURE } from '../onnx/models.ts';
+import type { LaneAnswer, LaneAnswers, LaneRequest, LoadAnswer } from '../../src/lanes/protocol.ts';
 
 /** What happens to the threads of a test, as they are asked for something. */
 export interface Fate {
@@ -9,6 +8,7 @@ export interface Fate {
   readonly take: (request: LaneRequest) => Promise<unknown>;
   /** Called before each answer: it may end threads. */
   readonly beforeAnswer: (thread: FakeThread, request: LaneRequest) => void;
+  readonly loadAnswer: () => LoadAnswer;
   /** Why a request fails; undefined: it does not. */
   readonly whyNot: (request: LaneRequest) => string | undefined;
 }
@@ -90,7 +90,7 @@ export class FakeThread implements Thread {
     if (request.kind === 'unload') this.held.delete(request.key);
     switch (request.kind) {
       case 'load':
-        return { ok: true, signature: TABLE_SIGNATURE };
+        return this.#fate.loadAnswer();
       case 'warm':
         if (!this.held.has(request.key)) return { ok: false, code: 'INTERNAL', message: 'not on this lane' };
         return { ok: true, runs: [{ items: 1, runMs: 1 }] };

@@ -3,12 +3,21 @@ import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
+import type { ModelSource } from '../../src/repository/source.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
-import { specOf, TABLE, writeModel } from '../onnx/models.ts';
+import type { Signature } from '../../src/tensors/tensor.ts';
+import { specOf, TABLE, TABLE_SIGNATURE, writeModel } from '../onnx/models.ts';
 import { createGate } from '../repository/fixtures.ts';
+import { writeFiles } from '../tasks/text/encoder-bench.ts';
+import { TINY_TOKENIZER } from '../tasks/text/tiny-encoder.ts';
 import { LoadingRig, outcomeOf, sourceOf } from './loading-rig.ts';
 
 const LANES = [0, 1, 2];
+const ENCODER_SIGNATURE: Signature = {
+  inputs: [{ name: 'input_ids', datatype: 'INT32', shape: [-1, -1], batchAxis: 0 }],
+  outputs: [{ name: 'result', datatype: 'FP32', shape: [-1, 4], batchAxis: 0 }],
+  batchable: true,
+};
 const ON_CPU = { devices: ['cpu'] };
 
 /** Requests that one load sends to three lanes: a load and a warm-up each. */
@@ -33,6 +42,34 @@ test('whichever lane dies at whichever step of a load, the model is loaded on al
       await rig.checkServed([], LANES);
     }
 });
+
+test('so is a model with a program, whose graph the first lane is told of and the core takes tensors for', async (t) => {
+  const { folder, files } = await writeFiles(t, {
+    tokenizer: { name: 'tokenizer.json', content: TINY_TOKENIZER },
+    config: { name: 'config.json', content: { max_position_embeddings: 32, pad_token_id: 0 } },
+  });
+  const encoder = { ...sourceOf('m', { task: 'embeddings' }), task: 'embeddings', folder, files };
+  const { steps } = await loadEncoder(encoder);
+  assert.equal(steps, 2 * LANES.length + 1);
+  for (let step = 0; step < steps; step += 1) for (const lane of LANES) await loadEncoder(encoder, { step, lane });
+});
+
+async function loadEncoder(source: ModelSource, death?: { step: number; lane: number }): Promise<{ steps: number }> {
+  const rig = await new LoadingRig().start(LANES.length);
+  rig.loadAnswer = { ok: true, signature: ENCODER_SIGNATURE, graph: TABLE_SIGNATURE };
+  rig.onRequest = (number) => {
+    if (death !== undefined && number === death.step) rig.kill(death.lane);
+  };
+  const model = await rig.loader.load(source);
+  const steps = rig.requests;
+  await rig.checkServed([model], LANES);
+  const graph = model.graph?.key ?? '';
+  assert.deepEqual([rig.core.depth(graph).queueItems, rig.loader.find(graph)], [256, model]);
+  await rig.loader.unload(model);
+  await rig.checkServed([], LANES);
+  assert.deepEqual([rig.core.depth(graph).queueItems, rig.loader.find(graph)], [0, undefined]);
+  return { steps };
+}
 
 test('whichever lane dies at whichever step, a load that fails says why and leaves nothing behind', async () => {
   const steps = await countRequests();

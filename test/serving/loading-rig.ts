@@ -6,7 +6,7 @@ import { Core } from '../../src/core/core.ts';
 import type { ServerError } from '../../src/errors.ts';
 import { Lanes } from '../../src/lanes/lanes.ts';
 import { planLanes } from '../../src/lanes/plan.ts';
-import type { LaneRequest } from '../../src/lanes/protocol.ts';
+import type { LaneRequest, LoadAnswer } from '../../src/lanes/protocol.ts';
 import { createLogs } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { manifestSchema } from '../../src/repository/manifest.ts';
@@ -48,6 +48,8 @@ export class LoadingRig {
   readonly forgotten: string[] = [];
   /** Requests that threads have been sent so far. */
   requests = 0;
+  /** What lanes find in a model. */
+  loadAnswer: LoadAnswer = { ok: true, signature: TABLE_SIGNATURE };
   /** How long a request takes: by default until the next turn. */
   take: (request: LaneRequest) => Promise<unknown> = () => setImmediate();
   /** Called before each answer with the number of the request, from 0. */
@@ -74,6 +76,7 @@ export class LoadingRig {
       (options) => {
         const thread = new FakeThread(options, {
           take: (request) => this.take(request),
+          loadAnswer: () => this.loadAnswer,
           beforeAnswer: (self, request) => {
             this.requests += 1;
             this.onRequest(this.requests - 1, request, self);

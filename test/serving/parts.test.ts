@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMetrics } from '../../src/metrics.ts';
-import { manifestSchema } from '../../src/repository/manifest.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
 import { countCoreEvents, nameOfKey } from '../../src/serving/core-metrics.ts';
-import { exampleItem } from '../../src/serving/graph-trial.ts';
-import { sizesOf } from '../../src/serving/warm-up.ts';
 import { countFailure, countRun, countSuccess, createStatistics } from '../../src/serving/statistics.ts';
 import { addTicket, emptyTiming } from '../../src/serving/timing.ts';
-import { pathOf } from '../tasks/support.ts';
 
 test('a cancellation ends what is under way, once, and what comes late at once; it forgets what is over', () => {
   const cancellation = new Cancellation();
@@ -76,36 +72,6 @@ test('statistics: nanoseconds, one count of each per request, and runs by their 
     [success, fail, queue, computeInput, computeInfer, computeOutput],
     [30, 7, 2, 4, 4, 11].map((ms) => ({ count: 1, ns: ms * 1e6 })),
   );
-});
-
-/** Batching of model.json and cost of an item, and the sizes that must be warmed. */
-for (const [batching, cost, sizes] of [
-  [{ maxItems: 8 }, 1, [1, 2, 4, 8]],
-  [{ maxItems: 10 }, 1, [1, 2, 4, 8, 10]],
-  [{ maxItems: 1 }, 1, [1]],
-  [{ maxItems: 32, maxCost: 100 }, 30, [1, 2, 3]],
-  [{ maxItems: 32, maxCost: 10 }, 30, [1]],
-  [{ maxItems: 16, buckets: [3, 6, 99] }, 1, [3, 6, 16]],
-] as const)
-  test(`warms ${sizes.join(', ')} for ${JSON.stringify(batching)} at a cost of ${cost}`, () => {
-    const manifest = manifestSchema.parse({ batching });
-    const { maxItems = 32, maxCost = Infinity } = manifest.batching;
-    assert.deepEqual(sizesOf({ manifest }, { maxItems, maxCost }, cost), sizes);
-    assert.deepEqual(sizesOf({ manifest }, { maxItems: 1, maxCost }, cost), [1]);
-  });
-
-test('an example is an item as a client would send it', async () => {
-  assert.equal(await exampleItem({}), undefined);
-  assert.deepEqual(await exampleItem({ example: { data: 3, parameters: { top: 1 } } }), {
-    kind: 'json',
-    value: 3,
-    parameters: { top: 1 },
-  });
-  const file = pathOf('models/super-resolution/example.png');
-  const item = await exampleItem({ example: { file, contentType: 'image/png' } });
-  assert.ok(item?.kind === 'raw' && item.contentType === 'image/png');
-  // Its buffer is its own, because it will be given away.
-  assert.equal(item.bytes.byteLength, item.bytes.buffer.byteLength);
 });
 
 test('the name of a model is read off its key', () => assert.equal(nameOfKey('language-id/2#7'), 'language-id'));
