@@ -6,6 +6,7 @@ import { messageOf, ServerError } from './errors.ts';
 /** An object whose fields are not checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Whether a value is a JSON object: neither null nor an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -46,6 +46,7 @@ export interface Logs {
 /** The last lines wait this long for a reader. */
 const LAST_LINES_MS = 1000;
 
+/** The server's logs. With `stream` they go there, else to stdout, without ever waiting for its reader. */
 export function createLogs({ level, pretty, stream }: LogOptions): Logs {
   const output =
     stream === undefined

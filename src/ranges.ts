@@ -6,6 +6,7 @@ export interface Range {
   readonly integer?: boolean;
 }
 
+/** Whether a number belongs to a range; NaN never does. */
 export function isWithin(
   value: number,
   { min = -Infinity, above = -Infinity, max = Infinity, integer }: Range,

@@ -11,6 +11,7 @@ const NEXT: Readonly<Record<Phase, readonly Phase[]>> = {
   failed: [],
 };
 
+/** The phase that the server is in, and why. Listeners are called in order at each change. */
 export class ServerState {
   #phase: Phase = 'starting';
   #why = 'models are loading';

@@ -32,6 +32,7 @@ const options = z.strictObject({
   maxPixels: z.number().int().min(1).default(1_000_000),
 });
 
+/** Builds the task for a model with one float32 input [1, height, width, channels] (or nchw) and a float32 output. Throws a plain Error that says what is wrong with the model or its options. */
 export function createImageToImageTask(source: TaskSource): Task {
   const read = readOptions(source, options);
   const { layout, scale, mean, std, output, maxPixels } = read;

@@ -24,6 +24,7 @@ const MOST_DIMENSIONS = 32;
 
 const options = z.strictObject({});
 
+/** Builds the task; it takes any model. */
 export function createTensorsTask(source: TaskSource): Task {
   readOptions(source, options);
   const { signature } = source;

@@ -53,6 +53,7 @@ export async function chooseTextClassificationProgram(
   return hasTokens(source) ? chooseSequenceClassificationProgram(source) : undefined;
 }
 
+/** Builds the task: by features, or for a model with a tokenizer as a text encoder. Throws a plain Error that says what is wrong with the model or its options. */
 export async function createTextClassificationTask(source: TaskSource): Promise<Task> {
   if (hasTokens(source)) return createSequenceClassificationTask(source);
   const { features: name, activation, output, topK, maxCharacters } = readOptions(source, options);

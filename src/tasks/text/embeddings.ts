@@ -49,6 +49,7 @@ export async function chooseEmbeddingsProgram(source: Omit<TaskSource, 'signatur
   return encoderProgram(source, 'embedding', readOptions(source, options));
 }
 
+/** Builds the task. Throws a plain Error that says what is wrong with the model or its options. */
 export async function createEmbeddingsTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
   const model = await openEncoderModel(source, own, ({ files, size }) => ({

@@ -29,6 +29,7 @@ export async function chooseRerankingProgram(source: Omit<TaskSource, 'signature
   return encoderProgram(source, 'scores', readOptions(source, options));
 }
 
+/** Builds the task. Throws a plain Error that says what is wrong with the model or its options. */
 export async function createRerankingTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
   const model = await openEncoderModel(source, own, ({ size }) => {

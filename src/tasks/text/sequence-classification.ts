@@ -39,6 +39,7 @@ export async function chooseSequenceClassificationProgram(source: Omit<TaskSourc
   return encoderProgram(source, 'scores', readOptions(source, options));
 }
 
+/** Builds the task of `text-classification` for a model with a tokenizer. Throws a plain Error that says what is wrong with the model or its options. */
 export async function createSequenceClassificationTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
   const model = await openEncoderModel(source, own, ({ files, size }) => {

@@ -19,6 +19,7 @@ const ACCENTS = new RegExp(`[[\\p{Mn}${ALSO_NONSPACING}]--[${NOT_NONSPACING}]]`,
 /** In texts of only these characters, only capitals change. */
 const PLAIN = /^[ -~]*$/;
 
+/** The `BertNormalizer` of tokenizer.json with these options. */
 export function bertNormalizer(options: BertNormalizerOptions): Normalizer {
   const { clean_text: cleans, handle_chinese_chars: spaces, lowercase: lowers } = options;
   const strips = options.strip_accents ?? lowers;

@@ -31,6 +31,7 @@ export function lowered(text: string): string {
 
 const MARKS = new RegExp(`[[\\p{M}${ALSO_COMBINING}]--[${NOT_COMBINING}]]`, 'gv');
 
+/** The text without marks (`\p{M}`, as the reference knows them). */
 export function withoutMarks(text: string): string {
   return text.replace(MARKS, '');
 }

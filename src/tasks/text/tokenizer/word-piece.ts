@@ -13,6 +13,7 @@ export interface WordPieceOptions {
   readonly maxCharacters: number;
 }
 
+/** The WordPiece model of a vocabulary. */
 export function wordPieceModel({ vocabulary, unknown, prefix, maxCharacters }: WordPieceOptions): TokenModel {
   const unknownId = vocabulary.get(unknown);
   let longest = 1;
