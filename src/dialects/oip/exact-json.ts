@@ -4,7 +4,7 @@ import { malformed } from './error.ts';
 
 /**
  * JSON whose 64-bit integers are read exactly. `JSON.parse` rounds them to doubles, and only the text still has their digits (newer versions of Node hand
- * these to a reviver; version 20 does not, and a reviver is ten times as slow). So this file looks for numbers in the text, where `src/json.ts` counts parts.
+ * these to a reviver; version 20 does not, and a reviver takes seven times as long). So this file looks for numbers in the text, where `src/json.ts` counts parts.
  */
 
 /** Rows of nested `data` are arrays: more of them than other bodies may have. */
