@@ -37,6 +37,8 @@ export interface RetryPolicy {
   readonly firstDelayMs: number;
   /** Ends the attempt under way and the wait for the next. */
   readonly signal?: AbortSignal | undefined;
+  /** Hears of each failure that is followed by another attempt, before the wait for it. */
+  readonly onRetry?: (error: unknown, waitMs: number) => void;
 }
 
 /** A repository at one commit. */
@@ -254,7 +256,7 @@ function nextPage(link: string | string[] | undefined, base: string): string | u
  * no longer count. Rejects with the last error, or with the signal's reason.
  */
 export async function retrying<Result>(
-  { attempts, firstDelayMs, signal }: RetryPolicy,
+  { attempts, firstDelayMs, signal, onRetry }: RetryPolicy,
   work: (noteProgress: () => void) => Promise<Result>,
 ): Promise<Result> {
   let failures = 0;
@@ -268,11 +270,9 @@ export async function retrying<Result>(
       if (!isPassing(error) || failures >= attempts) throw error;
       const backoffMs = firstDelayMs * 2 ** (failures - 1) * (0.5 + Math.random());
       const askedMs = error instanceof HubError ? (error.retryAfterMs ?? 0) : 0;
-      await sleep(
-        Math.min(LONGEST_DELAY_MS, Math.max(backoffMs, askedMs)),
-        undefined,
-        signal === undefined ? {} : { signal },
-      );
+      const waitMs = Math.min(LONGEST_DELAY_MS, Math.max(backoffMs, askedMs));
+      onRetry?.(error, waitMs);
+      await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
     }
   }
 }

@@ -60,6 +60,7 @@ function explain(status: number, code: string, { page, hasToken }: Asked): strin
   return `the hub answered ${status}`;
 }
 
+const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
 const NETWORK_CODE =
   /^(UND_ERR_(?!ABORTED|INVALID|DESTROYED|CLOSED)|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|HPE_)/;
 
@@ -77,8 +78,7 @@ export function toHubError(error: unknown, { endpoint, folder }: { endpoint: str
     return new HubError(`the disk of ${folder} is full: make room and run it again, it goes on where it stopped`, {
       cause: error,
     });
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
-    return new HubError(`${folder} cannot be written (${code})`, { cause: error });
+  if (UNWRITABLE.has(code)) return new HubError(`${folder} cannot be written (${code})`, { cause: error });
   if (NETWORK_CODE.test(code))
     return new HubError(
       `${placeOf(error) ?? endpoint} cannot be reached (${code}): check the connection, HTTPS_PROXY and HF_ENDPOINT; run it again, it goes on where it stopped`,

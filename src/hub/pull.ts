@@ -1,12 +1,13 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DtypeChoice } from '../dtype.ts';
 import { hasAllFiles, readPulled, type Pulled } from '../repository/pulled.ts';
+import { messageOf } from '../errors.ts';
 import { HubClient, type RetryPolicy, type Snapshot } from './client.ts';
 import { gather, sum, type PullTuning } from './gather.ts';
 import { HubError, toHubError } from './hub-error.ts';
 import { takeLock } from './lock.ts';
-import { putInPlace } from './place.ts';
+import { makeFolder, putInPlace } from './place.ts';
 import { choosePullFiles } from './plan.ts';
 import type { Progress } from './progress.ts';
 import type { HubReference } from '../config/hub-reference.ts';
@@ -37,6 +38,8 @@ const TUNING: PullTuning = {
   answerMs: 60_000,
   paceMs: 60_000,
 };
+
+const NOTED_WAIT_MS = 1000;
 
 export interface Pull {
   readonly folder: string;
@@ -84,7 +87,7 @@ function wishOf({ dtype }: HubReference, { defaultDtype }: PullOptions): DtypeCh
 
 async function pullLocked(reference: HubReference, target: string, options: PullOptions): Promise<Pull> {
   const { modelsDir, signal, onNote } = options;
-  await mkdir(modelsDir, { recursive: true });
+  await makeFolder(modelsDir);
   const hidden = path.join(modelsDir, `.pull-${reference.folder}`);
   const release = await takeLock(`${hidden}.lock`, {
     signal,
@@ -100,6 +103,17 @@ async function pullLocked(reference: HubReference, target: string, options: Pull
   }
 }
 
+/** Tells of waits that a person would notice, of connections that fail together once. */
+function noteRetries(onNote: (text: string) => void): (error: unknown, waitMs: number) => void {
+  let quietUntilMs = 0;
+  return (error, waitMs) => {
+    const nowMs = performance.now();
+    if (waitMs < NOTED_WAIT_MS || nowMs < quietUntilMs) return;
+    quietUntilMs = nowMs + waitMs;
+    onNote(`${messageOf(error)}; trying again in ${Math.ceil(waitMs / 1000)} s`);
+  };
+}
+
 interface Place {
   readonly reference: HubReference;
   readonly target: string;
@@ -113,7 +127,7 @@ async function pullInto({ reference, target, hidden, before }: Place, options: P
   const { endpoint, token, credentials = '' } = options;
   const { repository, revision } = reference;
   const { attempts, firstDelayMs } = tuning;
-  const retry: RetryPolicy = { attempts, firstDelayMs, signal: options.signal };
+  const retry: RetryPolicy = { attempts, firstDelayMs, signal: options.signal, onRetry: noteRetries(options.onNote) };
   const { silenceMs, answerMs } = tuning;
   const client = new HubClient({ endpoint, token, credentials, silenceMs, answerMs, retry });
   try {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { FakeHub } from './hub-server.ts';
@@ -163,4 +164,26 @@ test('a pull that ends, however it does, leaves no connection and no lock behind
   await assert.rejects(pull({ tuning: { attempts: 1 } }), { name: 'HubError' });
   while ((await hub.connections()) > 0) await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(await readdir(modelsDir), ['.pull-tiny']);
+});
+
+test('a folder that cannot be made is told, also where the disk denies that its parent is there', async (t) => {
+  const hub = await FakeHub.start(t, { files: BERT_FILES });
+  const { pull, modelsDir } = await createPullRig(t, hub);
+  await writeFile(path.join(modelsDir, 'file'), '');
+  const places = [
+    path.join(modelsDir, 'file', 'models'),
+    ...(process.platform === 'linux' ? ['/proc/none/models'] : []),
+  ];
+  for (const place of places)
+    await assert.rejects(pull({ modelsDir: place }), { name: 'HubError', message: /cannot be written \(ENO/ }, place);
+  assert.equal((await pull({ modelsDir: path.join(modelsDir, 'a', 'b') })).isNew, true);
+});
+
+test('a wait that a person would notice is told, of several connections once', async (t) => {
+  const hub = await FakeHub.start(t, { files: BERT_FILES });
+  const { pull, notes } = await createPullRig(t, hub);
+  const busy = { kind: 'status', status: 503, headers: { 'retry-after': '1' } } as const;
+  hub.mishaps.set(MODEL, [busy, busy, busy]);
+  await pull();
+  assert.deepEqual(notes, ['acme/tiny: a store of the hub answered 503; trying again in 1 s']);
 });
