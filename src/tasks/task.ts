@@ -40,10 +40,12 @@ export interface TaskSource {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
+/** The programs of a lane, besides running a graph once: keys of the table in src/programs/programs.ts. */
+export type ProgramKind = 'text-encoder' | 'generation' | 'diffusion' | 'speech';
+
 /** The program that a lane is to run for a model, as plain data. Without one, a lane stacks rows and runs the graph once. */
 export interface ProgramSpec {
-  /** Which program: src/programs/programs.ts. */
-  readonly kind: string;
+  readonly kind: ProgramKind;
   /** Absolute paths of its ONNX files by role; `model` is the graph that the tensor API serves. */
   readonly graphs: Readonly<Record<string, string>>;
   /** Options of the program. */

@@ -1,7 +1,5 @@
 /** What text tasks and their program in the lane (src/programs/text-encoder) agree on. */
 
-export const ENCODER = 'text-encoder';
-
 /** Name of the input of a ticket: INT32 [1, tokens], special tokens included, no padding. */
 export const IDS = 'input_ids';
 /** Name of the output of a ticket: FP32 [1, size], or [1, tokens, size] if every token's vector was asked for. */

@@ -4,7 +4,7 @@ import type { Tensor } from '../../tensors/tensor.ts';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import { textCalls, type TextInfo } from './calls.ts';
 import { TokenEncoder } from './encode.ts';
-import { ENCODER, POOLINGS, RESULT, type EncoderOptions } from './encoder-contract.ts';
+import { POOLINGS, RESULT, type EncoderOptions } from './encoder-contract.ts';
 import { readTextModelFiles, type TextModelFiles } from './model-files.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
@@ -62,7 +62,7 @@ export async function encoderProgram(
     padId: padIdOf(tokenizer, files),
     padSide: options.paddingSide,
   };
-  return { kind: ENCODER, graphs: { model: source.weights }, options: { ...own } };
+  return { kind: 'text-encoder', graphs: { model: source.weights }, options: { ...own } };
 }
 
 function padIdOf(tokenizer: TextTokenizer, files: TextModelFiles): number {

@@ -4,23 +4,13 @@ import type {
   GenerationOptions,
   GenerationParameters,
   GenerationProgress,
-  Sampling,
 } from '../../../src/tasks/chat/generation.ts';
 import { fromTypedArray, typedView, type Tensor } from '../../../src/tensors/tensor.ts';
 import { openGenerationProgram } from '../../../src/programs/generation/open.ts';
 import type { Program } from '../../../src/programs/program.ts';
+import { plainSampling } from '../../../src/programs/sampler/token-sampler.ts';
 
-export const GREEDY: Sampling = {
-  temperature: 0,
-  topK: 0,
-  topP: 1,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: 0,
-};
+export const GREEDY = plainSampling(0, 0);
 
 export const LANE: LaneData = { device: { kind: 'cpu' }, intraOpThreads: 1, progress: new SharedArrayBuffer(8) };
 
@@ -33,7 +23,7 @@ export function openTestProgram(weights: string, own: Partial<GenerationOptions>
     slidingWindow: false,
     ...own,
   };
-  const program = { kind: 'generation', graphs: { model: weights }, options: { ...options } };
+  const program = { kind: 'generation' as const, graphs: { model: weights }, options: { ...options } };
   return openGenerationProgram({ key: 'test', weights, session: {}, inputs: [], outputs: [], program }, LANE);
 }
 
