@@ -52,17 +52,18 @@ export class InputFetcher {
     this.#options = options;
   }
 
+  /** Whether the model's items may name anything by URL. */
+  takesUrls(model: ServedModel): boolean {
+    return this.#options.mode !== 'off' && TASKS.has(model.description.task);
+  }
+
   /**
-   * The items, with what was fetched in place of a URL; one that could not be fetched is refused, and no other. Nothing is fetched for a
-   * request that would be refused anyhow. Throws DEADLINE_EXCEEDED when the time of the request is up.
+   * The items, with what was fetched in place of a URL; one that could not be fetched is refused, and no other. Throws DEADLINE_EXCEEDED when the time of the request is up.
    */
   async items(
     requester: Requester,
-    model: ServedModel,
     items: readonly (Item | PreparedItem)[],
   ): Promise<readonly (Item | PreparedItem)[]> {
-    if (this.#options.mode === 'off' || !TASKS.has(model.description.task) || items.length > model.queueItems)
-      return items;
     const fetched = [...items];
     // What ends them all when one of them ends the request.
     const cancellation = new Cancellation();

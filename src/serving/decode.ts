@@ -56,7 +56,7 @@ export interface ReadItems {
 
 interface DecodedHere {
   readonly where: 'here';
-  readonly items: readonly Item[];
+  readonly items: readonly (Item | PreparedItem)[];
   readonly options: unknown;
 }
 

@@ -41,11 +41,9 @@ export interface Entry {
 
 /** Gets what items name by URL, in their place. */
 export interface InputSource {
-  items(
-    requester: Requester,
-    model: ServedModel,
-    items: readonly (Item | PreparedItem)[],
-  ): Promise<readonly (Item | PreparedItem)[]>;
+  /** Whether the model's items may name anything by URL. */
+  takesUrls(model: ServedModel): boolean;
+  items(requester: Requester, items: readonly (Item | PreparedItem)[]): Promise<readonly (Item | PreparedItem)[]>;
 }
 
 export interface DoorParts {
@@ -134,23 +132,33 @@ export class Door implements Queues {
     return this.#parts.core.depth(model.key);
   }
 
-  async #items(request: ReadItems, call: DoorCall): Promise<Answer> {
-    const { operation, model, count } = request;
+  async #items(read: ReadItems, call: DoorCall): Promise<Answer> {
+    const { operation, model, count } = read;
+    const request = this.#parts.inputs.takesUrls(model) ? await this.#withInputs(read, call) : read;
     const head = headOf(model, call);
     const ride = this.#ride(model.key, count, call);
     try {
       const { items, options, luggage, prepareMs = 0 } = await this.#decoder.ready(request, call);
       ride.timing.prepareMs = prepareMs;
-      const whole = await this.#parts.inputs.items(call.requester, model, items);
       const stream = operation.stream?.(options, head);
-      if (stream !== undefined) return await this.#stream(stream, { model, items: whole, ride }, call);
-      const ran = await this.#runAll(model, whole, ride);
+      if (stream !== undefined) return await this.#stream(stream, { model, items, ride }, call);
+      const ran = await this.#runAll(model, items, ride);
       const answer = await this.#answerer.answer({ operation, model, head, ran, options, luggage }, ride);
       call.requester.timing = ride.timing;
       return answer;
     } finally {
       ride.permits.close();
     }
+  }
+
+  /**
+   * With what its items name by URL. It comes before the permits: URLs that answer slowly would hold those of others. Nothing is fetched for a
+   * request that will be refused.
+   */
+  async #withInputs(read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
+    const { model, count, decoded } = read;
+    if (decoded.where === 'pool' || count > this.room(model)) return read;
+    return { ...read, decoded: { ...decoded, items: await this.#parts.inputs.items(requester, decoded.items) } };
   }
 
   /** The answer goes out piece by piece; what is left of it at the end is nothing. */

@@ -96,7 +96,7 @@ export async function startStubServer(
       state,
       metrics,
       clock: systemClock,
-      inputs: { items: (_, __, all) => Promise.resolve(all) },
+      inputs: { takesUrls: () => false, items: (_, all) => Promise.resolve(all) },
       itemLimit: config.ITEM_LIMIT,
       defaultModel: config.DEFAULT_MODEL,
     }),

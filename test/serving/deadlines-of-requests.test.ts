@@ -98,7 +98,7 @@ function setUp({ arriveMs = 0, prepareMs = 0, runMs = 0, finishMs = 0, tickets }
   const door = new Door({
     ...{ core, cpu, state, metrics, clock, itemLimit: 100, defaultModel: '' },
     models: { find: () => model, list: () => [model], versions: () => ['1'] },
-    inputs: { items: (_, __, items) => Promise.resolve(items) },
+    inputs: { takesUrls: () => false, items: (_, items) => Promise.resolve(items) },
   });
   const ask = async (path: Asked, limitMs = Infinity): Promise<unknown> => {
     const requester = plainRequester({ deadline: new Deadline(limitMs, clock), cancellation });

@@ -7,7 +7,7 @@ import type { CpuPool } from '../../src/cpu/pool.ts';
 import { operationNamed } from '../../src/dialects/operations.ts';
 import type { LaneWork } from '../../src/lanes/protocol.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import { Door } from '../../src/serving/door.ts';
+import { Door, type InputSource } from '../../src/serving/door.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { ServerState } from '../../src/state.ts';
 import type { Item, Task } from '../../src/tasks/task.ts';
@@ -48,7 +48,16 @@ function embeddings(name: string, counted: Item[]): ServedModel {
   } as unknown as ServedModel;
 }
 
-function setUp({ queueItems = 20_000, names = ['m'], cpu }: { queueItems?: number; names?: string[]; cpu?: CpuPool }) {
+const NO_URLS: InputSource = { takesUrls: () => false, items: (_, items) => Promise.resolve(items) };
+
+interface SetUp {
+  readonly queueItems?: number;
+  readonly names?: string[];
+  readonly cpu?: CpuPool;
+  readonly inputs?: InputSource;
+}
+
+function setUp({ queueItems = 20_000, names = ['m'], cpu, inputs }: SetUp) {
   const prepared: Item[] = [];
   const jobs: string[] = [];
   const models = names.map((name) => embeddings(name, prepared));
@@ -77,7 +86,7 @@ function setUp({ queueItems = 20_000, names = ['m'], cpu }: { queueItems?: numbe
     ...{ core, state, metrics, clock: systemClock, itemLimit: 20_000, defaultModel: '' },
     cpu: cpu ?? poolHere(models, jobs),
     models: { find, list: () => models, versions: (name) => (names.includes(name) ? ['1'] : []) },
-    inputs: { items: (_, __, items) => Promise.resolve(items) },
+    inputs: inputs ?? NO_URLS,
   });
   const requester = plainRequester();
   const embed = async (request: unknown, asked = requester) => {
@@ -133,6 +142,25 @@ test('of a large request for which there is no room not one text is prepared', a
   assert.equal(busy.prepared.length, 0);
   permits.close();
   assert.equal((await busy.embed({ input: texts(10_000) })).length, 10_000);
+});
+
+test('what items name by URL is fetched before permits are taken, and only where there is room', async () => {
+  const held: number[] = [];
+  const inputs: InputSource = {
+    takesUrls: () => true,
+    items(_, items) {
+      held.push(core.depth('m/1#1').permits);
+      return Promise.resolve(items.map((item) => (item.kind === 'json' ? { ...item, value: 'fetched' } : item)));
+    },
+  };
+  const { core, embed } = setUp({ queueItems: 4, inputs });
+  assert.deepEqual(await embed({ input: ['a', 'b'] }), [7, 7]);
+  assert.deepEqual(held, [0]);
+  const permits = core.admit({ modelKey: 'm/1#1', items: 3, deadlineMs: Infinity });
+  await assert.rejects(embed({ input: ['a', 'b'] }), refusal('QUEUE_FULL'));
+  await assert.rejects(embed({ input: ['a', 'b', 'c', 'd', 'e'] }), refusal('TOO_LARGE'));
+  permits.close();
+  assert.deepEqual(held, [0]);
 });
 
 test('a large body that names its model is prepared by that one', async () => {
