@@ -13,7 +13,7 @@ const rooms = {
   trial: { rooms: ['tensors', 'onnx'] },
   programs: { rooms: ['tensors', 'onnx', 'lanes', 'tasks'], packages: ['onnxruntime-node', 'piscina'] },
   lanes: { rooms: ['tensors', 'core'], packages: ['piscina'] },
-  cpu: { rooms: ['tensors', 'dialects', 'tasks', 'lanes'], packages: ['piscina'] },
+  cpu: { rooms: ['tensors', 'dialects', 'tasks'], packages: ['piscina'] },
   tasks: { rooms: ['tensors'], packages: ['sharp'] },
   dialects: { rooms: ['tensors', 'tasks'] },
   repository: { rooms: ['tensors', 'onnx', 'tasks'] },

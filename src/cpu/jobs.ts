@@ -5,7 +5,7 @@ import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/o
 import type { ItemResult } from '../dialects/shared/results.ts';
 import { errorOf, plainError, toServerError, type ErrorCode } from '../errors.ts';
 import { checkItemValue } from '../json.ts';
-import { transferables } from '../lanes/protocol.ts';
+import { transferables } from '../tensors/transferables.ts';
 import type { Item, Task, TaskSource } from '../tasks/task.ts';
 import { buffersOf, isLong, packChunks, unpackChunks, type Parcel } from './parcel.ts';
 import type {

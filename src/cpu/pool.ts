@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BroadcastChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import { errorOf, ServerError, type ErrorCode } from '../errors.ts';
-import { transferables } from '../lanes/protocol.ts';
+import { transferables } from '../tensors/transferables.ts';
 import type { Item } from '../tasks/task.ts';
 import { FairQueue, type WaitingCall } from './fair-queue.ts';
 import { buffersOf } from './parcel.ts';

@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina';
 import { messageOf, ServerError } from '../errors.ts';
-import { transferables, type LaneAnswer, type LaneAnswers, type LaneRequest } from './protocol.ts';
+import { transferables } from '../tensors/transferables.ts';
+import type { LaneAnswer, LaneAnswers, LaneRequest } from './protocol.ts';
 import { PROGRESS_BEGUN, PROGRESS_BYTES, PROGRESS_ENDED, type Device, type LaneData } from '../device.ts';
 
 const WORKER = new URL('../programs/main.js', import.meta.url);

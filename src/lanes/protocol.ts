@@ -125,19 +125,3 @@ export interface LaneAnswers {
   unload: DoneAnswer;
 }
 export type LaneAnswer<Kind extends LaneRequest['kind']> = LaneAnswers[Kind] | Failure;
-
-/** Below this size a buffer is copied rather than transferred: handing it over costs more than its bytes (measured at 80 B and 3 kB). */
-const TRANSFER_BYTES = 2048;
-
-/**
- * The buffers of tensors worth transferring, each once. Whoever gives tensors to a lane, or a lane that answers, gives them away.
- */
-export function transferables(tensors: Iterable<Tensor>): ArrayBuffer[] {
-  const buffers = new Set<ArrayBuffer>();
-  for (const tensor of tensors) {
-    if (tensor.datatype === 'BYTES') continue;
-    const { buffer } = tensor.data;
-    if (buffer instanceof ArrayBuffer && buffer.byteLength >= TRANSFER_BYTES) buffers.add(buffer);
-  }
-  return [...buffers];
-}

@@ -3,7 +3,6 @@ import { InferenceSession } from 'onnxruntime-node';
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import {
   graphKey,
-  transferables,
   type Failure,
   type LaneAnswer,
   type LaneAnswers,
@@ -16,6 +15,7 @@ import { GraphProgram } from './graph/program.ts';
 import { giveWay } from '../priority.ts';
 import { PROBE_GRAPH } from '../onnx/probe-graph.ts';
 import type { Program } from './program.ts';
+import { transferables } from '../tensors/transferables.ts';
 import { openProgram } from './programs.ts';
 import { messageOf } from '../errors.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { transferables } from '../../src/lanes/protocol.ts';
+import { transferables } from '../../src/tensors/transferables.ts';
 import { fromTypedArray, type Tensor } from '../../src/tensors/tensor.ts';
 
 const floats = (count: number, buffer = new ArrayBuffer(count * 4)): Tensor =>
