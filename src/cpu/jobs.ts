@@ -136,9 +136,9 @@ async function prepareItem(task: Task, item: Item): Promise<PreparedItem> {
     const prepared = await task.prepare(item);
     return { kind: 'prepared', prepared, prepareMs: performance.now() - startMs };
   } catch (thrown) {
-    const { code, message } = toServerError(thrown);
-    if (code === 'INTERNAL') throw thrown;
-    return { kind: 'refused', code, message };
+    const error = plainError(thrown);
+    if (error.code === 'INTERNAL') throw thrown;
+    return { kind: 'refused', ...error };
   }
 }
 

@@ -78,7 +78,7 @@ export interface Luggage {
 export type PreparedItem =
   /** `prepareMs` is the item's own time on its thread. */
   | { readonly kind: 'prepared'; readonly prepared: Prepared; readonly prepareMs: number }
-  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string };
+  | ({ readonly kind: 'refused' } & PlainError);
 
 export interface DecodedTensors {
   readonly kind: 'tensors';

@@ -1,4 +1,4 @@
-import { ServerError, toServerError } from '../errors.ts';
+import { plainError, ServerError } from '../errors.ts';
 import type { PreparedItem } from '../cpu/protocol.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { imageUrlOf } from '../tasks/image/input.ts';
@@ -112,11 +112,12 @@ export class InputFetcher {
       return { kind: 'raw', contentType, bytes, ...(parameters === undefined ? {} : { parameters }) };
     } catch (thrown) {
       share.release();
-      const { code, message } = toServerError(thrown);
+      const error = plainError(thrown);
+      const { code } = error;
       // Whose request is over is told so, not that the URL was slow.
       if (deadline.leftMs() <= 0) throw new ServerError('DEADLINE_EXCEEDED');
       if (code !== 'INVALID_INPUT' && code !== 'TOO_LARGE') throw thrown;
-      return { kind: 'refused', code, message };
+      return { kind: 'refused', ...error };
     }
   }
 

@@ -2,7 +2,7 @@ import type { AdmittedItem } from '../core/admission.ts';
 import type { Clock } from '../core/ticket.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { PreparedItem } from '../cpu/protocol.ts';
-import { ServerError, toServerError } from '../errors.ts';
+import { errorOf, ServerError, toServerError } from '../errors.ts';
 import type { LaneWork } from '../lanes/protocol.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Item, Outputs, Prepared, Reply } from '../tasks/task.ts';
@@ -114,7 +114,7 @@ export class ItemRunner {
 
   async #prepare({ task, taskSource }: ServedModel, item: Item | PreparedItem, ride: Ride): Promise<Prepared> {
     if (item.kind === 'prepared') return item.prepared;
-    if (item.kind === 'refused') throw new ServerError(item.code, item.message);
+    if (item.kind === 'refused') throw errorOf(item);
     if (task.isLight(item)) return task.prepare(item);
     const job = { kind: 'call' as const, source: taskSource, name: 'prepare', argument: item };
     return (await this.#cpu.run(job, limitsOf(ride))) as Prepared;

@@ -123,6 +123,10 @@ test('a body is decoded and prepared by one job; a bad item is refused by itself
   assert.ok(many.kind === 'items');
   assert.deepEqual([many.count, itemsOf(many)], [3, [[1], 'INVALID_INPUT', [3]]]);
   assert.deepEqual(many.request?.options, { kind: 'many', raw: false });
+  const wrong = await decode(pool, '{"items":[1,2],"parameters":{"colour":1}}');
+  assert.ok(wrong.kind === 'items' && wrong.request !== undefined && 'values' in wrong.request.items);
+  const params = wrong.request.items.values.map((item) => (item.kind === 'refused' ? item.param : item));
+  assert.deepEqual(params, ['colour', 'colour']);
   const one = await decode(pool, '{"data":1}');
   assert.ok(one.kind === 'items');
   assert.deepEqual(itemsOf(one), [[1]]);
