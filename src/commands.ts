@@ -36,7 +36,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['install-cuda', { help: () => INSTALL_CUDA_USAGE, run: bringCuda }],
 ]);
 
-/** Runs a command; what goes wrong with it is told, and sets the exit code. Throws what nobody expected. */
+/** Runs a command. Prints what goes wrong and sets the exit code; throws unexpected errors. */
 export async function main(argv: readonly string[]): Promise<void> {
   const [name = '--help', ...rest] = argv;
   const command = COMMANDS.get(name);
@@ -49,7 +49,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   else await command.run(rest);
 }
 
-/** Tells a mistake on the command line, and how it is used. */
+/** Reports a mistake on the command line, with the usage. */
 function refuse(problem: string, usage: string): void {
   console.error(`${problem}\n${usage}`);
   process.exitCode = 2;
@@ -61,7 +61,7 @@ async function bringCuda(argv: readonly string[]): Promise<void> {
   else refuse(`${other}: install-cuda takes no arguments`, INSTALL_CUDA_USAGE);
 }
 
-/** The configuration that flags, environment and carpool.json give; undefined when it has problems, which are told. */
+/** The configuration that flags, environment and carpool.json give; undefined if it has problems, which are printed. */
 function readOrTell(argv: readonly string[]): Config | undefined {
   try {
     return readProcessConfig(argv);

@@ -32,11 +32,11 @@ export function ignoreDebugSignals(): void {
 export interface StopListener {
   /** The first signal to stop. */
   readonly onStop: (signal: NodeJS.Signals) => void;
-  /** A further one: whoever asks twice does not want to wait. */
+  /** A second one: the user does not want to wait. */
   readonly onInsist: (signal: NodeJS.Signals) => void;
 }
 
-/** From now on signals to stop are told to the listener. */
+/** Hands signals to stop to the listener from now on. */
 export function listenToStop({ onStop, onInsist }: StopListener): void {
   let firstMs: number | undefined;
   const hear = (signal: NodeJS.Signals): void => {

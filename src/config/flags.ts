@@ -44,7 +44,7 @@ export function readArguments(argv: readonly string[], kinds: FlagKinds): Argume
 type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
 
-/** The tokens of a command line up to a flag that has taken another flag for its value, and what is left behind it. */
+/** The tokens of a command line up to a flag whose value is another flag, and the arguments from that other flag on. */
 function tokensOf(argv: string[], kinds: FlagKinds): { tokens: readonly Token[]; left: string[] } {
   const options = Object.fromEntries(
     Object.entries(kinds).map(([name, kind]) => [name, { type: kind === 'switch' ? 'boolean' : 'string' } as const]),

@@ -132,7 +132,7 @@ export function parseObject(raw: unknown): ParsedObject {
 
 const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi;
 
-/** Texts with the user names and passwords of their URLs as ***: for whoever lists or logs an option. */
+/** A text with the user names and passwords of its URLs replaced by ***, for listing or logging an option. */
 export function hideCredentials(text: string): string {
   return text.replace(USER_INFO, '$1***@');
 }

@@ -15,7 +15,7 @@ function isDeviceChoice(text: string): text is DeviceChoice {
 export const OPTIONS = {
   HOST: text('::', 'Address to listen on; `::` takes IPv6 and IPv4, and falls back to 0.0.0.0 where IPv6 is absent.'),
   PORT: integer(8000, [0, 65_535], 'Port to listen on; 0 takes a free one and logs it.'),
-  // A path of this machine is nobody else's business.
+  // Paths of this machine are not shown to clients.
   MODELS_DIR: { ...text('models', 'Folder of model folders, relative to the working folder.'), secret: true },
   MODELS: list('Names of the models to load, separated by commas; empty: all.'),
   CARPOOL_MODELS: list(

@@ -44,11 +44,11 @@ function readValues(
     if ('problem' in parsed) problems.push(`${name} (${origin}): ${parsed.problem}`);
     else values[name] = parsed.value;
   }
-  // Each value is what its option takes: the one place where the compiler has to be told.
+  // Each value has the type of its option's default, which the compiler cannot see here.
   return values as unknown as Config;
 }
 
-/** Whether DEFAULT_MODEL is one of carpool.json's own models, where the user has named others: nobody asked for it. */
+/** Whether DEFAULT_MODEL comes from carpool.json while the user has chosen models without it. */
 function isForeignDefault({ MODELS, DEFAULT_MODEL }: Config, origins: ReadonlyMap<string, string>): boolean {
   const isNamedElsewhere = !['carpool.json', 'default'].includes(origins.get('MODELS') ?? '');
   return origins.get('DEFAULT_MODEL') === 'carpool.json' && isNamedElsewhere && !MODELS.includes(DEFAULT_MODEL);

@@ -37,7 +37,7 @@ export interface RetryPolicy {
   readonly firstDelayMs: number;
   /** Ends the attempt under way and the wait for the next. */
   readonly signal?: AbortSignal | undefined;
-  /** Hears of each failure that is followed by another attempt, before the wait for it. */
+  /** Called after each failure that will be retried, before the wait. */
   readonly onRetry?: (error: unknown, waitMs: number) => void;
 }
 
@@ -168,14 +168,14 @@ export class HubClient {
     try {
       return { value: JSON.parse(text), next };
     } catch (error) {
-      throw new HubError(`${repository}: ${this.#options.endpoint} does not speak as a hub does`, { cause: error });
+      throw new HubError(`${repository}: ${this.#options.endpoint} does not answer like a hub`, { cause: error });
     }
   }
 
   #check<Schema extends z.ZodType>(schema: Schema, value: unknown, repository: string): z.infer<Schema> {
     const parsed = schema.safeParse(value);
     if (parsed.success) return parsed.data;
-    throw new HubError(`${repository}: ${this.#options.endpoint} does not speak as a hub does`, {
+    throw new HubError(`${repository}: ${this.#options.endpoint} does not answer like a hub`, {
       cause: parsed.error,
     });
   }

@@ -30,7 +30,7 @@ interface GatherParts {
   readonly tuning: PullTuning;
 }
 
-/** Brings all files into the hidden folder: those that are there from an earlier try, or in the folder that is being replaced, are not fetched again. */
+/** Downloads all files into the hidden folder, except those left there by an earlier try or present in the folder that is being replaced. */
 export async function gather(files: readonly HubFile[], parts: GatherParts, progress: Progress): Promise<void> {
   const { snapshot, hidden, target, tuning, retry } = parts;
   const folder = path.join(hidden, 'folder');

@@ -4,13 +4,14 @@ import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * A lock between processes, also of several machines on one disk: a file that its holder touches every few seconds. One that nobody
- * touches any more was left behind. No clock of another machine is trusted: whoever waits sees for himself that nothing changes.
+ * A lock between processes, also of several machines on one disk: a file that its holder touches every few seconds. A file that is no longer
+ * touched was left behind. The clocks of other machines are not trusted: each process that waits watches the file for changes. That wait has no limit of its
+ * own, because the holder's work has limits.
  */
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called once when somebody else holds it. */
+  /** Called once if another process holds it. */
   readonly onWait?: () => void;
   readonly lookMs?: number;
   readonly staleMs?: number;
@@ -79,14 +80,14 @@ function isDead(content: string): boolean {
   }
 }
 
-/** Removes the lock if it still is the one that was seen: two that wait may both find it left behind, and the slower one must not take away the quicker one's. */
+/** Removes the lock if it is still the one that was seen: two processes may both find it left behind, and the slower one must not remove the new lock of the other. */
 async function remove(file: string, content: string): Promise<void> {
   const aside = `${file}.${randomUUID()}`;
   try {
     await rename(file, aside);
     if ((await readFile(aside, 'utf8')) !== content) await rename(aside, file);
   } catch {
-    // Somebody else was quicker.
+    // Another process was quicker.
   } finally {
     await rm(aside, { force: true });
   }

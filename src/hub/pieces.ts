@@ -11,10 +11,10 @@ export interface DownloadParts {
   readonly connections: LimitFunction;
   /** A large file is fetched in pieces of this size, side by side; what a restart can lose. */
   readonly pieceBytes: number;
-  /** A connection that brings less than `LEAST_BYTES` in this time is given up. */
+  /** A connection that delivers less than `LEAST_BYTES` in this time is closed and retried. */
   readonly paceMs: number;
   readonly retry: RetryPolicy;
-  /** Hears how many more bytes are there; negative when some have to be fetched again. */
+  /** Called with the number of new bytes; negative if some must be fetched again. */
   readonly onBytes: (bytes: number) => void;
 }
 

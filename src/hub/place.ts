@@ -24,15 +24,15 @@ export async function putInPlace(hidden: string, target: string, note: Pulled): 
 }
 
 /**
- * Makes a folder and those above it. Node's `recursive` (20 to 24) asks for ever where a folder that is there answers ENOENT to a new one in it, as
- * those of /proc and of some mounts do; here that rejects.
+ * Makes a folder and those above it. Node's `recursive` (20 to 24) never ends where an existing folder answers ENOENT when a folder is made in it, as
+ * /proc and some mounts do; this rejects.
  */
 export async function makeFolder(folder: string): Promise<void> {
   const missing: string[] = [];
   for (let at = path.resolve(folder); !(await isThere(at)); at = path.dirname(at)) missing.unshift(at);
   for (const one of missing)
     await mkdir(one).catch(async (error: unknown) => {
-      // Somebody else was quicker.
+      // Another process was quicker.
       if (!(await isThere(one))) throw error;
     });
 }

@@ -94,7 +94,7 @@ async function pullLocked(reference: HubReference, target: string, options: Pull
     onWait: () => onNote(`another process is pulling ${reference.folder}; waiting for it`),
   });
   try {
-    // While we waited somebody else may have done it all.
+    // Another process may have pulled it during the wait.
     const before = await readTarget(target, reference, options);
     if (before !== undefined && !options.refresh) return present(target, before);
     return await pullInto({ reference, target, hidden, before }, options);
@@ -103,7 +103,7 @@ async function pullLocked(reference: HubReference, target: string, options: Pull
   }
 }
 
-/** Tells of waits that a person would notice, of connections that fail together once. */
+/** Reports waits long enough to be noticed; once for connections that fail together. */
 function noteRetries(onNote: (text: string) => void): (error: unknown, waitMs: number) => void {
   let quietUntilMs = 0;
   return (error, waitMs) => {

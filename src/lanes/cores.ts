@@ -48,7 +48,7 @@ function quotas(cgroups: string, root: string): number[] {
   return found;
 }
 
-/** The quotas of a cgroup and of those above it. In a container its path may be the host's, of which nothing but the mount itself can be seen. */
+/** The quotas of a cgroup and of those above it. In a container its path may be the host's, and only the mount itself is visible. */
 function upwards(mount: string, place: string, quotaOf: (folder: string) => number): number[] {
   // A process outside of its namespace's root has a path that begins with `..`.
   const parts = path.posix

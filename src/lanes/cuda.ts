@@ -4,7 +4,7 @@ import path from 'node:path';
 
 /** What this machine has of CUDA: devices, and ONNX Runtime's provider for them. */
 
-/** The command that brings the provider. */
+/** The command that installs the provider. */
 const INSTALL_COMMAND = 'npm run install-cuda';
 
 const BINDING = path.dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
