@@ -9,6 +9,8 @@ import type { EncodedWindow } from './encoding.ts';
 const STEPS_MS = 20;
 /** Most bytes of a first pass's logits, which are those of all tokens of the prompts. */
 const PROMPT_LOGITS_BYTES = 256 * 2 ** 20;
+/** Timestamp tokens, the last of a vocabulary: one for each 0.02 s of a window, both ends included. */
+const TIMESTAMPS = 1501;
 
 export interface WritingParts {
   readonly decoder: SpeechDecoder;
@@ -126,7 +128,7 @@ export class Writing {
       byLength.set(length, [...(byLength.get(length) ?? []), window]);
     }
     return [...byLength].flatMap(([length, all]) => {
-      const vocabulary = this.#tokens.timestampBegin + 1501;
+      const vocabulary = this.#tokens.timestampBegin + TIMESTAMPS;
       const fitting = Math.max(1, Math.floor(PROMPT_LOGITS_BYTES / (length * vocabulary * 4)));
       const rows = Math.min(this.#cohortRows, fitting);
       return Array.from({ length: Math.ceil(all.length / rows) }, (_, part) =>
