@@ -20,7 +20,7 @@ const rooms = {
   hub: { rooms: ['repository', 'config'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   http: {
-    rooms: ['config', 'tensors', 'cpu', 'tasks', 'dialects', 'repository', 'serving'],
+    rooms: ['config', 'cpu', 'tasks', 'dialects', 'repository', 'serving'],
     packages: ['express', 'undici'],
   },
 };

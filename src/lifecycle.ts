@@ -125,11 +125,11 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
 }
 
 async function drain(
-  { services, core, lanes, trials }: Parts,
+  { services, core, cpu, lanes, trials }: Parts,
   server: Server,
   started: Promise<void>,
 ): Promise<boolean> {
-  const { config, state, repository, cpu, metrics, log } = services;
+  const { config, state, repository, metrics, log } = services;
   state.enter('draining', 'asked to stop');
   trials.close();
   // A lane that is loading a model is as busy as one that runs it.

@@ -40,6 +40,7 @@ const MOST_CPU_THREADS = 4;
 export interface Parts {
   readonly services: Services;
   readonly core: TensorCore;
+  readonly cpu: CpuPool;
   readonly lanes: Lanes;
   readonly trials: TrialProcess;
   /** Undefined until the lanes have started. */
@@ -88,6 +89,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
   });
   const parts: Parts = {
     core,
+    cpu,
     lanes,
     trials,
     plan: undefined,
@@ -100,7 +102,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
       metrics,
       repository,
       door,
-      cpu,
+      cpuThreads,
       budget,
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
       refreshGauges: () => refreshGauges(metrics, { core, repository, phase: state.phase }),

@@ -63,7 +63,7 @@ export function createApp(services: Services): Express {
 }
 
 /** TEI's fields of `GET /info`, of the model that its routes would use; nothing where there is no text model. */
-function teiFields({ door, config, cpu }: Services): Readonly<Record<string, unknown>> {
+function teiFields({ door, config, cpuThreads }: Services): Readonly<Record<string, unknown>> {
   const model = door.models.firstFor(textModels('info'));
   const tell = model?.task.calls?.['info'] as (() => TextModelInfo) | undefined;
   if (model === undefined || tell === undefined) return {};
@@ -76,7 +76,7 @@ function teiFields({ door, config, cpu }: Services): Readonly<Record<string, unk
     maxItems: description.maxItems,
     maxCost: limits.maxCost === Infinity ? undefined : limits.maxCost,
     itemLimit: Math.min(config.ITEM_LIMIT, queueItems),
-    threads: cpu.threads,
+    threads: cpuThreads,
   });
 }
 

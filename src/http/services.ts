@@ -1,7 +1,6 @@
 import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import type { CpuPool } from '../cpu/pool.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Door } from '../serving/door.ts';
 import type { ServedModel } from '../serving/served-model.ts';
@@ -19,7 +18,8 @@ export interface Services {
   readonly metrics: Metrics;
   readonly repository: Repository<ServedModel>;
   readonly door: Door;
-  readonly cpu: CpuPool;
+  /** Threads of the CPU pool. */
+  readonly cpuThreads: number;
   readonly budget: BodyBudget;
   /** What `carpool` chose at start, in words: lanes, devices. */
   readonly plan: () => { lanes: number; why: string };

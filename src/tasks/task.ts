@@ -70,14 +70,8 @@ export interface Prepared extends Work {
   readonly memo?: unknown;
 }
 
-/**
- * A reply as JSON, or as bytes of a media type (base64 text if the client takes only JSON). Large JSON comes from
- * other threads as `jsonText`, already encoded; tasks themselves return `json`.
- */
-export type Reply =
-  | { readonly json: unknown }
-  | { readonly jsonText: Uint8Array }
-  | { readonly contentType: string; readonly bytes: Uint8Array };
+/** A reply as JSON, or as bytes of a media type (base64 text if the client takes only JSON). */
+export type Reply = { readonly json: unknown } | { readonly contentType: string; readonly bytes: Uint8Array };
 
 /** A row's outputs by output name (batch axis present and 1). */
 export type Outputs = Readonly<Record<string, Tensor>>;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { decodeNative } from '../../src/dialects/native/request.ts';
+import { decodePredict } from '../../src/dialects/native/request.ts';
 import { ServerError } from '../../src/errors.ts';
 import { createTask } from '../../src/tasks/registry.ts';
 import type { Datatype } from '../../src/tensors/tensor.ts';
@@ -70,7 +70,7 @@ test('no body makes the native decoder fail otherwise than with a 4xx', async ()
   );
   await fc.assert(
     fc.asyncProperty(contentType, body, fc.integer({ min: 1, max: 3 }), (type, bytes, limit) =>
-      tally.count(() => decodeNative(type, bytes, limit)),
+      tally.count(() => decodePredict(bytes, { contentType: type, itemLimit: limit })),
     ),
     budget,
   );

@@ -100,7 +100,7 @@ export async function startStubServer(
       itemLimit: config.ITEM_LIMIT,
       defaultModel: config.DEFAULT_MODEL,
     }),
-    cpu,
+    cpuThreads: cpu.threads,
     budget,
     plan: () => ({ lanes: 1, why: 'stub' }),
     refreshGauges: () => undefined,

@@ -1,6 +1,7 @@
 import Negotiator from 'negotiator';
 import { ERRORS, errorBody, type ServerError } from '../../errors.ts';
 import type { Reply } from '../../tasks/task.ts';
+import { JsonChunks } from '../shared/json-chunks.ts';
 import type { Answer, AnswerHead } from '../shared/operation.ts';
 import type { ItemResult } from '../shared/results.ts';
 
@@ -48,7 +49,7 @@ export function encodeNative(
   const { reply } = first;
   if ('bytes' in reply && prefersBytes({ raw, accept }, reply.contentType))
     return { contentType: reply.contentType, chunks: [reply.bytes], headers: HEADERS };
-  return json(resultText(reply));
+  return json([Buffer.from(resultText(reply))]);
 }
 
 function prefersBytes({ raw, accept }: { raw: boolean; accept: string | undefined }, contentType: string): boolean {
@@ -63,22 +64,17 @@ function json(chunks: readonly Uint8Array[]): Answer {
 }
 
 function listText(results: readonly ItemResult[]): Uint8Array[] {
-  const chunks: Uint8Array[] = [];
+  const text = new JsonChunks();
   for (const [index, result] of results.entries()) {
-    chunks.push(Buffer.from(index === 0 ? '{"results":[' : ','));
-    chunks.push(...(result.ok ? resultText(result.reply) : [Buffer.from(JSON.stringify(errorBody(result.error)))]));
+    text.add(index === 0 ? '{"results":[' : ',');
+    text.add(result.ok ? resultText(result.reply) : JSON.stringify(errorBody(result.error)));
   }
-  chunks.push(Buffer.from(']}'));
-  return chunks;
+  text.add(']}');
+  return text.finish();
 }
 
-function resultText(reply: Reply): Uint8Array[] {
-  if ('jsonText' in reply) return [Buffer.from('{"result":'), reply.jsonText, Buffer.from('}')];
-  const result =
-    'bytes' in reply
-      ? Buffer.from(reply.bytes.buffer as ArrayBuffer, reply.bytes.byteOffset, reply.bytes.byteLength).toString(
-          'base64',
-        )
-      : reply.json;
-  return [Buffer.from(JSON.stringify({ result }))];
+function resultText(reply: Reply): string {
+  if ('json' in reply) return JSON.stringify({ result: reply.json });
+  const { buffer, byteOffset, byteLength } = reply.bytes;
+  return JSON.stringify({ result: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('base64') });
 }

@@ -6,18 +6,17 @@ import type { Item, JsonItem } from '../../tasks/task.ts';
 import type { DecodeContext, Instead, ItemsRequest } from '../shared/operation.ts';
 import type { NativeForm } from './reply.ts';
 
-/**
- * Requests of the native API (docs/api.md). JSON: `{"data": item}` for one item or `{"items": [item, ...]}` for many, with
- * `parameters` for all of them. Any other content type: the body is the item.
- */
-export interface NativeRequest {
+/** Requests of the native API (docs/api.md). */
+interface NativeRequest {
   readonly kind: 'single' | 'many';
   readonly items: readonly Item[];
 }
 
 /**
- * `POST /predict`, which TEI has, too: JSON with `inputs`, and neither `data` nor `items`, is a request of TEI's, and is answered as TEI does.
- * Throws BAD_REQUEST, TOO_LARGE or UNSUPPORTED_MEDIA_TYPE, as below.
+ * `POST /predict`. JSON: `{"data": item}` for one item or `{"items": [item, ...]}` for many, with `parameters` for all of them. Without a content
+ * type the body is read as JSON; with any other, it is the item, and the model's task decides whether it takes that. JSON with `inputs`, and neither
+ * `data` nor `items`, is a request of TEI's, which has this path, too. Throws BAD_REQUEST (malformed), TOO_LARGE (more than `itemLimit` items) or
+ * UNSUPPORTED_MEDIA_TYPE (a text in a charset other than UTF-8).
  */
 export function decodePredict(
   body: Uint8Array,
@@ -39,15 +38,6 @@ const FIELDS = ['data', 'items', 'parameters'];
 const JSON_TYPES = ['', 'application/json', 'application/x-www-form-urlencoded'];
 const UTF8_NAMES = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
 
-/**
- * Reads a request. `contentType` is the header as sent; without one the body is read as JSON. The model's task decides whether it takes a raw type.
- * Throws BAD_REQUEST (malformed), TOO_LARGE (more than `itemLimit` items) or UNSUPPORTED_MEDIA_TYPE (a text in a charset other than UTF-8).
- */
-export function decodeNative(contentType: string | undefined, body: Uint8Array, itemLimit: number): NativeRequest {
-  if (isJsonType(contentType)) return decodeNativeJson(parseJson(body), itemLimit);
-  return decodeRaw(contentType ?? '', body);
-}
-
 function decodeRaw(contentType: string, body: Uint8Array): NativeRequest {
   const { type, parameters } = parse(contentType);
   const { charset } = parameters;
@@ -63,7 +53,7 @@ export function isJsonType(contentType: string | undefined): boolean {
 }
 
 /** Reads a request in JSON that is already parsed. Throws BAD_REQUEST or TOO_LARGE. */
-export function decodeNativeJson(request: unknown, itemLimit: number): NativeRequest {
+function decodeNativeJson(request: unknown, itemLimit: number): NativeRequest {
   if (typeof request !== 'object' || request === null || Array.isArray(request))
     throw malformed('The body must be an object: {"data": ...} or {"items": [...]}.');
   const unknown = Object.keys(request).find((field) => !FIELDS.includes(field));

@@ -13,12 +13,6 @@ export class JsonChunks {
     if (this.#pending.length >= CHUNK_CHARACTERS) this.#flush();
   }
 
-  /** Adds text that is already in UTF-8. */
-  addBytes(bytes: Uint8Array): void {
-    if (this.#pending !== '') this.#flush();
-    this.#chunks.push(bytes);
-  }
-
   finish(): Uint8Array[] {
     if (this.#pending !== '') this.#flush();
     return this.#chunks;

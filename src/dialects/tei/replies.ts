@@ -14,13 +14,11 @@ function repliesOf(results: readonly ItemResult[], field: string): Reply[] {
 }
 
 /** The values, each printed by `print`, as a JSON array. */
-function listAnswer<Value>(values: readonly Value[], print: (value: Value) => string | Uint8Array): Answer {
+function listAnswer<Value>(values: readonly Value[], print: (value: Value) => string): Answer {
   const json = new JsonChunks();
   for (const [index, value] of values.entries()) {
     json.add(index === 0 ? '[' : ',');
-    const text = print(value);
-    if (typeof text === 'string') json.add(text);
-    else json.addBytes(text);
+    json.add(print(value));
   }
   json.add(']');
   return { contentType: 'application/json', chunks: json.finish(), headers: { Vary: 'Accept-Encoding' } };
@@ -31,24 +29,8 @@ export function encodeEmbed(results: readonly ItemResult[]): Answer {
 }
 
 export function encodeEmbedAll(results: readonly ItemResult[]): Answer {
-  return listAnswer(repliesOf(results, 'inputs'), tokenVectors);
-}
-
-const VECTORS_START = Buffer.from('{"embedding":');
-
-/** The vectors of a reply, as JSON. Long ones come as text, which is cut rather than parsed. */
-function tokenVectors(reply: Reply): string | Uint8Array {
-  if ('jsonText' in reply) {
-    const text = Buffer.from(
-      reply.jsonText.buffer as ArrayBuffer,
-      reply.jsonText.byteOffset,
-      reply.jsonText.byteLength,
-    );
-    const end = text.lastIndexOf(',"tokens":');
-    if (end > 0 && text.subarray(0, VECTORS_START.length).equals(VECTORS_START))
-      return text.subarray(VECTORS_START.length, end);
-  }
-  return JSON.stringify((replyJson(reply) as { embedding: unknown }).embedding);
+  const replies = repliesOf(results, 'inputs').map((reply) => replyJson(reply) as { embedding: unknown });
+  return listAnswer(replies, ({ embedding }) => JSON.stringify(embedding));
 }
 
 /** The source sentence is the first item. */

@@ -6,7 +6,7 @@ import { ServerError } from '../../../src/errors.ts';
 
 const PNG = Uint8Array.of(1, 2, 3);
 const IMAGE: ItemResult = { ok: true, reply: { contentType: 'image/png', bytes: PNG } };
-const LONG: ItemResult = { ok: true, reply: { jsonText: Buffer.from('[1,2]') } };
+const LONG: ItemResult = { ok: true, reply: { json: [1, 2] } };
 
 function given(json: unknown): ItemResult {
   return { ok: true, reply: { json } };

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeNative } from '../../../src/dialects/native/request.ts';
+import { decodePredict } from '../../../src/dialects/native/request.ts';
 import { ServerError, type ErrorCode } from '../../../src/errors.ts';
 
-function decode(body: string | Uint8Array, contentType: string | undefined = 'application/json', itemLimit = 4) {
-  return decodeNative(contentType, typeof body === 'string' ? Buffer.from(body) : body, itemLimit);
+function decode(body: string | Uint8Array, contentType: string | null = 'application/json', itemLimit = 4) {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const request = decodePredict(bytes, { contentType: contentType ?? undefined, itemLimit });
+  assert.ok('items' in request);
+  const { items, options } = request;
+  return { kind: options.kind, items };
 }
 
 function refused(code: ErrorCode, message: RegExp): (error: unknown) => boolean {
@@ -27,7 +31,7 @@ test('data is one item, items are many, and parameters belong to all of them', (
 test('JSON is known by its type, by the suffix +json, or by the lack of a type', () => {
   for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/vnd.own+json', ''])
     assert.equal(decode('{"data":3}', type).items[0]?.kind, 'json', type);
-  assert.equal(decodeNative(undefined, Buffer.from('\ufeff{"data":3}'), 1).items[0]?.kind, 'json');
+  assert.equal(decode('\ufeff{"data":3}', null).items[0]?.kind, 'json');
 });
 
 test('any other type is a raw item, its type in lower case without parameters', () => {
@@ -78,4 +82,12 @@ test('the refusal of a malformed request says what is wrong with it', () => {
 test('more items than the limit are too many', () => {
   assert.equal(decode('{"items":[1,2,3,4]}').items.length, 4);
   assert.throws(() => decode('{"items":[1,2,3,4,5]}'), refused('TOO_LARGE', /4 items at most, not 5/));
+});
+
+test('inputs make a request of TEI, unless there is a native field', () => {
+  const read = (body: unknown) => decodePredict(Buffer.from(JSON.stringify(body)), { itemLimit: 4 });
+  assert.deepEqual(read({ inputs: 'a' }), { instead: 'tei.predict' });
+  assert.deepEqual(read({ inputs: ['a'], parameters: {} }), { instead: 'tei.predict' });
+  for (const field of ['data', 'items'])
+    assert.throws(() => read({ inputs: 'a', [field]: ['a'] }), refused('BAD_REQUEST', /inputs/));
 });
