@@ -86,6 +86,8 @@ async function pull(argv: readonly string[]): Promise<void> {
   listenToStop({
     onStop(signal) {
       stoppedBy = signal;
+      // A disk that does not answer must not keep the process.
+      setTimeout(() => process.exit(exitCodeOf(signal)), LAST_STEPS_MS).unref();
       stop.abort(new Error(`stopped by ${signal}; run it again, it goes on where it stopped`));
     },
     onInsist: (signal) => process.exit(exitCodeOf(signal)),
@@ -133,7 +135,7 @@ async function kill(server: CarpoolServer): Promise<void> {
   process.abort();
 }
 
-/** Beyond its grace, a drain closes connections and threads; whatever hangs in that does not keep the process. */
+/** Beyond its grace, a drain closes connections and threads; whatever hangs in that, or in the end of a pull, does not keep the process. */
 const LAST_STEPS_MS = 10_000;
 
 function stopOnSignals(server: CarpoolServer, graceMs: number): void {
