@@ -1,5 +1,5 @@
 import { deserialize, serialize } from 'node:v8';
-import { operationNamed } from '../dialects/operations.ts';
+import { operationNamed, operationOf } from '../dialects/operations.ts';
 import { readModelName } from '../dialects/shared/model-name.ts';
 import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/operation.ts';
 import type { ItemResult } from '../dialects/shared/results.ts';
@@ -68,14 +68,9 @@ async function decodeItems(
   job: DecodeJob,
   taskOf: TaskOf,
 ): Promise<Given<CpuAnswers['decode']>> {
-  let operation = asked;
+  const operation = operationOf(asked, job.body, job.context);
   try {
-    let request = await operation.decode(job.body, job.context);
-    while ('instead' in request) {
-      operation = operationNamed(request.instead) as ItemsOperation;
-      request = await operation.decode(job.body, job.context);
-    }
-    const { model: name, items, ignored = [], options } = request;
+    const { model: name, items, ignored = [], options } = await operation.decode(job.body, job.context);
     const model = findModel(job.models[operation.name], name);
     const fits = model !== undefined && items.length <= model.room;
     const given = fits ? await prepareItems(await taskOf(model.source), items, options) : undefined;

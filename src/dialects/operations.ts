@@ -1,7 +1,7 @@
 import { NATIVE_OPERATIONS } from './native/operations.ts';
 import { OIP_OPERATIONS } from './oip/operations.ts';
 import { OPENAI_OPERATIONS } from './openai/operations.ts';
-import type { Operation } from './shared/operation.ts';
+import type { DecodeContext, ItemsOperation, Operation } from './shared/operation.ts';
 import { TEI_OPERATIONS } from './tei/operations.ts';
 
 /** Everything that clients can ask of a model: the server's table is built of it, and CPU threads find their codecs in it. */
@@ -19,4 +19,26 @@ export function operationNamed(name: string): Operation {
   const operation = BY_NAME.get(name);
   if (operation === undefined) throw new Error(`there is no operation ${name}`);
   return operation;
+}
+
+const SHARING = sharing();
+
+function sharing(): ReadonlyMap<string, readonly ItemsOperation[]> {
+  const found = new Map<string, ItemsOperation[]>();
+  for (const operation of OPERATIONS) {
+    if (operation.kind !== 'items' || operation.sharesPaths === undefined) continue;
+    const { of } = operation.sharesPaths;
+    found.set(of, [...(found.get(of) ?? []), operation]);
+  }
+  return found;
+}
+
+/** The operations that share an operation's paths: a request there may turn out to be for one of them. */
+export function sharingPathsOf({ name }: Operation): readonly ItemsOperation[] {
+  return SHARING.get(name) ?? [];
+}
+
+/** What a body at the paths of an operation is for: one that shares them, if the body is its own, else the operation itself. */
+export function operationOf(asked: ItemsOperation, body: Uint8Array, context: DecodeContext): ItemsOperation {
+  return sharingPathsOf(asked).find(({ sharesPaths }) => sharesPaths?.owns(body, context) === true) ?? asked;
 }

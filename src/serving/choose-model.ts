@@ -1,5 +1,5 @@
 import type { CpuModels } from '../cpu/protocol.ts';
-import { operationNamed } from '../dialects/operations.ts';
+import { operationNamed, sharingPathsOf } from '../dialects/operations.ts';
 import { readModelName } from '../dialects/shared/model-name.ts';
 import type { ModelChoice, Operation, StandIn } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
@@ -57,14 +57,11 @@ export class ModelChooser {
 
   /** The model of a request that names none in its path, where that is known before its body: throws what is sure to be its refusal. */
   beforeBody(operation: ServedOperation): ServedModel | undefined {
+    if (sharingPathsOf(operation).some((other) => this.#someFree(other.models))) return undefined;
     const { models } = operation;
-    if (models.unnamed !== 'default') {
-      this.#refuseFull(models);
-      return undefined;
-    }
-    const others = operation.kind === 'items' ? (operation.mayBe ?? []) : [];
-    const mayBeOther = others.some((other) => this.#someFree(choiceOf(other)));
-    return mayBeOther ? undefined : this.#fitting(models, this.#default());
+    if (models.unnamed === 'default') return this.#fitting(models, this.#default());
+    this.#refuseFull(models);
+    return undefined;
   }
 
   /** The model of a request whose body is read; `name` is a model's own, `name:version`, or one with an owner in front as hubs have it. Throws as `given`. */
@@ -179,10 +176,4 @@ export class ModelChooser {
   #someFree({ fits }: ModelChoice): boolean {
     return this.#models.list().some((model) => fits(model) && !this.#queues.isFull(model));
   }
-}
-
-function choiceOf(name: string): ModelChoice {
-  const operation = operationNamed(name);
-  if (operation.kind === 'stand-in') throw new Error(`${name} has no models of its own`);
-  return operation.models;
 }

@@ -1,7 +1,7 @@
 import { unpackChunks } from '../cpu/parcel.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { CpuModels, Decoded, DecodedRequest, DecodeJob, PreparedItem } from '../cpu/protocol.ts';
-import { operationNamed } from '../dialects/operations.ts';
+import { operationNamed, operationOf, sharingPathsOf } from '../dialects/operations.ts';
 import type {
   Answer,
   CallOperation,
@@ -14,7 +14,7 @@ import type {
 import { errorOf, ServerError } from '../errors.ts';
 import type { Item } from '../tasks/task.ts';
 import { ownOutputs } from './outputs.ts';
-import type { ModelChooser, Queues, ServedOperation } from './choose-model.ts';
+import type { ModelChooser, Queues } from './choose-model.ts';
 import type { Requester } from './requester.ts';
 import type { ServedModel } from './served-model.ts';
 import { limitsOf } from './tickets.ts';
@@ -145,15 +145,10 @@ export class Decoder {
     { call, context }: Reading,
   ): Promise<ReadItems> {
     const { requester, body } = call;
-    let operation = asked;
-    let request = await operation.decode(body, context);
-    while ('instead' in request) {
-      operation = operationNamed(request.instead) as ItemsOperation;
-      requester.dialect = operation.dialect;
-      request = await operation.decode(body, context);
-    }
-    const { items, options, ignored = [] } = request;
-    const model = this.#choose(operation, { asked, given, name: request.model });
+    const operation = operationOf(asked, body, context);
+    requester.dialect = operation.dialect;
+    const { model: name, items, options, ignored = [] } = await operation.decode(body, context);
+    const model = this.#choose(operation, { asked, given, name });
     tell(requester, { model, count: items.length, ignored });
     return { operation, model, count: items.length, decoded: { where: 'here', items, options } };
   }
@@ -198,12 +193,12 @@ export class Decoder {
     { call, context }: Reading,
   ): Promise<{ decoded: Decoded; served: ReadonlyMap<string, ServedModel> }> {
     const served = new Map<string, ServedModel>();
-    const operations = operation.kind === 'items' ? [operation.name, ...(operation.mayBe ?? [])] : [operation.name];
+    const operations = [operation, ...sharingPathsOf(operation)];
     const make = (): DecodeJob => {
       const models: Record<string, CpuModels> = {};
-      for (const name of operations) {
-        const { list, ...candidates } = this.#models.candidates(operationNamed(name) as ServedOperation, given);
-        models[name] = candidates;
+      for (const one of operations) {
+        const { list, ...candidates } = this.#models.candidates(one, given);
+        models[one.name] = candidates;
         for (const model of list) served.set(model.taskSource.key, model);
       }
       return { kind: 'decode', operation: operation.name, body: call.body, context, models };

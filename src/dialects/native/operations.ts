@@ -1,8 +1,9 @@
 import { ServerError } from '../../errors.ts';
+import { isJsonType } from '../shared/json-body.ts';
 import type { Compression, ItemsOperation, ModelChoice, Operation } from '../shared/operation.ts';
 import { NATIVE } from './dialect.ts';
 import { encodeNative, type NativeForm } from './reply.ts';
-import { decodePredict, isJsonType } from './request.ts';
+import { decodePredict } from './request.ts';
 
 const ANY_MODEL: ModelChoice = {
   fits: () => true,
@@ -21,7 +22,6 @@ const PREDICT: ItemsOperation<NativeForm> = {
   compression: COMPRESSION,
   jsonBytes: (body, { contentType }) => (isJsonType(contentType) ? body.byteLength : 0),
   decode: decodePredict,
-  mayBe: ['tei.predict'],
   encode: encodeNative,
 };
 

@@ -1,9 +1,10 @@
 import { parse } from 'content-type';
 import { ServerError } from '../../errors.ts';
-import { checkParameters, isObject, parseJson } from '../../json.ts';
+import { checkParameters, parseJson } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
-import type { DecodeContext, Instead, ItemsRequest } from '../shared/operation.ts';
+import { isJsonType } from '../shared/json-body.ts';
+import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
 import type { NativeForm } from './reply.ts';
 
 /** Requests of the native API (docs/api.md). */
@@ -14,28 +15,19 @@ interface NativeRequest {
 
 /**
  * `POST /predict`. JSON: `{"data": item}` for one item or `{"items": [item, ...]}` for many, with `parameters` for all of them. Without a content
- * type the body is read as JSON; with any other, it is the item, and the model's task decides whether it takes that. JSON with `inputs`, and neither
- * `data` nor `items`, is a request of TEI's, which has this path, too. Throws BAD_REQUEST (malformed), TOO_LARGE (more than `itemLimit` items) or
- * UNSUPPORTED_MEDIA_TYPE (a text in a charset other than UTF-8).
+ * type the body is read as JSON; with any other, it is the item, and the model's task decides whether it takes that. Throws BAD_REQUEST (malformed),
+ * TOO_LARGE (more than `itemLimit` items) or UNSUPPORTED_MEDIA_TYPE (a text in a charset other than UTF-8).
  */
-export function decodePredict(
-  body: Uint8Array,
-  { contentType, itemLimit }: DecodeContext,
-): ItemsRequest<NativeForm> | Instead {
+export function decodePredict(body: Uint8Array, { contentType, itemLimit }: DecodeContext): ItemsRequest<NativeForm> {
   if (!isJsonType(contentType)) {
     const { kind, items } = decodeRaw(contentType ?? '', body);
     return { model: undefined, items, options: { kind, raw: true } };
   }
-  const json = parseJson(body);
-  if (isObject(json) && Object.hasOwn(json, 'inputs') && !Object.hasOwn(json, 'data') && !Object.hasOwn(json, 'items'))
-    return { instead: 'tei.predict' };
-  const { kind, items } = decodeNativeJson(json, itemLimit);
+  const { kind, items } = decodeNativeJson(parseJson(body), itemLimit);
   return { model: undefined, items, options: { kind, raw: false } };
 }
 
 const FIELDS = ['data', 'items', 'parameters'];
-/** No type, and the one that `curl -d` sends by default: no client means a form here. */
-const JSON_TYPES = ['', 'application/json', 'application/x-www-form-urlencoded'];
 const UTF8_NAMES = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
 
 function decodeRaw(contentType: string, body: Uint8Array): NativeRequest {
@@ -44,12 +36,6 @@ function decodeRaw(contentType: string, body: Uint8Array): NativeRequest {
   if (type.startsWith('text/') && charset !== undefined && !UTF8_NAMES.includes(charset.toLowerCase()))
     throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'Text must be UTF-8.');
   return { kind: 'single', items: [{ kind: 'raw', contentType: type, bytes: body }] };
-}
-
-/** Whether a body of this content type is read as JSON. */
-export function isJsonType(contentType: string | undefined): boolean {
-  const { type } = parse(contentType ?? '', { parameters: false });
-  return JSON_TYPES.includes(type) || type.endsWith('+json');
 }
 
 /** Reads a request in JSON that is already parsed. Throws BAD_REQUEST or TOO_LARGE. */

@@ -35,11 +35,11 @@ export interface ItemsOperation<Options = unknown> extends Served {
   /** Bytes of a body of several items beyond which they leave the main thread together; absent: each goes by itself, as its task says. */
   readonly lightItemsBytes?: number;
   /** Throws a ServerError for what is no request. */
-  decode(body: Uint8Array, context: DecodeContext): Decoded<Options> | Promise<Decoded<Options>>;
+  decode(body: Uint8Array, context: DecodeContext): ItemsRequest<Options> | Promise<ItemsRequest<Options>>;
   /** Throws the error that stands for the request as a whole, if the results of its items come to one. */
   encode(results: readonly ItemResult[], options: Options, head: AnswerHead): Answer;
-  /** The names of operations that a body may turn out to be for (`Instead`). */
-  readonly mayBe?: readonly string[];
+  /** Absent: its paths are all that lead to it. */
+  readonly sharesPaths?: SharedPaths;
   /** Writes the answer piece by piece; undefined where the request does not ask for that. */
   stream?(options: Options, head: AnswerHead): AnswerStream | undefined;
 }
@@ -102,11 +102,12 @@ export interface DecodeContext {
   readonly jsonLength?: string | undefined;
 }
 
-type Decoded<Options> = ItemsRequest<Options> | Instead;
-
-/** A body turned out to be a request of another operation, by its name. */
-export interface Instead {
-  readonly instead: string;
+/** Two shapes of requests have the same paths: those of one operation are this one's too, for the bodies that are its own. */
+export interface SharedPaths {
+  /** The name of the operation whose paths they are. Errors that are found before the body is read have its shape. */
+  readonly of: string;
+  /** Tells such a body from the other's, before either is decoded. Quick where it is the other's, and never throws. */
+  owns(body: Uint8Array, context: DecodeContext): boolean;
 }
 
 export interface ItemsRequest<Options> {

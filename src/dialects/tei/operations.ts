@@ -1,4 +1,5 @@
 import { ServerError } from '../../errors.ts';
+import { hasField, isJsonType } from '../shared/json-body.ts';
 import {
   ofTask,
   type CallOperation,
@@ -102,11 +103,16 @@ const RERANK: ItemsOperation<RerankOptions> = {
   encode: encodeRerank,
 };
 
-/** Without a path of its own: the native operation `/predict` hands it over. */
+/** `POST /predict` with `inputs`; the native one has `data` or `items`. */
 const PREDICT: ItemsOperation<PredictOptions> = {
   ...items,
   name: 'tei.predict',
   paths: [],
+  sharesPaths: {
+    of: 'native.predict',
+    owns: (body, { contentType }) =>
+      isJsonType(contentType) && hasField(body, 'inputs', { without: ['data', 'items'] }),
+  },
   models: CLASSIFIER,
   decode: decodePredict,
   encode: encodePredict,

@@ -5,9 +5,7 @@ import { ServerError, type ErrorCode } from '../../../src/errors.ts';
 
 function decode(body: string | Uint8Array, contentType: string | null = 'application/json', itemLimit = 4) {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const request = decodePredict(bytes, { contentType: contentType ?? undefined, itemLimit });
-  assert.ok('items' in request);
-  const { items, options } = request;
+  const { items, options } = decodePredict(bytes, { contentType: contentType ?? undefined, itemLimit });
   return { kind: options.kind, items };
 }
 
@@ -82,12 +80,4 @@ test('the refusal of a malformed request says what is wrong with it', () => {
 test('more items than the limit are too many', () => {
   assert.equal(decode('{"items":[1,2,3,4]}').items.length, 4);
   assert.throws(() => decode('{"items":[1,2,3,4,5]}'), refused('TOO_LARGE', /4 items at most, not 5/));
-});
-
-test('inputs make a request of TEI, unless there is a native field', () => {
-  const read = (body: unknown) => decodePredict(Buffer.from(JSON.stringify(body)), { itemLimit: 4 });
-  assert.deepEqual(read({ inputs: 'a' }), { instead: 'tei.predict' });
-  assert.deepEqual(read({ inputs: ['a'], parameters: {} }), { instead: 'tei.predict' });
-  for (const field of ['data', 'items'])
-    assert.throws(() => read({ inputs: 'a', [field]: ['a'] }), refused('BAD_REQUEST', /inputs/));
 });
