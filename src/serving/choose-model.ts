@@ -101,12 +101,18 @@ export class ModelChooser {
     return undefined;
   }
 
+  /** The one model that fits; undefined where there are none or several. */
+  only({ models }: ServedOperation): ServedModel | undefined {
+    const [first, second] = this.#models.list().filter(models.fits);
+    return second === undefined ? first : undefined;
+  }
+
   /** The models that a request may be for, for the thread that decodes it; `given`: the one that is known already. */
   candidates(
     { models }: ServedOperation,
     given: ServedModel | undefined,
   ): CpuModels & { list: readonly ServedModel[] } {
-    const list = given === undefined ? this.#models.list().filter(models.fits) : [given];
+    const list = (given === undefined ? this.#models.list() : [given]).filter(models.fits);
     return {
       list,
       all: list.map((model) => ({

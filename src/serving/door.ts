@@ -19,8 +19,10 @@ import type { Item, Reply } from '../tasks/task.ts';
 import { ownTensor } from '../tensors/rows.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import { ItemAnswerer } from './answer-items.ts';
-import { ModelChooser, type Models, type Queues, type ServedOperation } from './choose-model.ts';
-import { Decoder, tensorModelOf, type DoorCall, type ReadItems } from './decode.ts';
+import type { DoorCall, Entry } from './call.ts';
+import { ModelChooser, type Models, type Queues } from './choose-model.ts';
+import { Decoder, type ReadItems } from './decode.ts';
+import { tensorModelOf } from './decode-on-pool.ts';
 import { refuseEmpty } from './refuse-empty.ts';
 import type { Requester } from './requester.ts';
 import { ItemRunner, type ItemListener, type Ran } from './run-items.ts';
@@ -31,13 +33,6 @@ import { emptyTiming } from './timing.ts';
 
 /** Outputs of this size take about a millisecond to print: larger ones leave the main thread. */
 const LIGHT_TEXT_BYTES = 64 * 1024;
-
-/** A request let in so far as is known of it before its body. */
-export interface Entry {
-  readonly operation: ServedOperation;
-  /** Undefined where only the body tells. */
-  readonly model: ServedModel | undefined;
-}
 
 /** Gets what items name by URL, in their place. */
 export interface InputSource {
@@ -87,7 +82,7 @@ export class Door implements Queues {
     const served = this.models.resolve(operation);
     const model = name === undefined ? this.models.beforeBody(served) : this.models.given(served, name, version);
     if (model !== undefined) requester.serveWith(model);
-    return { operation: served, model };
+    return { operation: served, model, isNamed: name !== undefined };
   }
 
   /** Throws STARTING, DRAINING or FAILED unless the server is ready. */
@@ -99,15 +94,14 @@ export class Door implements Queues {
   }
 
   /** The whole way of a request that was let in. Throws a ServerError, in the shape of the requester's dialect by then. */
-  async walk({ operation, model }: Entry, call: DoorCall): Promise<Answer> {
+  async walk({ operation, ...entry }: Entry, call: DoorCall): Promise<Answer> {
     switch (operation.kind) {
       case 'items':
-        return this.#items(await this.#decoder.items(operation, model, call), call);
+        return this.#items(await this.#decoder.items({ ...entry, operation }, call), call);
       case 'tensors':
-        if (model === undefined) throw new ServerError('MODEL_NOT_FOUND');
-        return this.#tensors(operation, model, call);
+        return this.#tensors({ ...entry, operation }, call);
       case 'call':
-        return this.#decoder.call(operation, call);
+        return this.#decoder.call({ ...entry, operation }, call);
     }
   }
 
@@ -191,11 +185,13 @@ export class Door implements Queues {
     return Promise.all(started);
   }
 
-  async #tensors(operation: TensorsOperation, model: ServedModel, call: DoorCall): Promise<Answer> {
-    const { graph } = model;
+  async #tensors(entry: Entry<TensorsOperation>, call: DoorCall): Promise<Answer> {
+    const { model, operation } = entry;
     const { requester } = call;
+    if (model === undefined) throw operation.models.refusal();
+    const { graph } = model;
     if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
-    const request = await this.#decoder.tensors(operation, model, call);
+    const request = await this.#decoder.tensors(entry, model, call);
     const { rows, priority, timeoutMs } = request;
     const { itemLimit, core, metrics } = this.#parts;
     if (rows > itemLimit) throw new ServerError('TOO_LARGE', `A request may have at most ${itemLimit} rows.`);

@@ -119,6 +119,19 @@ test('/predict is TEI where it has inputs: a text, a pair, or lists of them', as
   assert.deepEqual(server.offThread, ['decode native.predict']);
 });
 
+test('/predict with inputs chooses a classifier by itself, unless the path has named a model', async () => {
+  const long = JSON.stringify({ inputs: [['x'.repeat(200_000)], ['b']] });
+  await using server = await startStubServer(all, { DEFAULT_MODEL: 'embedder' });
+  for (const body of ['{"inputs":"a"}', long]) {
+    assert.equal((await post(`${server.url}/predict`, body)).status, 200);
+    const other = await post(`${server.url}/predict/embedder`, body);
+    assert.deepEqual([other.status, (other.json as { error_type: string }).error_type], [424, 'Backend']);
+  }
+  assert.deepEqual(server.offThread, ['decode native.predict', 'decode native.predict']);
+  await using full = await startStubServer([{ ...classifier, isFull: true }, embedder], { DEFAULT_MODEL: 'embedder' });
+  for (const body of ['{"inputs":"a"}', long]) assert.equal((await post(`${full.url}/predict`, body)).status, 429);
+});
+
 test('POST / does what the text model is for', async () => {
   const answers = [
     [all, '{"inputs":"up"}', [[0, 1]]],

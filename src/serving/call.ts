@@ -1,0 +1,45 @@
+import type { DecodeContext } from '../dialects/shared/operation.ts';
+import type { ServedOperation } from './choose-model.ts';
+import type { Requester } from './requester.ts';
+import type { ServedModel } from './served-model.ts';
+
+/** A request as the door gets it. */
+export interface DoorCall {
+  readonly requester: Requester;
+  /** Given away. */
+  readonly body: Uint8Array;
+  /** Headers as sent. */
+  readonly contentType?: string | undefined;
+  readonly jsonLength?: string | undefined;
+  readonly accept?: string | undefined;
+  /** 1 (highest) to 3; absent: the default. */
+  readonly priority?: number | undefined;
+  /** Begins an answer that comes piece by piece. */
+  readonly openStream: () => Lines;
+}
+
+/** Takes the events of a stream, each one line of data. */
+export interface Lines {
+  send(lines: readonly string[]): void;
+}
+
+/** A request let in so far as is known of it before its body. */
+export interface Entry<Operation extends ServedOperation = ServedOperation> {
+  readonly operation: Operation;
+  /** Undefined where only the body tells. */
+  readonly model: ServedModel | undefined;
+  /** The path has named the model, for whatever operation the body turns out to be. */
+  readonly isNamed: boolean;
+}
+
+/** A request that is being read. */
+export interface Reading<Operation extends ServedOperation = ServedOperation> {
+  readonly entry: Entry<Operation>;
+  readonly call: DoorCall;
+  readonly context: DecodeContext;
+}
+
+/** The model that is known before the body, for the operation that it turned out to be for. */
+export function givenFor({ operation: asked, model, isNamed }: Entry, operation: ServedOperation) {
+  return operation === asked || isNamed ? model : undefined;
+}
