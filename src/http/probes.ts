@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pathOf } from './exchange.ts';
+import { queuesOf } from '../serving/served-model.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -15,7 +16,7 @@ type Probe = (services: Services) => ProbeAnswer;
 
 /** Whether a queue is full: requests for that model would be refused now. */
 function isFull({ repository, door }: Services): boolean {
-  return repository.list().some((model) => door.isFull(model));
+  return repository.list().some((model) => queuesOf(model).some((queue) => door.isFull(queue)));
 }
 
 /** Whether there is nothing to serve: MODELS_DIR holds no model (yet), or all are unloaded. */

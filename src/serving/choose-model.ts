@@ -16,13 +16,13 @@ export interface Models {
   versions(name: string): readonly string[];
 }
 
-/** What a choice may ask of the queues. */
+/** What a choice may ask of the queues, which go by their keys in the core. */
 export interface Queues {
-  isFull(model: ServedModel): boolean;
-  /** The error for a model that is full. */
-  refusal(model: ServedModel): ServerError;
+  isFull(queue: string): boolean;
+  /** The error for a queue that is full. */
+  refusal(queue: string): ServerError;
   /** Items that there are permits for. */
-  room(model: ServedModel): number;
+  room(queue: string): number;
 }
 
 /** The one choice of a model, whatever a request says of it and wherever it says so. */
@@ -51,28 +51,27 @@ export class ModelChooser {
   }
 
   /** The model that a path names. Throws MODEL_NOT_FOUND, MODEL_UNAVAILABLE, QUEUE_FULL or the operation's own refusal. */
-  given({ models }: ServedOperation, name: string, version: string | undefined): ServedModel {
-    return this.#fitting(models, this.#models.find(name, version));
+  given(operation: ServedOperation, name: string, version: string | undefined): ServedModel {
+    return this.#fitting(operation, this.#models.find(name, version));
   }
 
   /** The model of a request that names none in its path, where that is known before its body: throws what is sure to be its refusal. */
   beforeBody(operation: ServedOperation): ServedModel | undefined {
-    if (sharingPathsOf(operation).some((other) => this.#someFree(other.models))) return undefined;
-    const { models } = operation;
-    if (models.unnamed === 'default') return this.#fitting(models, this.#default());
-    this.#refuseFull(models);
+    if (sharingPathsOf(operation).some((other) => this.#someFree(other))) return undefined;
+    if (operation.models.unnamed === 'default') return this.#fitting(operation, this.#default());
+    this.#refuseFull(operation);
     return undefined;
   }
 
   /** The model of a request whose body is read; `name` is a model's own, `name:version`, or one with an owner in front as hubs have it. Throws as `given`. */
-  choose({ models }: ServedOperation, name: string | undefined): ServedModel {
-    const model = name === undefined || name === '' ? this.#unnamed(models) : this.findByName(name);
-    return this.#fitting(models, model);
+  choose(operation: ServedOperation, name: string | undefined): ServedModel {
+    const model = name === undefined || name === '' ? this.#unnamed(operation.models) : this.findByName(name);
+    return this.#fitting(operation, model);
   }
 
   /** The model, if it fits and has room. Throws QUEUE_FULL or the operation's own refusal. */
-  check({ models }: ServedOperation, model: ServedModel): ServedModel {
-    return this.#fitting(models, model);
+  check(operation: ServedOperation, model: ServedModel): ServedModel {
+    return this.#fitting(operation, model);
   }
 
   /** Finds a model by what clients of hubs call it. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
@@ -120,17 +119,25 @@ export class ModelChooser {
         version: model.version,
         isCurrent: this.#models.find(model.name) === model,
         source: model.taskSource,
-        room: this.#queues.room(model),
+        room: this.#queues.room(model.key),
       })),
       unnamed: (given ?? this.#unnamedOr(models))?.taskSource.key,
       isGiven: given !== undefined,
     };
   }
 
-  #fitting({ fits, refusal }: ModelChoice, model: ServedModel | undefined): ServedModel {
+  #fitting(operation: ServedOperation, model: ServedModel | undefined): ServedModel {
+    const { fits, refusal } = operation.models;
     if (model === undefined || !fits(model)) throw refusal(model);
-    if (this.#queues.isFull(model)) throw this.#queues.refusal(model);
+    const full = this.#fullQueue(operation, model);
+    if (full !== undefined) throw this.#queues.refusal(full);
     return model;
+  }
+
+  /** The queue that the operation would wait in, if that is full: none for calls, which take no permits. */
+  #fullQueue({ kind }: ServedOperation, { key, graph }: ServedModel): string | undefined {
+    const queue = kind === 'call' ? undefined : kind === 'tensors' ? graph?.key : key;
+    return queue !== undefined && this.#queues.isFull(queue) ? queue : undefined;
   }
 
   #unnamed(models: ModelChoice): ServedModel | undefined {
@@ -173,13 +180,15 @@ export class ModelChooser {
   }
 
   /** Throws QUEUE_FULL where every model that fits is full. */
-  #refuseFull({ fits }: ModelChoice): void {
-    const fitting = this.#models.list().filter(fits);
-    const [first] = fitting;
-    if (first !== undefined && fitting.every((model) => this.#queues.isFull(model))) throw this.#queues.refusal(first);
+  #refuseFull(operation: ServedOperation): void {
+    const fitting = this.#models.list().filter(operation.models.fits);
+    const full = fitting.flatMap((model) => this.#fullQueue(operation, model) ?? []);
+    const [first] = full;
+    if (first !== undefined && full.length === fitting.length) throw this.#queues.refusal(first);
   }
 
-  #someFree({ fits }: ModelChoice): boolean {
-    return this.#models.list().some((model) => fits(model) && !this.#queues.isFull(model));
+  #someFree(operation: ServedOperation): boolean {
+    const isFree = (model: ServedModel): boolean => this.#fullQueue(operation, model) === undefined;
+    return this.#models.list().some((model) => operation.models.fits(model) && isFree(model));
   }
 }

@@ -2,7 +2,7 @@ import type { CoreEvents } from '../core/events.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Phase } from '../state.ts';
-import type { ServedModel } from './served-model.ts';
+import { queuesOf, type ServedModel } from './served-model.ts';
 import { countRun } from './statistics.ts';
 import type { TensorCore } from './tickets.ts';
 
@@ -55,17 +55,21 @@ export function refreshGauges(
   ];
   for (const gauge of gauges) gauge.reset();
   metrics.phase.set({ phase }, 1);
-  for (const { key, name } of repository.list()) {
-    const labels = { model: name };
-    const depth = core.depth(key);
-    metrics.waitingItems.inc(labels, depth.waiting);
-    metrics.runningItems.inc(labels, depth.running);
-    metrics.permitsUsed.inc(labels, depth.permits);
-    metrics.permitsLimit.inc(labels, depth.queueItems);
-    metrics.predictedWaitSeconds.set(labels, core.predictedWaitMs(key) / 1000);
-    const fit = core.fit(key);
+  const waitsMs = new Map<string, number>();
+  for (const model of repository.list()) {
+    const labels = { model: model.name };
+    for (const key of queuesOf(model)) {
+      const depth = core.depth(key);
+      metrics.waitingItems.inc(labels, depth.waiting);
+      metrics.runningItems.inc(labels, depth.running);
+      metrics.permitsUsed.inc(labels, depth.permits);
+      metrics.permitsLimit.inc(labels, depth.queueItems);
+      waitsMs.set(model.name, Math.max(waitsMs.get(model.name) ?? 0, core.predictedWaitMs(key)));
+    }
+    const fit = core.fit(model.key);
     if (fit === undefined) continue;
     metrics.fitSlope.set(labels, fit.a / 1000);
     metrics.fitBase.set(labels, fit.b / 1000);
   }
+  for (const [model, waitMs] of waitsMs) metrics.predictedWaitSeconds.set({ model }, waitMs / 1000);
 }

@@ -65,7 +65,7 @@ export class Decoder {
   async ready({ operation, model, count, decoded }: ReadItems, call: DoorCall): Promise<ReadyItems> {
     if (decoded.where === 'pool') {
       // There is room by now, but there was none when it was decoded.
-      if (decoded.request === undefined) throw this.#queues.refusal(model);
+      if (decoded.request === undefined) throw this.#queues.refusal(model.key);
       return unpacked(decoded.request);
     }
     const isSmall = count === 1 || call.body.byteLength <= (operation.lightItemsBytes ?? Infinity);

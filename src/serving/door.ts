@@ -20,6 +20,7 @@ import { ownTensor } from '../tensors/rows.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import { ItemAnswerer } from './answer-items.ts';
 import type { DoorCall, Entry } from './call.ts';
+import { nameOfKey } from './core-metrics.ts';
 import { ModelChooser, type Models, type Queues } from './choose-model.ts';
 import { Decoder, type ReadItems } from './decode.ts';
 import { tensorModelOf } from './decode-on-pool.ts';
@@ -105,19 +106,19 @@ export class Door implements Queues {
     }
   }
 
-  isFull(model: ServedModel): boolean {
-    return this.#parts.core.isFull(model.key);
+  isFull(queue: string): boolean {
+    return this.#parts.core.isFull(queue);
   }
 
-  refusal(model: ServedModel): ServerError {
-    this.#parts.metrics.rejects.inc({ model: model.name, reason: 'QUEUE_FULL' });
+  refusal(queue: string): ServerError {
+    this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
     return new ServerError('QUEUE_FULL', undefined, {
-      retryAfterMs: Math.max(1, this.#parts.core.predictedWaitMs(model.key)),
+      retryAfterMs: Math.max(1, this.#parts.core.predictedWaitMs(queue)),
     });
   }
 
-  room(model: ServedModel): number {
-    const { queueItems, permits } = this.queueOf(model);
+  room(queue: string): number {
+    const { queueItems, permits } = this.#parts.core.depth(queue);
     return queueItems - permits;
   }
 
@@ -151,7 +152,7 @@ export class Door implements Queues {
    */
   async #withInputs(read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
     const { model, count, decoded } = read;
-    if (decoded.where === 'pool' || count > this.room(model)) return read;
+    if (decoded.where === 'pool' || count > this.room(model.key)) return read;
     return { ...read, decoded: { ...decoded, items: await this.#parts.inputs.items(requester, decoded.items) } };
   }
 

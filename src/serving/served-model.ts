@@ -43,6 +43,11 @@ export interface ServedModel {
   readonly timeoutMs: number;
 }
 
+/** Keys of a model's queues: its own, and that of its graph where the tensor API runs that beside its program. */
+export function queuesOf({ key, graph }: Pick<ServedModel, 'key' | 'graph'>): readonly string[] {
+  return graph === undefined || graph.key === key ? [key] : [key, graph.key];
+}
+
 /** Most items in a run, and in the queue, where neither model.json nor a program says. */
 const MAX_ITEMS = 32;
 const QUEUE_ITEMS = 256;
