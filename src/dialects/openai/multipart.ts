@@ -40,6 +40,8 @@ function readParts(bytes: Buffer, type: string): Promise<ReadPart[]> {
     const form = new Busboy({
       headers: { 'content-type': type },
       limits: { parts: MOST_PARTS, headerSize: MOST_HEADER_BYTES },
+      // All is here already. At the default of 64 KiB the parser waits for a reader, and for ever where it skips the part itself.
+      fileHwm: bytes.byteLength + 1,
       // Whatever a part says of itself, its bytes come as they are: which field is a file is for the reader to say.
       isPartAFile: () => true,
     });
@@ -92,13 +94,13 @@ export const fileField = z.custom<FormPart>(isObject, {
  * one name the first counts, but for names that end in `[]`. An empty text is as absent. Throws BAD_REQUEST on text that is not UTF-8.
  */
 export function formValues(schema: z.ZodObject, parts: readonly FormPart[]): JsonObject {
-  const shape: Readonly<Record<string, z.core.$ZodType | undefined>> = schema.shape;
+  const shape = new Map(Object.entries<z.core.$ZodType>(schema.shape));
   const values = new Map<string, unknown>();
   for (const part of parts) {
     const { name } = part;
     const isList = name.endsWith('[]');
     if (values.has(name) && !isList) continue;
-    const kind = kindOf(shape[name]);
+    const kind = kindOf(shape.get(name));
     const value = kind === 'custom' ? part : typedText(kind, partText(part));
     if (value === '') continue;
     const before = values.get(name) as unknown[] | undefined;
@@ -118,7 +120,9 @@ function typedText(kind: string | undefined, value: string): unknown {
   const trimmed = value.trim();
   if (kind === 'number') return trimmed === '' || Number.isNaN(Number(trimmed)) ? value : Number(trimmed);
   if (kind !== 'boolean' && kind !== 'unknown') return value;
-  return trimmed === 'true' || trimmed === 'false' ? trimmed === 'true' : value;
+  // Python's clients write a flag as Python does.
+  const flag = trimmed.toLowerCase();
+  return flag === 'true' || flag === 'false' ? flag === 'true' : value;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseMultipart, partText } from '../../../src/dialects/openai/multipart.ts';
+import { z } from 'zod';
+import { flag } from '../../../src/dialects/shared/body-schema.ts';
+import { formValues, parseMultipart, partText } from '../../../src/dialects/openai/multipart.ts';
 import { ServerError } from '../../../src/errors.ts';
 
 const TYPE = 'multipart/form-data; boundary=abc';
@@ -53,6 +55,39 @@ test('a form of as many parts as there may be, and one of none', async () => {
 test('a part without a name is left out', async () => {
   const parts = await parse(`--abc\r\nContent-Type: text/plain\r\n\r\ntext\r\n--abc\r\n${head}y\r\n--abc--`);
   assert.deepEqual(parts.map(partText), ['y']);
+});
+
+const large = 'y'.repeat(300_000);
+/** Parts that the parser skips by itself. */
+const skipped: [string, string][] = [
+  ['has no disposition', `--abc\r\nContent-Type: text/plain\r\n\r\n${large}\r\n`],
+  ['has no headers', `--abc\r\n\r\n${large}\r\n`],
+  ['is no form data', `--abc\r\nContent-Disposition: attachment; name="x"\r\n\r\n${large}\r\n`],
+  ['has a line break in its name', `--abc\r\nContent-Disposition: form-data; name="x\ry"\r\n\r\n${large}\r\n`],
+  ['follows a delimiter with white space', `--abc \t\r\n${head}${large}\r\n`],
+];
+for (const [what, part] of skipped)
+  test(`a large part that ${what} does not keep the form from being read`, { timeout: 10_000 }, async () => {
+    const other = `--abc\r\n${head}text\r\n`;
+    for (const form of [`${part}${other}--abc--`, `${other}${part}--abc--`])
+      assert.deepEqual((await parse(form)).map(partText), ['text']);
+  });
+
+test('fields named like what objects inherit are fields like others', () => {
+  const names = ['__proto__', 'constructor', 'toString'];
+  const parts = names.map((name) => ({ name, contentType: 'text/plain', bytes: Buffer.from('text') }));
+  assert.deepEqual(
+    Object.entries(formValues(z.object({ flag }), parts)),
+    names.map((name) => [name, 'text']),
+  );
+});
+
+test('flags are read as JSON and as Python write them', () => {
+  const read = (text: string): unknown => {
+    const part = { name: 'flag', contentType: 'text/plain', bytes: Buffer.from(text) };
+    return formValues(z.object({ flag }), [part])['flag'];
+  };
+  assert.deepEqual(['true', 'False', ' TRUE ', 'yes'].map(read), [true, false, true, 'yes']);
 });
 
 /** Each a way to be wrong. */
