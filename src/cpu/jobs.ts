@@ -131,9 +131,7 @@ async function prepareItem(task: Task, item: Item): Promise<PreparedItem> {
     const prepared = await task.prepare(item);
     return { kind: 'prepared', prepared, prepareMs: performance.now() - startMs };
   } catch (thrown) {
-    const error = plainError(thrown);
-    if (error.code === 'INTERNAL') throw thrown;
-    return { kind: 'refused', ...error };
+    return { kind: 'refused', ...plainError(thrown) };
   }
 }
 
@@ -149,14 +147,14 @@ async function pack(
   options: unknown,
 ): Promise<Given<Omit<DecodedRequest, 'prepareMs'>>> {
   const memos: unknown[] = [];
-  const bare = items.map((item) => {
+  const bare = items.map((item, index) => {
     if (item.kind !== 'prepared') return item;
     const { memo, ...prepared } = item.prepared;
-    memos.push(memo);
+    memos[index] = memo;
     return { ...item, prepared };
   });
   const chunks = await packChunks(bare);
-  // Of a task that serves by itself: its items need the options where they are.
+  // No outputs will need a memo; a task that serves by itself needs the options where it is.
   if (memos.length === 0) return { value: { items: { chunks }, options }, buffers: buffersOf(chunks) };
   const luggage = serialize({ options, memos } satisfies Luggage);
   return { value: { items: { chunks }, luggage }, buffers: buffersOf([...chunks, luggage]) };

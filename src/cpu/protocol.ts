@@ -70,7 +70,7 @@ export interface DecodedRequest {
 /** What goes with a long request to the thread that answers it, unread. */
 export interface Luggage {
   readonly options: unknown;
-  /** Of each item, if it has one. */
+  /** By the number of the item, refused ones included; absent where it has none. */
   readonly memos: readonly unknown[];
 }
 

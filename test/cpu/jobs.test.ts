@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { packChunks, unpackChunks } from '../../src/cpu/parcel.ts';
-import type { CpuModels, DecodedItems } from '../../src/cpu/protocol.ts';
-import { ServerError } from '../../src/errors.ts';
+import type { CpuModels, DecodedItems, PreparedItem, RanItem } from '../../src/cpu/protocol.ts';
+import { ServerError, type PlainError } from '../../src/errors.ts';
 import type { Outputs, Prepared, TaskSource } from '../../src/tasks/task.ts';
 import { fromTypedArray, type Signature, type Tensor } from '../../src/tensors/tensor.ts';
 import { elements, tensor } from '../onnx/models.ts';
@@ -70,17 +70,22 @@ test("the task's refusals keep their code and text", async (t) => {
   await assert.rejects(raws, refusal('UNSUPPORTED_MEDIA_TYPE'));
 });
 
-test('anything else becomes INTERNAL; the detail is the cause, for the log alone', async (t) => {
+/** A task of the user's own, of this code. */
+async function ownTask(t: TestContext, code: string): Promise<TaskSource> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-cpu-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'task.mjs');
-  await writeFile(
-    file,
+  await writeFile(file, code);
+  return sourceFor(file, NUMBERS, { key: 'own/1#1', folder });
+}
+
+test('anything else becomes INTERNAL; the detail is the cause, for the log alone', async (t) => {
+  const source = await ownTask(
+    t,
     `export function prepare() { throw new TypeError('secret detail'); }
      export function finish() { return 1; }`,
   );
   const pool = openPool(t);
-  const source = sourceFor(file, NUMBERS, { key: 'own/1#1', folder });
   await assert.rejects(pool.run(prepareJob({ kind: 'json', value: 1 }, source)), (error: unknown) => {
     assert.ok(error instanceof ServerError);
     assert.equal(error.code, 'INTERNAL');
@@ -98,13 +103,13 @@ const given = (room: number, source = numbers): CpuModels => ({
 });
 
 /** What a thread makes of a native body. */
-async function decode(pool: PatientPool, text: string, { itemLimit = 100, room = 100 } = {}) {
+async function decode(pool: PatientPool, text: string, { itemLimit = 100, room = 100, source = numbers } = {}) {
   const decoded = await pool.run<'decode'>({
     kind: 'decode',
     operation: 'native.predict',
     body: new Uint8Array(Buffer.from(text)),
     context: { contentType: 'application/json', itemLimit },
-    models: { 'native.predict': given(room) },
+    models: { 'native.predict': given(room, source) },
   });
   return decoded;
 }
@@ -152,6 +157,38 @@ test('a body that is for another dialect is told as that', async (t) => {
   const refused = await decode(pool, '{"inputs":5}');
   assert.ok(refused.kind === 'refused');
   assert.deepEqual([refused.operation, refused.error.code], ['tei.predict', 'INVALID_INPUT']);
+});
+
+test('in a large request each item is finished with its own memo, though others failed before it', async (t) => {
+  const pool = openPool(t);
+  const source = await ownTask(
+    t,
+    `export function prepare({ value }) {
+       if (value === 1) throw Object.assign(new Error('bad'), { status: 422 });
+       if (value === 2) throw new TypeError('secret detail');
+       return { inputs: { x: { data: [value], shape: [1] } }, memo: value };
+     }
+     export const finish = (outputs, context, memo) => memo;`,
+  );
+  const values = Array.from({ length: 70 }, (_, index) => index);
+  const decoded = await decode(pool, JSON.stringify({ items: values }), { source });
+  assert.ok(decoded.kind === 'items' && decoded.request !== undefined && 'chunks' in decoded.request.items);
+  const { items, luggage } = decoded.request;
+  const results: RanItem[] = [];
+  await unpackChunks(items.chunks, (item) => {
+    const { kind, ...error } = item as PreparedItem;
+    results.push(kind === 'refused' ? { error: error as PlainError } : { outputs: { y: tensor('FP64', [1], [0]) } });
+  });
+  const { answer } = await pool.run<'encode'>({
+    ...{ kind: 'encode', of: 'items', operation: 'native.predict', source, head: HEAD },
+    ...{ results: { chunks: await packChunks(results) }, options: undefined, luggage },
+  });
+  assert.ok('chunks' in answer);
+  const told = JSON.parse(Buffer.concat(answer.chunks).toString()) as { results: { result?: number; code?: string }[] };
+  assert.deepEqual(
+    told.results.map(({ result, code }) => result ?? code),
+    values.map((value) => ['INVALID_INPUT', 'INTERNAL'][value - 1] ?? value),
+  );
 });
 
 test('many items come and go in chunks, with what only threads need unread', async (t) => {
