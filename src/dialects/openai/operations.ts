@@ -1,14 +1,8 @@
 import { ServerError } from '../../errors.ts';
 import { generationStream, readGeneration } from '../shared/generation-reply.ts';
-import {
-  jsonAnswer,
-  ofTask,
-  type Compression,
-  type ItemsOperation,
-  type ModelChoice,
-  type Operation,
-} from '../shared/operation.ts';
+import { jsonAnswer, ofTask, type ItemsOperation, type ModelChoice, type Operation } from '../shared/operation.ts';
 import { allReplies } from '../shared/results.ts';
+import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { decodeTranscription, decodeTranslation, type AudioOptions } from './audio.ts';
 import { decodeChat, type ChatOptions } from './chat.ts';
 import { ChatStream, encodeChat } from './chat-reply.ts';
@@ -36,19 +30,13 @@ export function modelsFor(task: string): ModelChoice {
 
 const CHAT_MODELS = modelsFor('chat');
 const SPEECH_MODELS = modelsFor('transcription');
-/** Compressing more than this takes a core from inference for long. */
-const COMPRESSION: Compression = { codings: ['zstd', 'gzip', 'br', 'deflate'], mostBytes: 4 * 1024 * 1024 };
-/** Texts of this size, all together, may take more than a millisecond to prepare. */
-const LIGHT_TEXTS_BYTES = 4096;
 
 const EMBEDDINGS: ItemsOperation<EmbeddingsOptions> = {
-  kind: 'items',
+  ...TEXT_OPERATION,
   name: 'openai.embeddings',
   dialect: OPENAI,
   paths: ['/v1/embeddings', '/embeddings'],
   models: modelsFor('embeddings'),
-  compression: COMPRESSION,
-  lightItemsBytes: LIGHT_TEXTS_BYTES,
   decode: decodeEmbeddings,
   encode: encodeEmbeddings,
 };

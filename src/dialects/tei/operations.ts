@@ -3,13 +3,13 @@ import { hasField, isJsonType } from '../shared/json-body.ts';
 import {
   ofTask,
   type CallOperation,
-  type Compression,
   type ItemsOperation,
   type ModelChoice,
   type ModelFacts,
   type Operation,
   type StandIn,
 } from '../shared/operation.ts';
+import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { TEI } from './dialect.ts';
 import { encodeEmbedAll, encodeEmbed, encodePredict, encodeRerank, encodeSimilarity } from './replies.ts';
 import {
@@ -57,15 +57,15 @@ const TOKENIZER: ModelChoice = {
   unnamed: textModels('tokenize'),
 };
 
-const shared = {
-  dialect: TEI,
-  /** Compressing more than this takes a core from inference for long. */
-  compression: { codings: ['zstd', 'gzip', 'br', 'deflate'], mostBytes: 4 * 1024 * 1024 } satisfies Compression,
-};
-/** Texts of this size, all together, may take more than a millisecond to prepare. */
-const items = { ...shared, kind: 'items' as const, lightItemsBytes: 4096 };
+const items = { ...TEXT_OPERATION, dialect: TEI };
 /** Calls take no permits: the largest text they take, escaped, and some more. */
-const call = { ...shared, kind: 'call' as const, models: TOKENIZER, mostBodyBytes: 8 * 2 ** 20 };
+const call = {
+  kind: 'call' as const,
+  dialect: TEI,
+  models: TOKENIZER,
+  compression: TEXT_OPERATION.compression,
+  mostBodyBytes: 8 * 2 ** 20,
+};
 
 const EMBED: ItemsOperation<null> = {
   ...items,

@@ -3,6 +3,7 @@ import type { Reply } from '../../tasks/task.ts';
 import { numbersText, readEmbedding, similarities } from '../shared/embedding-text.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import { jsonAnswer, type Answer } from '../shared/operation.ts';
+import { rankReplies } from '../shared/ranking.ts';
 import { replyJson } from '../shared/reply-json.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 import type { PredictOptions, RerankOptions } from './requests.ts';
@@ -40,35 +41,16 @@ export function encodeSimilarity(results: readonly ItemResult[]): Answer {
   return listAnswer(cosines, (cosine) => float32Text(Math.fround(cosine)));
 }
 
+/** Best first. */
 export function encodeRerank(results: readonly ItemResult[], { texts }: RerankOptions): Answer {
-  return listAnswer(rankReplies(repliesOf(results, 'texts'), texts), (ranked) => JSON.stringify(ranked));
+  const ranked = rankReplies(repliesOf(results, 'texts'));
+  return listAnswer(ranked, ({ index, score }) => JSON.stringify({ index, text: texts?.[index], score }));
 }
 
 /** A task's `[{label, score}]` is what TEI gives for one input; for a list of inputs it is a list of them. */
 export function encodePredict(results: readonly ItemResult[], { isList }: PredictOptions): Answer {
   const [first, ...others] = repliesOf(results, 'inputs').map(replyJson);
   return isList ? listAnswer([first, ...others], (list) => JSON.stringify(list)) : jsonAnswer(first);
-}
-
-export interface Ranked {
-  readonly index: number;
-  readonly text?: string;
-  readonly score: number;
-}
-
-/** Answer of `/rerank`: best first; texts of equal score keep their order. */
-export function rankReplies(replies: readonly Reply[], texts?: readonly string[]): Ranked[] {
-  const ranked = replies.map((reply, index): Ranked => {
-    const { score } = replyJson(reply) as { score: number };
-    const text = texts?.[index];
-    return { index, ...(text === undefined ? {} : { text }), score };
-  });
-  // Comparisons with NaN are always false, but a sort needs an order.
-  return ranked.sort((a, b) => orderOf(b.score) - orderOf(a.score) || a.index - b.index);
-}
-
-function orderOf(score: number): number {
-  return Number.isFinite(score) ? score : -Number.MAX_VALUE;
 }
 
 /** A text task's description of itself (`calls.info`). */
