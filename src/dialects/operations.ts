@@ -1,6 +1,7 @@
 import { NATIVE_OPERATIONS } from './native/operations.ts';
 import { OIP_OPERATIONS } from './oip/operations.ts';
 import { OPENAI_OPERATIONS } from './openai/operations.ts';
+import { RERANK_OPERATIONS } from './rerank/operations.ts';
 import type { DecodeContext, ItemsOperation, Operation } from './shared/operation.ts';
 import { TEI_OPERATIONS } from './tei/operations.ts';
 
@@ -9,6 +10,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...NATIVE_OPERATIONS,
   ...OIP_OPERATIONS,
   ...OPENAI_OPERATIONS,
+  ...RERANK_OPERATIONS,
   ...TEI_OPERATIONS,
 ];
 

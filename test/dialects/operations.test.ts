@@ -30,3 +30,14 @@ test("/predict with inputs is TEI's, unless there is a native field or the body 
     assert.equal(asked('native.predict', body), 'native.predict');
   assert.equal(asked('native.predict', { inputs: 'a' }, 'text/plain'), 'native.predict');
 });
+
+test("/rerank with documents is Jina's and Cohere's, unless it has texts", () => {
+  assert.equal(asked('tei.rerank', { query: 'q', documents: ['a'] }), 'openai.rerank');
+  for (const body of [
+    { documents: ['a'], texts: ['a'] },
+    { query: 'documents' },
+    { query: { documents: [] } },
+    '"documents"',
+  ])
+    assert.equal(asked('tei.rerank', body), 'tei.rerank');
+});

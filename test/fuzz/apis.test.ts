@@ -16,6 +16,7 @@ const FIELDS = [
   ...['model', 'input', 'inputs', 'messages', 'prompt', 'query', 'texts', 'ids', 'text_input', 'parameters'],
   ...['temperature', 'n', 'stop', 'stream', 'stream_options', 'logit_bias', 'logprobs', 'size', 'tools', 'dimensions'],
   ...['__proto__', 'constructor', 'encoding_format', 'source_sentence', 'sentences', 'role', 'content', 'type', 'text'],
+  ...['documents', 'top_n', 'return_documents', 'rank_fields', 'truncation', 'truncation_side'],
 ];
 const leaf = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.constant(null));
 const { value } = fc.letrec<{ value: unknown }>((tie) => ({

@@ -1,0 +1,103 @@
+import { z } from 'zod';
+import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
+import { choice, fieldError, flag, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { JsonChunks } from '../shared/json-chunks.ts';
+import { jsonItem, type Answer, type AnswerHead, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
+import { rankReplies } from '../shared/ranking.ts';
+import { allReplies, type ItemResult } from '../shared/results.ts';
+import { checkCount, listOf, texts } from '../shared/text-inputs.ts';
+
+/**
+ * Reranking in the shape that Jina and Cohere have in common, and vLLM, LiteLLM and Open WebUI use. https://jina.ai/reranker,
+ * https://docs.cohere.com/reference/rerank
+ */
+
+type Document = string | JsonObject;
+
+const DOCUMENT = 'a string or an object with a text';
+
+const schema = z.object({
+  model: text.optional(),
+  query: text,
+  documents: listOf('an array', DOCUMENT, (one) => typeof one === 'string' || isObject(one)).transform(
+    (list) => list as readonly Document[],
+  ),
+  /** 0 is all, as in vLLM. */
+  top_n: number({ min: 0, integer: true }).default(0),
+  return_documents: flag.default(false),
+  /** Cohere's: the fields of documents that are ranked, in this order. */
+  rank_fields: texts.default(['text']),
+  /** Jina's. */
+  truncation: flag.optional(),
+  /** vLLM's. */
+  truncation_side: choice(['left', 'right']).optional(),
+});
+
+export interface RerankOptions {
+  /** Most results; 0: all. */
+  readonly topN: number;
+  /** The documents, if the answer is to repeat them. */
+  readonly documents?: readonly Document[];
+}
+
+/** `POST /v1/rerank`: one item per document. Throws BAD_REQUEST or TOO_LARGE. */
+export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<RerankOptions> {
+  const values = parseJsonObject(body);
+  const ignored = unknownFields(schema, values);
+  const { model, query, documents, ...asked } = readFields(schema, values);
+  checkCount(documents.length, itemLimit);
+  // Scores are from 0 to 1, whatever a model's own library does.
+  const parameters = {
+    truncate: asked.truncation,
+    truncation_direction: asked.truncation_side,
+    raw_scores: false,
+  };
+  return {
+    model,
+    ignored,
+    items: documents.map((document, index) =>
+      jsonItem({ query, text: textOf(document, asked.rank_fields, index) }, parameters),
+    ),
+    options: { topN: asked.top_n, ...(asked.return_documents ? { documents } : {}) },
+  };
+}
+
+/** The text of a document; of several fields, each on a line of its own. Throws BAD_REQUEST where it has none. */
+function textOf(document: Document, fields: readonly string[], index: number): string {
+  if (typeof document === 'string') return document;
+  const found = fields.filter((field) => Object.hasOwn(document, field)).map((field) => document[field]);
+  if (found.length > 0 && found.every((value) => typeof value === 'string')) return found.join('\n');
+  const param = `documents[${index}]`;
+  const names = fields.map((field) => `'${field}'`).join(' or ');
+  throw fieldError(
+    param,
+    `Invalid type for '${param}': expected a string or an object with text in ${names}.`,
+    'invalid_type',
+  );
+}
+
+/** The answer, best first; a bad document is told by its index. `meta` is Cohere's `usage`. */
+export function encodeRerank(
+  results: readonly ItemResult[],
+  { topN, documents }: RerankOptions,
+  { id, model }: Pick<AnswerHead, 'id' | 'model'>,
+): Answer {
+  const ranked = rankReplies(allReplies(results, 'documents'));
+  const tokens = ranked.reduce((sum, one) => sum + one.tokens, 0);
+  const json = new JsonChunks();
+  json.add(`{"id":${JSON.stringify(`rerank-${id}`)},"model":${JSON.stringify(model)},"results":[`);
+  for (const [place, { index, score }] of ranked.slice(0, topN === 0 ? ranked.length : topN).entries()) {
+    const document = documentOf(documents?.[index]);
+    json.add((place === 0 ? '' : ',') + JSON.stringify({ index, relevance_score: score, document }));
+  }
+  json.add(
+    `],"usage":{"prompt_tokens":${tokens},"total_tokens":${tokens}},` +
+      `"meta":{"tokens":{"input_tokens":${tokens},"output_tokens":0}}}`,
+  );
+  return { contentType: 'application/json', chunks: json.finish() };
+}
+
+/** Clients read the text of a document even where it was sent as a string. */
+function documentOf(document: Document | undefined): JsonObject | undefined {
+  return typeof document === 'string' ? { text: document } : document;
+}
