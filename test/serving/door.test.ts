@@ -5,6 +5,7 @@ import { Core } from '../../src/core/core.ts';
 import type { Lane } from '../../src/core/ticket.ts';
 import type { CpuPool } from '../../src/cpu/pool.ts';
 import { operationNamed } from '../../src/dialects/operations.ts';
+import { ServerError } from '../../src/errors.ts';
 import type { LaneWork } from '../../src/lanes/protocol.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { Door, type InputSource } from '../../src/serving/door.ts';
@@ -31,7 +32,9 @@ function embeddings(name: string, counted: Item[]): ServedModel {
     isLight: () => true,
     prepare(item) {
       counted.push(item);
-      const { length } = String(item.kind === 'json' ? item.value : '');
+      const text = String(item.kind === 'json' ? item.value : '');
+      if (text === 'bad') throw new ServerError('INVALID_INPUT');
+      const { length } = text;
       return { inputs: { length: float32([1], Float32Array.of(length)) }, cost: 1, memo: { tokens: length } };
     },
     isLightReply: () => true,
@@ -120,6 +123,22 @@ test('a large request is two jobs: decode with prepare, and finish with encode',
   assert.deepEqual(jobs, ['decode openai.embeddings', 'encode openai.embeddings']);
   assert.equal(prepared.length, 10_000);
   assert.equal(core.depth('m/1#1').permits, 0);
+});
+
+test('items of a large request keep their own memos where others are refused', async () => {
+  const { door, requester, jobs } = setUp({});
+  const items = texts(10_000).map((text, index) => (index % 7 === 3 ? 'bad' : text));
+  const entry = door.enter(operationNamed('native.predict'), requester, 'm');
+  const body = new TextEncoder().encode(JSON.stringify({ items }));
+  const answer = await door.walk(entry, { requester, body, openStream: () => ({ send: () => undefined }) });
+  assert.deepEqual(jobs, ['decode native.predict', 'encode native.predict']);
+  const { results } = JSON.parse(Buffer.concat(answer.chunks).toString()) as {
+    results: { result?: { tokens: number }; code?: string }[];
+  };
+  assert.deepEqual(
+    results.map(({ result, code }) => result?.tokens ?? code),
+    items.map((text) => (text === 'bad' ? 'INVALID_INPUT' : text.length)),
+  );
 });
 
 test('several texts that are not light together are prepared by one job, with their permits taken', async () => {
