@@ -10,7 +10,8 @@ export function nearName(name: string, known: Iterable<string>): string | undefi
     const most = one.length < 4 ? 0 : one.length < 8 ? 1 : 2;
     // In a short name, a different letter makes a different name.
     const mayDiffer = one.length >= 6 || name.length !== one.length || isAnagram(name, one);
-    if (most > 0 && mayDiffer && distance(name, one) <= most) return one;
+    if (Math.abs(name.length - one.length) > most || !mayDiffer) continue;
+    if (most > 0 && distance(name, one) <= most) return one;
   }
   return undefined;
 }

@@ -66,12 +66,12 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
     ...(logprobs === undefined ? {} : { logprobs: true, top_logprobs: logprobs }),
     echo,
   };
+  // The parameters may hold thousands of values: they are read once, not for each of ten thousand prompts.
+  const chosen = Array.from({ length: choices }, (_, index) => jsonItem(undefined, forChoice(parameters, index)));
   return {
     model: fields.model,
     ignored,
-    items: prompts.flatMap((prompt) =>
-      Array.from({ length: choices }, (_, index) => jsonItem({ prompt }, forChoice(parameters, index))),
-    ),
+    items: prompts.flatMap((prompt) => chosen.map((item) => ({ ...item, value: { prompt } }))),
     options: { choices, isList: isList(fields.prompt), ...streamOf(fields) },
   };
 }

@@ -91,3 +91,10 @@ test('unknown fields are listed, but for those that are null and those that are 
   const slip = /Unrecognized request argument supplied: Size\. Did you mean 'size'\?/;
   assert.throws(() => unknownFields(schema, { Size: 1 }), slip);
 });
+
+test('of many unknown fields the first hundred are looked at', () => {
+  const schema = z.object({ temperature: number().optional() });
+  const names = Array.from({ length: 300 }, (_, index) => `field_${index}`);
+  const values = Object.fromEntries([...names, 'temperatur'].map((name) => [name, 1]));
+  assert.deepEqual(unknownFields(schema, values), names.slice(0, 100));
+});
