@@ -71,17 +71,21 @@ export interface Failure {
 
 export type TicketOutcome =
   | { readonly ok: true; readonly outputs: readonly Tensor[] }
-  /** Not done: the ticket goes on in the next run of its lane. `progress` is told to whoever waits for it. */
+  /** Not done: the ticket goes on in the next run of its lane. `progress` reaches the task's `serve` (`onProgress`); other tasks do not hear of it. */
   | { readonly ok: true; readonly more: true; readonly progress?: unknown }
   | Failure;
 
 export interface RunAnswer {
   readonly ok: true;
+  /** One for each ticket, in the order of the run. */
   readonly outcomes: readonly TicketOutcome[];
+  /** Time in ONNX Runtime, and time to put rows together and to part them again. */
   readonly runMs: number;
   readonly stackMs: number;
   readonly splitMs: number;
+  /** Most items that memory holds, once a larger batch did not fit: the core makes no larger ones from then on. */
   readonly maxItems?: number;
+  /** The device is lost, and why. */
   readonly fatal?: string;
 }
 
@@ -102,7 +106,10 @@ export interface LoadAnswer {
 
 export interface WarmAnswer {
   readonly ok: true;
-  /** `cost` and `shapeKey` are a program's own; else they follow from the row. Stepping: by rows, under `join` or `step`. */
+  /**
+   * The runs that were made. A program may give their `cost` and `shapeKey`; otherwise these follow from the row. A stepping program gives `join` as
+   * `shapeKey` of a run in which tickets begin, and `step` for the others, as the core predicts them apart.
+   */
   readonly runs: readonly {
     readonly items: number;
     readonly runMs: number;

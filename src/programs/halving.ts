@@ -17,8 +17,8 @@ export interface HalvingOptions<Ticket> {
 }
 
 /**
- * Runs tickets as one batch. A batch that fails, or that memory does not hold, is cut in halves until only those tickets fail that fail alone.
- * After the loss of a CUDA device all that is left fails.
+ * Runs tickets as one batch. A batch that fails or does not fit in memory is halved until only those tickets fail that fail alone.
+ * After the loss of a CUDA device, all remaining tickets fail. Without tickets nothing is run.
  */
 export async function runHalving<Ticket>(
   tickets: readonly Ticket[],
@@ -27,6 +27,7 @@ export async function runHalving<Ticket>(
   const totals: RunTotals = { runMs: 0, stackMs: 0, splitMs: 0 };
   let fatal: string | undefined;
   const runPart = async (part: readonly Ticket[]): Promise<readonly TicketOutcome[]> => {
+    if (part.length === 0) return [];
     const lost = fatal;
     if (lost !== undefined) return part.map(() => failed(lost));
     try {

@@ -79,8 +79,8 @@ export type Outputs = Readonly<Record<string, Tensor>>;
 /** What `serve` may use. Everything it starts ends with the request: a client that leaves rejects all of it with CANCELLED. */
 export interface ServeContext {
   /**
-   * Runs one ticket; `onProgress` hears what a stepping program tells between its steps. Rejects with a ServerError; with CANCELLED
-   * when `signal` is aborted, by which a ticket is ended early.
+   * Runs one ticket. `onProgress` is called with the `progress` that a stepping program reports between two runs. Rejects with a ServerError; with
+   * CANCELLED when `signal` is aborted, which ends the ticket early.
    */
   run(work: Work, onProgress?: (progress: unknown) => void, signal?: AbortSignal): Promise<Outputs>;
   /**
@@ -124,7 +124,7 @@ export interface Task {
   /** `outputs` are the item's own rows. */
   finish(outputs: Outputs, memo: unknown): Reply | Promise<Reply>;
   /**
-   * Replaces `prepare` and `finish` for items that need more than one ticket (long audio) or a reply that comes piece by piece.
+   * Called instead of `prepare` and `finish`, for items that need more than one ticket (long audio) or a reply that comes piece by piece.
    * It runs on the main thread, so anything that computes belongs in `calls`.
    */
   readonly serve?: (item: Item, context: ServeContext) => Promise<Reply>;

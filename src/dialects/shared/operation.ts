@@ -7,8 +7,8 @@ import type { Dialect } from './dialect.ts';
 import type { ItemResult } from './results.ts';
 
 /**
- * An operation is one thing that a client can ask for: a row of its dialect's table. What it does with bytes is pure, and found by its name
- * in any thread; the rest of the way is the door's (`serving/door.ts`).
+ * An operation is one thing that a client can ask for: a row of its dialect's table. Its codecs are pure, and any thread finds them by its name; the
+ * door does the rest (`serving/door.ts`).
  */
 export type Operation = ItemsOperation | TensorsOperation | CallOperation | StandIn;
 
@@ -34,13 +34,13 @@ export interface ItemsOperation<Options = unknown> extends Served {
   readonly kind: 'items';
   /** Bytes of a body of several items beyond which they leave the main thread together; absent: each goes by itself, as its task says. */
   readonly lightItemsBytes?: number;
-  /** Throws a ServerError for what is no request. */
+  /** Throws a ServerError if the body is not a valid request. */
   decode(body: Uint8Array, context: DecodeContext): ItemsRequest<Options> | Promise<ItemsRequest<Options>>;
-  /** Throws the error that stands for the request as a whole, if the results of its items come to one. */
+  /** Throws the error of the whole request, if the results of its items amount to one. */
   encode(results: readonly ItemResult[], options: Options, head: AnswerHead): Answer;
   /** Absent: its paths are all that lead to it. */
   readonly sharesPaths?: SharedPaths;
-  /** Writes the answer piece by piece; undefined where the request does not ask for that. */
+  /** Writes the answer piece by piece, on the main thread; undefined where the request does not ask for that. */
   stream?(options: Options, head: AnswerHead): AnswerStream | undefined;
 }
 
@@ -50,17 +50,17 @@ export interface TensorsOperation<Request extends TensorsRequest = TensorsReques
   decode(body: Uint8Array, context: DecodeContext, model: TensorModel): Request;
   /** `outputs` in the order of the model's signature; the request may come without its inputs. */
   encode(request: Request, outputs: readonly Tensor[], model: TensorModel): Answer;
-  /** Bytes of outputs that the answer tells as text. */
+  /** Bytes of outputs that the answer prints as text. */
   textBytes(request: Request, outputs: readonly Tensor[]): number;
 }
 
-/** A request that calls one of a task's own functions, without a lane or permits; the answer is what that gives, as JSON. */
+/** A request that calls one of a task's own functions, without a lane or permits; the answer is the function's result as JSON. */
 export interface CallOperation extends Served {
   readonly kind: 'call';
   decode(body: Uint8Array, context: DecodeContext): CallRequest;
 }
 
-/** A path that stands for another operation: the first that there is a model for, else the first of all. */
+/** A path that stands for another operation: the first that has a model here, else the first of the list. */
 export interface StandIn extends OperationBase {
   readonly kind: 'stand-in';
   readonly of: readonly { readonly models: ModelChoice; readonly operation: string }[];
@@ -76,11 +76,11 @@ export interface ModelFacts {
 /** Which models an operation is for. */
 export interface ModelChoice {
   readonly fits: (model: ModelFacts) => boolean;
-  /** The error for a model that does not fit; without a model: for there being none. */
+  /** The error for a model that does not fit; called without a model, the error if no model fits. */
   readonly refusal: (model?: ModelFacts) => ServerError;
   /**
-   * Which one serves a request that names none: `first`, DEFAULT_MODEL if it fits, else the first that does (default); `default`,
-   * DEFAULT_MODEL or the only one there is; or the first that fits the first of these for which there is one.
+   * Which model serves a request that names none. `first` (the default): DEFAULT_MODEL if it fits, else the first that does. `default`: DEFAULT_MODEL, or
+   * the only model there is. A list of conditions: the first model that meets the first condition that any model meets.
    */
   readonly unnamed?: 'first' | 'default' | readonly ((model: ModelFacts) => boolean)[];
 }
@@ -111,12 +111,12 @@ export interface SharedPaths {
 }
 
 export interface ItemsRequest<Options> {
-  /** The model it asks for, if it does. */
+  /** The model that the body names, if it does. */
   readonly model: string | undefined;
   readonly items: readonly Item[];
-  /** Names of its fields that nobody here knows: they are not heeded, and the reply says so. */
+  /** Names of unknown fields: they are ignored, and the reply says so. */
   readonly ignored?: readonly string[];
-  /** What its answer needs to know of it; plain data. */
+  /** What `encode` needs to know of the request; plain data. */
   readonly options: Options;
 }
 
@@ -138,10 +138,10 @@ export interface CallRequest {
   readonly argument: unknown;
 }
 
-/** What decoding tensors and telling of them needs to know of the model. */
+/** What the codecs of tensors need to know of the model. */
 export type TensorModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels' | 'maxItems'>;
 
-/** What an answer may say of itself and its model; plain data. */
+/** What an answer may say about itself and its model; plain data. */
 export interface AnswerHead {
   /** The request's id. */
   readonly id: string;
@@ -161,13 +161,13 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string | number>>;
 }
 
-/** Writes an answer piece by piece; each text is the data of one server-sent event. */
+/** Writes an answer piece by piece; each text is the data of one server-sent event. For a task without `serve`, only `end` is called. */
 export interface AnswerStream {
-  /** What the task told of an item. */
+  /** What the task's `serve` emitted for an item. */
   piece(index: number, event: unknown): string[];
   /** The rest of an item that is done. */
   done(index: number, reply: Reply): string[];
-  /** What follows when all items are done. Throws the error that stands for the request, if there is one. */
+  /** What follows when all items are done. Throws the error of the whole request, if there is one; it becomes the last event. */
   end(results: readonly ItemResult[]): string[];
 }
 

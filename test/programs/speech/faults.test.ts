@@ -4,7 +4,8 @@ import type { LaneTicket } from '../../../src/lanes/protocol.ts';
 import type { DecoderCache } from '../../../src/programs/speech/decoder-cache.ts';
 import type { SpeechParts, SpeechProgram } from '../../../src/programs/speech/program.ts';
 import { tone } from '../../tasks/transcription/support.ts';
-import { finish, isMore, openParts, steppingProgram, ticketOf, tinyModelFolder, tokensOf } from './support.ts';
+import { finish, isMore } from '../stepping.ts';
+import { openParts, steppingProgram, ticketOf, tinyModelFolder, tokensOf } from './support.ts';
 
 const CLIPS = [tone(600, 30), tone(300, 10), tone(450, 12.5), tone(2500, 3)];
 const PROMPT_TOKENS = 4;

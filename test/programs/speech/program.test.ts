@@ -5,7 +5,8 @@ import type { SpeechProgram } from '../../../src/programs/speech/program.ts';
 import type { SpeechParameters } from '../../../src/tasks/transcription/speech-work.ts';
 import { float32 } from '../../../src/tensors/tensor.ts';
 import { MODEL, sample, samplesOf, tone } from '../../tasks/transcription/support.ts';
-import { finish, isMore, openParts, steppingProgram, ticketOf, tinyModelFolder, tokensOf } from './support.ts';
+import { finish, isMore } from '../stepping.ts';
+import { openParts, steppingProgram, ticketOf, tinyModelFolder, tokensOf } from './support.ts';
 import { TOKEN } from './tiny-whisper.ts';
 
 /** Enough for all sizes. */

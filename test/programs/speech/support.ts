@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { LaneTicket, TicketOutcome } from '../../../src/lanes/protocol.ts';
-import type { Program } from '../../../src/programs/program.ts';
 import { openSpeechParts } from '../../../src/programs/speech/open.ts';
 import { SpeechProgram, type SpeechParts } from '../../../src/programs/speech/program.ts';
 import { LogMel } from '../../../src/tasks/transcription/log-mel.ts';
@@ -41,36 +40,8 @@ export function ticketOf(id: number, clip: Float32Array, more: Partial<SpeechPar
   return { id, inputs: [float32([1, MELS, 3000], extractor.features(clip))], parameters };
 }
 
-export function isMore(outcome: TicketOutcome | undefined): boolean {
-  return outcome?.ok === true && 'more' in outcome;
-}
-
 export function tokensOf(outcome: TicketOutcome | undefined): number[] {
   const tokens = outcome !== undefined && 'outputs' in outcome ? outcome.outputs[0] : undefined;
   if (tokens === undefined || tokens.datatype === 'BYTES') throw new Error(JSON.stringify(outcome));
   return Array.from(typedView(tokens), Number);
-}
-
-/** Runs tickets to their ends; `joining` come in after the given number of runs. */
-export async function finish(
-  program: Program,
-  first: readonly LaneTicket[],
-  joining: Readonly<Record<number, LaneTicket>> = {},
-): Promise<Map<number, TicketOutcome>> {
-  const done = new Map<number, TicketOutcome>();
-  let live = [...first];
-  for (let run = 0; live.length > 0 || Object.keys(joining).some((at) => Number(at) >= run); run += 1) {
-    const newcomer = joining[run];
-    if (newcomer !== undefined) live.push(newcomer);
-    const { outcomes } = await program.run(live);
-    const next: LaneTicket[] = [];
-    for (const [index, { id }] of live.entries()) {
-      const outcome = outcomes[index];
-      if (outcome === undefined) throw new Error(`ticket ${id} has no outcome`);
-      if (isMore(outcome)) next.push({ id });
-      else done.set(id, outcome);
-    }
-    live = next;
-  }
-  return done;
 }
