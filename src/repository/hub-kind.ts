@@ -93,7 +93,7 @@ export function tellHubKind(names: ReadonlySet<string>, { config, modules }: Hub
   const steps = readModules(modules);
   return {
     toldBy: 'config.json',
-    assets: present({ ...ASSETS, ...moduleFiles(steps ?? []) }, names),
+    assets: present({ ...ASSETS, ...poolingFile(steps ?? []) }, names),
     ...withTask(config, stated, (steps && taskOfModules(steps)) ?? ownChoice(names, config)),
   };
 }
@@ -154,17 +154,8 @@ function taskOfModules(modules: readonly SentenceModule[]): TaskChoice | undefin
     : { why: `embeddings has no module ${first?.type ?? ''} (modules.json)` };
 }
 
-/** Files of the modules, by the roles under which the task looks for them; `dense1` is the first Dense. */
-function moduleFiles(modules: readonly SentenceModule[]): Record<string, string> {
-  const files: Record<string, string> = {};
-  let dense = 0;
-  for (const { type, path } of modules) {
-    if (path === '') continue;
-    if (type === 'Pooling') files['pooling'] = `${path}/config.json`;
-    if (type !== 'Dense') continue;
-    dense += 1;
-    files[`dense${dense}`] = `${path}/config.json`;
-    files[`dense${dense}Weights`] = `${path}/model.safetensors`;
-  }
-  return files;
+/** The file of the pooling, by its role, where modules.json says that it has a folder. */
+function poolingFile(modules: readonly SentenceModule[]): { readonly pooling?: string } {
+  const pooling = modules.findLast(({ type, path }) => type === 'Pooling' && path !== '');
+  return pooling === undefined ? {} : { pooling: `${pooling.path}/config.json` };
 }

@@ -39,6 +39,10 @@ export interface PlannerParts extends TrialParts {
   readonly timeoutMs: number;
 }
 
+/** Why a model was not warmed: its graph had no input to be run on, or its program made no run of its own. */
+const NO_INPUT_RUNS = 'no made-up input runs; give an example in model.json';
+const NO_RUN_MADE = 'its program makes no run before the first request';
+
 /**
  * Loads a model on its first lane, and finds out there and by a trial all that others need to know of it: signature, limits, what its runs take.
  * Throws a plain Error that says what is wrong with the model, or LANE_LOST.
@@ -62,7 +66,7 @@ export async function planLoad(order: LoadOrder, parts: PlannerParts): Promise<L
   const warm = warmPlan(source, { limits, device: lane.device.kind, ...row });
   const runs = warm === undefined ? [] : (await thread.command({ kind: 'warm', key, ...warm.first })).runs;
   if (warm !== undefined && runs.length === 0)
-    parts.log.warn({ model: source.name }, 'not warmed: no made-up input runs; give an example in model.json');
+    parts.log.warn({ model: source.name }, `not warmed: ${spec.program === undefined ? NO_INPUT_RUNS : NO_RUN_MADE}`);
   const mostBytes = manifest.runMemoryBytes ?? usualRunBytes(lanes.length);
   const graph =
     spec.program === undefined

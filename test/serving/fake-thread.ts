@@ -1,6 +1,6 @@
 import { ServerError } from '../../src/errors.ts';
 import type { LaneOptions, Thread } from '../../src/lanes/lane.ts';
-import type { LaneAnswer, LaneAnswers, LaneRequest, LoadAnswer } from '../../src/lanes/protocol.ts';
+import type { LaneAnswer, LaneAnswers, LaneRequest, LoadAnswer, WarmAnswer } from '../../src/lanes/protocol.ts';
 
 /** What happens to the threads of a test, as they are asked for something. */
 export interface Fate {
@@ -9,6 +9,8 @@ export interface Fate {
   /** Called before each answer: it may end threads. */
   readonly beforeAnswer: (thread: FakeThread, request: LaneRequest) => void;
   readonly loadAnswer: () => LoadAnswer;
+  /** Runs that the warm-up makes. */
+  readonly warmRuns: () => WarmAnswer['runs'];
   /** Why a request fails; undefined: it does not. */
   readonly whyNot: (request: LaneRequest) => string | undefined;
 }
@@ -93,7 +95,7 @@ export class FakeThread implements Thread {
         return this.#fate.loadAnswer();
       case 'warm':
         if (!this.held.has(request.key)) return { ok: false, code: 'INTERNAL', message: 'not on this lane' };
-        return { ok: true, runs: [{ items: 1, runMs: 1 }] };
+        return { ok: true, runs: this.#fate.warmRuns() };
       case 'run':
         return { ok: true, outcomes: [], runMs: 1, stackMs: 0, splitMs: 0 };
       case 'probe':

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { ModelSource } from '../../src/repository/source.ts';
@@ -44,15 +44,34 @@ test('whichever lane dies at whichever step of a load, the model is loaded on al
 });
 
 test('so is a model with a program, whose graph the first lane is told of and the core takes tensors for', async (t) => {
-  const { folder, files } = await writeFiles(t, {
-    tokenizer: { name: 'tokenizer.json', content: TINY_TOKENIZER },
-    config: { name: 'config.json', content: { max_position_embeddings: 32, pad_token_id: 0 } },
-  });
-  const encoder = { ...sourceOf('m', { task: 'embeddings' }), task: 'embeddings', folder, files };
+  const encoder = await encoderSource(t);
   const { steps } = await loadEncoder(encoder);
   assert.equal(steps, 2 * LANES.length + 1);
   for (let step = 0; step < steps; step += 1) for (const lane of LANES) await loadEncoder(encoder, { step, lane });
 });
+
+test('the log says why a model is not warmed: its graph has no input to run on, or its program makes no run', async (t) => {
+  const reasons: [string, ModelSource, RegExp][] = [
+    ['graph', sourceOf('m'), /not warmed: no made-up input runs; give an example in model\.json/],
+    ['program', await encoderSource(t), /not warmed: its program makes no run before the first request/],
+  ];
+  for (const [kind, source, reason] of reasons) {
+    const rig = await new LoadingRig().start(1);
+    rig.warmRuns = [];
+    if (kind === 'program') rig.loadAnswer = { ok: true, signature: ENCODER_SIGNATURE, graph: TABLE_SIGNATURE };
+    await rig.loader.load(source);
+    assert.match(rig.logged.join(''), reason);
+  }
+});
+
+/** A text encoder, which runs by a program. */
+async function encoderSource(t: TestContext): Promise<ModelSource> {
+  const { folder, files } = await writeFiles(t, {
+    tokenizer: { name: 'tokenizer.json', content: TINY_TOKENIZER },
+    config: { name: 'config.json', content: { max_position_embeddings: 32, pad_token_id: 0 } },
+  });
+  return { ...sourceOf('m', { task: 'embeddings' }), task: 'embeddings', folder, files };
+}
 
 async function loadEncoder(source: ModelSource, death?: { step: number; lane: number }): Promise<{ steps: number }> {
   const rig = await new LoadingRig().start(LANES.length);

@@ -6,7 +6,7 @@ import { Core } from '../../src/core/core.ts';
 import type { ServerError } from '../../src/errors.ts';
 import { Lanes } from '../../src/lanes/lanes.ts';
 import { planLanes } from '../../src/lanes/plan.ts';
-import type { LaneRequest, LoadAnswer } from '../../src/lanes/protocol.ts';
+import type { LaneRequest, LoadAnswer, WarmAnswer } from '../../src/lanes/protocol.ts';
 import { createLogs } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { manifestSchema } from '../../src/repository/manifest.ts';
@@ -50,6 +50,10 @@ export class LoadingRig {
   requests = 0;
   /** What lanes find in a model. */
   loadAnswer: LoadAnswer = { ok: true, signature: TABLE_SIGNATURE };
+  /** Runs that a warm-up makes. */
+  warmRuns: WarmAnswer['runs'] = [{ items: 1, runMs: 1 }];
+  /** Lines of the log at level WARN and above. */
+  readonly logged: string[] = [];
   /** How long a request takes: by default until the next turn. */
   take: (request: LaneRequest) => Promise<unknown> = () => setImmediate();
   /** Called before each answer with the number of the request, from 0. */
@@ -77,6 +81,7 @@ export class LoadingRig {
         const thread = new FakeThread(options, {
           take: (request) => this.take(request),
           loadAnswer: () => this.loadAnswer,
+          warmRuns: () => this.warmRuns,
           beforeAnswer: (self, request) => {
             this.requests += 1;
             this.onRequest(this.requests - 1, request, self);
@@ -87,7 +92,11 @@ export class LoadingRig {
         return thread;
       },
     );
-    const { log } = createLogs({ level: 'error', pretty: false, stream: { write: () => undefined } });
+    const { log } = createLogs({
+      level: 'warn',
+      pretty: false,
+      stream: { write: (line) => void this.logged.push(line) },
+    });
     this.loader = new Loader({
       lanes: this.lanes,
       core,
