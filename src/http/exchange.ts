@@ -119,7 +119,7 @@ export class Exchange implements AccessRecord, Requester {
     const head: Record<string, string | number> = {
       'Content-Type': contentType,
       'Content-Length': length,
-      ...(used === undefined ? {} : { 'Content-Encoding': used, Vary: 'Accept-Encoding' }),
+      ...(used === undefined ? {} : { 'Content-Encoding': used }),
       'X-Request-Id': this.id,
       ...this.#timingHeaders(),
       ...headers,

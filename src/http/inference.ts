@@ -53,9 +53,17 @@ export async function serveOperation(
 }
 
 function reply(exchange: Exchange, answer: Answer, compression: Compression | undefined): Promise<void> {
-  if (compression === undefined || isPacked(answer, compression)) return exchange.reply(answer);
+  if (compression === undefined) return exchange.reply(answer);
+  const headers = variedByEncoding(answer.headers);
+  if (isPacked(answer, compression)) return exchange.reply({ ...answer, headers });
   const coding = chooseEncoding(header(exchange.request, 'accept-encoding'), compression.codings);
-  return exchange.reply({ ...answer, coding });
+  return exchange.reply({ ...answer, headers, coding });
+}
+
+/** An answer that is sent uncompressed says so, too: other clients would get it compressed (RFC 9110 12.5.5). */
+function variedByEncoding(headers: Answer['headers']): NonNullable<Answer['headers']> {
+  const others = headers?.['Vary'];
+  return { ...headers, Vary: others === undefined ? 'Accept-Encoding' : `${others}, Accept-Encoding` };
 }
 
 /** Whether an answer is not worth compressing. */

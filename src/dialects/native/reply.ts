@@ -16,7 +16,7 @@ export interface NativeForm {
 
 const JSON_TYPE = 'application/json';
 /** What the answer depends on. */
-const HEADERS = { Vary: 'Accept, Accept-Encoding' };
+const HEADERS = { Vary: 'Accept' };
 
 /**
  * The error of the whole request, if there is one: that of a single item or, if every one of many was refused for a passing reason (full, draining,

@@ -22,7 +22,7 @@ function listAnswer<Value>(values: readonly Value[], print: (value: Value) => st
     json.add(print(value));
   }
   json.add(']');
-  return { contentType: 'application/json', chunks: json.finish(), headers: { Vary: 'Accept-Encoding' } };
+  return { contentType: 'application/json', chunks: json.finish() };
 }
 
 export function encodeEmbed(results: readonly ItemResult[]): Answer {
