@@ -98,6 +98,8 @@ async function fetchPiece(file: HubFile, piece: Piece, handle: FileHandle, parts
   const { retry, snapshot, client, onBytes } = parts;
   let at = piece.from;
   await retrying(retry, async (noteProgress) => {
+    // The connection broke behind the last byte: there is no range to ask for.
+    if (at >= piece.to) return;
     const startedAt = at;
     const isWholeFile = at === 0 && piece.to === file.size;
     const slow = watchPace(() => at, file, parts);

@@ -18,6 +18,8 @@ export interface Seen {
 /** What goes wrong with a file, one entry for each request for its content. */
 export type Mishap =
   | { readonly kind: 'break'; readonly afterBytes: number }
+  /** Everything has come, but not that it was everything. */
+  | { readonly kind: 'unended' }
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly kind: 'silence' }
   /** A byte now and then, for ever. */
@@ -191,6 +193,7 @@ export class FakeHub {
       return;
     }
     const body = this.#writeHead(content, seen.range, response);
+    if (body === undefined) return;
     if (mishap?.kind === 'drip') {
       drip(body, response);
       return;
@@ -200,20 +203,27 @@ export class FakeHub {
       response.end(body);
       return;
     }
-    seen.sent = Math.min(mishap.afterBytes, body.length);
-    response.write(body.subarray(0, mishap.afterBytes), () => request.socket.destroy());
+    const { afterBytes } = mishap.kind === 'break' ? mishap : { afterBytes: body.length };
+    if (mishap.kind === 'unended') response.removeHeader('content-length');
+    seen.sent = Math.min(afterBytes, body.length);
+    response.write(body.subarray(0, afterBytes), () => request.socket.destroy());
   }
 
-  /** Answers with the part that was asked for, or the whole; gives what is to be sent. */
-  #writeHead(content: Buffer, range: string | undefined, response: ServerResponse): Buffer {
+  /** Begins the answer with the part that was asked for, or the whole; gives what is to be sent, or has refused a part that cannot be. */
+  #writeHead(content: Buffer, range: string | undefined, response: ServerResponse): Buffer | undefined {
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
     if (from === undefined || to === undefined || this.#setUp.noRanges === true) {
-      response.writeHead(200, { 'content-length': content.length });
+      response.setHeader('content-length', content.length);
       return content;
     }
+    if (Number(from) > Number(to)) {
+      response.writeHead(416).end();
+      return undefined;
+    }
     const part = content.subarray(Number(from), Number(to) + 1);
-    const place = `bytes ${from}-${to}/${content.length}`;
-    response.writeHead(206, { 'content-length': part.length, 'content-range': place });
+    response.statusCode = 206;
+    response.setHeader('content-length', part.length);
+    response.setHeader('content-range', `bytes ${from}-${to}/${content.length}`);
     return part;
   }
 

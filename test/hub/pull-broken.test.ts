@@ -26,6 +26,16 @@ test('a connection that breaks is taken up where it ended', async (t) => {
   assert.equal(progress.bytes, bytes);
 });
 
+test('a connection that breaks after the last byte is not taken up behind it', async (t) => {
+  const hub = await FakeHub.start(t, { files: BERT_FILES });
+  const { pull, read } = await createPullRig(t, hub);
+  hub.mishaps.set(MODEL, [{ kind: 'unended' }, NONE, { kind: 'unended' }]);
+  hub.mishaps.set('tokenizer.json', [{ kind: 'unended' }]);
+  await pull();
+  assert.ok((await read(MODEL)).equals(BERT_FILES[MODEL]));
+  assert.equal(hub.requestsFor('tokenizer.json').length, 1);
+});
+
 test('a pull that failed goes on where it stopped when it is run again', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, read, modelsDir } = await createPullRig(t, hub);
