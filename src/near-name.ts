@@ -1,5 +1,5 @@
 /** Fields of other servers whose names happen to be near one of ours: they are not misspelt. */
-const FOREIGN: ReadonlySet<string> = new Set(['min_tokens', 'models', 'top_a', 'top_n', 'user_id']);
+const FOREIGN: ReadonlySet<string> = new Set(['min_tokens', 'mode', 'models', 'top_a', 'top_n', 'user_id']);
 
 /** The known name that `name` probably means: the same but for case and punctuation, or at most two letters away. Undefined where none is near. */
 export function nearName(name: string, known: Iterable<string>): string | undefined {

@@ -43,6 +43,7 @@ test("other servers' fields and other words are no slips", () => {
     'x'.repeat(1000),
     '',
     'models',
+    'mode',
   ])
     assert.equal(nearName(name, KNOWN), undefined, name);
 });

@@ -32,8 +32,11 @@ function placeOf(all: Buffer, own: Buffer, place: number): number | undefined {
   if (own.length === 0) return undefined;
   const found = all.subarray(place, place + own.length + AHEAD_BYTES).indexOf(own);
   if (found >= 0) return place + found;
+  // A stop text may end the text within the token: the tokens after it begin where the text ends.
+  const rest = all.subarray(place);
+  if (own.subarray(0, rest.length).equals(rest)) return place;
   // The first word's token may begin with a space that is not in the text.
-  return own[0] === SPACE && all.subarray(place).indexOf(own.subarray(1)) === 0 ? place - 1 : undefined;
+  return own[0] === SPACE && rest.indexOf(own.subarray(1)) === 0 ? place - 1 : undefined;
 }
 
 /** Whether a byte of UTF-8 continues a character. */

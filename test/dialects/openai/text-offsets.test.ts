@@ -20,3 +20,11 @@ test('the space before the first word, and letters that a normaliser has changed
   assert.deepEqual(textOffsets('Ｔhe cat sat', spelled('T', 'he', ' cat', ' sat')), [0, 0, 3, 7]);
   assert.deepEqual(textOffsets('', spelled('a', 'b')), [0, 0]);
 });
+
+test('tokens that begin after a stop text has cut the text begin where it ends', () => {
+  assert.deepEqual(textOffsets(' Par', spelled(' Paris', '.', '\n')), [0, 4, 4]);
+  assert.deepEqual(
+    textOffsets('The capital is Pa', spelled('The', ' capital', ' is', ' Paris', '.')),
+    [0, 3, 11, 14, 17],
+  );
+});
