@@ -36,7 +36,9 @@ export class EventStream {
   /** Ends the reply, after the last event. */
   end(): void {
     this.#stop();
-    this.#exchange.response.end();
+    const { response } = this.#exchange;
+    response.end();
+    this.#exchange.limitReading(response.writableLength);
   }
 
   /** Lets go of it: the exchange is answered otherwise. */

@@ -11,6 +11,7 @@ import { logRequest, recordOf, traceFields, type AccessRecord } from './access-l
 import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
 import { bodyGone } from './linger.ts';
+import { limitReading } from './slow-reader.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestIdOf, type Trace } from './trace.ts';
 
@@ -135,6 +136,17 @@ export class Exchange implements AccessRecord, Requester {
       await bodyGone(this.request);
       this.response.end();
     } else this.response.end(body.chunks[last]);
+    this.limitReading(length);
+  }
+
+  /** Bounds the time for reading the last bytes of the reply. */
+  limitReading(bytes: number): void {
+    limitReading(this.response, bytes, () => {
+      if (this.#closed) return;
+      const message = 'the client reads its reply too slowly; its connection is closed';
+      this.#services.log.info({ requestId: this.id, bytes }, message);
+      this.response.destroy();
+    });
   }
 
   /** Sends a JSON value. */
@@ -252,9 +264,9 @@ export class Exchange implements AccessRecord, Requester {
     return statusCode === 200 ? (this.error?.status ?? statusCode) : statusCode;
   }
 
-  /** A client that closes the connection once it has all of a reply has not left. */
+  /** A client that closes the connection once it has all of a reply has not left. Node calls a reply finished, too, that its connection has cut off. */
   get #isFinished(): boolean {
-    return this.response.writableFinished || this.#isToldAll;
+    return (this.response.writableFinished && !this.request.socket.destroyed) || this.#isToldAll;
   }
 
   get method(): string {
