@@ -3,7 +3,7 @@ import { ServerError } from '../../errors.ts';
 import { checkParameters, parseJson } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
-import { isJsonType } from '../shared/json-body.ts';
+import { isJsonType, saysJson } from '../shared/json-body.ts';
 import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
 import type { NativeForm } from './reply.ts';
 
@@ -23,8 +23,24 @@ export function decodePredict(body: Uint8Array, { contentType, itemLimit }: Deco
     const { kind, items } = decodeRaw(contentType ?? '', body);
     return { model: undefined, items, options: { kind, raw: true } };
   }
-  const { kind, items } = decodeNativeJson(parseJson(body), itemLimit);
+  const { kind, items } = decodeNativeJson(parseBody(body, contentType), itemLimit);
   return { model: undefined, items, options: { kind, raw: false } };
+}
+
+/** Clients that send the bytes of an image or a recording often leave out its type. */
+function parseBody(body: Uint8Array, contentType: string | undefined): unknown {
+  try {
+    return parseJson(body);
+  } catch (error) {
+    if (saysJson(contentType) || !(error instanceof ServerError) || mayBeJson(body)) throw error;
+    const cure = 'If it is not meant to be JSON, say what it is in Content-Type (image/png, audio/wav, text/plain).';
+    throw new ServerError(error.code, `${error.message} ${cure}`);
+  }
+}
+
+/** Whether a body is empty or begins as a request in JSON does. */
+function mayBeJson(body: Uint8Array): boolean {
+  return /^\s*([{[]|$)/.test(Buffer.from(body.subarray(0, 64)).toString('latin1'));
 }
 
 const FIELDS = ['data', 'items', 'parameters'];

@@ -12,6 +12,11 @@ export function isJsonType(contentType: string | undefined): boolean {
   return JSON_TYPES.includes(type) || type.endsWith('+json');
 }
 
+/** Whether a client says that its body is JSON; one that says nothing may have left out the type of another body. */
+export function saysJson(contentType: string | undefined): boolean {
+  return /json/i.test(contentType ?? '');
+}
+
 /**
  * Whether a body is a JSON object with the field and without the others. It is parsed only where the name occurs in it, in quotes, which is
  * looked for at gigabytes a second.

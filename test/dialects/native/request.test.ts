@@ -77,6 +77,20 @@ test('the refusal of a malformed request says what is wrong with it', () => {
   assert.equal(decode(`{"data":${'['.repeat(60)}${']'.repeat(60)}}`).kind, 'single');
 });
 
+test('a body that is no JSON and has no type of its own is told where its type goes', () => {
+  const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);
+  for (const type of [null, '', 'application/x-www-form-urlencoded'])
+    for (const body of [png, 'Wo ist der Bahnhof?'])
+      assert.throws(() => decode(body, type), refused('BAD_REQUEST', /not valid JSON: .*Content-Type/));
+  for (const [body, type] of [
+    ['{"data":', null],
+    [' [1', null],
+    ['', null],
+    [png, 'application/json'],
+  ] as const)
+    assert.throws(() => decode(body, type), refused('BAD_REQUEST', /not valid JSON: (?!.*Content-Type)/));
+});
+
 test('more items than the limit are too many', () => {
   assert.equal(decode('{"items":[1,2,3,4]}').items.length, 4);
   assert.throws(() => decode('{"items":[1,2,3,4,5]}'), refused('TOO_LARGE', /4 items at most, not 5/));
