@@ -2,7 +2,7 @@
 import { endOnFirstSignals, ignoreDebugSignals } from './signals.ts';
 import { messageOf } from './errors.ts';
 
-/** The entry. Node reads all that is imported before it runs any of it, so the rest, a third of a second, is imported when signals are listened to. */
+/** The entry. Node reads all imports before it runs any of them, so the rest, which takes a third of a second, is imported once signals are listened to. */
 
 ignoreDebugSignals();
 endOnFirstSignals();

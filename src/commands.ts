@@ -13,7 +13,7 @@ import { VERSION } from './version.ts';
 /**
  * `carpool serve` and `carpool pull`. Exit codes of `serve`: 0 after a drain that finished everything, 1 when the server could not start, 2 for bad
  * configuration or usage; a failed server, and a drain whose grace ran out, end by SIGKILL (as PID 1 by an abort), because a
- * lane may be busy and an orderly exit would wait for it. Of `pull`: 0 when the model is there, 1 when it could not be had, 2 for
+ * lane may be busy and an orderly exit would wait for it. Of `pull`: 0 when the model is there, 1 when it could not be fetched, 2 for
  * bad usage, 128 and the number of the signal that stopped it.
  */
 
@@ -86,7 +86,7 @@ async function pull(argv: readonly string[]): Promise<void> {
   listenToStop({
     onStop(signal) {
       stoppedBy = signal;
-      // A disk that does not answer must not keep the process.
+      // A disk that does not answer must not keep the process alive.
       setTimeout(() => process.exit(exitCodeOf(signal)), LAST_STEPS_MS).unref();
       stop.abort(new Error(`stopped by ${signal}; run it again, it goes on where it stopped`));
     },
@@ -123,19 +123,19 @@ function endWhenFailed(server: CarpoolServer, graceMs: number): void {
   for (const event of ['uncaughtException', 'unhandledRejection'])
     process.on(event, (error: unknown) => {
       console.error(error);
-      server.state.enter('failed', 'an error nobody caught');
+      server.state.enter('failed', 'an uncaught error');
     });
 }
 
-/** Nothing else surely ends a process with a busy lane, and the platform sees that it did not end well. */
+/** Only SIGKILL surely ends a process with a busy lane, and it tells the platform that the end was not in order. */
 async function kill(server: CarpoolServer): Promise<void> {
   await server.flushLogs();
   process.kill(process.pid, 'SIGKILL');
-  // The kernel keeps SIGKILL from PID 1 of a container when it is its own; nothing keeps an abort.
+  // The kernel ignores a SIGKILL that PID 1 of a container sends to itself, but not an abort.
   process.abort();
 }
 
-/** Beyond its grace, a drain closes connections and threads; whatever hangs in that, or in the end of a pull, does not keep the process. */
+/** Limit of what comes after a drain's grace (closing connections and threads), and after the stop of a pull. Then the process ends anyway. */
 const LAST_STEPS_MS = 10_000;
 
 function stopOnSignals(server: CarpoolServer, graceMs: number): void {

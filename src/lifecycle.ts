@@ -1,4 +1,4 @@
-// First: it sets what must be set before ONNX Runtime's library is loaded.
+// First, because it sets what must be set before ONNX Runtime's library is loaded.
 import { createParts, type Parts } from './main.ts';
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -18,7 +18,7 @@ import type { Services } from './http/services.ts';
 import type { ServerState } from './state.ts';
 import { VERSION } from './version.ts';
 
-/** The life of a server: start, the fall back from CUDA to the CPU, drain. */
+/** The life of a server: start, fallback from CUDA to the CPU, drain. */
 
 export interface CarpoolServer {
   readonly port: number;
@@ -27,11 +27,11 @@ export interface CarpoolServer {
   readonly started: Promise<void>;
   /** Refuses new work, finishes what was admitted within the grace, closes. Resolves with whether all was finished. */
   drain(): Promise<boolean>;
-  /** Writes out the log lines gathered so far, within a second: before the process ends. */
+  /** Writes out the log lines gathered so far, within a second; for the end of the process. */
   flushLogs(): Promise<void>;
 }
 
-/** The server cannot start: says why, with every problem. */
+/** The server cannot start; the message names every problem. */
 export class StartError extends Error {}
 
 /** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws a StartError where it cannot listen. */
@@ -59,7 +59,7 @@ function defaultLogs(config: Config): Logs {
   return createLogs({ level: config.LOG_LEVEL, pretty });
 }
 
-/** Says in the log which phase the server is in; without a model it is not called ready, as /ready is 503. */
+/** Logs each phase of the server; without a model the line does not say ready, because /ready is 503. */
 function logPhases({ state, log, repository }: Services): void {
   state.onChange((phase, why) => {
     const isEmpty = phase === 'ready' && repository.list().length === 0;
@@ -92,13 +92,13 @@ async function start(parts: Parts): Promise<void> {
   );
 }
 
-/** Throws a StartError with every failure, where MODEL_ERRORS says so or nothing is left to serve. */
+/** Throws a StartError with every failure if MODEL_ERRORS is `exit` or no model is left to serve. */
 function checkModels(failed: readonly LoadFailure[], { config, repository }: Services): void {
   if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || repository.list().length === 0))
     throw new StartError(failed.map(({ name, reason }) => `model ${name}: ${reason}`).join('\n'));
 }
 
-/** Starts the lanes where DEVICE says; `auto` goes back to the CPU when CUDA is there but does not work. */
+/** Starts the lanes on the device that DEVICE names; `auto` falls back to the CPU if CUDA is there but does not work. */
 async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LanePlan> {
   const { count: cores, limit: coresLimit } = countCores();
   const options = { lanes: config.LANES, laneThreads: config.LANE_THREADS, cores, coresLimit };
@@ -147,7 +147,7 @@ async function drain(
   return finished;
 }
 
-/** Replies that are being written may take this long, then their connections are cut. */
+/** Replies that are being written may take this long; then their connections are closed. */
 const LAST_WRITES_MS = 2000;
 
 async function closeServer(server: Server): Promise<void> {

@@ -1,6 +1,6 @@
-// First: it must be set before the library is loaded.
+// First, because it must be set before the library is loaded.
 import './no-telemetry.ts';
-// Without it a respawned worker thread fails with 'Module did not self-register'.
+// Without this import a respawned worker thread fails with 'Module did not self-register'.
 import 'onnxruntime-node';
 import type { Config } from './config/options.ts';
 import { countCores } from './lanes/cores.ts';
@@ -33,7 +33,7 @@ import { VERSION } from './version.ts';
 
 /** The composition root: every part is made here and handed to those that need it. What they do together, from start to drain, is in `lifecycle.ts`. */
 
-/** Most threads that prepare and finish, where CPU_THREADS does not say: beyond that the lanes want the cores. */
+/** Most CPU threads, if CPU_THREADS does not say: the lanes need the other cores. */
 const MOST_CPU_THREADS = 4;
 
 /** What a server is made of. */
@@ -54,14 +54,14 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
   const events: CoreEvents = countCoreEvents(metrics, (key) => loader.find(key));
   const core: TensorCore = new Core({ clock: systemClock, events });
   const fail = (detail: string): void => {
-    // Clients see why in probes and refusals: without the paths of this machine.
+    // Probes and refusals show the reason to clients, so it must not hold paths of this machine.
     const reason = publicReason(detail, config.MODELS_DIR);
     if (reason !== detail) log.error({ detail }, 'failing');
     if (state.enter('failed', reason))
       core.failAll(new ServerError('FAILED', `The server has failed: ${reason}`), { running: true });
   };
   const lose = (key: string, reason: string): void => {
-    // At once, before the repository has its turn.
+    // At once: the repository acts only in its turn.
     for (const lost of [key, graphKey(key)]) void core.removeModel(lost);
     const model = loader.find(key);
     if (model !== undefined) void repository.lose(model.name, model, reason);
@@ -162,7 +162,7 @@ interface LanesParts {
   readonly lose: (modelKey: string, reason: string) => void;
 }
 
-/** A line for each event; a load that a drain ends is no failure. */
+/** Logs a line for each event; a load that a drain ends is not a failure. */
 function logRepository(log: Log, event: RepositoryEvent, phase: Phase): void {
   const { kind, ...rest } = event;
   const { name: model, durationMs, ...fields } = { name: undefined, durationMs: undefined, ...rest };

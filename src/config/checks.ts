@@ -3,7 +3,7 @@ import { parseReferences } from './hub-reference.ts';
 import { hideCredentials } from './option.ts';
 import type { Config } from './options.ts';
 
-/** What is wrong with values that are each right by themselves; looks at MODELS_DIR. */
+/** Problems between values that are each valid alone; looks at MODELS_DIR. */
 export function checkTogether(config: Config): string[] {
   const problems = [...checkPlaces(config)];
   for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
@@ -17,12 +17,12 @@ export function checkTogether(config: Config): string[] {
     problems.push('HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS, which includes it');
   for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
     problems.push(
-      `CORS_ORIGINS: ${origin} is no origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
+      `CORS_ORIGINS: ${origin} is not an origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
     );
   return problems;
 }
 
-/** Whether it is what a browser sends as `Origin`; desktop shells and extensions have schemes of their own (tauri://localhost). */
+/** Whether a browser can send the text as `Origin`; desktop shells and extensions have schemes of their own (tauri://localhost). */
 function isOrigin(text: string): boolean {
   if (text === '*') return true;
   if (/^https?:/i.test(text)) return URL.canParse(text) && new URL(text).origin === text;

@@ -10,7 +10,7 @@ export interface Arguments {
   /** By the flag's name; of a repeated flag the last counts. */
   readonly values: Readonly<Record<string, string>>;
   readonly positionals: readonly string[];
-  /** Every one, in words. */
+  /** All problems, in words. */
   readonly problems: readonly string[];
 }
 
@@ -19,7 +19,7 @@ export function readArguments(argv: readonly string[], kinds: FlagKinds): Argume
   const values: Record<string, string> = {};
   const positionals: string[] = [];
   const problems: string[] = [];
-  // A switch that stood alone: what follows it is its value, unless that is a flag.
+  // A switch without a value: the next argument is its value, unless that is a flag.
   let openSwitch: string | undefined;
   const take = (token: Token): void => {
     const before = openSwitch;
@@ -63,7 +63,7 @@ function tokensOf(argv: string[], kinds: FlagKinds): { tokens: readonly Token[];
   return { tokens: tokens.slice(0, at + 1), left: argv.slice((tokens[at]?.index ?? 0) + 1) };
 }
 
-/** `-port` as it was written: to parseArgs it is four flags of a letter each. */
+/** `-port` as one token: parseArgs makes four flags of one letter of it. */
 function whole(token: Token, argv: readonly string[], before: Token | undefined): Token[] {
   if (token.kind !== 'option' || token.rawName.startsWith('--')) return [token];
   const rawName = argv[token.index] ?? token.rawName;
@@ -82,7 +82,7 @@ function isNegated({ name, rawName }: OptionToken): boolean {
   return rawName === `--no-${name}`;
 }
 
-/** Whether the value that follows is a flag of its own; a negative number is none. */
+/** Whether the value that follows is itself a flag; a negative number is not. */
 function isMissing(token: Token): boolean {
   return token.kind === 'option' && token.inlineValue === false && token.value.startsWith('--');
 }
@@ -113,7 +113,7 @@ const OPTION_FLAGS: FlagKinds = Object.fromEntries(
   ]),
 );
 
-/** The flags of options by the option's name, e.g. `{ PORT: '8000' }`, and every problem with them. */
+/** The flags of options by the option's name, e.g. `{ PORT: '8000' }`, and all their problems. */
 export function parseFlags(argv: readonly string[]): { flags: Record<string, string>; problems: readonly string[] } {
   const { values, positionals, problems } = readArguments(argv, OPTION_FLAGS);
   const optionOf = (flag: string): string => flag.toUpperCase().replaceAll('-', '_');

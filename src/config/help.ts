@@ -35,7 +35,7 @@ function shownDefault(option: Option): string {
   return value === '' ? 'none' : `\`${value}\``;
 }
 
-/** Options as /info shows them: secrets hidden, and what URLs hold of them. */
+/** Options as /info shows them: secrets are hidden, also within URLs. */
 export function shownConfig(config: Config): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries<Option>(OPTIONS).map(([name, option]) => [

@@ -18,15 +18,15 @@ const SHAPE = /^(?:([^=]*)=)?hf:([^/@#]+\/[^/@#]+)(?:@([^#]+))?(?:#(.+))?$/;
 const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/;
 const REVISION = /^[A-Za-z0-9][\w./+-]*$/;
 
-/** Reads `[folder=]hf:owner/name[@revision][#dtype]`. Throws an Error saying what is wrong. */
+/** Reads `[folder=]hf:owner/name[@revision][#dtype]`. Throws an Error that says what is wrong. */
 export function parseReference(text: string): HubReference {
   const [, folder, repository = '', revision = 'main', dtype] = SHAPE.exec(text) ?? [];
   if (repository === '') throw new Error(`${text}: expected hf:owner/name[@revision][#dtype]`);
   if (!REPOSITORY.test(repository) || repository.includes('..'))
-    throw new Error(`${text}: ${repository} is no name of a repository`);
-  if (!REVISION.test(revision) || revision.includes('..')) throw new Error(`${text}: ${revision} is no revision`);
+    throw new Error(`${text}: ${repository} is not the name of a repository`);
+  if (!REVISION.test(revision) || revision.includes('..')) throw new Error(`${text}: ${revision} is not a revision`);
   if (dtype !== undefined && !isDtypeChoice(dtype))
-    throw new Error(`${text}: ${dtype} is no dtype; there are ${DTYPE_CHOICES.join(', ')}`);
+    throw new Error(`${text}: ${dtype} is not a dtype; there are ${DTYPE_CHOICES.join(', ')}`);
   const name = folder ?? repository.slice(repository.indexOf('/') + 1);
   if (!isModelName(name))
     throw new Error(`${text}: ${name}: a model name may hold only letters, digits, dot, underscore and hyphen`);
@@ -40,7 +40,7 @@ export function parseReferences(texts: readonly string[], problems: string[]): H
     try {
       const reference = parseReference(text);
       if (references.some(({ folder }) => folder === reference.folder))
-        problems.push(`${text}: another one goes to ${reference.folder} too; name a folder: other=hf:owner/name`);
+        problems.push(`${text}: another model goes to ${reference.folder} too; name a folder: other=hf:owner/name`);
       else references.push(reference);
     } catch (error) {
       problems.push(messageOf(error));

@@ -38,7 +38,7 @@ export const boolean = (value: boolean, doc: string): BooleanOption => ({ type: 
 export const list = (doc: string): ListOption => ({ type: 'list', default: [], doc });
 export const object = (doc: string): ObjectOption => ({ type: 'object', default: {}, doc });
 
-/** One of a few words, which are the type of its value. */
+/** One of a few words, which also are the type of its value. */
 export function choice<Value extends string>(
   value: NoInfer<Value>,
   choices: readonly Value[],
@@ -48,7 +48,7 @@ export function choice<Value extends string>(
   return { type: 'choice', default: value, choices: choices.join('|'), isOne, doc };
 }
 
-/** A choice among more words than can be listed. */
+/** A choice among too many words to list. */
 export const oneOf = <Value extends string>(
   value: Value,
   kind: Pick<ChoiceOption<Value>, 'choices' | 'isOne'>,

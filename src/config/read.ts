@@ -8,9 +8,9 @@ import { OPTIONS, type Config, type OptionName } from './options.ts';
 export interface ConfigSources {
   readonly flags: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Parsed carpool.json; values may be of their own JSON type. */
+  /** Parsed carpool.json; values may be text or of their own JSON type. */
   readonly file: Readonly<Record<string, unknown>>;
-  /** What was wrong with the sources themselves, in words. */
+  /** Problems of the sources themselves, in words. */
   readonly problems?: readonly string[];
 }
 

@@ -91,7 +91,7 @@ export class Admission<Payload, Result> {
   }
 }
 
-/** Throws a ServerError (BAD_REQUEST, TOO_LARGE) on what no core with this many permits can take. */
+/** Throws a ServerError (BAD_REQUEST, TOO_LARGE) for a request that no core with this many permits can take. */
 export function checkRequest(items: number, priority: number, queueItems: number): void {
   if (!isCount(items)) throw new ServerError('BAD_REQUEST', 'A request must hold at least one item.');
   if (!isCount(priority) || priority > LOWEST_PRIORITY)

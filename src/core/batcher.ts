@@ -15,7 +15,7 @@ export interface Batch<T> {
 export interface Company {
   /** Expected time to the next arrival. */
   readonly gapMs: number;
-  /** What a run costs whatever its size: the time saved by one run less. */
+  /** Fixed cost of a run whatever its size: the time that one run less would save. */
   readonly fixedMs: number;
 }
 
@@ -33,7 +33,7 @@ export interface Outlook {
   readonly pace?: Pace | undefined;
 }
 
-/** The share of the time that is left to a ticket in which its run is to end: predictions err. */
+/** The share of a ticket's time left in which its run should end, because predictions err. */
 const DEADLINE_SHARE = 0.9;
 
 /**
@@ -45,8 +45,8 @@ const DEADLINE_SHARE = 0.9;
  *
  * The head is always taken, even above the limits: it then runs alone. The walk stops at the first ticket that does not fit,
  * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split. Further tickets join only while the
- * run stays as short as `pace` allows and, where most of a run's time grows with its size, while none is late that would be in time alone.
- * (Where it does not, small runs would make all tickets behind them late.)
+ * run stays as short as `pace` allows and, if most of a run's time grows with its size, while it makes no ticket late that would be in time alone.
+ * (If it does not grow with the size, small runs would make all tickets behind them late.)
  * While a batch is not full, its head may wait `maxDelayMs` since it came; not beyond a deadline in the batch, and not when
  * waiting costs those present (tickets x gapMs) more than the run it saves.
  */
@@ -60,7 +60,7 @@ export function formBatch<T extends BatchTicket>(
   let items = 0;
   let cost = 0;
   let firstDeadlineMs = Infinity;
-  /** The tightest deadline of those that a run of their own would keep. */
+  /** The tightest deadline among tickets that would be in time in a run of their own. */
   let dueMs = Infinity;
   let full: 'items' | 'cost' | 'time' | undefined;
   for (const ticket of waiting) {
@@ -101,7 +101,7 @@ function timeOf({ a, b }: Fit, cost: number): number {
   return a * cost + b;
 }
 
-/** When a run with this ticket has to end; Infinity where nothing helps it any more. */
+/** When a run with this ticket has to end; Infinity if the ticket will be late anyway. */
 function dueOf({ cost, deadlineMs }: BatchTicket, pace: Pace | undefined, nowMs: number): number {
   if (pace === undefined || deadlineMs === Infinity) return Infinity;
   const dueMs = nowMs + DEADLINE_SHARE * (deadlineMs - nowMs);

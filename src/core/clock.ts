@@ -4,8 +4,8 @@ import type { Clock } from './ticket.ts';
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * The process's monotonic clock. Its timers do not keep the process alive, and come early when they are set for more than
- * 24 days; whoever sets one looks at the time again when it comes.
+ * The process's monotonic clock. Its timers do not keep the process alive. A timer of more than 24 days comes early, so
+ * whoever sets one checks the time when it comes.
  */
 export const systemClock: Clock = {
   now: () => performance.now(),

@@ -27,7 +27,7 @@ export interface CoreOptions {
   readonly events?: CoreEvents;
   /** A priority that is not served for this long rises one level. */
   readonly agingMs?: number;
-  /** Calls back when what arrives in this turn of the event loop is there; default `nextTurn`. */
+  /** Calls back when everything that arrives in this turn of the event loop is there; default `nextTurn`. */
   readonly defer?: (callback: () => void) => void;
 }
 
@@ -152,7 +152,7 @@ export class Core<Payload, Result> {
     return { waiting: queue.items, running: runningItems, permits, queueItems };
   }
 
-  /** True when not one more item of this model would be admitted for want of permits. */
+  /** True when no further item of this model would be admitted, because there are no permits. */
   isFull(key: string): boolean {
     const model = this.#models.get(key);
     return model !== undefined && model.permits >= model.queueItems;
@@ -200,7 +200,7 @@ export class Core<Payload, Result> {
     if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
     if (leftMs < Infinity) {
       const { waitMs, runMs } = this.#forecast(model, priority);
-      // Nothing ahead: always admitted, so that a model is never refused for good on the word of runs long past.
+      // Always admitted if nothing is ahead, because old runs must not make a model refuse everything for good.
       if (waitMs > 0 && waitMs + runMs > leftMs)
         throw new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs: Math.max(1, waitMs) });
     }
@@ -245,7 +245,7 @@ export class Core<Payload, Result> {
     this.#events.left?.({ modelKey: model.key, why, state, items });
   }
 
-  /** Settles a ticket that waits or runs. While it runs its permits stay with the run, for the lane is busy with it. */
+  /** Settles a ticket that waits or runs. While it runs, its permits stay with the run, because the lane is busy with it. */
   #fail(ticket: QueuedTicket<Payload, Result>, error: ServerError): void {
     const waited = ticket.state === 'waiting';
     this.#deadlines.forget(ticket);

@@ -17,7 +17,7 @@ export class Deadlines<T extends Timed> {
   readonly #clock: Clock;
   readonly #expired: (ticket: T) => void;
 
-  /** `expired` hears of each ticket when its time has passed; the ticket is no longer watched then. */
+  /** `expired` is called with each ticket whose time has passed; the ticket is no longer watched then. */
   constructor(clock: Clock, expired: (ticket: T) => void) {
     this.#clock = clock;
     this.#expired = expired;

@@ -77,7 +77,7 @@ export class Dispatcher<Payload, Result> {
     }
   }
 
-  /** A ticket's lane was taken away, and what it knew of the ticket with it. */
+  /** A ticket's lane was removed, and the ticket's state with it. */
   #lose(ticket: QueuedTicket<Payload, Result>): void {
     this.#options.forget(ticket);
     ticket.fail(new ServerError('LANE_LOST'));
@@ -152,7 +152,7 @@ export class Dispatcher<Payload, Result> {
   ): void {
     const startedMs = this.#options.clock.now();
     const newcomers = batch.take.filter(({ state }) => state === 'waiting');
-    // The steps of a stepping model are alike, but for those that take newcomers in.
+    // The steps of a stepping model take about the same time, except those that newcomers join.
     const fitKey = model.stepping ? (newcomers.length > 0 ? 'join' : 'step') : (batch.take[0]?.shapeKey ?? '');
     const fitCost = model.stepping ? batch.items : batch.cost;
     const fit = model.estimator.wallFit(fitKey);
@@ -199,12 +199,12 @@ export class Dispatcher<Payload, Result> {
     this.#runs.delete(run);
     this.#learn(run, report, wallMs);
     const onward = this.#rest(slot, run, report);
-    // Their runs have ended in time: no deadline may take them now.
+    // Their runs have ended in time: no deadline counts now.
     for (const ticket of batch.take)
       if (ticket.state !== 'settled' && !onward.has(ticket)) this.#options.forget(ticket);
     // The lane first: it computes the next batch while this one's replies are written.
     this.#dispatch();
-    // At once and before anything else of these tickets: what a ticket tells must come in order.
+    // Before these tickets settle: their progress must come in order.
     for (const [ticket, progress] of onward) ticket.hear(progress);
     await settle(run, {
       laneId: slot.id,
@@ -232,7 +232,7 @@ export class Dispatcher<Payload, Result> {
     });
   }
 
-  /** The tickets of a run that go on in the next one, with what they tell; they rest on the lane until then. */
+  /** The tickets of a run that go on in the next one, with their progress; they rest on the lane until then. */
   #rest(
     slot: LaneSlot<Payload, Result>,
     { model, batch }: Run<Payload, Result>,
@@ -240,7 +240,7 @@ export class Dispatcher<Payload, Result> {
   ): Map<QueuedTicket<Payload, Result>, unknown> {
     const onward = new Map<QueuedTicket<Payload, Result>, unknown>();
     if (report === undefined) {
-      // The lane may still hold what it knew of them; an empty run that fails is not repeated.
+      // The lane may still hold their state; an empty run that fails is not repeated.
       if (model.stepping && batch.take.length > 0) slot.rest(model, [], { left: true });
       return onward;
     }

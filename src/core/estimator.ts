@@ -8,14 +8,14 @@ const MIN_SHAPE_RUNS = 8;
 const REACH = 4;
 /** Weight of the newest gap between arrivals. */
 const GAP_WEIGHT = 0.2;
-/** After a pause this long, past gaps say nothing of the next arrival. */
+/** After a pause this long, past gaps say nothing about the next arrival. */
 const RECENT_MS = 1000;
 
-/** One run as it went. */
+/** One run that has ended. */
 export interface RunSample {
   readonly items: number;
   readonly cost: number;
-  /** Computing alone. */
+  /** Time of computing alone. */
   readonly runMs: number;
   /** From dispatch to report: how long the lane was taken. */
   readonly wallMs: number;
@@ -30,7 +30,7 @@ export interface Fit {
 /**
  * The least-squares line through (cost, ms), kept to a >= 0 and b >= 0: where the free line would leave that range, the best
  * line within it is either through the origin or flat. With one cost only, it is the line through the origin: as long as
- * nothing shows that larger runs are cheaper per cost, none of the decisions (waiting for company, admitting) counts on it.
+ * nothing shows that larger runs are cheaper per cost, no decision (waiting for company, admitting) assumes it.
  */
 export function fitLine(costs: readonly number[], timesMs: readonly number[]): Fit | undefined {
   const count = costs.length;
@@ -49,7 +49,7 @@ export function fitLine(costs: readonly number[], timesMs: readonly number[]): F
     product += cost * ms;
   }
   const origin = square > 0 ? { a: product / square, b: 0 } : { a: 0, b: meanMs };
-  // Costs that differ by rounding alone are one cost.
+  // Costs that differ only by rounding count as one.
   if (spread <= 1e-9 * square) return origin;
   const a = slope / spread;
   if (a < 0) return { a: 0, b: meanMs };
@@ -63,7 +63,7 @@ function sum(values: readonly number[]): number {
   return total;
 }
 
-/** The last runs; what is derived from them is computed when asked for, once per run at most. */
+/** The last runs; values derived from them are computed on demand, at most once per run. */
 class RunWindow {
   readonly #samples: RunSample[] = [];
   #next = 0;
@@ -130,7 +130,7 @@ interface ShapeRecord {
 /** What is known of one model's run times and arrivals, by shape and as a whole. */
 export class Estimator {
   readonly #all = new RunWindow();
-  /** The one used last comes last. */
+  /** The shape used last comes last. */
   readonly #shapes = new Map<string, ShapeRecord>();
 
   record(shapeKey: string, sample: RunSample): void {
@@ -181,7 +181,7 @@ export class Estimator {
     else record.gapMs = record.gapMs === undefined ? gapMs : record.gapMs + GAP_WEIGHT * (gapMs - record.gapMs);
   }
 
-  /** Expected time between arrivals of this shape; undefined when nothing recent tells. */
+  /** Expected time between arrivals of this shape; undefined without recent arrivals. */
   gapMs(shapeKey: string, nowMs: number): number | undefined {
     const record = this.#shapes.get(shapeKey);
     return record === undefined || nowMs - record.arrivedMs > RECENT_MS ? undefined : record.gapMs;

@@ -7,7 +7,7 @@ export interface CoreEvents {
   readonly refused?: (event: RefusedEvent) => void;
   /** A lane begins a run. */
   readonly started?: (event: StartedEvent) => void;
-  /** A run has ended, well or badly. */
+  /** A run has ended, with a report or an error. */
   readonly finished?: (event: FinishedEvent) => void;
   /** A ticket settled before its run or during it. */
   readonly left?: (event: LeftEvent) => void;

@@ -33,18 +33,18 @@ export interface ModelLoad {
   runsOn(laneId: number): boolean;
 }
 
-/** What a new ticket has to expect; 0 while nothing is known of run times. */
+/** What a new ticket can expect; 0 while nothing is known of run times. */
 export interface Forecast {
-  /** To the start of its run. */
+  /** Wait to the start of its run. */
   readonly waitMs: number;
-  /** The run that it would share. */
+  /** Time of the run that it would share. */
   readonly runMs: number;
 }
 
 /**
  * The wait is what is left of the runs on the model's lanes, plus the work that waits ahead of the newcomer there, shared by
- * these lanes. Of the other models on them, no more counts than of its own: lanes are shared fairly, so a long queue
- * elsewhere does not hold it up. Work of lower priority does not count: it gets no more than a run now and then.
+ * these lanes. Of the other models on them, at most as much work counts as of its own: lanes are shared fairly, so a long queue
+ * of another model does not delay it. Work of lower priority does not count, because it gets only an occasional run.
  */
 export function forecast(
   model: ModelLoad,
@@ -81,7 +81,7 @@ function steppingForecast(model: ModelLoad, lanes: readonly LaneLoad[], newcomer
     cost += level.cost;
   }
   const own = Math.max(1, lanes.length);
-  // Beyond the room there is, in rows and in cost, the share of a service that has to end first.
+  // Beyond the free room, in rows and in cost: the share of a ticket's service that has to end first.
   const turns = Math.max(beyond(items, limits.maxItems * own), beyond(cost, limits.maxCost * own));
   return { waitMs: waitMs(lanes, 0, newcomer.nowMs) + turns * serviceMs, runMs: serviceMs };
 }

@@ -6,7 +6,7 @@ import type { Lane } from './ticket.ts';
 export interface Run<Payload, Result> {
   readonly model: QueuedModel<Payload, Result>;
   readonly batch: Batch<QueuedTicket<Payload, Result>>;
-  /** What its time is booked under. */
+  /** The key under which the estimator books its time. */
   readonly fitKey: string;
   readonly fitCost: number;
   readonly startedMs: number;
@@ -60,7 +60,7 @@ export class LaneSlot<Payload, Result> {
     this.#stale.delete(model);
   }
 
-  /** A run of the model has ended. A lane whose runs fail at once is free so soon that it would otherwise draw all the work. */
+  /** A run of the model has ended. A lane whose runs fail at once is soon free again, and would otherwise get all the work. */
   ended(model: QueuedModel<Payload, Result>, isWell: boolean, nowMs: number): void {
     if (isWell) {
       if (this.#aside.size > 0) this.#aside.delete(model);
@@ -86,7 +86,7 @@ export class LaneSlot<Payload, Result> {
     return true;
   }
 
-  /** A model whose lane is to be told that nobody is left. */
+  /** A model of which no ticket is left here, and whose lane must be told. */
   get stale(): QueuedModel<Payload, Result> | undefined {
     for (const model of this.#stale) if (!this.#resting.has(model)) return model;
     return undefined;

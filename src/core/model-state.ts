@@ -7,11 +7,11 @@ import type { BatchLimits } from './ticket.ts';
 /** How a model is added to the core. */
 export interface ModelOptions {
   readonly limits: BatchLimits;
-  /** Most items waiting and running together: the permits there are. */
+  /** Most items waiting and running together: the number of permits. */
   readonly queueItems: number;
   /** Ids of the lanes that hold the model; default: every lane. */
   readonly lanes?: readonly number[];
-  /** Runs already seen, as warm-up makes them: the first predictions rest on these. */
+  /** Runs seen before, such as those of the warm-up: the first predictions are made from them. */
   readonly seenRuns?: readonly (RunSample & { readonly shapeKey: string })[];
   /** A run that takes longer is stuck: none is made that is predicted to take more than a share of it. Default: no limit. */
   readonly runLimitMs?: number;
@@ -19,7 +19,7 @@ export interface ModelOptions {
   readonly stepping?: boolean;
 }
 
-/** The share of its limit that a run of several tickets may be predicted to take: machines are busier at times. */
+/** The share of its limit that a run of several tickets may be predicted to take, because a machine may be busier later. */
 const RUN_LIMIT_SHARE = 0.5;
 
 /** Weight of the newest ticket in what a stepping model's tickets take. */
@@ -62,7 +62,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     return this.#limits;
   }
 
-  /** False while a run of several tickets could take any time. */
+  /** False while the time of a run of several tickets is not known. */
   get knowsRuns(): boolean {
     return this.stepping || this.runLimitMs === Infinity || this.estimator.fit() !== undefined;
   }
@@ -75,8 +75,8 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   }
 
   /**
-   * Throws TOO_LARGE for a ticket whose run alone is predicted to pass the run limit, or the time that is left to it. Only where no run of such a
-   * cost has kept that time: a model is never refused for good on the word of a fit alone.
+   * Throws TOO_LARGE for a ticket whose run alone is predicted to pass the run limit, or the time that is left to it. Only if no run of such a
+   * cost has kept that time: a fit alone must not refuse requests for good.
    */
   checkTime({ cost, shapeKey }: { readonly cost: number; readonly shapeKey: string }, leftMs: number): void {
     if (this.stepping || this.runLimitMs === Infinity) return;
@@ -84,7 +84,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     const limitMs = Math.min(this.runLimitMs, leftMs);
     const ms = fit === undefined ? 0 : fit.a * cost + fit.b;
     if (ms <= limitMs || limitMs <= 0 || cost <= this.estimator.mostCostSeen(limitMs)) return;
-    // A tight deadline is the client's choice: as long as there were runs of the kind, it has its try.
+    // A tight deadline is the client's choice: if there were runs of the kind, the ticket is tried.
     if (ms <= this.runLimitMs && cost <= this.estimator.mostCostSeen(Infinity)) return;
     const limit =
       ms > this.runLimitMs

@@ -47,7 +47,7 @@ export function nextBatch<P, R>(
  * minute, and the others need not wait for it. After that it comes first, so that it does not wait for ever.
  */
 const MAY_BE_PASSED_MS = 10_000;
-/** Looking further would cost more than it finds. */
+/** Most tickets to look at: looking further costs more than it gains. */
 const MOST_PASSED = 64;
 
 function company<P, R>(model: QueuedModel<P, R>, shapeKey: string, nowMs: number): Company | undefined {

@@ -98,7 +98,7 @@ export class WaitingQueue<T extends Queueable<T>> {
   /** `remove` for a ticket that is going to run. */
   take(ticket: T, nowMs: number): void {
     const level = this.#levelOf(ticket);
-    // Tickets that ride along past the first of their line leave it as badly served as it was.
+    // Tickets that run before the first of their line do not count as service of it.
     if (level.byAge.first?.value === ticket) level.takenMs = nowMs;
     this.remove(ticket);
   }

@@ -21,9 +21,9 @@ export interface TicketReply<Result> {
   readonly timing: TicketTiming;
 }
 
-/** What the one who enqueued holds of a ticket. */
+/** A ticket as seen by whoever enqueued it. */
 export interface TicketHandle<Result> {
-  /** Rejects with nothing but a ServerError; a rejection that nobody awaits is not reported as unhandled. */
+  /** Rejects with nothing but a ServerError; a rejection that is not awaited is not reported as unhandled. */
   readonly done: Promise<TicketReply<Result>>;
   /** Settles the ticket with CANCELLED; while it waits, it is not run at all. Does nothing once it has settled. */
   cancel(): void;
@@ -37,7 +37,7 @@ export interface TicketOrigin<Payload, Result> {
   readonly sequence: number;
   readonly enqueuedMs: number;
   readonly model: QueuedModel<Payload, Result>;
-  /** Those it gives back when it settles: 0 where its request keeps them. */
+  /** Permits that it gives back when it settles: 0 if its request keeps them. */
   readonly permits: number;
   readonly onCancel: (ticket: QueuedTicket<Payload, Result>) => void;
 }
@@ -105,7 +105,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     return payload;
   }
 
-  /** What a run tells of it, if anything. */
+  /** Progress that a run reports, if any. */
   hear(progress: unknown): void {
     if (progress !== undefined && this.state !== 'settled') this.onProgress?.(progress);
   }
@@ -126,7 +126,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   fail(error: ServerError): void {
     this.state = 'settled';
     this.payload = undefined;
-    // Before the rejection, which is otherwise reported as unhandled where the client has left and nobody waits.
+    // Before the rejection, which is otherwise reported as unhandled if the client has left.
     this.done.catch(ignore);
     this.#reject(error);
   }

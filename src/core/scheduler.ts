@@ -29,7 +29,7 @@ export interface Candidate {
 
 /**
  * The level at which a line of waiting tickets competes: its priority, and one level better for each `agingMs` that it was not
- * served; 1 at best. (Were it the time since arrival, a model with a long queue would count as starved though it is served
+ * served; 1 at best. (If it were the time since arrival, a model with a long queue would count as starved although it is served
  * all the time, and priorities and fair shares would mean nothing under overload.)
  */
 export function effectiveLevel(priority: number, unservedMs: number, agingMs: number): number {
@@ -67,7 +67,7 @@ export function correct(share: Share, predictedMs: number, actualMs: number): vo
   share.servedMs += actualMs - predictedMs;
 }
 
-/** How a model stands towards one that comes back. */
+/** What a rival of a model that has work again has been served, and whether it runs now. */
 export interface Rival {
   readonly share: Share;
   readonly waitingTickets: number;
@@ -76,7 +76,7 @@ export interface Rival {
 
 /**
  * A model has work again after having had none: it goes on where the others are, with no credit for the time it was idle.
- * A rival counts with the start of its run, so that the one that comes back is served after that run and not a run later.
+ * A rival counts with the start of its run, so that the returning model is served after that run and not a run later.
  */
 export function rejoin(share: Share, rivals: Iterable<Rival>): void {
   let leastMs = Infinity;

@@ -4,8 +4,8 @@ import type { QueuedTicket } from './queued-ticket.ts';
 import type { RunReport } from './ticket.ts';
 
 /**
- * Each settled ticket is a reply to write, about 0.1 ms. Those of a large batch, written in one go, would hold up health probes and the
- * requests that make the next batch for as long.
+ * Each settled ticket is a reply to write, which takes about 0.1 ms. Those of a large batch, written in one go, would delay health probes and the
+ * requests of the next batch.
  */
 const SETTLE_AT_ONCE = 8;
 

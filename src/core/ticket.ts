@@ -8,7 +8,7 @@ import type { ServerError } from '../errors.ts';
 /** Monotonic time in milliseconds, and timers on it. */
 export interface Clock {
   now(): number;
-  /** Calls `callback` once after `delayMs`; the returned function takes it back. */
+  /** Calls `callback` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
@@ -36,7 +36,7 @@ export interface TicketRequest<Payload> {
   readonly priority: number;
   /** On the core's clock. */
   readonly deadlineMs: number;
-  /** Hears what a run tells of a ticket that goes on in the next one. Be quick, do not throw. */
+  /** Called with the progress that a run reports of a ticket that goes on in the next one. Be quick, do not throw. */
   readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
@@ -82,7 +82,7 @@ export interface RunReport<Result> {
   readonly stackMs: number;
   /** Cutting outputs into rows. */
   readonly splitMs: number;
-  /** Items of the largest batch that fits in memory, learnt by an out-of-memory; absent when there was none. */
+  /** Items of the largest batch that fits in memory, known after an out-of-memory; absent if there was none. */
   readonly maxItems?: number;
 }
 

@@ -31,7 +31,7 @@ export interface ClientOptions {
 }
 
 export interface RetryPolicy {
-  /** Failures in a row after which it is given up. */
+  /** Failures in a row after which to give up. */
   readonly attempts: number;
   /** First wait; it doubles each time. */
   readonly firstDelayMs: number;
@@ -47,7 +47,7 @@ export interface Snapshot {
   readonly commit: string;
 }
 
-/** What of a file to read, and what ends the reading. */
+/** Which part of a file to read, and what ends the reading. */
 export interface OpenOptions {
   /** First and last byte. */
   readonly range?: readonly [from: number, to: number] | undefined;
@@ -96,7 +96,7 @@ export class HubClient {
     await this.#dispatcher.destroy();
   }
 
-  /** The commit that a branch or tag stands at. */
+  /** The commit that a branch or tag points to. */
   async commit(repository: string, revision: string): Promise<string> {
     const url = `${this.#options.endpoint}/api/models/${repository}/revision/${encodeURIComponent(revision)}`;
     const { value } = await this.#json(url, repository);
@@ -125,7 +125,7 @@ export class HubClient {
     return files;
   }
 
-  /** Begins to read a file, or a range of it: 206 then, or 200 from a host that knows no ranges. It is not tried again. */
+  /** Begins to read a file, or a range of it: with status 206 then, or 200 from a host that does not support ranges. Does not retry. */
   async open({ repository, commit }: Snapshot, path: string, { range, signal }: OpenOptions): Promise<Opened> {
     const encoded = path.split('/').map(encodeURIComponent).join('/');
     const url = `${this.#options.endpoint}/${repository}/resolve/${commit}/${encoded}`;
@@ -141,7 +141,7 @@ export class HubClient {
     );
   }
 
-  /** Reads a whole answer, within its time; tried again while it fails for reasons that pass. */
+  /** Reads a whole answer within its time limit; retries while that fails for passing reasons. */
   #answer<Answer>(repository: string, read: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
     const { retry, answerMs } = this.#options;
     return retrying(retry, async () => {
@@ -252,7 +252,7 @@ function nextPage(link: string | string[] | undefined, base: string): string | u
 }
 
 /**
- * Does something again while it fails for reasons that pass. `work` calls `noteProgress` when it got on: failures before that
+ * Retries `work` while it fails for passing reasons. `work` calls `noteProgress` when it has got on: failures before that
  * no longer count. Rejects with the last error, or with the signal's reason.
  */
 export async function retrying<Result>(

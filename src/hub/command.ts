@@ -30,7 +30,7 @@ export function pullFlags(argv: readonly string[]): { flags: string[] } | { prob
   const { name, dtype, to } = values;
   const whole = `${name === undefined ? '' : `${name}=`}${reference}${dtype === undefined ? '' : `#${dtype}`}`;
   try {
-    // Here it is no option, by whose name its problem would be told.
+    // Checked here, where its problem is not reported under the name of an option.
     parseReference(whole);
   } catch (error) {
     return { problem: messageOf(error) };

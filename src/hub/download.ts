@@ -7,8 +7,8 @@ import { HubError } from './hub-error.ts';
 import { fetchPieces, NoRanges, type DownloadParts } from './pieces.ts';
 
 /**
- * Fetches one file to `target`, by way of `part`: what is there of it from an earlier try is kept. `target` appears only when the whole
- * file is there and its checksum is right. Rejects with a HubError, or what the disk says.
+ * Fetches one file to `target`, by way of `part`, which keeps what an earlier try fetched. `target` appears only when the whole
+ * file is there and its checksum is right. Rejects with a HubError, or an error of the disk.
  */
 export async function downloadFile(file: HubFile, target: string, part: string, parts: DownloadParts): Promise<void> {
   await mkdir(path.dirname(target), { recursive: true });

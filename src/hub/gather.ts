@@ -17,7 +17,7 @@ export interface PullTuning {
   readonly silenceMs: number;
   /** Longest time for an answer of the hub, files excepted. */
   readonly answerMs: number;
-  /** How often a connection is looked at whether it gets on. */
+  /** How often the pace of a connection is checked. */
   readonly paceMs: number;
 }
 
@@ -30,7 +30,7 @@ interface GatherParts {
   readonly tuning: PullTuning;
 }
 
-/** Downloads all files into the hidden folder, except those left there by an earlier try or present in the folder that is being replaced. */
+/** Downloads all files into the hidden folder, except those left there by an earlier try or found in the folder that is being replaced. */
 export async function gather(files: readonly HubFile[], parts: GatherParts, progress: Progress): Promise<void> {
   const { snapshot, hidden, target, tuning, retry } = parts;
   const folder = path.join(hidden, 'folder');
@@ -55,10 +55,10 @@ export async function gather(files: readonly HubFile[], parts: GatherParts, prog
     paceMs: tuning.paceMs,
     onBytes: (bytes) => progress.add(bytes),
   };
-  // An open file each, and no more of them than there are connections.
+  // Each download holds a file open, so there are no more of them than connections.
   const openFiles = pLimit(tuning.connections);
   const fetched = missing.map((file) => {
-    // Two files of one content have a part each.
+    // Two files with the same content have a part each.
     const part = path.join(hidden, 'parts', `${file.digest.replace(':', '-')}-${files.indexOf(file)}`);
     return openFiles(() => downloadFile(file, path.join(folder, file.path), part, shared));
   });
@@ -73,7 +73,7 @@ export async function gather(files: readonly HubFile[], parts: GatherParts, prog
 async function checkSpace(hidden: string, missingBytes: number): Promise<void> {
   const parts = path.join(hidden, 'parts');
   let thereBytes = 0;
-  // Parts have holes where nothing was fetched yet: what counts is what they take on the disk.
+  // Parts have holes where nothing was fetched yet, so their blocks on the disk count.
   for (const name of await readdir(parts)) thereBytes += (await stat(path.join(parts, name))).blocks * 512;
   const { bavail, bsize } = await statfs(hidden);
   if (missingBytes - thereBytes > bavail * bsize)

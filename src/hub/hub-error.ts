@@ -1,6 +1,6 @@
-/** Why something cannot be had from a hub, in words that say what to do. */
+/** Why something cannot be fetched from a hub; the message says what to do. */
 export class HubError extends Error {
-  /** True when it may work a moment later. */
+  /** True if a retry may help. */
   readonly isPassing: boolean;
   /** How long the hub asks to wait. */
   readonly retryAfterMs: number | undefined;
@@ -20,7 +20,7 @@ export interface Refusal {
   readonly status: number;
   /** The hub's `X-Error-Code`: `RepoNotFound`, `RevisionNotFound`, `EntryNotFound`, `GatedRepo`. */
   readonly code: string;
-  /** True when another host than the hub answered: a store the hub sent us to, by an address that may have run out. */
+  /** True if another host than the hub answered: a store that the hub redirected to, by an address that may have expired. */
   readonly isElsewhere: boolean;
   readonly retryAfterMs: number | undefined;
 }
@@ -34,7 +34,7 @@ export interface Asked {
 
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 
-/** The error for a status that is no success. */
+/** The error for a status that is not a success. */
 export function refusalError({ status, code, isElsewhere, retryAfterMs }: Refusal, asked: Asked): HubError {
   const isPassing = status >= 500 || PASSING_STATUSES.has(status) || isElsewhere;
   return new HubError(
@@ -64,13 +64,13 @@ const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'EN
 const NETWORK_CODE =
   /^(UND_ERR_(?!ABORTED|INVALID|DESTROYED|CLOSED)|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|HPE_)/;
 
-/** True for what may work a moment later: a broken connection, a busy hub. */
+/** True if a retry may help: after a broken connection, or from a busy hub. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof HubError) return error.isPassing;
   return NETWORK_CODE.test(codeOf(error));
 }
 
-/** An error in words for people: of the network, of the disk, or as it is. */
+/** A HubError for an error of the network or the disk; any other error as it is. */
 export function toHubError(error: unknown, { endpoint, folder }: { endpoint: string; folder: string }): Error {
   if (error instanceof HubError) return error;
   const code = codeOf(error);
@@ -87,7 +87,7 @@ export function toHubError(error: unknown, { endpoint, folder }: { endpoint: str
   return error instanceof Error ? error : new Error(String(error));
 }
 
-/** Where a connection failed, if the error says so: a hub's files often lie with another host. */
+/** The host of a connection that failed, if the error names it: a hub's files are often on another host. */
 function placeOf(error: unknown): string | undefined {
   const { hostname, address, port } = error as { hostname?: unknown; address?: unknown; port?: unknown };
   if (typeof hostname === 'string') return hostname;

@@ -80,7 +80,7 @@ function isDead(content: string): boolean {
   }
 }
 
-/** Removes the lock if it is still the one that was seen: two processes may both find it left behind, and the slower one must not remove the new lock of the other. */
+/** Removes the lock if it is still the one that was seen: two processes may find it left behind, and the slower one must not remove the new lock of the quicker. */
 async function remove(file: string, content: string): Promise<void> {
   const aside = `${file}.${randomUUID()}`;
   try {

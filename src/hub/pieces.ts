@@ -9,7 +9,7 @@ export interface DownloadParts {
   readonly snapshot: Snapshot;
   /** Connections at one time. */
   readonly connections: LimitFunction;
-  /** A large file is fetched in pieces of this size, side by side; what a restart can lose. */
+  /** A large file is fetched in pieces of this size, side by side. A restart loses at most one piece for each connection. */
   readonly pieceBytes: number;
   /** A connection that delivers less than `LEAST_BYTES` in this time is closed and retried. */
   readonly paceMs: number;
@@ -18,10 +18,10 @@ export interface DownloadParts {
   readonly onBytes: (bytes: number) => void;
 }
 
-/** Something that comes to a host which cannot send a part of a file. */
+/** The host cannot send part of a file, so the file must be fetched whole. */
 export class NoRanges extends HubError {}
 
-/** An attempt that brought this much was no failure, though it ended early. */
+/** An attempt that brought this much does not count as a failure, though it ended early. */
 const PROGRESS_BYTES = 256 * 1024;
 const LEAST_BYTES = 16 * 1024;
 
@@ -32,12 +32,12 @@ interface Piece {
   readonly to: number;
 }
 
-/** Brings `part` to the file's size; pieces that an earlier try finished are kept. Throws NoRanges, a HubError, or what the disk says. */
+/** Brings `part` to the file's size; pieces that an earlier try finished are kept. Throws NoRanges, a HubError, or an error of the disk. */
 export async function fetchPieces(file: HubFile, part: string, parts: DownloadParts): Promise<void> {
   const pieceBytes = Math.min(parts.pieceBytes, Math.max(1, file.size));
   const done = await readDone(part, pieceBytes);
   const handle = await open(part, done.size > 0 ? 'r+' : 'w');
-  // What fails for one piece fails for the file: the others are not fetched for nothing.
+  // A piece that fails fails the file, so the other pieces are not fetched in vain.
   const together = new Together(parts.retry.signal);
   const retry = { ...parts.retry, signal: together.signal };
   try {
@@ -60,7 +60,7 @@ export async function fetchPieces(file: HubFile, part: string, parts: DownloadPa
   }
 }
 
-/** Things that are done side by side: the first that fails ends the others by the signal. */
+/** Work that is done side by side: the first failure ends the rest by the signal. */
 export class Together {
   /** Aborted by the signal that was given, or by the first failure. */
   readonly signal: AbortSignal;
@@ -93,7 +93,7 @@ async function readDone(part: string, pieceBytes: number): Promise<Set<number>> 
   return new Set(lines.filter(([, , size]) => Number(size) === pieceBytes).map(([, index]) => Number(index)));
 }
 
-/** Fetches a piece and writes it to its place; a connection that breaks, or is too slow, is taken up where it ended. */
+/** Fetches a piece and writes it to its place; after a connection that broke or was too slow, it goes on where that ended. */
 async function fetchPiece(file: HubFile, piece: Piece, handle: FileHandle, parts: DownloadParts): Promise<void> {
   const { retry, snapshot, client, onBytes } = parts;
   let at = piece.from;
@@ -121,7 +121,7 @@ async function fetchPiece(file: HubFile, piece: Piece, handle: FileHandle, parts
           if (at - startedAt > PROGRESS_BYTES) noteProgress();
         }
       } finally {
-        // Of a body that was not read to its end nothing more is wanted.
+        // The rest of a body that was not read to its end is not wanted.
         response.body.on('error', () => undefined).destroy();
       }
     } finally {
@@ -131,7 +131,7 @@ async function fetchPiece(file: HubFile, piece: Piece, handle: FileHandle, parts
   });
 }
 
-/** A signal that ends an attempt which gets on too slowly, to be tried again. */
+/** A signal that ends an attempt that is too slow, so that it is retried. */
 function watchPace(
   position: () => number,
   { path: name }: HubFile,

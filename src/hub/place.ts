@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PULLED_FILE, readPulled, type Pulled } from '../repository/pulled.ts';
 
-/** Puts the gathered files in the target's place: `hidden`/folder becomes `target`. Files that people put into the old one stay. */
+/** Puts the gathered files in the target's place: `hidden`/folder becomes `target`. Files that users added to the old folder are kept. */
 export async function putInPlace(hidden: string, target: string, note: Pulled): Promise<void> {
   const folder = path.join(hidden, 'folder');
   const wanted = new Set([...note.files.map((file) => file.path), PULLED_FILE]);
@@ -47,14 +47,14 @@ async function isThere(file: string): Promise<boolean> {
   }
 }
 
-/** A second name for a file, or a copy of it; in place of what is there. */
+/** Gives a file a second name, or copies it where the disk has no links; replaces what is there. */
 export async function linkOrCopy(from: string, to: string): Promise<void> {
   await mkdir(path.dirname(to), { recursive: true });
   await rm(to, { force: true });
   try {
     await link(from, to);
   } catch {
-    // Not every disk knows links.
+    // No links on this disk.
     await copyFile(from, to);
   }
 }

@@ -16,13 +16,13 @@ export interface PlanOptions {
   readonly readText: (path: string) => Promise<string>;
 }
 
-/** What people want to read beside a model. */
+/** Documents that are fetched with a model. */
 const DOCUMENT = /^(README|LICEN[CS]E|NOTICE)(\.(md|txt))?$/i;
 const DOCUMENT_LIMIT_BYTES = 1024 * 1024;
 
 /**
  * Chooses the files that serving needs: of all files of a repository, those that the rules of the hub's layout name, the weights of one dtype, and what
- * the repository's own model.json names; never code. Throws a HubError saying what is missing.
+ * the repository's own model.json names; never code. Throws a HubError that says what is missing.
  */
 export async function choosePullFiles(files: readonly HubFile[], options: PlanOptions): Promise<HubFile[]> {
   const { repository, readText } = options;
@@ -53,7 +53,7 @@ export async function choosePullFiles(files: readonly HubFile[], options: PlanOp
 /** Weights above 2 GB keep their tensors in files beside them, under names that begin with theirs. */
 function isExternalData(path: string, weights: string): boolean {
   if (!weights.endsWith('.onnx')) return false;
-  // diffusers' exporter calls it so.
+  // The name that diffusers' exporter gives it.
   const old = `${weights.slice(0, weights.lastIndexOf('/') + 1)}weights.pb`;
   return path.startsWith(`${weights}_data`) || path.startsWith(`${weights}.data`) || path === old;
 }

@@ -1,6 +1,6 @@
-/** Shows how far a pull has come. */
+/** Shows the progress of a pull. */
 export interface Progress {
-  /** Called once, when it is known what there is to fetch; `thereBytes` of it are there already. */
+  /** Called once, when the files to fetch are known; `thereBytes` of their bytes are there already. */
   start(name: string, totalBytes: number, thereBytes: number): void;
   /** More bytes are there; negative when some have to be fetched again. */
   add(bytes: number): void;
@@ -26,7 +26,7 @@ export function createBar(output: TextOutput, nowMs: () => number = () => perfor
   });
 }
 
-/** A line every ten seconds, and one at the end; where no one watches. */
+/** A line every ten seconds, and one at the end; for logs. */
 export function createLines(write: (line: string) => void, nowMs: () => number = () => performance.now()): Progress {
   return createProgress({ everyMs: LINE_MS, nowMs, show: (text) => write(text), end: () => undefined });
 }

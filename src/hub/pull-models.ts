@@ -9,12 +9,12 @@ import { messageOf } from '../errors.ts';
 export type PullConfig = Pick<Config, 'CARPOOL_MODELS' | 'MODELS_DIR' | 'DTYPE' | 'HF_TOKEN' | 'HF_ENDPOINT'>;
 
 /**
- * Brings the models of CARPOOL_MODELS into MODELS_DIR, one after the other; those that are complete need no network. Resolves with those that failed;
+ * Brings the models of CARPOOL_MODELS into MODELS_DIR, one after the other; complete ones need no network. Resolves with those that failed;
  * rejects only when `signal` says to stop.
  */
 export async function pullModels(config: PullConfig, log: Log, signal?: AbortSignal): Promise<LoadFailure[]> {
   const failed: LoadFailure[] = [];
-  // What is wrong with them was told when the configuration was read.
+  // Wrong references were reported when the configuration was read.
   for (const reference of parseReferences(config.CARPOOL_MODELS, [])) {
     const about = { model: reference.folder, repository: reference.repository };
     try {
@@ -36,13 +36,13 @@ export async function pullModels(config: PullConfig, log: Log, signal?: AbortSig
   return failed;
 }
 
-/** What of the configuration a pull needs. */
+/** The part of the configuration that a pull needs. */
 export function optionsOf(
   config: PullConfig,
 ): Pick<PullOptions, 'modelsDir' | 'endpoint' | 'token' | 'credentials' | 'defaultDtype'> {
   const endpoint = new URL(config.HF_ENDPOINT);
   const credentials = [endpoint.username, endpoint.password].map(decodeURIComponent).join(':');
-  // Messages and the log hold the address.
+  // Messages and the log show the address.
   endpoint.username = endpoint.password = '';
   return {
     modelsDir: config.MODELS_DIR,

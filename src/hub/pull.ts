@@ -16,11 +16,11 @@ export interface PullOptions {
   readonly modelsDir: string;
   readonly endpoint: string;
   readonly token: string;
-  /** `user:password` of a mirror that wants them; not sent beside a token. */
+  /** `user:password` for a mirror that asks for them; not sent if there is a token. */
   readonly credentials?: string;
-  /** Where a reference names none. */
+  /** For references that name none. */
   readonly defaultDtype: DtypeChoice;
-  /** Asks the hub whether a complete folder is still the newest; false: it is taken as it is, also with no network. */
+  /** Whether to ask the hub if a complete folder is still the newest; if not, it is taken as it is, and no network is needed. */
   readonly refresh: boolean;
   readonly progress: Progress;
   readonly onNote: (text: string) => void;
@@ -50,8 +50,8 @@ export interface Pull {
 }
 
 /**
- * Brings a model from a hub into its folder. Files gather in a hidden folder beside it, which takes its place when all are there and right; a pull that was
- * broken off goes on where it stopped. Rejects with a HubError that says what to do.
+ * Brings a model from a hub into its folder. Files gather in a hidden folder beside it, which takes its place when all are there and intact; a pull that was
+ * interrupted goes on where it stopped. Rejects with a HubError that says what to do.
  */
 export async function pullModel(reference: HubReference, options: PullOptions): Promise<Pull> {
   const target = path.join(options.modelsDir, reference.folder);
@@ -69,7 +69,7 @@ function present(folder: string, { commit, files }: Pulled): Pull {
   return { folder, commit, bytes: sum(files), isNew: false };
 }
 
-/** What is in the target: a complete pull of this reference, or nothing that counts. Throws a HubError for a folder that is not ours to replace. */
+/** The pull in the target folder, if it is a complete one of this reference. Throws a HubError if the folder holds something else. */
 async function readTarget(target: string, reference: HubReference, options: PullOptions): Promise<Pulled | undefined> {
   if ((await stat(target).catch(() => undefined)) === undefined) return undefined;
   const pulled = await readPulled(target);

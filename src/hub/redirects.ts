@@ -1,12 +1,12 @@
 import { errors, interceptors, type Dispatcher } from 'undici';
 
-/** Redirects of the hub, which sends large files from a store at another origin: followed by undici, within its rules and one of ours. */
+/** Redirects of the hub, whose large files are in a store at another origin. Undici follows them by its rules and one of ours. */
 
 const MOST_REDIRECTS = 5;
 
 class NotSecure extends Error {}
 
-/** Refuses a step from https to http, which undici would take. All requests of a chain of redirects have one handler, by which they are known. */
+/** Refuses a step from https to http, which undici would take. All requests of a chain of redirects have the same handler, which identifies the chain. */
 const staySecure: Dispatcher.DispatcherComposeInterceptor = (dispatch) => {
   const secure = new WeakSet<Dispatcher.DispatchHandler>();
   return (options, handler) => {
@@ -17,16 +17,16 @@ const staySecure: Dispatcher.DispatcherComposeInterceptor = (dispatch) => {
   };
 };
 
-/** A dispatcher that follows redirects. Undici leaves credentials behind where one leads to another origin. */
+/** A dispatcher that follows redirects. Undici drops credentials at a redirect to another origin. */
 export function followRedirects(dispatcher: Dispatcher): Dispatcher {
   return dispatcher.compose(staySecure, interceptors.redirect({ maxRedirections: MOST_REDIRECTS }));
 }
 
-/** The error in words, where a redirect is to blame for it: one that is not secure, leads back to where it was, or to no address of HTTP. */
+/** The error in words, if a redirect caused it: one to an address that is not secure, to itself, or to no HTTP address. */
 export function redirectProblem(error: unknown): string | undefined {
-  if (error instanceof NotSecure) return 'the hub sends us to an address that is not secure';
+  if (error instanceof NotSecure) return 'the hub redirects to an address that is not secure';
   return error instanceof errors.InvalidArgumentError ? ENDLESS : undefined;
 }
 
-/** Where there was one redirect too many. */
-export const ENDLESS = 'the hub sends us from one address to the next';
+/** Too many redirects, or one that leads nowhere. */
+export const ENDLESS = 'the hub redirects without end';

@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 
-/** Cores this process may use. */
+/** Cores that this process may use. */
 export interface Cores {
   readonly count: number;
-  /** In words, where it may use fewer than there are. */
+  /** The limit in words, if the process may use fewer cores than there are. */
   readonly limit?: string;
 }
 
 export interface CoresOptions {
-  /** Those the scheduler lets it run on (cpuset, affinity). */
+  /** Cores on which the scheduler lets it run (cpuset, affinity). */
   readonly available: number;
   /** Its cgroups, as /proc/self/cgroup has them. */
   readonly cgroupFile: string;
@@ -21,9 +21,9 @@ export interface CoresOptions {
 const HERE = { cgroupFile: '/proc/self/cgroup', root: '/sys/fs/cgroup' };
 
 /**
- * Counts the cores that this process may use: those it may run on, and no more than its cgroup's quota pays for, in whole cores and at least one.
- * Threads beyond the quota would gain nothing, and all of them would be stopped for the rest of each period. The tightest quota counts, of the cgroup
- * and those above it as far as they are visible; both versions of cgroups are read (docs.kernel.org: admin-guide/cgroup-v2, scheduler/sched-bwc).
+ * Counts the cores that this process may use: those it may run on, but no more than its cgroup's quota, in whole cores and at least one.
+ * Threads beyond the quota would gain nothing, and all of them would be stopped for the rest of each period. The tightest quota of the cgroup and
+ * of those above it, as far as they are visible, counts; both versions of cgroups are read (docs.kernel.org: admin-guide/cgroup-v2, scheduler/sched-bwc).
  */
 export function countCores(options: Partial<CoresOptions> = {}): Cores {
   const { available = availableParallelism(), cgroupFile, root } = { ...HERE, ...options };
@@ -64,7 +64,7 @@ function quotaOfV2(folder: string): number {
   return ratio(quota, period);
 }
 
-/** The same as two files; a quota of -1 is none. */
+/** `cpu.cfs_quota_us` and `cpu.cfs_period_us`: the same in two files; a quota of -1 is none. */
 function quotaOfV1(folder: string): number {
   const [quota, period] = ['cpu.cfs_quota_us', 'cpu.cfs_period_us'].map((name) => readOr(path.join(folder, name)));
   return ratio(Number(quota), Number(period));

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
-/** What this machine has of CUDA: devices, and ONNX Runtime's provider for them. */
+/** What of CUDA this machine has: devices, and ONNX Runtime's provider for them. */
 
 /** The command that installs the provider. */
 const INSTALL_COMMAND = 'npm run install-cuda';
@@ -11,12 +11,12 @@ const BINDING = path.dirname(createRequire(import.meta.url).resolve('onnxruntime
 /** The one platform that the provider is built for. */
 export const CUDA_PLATFORM = 'linux/x64';
 
-/** Where the provider lies once it is installed. */
+/** Where the provider is once it is installed. */
 export const PROVIDER_FILE = path.join(BINDING, 'bin/napi-v6', CUDA_PLATFORM, 'libonnxruntime_providers_cuda.so');
 /** The binding's own install step: it fetches the provider of its own version. */
 export const INSTALL_SCRIPT = path.join(BINDING, 'script/install.js');
 
-/** Indices of the NVIDIA devices the driver shows: /dev/nvidia0, ... (Linux), or WSL's one /dev/dxg with the CUDA stub library. `root` is for tests. */
+/** Indices of the NVIDIA devices that the driver shows: /dev/nvidia0, ... (Linux), or WSL's one /dev/dxg with the CUDA stub library. `root` is for tests. */
 export function findGpus(root = '/'): number[] {
   if (existsSync(path.join(root, 'dev/nvidiactl')))
     return list(path.join(root, 'dev'))
@@ -37,7 +37,7 @@ export function missingProvider(file = PROVIDER_FILE, platform = platformHere())
 }
 
 /**
- * Why a GPU of this machine is not seen, where there is one without a device of the driver; undefined where none is hidden. The driver shows its GPUs
+ * Why a GPU of this machine is not seen, if there is one without a device of the driver; undefined if none is hidden. The driver shows its GPUs
  * below /proc also in a container that was given none of them; without a driver the PCI bus still does (class 3 is a display controller, vendor
  * 10de NVIDIA).
  */

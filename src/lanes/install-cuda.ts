@@ -22,14 +22,14 @@ export interface InstallPlace {
 
 const HERE: InstallPlace = { script: INSTALL_SCRIPT, provider: PROVIDER_FILE, platform: platformHere() };
 
-/** Installs the provider where it is missing. Resolves with what was done; rejects with an Error that says why it is not there. */
+/** Installs the provider where it is missing. Resolves with what was done, in words; rejects with an Error that says why the provider is not there. */
 export async function installCuda(env: NodeJS.ProcessEnv, place: InstallPlace = HERE): Promise<string> {
   const { script, provider, platform } = place;
   if (existsSync(provider)) return `The CUDA provider is there already: ${provider}`;
   if (platform !== CUDA_PLATFORM) throw new Error(missingProvider(provider, platform));
   const child = spawn(process.execPath, [script], { stdio: 'inherit', env });
   const [code] = (await once(child, 'exit')) as [number | null];
-  // The script ends well when it has nothing to do, so look for what it should have brought.
+  // The script also exits with 0 when it has done nothing, so the file decides.
   if (code !== 0 || !existsSync(provider))
     throw new Error(
       `The CUDA provider could not be installed (exit code ${String(code)}). It comes from api.nuget.org: this machine must reach it, directly or by HTTPS_PROXY.`,

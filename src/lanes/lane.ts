@@ -6,18 +6,18 @@ import { PROGRESS_BEGUN, PROGRESS_BYTES, PROGRESS_ENDED, type Device, type LaneD
 
 const WORKER = new URL('../programs/main.js', import.meta.url);
 
-/** Messages other than runs have this limit: a session may load for minutes, but not for ever. */
+/** Limit of all requests but runs: a session may load for minutes, but not for ever. */
 const CONTROL_LIMIT_MS = 600_000;
 
 export interface LaneOptions {
   readonly id: number;
   readonly device: Device;
   readonly intraOpThreads: number;
-  /** Called once when the thread is gone or cannot be talked to. */
+  /** Called once when the thread is gone or does not answer. */
   readonly onLost: (reason: string) => void;
 }
 
-/** What others see of a lane's thread; tests give threads of their own. */
+/** What others see of a lane's thread; tests bring their own threads. */
 export type Thread = Pick<LaneThread, keyof LaneThread>;
 
 /** Short name of a device: `cpu`, `cuda:0`. */
@@ -38,7 +38,7 @@ export class LaneThread {
   #closing = false;
   /** Requests without an answer. */
   #open = 0;
-  /** Ends the wait for the run that is on the thread. */
+  /** Ends the wait for the run on the thread. */
   #giveUpRun: ((error: ServerError) => void) | undefined;
 
   constructor({ id, device, intraOpThreads, onLost }: LaneOptions) {
@@ -58,7 +58,7 @@ export class LaneThread {
       workerData: { device, intraOpThreads, progress } satisfies LaneData,
     });
     this.#pool.on('error', (error: unknown) => this.#lose(error));
-    // Piscina tells nobody of a thread that exits while idle, and puts an empty one in its place. A run that dies with its thread
+    // Piscina does not report a thread that exits while idle, and puts an empty one in its place. A run that dies with its thread
     // gives a better reason, so it goes first.
     this.#pool.on('workerDestroy', () => setImmediate(() => this.#lose('the thread ended while idle')));
   }
@@ -101,7 +101,7 @@ export class LaneThread {
     }
   }
 
-  /** Waits no longer for the run that is on the thread, which is lost with it, and goes on computing until it ends by itself. */
+  /** Stops waiting for the run on the thread. The thread is lost with it, and computes until the run ends by itself. */
   giveUp(reason: string): void {
     this.#lose(new LateError(reason));
     this.#giveUpRun?.(new ServerError('RUN_TOO_LONG'));
@@ -131,7 +131,7 @@ export class LaneThread {
       return (await this.#pool.run(request, { transferList })) as LaneAnswer<Kind>;
     } finally {
       this.#open -= 1;
-      // One that was given up has ended after all.
+      // The thread was given up, and has ended after all.
       if (this.#lost && this.#open === 0) void this.#pool.destroy().catch(() => undefined);
     }
   }
@@ -147,9 +147,9 @@ export class LaneThread {
     if (this.#lost || this.#closing) return;
     this.#lost = true;
     this.#onLost(messageOf(error));
-    // Piscina has put a fresh, empty thread in a dead one's place, which may be ended; one that is merely late may not.
+    // Piscina has put an empty thread in the place of a dead one, and that may be ended; a thread that is only late may not.
     if (!(error instanceof LateError)) void this.#pool.destroy().catch(() => undefined);
-    // One that is late ends when its answer comes.
+    // A late thread is ended when its answer comes.
   }
 }
 

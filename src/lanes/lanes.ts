@@ -17,17 +17,17 @@ export interface LanesEvents {
   readonly onDown: (laneId: number, reason: string) => void;
   /** A model could not be loaded again on the thread that took a dead one's place (its files have changed, say); no lane serves it now. */
   readonly onModelLost: (key: string, reason: string) => void;
-  /** A run has passed its limit, and may end yet. Whoever waits for it is to be told. */
+  /** A run has passed its limit, and may still end. Those who wait for it must be told. */
   readonly onLate: (laneId: number, begunForMs: number) => void;
-  /** Nothing but a new process helps: several runs are stuck, the device is lost, a lane could not be replaced. */
+  /** Only a new process helps: several runs are stuck, the device is lost, or a lane could not be replaced. */
   readonly onFailed: (reason: string) => void;
 }
 
-/** A lane that dies this often within the window is not worth another try. */
+/** A lane that dies this often within the window is not replaced again. */
 const REPLACEMENTS = 3;
 const REPLACEMENT_WINDOW_MS = 60_000;
 const LOOK_EVERY_MS = 20;
-/** Threads that compute for nobody until their run ends, each with its cores and its copy of the models: the server bears one. */
+/** Threads that were given up and still compute, each with its cores and its copy of the models. The server can afford one. */
 const STUCK_THREADS = 1;
 
 /** All lanes: starts them, fills them with models, watches them, and replaces one that dies. */
@@ -37,7 +37,7 @@ export class Lanes {
   readonly #seats = new Map<number, Seat>();
   readonly #placements: Placements;
   readonly #deathsMs: number[] = [];
-  /** Threads that were given up; they may end yet. */
+  /** Threads that were given up; they may still end. */
   #givenUp: Thread[] = [];
   /** Lanes that are being replaced. */
   readonly #replacements = new Set<Promise<void>>();
@@ -53,14 +53,13 @@ export class Lanes {
     this.#openThread = openThread;
     this.#placements = new Placements(({ spec, laneIds }, reason) => {
       events.onModelLost(spec.key, reason);
-      // The other lanes' copies serve nobody now.
+      // The copies on the other lanes are of no use now.
       void this.unload(spec.key, laneIds);
     });
   }
 
   /**
-   * Starts the lanes of a plan and tries their devices. Throws a plain Error when a device does not work, and is then as if it had
-   * not been called.
+   * Starts the lanes of a plan and tries their devices. Throws a plain Error when a device does not work; no lane is left then.
    */
   async start(plan: LanePlan): Promise<void> {
     await this.#startAll(plan.lanes.map((lane, id) => this.#seat(id, lane)));
@@ -97,7 +96,7 @@ export class Lanes {
   }
 
   /**
-   * Remembers a model that its lanes hold now, in these threads (in the order of `laneIds`): whatever takes a thread's place gets the model too.
+   * Remembers a model that its lanes hold now, in these threads (in the order of `laneIds`): a thread that replaces one of them gets the model too.
    * Throws LANE_LOST when one has been replaced while the model was loaded, and so lacks it.
    */
   place(placement: Placement, threads: readonly Thread[]): void {
@@ -124,7 +123,7 @@ export class Lanes {
     return seat.lane;
   }
 
-  /** What lanes compute or load just now, in words: while there is anything, the process cannot end in order. */
+  /** What lanes compute or load just now, in words. While there is anything, the process cannot end in order. */
   get busy(): readonly string[] {
     const lanes = [...this.#seats.values()].filter(({ isBusy }) => isBusy).map(({ id }) => `lane ${id}`);
     const stuck = this.#givenUp.filter(({ isBusy }) => isBusy).map(({ id }) => `a stuck thread of lane ${id}`);
@@ -183,7 +182,7 @@ export class Lanes {
     this.#events.onUp({ id: seat.id, run }, deviceName(seat.lane.device));
   }
 
-  /** A run holds its thread for good, as far as one can tell: another thread takes the lane, unless that was tried before. */
+  /** A run is stuck and holds its thread: another thread takes the lane, unless that was done before. */
   #stuck({ id, lane }: Seat, thread: Thread, begunForMs: number): void {
     const what = `a run on lane ${id} is stuck for ${Math.round(begunForMs)} ms`;
     this.#givenUp = this.#givenUp.filter(({ isBusy }) => isBusy);
@@ -196,7 +195,7 @@ export class Lanes {
   }
 
   #lost(seat: Seat, reason: string): void {
-    // A lane that dies while it is started or refilled makes the request of whoever does so fail.
+    // If a lane dies while it is started or refilled, that request fails.
     if (this.#closing || !seat.isUp) return;
     seat.isUp = false;
     this.#events.onDown(seat.id, reason);

@@ -13,7 +13,7 @@ export interface Placement {
   readonly runLimitMs: number;
   /** What is run before it takes requests; absent where model.json switches that off. */
   readonly warm?: WarmRequest | undefined;
-  /** Rejects where the model's files are not those that were loaded any more: lanes of one model must not hold two. */
+  /** Rejects if the model's files are no longer those that were loaded: the lanes of a model must not hold two versions of it. */
   readonly checkFiles?: (() => Promise<void>) | undefined;
 }
 
@@ -71,7 +71,7 @@ export class Placements {
   }
 }
 
-/** Loads a model, of which another lane has found out all there is to know, and warms it. Throws a plain Error. */
+/** Loads and warms a model that the first lane has already loaded and examined. Throws a plain Error. */
 export async function fillLane(
   thread: Thread,
   { spec, signature, warm }: Pick<Placement, 'spec' | 'signature' | 'warm'>,
@@ -80,7 +80,7 @@ export async function fillLane(
   if (warm !== undefined) await thread.command({ kind: 'warm', key: spec.key, ...warm });
 }
 
-/** A death that is simulated happens once, not to every thread that follows. */
+/** A simulated death happens once, not to every thread that follows. */
 function withoutDeath({ simulate, ...spec }: ModelSpec): ModelSpec {
   return simulate?.runMs === undefined ? spec : { ...spec, simulate: { runMs: simulate.runMs } };
 }

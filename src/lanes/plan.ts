@@ -18,19 +18,19 @@ export interface PlanOptions {
   readonly lanes: number;
   readonly laneThreads: number;
   readonly cores: number;
-  /** Why it is no more of them, in words. */
+  /** Why there are not more of them, in words. */
   readonly coresLimit?: string | undefined;
   /** Indices of the NVIDIA devices of this machine. */
   readonly gpus: readonly number[];
 }
 
-/** On a CPU, how many cores one lane is given before another lane is worth its copy of the weights. */
+/** Cores of one lane on a CPU, beyond which another lane is worth its copy of the weights. */
 const CORES_PER_LANE = 4;
 
 /**
- * One lane per GPU, whose lane computes elsewhere and needs one thread; on a CPU one core is left to the main thread, and the
- * rest is shared out in lanes of about four intra-op threads: more lanes cost a copy of the weights each, more threads in one lane
- * gain less and less.
+ * One lane for each GPU, with one thread, because the lane computes on the GPU. On a CPU one core is left to the main thread, and the
+ * rest is divided into lanes of about four intra-op threads: each further lane costs a copy of the weights, and each further thread in a lane
+ * gains less.
  */
 export function planLanes({ device, lanes, laneThreads, cores, coresLimit, gpus }: PlanOptions): LanePlan {
   if (device.startsWith('cuda:')) return onGpus([Number(device.slice(5))], `DEVICE=${device}`);

@@ -32,23 +32,23 @@ export interface RunLimits {
   readonly maxCost: number;
 }
 
-/** What a lane may spend on warming a model; the first shape is run whatever it takes. */
+/** Time limits of a lane for warming a model; the first shape is run however long it takes. */
 export interface WarmLimits {
   /** One run. */
   readonly runMs: number;
   readonly allMs: number;
-  /** Every shape is run twice, as the first run of each costs much (kernels of a GPU). */
+  /** Every shape is run twice, because the first run of each is slow (kernels of a GPU). */
   readonly repeat: boolean;
 }
 
 export type LaneRequest =
   /** Tries the lane's device on a tiny graph. */
   | { readonly kind: 'probe' }
-  /** Loads a session; `signature` is what a trial has found of it, else it is that of the metadata. */
+  /** Loads a model; `signature` is what a trial has found, otherwise that of the metadata counts. */
   | { readonly kind: 'load'; readonly model: ModelSpec; readonly signature?: Signature | undefined }
   /** Gives a loaded graph the signature that a trial has found. */
   | { readonly kind: 'sign'; readonly key: string; readonly signature: Signature }
-  /** Runs what will be run later: a graph at each size, a program whatever shapes it uses within the limits; as far as the budget goes. */
+  /** Makes the runs that requests will need, as far as the budget allows: of a graph at each size, of a program in the shapes that it uses within the limits. */
   | {
       readonly kind: 'warm';
       readonly key: string;
@@ -100,7 +100,7 @@ export interface LoadAnswer {
   readonly stepping?: boolean;
   /** For the log. */
   readonly warnings?: readonly string[];
-  /** Why a program's rows run one by one, where they could otherwise share runs. */
+  /** Why a program's rows run one by one, if they could otherwise share runs. */
   readonly why?: string;
 }
 

@@ -37,7 +37,7 @@ export class Seat {
     this.#events = events;
   }
 
-  /** Starts a thread and tries its device. Throws a plain Error where that does not work. */
+  /** Starts a thread and tries its device. Throws a plain Error if that does not work. */
   async open(): Promise<Thread> {
     const { device, intraOpThreads } = this.lane;
     const thread = this.#open({ id: this.id, device, intraOpThreads, onLost: (reason) => this.#lost(reason) });
@@ -68,7 +68,7 @@ export class Seat {
     return this.#thread?.isBusy === true;
   }
 
-  /** Releases what the thread holds of a model; one that dies meanwhile holds nothing. */
+  /** Releases what the thread holds of a model; a thread that dies meanwhile holds nothing. */
   async clear(key: string): Promise<void> {
     if (this.#thread?.lost === false) await this.#thread.ask({ kind: 'unload', key }).catch(() => undefined);
   }

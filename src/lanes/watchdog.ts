@@ -3,7 +3,7 @@ import type { LaneThread } from './lane.ts';
 
 const LOOK_EVERY_MS = 250;
 
-/** A late run is given as long again as it may take, but at least this long, before its lane is given up. */
+/** The grace of a late run, after which its lane is given up, is as long as its limit, but at least this. */
 const LEAST_GRACE_MS = 1000;
 
 export interface Watch {
@@ -13,9 +13,9 @@ export interface Watch {
 }
 
 export interface WatchEvents {
-  /** A run has passed its limit, and may end yet. Told once a run. */
+  /** A run has passed its limit, and may still end. Called once a run. */
   readonly onLate: (begunForMs: number) => void;
-  /** It has not ended in its grace either. Told once; the watch ends with it. */
+  /** The run has not ended in its grace either. Called once; the watch ends with it. */
   readonly onStuck: (begunForMs: number) => void;
 }
 

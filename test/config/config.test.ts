@@ -81,7 +81,7 @@ test('with models to pull, the folder for them need not be there; what is wrong 
   assert.equal(problems.length, 4);
   assert.match(problems[0] ?? '', /^DTYPE \(environment\): expected auto\|fp32\|/);
   assert.match(problems[1] ?? '', /^CARPOOL_MODELS: tiny: expected hf:/);
-  assert.match(problems[2] ?? '', /^CARPOOL_MODELS: hf:b\/x: another one goes to x too/);
+  assert.match(problems[2] ?? '', /^CARPOOL_MODELS: hf:b\/x: another model goes to x too/);
   assert.match(problems[3] ?? '', /^HF_ENDPOINT: /);
 });
 
@@ -210,7 +210,7 @@ test('CORS_ORIGINS takes what browsers send as Origin, and nothing else', () => 
     'null',
     'file://',
   ])
-    assert.match(problemsOf(() => origins(wrong))[0] ?? '', /CORS_ORIGINS.*is no origin/, wrong);
+    assert.match(problemsOf(() => origins(wrong))[0] ?? '', /CORS_ORIGINS.*is not an origin/, wrong);
 });
 
 test('/info shows no password of a URL, nor does a problem with one', () => {

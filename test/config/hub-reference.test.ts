@@ -21,12 +21,12 @@ test('what is no reference is refused, saying why', () => {
     ['acme/tiny', /expected hf:owner\/name/],
     ['hf:tiny', /expected hf:owner\/name/],
     ['hf:acme/tiny/more', /expected hf:owner\/name/],
-    ['hf:../tiny', /no name of a repository/],
-    ['hf:acme/..', /no name of a repository/],
-    ['hf:acme/a..b', /no name of a repository/],
-    ['hf:acme/tiny@../../x', /no revision/],
-    ['hf:acme/tiny@a b', /no revision/],
-    ['hf:acme/tiny#q5', /q5 is no dtype; there are auto, fp32/],
+    ['hf:../tiny', /not the name of a repository/],
+    ['hf:acme/..', /not the name of a repository/],
+    ['hf:acme/a..b', /not the name of a repository/],
+    ['hf:acme/tiny@../../x', /not a revision/],
+    ['hf:acme/tiny@a b', /not a revision/],
+    ['hf:acme/tiny#q5', /q5 is not a dtype; there are auto, fp32/],
     ['../up=hf:acme/tiny', /model name may hold only/],
     ['.hidden=hf:acme/tiny', /model name may hold only/],
     ['=hf:acme/tiny', /model name may hold only/],
@@ -42,5 +42,5 @@ test('of a list every mistake is told, two models for one folder among them', ()
     ['a/x x', 'b/x y'],
   );
   assert.equal(problems.length, 2);
-  assert.match(problems[1] ?? '', /hf:b\/x: another one goes to x too/);
+  assert.match(problems[1] ?? '', /hf:b\/x: another model goes to x too/);
 });

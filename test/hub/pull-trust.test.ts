@@ -79,7 +79,7 @@ test('a redirect within the hub keeps the token; one that leads nowhere ends', a
     hub.mishaps.set('tokenizer.json', endless);
     await assert.rejects(pull({ token: 'hf_secret' }), {
       name: 'HubError',
-      message: 'acme/tiny: the hub sends us from one address to the next',
+      message: 'acme/tiny: the hub redirects without end',
     });
   }
   hub.mishaps.set('tokenizer.json', [redirect('?moved'), redirect('?again')]);

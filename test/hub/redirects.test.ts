@@ -58,7 +58,7 @@ test('credentials stay with their origin, other headers go along', async () => {
 });
 
 test('a redirect from https to http is refused, at any step', async () => {
-  const refused = (error: unknown) => redirectProblem(error) === 'the hub sends us to an address that is not secure';
+  const refused = (error: unknown) => redirectProblem(error) === 'the hub redirects to an address that is not secure';
   await assert.rejects(follow([{ from: 'https://hub/a', to: 'http://hub/b' }]), refused);
   await assert.rejects(
     follow([

@@ -99,7 +99,7 @@ test('carpool pull ends with 1 when the model cannot be had, and with 2 when it 
   assert.match(refused.stderr, /for those, set HF_TOKEN\n$/);
   const wrong = await runCli(['pull', 'hf:acme/square', '--dtype', 'q5'], env);
   assert.equal(wrong.code, 2);
-  assert.match(wrong.stderr, /q5 is no dtype/);
+  assert.match(wrong.stderr, /q5 is not a dtype/);
   const nothing = await runCli(['pull'], env);
   assert.equal(nothing.code, 2);
   assert.match(nothing.stderr, /Give one model[^]*Usage: carpool pull/);
