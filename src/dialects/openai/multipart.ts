@@ -91,16 +91,17 @@ export const fileField = z.custom<FormPart>(isObject, {
 
 /**
  * The fields of a form with the types that the schema of a body in JSON has: files as parts, numbers and the like read from their text. Of several parts of
- * one name the first counts, but for names that end in `[]`. An empty text is as absent. Throws BAD_REQUEST on text that is not UTF-8.
+ * one name the first counts, but for names that end in `[]` and fields that may be lists. An empty text is as absent. Throws BAD_REQUEST on text that is not UTF-8.
  */
 export function formValues(schema: z.ZodObject, parts: readonly FormPart[]): JsonObject {
   const shape = new Map(Object.entries<z.core.$ZodType>(schema.shape));
   const values = new Map<string, unknown>();
   for (const part of parts) {
     const { name } = part;
-    const isList = name.endsWith('[]');
-    if (values.has(name) && !isList) continue;
     const kind = kindOf(shape.get(name));
+    // A union is a text or a list of them. Clients repeat its name as it is where they know no `[]`.
+    const isList = name.endsWith('[]') || kind === 'union';
+    if (values.has(name) && !isList) continue;
     const value = kind === 'custom' ? part : typedText(kind, partText(part));
     if (value === '') continue;
     const before = values.get(name) as unknown[] | undefined;

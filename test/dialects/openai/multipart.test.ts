@@ -82,6 +82,16 @@ test('fields named like what objects inherit are fields like others', () => {
   );
 });
 
+test('a field that may be a list takes all parts of its name; of any other the first counts', () => {
+  const schema = z.object({ one: z.string(), some: z.union([z.string(), z.array(z.string())]).optional() });
+  const parts = ['one', 'some', 'some', 'one', 'more[]', 'more[]'].map((name, index) => ({
+    name,
+    contentType: 'text/plain',
+    bytes: Buffer.from(String(index)),
+  }));
+  assert.deepEqual(formValues(schema, parts), { one: '0', some: ['1', '2'], 'more[]': ['4', '5'] });
+});
+
 test('flags are read as JSON and as Python write them', () => {
   const read = (text: string): unknown => {
     const part = { name: 'flag', contentType: 'text/plain', bytes: Buffer.from(text) };
