@@ -2,35 +2,34 @@ import autocannon from 'autocannon';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ascending, percentile } from '../load-tests/runner/samples.ts';
 import { answerMessages } from './child.ts';
+import { crowd, type CrowdAnswer, type CrowdRequest } from './crowd/load.ts';
 import { HttpSocket, requestBytes } from './http-socket.ts';
-import type { Payload } from './payload.ts';
+import type { Target } from './payload.ts';
 
 /** A process that loads a server, so that its work does not delay the probes and clocks of the benchmark. */
 
 const CONNECTS_AT_ONCE = 32;
 
-interface Target {
-  readonly port: number;
-  readonly payload: Payload;
+interface Load extends Target {
   readonly seconds: number;
 }
 /** As many requests at a time as there are connections, each at once after the last (autocannon). */
-export interface ClosedLoopRequest extends Target {
+export interface ClosedLoopRequest extends Load {
   readonly kind: 'closed-loop';
   readonly connections: number;
 }
 /** One request at a time. */
-export interface LoneRequest extends Target {
+export interface LoneRequest extends Load {
   readonly kind: 'lone';
 }
 /** Requests at a constant rate, whatever the server does. */
-export interface OpenLoopRequest extends Target {
+export interface OpenLoopRequest extends Load {
   readonly kind: 'open-loop';
   readonly perSecond: number;
   /** Opened beforehand; an arrival that finds all of them busy is dropped and counted. */
   readonly connections: number;
 }
-export type LoadRequest = ClosedLoopRequest | LoneRequest | OpenLoopRequest;
+export type LoadRequest = ClosedLoopRequest | LoneRequest | OpenLoopRequest | CrowdRequest;
 
 export interface ClosedLoopAnswer {
   readonly perSecond: number;
@@ -56,16 +55,24 @@ export interface OpenLoopAnswer {
   readonly others: ReadonlyMap<number, number>;
   readonly dropped: number;
 }
-export type LoadAnswer = ClosedLoopAnswer | LoneAnswer | OpenLoopAnswer;
+export type LoadAnswer = ClosedLoopAnswer | LoneAnswer | OpenLoopAnswer | CrowdAnswer;
 
 answerMessages((request: LoadRequest): Promise<LoadAnswer> => {
-  if (request.kind === 'closed-loop') return closedLoop(request);
-  return request.kind === 'lone' ? lone(request) : openLoop(request);
+  switch (request.kind) {
+    case 'closed-loop':
+      return closedLoop(request);
+    case 'lone':
+      return lone(request);
+    case 'open-loop':
+      return openLoop(request);
+    case 'crowd':
+      return crowd(request);
+  }
 });
 
-async function closedLoop({ port, payload, seconds, connections }: ClosedLoopRequest): Promise<ClosedLoopAnswer> {
+async function closedLoop({ host, port, payload, seconds, connections }: ClosedLoopRequest): Promise<ClosedLoopAnswer> {
   const result = await autocannon({
-    url: `http://127.0.0.1:${port}${payload.path}`,
+    url: `http://${host ?? '127.0.0.1'}:${port}${payload.path}`,
     connections,
     duration: seconds,
     method: 'POST',
@@ -80,9 +87,9 @@ async function closedLoop({ port, payload, seconds, connections }: ClosedLoopReq
   };
 }
 
-async function lone({ port, payload, seconds }: LoneRequest): Promise<LoneAnswer> {
-  const socket = new HttpSocket(port);
-  const bytes = requestBytes(port, payload);
+async function lone({ host, port, payload, seconds }: LoneRequest): Promise<LoneAnswer> {
+  const socket = new HttpSocket(port, host);
+  const bytes = requestBytes(port, payload, host);
   const latencies: number[] = [];
   let failures = 0;
   const endMs = performance.now() + seconds * 1000;

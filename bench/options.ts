@@ -60,21 +60,28 @@ export function readOptions(args: readonly string[], defaults: Partial<BenchOpti
   };
 }
 
-function positive(name: string, text: string | undefined): number | undefined {
+/** A flag as a whole number of 1 or more. Throws a plain Error, as those below. */
+export function positive(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name}: a whole number of 1 or more`);
   return value;
 }
 
-function oneOf<Name extends string>(flag: string, text: string | undefined, names: readonly Name[]): Name | undefined {
+/** A flag as one of some names. */
+export function oneOf<Name extends string>(
+  flag: string,
+  text: string | undefined,
+  names: readonly Name[],
+): Name | undefined {
   if (text === undefined) return undefined;
   const found = names.find((name) => name === text);
   if (found === undefined) throw new Error(`--${flag}: one of ${names.join(', ')}`);
   return found;
 }
 
-function object(flag: string, text: string | undefined): Record<string, unknown> | undefined {
+/** A flag as a JSON object. */
+export function object(flag: string, text: string | undefined): Record<string, unknown> | undefined {
   if (text === undefined) return undefined;
   let value: unknown;
   try {

@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
 import { formatTable, short } from '../load-tests/runner/table.ts';
-import { type Child, startChild } from './child.ts';
+import { startChild } from './child.ts';
 import { probeHealth } from './health-probe.ts';
-import type { ClosedLoopAnswer, ClosedLoopRequest, OpenLoopAnswer, OpenLoopRequest } from './load-client.ts';
+import type { OpenLoopAnswer } from './load-client.ts';
 import { prepareModel } from './models.ts';
 import { type BenchOptions, readOptions } from './options.ts';
 import { makePayload } from './payload.ts';
+import { findPeak, type LoadChild } from './peak.ts';
+import { watchMemory } from './process-usage.ts';
 import { judgeRetryAfter } from './retry-truth.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
 import { growth, median, percentileOf } from './statistics.ts';
@@ -15,11 +16,9 @@ import { messageOf } from '../src/errors.ts';
 
 /** What becomes of a server that is offered many times what it can do: bench/README.md. */
 
-const PEAK_CONNECTIONS = [32, 64, 128];
-const PEAK_SECONDS = 6;
+const PEAK = { connections: [32, 64, 128], seconds: 6 };
 /** Room for a full queue and for the refusals under way. */
 const OVERLOAD_CONNECTIONS = 1000;
-const RSS_INTERVAL_MS = 500;
 
 /**
  * Refusals cost the server and this client processor time that the model needs too. Where all share a few cores, only a model that is
@@ -31,8 +30,6 @@ const DEFAULTS: Partial<BenchOptions> = {
   seconds: 20,
   modelOptions: { batching: { maxItems: 4 } },
 };
-
-type LoadChild = Child<ClosedLoopRequest | OpenLoopRequest, ClosedLoopAnswer | OpenLoopAnswer>;
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), DEFAULTS);
@@ -47,10 +44,11 @@ async function main(): Promise<void> {
       MODEL_OPTIONS: JSON.stringify({ [model.name]: options.modelOptions }),
     });
     const target = { port: server.port, payload: makePayload(model, options.dialect) };
-    const before = await findPeak(client, target);
+    const before = await findPeak(client, target, PEAK);
     const perSecond = Math.round(before.perSecond * options.times);
     printHead(options, { peak: before.perSecond, perSecond, lanes: await server.lanes() });
-    const memory = watchMemory(server.pid);
+    const { pid } = server;
+    const memory = watchMemory(() => [pid]);
     const probe = probeHealth(server.port);
     const answer = (await client.ask({
       kind: 'open-loop',
@@ -62,10 +60,10 @@ async function main(): Promise<void> {
     const health = await probe.stop();
     const rss = memory.stop();
     // A shared machine drifts: what it can do is what it could before and can after, on average.
-    const after = await closedLoop(client, target, before.connections);
+    const after = await findPeak(client, target, { ...PEAK, connections: [before.connections] });
     printResult({
       answer,
-      peaks: [before.perSecond, after],
+      peaks: [before.perSecond, after.perSecond],
       rss,
       seconds: options.seconds,
       healthMs: health.latenciesMs,
@@ -74,47 +72,6 @@ async function main(): Promise<void> {
   } finally {
     await Promise.all([client.stop(), server?.stop()]);
     model.remove();
-  }
-}
-
-type Target = Pick<ClosedLoopRequest, 'port' | 'payload'>;
-
-/** The best goodput of a closed loop, in replies a second, and with how many connections. */
-async function findPeak(client: LoadChild, target: Target): Promise<{ perSecond: number; connections: number }> {
-  let peak = { perSecond: 0, connections: 0 };
-  for (const connections of PEAK_CONNECTIONS) {
-    const perSecond = await closedLoop(client, target, connections);
-    if (perSecond > peak.perSecond) peak = { perSecond, connections };
-  }
-  return peak;
-}
-
-async function closedLoop(client: LoadChild, target: Target, connections: number): Promise<number> {
-  const answer = await client.ask({ kind: 'closed-loop', ...target, connections, seconds: PEAK_SECONDS });
-  return (answer as ClosedLoopAnswer).perSecond;
-}
-
-/** Resident memory of a process in MiB at intervals; nothing where there is no /proc. */
-function watchMemory(pid: number): { stop(): readonly number[] } {
-  const series: number[] = [];
-  const timer = setInterval(() => {
-    const rssMib = readRssMib(pid);
-    if (rssMib !== undefined) series.push(rssMib);
-  }, RSS_INTERVAL_MS);
-  return {
-    stop() {
-      clearInterval(timer);
-      return series;
-    },
-  };
-}
-
-function readRssMib(pid: number): number | undefined {
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kib === undefined ? undefined : Number(kib) / 1024;
-  } catch {
-    return undefined;
   }
 }
 

@@ -11,6 +11,13 @@ export interface Payload {
   readonly body: Buffer;
 }
 
+/** Where a request goes; without `host` to the loopback. */
+export interface Target {
+  readonly host?: string | undefined;
+  readonly port: number;
+  readonly payload: Payload;
+}
+
 const TEXT = 'Wer reitet so spät durch Nacht und Wind? Es ist der Vater mit seinem Kind.';
 
 /** A request of one item for a model: random numbers, or a sentence where the native dialect takes text. */

@@ -4,14 +4,16 @@ import type { LoadRequest, Reply } from '../checks.ts';
 /** k6's default time limit of a request. */
 const TIMEOUT_MS = 60_000;
 
-/** Keep-alive connections to one server, one request each at a time. */
+/** Connections to one server, one request each at a time. */
 export class LoadClient {
   readonly #pool: Pool;
 
-  constructor(url: string, connections: number) {
+  /** At most so many at a time; kept alive for the next request unless `isEachNew`. */
+  constructor(url: string, connections: number, { isEachNew = false } = {}) {
     this.#pool = new Pool(new URL(url).origin, {
       connections,
-      pipelining: 1,
+      // undici's way to say that no connection is kept alive.
+      pipelining: isEachNew ? 0 : 1,
       headersTimeout: TIMEOUT_MS,
       bodyTimeout: TIMEOUT_MS,
     });

@@ -20,6 +20,7 @@ export async function runOpenLoop(
   const client = new LoadClient(
     url,
     executors.reduce((sum, executor) => sum + executor.maxVUs, 0),
+    { isEachNew: scenario.options.noConnectionReuse },
   );
   const samples: Sample[] = [];
   const expected = new Set(scenario.expectedStatuses);

@@ -35,7 +35,11 @@ const path = z.string().startsWith('/');
 const openLoop = z.strictObject({
   kind: z.literal('open-loop'),
   description: z.string(),
-  options: z.strictObject({ scenarios: z.record(z.string(), openLoopExecutor), thresholds }),
+  options: z.strictObject({
+    scenarios: z.record(z.string(), openLoopExecutor),
+    thresholds,
+    noConnectionReuse: z.boolean().default(false),
+  }),
   expectedStatuses: z.array(z.number().int()).min(1),
   requests: z
     .array(

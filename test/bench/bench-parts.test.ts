@@ -99,6 +99,22 @@ describe('HttpSocket', () => {
     });
   });
 
+  it('reads chunked replies to their last chunk', async () => {
+    const chunked = (socket: Socket): void => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n');
+      setTimeout(() => socket.write('1\r\nc\r\n0\r\n\r\n'), 5);
+    };
+    await withServer([chunked, (socket) => socket.write(reply('200 OK', '{}'))], async (port) => {
+      const socket = new HttpSocket(port);
+      assert.ok(!socket.isOpen);
+      const { status, body } = await socket.send(requestBytes(port, payload));
+      assert.deepEqual([status, body.toString()], [200, '2\r\nab\r\n1\r\nc\r\n0\r\n\r\n']);
+      assert.ok(socket.isOpen);
+      assert.equal((await socket.send(requestBytes(port, payload))).body.toString(), '{}');
+      socket.close();
+    });
+  });
+
   it('sends a request that says what it holds', () => {
     const text = requestBytes(8000, payload).toString();
     assert.equal(

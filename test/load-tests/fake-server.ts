@@ -3,6 +3,8 @@ import { text } from 'node:stream/consumers';
 
 export interface FakeServer {
   readonly url: string;
+  /** Connections accepted so far. */
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -27,11 +29,14 @@ export async function startFakeServer(
     response.end(JSON.stringify(reply.json));
   };
   const server = createServer((request, response) => void handle(request, response));
+  let connections = 0;
+  server.on('connection', () => connections++);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
     url: `http://127.0.0.1:${port}`,
+    connections: () => connections,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

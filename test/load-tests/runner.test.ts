@@ -8,13 +8,14 @@ import { type OpenLoopScenario, parseScenario, readScenario } from '../../load-t
 import { judgeThresholds } from '../../load-tests/runner/thresholds.ts';
 import { type FakeReply, refusal, startFakeServer } from './fake-server.ts';
 
-function openLoop(executor: Record<string, unknown>): OpenLoopScenario {
+function openLoop(executor: Record<string, unknown>, options: Record<string, unknown> = {}): OpenLoopScenario {
   const scenario = parseScenario({
     kind: 'open-loop',
     description: 'test',
     options: {
       scenarios: { it: { executor: 'constant-arrival-rate', preAllocatedVUs: 1, maxVUs: 50, ...executor } },
       thresholds: { checks: ['rate==1'] },
+      ...options,
     },
     expectedStatuses: [200],
     requests: [
@@ -38,6 +39,18 @@ describe('runOpenLoop', () => {
     assert.equal(run.dropped, 0);
     assert.equal(run.samples.filter((sample) => sample.name === 'health').length, 20);
     assert.ok(run.samples.every((sample) => sample.expected && sample.checks.every((check) => check.right)));
+  });
+
+  it('opens a connection for each request where none is to be reused, as k6 does', async (t) => {
+    const server = await startFakeServer(() => Promise.resolve({ json: { result: 9 } }));
+    t.after(() => server.close());
+    const scenario = openLoop({ rate: 100, duration: '100ms' }, { noConnectionReuse: true });
+    const run = await runOpenLoop(scenario, { url: server.url, durationScale: 1 });
+    assert.deepEqual(
+      run.samples.map((sample) => sample.status),
+      Array.from({ length: 10 }, () => 200),
+    );
+    assert.equal(server.connections(), 10);
   });
 
   it('counts cut connections, refusals and wrong answers for what they are', async (t) => {

@@ -15,7 +15,7 @@ const noRun = {
 
 describe('load scenarios', () => {
   it('are all there', () => {
-    for (const name of ['smoke', 'steady', 'overload', 'soak', 'reference-burst'])
+    for (const name of ['smoke', 'steady', 'overload', 'crowd', 'soak', 'reference-burst'])
       assert.ok(names.includes(name), name);
   });
 

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readScrape } from '../batch-runs.ts';
+import type { BenchModel } from '../models.ts';
+import { makePayload, type Payload, type Target } from '../payload.ts';
+import { processTree } from '../process-usage.ts';
+import { startServer } from '../server-process.ts';
+import type { CrowdOptions, PeerOptions } from './options.ts';
+
+/** A server under load: ours, or another that is put beside it. */
+export interface Side {
+  readonly name: string;
+  readonly target: Target;
+  readonly healthPath: string;
+  /** Its process; undefined where this benchmark did not start it. */
+  readonly pid: number | undefined;
+  /** All its processes as of now. */
+  readonly pids: () => readonly number[];
+  /** Items and runs so far; undefined where it does not tell. */
+  runs(): Promise<{ readonly items: number; readonly runs: number } | undefined>;
+  stop(): Promise<void>;
+}
+
+const START_LIMIT_MS = 120_000;
+
+/** Starts our own server, with one model. Throws a plain Error when it does not get ready. */
+export async function startOurs(model: BenchModel, { dialect, modelOptions }: CrowdOptions): Promise<Side> {
+  const server = await startServer({
+    MODELS_DIR: model.modelsDir,
+    MODELS: model.name,
+    DEFAULT_MODEL: model.name,
+    MODEL_OPTIONS: JSON.stringify({ [model.name]: modelOptions }),
+  });
+  return {
+    name: 'carpool',
+    target: { port: server.port, payload: makePayload(model, dialect) },
+    healthPath: '/health',
+    pid: server.pid,
+    pids: () => [server.pid],
+    runs: async () => readScrape(await server.metrics(), model.name),
+    stop: () => server.stop(),
+  };
+}
+
+/** Waits for another server, started by its command if it has one. Throws a plain Error when it does not get healthy. */
+export async function startPeer(peer: PeerOptions, { payload }: { readonly payload: Payload }): Promise<Side> {
+  const { url, command, healthPath } = peer;
+  // A group of its own, so that the shell's children end with it.
+  const child =
+    command === undefined ? undefined : spawn(command, { shell: true, detached: true, stdio: ['ignore', 2, 2] });
+  const stop = (): Promise<void> => endGroup(child);
+  const limitMs = performance.now() + START_LIMIT_MS;
+  while (!(await isHealthy(new URL(healthPath, url)))) {
+    if (performance.now() > limitMs || (child !== undefined && child.exitCode !== null)) {
+      await stop();
+      throw new Error(`${url.href} does not get healthy`);
+    }
+    await sleep(100);
+  }
+  return {
+    name: url.host,
+    target: { host: url.hostname, port: Number(url.port === '' ? 80 : url.port), payload: payloadOf(peer, payload) },
+    healthPath,
+    pid: child?.pid,
+    pids: () => (child?.pid === undefined ? [] : processTree(child.pid)),
+    runs: () => Promise.resolve(undefined),
+    stop,
+  };
+}
+
+function payloadOf({ url, bodyFile, contentType }: PeerOptions, ours: Payload): Payload {
+  const path = url.pathname === '/' ? ours.path : url.pathname + url.search;
+  if (bodyFile === undefined) return { ...ours, path };
+  return { path, headers: { 'content-type': contentType ?? 'application/json' }, body: readFileSync(bodyFile) };
+}
+
+async function isHealthy(url: URL): Promise<boolean> {
+  try {
+    const response = await fetch(url);
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+async function endGroup(child: ChildProcess | undefined): Promise<void> {
+  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  process.kill(-child.pid, 'SIGTERM');
+  await ended;
+}
