@@ -12,6 +12,7 @@ export interface FormPart {
   readonly bytes: Uint8Array;
 }
 
+const FORM = 'multipart/form-data';
 const MOST_PARTS = 64;
 const MOST_HEADER_BYTES = 8192;
 /** RFC 2046 5.1.1 */
@@ -22,7 +23,8 @@ const MOST_BOUNDARY_CHARACTERS = 70;
  * type, BAD_REQUEST for a body that is cut off, is no form or has too many parts.
  */
 export async function parseMultipart(body: Uint8Array, contentType: string | undefined): Promise<FormPart[]> {
-  const parts = await readParts(Buffer.from(body.buffer, body.byteOffset, body.byteLength), formType(contentType));
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const parts = await readParts(bytes, boundaryOf(contentType));
   return parts.flatMap(({ name, contentType: type, pieces }) =>
     name === undefined ? [] : [{ name, contentType: type, bytes: joined(pieces) }],
   );
@@ -34,11 +36,12 @@ interface ReadPart {
   readonly pieces: Buffer[];
 }
 
-function readParts(bytes: Buffer, type: string): Promise<ReadPart[]> {
+function readParts(bytes: Buffer, boundary: string): Promise<ReadPart[]> {
   return new Promise((resolve, reject) => {
     const parts: ReadPart[] = [];
     const form = new Busboy({
-      headers: { 'content-type': type },
+      // Nothing but the boundary: the parser reads other parameters in its own way.
+      headers: { 'content-type': format({ type: FORM, parameters: { boundary } }) },
       limits: { parts: MOST_PARTS, headerSize: MOST_HEADER_BYTES },
       // All is here already. At the default of 64 KiB the parser waits for a reader, and for ever where it skips the part itself.
       fileHwm: bytes.byteLength + 1,
@@ -56,21 +59,22 @@ function readParts(bytes: Buffer, type: string): Promise<ReadPart[]> {
       // Out of `end` below, so that what follows is not looked at.
       throw malformed(`it has more than ${MOST_PARTS} parts`);
     });
-    form.on('error', (error) => reject(malformed(messageOf(error))));
+    form.on('error', (error) => {
+      const isCutOff = messageOf(error).startsWith('Unexpected end');
+      reject(malformed(isCutOff ? `its last line, --${boundary}--, is missing` : messageOf(error)));
+    });
     form.on('finish', () => resolve(parts));
     form.end(bytes);
   });
 }
 
-/** The content type with nothing but its boundary. */
-function formType(contentType = ''): string {
+function boundaryOf(contentType = ''): string {
   const { type, parameters } = parse(contentType);
-  if (type !== 'multipart/form-data')
-    throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This address takes multipart/form-data.');
+  if (type !== FORM) throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This address takes multipart/form-data.');
   const { boundary = '' } = parameters;
   if (boundary === '' || boundary.length > MOST_BOUNDARY_CHARACTERS)
     throw malformed('its content type names no boundary of 1 to 70 characters');
-  return format({ type, parameters: { boundary } });
+  return boundary;
 }
 
 function joined(pieces: readonly Buffer[]): Uint8Array {

@@ -120,6 +120,11 @@ for (const [what, body, type, code] of bad)
     await assert.rejects(parse(body, type), (error) => error instanceof ServerError && error.code === code);
   });
 
+test('a form that is cut off is told by what it lacks', async () => {
+  for (const body of ['', 'hello', `--abc\r\n${head}text`])
+    await assert.rejects(parse(body), /its last line, --abc--, is missing\.$/);
+});
+
 test('whatever a file holds comes back as it was', () =>
   fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.stringMatching(/^[a-z]{1,9}$/), async (bytes, name) => {
