@@ -44,12 +44,12 @@ test('the defaults are those that the documentation promises', () => {
   );
 });
 
-test('an empty variable is as none; an empty flag is a value', () => {
+test('an empty variable counts as absent; an empty flag is a value', () => {
   assert.equal(read({ env: { PORT: '' }, file: { PORT: 3 } }).PORT, 3);
   assert.match(problemsOf(() => read({ flags: { PORT: '' } })).join(), /PORT \(flag\)/);
 });
 
-test('every problem is told at once, with the place it came from', () => {
+test('all problems are reported at once, with the place they came from', () => {
   const problems = problemsOf(() =>
     read({
       flags: { PORT: '70000' },
@@ -72,7 +72,7 @@ test('every problem is told at once, with the place it came from', () => {
   assert.equal(problems.length, 9);
 });
 
-test('with models to pull, the folder for them need not be there; what is wrong with them is told', () => {
+test('with models to pull, their folder need not be there; problems of the models are reported', () => {
   const config = read({ env: { MODELS_DIR: '/nowhere/models', CARPOOL_MODELS: 'hf:acme/tiny#q8, b=hf:acme/b@v1' } });
   assert.deepEqual(config.CARPOOL_MODELS, ['hf:acme/tiny#q8', 'b=hf:acme/b@v1']);
   const problems = problemsOf(() =>
@@ -85,7 +85,7 @@ test('with models to pull, the folder for them need not be there; what is wrong 
   assert.match(problems[3] ?? '', /^HF_ENDPOINT: /);
 });
 
-test('mistakes in the sources themselves are told with those in their values', () => {
+test('problems of the sources themselves are reported with those of their values', () => {
   const problems = problemsOf(() => read({ env: { PORT: 'x' }, problems: ['--prot: there is no such flag'] }));
   assert.deepEqual([problems.length, problems[0]], [2, '--prot: there is no such flag']);
   assert.deepEqual(
@@ -94,7 +94,7 @@ test('mistakes in the sources themselves are told with those in their values', (
   );
 });
 
-test('options that contradict each other are told', () => {
+test('options that contradict each other are reported', () => {
   const problems = problemsOf(() =>
     read({
       env: {
@@ -177,14 +177,14 @@ test('the help names every option with its flag and what it does', () => {
   assert.equal(flagOf('MODEL_OPTIONS'), '--model-options');
 });
 
-test('docs/configuration.md holds the very table of the options', async () => {
+test('docs/configuration.md holds the table of the options', async () => {
   const page = await readFile(pathOf('docs/configuration.md'), 'utf8');
   const table = page.split('\n').filter((line) => line.startsWith('|'));
   assert.deepEqual(table, optionsMarkdown().split('\n'));
   for (const line of table) assert.equal(line.replaceAll('\\|', '').split('|').length, 7, line);
 });
 
-test('what /info shows are the options in force', () => {
+test('/info shows the options in force', () => {
   const shown = shownConfig(read({ env: { PORT: '8123' } }));
   assert.equal(shown['PORT'], 8123);
   assert.deepEqual(Object.keys(shown), Object.keys(OPTIONS));

@@ -34,7 +34,7 @@ test('flags: --name value, --name=value, and a bare --name for a switch', () => 
   assert.deepEqual(flagsOf([]), {});
 });
 
-test('flags that are none, or lack their value, are all told at once', () => {
+test('unknown flags, and flags without a value, are all reported at once', () => {
   const problems = problemsOf(['--port', '--colour=red', 'serve', '-p', '--host']);
   assert.deepEqual(problems, [
     '--port: a value is missing',
@@ -58,7 +58,7 @@ test('a switch may stand alone, be negated, or have a value', () => {
   assert.deepEqual(problemsOf(['--no-port']), ['--no-port: there is no such flag. Did you mean --port?']);
 });
 
-test('of a repeated flag the last counts; case and underscores make no other flag', () => {
+test('of a repeated flag the last counts; case and underscores make no difference', () => {
   assert.deepEqual(flagsOf(['--port', '1', '--PORT=2']), { PORT: '2' });
   assert.deepEqual(flagsOf(['--models_dir', '/Models_A', '--Model-Options={"A_B":{}}']), {
     MODELS_DIR: '/Models_A',
@@ -66,7 +66,7 @@ test('of a repeated flag the last counts; case and underscores make no other fla
   });
 });
 
-test('a flag that is probably a slip of another is told with that one', () => {
+test('a misspelt flag is reported with the one that was probably meant', () => {
   assert.deepEqual(problemsOf(['--prot=1', '--model', 'a', '--lane-thread=2', '--zzz']), [
     '--prot: there is no such flag. Did you mean --port?',
     '--model: there is no such flag. Did you mean --models?',
@@ -85,7 +85,7 @@ test('a flag that is probably a slip of another is told with that one', () => {
   ]);
 });
 
-test('arguments beside flags are told, also behind --', () => {
+test('arguments other than flags are reported, also behind --', () => {
   assert.deepEqual(problemsOf(['--', 'port', 'x']), [
     'port: there is no such flag. Did you mean --port?',
     'x: there is no such flag',

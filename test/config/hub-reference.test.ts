@@ -16,7 +16,7 @@ test('a reference names a repository, and perhaps a revision, a dtype and a fold
   });
 });
 
-test('what is no reference is refused, saying why', () => {
+test('an invalid reference is refused with the reason', () => {
   for (const [text, reason] of [
     ['acme/tiny', /expected hf:owner\/name/],
     ['hf:tiny', /expected hf:owner\/name/],
@@ -34,7 +34,7 @@ test('what is no reference is refused, saying why', () => {
     assert.throws(() => parseReference(text), { message: reason }, text);
 });
 
-test('of a list every mistake is told, two models for one folder among them', () => {
+test('all problems of a list are reported, also two models for one folder', () => {
   const problems: string[] = [];
   const references = parseReferences(['hf:a/x#q8', 'nonsense', 'hf:b/x', 'y=hf:b/x'], problems);
   assert.deepEqual(

@@ -13,12 +13,12 @@ const ticket = (items: number, cost: number, enqueuedMs = 0, deadlineMs = Infini
 });
 const ones = (count: number): BatchTicket[] => Array.from({ length: count }, () => ticket(1, 1));
 
-test('takes all that waits when it fits', () => {
+test('takes everything that waits if it fits', () => {
   const waiting = ones(3);
   assert.deepEqual(formBatch(waiting, limits, 0), { take: waiting, items: 3, cost: 3, cut: 'empty' });
 });
 
-test('cuts at the most items', () => {
+test('cuts at the limit of items', () => {
   const waiting = ones(6);
   assert.deepEqual(formBatch(waiting, limits, 0), { take: waiting.slice(0, 4), items: 4, cost: 4, cut: 'items' });
 });
@@ -52,7 +52,7 @@ test('nothing waiting gives an empty batch', () => {
   assert.deepEqual(formBatch([], limits, 0), { take: [], items: 0, cost: 0, cut: 'empty' });
 });
 
-test('waits for company until the delay of the head has passed, then goes', () => {
+test('waits for more tickets until the delay of the head has passed', () => {
   const delayed = { ...limits, maxDelayMs: 10 };
   const waiting = [ticket(1, 1, 5), ticket(1, 1, 8)];
   assert.deepEqual(formBatch(waiting, delayed, 14), { waitUntilMs: 15 });
@@ -76,7 +76,7 @@ test('does not wait beyond a deadline in the batch', () => {
   assert.deepEqual(formBatch([ticket(1, 1, 0, 11)], delayed, 1), { waitUntilMs: 10 });
 });
 
-test('does not wait when that costs those present more than the run it saves', () => {
+test('does not wait when waiting costs the tickets present more than the run that it saves', () => {
   const delayed = { ...limits, maxDelayMs: 10 };
   const waiting = ones(2);
   assert.deepEqual(formBatch(waiting, delayed, 0, { company: { gapMs: 3, fixedMs: 5 } }), {
@@ -113,7 +113,7 @@ test('a batch is the longest run of tickets from the head that stays within the 
   );
 });
 
-test('company makes no run longer than the model allows, and the head goes whatever it takes', () => {
+test('joining tickets make no run longer than the model allows, and the head goes however long it takes', () => {
   const pace = { fit: { a: 10, b: 5 }, mostCost: 3 };
   const waiting = ones(6);
   assert.deepEqual(formBatch(waiting, { ...limits, maxItems: 9 }, 0, { pace }), {
@@ -126,7 +126,7 @@ test('company makes no run longer than the model allows, and the head goes whate
   assert.deepEqual(formBatch(large, limits, 0, { pace }), { take: [large[0]], items: 1, cost: 50, cut: 'time' });
 });
 
-test('company makes no ticket late that would be in time alone; for one that is late anyway nothing is cut', () => {
+test('joining tickets make no ticket late that would be in time alone; nothing is cut for one that is late anyway', () => {
   const pace = { fit: { a: 10, b: 0 }, mostCost: Infinity };
   const tight = [ticket(1, 1, 0, 30), ...ones(3)];
   assert.deepEqual(formBatch(tight, limits, 0, { pace }), { take: tight.slice(0, 2), items: 2, cost: 2, cut: 'time' });
@@ -136,7 +136,7 @@ test('company makes no ticket late that would be in time alone; for one that is 
   assert.deepEqual(formBatch(late, limits, 0, { pace }), { take: late, items: 4, cost: 4, cut: 'items' });
 });
 
-test('whatever waits: a run of several keeps its cost and every deadline that it could keep, and ends no sooner than it must', () => {
+test('whatever waits, a run of several keeps its cost limit and every deadline that it can keep, and takes as many as that allows', () => {
   const tickets = fc.array(fc.record({ cost: fc.nat(20), leftMs: fc.integer({ min: 1, max: 400 }) }), { minLength: 1 });
   const paces = fc.record({ a: fc.nat(10), b: fc.nat(50), mostCost: fc.integer({ min: 1, max: 60 }) });
   fc.assert(

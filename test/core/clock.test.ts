@@ -3,7 +3,7 @@ import test from 'node:test';
 import { Alarm, nextTurn, systemClock } from '../../src/core/clock.ts';
 import { FakeClock } from './fake-clock.ts';
 
-test('the system clock rises, calls back, and not when taken back or far off', async () => {
+test('the system clock rises, calls back, and does not call a timer that was cancelled or is far off', async () => {
   const startMs = systemClock.now();
   const calls: string[] = [];
   const takeBack = systemClock.after(0, () => calls.push('taken back'));

@@ -11,7 +11,7 @@ export interface NewTicket {
   readonly steps: number;
 }
 
-/** One thing that happens to a core; `which` counts round the things that are there. */
+/** One thing that happens to a core; `which` chooses among the things that are there. */
 export type Command =
   | {
       kind: 'arrive';
@@ -22,7 +22,7 @@ export type Command =
       timeLimitMs: number;
     }
   | { kind: 'hold'; model: Name; items: number; timeLimitMs: number }
-  /** A ticket on permits that are held and stay so. */
+  /** A ticket on permits that stay with their request. */
   | { kind: 'lend'; which: number; ticket: NewTicket }
   | { kind: 'release'; which: number; items: number }
   | { kind: 'cancel'; which: number }

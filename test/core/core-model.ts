@@ -18,7 +18,7 @@ interface Held {
 }
 
 const QUEUE_ITEMS = 24;
-/** Short beside the runs, so that their time is often what cuts a batch. */
+/** Short compared with the runs, so that time is often the limit of a batch. */
 const RUN_LIMIT_MS = 60;
 
 /** The simplest description of what a core may do, next to a real one; every step compares the two. */
@@ -227,7 +227,7 @@ export class CoreModel {
     ticket.settled = how;
   }
 
-  /** Keeps a failed assertion for `#check`: thrown here, it would go to the core or to nobody. */
+  /** Keeps a failed assertion for `#check`: thrown here, it would go to the core or be lost. */
   #try(checks: () => void): void {
     try {
       checks();

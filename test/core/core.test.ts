@@ -31,7 +31,7 @@ test('requests of one turn share the first run; those that come during it share 
   assert.deepEqual(await second[1]?.done, { result: 'd', timing });
 });
 
-test('a large batch settles in slices, after the lane has its next, and no deadline takes what has run in time', async () => {
+test('a large batch settles in slices, after the lane has its next one, and no deadline fails what has run in time', async () => {
   const limits = { maxItems: 20, maxCost: Infinity, maxDelayMs: 0 };
   const { clock, core, lane, send } = setUp({ limits, queueItems: 40 });
   const handles = Array.from({ length: 20 }, (_, index) => send(index, { deadlineMs: 50 }));
@@ -88,7 +88,7 @@ test('an out-of-memory makes batches smaller, never smaller than one and never l
   );
 });
 
-test('with a delay, the first of a batch waits for company that long at most', async () => {
+test('with a delay, the first of a batch waits for others that long at most', async () => {
   const limits = { ...options.limits, maxDelayMs: 10 };
   const { clock, lane, send, starts } = setUp({ limits });
   send('a');
@@ -108,7 +108,7 @@ test('with a delay, the first of a batch waits for company that long at most', a
   );
 });
 
-test('while one model waits for company, the lane serves another', async () => {
+test('while one model waits for more tickets, the lane serves another', async () => {
   const { clock, core, lane, send } = setUp({ limits: { ...options.limits, maxDelayMs: 10 } });
   core.addModel('n', options);
   send('waits');
@@ -220,7 +220,7 @@ test('idle resolves when the last permit is back', async () => {
   await whenIdle;
 });
 
-test('the fit is that of the runs, and warm-up runs count', async () => {
+test('the fit follows the runs, and warm-up runs count', async () => {
   const { clock, core, lane, send } = setUp();
   assert.equal(core.fit('m'), undefined);
   send('a');
@@ -233,7 +233,7 @@ test('the fit is that of the runs, and warm-up runs count', async () => {
   assert.deepEqual(core.fit('n', 's'), { a: 1, b: 10 });
 });
 
-test('an aging time that is no time is refused', () => {
+test('an invalid aging time is refused', () => {
   const clock = new FakeClock();
   for (const agingMs of [0, -1, NaN]) assert.throws(() => new Core({ clock, agingMs }), RangeError);
 });

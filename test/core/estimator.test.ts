@@ -43,26 +43,26 @@ test('a and b are never negative, whatever was measured', () => {
   );
 });
 
-test('nothing seen: nothing known', () => {
+test('without runs, nothing is predicted', () => {
   assert.equal(new Estimator().fit(), undefined);
   assert.equal(new Estimator().wallFit('a'), undefined);
   assert.equal(fitLine([], []), undefined);
 });
 
-test('one cost seen: in proportion to cost', () => {
+test('after runs of one cost, time is in proportion to cost', () => {
   assert.deepEqual(fitLine([4, 4], [7, 9]), { a: 2, b: 0 });
 });
 
-test('cost 0 only: the mean', () => {
+test('after runs of cost 0 alone, time is their mean', () => {
   assert.deepEqual(fitLine([0, 0], [2, 4]), { a: 0, b: 3 });
 });
 
-test('times that fall with cost: flat; that would start below 0: through the origin', () => {
+test('times that fall with cost give a flat line; a line that would start below 0 goes through the origin', () => {
   assert.deepEqual(fitLine([1, 2], [6, 4]), { a: 0, b: 5 });
   assert.deepEqual(fitLine([1, 2], [1, 4]), { a: 1.8, b: 0 });
 });
 
-test('computing time and lane time are fitted apart', () => {
+test('computing time and lane time are fitted separately', () => {
   const estimator = new Estimator();
   for (const cost of [1, 2, 3]) estimator.record('a', run(cost, 2 * cost + 10));
   near(estimator.fit()?.a, 2);
@@ -78,7 +78,7 @@ test('old runs are forgotten', () => {
   near(estimator.fit()?.b, 0);
 });
 
-test('a shape has its own fit once it has run often enough; until then the model answers for it', () => {
+test('a shape has its own fit once it has run often enough; until then that of the model counts', () => {
   const estimator = new Estimator();
   for (let index = 0; index < 20; index += 1) estimator.record('long', run(1, 100));
   estimator.record('short', run(1, 1));
@@ -89,7 +89,7 @@ test('a shape has its own fit once it has run often enough; until then the model
   assert.deepEqual(estimator.fit('never seen'), estimator.fit());
 });
 
-test('shapes beyond the bound are forgotten, longest ago first', () => {
+test('shapes beyond the bound are forgotten, the least recently used first', () => {
   const estimator = new Estimator();
   const often = (shape: string, ms: number) => {
     for (let index = 0; index < 8; index += 1) estimator.record(shape, run(1, ms));
@@ -103,7 +103,7 @@ test('shapes beyond the bound are forgotten, longest ago first', () => {
   assert.deepEqual(estimator.fit('first'), estimator.fit());
 });
 
-test('a measurement that is no time is ignored', () => {
+test('an invalid measurement is ignored', () => {
   const estimator = new Estimator();
   estimator.record('a', run(1, NaN));
   estimator.record('a', run(1, -1));
@@ -137,7 +137,7 @@ test('the cost of a run within a limit is that of the fit, but not far beyond th
   for (const cost of [1, 2, 4]) estimator.record('a', { items: 1, cost, runMs: 0, wallMs: 10 + 2 * cost });
   near(estimator.costWithin(16), 3);
   assert.equal(estimator.costWithin(5), 0, 'not even a run of nothing ends in time');
-  // The fit promises 20 in 50 ms, four times the largest run is 16, and in proportion to that one 11 take the time.
+  // By the fit 20 items take 50 ms. Four times the largest run is 16, and in proportion to that run 11 items take that time.
   near(estimator.costWithin(50), 16);
   near(estimator.costWithin(90), (4 * 90) / 18);
 });

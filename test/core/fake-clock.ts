@@ -30,7 +30,7 @@ export class FakeClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Ends the turn: promises settle, then what was deferred runs, and so does everything that follows from it at this moment. */
+  /** Ends the turn: promises settle, deferred callbacks run, and so does everything that follows from them at this moment. */
   async turn(): Promise<void> {
     await setImmediate();
     do {
@@ -54,7 +54,7 @@ export class FakeClock implements Clock {
     this.#nowMs = untilMs;
   }
 
-  /** Time passes while the event loop is held up: no timer comes. */
+  /** Time passes while the event loop is blocked: no timer fires. */
   stall(ms: number): void {
     this.#nowMs += ms;
   }

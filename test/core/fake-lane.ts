@@ -4,7 +4,7 @@ import type { Clock, Lane, RunReport, TicketOfRun } from '../../src/core/ticket.
 export interface FakeRun<Payload> {
   readonly modelKey: string;
   readonly payloads: readonly Payload[];
-  /** Every payload gives itself as its result. */
+  /** The result of every payload is the payload itself. */
   finish(part?: Partial<RunReport<Payload>>): void;
   fail(error: Error): void;
 }

@@ -59,19 +59,19 @@ function wait(own: ModelLoad, lanes: LaneLoad[], others: ModelLoad[] = [], prior
   return Math.round(waitMs * 1000) / 1000;
 }
 
-test('nothing ahead: the first lane to be free', () => {
+test('with nothing ahead, the wait is for the first lane to be free', () => {
   assert.equal(wait(model({}), [busy(0, 30), free(1)]), 0);
   assert.equal(wait(model({}), [busy(0, 30), busy(1, 20)]), 20);
   assert.equal(wait(model({}), [busy(0, -5)]), 0, 'a run that takes longer than predicted');
 });
 
-test('only full runs ahead are waited for: the last is shared', () => {
+test('a newcomer waits only for full runs ahead, and shares the last', () => {
   assert.equal(wait(model({ tickets: [0, 7] }), [busy(0, 5)]), 5);
   assert.equal(wait(model({ tickets: [0, 8] }), [busy(0, 5)]), 5 + 18);
   assert.equal(wait(model({ tickets: [0, 20] }), [busy(0, 5)]), 5 + 2 * 18);
 });
 
-test('work is shared by the lanes of the model', () => {
+test('the lanes of the model share the work', () => {
   const lanes = [busy(0, 4), busy(1, 6), busy(2, 1000)];
   assert.equal(wait(model({ tickets: [0, 16], lanes: [0, 1] }), lanes), (4 + 6 + 2 * 18) / 2);
 });
@@ -99,7 +99,7 @@ test('lower priorities are not ahead', () => {
   );
 });
 
-test('of another model on the same lanes, no more counts than of the own', () => {
+test('of another model on the same lanes, at most as much work counts as of its own', () => {
   const [long, short] = [model({ tickets: [0, 800] }), model({ tickets: [0, 1] })];
   assert.equal(wait(model({}), [busy(0, 5)], [long]), 5);
   assert.equal(wait(model({ tickets: [0, 8] }), [busy(0, 5)], [long]), 5 + 18 + 18);
@@ -108,12 +108,12 @@ test('of another model on the same lanes, no more counts than of the own', () =>
   assert.equal(wait(model({ tickets: [0, 8], lanes: [0] }), [busy(0, 5), busy(1, 5)], [elsewhere]), 5 + 18);
 });
 
-test('without a lane the work itself is the wait, and without a run known there is none', () => {
+test('without a lane the wait is the work itself, and without known runs there is none', () => {
   assert.equal(wait(model({ tickets: [0, 8] }), []), 18);
   assert.equal(wait(model({ tickets: [0, 80], known: false }), [busy(0, -10)]), 0);
 });
 
-test('the own run is that of the batch it would join', () => {
+test('its own run is that of the batch it would join', () => {
   const runMs = (own: ModelLoad) => forecast(own, [own], [], { priority: 2, nowMs: 0 }).runMs;
   assert.deepEqual(
     [model({}), model({ tickets: [0, 3] }), model({ tickets: [0, 80] }), model({ known: false })].map((own) =>

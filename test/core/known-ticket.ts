@@ -18,7 +18,7 @@ export interface Known extends NewTicket {
   /** Runs that it was in, and that have ended for it. */
   started: number;
   ended: number;
-  /** What it was told so far. */
+  /** Progress that it was told so far. */
   progress: number;
   /** How it must settle, once that is decided. */
   expected?: 'result' | ErrorCode;
@@ -47,7 +47,7 @@ export function checkRunning(ticket: Known, nowMs: number): void {
   assert.ok(ticket.deadlineMs > nowMs, 'nothing expired runs');
 }
 
-/** A ticket that has settled is in nobody's way. */
+/** A settled ticket takes no room or lane from others. */
 export function checkLetGo(ticket: Known): void {
   if (ticket.settled !== undefined)
     assert.equal((ticket.handle as unknown as Timed).heapIndex, -1, `the deadline of ticket ${ticket.id} is watched`);

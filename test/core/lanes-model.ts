@@ -10,14 +10,14 @@ export interface LanesWorld {
   readonly limits: (model: Name) => BatchLimits;
   /** Whether anything is known of the model's run times. */
   readonly knowsRuns: (model: Name) => boolean;
-  /** Keeps a failed assertion: thrown inside a lane, it would go to the core or to nobody. */
+  /** Keeps a failed assertion: thrown inside a lane, it would go to the core or be lost. */
   readonly check: (checks: () => void) => void;
 }
 
-/** Model b has not all lanes. */
+/** Model b is not on all lanes. */
 export const LANES_OF_B: readonly number[] = [0, 1];
 
-/** The lanes that the model of a core gives it: which ticket is where, and whether the runs are such as may be. */
+/** The lanes of the core's model: which ticket is where, and whether the runs are allowed. */
 export class LanesModel {
   /** Runs so far, and how many of them went on with tickets of an earlier one. */
   runs = 0;
@@ -62,7 +62,7 @@ export class LanesModel {
     return lane;
   }
 
-  /** What rests on it is lost; what it runs is, should it be to go on. */
+  /** Tickets that rest on it are lost, and so are those of its run that would go on. */
   remove(id: number): void {
     const lane = this.lanes.get(id);
     this.lanes.delete(id);
@@ -74,7 +74,7 @@ export class LanesModel {
     return this.lanes.get(id)?.current?.payloads ?? [];
   }
 
-  /** Ends a run as it is told, and decides how its tickets must settle or go on. */
+  /** Ends a run as the command says, and decides how its tickets must settle or go on. */
   finish({
     which,
     outcomes,
@@ -116,7 +116,7 @@ export class LanesModel {
     return { ok: true, result: ticket };
   }
 
-  /** A run ends badly as a whole, with its lane or without. */
+  /** A run fails as a whole, with or without its lane. */
   die({ which, lost }: CommandOf<'die'>): void {
     const entry = [...this.#running][which % this.#running.size];
     if (entry === undefined) return;
@@ -128,7 +128,7 @@ export class LanesModel {
     run.fail(lost ? new ServerError('LANE_LOST') : new Error('detail'));
   }
 
-  /** What may run without delay does not wait beside a free lane, and what rests goes on. */
+  /** No ticket that may run without delay waits while a lane is free, and resting tickets go on. */
   checkNoIdleLane(waiting: (model: Name) => readonly Known[], models: readonly Name[]): void {
     for (const [id, lane] of this.lanes) {
       if (lane.current !== undefined) continue;

@@ -41,7 +41,7 @@ test('a line that is not served rises, and falls back when it is', () => {
   assert.equal(queue.head(400)?.ticket, next);
 });
 
-test('a line does not fall back for tickets that ride along past its first', () => {
+test('a line does not fall back for tickets that run before its first', () => {
   const queue = new WaitingQueue<Waiting>(AGING_MS);
   const [first, rider] = [waiting(0, { priority: 3, shapeKey: 'b' }), waiting(1, { priority: 3 })];
   for (const ticket of [first, rider, waiting(150, { priority: 1 })]) queue.add(ticket);
@@ -55,7 +55,7 @@ interface State {
   nowMs: number;
 }
 
-/** The definition, the slow way. */
+/** The definition, computed slowly. */
 function slowHead({ inside, takenMs, nowMs }: State): Waiting | undefined {
   const level = ({ priority, enqueuedMs }: Waiting) =>
     Math.max(1, priority - Math.floor((nowMs - Math.max(enqueuedMs, takenMs[priority] ?? 0)) / AGING_MS));

@@ -39,7 +39,7 @@ test('lane time is charged as predicted and corrected as measured', () => {
   assert.equal(share.servedMs, 17);
 });
 
-test('a lead above the most allowed is forgiven, a smaller one is not', () => {
+test('a lead beyond the limit is forgiven, a smaller one is not', () => {
   const [behind, near, far] = [candidate(1, 100, 0), candidate(1, 200, 1), candidate(1, 100 + 2 * MAX_LEAD_MS, 2)];
   forgive([behind, near, far]);
   assert.deepEqual(
@@ -48,7 +48,7 @@ test('a lead above the most allowed is forgiven, a smaller one is not', () => {
   );
 });
 
-test('a model that comes back brings no credit, and no more debt than it had', () => {
+test('a model that returns has no credit, and no more debt than before', () => {
   const rival = (servedMs: number, startMs: number, waitingTickets: number, runningItems: number) => ({
     share: { servedMs, startMs },
     waitingTickets,

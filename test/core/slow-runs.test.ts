@@ -6,7 +6,7 @@ import { FakeLane } from './fake-lane.ts';
 
 /** Runs that are slow, or fail, or would take too long. */
 
-test('a run of several tickets takes half of the limit at most, as far as one can tell, and the first of a model is of one', async () => {
+test('a run of several tickets is predicted to take half of the limit at most, and the first run of a model has one ticket', async () => {
   const { clock, core, lane, log, starts } = setUp({ runLimitMs: 100, limits: { ...options.limits, maxItems: 8 } });
   const ids = Array.from({ length: 8 }, (_, id) => id);
   const admission = core.admit({ modelKey: 'm', items: 8, deadlineMs: Infinity });
@@ -15,12 +15,12 @@ test('a run of several tickets takes half of the limit at most, as far as one ca
   await clock.advance(20);
   lane.current?.finish({ runMs: 20 });
   await clock.turn();
-  // 20 ms each, so far: two of them take 40 of 50 ms.
+  // Runs of one took 20 ms each, so two together are predicted to take 40 of 50 ms.
   assert.deepEqual(lane.batches, [[0], [1, 2]]);
   await clock.advance(20);
   lane.current?.finish({ runMs: 20 });
   await clock.turn();
-  // Two took no longer than one, so that all the rest may go: not further than four times the two.
+  // Two took no longer than one, so the rest may go together, up to four times the two.
   assert.deepEqual(lane.batches.at(-1), [3, 4, 5, 6, 7]);
   assert.deepEqual(
     starts.map(({ cut }) => cut),
@@ -46,7 +46,7 @@ test('the tickets of a late run are failed at once, and their permits come back 
   assert.deepEqual([core.depth('m').permits, lane.batches], [1, [['a'], ['b']]]);
 });
 
-test('a lane whose run fails as a whole is left out while another can do the work', async () => {
+test('a lane whose run fails as a whole gets no work while another can do it', async () => {
   const { clock, core, lane: broken, send } = setUp({ limits: { ...options.limits, maxItems: 1 } });
   const sound = new FakeLane<unknown>(1);
   const first = send('a');
@@ -54,7 +54,7 @@ test('a lane whose run fails as a whole is left out while another can do the wor
   broken.current?.fail(new Error('detail'));
   await clock.turn();
   assert.equal(await settled(first), 'INTERNAL');
-  // It is the only one: better tried than not.
+  // It is the only lane, so it is tried.
   send('b');
   await clock.turn();
   assert.deepEqual(broken.batches, [['a'], ['b']]);
@@ -95,7 +95,7 @@ test('a ticket whose run alone would take too long is refused, unless such runs 
   assert.equal(core.depth('m').permits, 0);
   enqueue(90);
   await finish(900);
-  // The machine is slow for a while, and the fit with it.
+  // The machine is slow for a while, and so is the fit.
   for (let run = 0; run < 10; run += 1) {
     enqueue(10);
     await finish(300);

@@ -7,7 +7,7 @@ import { setUp } from './stepping-set-up.ts';
 
 /** How tickets that take several runs leave before they are done: cancelled, late, or with their lane. */
 
-test('cancelled during a run, it is in no further one, and its lane lets go of it', async () => {
+test('a ticket cancelled during a run is in no further one, and its lane drops its state', async () => {
   const { clock, core, lane, send, step } = setUp();
   const a = send('a', 5);
   const b = send('b', 5);
@@ -20,7 +20,7 @@ test('cancelled during a run, it is in no further one, and its lane lets go of i
   assert.deepEqual(lane.held, ['b']);
   b.cancel();
   await step();
-  // Nobody is left: one run without tickets tells the lane.
+  // No ticket is left: a run without tickets tells the lane.
   assert.deepEqual(lane.batches.at(-1), []);
   assert.deepEqual(lane.held, []);
   await step();
@@ -28,7 +28,7 @@ test('cancelled during a run, it is in no further one, and its lane lets go of i
   assert.equal(core.depth('m').permits, 0);
 });
 
-test('cancelled between two runs, while its lane serves another model, its permit comes back at once', async () => {
+test('a ticket cancelled between two runs, while its lane serves another model, gives its permit back at once', async () => {
   const { clock, core, lane, send, step } = setUp();
   const limits = { maxItems: 3, maxCost: Infinity, maxDelayMs: 0 };
   core.addModel('other', { limits, queueItems: 8 });
@@ -45,7 +45,7 @@ test('cancelled between two runs, while its lane serves another model, its permi
   assert.deepEqual(lane.batches, [['a'], ['x'], []]);
 });
 
-test('its deadline may pass between or during runs', async () => {
+test('the deadline of a ticket may pass between or during runs', async () => {
   const { clock, core, lane, send, step } = setUp();
   const a = send('a', 9, { deadlineMs: 15 });
   await clock.turn();
@@ -58,7 +58,7 @@ test('its deadline may pass between or during runs', async () => {
   assert.equal(core.depth('m').permits, 0);
 });
 
-test('with its lane all that rests there is lost, also by a run of another model', async () => {
+test('all tickets that rest on a lane are lost with it, also if it was running another model', async () => {
   const { clock, core, lane, send, step } = setUp();
   core.addModel('other', { limits: { maxItems: 1, maxCost: Infinity, maxDelayMs: 0 }, queueItems: 8 });
   const a = send('a', 5);
@@ -71,7 +71,7 @@ test('with its lane all that rests there is lost, also by a run of another model
   assert.deepEqual([core.depth('m').permits, core.depth('other').permits], [0, 0]);
 });
 
-test('a lane taken away during a run takes those that would go on with it', async () => {
+test('a lane removed during a run takes with it the tickets that would go on', async () => {
   const { clock, core, lane, send } = setUp();
   const a = send('a', 5);
   const b = send('b', 1);
@@ -83,7 +83,7 @@ test('a lane taken away during a run takes those that would go on with it', asyn
   assert.equal(core.depth('m').permits, 0);
 });
 
-test('the deadline of a ticket that its lane takes with it is not watched, whether it rests or would go on', async () => {
+test('the deadline of a ticket lost with its lane is not watched, whether it rests or would go on', async () => {
   for (const when of ['between two runs', 'during a run'] as const) {
     const { clock, core, lane, send, step } = setUp();
     const a = send('a', 3, { deadlineMs: 60_000 });
@@ -101,7 +101,7 @@ test('the deadline of a ticket that its lane takes with it is not watched, wheth
   }
 });
 
-test('a failure takes what runs and what rests; removal and idleness wait for all steps', async () => {
+test('a failure settles what runs and what rests; removal and idleness wait for all steps', async () => {
   const { clock, core, send, step } = setUp();
   const a = send('a', 2);
   await clock.turn();
@@ -124,7 +124,7 @@ test('a failure takes what runs and what rests; removal and idleness wait for al
   await other.core.idle();
 });
 
-test('a model of the same key is not taken away by what a lent ticket of the last one leaves behind', async () => {
+test('a late ticket on a lent permit does not remove a new model of the same key', async () => {
   const { clock, core, lane, send } = setUp();
   const admission = core.admit({ modelKey: 'm', items: 1, deadlineMs: Infinity });
   const lent = admission.lend({ payload: { name: 'lent', runs: 1 }, items: 1, cost: 1, shapeKey: '' });
@@ -142,7 +142,7 @@ test('a model of the same key is not taken away by what a lent ticket of the las
   assert.equal(await settled(next), 'next done');
 });
 
-test('permits that are lent stay with the request until it is done', async () => {
+test('lent permits stay with the request until it is done', async () => {
   const { clock, core, step } = setUp({ queueItems: 2 });
   const admission = core.admit({ modelKey: 'm', items: 1, deadlineMs: Infinity });
   const lend = (name: string) => admission.lend({ payload: { name, runs: 1 }, items: 1, cost: 1, shapeKey: '' });

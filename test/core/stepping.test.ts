@@ -5,7 +5,7 @@ import { setUp } from './stepping-set-up.ts';
 
 /** Tickets that take several runs: they stay on their lane, others join and leave between two runs. */
 
-test('a newcomer joins between two runs and whoever is done leaves at once', async () => {
+test('a newcomer joins between two runs, and a finished ticket leaves at once', async () => {
   const { clock, core, lane, progress, send, step } = setUp();
   const a = send('a', 3);
   await clock.turn();
@@ -21,7 +21,7 @@ test('a newcomer joins between two runs and whoever is done leaves at once', asy
   assert.equal(lane.busy, false);
 });
 
-test('its time is that of all its runs', async () => {
+test('the times of a ticket are those of all its runs', async () => {
   const { clock, send, step } = setUp();
   const a = send('a', 3);
   await clock.turn();
@@ -33,7 +33,7 @@ test('its time is that of all its runs', async () => {
   assert.deepEqual(timing, { queueMs: 0, stackMs: 0, runMs: 30, splitMs: 0, batchItems: 2, lane: 0 });
 });
 
-test('no more run together than the limits allow: rows, and the cost of those that stay', async () => {
+test('no more tickets run together than the limits allow: rows, and the cost of those that stay', async () => {
   const { clock, lane, send, step } = setUp({ limits: { maxItems: 3, maxCost: 10, maxDelayMs: 0 } });
   send('a', 2, { cost: 6 });
   send('b', 4, { cost: 3 });
@@ -47,7 +47,7 @@ test('no more run together than the limits allow: rows, and the cost of those th
   assert.deepEqual(lane.batches, [['a', 'b'], ['a', 'b', 'd'], ['b', 'c'], ['b']]);
 });
 
-test('one for whose cost there is no room is passed by smaller ones for a while, then it is its turn', async () => {
+test('a ticket for whose cost there is no room is passed by smaller ones for a while, then it is its turn', async () => {
   const { clock, lane, send, step } = setUp({ limits: { maxItems: 3, maxCost: 10, maxDelayMs: 0 } });
   send('a', 9, { cost: 6 });
   await clock.turn();
@@ -67,7 +67,7 @@ test('one for whose cost there is no room is passed by smaller ones for a while,
   );
 });
 
-test('the forecast knows the cost that is taken, not the rows alone', async () => {
+test('the forecast counts the cost in use, not only the rows', async () => {
   const { clock, core, send, step } = setUp({ limits: { maxItems: 8, maxCost: 10, maxDelayMs: 0 } });
   const first = send('first', 2, { cost: 5 });
   await clock.turn();
@@ -82,7 +82,7 @@ test('the forecast knows the cost that is taken, not the rows alone', async () =
   assert.ok(waitMs >= 50 && waitMs <= 150, String(waitMs));
 });
 
-test('one that is too dear for the limits waits until it is alone', async () => {
+test('a ticket beyond the cost limit waits until it is alone', async () => {
   const { clock, lane, send, step } = setUp({ limits: { maxItems: 3, maxCost: 10, maxDelayMs: 0 } });
   send('a', 2);
   await clock.turn();
@@ -94,7 +94,7 @@ test('one that is too dear for the limits waits until it is alone', async () => 
   assert.deepEqual(lane.batches, [['a'], ['a'], ['huge'], ['huge']]);
 });
 
-test('two models take turns on a lane, though the tickets of one stay', async () => {
+test('two models take turns on a lane, although the tickets of one stay', async () => {
   const { clock, core, lane, send, step } = setUp();
   core.addModel('other', { limits: { maxItems: 1, maxCost: Infinity, maxDelayMs: 0 }, queueItems: 8 });
   send('a', 4);
@@ -127,7 +127,7 @@ test('progress comes in order and before the result, however many run together',
     );
 });
 
-test('a newcomer is promised the time that those before it took, once no row is free', async () => {
+test('once no row is free, the forecast for a newcomer is the time that earlier tickets took', async () => {
   const { clock, core, send, step } = setUp({ limits: { maxItems: 2, maxCost: Infinity, maxDelayMs: 0 } });
   assert.equal(core.predictedWaitMs('m'), 0);
   const a = send('a', 4);

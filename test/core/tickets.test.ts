@@ -62,7 +62,7 @@ test('a deadline settles what waits and what runs; what waited is never run', as
   ]);
 });
 
-test('what has expired is not run, even if the timer that should have said so is late', async () => {
+test('an expired ticket is not run, even if its timer is late', async () => {
   const { clock, lane, send } = setUp();
   const late = send('late', { deadlineMs: 50 });
   send('in time');
@@ -110,7 +110,7 @@ test('any other error of a lane is internal, and the lane goes on', async () => 
   assert.equal((await next.done).result, 'b');
 });
 
-test('a lane that throws instead of rejecting does no more harm', async () => {
+test('a lane that throws instead of rejecting does no further harm', async () => {
   const { clock, core, lane, send } = setUp();
   core.removeLane(lane.id);
   core.addLane({
@@ -125,7 +125,7 @@ test('a lane that throws instead of rejecting does no more harm', async () => {
   assert.equal(core.depth('m').permits, 0);
 });
 
-test('a report without an outcome for a ticket fails that ticket, and hangs none', async () => {
+test('a report without an outcome for a ticket fails that ticket, and no ticket hangs', async () => {
   const { clock, core, lane, send } = setUp();
   const handles = [send('a'), send('b')];
   await clock.turn();
@@ -135,7 +135,7 @@ test('a report without an outcome for a ticket fails that ticket, and hangs none
   assert.equal(core.depth('m').permits, 0);
 });
 
-test('a rejection that nobody awaits is not an unhandled one', async () => {
+test('a rejection that is not awaited is not reported as unhandled', async () => {
   const unhandled: unknown[] = [];
   const listener = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', listener);
@@ -160,7 +160,7 @@ test('a rejection that nobody awaits is not an unhandled one', async () => {
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-test('a ticket that has settled is let go of long before its deadline', async () => {
+test('a settled ticket is freed long before its deadline', async () => {
   const { clock, lane, send } = setUp();
   const ticket = new WeakRef(send('a', { deadlineMs: 90_000 }));
   await clock.turn();
@@ -170,7 +170,7 @@ test('a ticket that has settled is let go of long before its deadline', async ()
   assert.equal(ticket.deref(), undefined);
 });
 
-test('the payload of a cancelled ticket is let go of, though its handle is kept', async () => {
+test('the payload of a cancelled ticket is freed, although its handle is kept', async () => {
   const { clock, send } = setUp();
   send('keeps the lane busy');
   await clock.turn();

@@ -6,7 +6,7 @@ import { ERRORS, ServerError, type ErrorCode } from '../../src/errors.ts';
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
-test("what is no fault of the client's is a Validation error in no reply of TEI's, and an invalid request in none of OpenAI's", () => {
+test("an error that is not the client's fault is never told as a Validation error by TEI, nor as an invalid request by OpenAI", () => {
   for (const code of CODES) {
     const error = new ServerError(code);
     if (error.status < 500 && error.status !== 429) continue;

@@ -8,7 +8,7 @@ test('no two operations have a name or a path in common', () => {
     assert.equal(new Set(all).size, all.length);
 });
 
-/** What a body is for. */
+/** The operation that a body is for. */
 function asked(name: string, body: unknown, contentType?: string): string {
   const bytes = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   return operationOf(operationNamed(name) as ItemsOperation, bytes, { contentType, itemLimit: 4 }).name;

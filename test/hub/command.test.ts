@@ -9,7 +9,7 @@ test('the command line of pull says the same as options of the configuration', (
   });
 });
 
-test('what is wrong with the command line is told', () => {
+test('problems of the command line are reported', () => {
   for (const [argv, wanted] of [
     [[], /Give one model/],
     [['hf:a/b', 'hf:c/d'], /Give one model/],
@@ -21,7 +21,7 @@ test('what is wrong with the command line is told', () => {
   }
 });
 
-test('a reference that is none is told without the name of an option that nobody gave', () => {
+test('an invalid reference is reported without the name of an option that was not given', () => {
   assert.deepEqual(pullFlags(['acme/square']), {
     problem: 'acme/square: expected hf:owner/name[@revision][#dtype]',
   });

@@ -27,7 +27,7 @@ test('errors of the disk and the network say what to do', () => {
   assert.equal(toHubError(other, PLACES), other);
 });
 
-test('which refusals are worth another try', () => {
+test('some refusals are worth another try', () => {
   const asked = { page: 'https://hub.example/a/b', repository: 'a/b', hasToken: true };
   const passing = (status: number, isElsewhere = false): boolean =>
     refusalError({ status, code: '', isElsewhere, retryAfterMs: undefined }, asked).isPassing;
@@ -39,7 +39,7 @@ test('which refusals are worth another try', () => {
     [400, 401, 403, 404, 416].map((status) => passing(status)),
     Array(5).fill(false),
   );
-  // The address of a store runs out; the hub gives a new one.
+  // The address of a store expires; the hub gives a new one.
   assert.ok(passing(403, true));
   const { message } = refusalError({ status: 403, code: '', isElsewhere: false, retryAfterMs: undefined }, asked);
   assert.match(message, /the token in HF_TOKEN may not read it \(403\): see https:\/\/hub\.example\/a\/b/);

@@ -18,19 +18,19 @@ export interface Seen {
 /** What goes wrong with a file, one entry for each request for its content. */
 export type Mishap =
   | { readonly kind: 'break'; readonly afterBytes: number }
-  /** Everything has come, but not that it was everything. */
+  /** All bytes come, but not the end of the answer. */
   | { readonly kind: 'unended' }
   | { readonly kind: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
   | { readonly kind: 'silence' }
   /** A byte now and then, for ever. */
   | { readonly kind: 'drip' }
-  /** Nothing: the mishap is a later request's. */
+  /** Nothing goes wrong here, but with a later request. */
   | { readonly kind: 'none' };
 
 export interface HubSetUp {
   readonly repository?: string;
   readonly files: Readonly<Record<string, string | Buffer>>;
-  /** Without it everybody may read. */
+  /** Without it, anyone may read. */
   readonly token?: string;
   readonly gated?: boolean;
   /** The store answers 200 with everything, whatever part it is asked for. */
@@ -46,9 +46,9 @@ export class FakeHub {
   readonly mishaps = new Map<string, Mishap[]>();
   /** Content that is sent in place of the listed one. */
   readonly corrupt = new Map<string, Buffer>();
-  /** Sizes that the list says in place of the true ones. */
+  /** Sizes that the list gives in place of the true ones. */
   readonly listedSizes = new Map<string, number>();
-  /** Paths that the list says besides. */
+  /** Further paths that the list gives. */
   readonly listedBesides: string[] = [];
   readonly #setUp: HubSetUp;
   readonly #files = new Map<string, Buffer>();
@@ -209,7 +209,7 @@ export class FakeHub {
     response.write(body.subarray(0, afterBytes), () => request.socket.destroy());
   }
 
-  /** Begins the answer with the part that was asked for, or the whole; gives what is to be sent, or has refused a part that cannot be. */
+  /** Begins the answer; gives the requested part or the whole, or has refused a range that is not there. */
   #writeHead(content: Buffer, range: string | undefined, response: ServerResponse): Buffer | undefined {
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? [];
     if (from === undefined || to === undefined || this.#setUp.noRanges === true) {

@@ -25,7 +25,7 @@ test('a lock has one holder at a time, and none afterwards', async (t) => {
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('a lock whose process is gone, or that nobody touches, is taken over', async (t) => {
+test('a lock whose process is gone, or that is no longer touched, is taken over', async (t) => {
   const folder = await makeModelsDir(t);
   const file = path.join(folder, 'lock');
   const { pid } = spawnSync(process.execPath, ['-e', '']);
@@ -48,7 +48,7 @@ test('a lock whose process is gone, or that nobody touches, is taken over', asyn
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('whoever waits for a lock can be told to stop', async (t) => {
+test('a wait for a lock ends with its signal', async (t) => {
   const file = path.join(await makeModelsDir(t), 'lock');
   const release = await takeLock(file);
   const stop = new AbortController();

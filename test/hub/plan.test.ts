@@ -77,7 +77,7 @@ test('all graphs of a pipeline', async () => {
   assert.deepEqual(await choose(diffusion), expected.sort());
 });
 
-test("a repository's own model.json decides, and what it names comes along", async () => {
+test("a repository's own model.json decides, and the files that it names are fetched", async () => {
   const own = {
     'model.json': {
       dtype: 'q4',

@@ -51,13 +51,13 @@ test('a pull that failed goes on where it stopped when it is run again', async (
   assert.ok((await read(MODEL)).equals(BERT_FILES[MODEL]));
   const ranges = hub.requestsFor(MODEL).map(({ range }) => range);
   assert.equal(ranges[before.length], failed.range);
-  // Nothing that had come was sent twice.
+  // No byte that had come was sent twice.
   const sent = hub.requestsFor(MODEL).reduce((sum, request) => sum + request.sent, 0);
   assert.equal(sent, BERT_FILES[MODEL].length);
   assert.deepEqual(await readdir(modelsDir), ['tiny']);
 });
 
-test('content with a wrong checksum is fetched anew, and never served', async (t) => {
+test('content with a wrong checksum is fetched again, and never served', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, modelsDir } = await createPullRig(t, hub);
   hub.corrupt.set(MODEL, bytesOf(BERT_FILES[MODEL].length, 99));
@@ -70,7 +70,7 @@ test('content with a wrong checksum is fetched anew, and never served', async (t
   await assert.rejects(pullSmall(), { message: /tokenizer\.json came twice with a wrong checksum/ });
 });
 
-test('more, or less, than the list says is refused', async (t) => {
+test('more or fewer bytes than the list says are refused', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull } = await createPullRig(t, hub);
   hub.corrupt.set('tokenizer.json', Buffer.from('{"version":"1.0", "more": true}'));
@@ -97,14 +97,14 @@ test('a hub that is busy or silent is asked again', async (t) => {
     { kind: 'status', status: 500 },
     { kind: 'silence' },
   ]);
-  // An address of the store that has run out.
+  // An expired address of the store.
   hub.mishaps.set(MODEL, [{ kind: 'status', status: 403 }]);
   await pull({ tuning: { silenceMs: 300 } });
   assert.equal(hub.requestsFor('tokenizer.json').length, 4);
   assert.ok((await read(MODEL)).equals(BERT_FILES[MODEL]));
 });
 
-test('a pull that is told to stop ends, and leaves what it has for the next', async (t) => {
+test('a pull that is stopped ends, and leaves its files for the next', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, modelsDir } = await createPullRig(t, hub);
   const stop = new AbortController();
@@ -117,7 +117,7 @@ test('a pull that is told to stop ends, and leaves what it has for the next', as
   assert.equal((await pull()).isNew, true);
 });
 
-test('what does not fit on the disk is not begun', async (t) => {
+test('a pull that does not fit on the disk is not begun', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   hub.listedSizes.set(MODEL, 1e15);
   const { pull } = await createPullRig(t, hub);
@@ -144,7 +144,7 @@ test('an answer, or a piece, that comes too slowly is given up and fetched again
   });
 });
 
-test('a piece that cannot be had ends the file: the others are not fetched for nothing', async (t) => {
+test('a piece that cannot be fetched ends the file: the others are not fetched in vain', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull } = await createPullRig(t, hub);
   const tuning = { connections: 1, attempts: 1 };
@@ -176,7 +176,7 @@ test('a pull that ends, however it does, leaves no connection and no lock behind
   assert.deepEqual(await readdir(modelsDir), ['.pull-tiny']);
 });
 
-test('a folder that cannot be made is told, also where the disk denies that its parent is there', async (t) => {
+test('a folder that cannot be made is reported, also where the disk denies that its parent is there', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, modelsDir } = await createPullRig(t, hub);
   await writeFile(path.join(modelsDir, 'file'), '');
@@ -189,7 +189,7 @@ test('a folder that cannot be made is told, also where the disk denies that its 
   assert.equal((await pull({ modelsDir: path.join(modelsDir, 'a', 'b') })).isNew, true);
 });
 
-test('a wait that a person would notice is told, of several connections once', async (t) => {
+test('a wait that a person would notice is reported, once for several connections', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, notes } = await createPullRig(t, hub);
   const busy = { kind: 'status', status: 503, headers: { 'retry-after': '1' } } as const;

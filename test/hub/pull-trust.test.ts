@@ -57,7 +57,7 @@ test('a name that leads out of the folder is refused with the whole repository',
   }
 });
 
-test('an endpoint that is no hub is told', async (t) => {
+test('an endpoint that is not a hub is reported', async (t) => {
   const hub = await FakeHub.start(t, { files: { ...BERT_FILES } });
   const { pull } = await createPullRig(t, hub);
   await assert.rejects(pull({ endpoint: `${hub.endpoint}/acme/tiny/resolve/${hub.commit}/x` }), { name: 'HubError' });

@@ -101,7 +101,7 @@ test('a folder that was not pulled, or holds another model, is not touched', asy
   assert.equal(hub.seen.length, before);
 });
 
-test('two that pull one model at a time fetch it once', async (t) => {
+test('two pulls of one model at the same time fetch it once', async (t) => {
   const hub = await FakeHub.start(t, { files: BERT_FILES });
   const { pull, notes } = await createPullRig(t, hub);
   const results = await Promise.all([pull({ refresh: false }), pull({ refresh: false })]);
@@ -110,7 +110,7 @@ test('two that pull one model at a time fetch it once', async (t) => {
   assert.deepEqual(notes, ['another process is pulling tiny; waiting for it']);
 });
 
-test('a file of no bytes is a file', async (t) => {
+test('an empty file is pulled too', async (t) => {
   const files = { ...BERT_FILES, 'special_tokens_map.json': '' };
   const hub = await FakeHub.start(t, { files });
   const { pull, read } = await createPullRig(t, hub);

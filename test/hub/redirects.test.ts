@@ -8,7 +8,7 @@ interface Step {
   readonly to: string;
 }
 
-/** Asks for the first address, where each step redirects from one address to the next; gives the headers with which the last was asked. */
+/** Requests the first address, where each step redirects from one address to the next; gives the headers of the last request. */
 async function follow(steps: readonly Step[], headers: Readonly<Record<string, string>> = {}) {
   const agent = new MockAgent();
   agent.disableNetConnect();
@@ -71,6 +71,6 @@ test('a redirect from https to http is refused, at any step', async () => {
   await follow([{ from: 'http://hub/a', to: 'https://store/b' }]);
 });
 
-test('what is no fault of a redirect is not blamed on one', () => {
+test('errors that no redirect caused are not blamed on one', () => {
   assert.equal(redirectProblem(new Error('read ECONNRESET')), undefined);
 });

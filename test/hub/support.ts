@@ -18,7 +18,7 @@ export interface PullRig {
   /** Pulls the hub's repository into `tiny`; with pieces of 1000 bytes, and hardly a wait between tries. */
   readonly pull: (more?: Partial<PullOptions> & { reference?: string }) => Promise<Pull>;
   readonly notes: string[];
-  /** What the progress was told. */
+  /** Calls of the progress. */
   readonly progress: { total: number; bytes: number; stops: number };
   readonly read: (name: string) => Promise<Buffer>;
 }
@@ -51,7 +51,7 @@ export async function createPullRig(t: TestContext, hub: FakeHub): Promise<PullR
   };
 }
 
-/** Bytes that no mistake in their order leaves the same. */
+/** Bytes that any mistake in their order changes. */
 export function bytesOf(length: number, seed = 1): Buffer {
   const bytes = Buffer.alloc(length);
   let state = seed;

@@ -22,7 +22,7 @@ function faulty(faults: Faults) {
   return { program, progress: new Int32Array(progress) };
 }
 
-test('a slow run sleeps, as its answer and the watchdog see; one that only tells of who has left does not', async (t) => {
+test('a slow run sleeps, and its answer and the watchdog show it; a run without tickets does not', async (t) => {
   const sleep = t.mock.method(Atomics, 'wait', () => 'timed-out');
   const { program, progress } = faulty({ runMs: 40 });
   assert.equal((await program.run([{ id: 1, inputs: [] }])).runMs, 42);

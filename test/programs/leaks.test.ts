@@ -68,7 +68,7 @@ describe('a model that cannot be opened leaves no session open', () => {
       await refuses({ ...spec, program: { ...program, graphs: { ...program.graphs, decoder: file(decoder) } } });
     });
 
-  test('a chat model whose graph is none of a decoder', async () => {
+  test('a chat model whose graph is not a decoder', async () => {
     const options = { contextTokens: 64, prefillChunk: 16, kvCacheBytes: 2 ** 20, prefixCacheBytes: 0 };
     await refuses(specOf('generation', { model: file('other.onnx') }, { ...options, slidingWindow: false }));
   });
@@ -77,7 +77,7 @@ describe('a model that cannot be opened leaves no session open', () => {
     await refuses(specOf('diffusion', { model: file('other.onnx') }));
   });
 
-  test('a text encoder whose graph is none', async () => {
+  test('a text encoder whose graph is not one', async () => {
     await refuses(
       specOf('text-encoder', { model: file('other.onnx') }, { wants: 'embedding', maxLength: 8, padId: 0 }),
     );

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Deadline, DeadlineWatch } from '../../src/serving/deadline.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 
-test('limits that become known later count from the beginning; they shorten the time and never renew it', () => {
+test('limits that become known later count from the beginning of the request, and only shorten its time', () => {
   const clock = new FakeClock();
   clock.stall(1000);
   const deadline = new Deadline(90, clock);
@@ -21,7 +21,7 @@ test('limits that become known later count from the beginning; they shorten the 
   assert.equal(new Deadline(Infinity, clock).leftMs(), Infinity);
 });
 
-test('a wait hears of its deadline once, on one timer for all; one that is over hears nothing', async () => {
+test('a wait is ended by its deadline once, by one timer for all; a wait that is over is not', async () => {
   const clock = new FakeClock();
   const watch = new DeadlineWatch(clock);
   const late: number[] = [];

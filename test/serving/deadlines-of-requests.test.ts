@@ -21,14 +21,14 @@ import { FakeClock } from '../core/fake-clock.ts';
 import { refusal, spec } from '../tasks/support.ts';
 import { plainRequester } from './requester.ts';
 
-/** What a request costs in time, stage by stage, on one clock that a test moves. */
+/** The time that each stage of a request takes, on one clock that a test moves. */
 
 const SIGNATURE: Signature = {
   inputs: [spec('x', 'FP32', [-1])],
   outputs: [spec('y', 'FP32', [-1])],
   batchable: true,
 };
-/** What a CPU thread answers that has finished items and encoded the answer. */
+/** The answer of a CPU thread that has finished items and encoded their answer. */
 const ENCODED = { answer: { contentType: 'application/json', chunks: [Buffer.from('{}')] }, failed: [] };
 const ONE: Prepared = { inputs: { x: float32([1], Float32Array.of(1)) }, cost: 1 };
 
@@ -57,7 +57,7 @@ function setUp({ arriveMs = 0, prepareMs = 0, runMs = 0, finishMs = 0, tickets }
   core.addLane(lane);
   core.addModel('m', { limits: { maxItems: 2, maxCost: Infinity, maxDelayMs: 0 }, queueItems: 8 });
   const cancellation = new Cancellation();
-  // As the pool does: what is late is not waited for.
+  // As the pool does: it does not wait for a late result.
   const within = async <Value>(value: Value, ms: number, { limitMs }: CpuLimits): Promise<Value> => {
     await later(Math.max(0, Math.min(ms, limitMs)));
     if (ms >= limitMs) throw new ServerError('DEADLINE_EXCEEDED');
@@ -123,7 +123,7 @@ const rows = (count: number): Asked => ({
 });
 const PREPARED: PreparedItem = { kind: 'prepared', prepared: ONE, prepareMs: 700 };
 
-/** When the request was over, on the clock, and how. */
+/** When the request was over, on the clock, and with what outcome. */
 async function outcome(stages: Stages, limitMs: number, asked: Asked = TWO_ITEMS) {
   const { clock, core, metrics, ask, cancellation } = setUp(stages);
   const over = ask(asked, limitMs).then(
@@ -162,7 +162,7 @@ test('tensors are over at the deadline of their request, too', async () => {
   assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, 900, rows(5)), [150, 'ok']);
 });
 
-test('of tensors that are cut into several tickets what still waits is not run when one has failed', async () => {
+test('if one of several tickets of a request on tensors fails, those that still wait are not run', async () => {
   const { clock, core, ask, metrics } = setUp({ runMs: 10 });
   let runs = 0;
   core.addLane({

@@ -104,7 +104,7 @@ function setUp({ queueItems = 20_000, names = ['m'], cpu, inputs }: SetUp) {
 
 const texts = (count: number): string[] => Array.from({ length: count }, (_, index) => 'x'.repeat((index % 9) + 10));
 
-test('a small request is walked here, and the requester learns of its way', async () => {
+test('a small request stays on the main thread, and the requester gets its times', async () => {
   const { embed, requester, jobs, core } = setUp({});
   assert.deepEqual(await embed({ input: ['a', 'bcd'], colour: 'red' }), [1, 3]);
   assert.deepEqual(jobs, []);
@@ -151,7 +151,7 @@ test('several texts that are not light together are prepared by one job, with th
   assert.equal(prepared.length, 0);
 });
 
-test('of a large request for which there is no room not one text is prepared', async () => {
+test('no text of a large request is prepared if there is no room for the request', async () => {
   const small = setUp({ queueItems: 9999 });
   await assert.rejects(small.embed({ input: texts(10_000) }), refusal('TOO_LARGE', /at most 9999/));
   assert.equal(small.prepared.length, 0);
@@ -163,7 +163,7 @@ test('of a large request for which there is no room not one text is prepared', a
   assert.equal((await busy.embed({ input: texts(10_000) })).length, 10_000);
 });
 
-test('what items name by URL is fetched before permits are taken, and only where there is room', async () => {
+test('inputs named by URL are fetched before permits are taken, and only if there is room', async () => {
   const held: number[] = [];
   const inputs: InputSource = {
     takesUrls: () => true,
@@ -182,7 +182,7 @@ test('what items name by URL is fetched before permits are taken, and only where
   assert.deepEqual(held, [0]);
 });
 
-test('a large body that names its model is prepared by that one', async () => {
+test('a large body that names its model is prepared by that model', async () => {
   const { embed, models, requester } = setUp({ names: ['a', 'b'] });
   await embed({ model: 'owner/b:1', input: texts(10_000) });
   assert.equal(requester.model, models[1]);

@@ -2,7 +2,7 @@ import { ServerError } from '../../src/errors.ts';
 import type { LaneOptions, Thread } from '../../src/lanes/lane.ts';
 import type { LaneAnswer, LaneAnswers, LaneRequest, LoadAnswer, WarmAnswer } from '../../src/lanes/protocol.ts';
 
-/** What happens to the threads of a test, as they are asked for something. */
+/** What happens to the threads of a test when they get a request. */
 export interface Fate {
   /** How long a request takes. */
   readonly take: (request: LaneRequest) => Promise<unknown>;

@@ -53,7 +53,7 @@ function setUp() {
   return { enter, take, scrape };
 }
 
-test('tensors are refused for want of room in the queue of the graph, and items in that of the model', async () => {
+test('tensors are refused if the queue of the graph is full, and items if that of the model is', async () => {
   const { enter, take, scrape } = setUp();
   const own = take(OWN, QUEUE_ITEMS);
   enter('oip.infer', 'm');

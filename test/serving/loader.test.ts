@@ -171,7 +171,7 @@ test('loads and unloads side by side with dying lanes: what is loaded is on its 
 test('a load that finds a lane being refilled waits for it', async () => {
   const rig = await new LoadingRig().start(2);
   const models = [await rig.loader.load(sourceOf('a')), await rig.loader.load(sourceOf('b'))];
-  // Were it not waited for, the load would end before the refill does.
+  // If the load did not wait for the refill, it would end first.
   rig.take = (request) =>
     request.kind === 'load' && !request.model.key.startsWith('late') ? sleep(20) : setImmediate();
   rig.kill(0);
@@ -180,7 +180,7 @@ test('a load that finds a lane being refilled waits for it', async () => {
   await rig.checkServed(models, [0, 1]);
 });
 
-test('a model that is unloaded while a lane is refilled with it is not called lost', async () => {
+test('a model that is unloaded while a lane is refilled with it is not reported as lost', async () => {
   for (let requests = 1; requests <= 3; requests += 1) {
     const rig = await new LoadingRig().start(2);
     const model = await rig.loader.load(sourceOf('m'));
@@ -197,7 +197,7 @@ test('a model that is unloaded while a lane is refilled with it is not called lo
   }
 });
 
-test('a model that does not load again on a refilled lane is lost on all, and takes no other with it', async () => {
+test('a model that does not load again on a refilled lane is lost on all lanes, and no other model is', async () => {
   for (const fails of ['load', 'warm'] as const) {
     const rig = await new LoadingRig().start(2);
     const broken = await rig.loader.load(sourceOf('broken'));
@@ -231,7 +231,7 @@ test('a model whose graph has changed is lost when a lane is refilled: lanes do 
   assert.match(rig.told.at(-2) ?? '', /^lost m\/1#1: its files have changed since it was loaded.*load it again/);
 });
 
-test('a lane that dies at every try says so, and why', async () => {
+test('a lane that dies at every try is reported with the reason', async () => {
   const rig = await new LoadingRig().start(1);
   rig.onRequest = (_, request, thread) => {
     if (request.kind === 'warm') thread.die('out of heap');
@@ -244,7 +244,7 @@ test('a lane that dies at every try says so, and why', async () => {
   assert.deepEqual(rig.forgotten, ['m/1#1', 'm/1#2', 'm/1#3']);
 });
 
-test('a lane that dies as it is refilled is refilled again, until that is no use', async () => {
+test('a lane that dies while it is refilled is refilled again, up to a limit', async () => {
   const rig = await new LoadingRig().start(1);
   const model = await rig.loader.load(sourceOf('m'));
   let deaths = 1;
@@ -279,7 +279,7 @@ test('models that ask for the CPU beside a GPU get one lane there, and one that 
   await rig.checkServed(onCpu, [1]);
 });
 
-test('a lane whose thread dies as it starts is told with the reason of its death', async () => {
+test('a lane whose thread dies at its start is reported with the reason', async () => {
   const rig = new LoadingRig();
   rig.onRequest = (_, __, thread) => thread.die('cannot find the binding');
   await assert.rejects(rig.start(1), /cpu does not work: cannot find the binding/);

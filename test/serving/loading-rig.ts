@@ -23,7 +23,7 @@ metrics.stop();
 
 /** A model folder whose graph is the test's table; `manifest` as in model.json. */
 export function sourceOf(name: string, manifest: object = {}): ModelSource {
-  // Its folder is looked at for its size, and nothing else.
+  // Only the size of its folder is looked at.
   const folder = fileURLToPath(new URL('.', import.meta.url));
   return {
     name,

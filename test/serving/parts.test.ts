@@ -6,7 +6,7 @@ import { countCoreEvents, nameOfKey } from '../../src/serving/core-metrics.ts';
 import { countFailure, countRun, countSuccess, createStatistics } from '../../src/serving/statistics.ts';
 import { addTicket, emptyTiming } from '../../src/serving/timing.ts';
 
-test('a cancellation ends what is under way, once, and what comes late at once; it forgets what is over', () => {
+test('a cancellation ends work under way once, and later work at once; it forgets work that is over', () => {
   const cancellation = new Cancellation();
   const told: string[] = [];
   const work = (name: string, then?: () => void) => ({
@@ -29,7 +29,7 @@ test('a cancellation ends what is under way, once, and what comes late at once; 
   assert.deepEqual(told.sort(), ['a', 'b', 'late']);
 });
 
-test('refusals count requests, as those do whose items nobody has seen', async () => {
+test('refusals count requests, because the items of a refused request may be unknown', async () => {
   const metrics = createMetrics();
   metrics.stop();
   const { refused } = countCoreEvents(metrics, () => undefined);
@@ -74,4 +74,5 @@ test('statistics: nanoseconds, one count of each per request, and runs by their 
   );
 });
 
-test('the name of a model is read off its key', () => assert.equal(nameOfKey('language-id/2#7'), 'language-id'));
+test('the name of a model is the beginning of its key', () =>
+  assert.equal(nameOfKey('language-id/2#7'), 'language-id'));

@@ -4,7 +4,7 @@ import { Deadline } from '../../src/serving/deadline.ts';
 import type { Requester } from '../../src/serving/requester.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 
-/** Whoever asks without HTTP, and remembers what the door tells. */
+/** A requester without HTTP, which records what the door tells. */
 export interface PlainRequester extends Requester {
   model: ServedModel | undefined;
   readonly ignored: string[];

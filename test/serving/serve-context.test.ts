@@ -165,7 +165,7 @@ test('many tickets of one item run side by side as far as permits go, and come b
   assert.equal(core.depth('m').permits, 0);
 });
 
-test('an item with many tickets gets on with its one permit when there is no other', async () => {
+test('an item with many tickets goes on with its one permit if there is no other', async () => {
   const { core, lane, send } = setUp(async (_, context) => {
     const outputs = await context.runEach(5, (index) => work(index));
     return outputs.length;

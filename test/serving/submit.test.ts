@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { post, startTestServer, type Answer, type TestServer } from '../http/in-process.ts';
 
-/** The one door to inference, as requests see it: many rows are cut into batches and joined again, each item stands for itself. */
+/** The door to inference, as requests see it: many rows are cut into batches and joined again, and each item stands for itself. */
 
 let server: TestServer;
 before(async () => {

@@ -77,7 +77,7 @@ test('the refusal of a malformed request says what is wrong with it', () => {
   assert.equal(decode(`{"data":${'['.repeat(60)}${']'.repeat(60)}}`).kind, 'single');
 });
 
-test('a body that is no JSON and has no type of its own is told where its type goes', () => {
+test('a body without a type that is not JSON is refused with a hint to send its type', () => {
   const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47);
   for (const type of [null, '', 'application/x-www-form-urlencoded'])
     for (const body of [png, 'Wo ist der Bahnhof?'])
@@ -91,7 +91,7 @@ test('a body that is no JSON and has no type of its own is told where its type g
     assert.throws(() => decode(body, type), refused('BAD_REQUEST', /not valid JSON: (?!.*Content-Type)/));
 });
 
-test('more items than the limit are too many', () => {
+test('more items than the limit are refused', () => {
   assert.equal(decode('{"items":[1,2,3,4]}').items.length, 4);
   assert.throws(() => decode('{"items":[1,2,3,4,5]}'), refused('TOO_LARGE', /4 items at most, not 5/));
 });

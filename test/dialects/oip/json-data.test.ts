@@ -164,13 +164,13 @@ describe('tensor data in JSON', () => {
     assertRefused('BAD_REQUEST', /element 0 of/, () => read('INT64', `[${'9'.repeat(8_000_000)},0,0]`));
   });
 
-  it('keeps deep nesting from the stack', () => {
+  it('survives deep nesting', () => {
     const deep = '['.repeat(200_000) + ']'.repeat(200_000);
     assertRefused('BAD_REQUEST', /must hold 3 elements/, () => read('FP32', deep));
     assertRefused('BAD_REQUEST', /element 0/, () => read('INT64', `[9007199254740993.5,${deep},0]`));
   });
 
-  it('takes its own names for tensors and parameters, however odd', () => {
+  it('takes any names of tensors and parameters, however odd', () => {
     const model = modelOf([spec('__proto__', 'FP32', [-1, 3])], [spec('constructor', 'FP32', [-1, 3])]);
     const text = `{"__proto__":{"id":5},"parameters":{"__proto__":true},"inputs":[{"name":"__proto__","shape":[1,3],
       "datatype":"FP32","data":[1,2,3]}],"outputs":[{"name":"constructor"}]}`;

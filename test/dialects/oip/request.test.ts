@@ -176,7 +176,7 @@ describe('an inference request is refused for', () => {
     assertRefused('INVALID_INPUT', message, () => decodeJson(inputX({ name: 'b' }), model));
   });
 
-  it('brackets that would fill the memory', () => {
+  it('brackets that would fill memory', () => {
     const half = 2 ** 20;
     const deep = /nested 64 deep at most/;
     assertRefused('BAD_REQUEST', deep, () => decodeJson(`{"a":${'['.repeat(half)}${']'.repeat(half)}}`));

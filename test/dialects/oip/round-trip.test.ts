@@ -34,7 +34,7 @@ const bytesTensor = fc
 
 const tensors = fc.array(fc.oneof({ weight: 4, arbitrary: fixedTensor }, bytesTensor), { minLength: 1, maxLength: 4 });
 
-/** A model that takes what it gives, whose answers are its requests but for the names of the lists. */
+/** A model whose outputs have the form of its inputs, so that its answers are its requests except for the names of the lists. */
 function echoModel(outputs: readonly Tensor[]): ReturnType<typeof modelOf> {
   const specs = outputs.map(({ datatype, shape }, index) => spec(`t${index}`, datatype, shape, null));
   return modelOf(specs, specs, false);

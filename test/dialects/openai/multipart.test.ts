@@ -100,7 +100,7 @@ test('flags are read as JSON and as Python write them', () => {
   assert.deepEqual(['true', 'False', ' TRUE ', 'yes'].map(read), [true, false, true, 'yes']);
 });
 
-/** Each a way to be wrong. */
+/** Bodies that are wrong in one way each. */
 const bad: [string, string, string | undefined, string][] = [
   ['another type', '', 'application/json', 'UNSUPPORTED_MEDIA_TYPE'],
   ['a type that only begins like it', '', 'multipart/form-database; boundary=abc', 'UNSUPPORTED_MEDIA_TYPE'],

@@ -144,7 +144,7 @@ for (const [fields, param] of badChats)
     assert.throws(() => chat(fields), refused(param));
   });
 
-test('unknown fields are not heeded and told, but a slip of a known one is refused', () => {
+test('unknown fields are ignored and named in the reply, but a misspelt known one is refused', () => {
   const request = chat({ min_tokens: 1, top_a: 0.5, guided_json: {}, constructor: 1, __proto__: 2, nothing: null });
   assert.deepEqual(request.ignored, ['min_tokens', 'top_a', 'guided_json', 'constructor']);
   assert.deepEqual(request.items, [{ kind: 'json', value: { messages: MESSAGES } }]);

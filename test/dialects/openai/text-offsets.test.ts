@@ -15,7 +15,7 @@ test('special tokens that the text does not have take no room; those it has do',
   assert.deepEqual(textOffsets('<s>Hi', spelled('<s>', 'Hi')), [0, 3]);
 });
 
-test('the space before the first word, and letters that a normaliser has changed, throw nobody out of step', () => {
+test('offsets stay right after the space before the first word, and after letters that a normaliser has changed', () => {
   assert.deepEqual(textOffsets('The cat', spelled(' The', ' cat')), [0, 3]);
   assert.deepEqual(textOffsets('Ｔhe cat sat', spelled('T', 'he', ' cat', ' sat')), [0, 0, 3, 7]);
   assert.deepEqual(textOffsets('', spelled('a', 'b')), [0, 0]);

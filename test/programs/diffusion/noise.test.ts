@@ -33,13 +33,13 @@ test('the same seed gives the same numbers, near seeds unrelated ones', () => {
   }
 });
 
-test('neighbours in one row are unrelated', () => {
+test('neighbours in a sequence are unrelated', () => {
   const values = take(3);
   for (const distance of [1, 2, 3, 64])
     assert.ok(Math.abs(mean(values.slice(distance).map((value, at) => value * (values[at] ?? 0)))) < 0.015);
 });
 
-test('arrays follow one another in the same row', () => {
+test('arrays continue the same sequence', () => {
   const next = noiseSource(5, 10);
   const all = Float32Array.from(take(5, 20));
   assert.deepEqual([next(), next()], [all.slice(0, 10), all.slice(10)]);

@@ -28,7 +28,7 @@ function goesOn(outcome: TicketOutcome | undefined): boolean {
   return outcome?.ok === true && 'more' in outcome;
 }
 
-/** Requests that differ in all they can differ in. */
+/** Requests that differ in everything that can differ. */
 const MIXED: readonly [string, Record<string, unknown>][] = [
   ['3', { steps: 20, seed: 1 }],
   ['a handwritten seven', { steps: 7, seed: 2, guidance: 1 }],
@@ -50,7 +50,7 @@ test('requests at different steps in one batch equal each alone', async (t) => {
   assert.ok(greatestDifference(floats(together.get(0)), floats(together.get(1))) > 0.5);
 });
 
-test('one that joins later, and one that leaves, change no other image', async (t) => {
+test('an image that joins later, or leaves, changes no other', async (t) => {
   const program = await openShippedProgram(t);
   const task = await taskOf(program);
   const first = await ticketFor(task, 1, 'the number five', { steps: 40, seed: 11 });
@@ -62,7 +62,7 @@ test('one that joins later, and one that leaves, change no other image', async (
   const images = await drawAll(program, [{ id: 1 }, joiner]);
   assert.ok(greatestDifference(floats(images.get(1)), floats(expected[0]?.get(1))) < 1e-5);
   assert.ok(greatestDifference(floats(images.get(3)), floats(expected[1]?.get(3))) < 1e-5);
-  // What was held of the one that left is gone: to go on with it is an error of its own.
+  // The state of the ticket that left is gone, so going on with it is an error.
   const { outcomes: late } = await program.run([{ id: 2 }]);
   assert.equal(late[0]?.ok, false);
 });
@@ -130,7 +130,7 @@ test('the digit asked for is the digit drawn', async (t) => {
     const read = await readDigit(reply.bytes);
     if (read !== digit) wrong.push(`${prompt}: ${read}`);
   }
-  // The reader is a crude one, wrong in 2 to 3 of a hundred; of drawings of nothing or of any digit it would call one in ten right.
+  // The reader is crude, and wrong in 2 to 3 of a hundred. Of random drawings it would call one in ten right.
   assert.ok(wrong.length <= 4, wrong.join(', '));
 });
 

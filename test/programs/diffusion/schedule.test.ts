@@ -27,7 +27,7 @@ test('the class decides on the scheduler; a class that is not here becomes DDIM'
   );
 });
 
-test('a config that wants what is not done here is refused by name', () => {
+test('a config that asks for what is not supported is refused by name', () => {
   assert.throws(() => configOf({ use_karras_sigmas: true }), /scheduler_config\.json: use_karras_sigmas/);
   assert.throws(
     () => configOf({ beta_schedule: 'sigmoid', prediction_type: 'flow' }),
@@ -50,7 +50,7 @@ test('betas: scaled_linear squares a line of roots, linear is a line, cosine is 
     [0.96, 0.8736, 0.733824],
   );
   const cosine = cumulativeAlphas(configOf({ beta_schedule: 'squaredcos_cap_v2' }));
-  // The capped last beta of 0.999 leaves a thousandth of what was there.
+  // The capped last beta of 0.999 leaves a thousandth of the signal.
   assert.ok(Math.abs((cosine[999] ?? 0) / (cosine[998] ?? 1) - 0.001) < 1e-9);
   assert.ok(Math.abs((cosine[499] ?? 0) - Math.cos(((0.5 + 0.008) / 1.008) * (Math.PI / 2)) ** 2) < 2e-3);
 });
@@ -66,7 +66,7 @@ test('a schedule rescaled to zero SNR ends with nothing of the signal and starts
   assert.ok(Number.isFinite(euler.startScale) && euler.startScale > 4000);
 });
 
-test('spacings as table 2 of arXiv 2305.08891 has them', () => {
+test('spacings are those of table 2 of arXiv 2305.08891', () => {
   const config = configOf({ steps_offset: 1 });
   assert.deepEqual(spacedTimesteps(config, 'leading', 4), [751, 501, 251, 1]);
   assert.deepEqual(spacedTimesteps(config, 'trailing', 4), [999, 749, 499, 249]);
@@ -90,7 +90,7 @@ test('rounds halves to even, and reads schedules between timesteps', () => {
   );
 });
 
-test('as many steps as mostSteps says can be made, and for LCM no more', () => {
+test('as many steps as mostSteps says are possible, and for LCM no more', () => {
   const config = configOf({ steps_offset: 1 });
   for (const name of ['ddim', 'euler', 'lcm'] as const) {
     const most = mostSteps(config, name);
@@ -101,7 +101,7 @@ test('as many steps as mostSteps says can be made, and for LCM no more', () => {
   assert.throws(() => createSampler('lcm', config, 51), /at most 50 steps/);
 });
 
-/** A unet that knows the answer: `clean` latents, whatever noise lies over them. */
+/** A unet that knows the answer: `clean` latents, whatever noise is added to them. */
 const CLEAN = Float32Array.of(0.5, -0.25, 1, 0);
 
 for (const name of ['ddim', 'euler', 'lcm'] as const)

@@ -12,7 +12,7 @@ import { laneData, specOf } from '../../onnx/models.ts';
 
 const FOLDER = pathOf('models/text-to-image');
 
-/** What the task gets of the folder. */
+/** What the task gets from the folder. */
 export const SHIPPED_SOURCE: Omit<TaskSource, 'signature'> = {
   key: 'text-to-image/1#1',
   model: 'text-to-image',

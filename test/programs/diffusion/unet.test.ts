@@ -111,7 +111,7 @@ test('an error of the graph that is not about timesteps stays an error', async (
   );
 });
 
-test('inputs that nobody would fill, and missing ones, are told at load', async (t) => {
+test('inputs that the program does not fill, and missing ones, are reported at load', async (t) => {
   const { nodes, initializers = [] } = perRow([-1, 1, 1, 1]);
   const graph = graphOf(value('timestep', 'INT64', ['batch']), nodes, { initializers });
   const more = { ...graph, inputs: [...graph.inputs, value('time_ids', 'FP32', ['batch', 6])] };

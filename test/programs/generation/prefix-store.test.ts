@@ -58,7 +58,7 @@ test('the keys and values are those of the tokens', () => {
   assert.deepEqual(Array.from(view.data as Float32Array), [...rows, ...rows]);
 });
 
-test('what runs is looked at as well, as far as it is computed', () => {
+test('running rows are searched too, as far as they are computed', () => {
   const store = new PrefixStore(LAYOUT, 100);
   const { bank, row } = bankOf([1, 2, 3, 4, 5, 6]);
   assert.equal(store.find(Int32Array.of(1, 2, 3, 4, 5, 6, 7), [bank])?.tokens, 6);
@@ -66,7 +66,7 @@ test('what runs is looked at as well, as far as it is computed', () => {
   assert.equal(store.find(Int32Array.of(1, 2, 3, 4, 5, 6, 7), [bank])?.tokens, 4);
 });
 
-test('keeps no more tokens than it may: the one used longest ago goes first, what is part of another is not kept twice', () => {
+test('keeps no more tokens than its limit: the least recently used go first, and the beginning of another text is not kept twice', () => {
   const store = new PrefixStore(LAYOUT, 12);
   const [one, two, three] = [1, 2, 3].map((id) => Array<number>(5).fill(id)) as [number[], number[], number[]];
   keep(store, one);

@@ -87,7 +87,7 @@ for (const [what, kind] of Object.entries(KINDS))
       }
     });
 
-    test('ends at a stop token and at maxTokens, and tells all but the last token before', async () => {
+    test('ends at a stop token and at maxTokens, and reports all tokens but the last before', async () => {
       const prompt = [3, 1, 4];
       const expected = await reference(session, prompt, 12);
       const stop = expected[5] ?? 0;
@@ -123,7 +123,7 @@ for (const [what, kind] of Object.entries(KINDS))
         parameters: { maxTokens: 12 },
       });
       const [first] = await generate(keeping, [ask([1, 2])]);
-      // Four pieces of 16; nobody owes anybody a step.
+      // Four pieces of 16; no other row waits for a step.
       assert.equal(first?.runsToFirst, 4);
       const conversation = [1, 2, ...first.tokens, 7];
       const requests = [ask([3]), ask([1, 2]), ask(conversation, 5), ask([3, 9], 9), ask([])];
@@ -194,7 +194,7 @@ describe('generation', () => {
       { prompt: Array<number>(40).fill(2), joins: 1, parameters: { maxTokens: 2 } },
     ]);
     assert.equal(short?.runsToFirst, 1);
-    // The step owed to the other, then three pieces with a step between each two.
+    // A step for the other row first, then three pieces with a step between each two.
     assert.equal(long?.runsToFirst, 6);
   });
 

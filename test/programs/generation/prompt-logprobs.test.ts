@@ -19,7 +19,7 @@ async function write(t: TestContext, kind: TinyDecoder): Promise<string> {
   return file;
 }
 
-/** A plain loop's log probabilities: the whole text through the graph at once, by each token those before it predict. */
+/** Log probabilities by a plain loop: the whole text goes through the graph at once, and each position gives those of the next token. */
 async function reference(session: InferenceSession, ids: readonly number[]): Promise<number[]> {
   const integers = (values: readonly number[]) =>
     new OrtTensor('int64', BigInt64Array.from(values, BigInt), [1, values.length]);
@@ -76,7 +76,7 @@ for (const kind of [{}, { taken: true }, { grouped: true }] as const)
     const prompts = [1, 2, 16, 17, 90, 40].map((length) =>
       Array.from({ length }, () => Math.floor(random() * VOCABULARY)),
     );
-    // The second time others' work is there to use, and must not be: it has no logits.
+    // The second time, other rows' caches are there, but must not be used: they have no logits.
     for (const round of [0, 1]) {
       const requests = prompts.map((prompt, index): Request => ({
         prompt,

@@ -34,7 +34,7 @@ export function promptTensor(ids: readonly number[]): Tensor {
 export interface Request {
   readonly prompt: readonly number[];
   readonly parameters?: Partial<GenerationParameters>;
-  /** The run in which it comes first; default: the first of all. */
+  /** Its first run; default: the first of all. */
   readonly joins?: number;
   /** Leaves once it has this many tokens. */
   readonly leavesAt?: number;
@@ -43,7 +43,7 @@ export interface Request {
 export interface Answered {
   /** All tokens, or those until it left. */
   readonly tokens: readonly number[];
-  /** What progress told of, before the end. */
+  /** Tokens that progress told, before the end. */
   readonly told: readonly number[];
   readonly outcome: TicketOutcome | undefined;
   /** Runs it took part in before its first token was told. */

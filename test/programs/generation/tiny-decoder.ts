@@ -17,7 +17,7 @@ export interface TinyDecoder {
   readonly positions?: boolean;
   /** Hidden states instead of logits, as an embedding model has them. */
   readonly hidden?: boolean;
-  /** A name in it is one that the program would add, so that it cannot add its nodes. */
+  /** A name in the graph is one that the program would add, so that it cannot add its nodes. */
   readonly taken?: boolean;
   /** Dynamically quantised. */
   readonly dynamic?: boolean;

@@ -128,7 +128,7 @@ const SQUARES: Signature = {
   batchable: true,
 };
 
-/** A session whose device is as bad as the test wants: `run` gives the squares or throws what `trouble` says. */
+/** A session with a faulty device: `run` gives the squares, or throws what `trouble` says. */
 class BadSession implements BatchSession {
   signature = SQUARES;
   maxItems: number | undefined;
@@ -163,7 +163,7 @@ for (const text of [MEMORY, 'std::bad_alloc', 'CUDA failure 2: out of memory ; G
     assert.deepEqual([answer.maxItems, answer.fatal], [2, undefined]);
   });
 
-test('what fits in memory is never learnt upwards', async () => {
+test('the limit of what fits in memory never rises', async () => {
   const session = new BadSession((rows) => (rows > 2 ? MEMORY : undefined));
   const { outcomes, maxItems } = await runBatch(session, tickets(1, 1, 1, 10, 1, 1));
   assert.deepEqual(

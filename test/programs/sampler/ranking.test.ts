@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { argmax, greatest } from '../../../src/programs/sampler/ranking.ts';
 
-/** Sixteenths, so that there are equals. */
+/** Sixteenths, so that some are equal. */
 const valuesOf = fc
   .array(fc.integer({ min: -320, max: 320 }), { minLength: 1, maxLength: 60 })
   .map((values) => Float32Array.from(values, (value) => value / 16));

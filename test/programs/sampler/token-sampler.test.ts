@@ -6,7 +6,7 @@ import { randomNumbers } from '../../../tools/make-mlp.ts';
 import { TokenSampler } from '../../../src/programs/sampler/token-sampler.ts';
 import { GREEDY } from '../generation/support.ts';
 
-/** Sixteenths, so that there are equals, and the next number is always clearly another. */
+/** Sixteenths, so that some are equal, and unequal ones clearly differ. */
 const logitsOf = fc
   .array(fc.integer({ min: -320, max: 320 }), { minLength: 1, maxLength: 60 })
   .map((values) => Float32Array.from(values, (value) => value / 16));
@@ -82,7 +82,7 @@ describe('choosing a token', () => {
     );
   });
 
-  test('tokens come as often as they are likely, whichever way they are drawn', () => {
+  test('tokens come as often as they are likely, whatever the sampling parameters', () => {
     const shares = [0.5, 0.3, 0.15, 0.05];
     const logits = Float32Array.from(shares, Math.log);
     const draws = 20_000;
@@ -124,7 +124,7 @@ describe('choosing a token', () => {
     assert.deepEqual(next({ presencePenalty: 2 }, [0]), [0]);
     assert.deepEqual(next({ presencePenalty: 0.5 }, [], 3), [0, 1, 0]);
     assert.deepEqual(next({ frequencyPenalty: 0.08 }, [], 5), [0, 0, 1, 0, 1]);
-    // A negative logit sinks by multiplying.
+    // Multiplying lowers a negative logit.
     const sampler = new TokenSampler({ ...GREEDY, repetitionPenalty: 2 }, [0]);
     assert.equal(sampler.next(Float32Array.of(-1, -1.5)), 1);
   });
@@ -159,7 +159,7 @@ describe('choosing a token', () => {
     assert.equal(counts[4], 0);
   });
 
-  test('logits moved by a batch move no draw but where two tokens were as near', () => {
+  test('logits moved by a batch change a draw only where two tokens were that close', () => {
     const random = randomNumbers(9);
     let different = 0;
     for (let seed = 0; seed < 2000; seed += 1) {

@@ -43,7 +43,7 @@ describe('the speech program when something fails', () => {
     });
   }
 
-  test('a ticket that the lane does not have is lost, and is not waited for until its deadline', async () => {
+  test('a ticket that the lane does not have is lost at once, not at its deadline', async () => {
     const { outcomes } = await program.run([{ id: 77 }, ticketOf(1, CLIPS[1] ?? new Float32Array(0))]);
     assert.deepEqual([outcomes[0]?.ok, outcomes[0]?.ok === false && outcomes[0].code], [false, 'LANE_LOST']);
     assert.ok(isMore(outcomes[1]));
@@ -62,7 +62,7 @@ describe('the speech program when something fails', () => {
     for (const id of [0, 2, 3]) assert.deepEqual(tokensOf(done.get(id)), alone[id]);
   });
 
-  test('a step that memory does not hold is made by halves, and smaller from then on', async () => {
+  test('a step that does not fit in memory is halved, and steps are smaller from then on', async () => {
     const sizes: number[] = [];
     failSteps((ids) => {
       sizes.push(ids.length);

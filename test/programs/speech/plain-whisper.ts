@@ -77,7 +77,7 @@ function isTime(token: number | undefined): boolean {
   return token !== undefined && token >= TOKEN.timestampBegin;
 }
 
-/** Timestamps that are likelier together than any text leave no text. */
+/** If all timestamps together are likelier than any text, no text is allowed. */
 function withoutUnlikelyText(logits: Vector): number[] {
   const text = Math.max(...logits.slice(0, TOKEN.timestampBegin));
   const times = logits.slice(TOKEN.timestampBegin).reduce((sum, logit) => sum + Math.exp(logit), 0);

@@ -15,7 +15,7 @@ const WARMTH = { runMs: 60_000, allMs: 60_000, repeat: true };
 interface Setting {
   readonly name: string;
   readonly skip: string | false;
-  /** A folder with a model, and three clips of which it writes texts of different lengths. */
+  /** A folder with a model, and three clips that give texts of different lengths. */
   readonly open: () => Promise<AsyncDisposable & { readonly folder: string }>;
   readonly clips: (folder: string) => Promise<readonly Float32Array[]>;
   readonly prompt: readonly number[];
@@ -83,7 +83,7 @@ for (const { name, skip, open, clips: clipsIn, prompt, timed, end } of [TINY, RE
       assert.deepEqual([done.get(0), done.get(1), done.get(2)], alone);
     });
 
-    test('windows that join while others are written, with prompts of other lengths or not, change nobody', async () => {
+    test('windows that join while others are written change no other text, whatever the lengths of their prompts', async () => {
       const done = await texts([ticket(1, speech), ticket(2, other)], {
         3: ticket(3, short),
         5: ticket(4, speech, { prompt: timed, timestamps: true }),
@@ -93,7 +93,7 @@ for (const { name, skip, open, clips: clipsIn, prompt, timed, end } of [TINY, RE
       assert.ok((done.get(4) ?? []).filter((token) => token > (prompt.at(-1) ?? 0)).length >= 2);
     });
 
-    test('a window that leaves is let go of, at any point, and the others go on', async () => {
+    test('a window may leave at any point, and the others go on', async () => {
       for (const runs of [1, 2, 4]) {
         let live: LaneTicket[] = [ticket(11, short), ticket(12, speech), ticket(13, other)];
         for (let run = 0; run < runs; run += 1) {
@@ -110,7 +110,7 @@ for (const { name, skip, open, clips: clipsIn, prompt, timed, end } of [TINY, RE
       assert.deepEqual((await texts([ticket(1, speech, { maxTokens: 5 })])).get(1), alone[0]?.slice(0, 5));
     });
 
-    test('a seed decides what is drawn above temperature 0, whoever else is there', async () => {
+    test('above temperature 0 the seed decides what is drawn, whatever else is in the batch', async () => {
       const drawn = { temperature: 1, seed: 5 };
       const first = await texts([ticket(1, other, drawn)]);
       const second = await texts([ticket(2, speech), ticket(1, other, drawn)]);
@@ -126,14 +126,14 @@ for (const { name, skip, open, clips: clipsIn, prompt, timed, end } of [TINY, RE
       assert.deepEqual((await texts([{ id: 2 }])).get(2), alone[0]);
     });
 
-    test('the warm-up runs, tells what joining and stepping take, and leaves nothing behind', async () => {
+    test('the warm-up runs, reports the times of joining and stepping, and leaves nothing behind', async () => {
       const limits = { maxItems: 8, maxCost: Infinity };
       const runs = await program.warm({ sizes: [1, 2, 4, 8], limits, budget: WARMTH });
       assert.deepEqual([...new Set(runs.map(({ shapeKey }) => shapeKey))].sort(), ['join', 'step']);
       assert.deepEqual([...new Set(runs.map(({ items }) => items))], [1, 2]);
     });
 
-    test('it says what a ticket takes and gives, and shows the encoder for tensors', () => {
+    test('the description says what a ticket takes and gives, and has the encoder for tensors', () => {
       const { signature, graph, stepping, limits } = program.description;
       assert.deepEqual([signature.inputs[0]?.shape, stepping, limits?.maxItems], [[-1, 80, 3000], true, 8]);
       assert.deepEqual(

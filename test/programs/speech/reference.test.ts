@@ -77,7 +77,7 @@ describe('a tiny Whisper writes what a plain loop over its weights writes', () =
       }
     });
 
-  test('the texts differ by what is heard', () => {
+  test('different audio gives different texts', () => {
     const parameters: SpeechParameters = {
       prompt: [start, UNKNOWN_LANGUAGE, transcribe, noTimestamps],
       ...{ timestamps: false, maxTokens: 40, temperature: 0, seed: 0 },

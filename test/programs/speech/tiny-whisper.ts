@@ -5,8 +5,8 @@ import { type OnnxConstant, onnxModel, type OnnxNode, type OnnxValue } from '../
 import { BYTE_LETTERS } from '../../../src/tasks/text/tokenizer/byte-letters.ts';
 
 /**
- * A multilingual model of the Whisper family in small: random weights, one layer of the decoder, 140 kB, in the layout of the hub. Its encoder is
- * one convolution, so that a plain loop can say what it must give (plain-whisper.ts); what it writes means nothing.
+ * A small multilingual model of the Whisper family: random weights, one layer of the decoder, 140 kB, in the layout of the hub. Its encoder is
+ * one convolution, so that a plain loop can compute what it must give (plain-whisper.ts). Its texts mean nothing.
  */
 
 export const MELS = 80;
@@ -30,7 +30,7 @@ export const TOKEN = {
   timestampBegin: 266,
 } as const;
 export const VOCABULARY = TOKEN.timestampBegin + 1501;
-/** All that is no letter or space: the texts can be read, and joined as words are. */
+/** Everything but letters and spaces, so that texts can be read, and joined like words. */
 export const SUPPRESSED: readonly number[] = Array.from({ length: TOKEN.timestampBegin }, (_, id) => id).filter(
   (id) => id !== TOKEN.end && !/^[ a-z]$/.test(String.fromCharCode(id)),
 );
@@ -52,7 +52,7 @@ export function tinyWeights() {
   });
   const square = (name: string, size = 1) => constant(name, [WIDTH, WIDTH], size);
   const head = constant('head', [WIDTH, VOCABULARY], 1);
-  // Fifteen hundred timestamps would always hold the greatest logit, and the end seldom.
+  // Without this, one of fifteen hundred timestamps would always have the greatest logit, and the end seldom would.
   for (let row = 0; row < WIDTH; row += 1) {
     const start = row * VOCABULARY;
     for (let id = TOKEN.timestampBegin; id < VOCABULARY; id += 1)
@@ -65,7 +65,7 @@ export function tinyWeights() {
     embedding: constant('embedding', [VOCABULARY, WIDTH], 1),
     positions: constant('positions', [POSITIONS, WIDTH], 1),
     ...{ q: square('q'), k: square('k'), v: square('v'), o: square('o') },
-    // A sharp view of the audio, so that clips differ: an even one would see the mean of all.
+    // Sharp attention to the audio, so that clips differ: even attention would see the mean of all frames.
     ...{
       audioQ: square('audioQ', 4),
       audioK: square('audioK', 4),
@@ -154,7 +154,7 @@ function heads(node: AddNode, from: string, to: string): string {
   return node('Transpose', [`${to}_split`], to, { perm: { ints: [0, 2, 1, 3] } });
 }
 
-/** `x` and what it finds under these keys, as `${x}_${o}`. */
+/** `x` plus its attention over these keys, as `${x}_${o}`. */
 function attention(
   node: AddNode,
   x: string,

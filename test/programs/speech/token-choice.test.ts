@@ -48,7 +48,7 @@ test('suppressed tokens are never taken, and the end not at once', () => {
   assert.equal(choose({ 10: 9, 5: 1 }, [1]), 10);
 });
 
-test('with timestamps, the first token is one, and an early one', () => {
+test('with timestamps, the first token is an early timestamp', () => {
   assert.equal(choose({ 5: 9, 30: 8, 14: 1 }, [], true), 14);
 });
 

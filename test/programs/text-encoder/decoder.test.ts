@@ -9,7 +9,7 @@ import { BYTE_TOKENIZER } from '../../tasks/chat/support.ts';
 import { near, type Embedding } from '../../tasks/text/vectors.ts';
 import { tinyDecoder, VOCABULARY, WIDTH, type TinyDecoder } from '../generation/tiny-decoder.ts';
 
-/** A decoder that embeds, as Qwen3-Embedding is one: hidden states out, a cache in, the last token's vector counts. */
+/** A decoder that embeds, like Qwen3-Embedding: hidden states out, a cache in, the last token's vector counts. */
 
 /** Words of one letter, and `.` behind every text. */
 const LETTERS = Array.from({ length: VOCABULARY - 1 }, (_, id) => String.fromCharCode(97 + id));

@@ -25,7 +25,7 @@ test('texts are padded on the right, with a mask, types and places', () => {
   assert.deepEqual(numbers(feeds['position_ids']?.data), [0, 1, 2, 3, 4, 0, 0, 1, 0, 0, 0, 0]);
 });
 
-test('texts are padded on the left where a graph wants it so', () => {
+test('texts are padded on the left if the graph needs that', () => {
   const inputs = ['input_ids', 'attention_mask', 'position_ids'].map((name) => spec(name, 'INT32'));
   const feeds = makeFeeds(signature(...inputs), rows, { length: 6, padId: 9, side: 'left' });
   assert.ok(Object.values(feeds).every(({ type }) => type === 'int32'));
@@ -34,7 +34,7 @@ test('texts are padded on the left where a graph wants it so', () => {
   assert.deepEqual(numbers(feeds['position_ids']?.data), [0, 0, 1, 2, 3, 4, 0, 0, 0, 0, 0, 1]);
 });
 
-test('inputs that no text encoder has are refused at load, by name', () => {
+test('inputs that no text encoder has are refused at load by name', () => {
   assert.throws(() => checkInputs(signature(spec('input_ids'), spec('pixel_values'))), /pixel_values is not one/);
   assert.throws(
     () => checkInputs(signature(spec('input_ids'), spec('attention_mask', 'FP32'))),

@@ -95,7 +95,7 @@ test('an answer has an outcome a ticket, in order, and the times of the run', as
   }
 });
 
-test('what memory did not hold once is cut beforehand from then on', async () => {
+test('batches that once did not fit in memory are cut beforehand from then on', async () => {
   const sizes: number[] = [];
   const spec = (name: string, shape: number[], datatype: 'INT64' | 'FP32') => ({ name, datatype, shape, batchAxis: 0 });
   const signature = {
