@@ -94,12 +94,16 @@ export class ServerError extends Error {
 
 /** The error itself if clients may see it, else INTERNAL with the original as its cause. */
 export function toServerError(error: unknown): ServerError {
-  return error instanceof ServerError ? error : new ServerError('INTERNAL', undefined, { cause: error });
+  return error instanceof ServerError ? error : new ServerError('INTERNAL', undefined, { cause: asError(error) });
 }
 
-/** What a thrown thing says: in JavaScript it need not be an Error. */
+/** What a thrown thing says: in JavaScript it need not be an Error, nor anything that can be read. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return 'something that cannot be told';
+  }
 }
 
 /** An error in the shape of the native and OIP dialects: OIP's clients need `error` to be text. */
@@ -122,9 +126,29 @@ export interface PlainError {
   readonly detail?: string;
 }
 
+/** The Error that was thrown, or one that says what else was. */
+export function asError(thrown: unknown): Error {
+  try {
+    if (thrown instanceof Error) return thrown;
+  } catch {
+    // A proxy that will not be looked at.
+  }
+  return new Error(`thrown: ${messageOf(thrown)}`);
+}
+
+function detailOf(cause: Error): string {
+  try {
+    const { stack } = cause as { stack?: unknown };
+    if (typeof stack === 'string') return stack;
+  } catch {
+    // A getter of a user's own.
+  }
+  return messageOf(cause);
+}
+
 export function plainError(thrown: unknown): PlainError {
   const { code, message, retryAfterMs, param, reason, cause } = toServerError(thrown);
-  const detail = cause instanceof Error ? (cause.stack ?? cause.message) : undefined;
+  const detail = cause === undefined ? undefined : detailOf(asError(cause));
   return {
     code,
     message,

@@ -83,7 +83,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
     onEvent: (event) => logRepository(log, event, state.phase),
   });
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
-  const door = createDoor(config, { core, cpu, models: repository, state, metrics, budget });
+  const door = createDoor(config, { core, cpu, models: repository, state, metrics, log, budget });
   state.onChange((phase) => {
     if (phase === 'ready') alone.summarise();
   });
@@ -113,7 +113,10 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
 
 function createDoor(
   { INPUT_URLS, BODY_LIMIT_BYTES, ITEM_LIMIT, DEFAULT_MODEL }: Config,
-  { budget, ...parts }: Pick<DoorParts, 'core' | 'cpu' | 'models' | 'state' | 'metrics'> & { budget: BodyBudget },
+  {
+    budget,
+    ...parts
+  }: Pick<DoorParts, 'core' | 'cpu' | 'models' | 'state' | 'metrics' | 'log'> & { budget: BodyBudget },
 ): Door {
   return new Door({
     ...parts,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import { messageOf, errorBody, ERRORS, ServerError, toServerError } from '../src/errors.ts';
+import { messageOf, errorBody, ERRORS, plainError, ServerError, toServerError } from '../src/errors.ts';
 
 describe('an error', () => {
   it('is text and a code, and when to come back if that is known', () => {
@@ -40,4 +40,25 @@ test('what was thrown is told, be it an Error or not', () => {
     '7',
     'no number',
   ]);
+});
+
+test('whatever is thrown, the log is told in words that can leave the thread', () => {
+  const trap = (): never => {
+    throw new Error('trap');
+  };
+  const silent = new Error('silent');
+  Object.defineProperty(silent, 'stack', { get: trap });
+  const cases: [unknown, RegExp][] = [
+    [undefined, /thrown: undefined/],
+    [null, /thrown: null/],
+    [Symbol('s'), /thrown: Symbol\(s\)/],
+    [Object.create(null), /cannot be told/],
+    [silent, /silent/],
+    [Object.assign(new Error('numbered'), { stack: () => 1 }), /numbered/],
+  ];
+  for (const [thrown, detail] of cases) {
+    const plain = plainError(thrown);
+    assert.equal(plain.code, 'INTERNAL');
+    assert.match(structuredClone(plain).detail ?? '', detail);
+  }
 });

@@ -3,7 +3,7 @@ import { operationNamed, operationOf } from '../dialects/operations.ts';
 import { readModelName } from '../dialects/shared/model-name.ts';
 import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/operation.ts';
 import type { ItemResult } from '../dialects/shared/results.ts';
-import { errorOf, plainError, toServerError, type ErrorCode } from '../errors.ts';
+import { errorOf, plainError, toServerError, type ErrorCode, type PlainError } from '../errors.ts';
 import { checkItemValue } from '../json.ts';
 import { transferables } from '../tensors/transferables.ts';
 import type { Item, Task, TaskSource } from '../tasks/task.ts';
@@ -182,6 +182,7 @@ async function encodeItems(job: EncodeItemsJob, taskOf: TaskOf): Promise<Given<C
   const { options, memos }: Luggage =
     job.luggage === undefined ? { options: job.options, memos: [] } : (deserialize(job.luggage) as Luggage);
   const failed: ErrorCode[] = [];
+  let fault: PlainError | undefined;
   const results: ItemResult[] = [];
   for (const [index, ran] of (await valuesOf(job.results)).entries()) {
     if ('error' in ran) results.push({ ok: false, error: errorOf(ran.error) });
@@ -189,12 +190,13 @@ async function encodeItems(job: EncodeItemsJob, taskOf: TaskOf): Promise<Given<C
     else {
       const result = await finishItem(task, ran, ran.memo ?? memos[index]);
       if (!result.ok) failed.push(result.error.code);
+      if (!result.ok && result.error.code === 'INTERNAL') fault ??= plainError(result.error);
       results.push(result);
     }
   }
   try {
     const { answer, buffers } = ownAnswer(operation.encode(results, options, job.head));
-    return { value: { answer, failed }, buffers };
+    return { value: { answer, failed, fault }, buffers };
   } catch (thrown) {
     return { value: { answer: plainError(thrown), failed }, buffers: [] };
   }

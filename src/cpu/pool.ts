@@ -169,7 +169,12 @@ export class CpuPool {
       answer = (await this.#pool.run(job, { transferList: given(job), signal })) as CpuAnswer<CpuAnswers[Kind]>;
     } catch (error) {
       if (signal.aborted) this.#onError(new Error(`${job.kind} was stuck; its thread was replaced`));
-      throw new ServerError('INTERNAL', undefined, { cause: error });
+      // What cannot be cloned comes as an error that has lost its text on the way.
+      const cause =
+        error instanceof Error
+          ? error
+          : new Error(`the result of ${job.kind} cannot leave its thread (a function, a symbol or a proxy in it?)`);
+      throw new ServerError('INTERNAL', undefined, { cause });
     }
     if (answer.ok) return answer.value;
     throw errorOf(answer.error);

@@ -134,6 +134,8 @@ export interface Encoded {
   readonly answer: Answer | PlainError;
   /** Of items that had run and could not be finished. */
   readonly failed: readonly ErrorCode[];
+  /** The first of them that is INTERNAL, for the log. */
+  readonly fault?: PlainError | undefined;
 }
 
 /** A task's function by name: one of its `calls`, or `prepare` with an item. */

@@ -40,7 +40,7 @@ export function operationAt(path: string): Match | undefined {
 function matchOf(patterns: readonly Pattern[] | undefined, path: string): Match | undefined {
   for (const { operation, path: pattern } of patterns ?? []) {
     const { model, version } = pattern.exec(path)?.groups ?? {};
-    if (model !== undefined) return { operation, name: decodeName(model), version };
+    if (model !== undefined) return { operation, name: decodeName(model), version: version && decodeName(version) };
   }
   return undefined;
 }
@@ -55,7 +55,7 @@ export function dialectOf(path: string): Dialect {
   return HTTP;
 }
 
-/** A name that is not valid percent-encoding names no model, and is looked up as it stands. */
+/** What is not valid percent-encoding names no model and no version, and is looked up as it stands. */
 function decodeName(name: string): string {
   try {
     return decodeURIComponent(name);

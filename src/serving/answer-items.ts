@@ -4,7 +4,8 @@ import type { CpuPool } from '../cpu/pool.ts';
 import type { RanItem } from '../cpu/protocol.ts';
 import type { Answer, AnswerHead, ItemsOperation } from '../dialects/shared/operation.ts';
 import type { ItemResult } from '../dialects/shared/results.ts';
-import { errorOf, plainError, toServerError, type ErrorCode } from '../errors.ts';
+import { errorOf, plainError, toServerError, type ErrorCode, type ServerError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ownOutputs } from './outputs.ts';
 import type { Ran, RanOutputs } from './run-items.ts';
@@ -30,22 +31,22 @@ export class ItemAnswerer {
   readonly #cpu: CpuPool;
   readonly #metrics: Metrics;
   readonly #clock: Clock;
+  readonly #log: Pick<Log, 'error'>;
 
-  constructor({ cpu, metrics, clock }: { cpu: CpuPool; metrics: Metrics; clock: Clock }) {
-    this.#cpu = cpu;
-    this.#metrics = metrics;
-    this.#clock = clock;
+  constructor(parts: { cpu: CpuPool; metrics: Metrics; clock: Clock; log: Pick<Log, 'error'> }) {
+    this.#cpu = parts.cpu;
+    this.#metrics = parts.metrics;
+    this.#clock = parts.clock;
+    this.#log = parts.log;
   }
 
   /** Throws the ServerError that stands for the whole request, if there is one. */
   async answer(request: RanRequest, ride: Ride): Promise<Answer> {
     const startMs = this.#clock.now();
     const isHere = request.luggage === undefined && isLight(request);
-    const { operation, model, ran, options, head } = request;
-    const answer = isHere
-      ? operation.encode(await this.results(model, ran), options, head)
-      : await this.#answerOnPool(request, ride);
+    const answer = isHere ? await this.#answerHere(request) : await this.#answerOnPool(request, ride);
     const finishMs = this.#clock.now() - startMs;
+    const { model } = request;
     // A task that serves by itself has told its own time.
     if (model.task.serve === undefined) {
       ride.timing.finishMs = finishMs;
@@ -65,9 +66,21 @@ export class ItemAnswerer {
     return results;
   }
 
-  async #answerOnPool({ operation, model, head, ran, options, luggage }: RanRequest, ride: Ride): Promise<Answer> {
+  async #answerHere(request: RanRequest): Promise<Answer> {
+    const { operation, model, head, ran, options } = request;
+    const results = await this.results(model, ran);
+    const answer = operation.encode(results, options, head);
+    this.#tellFaults(
+      request,
+      results.flatMap((result) => (result.ok ? [] : [result.error])),
+    );
+    return answer;
+  }
+
+  async #answerOnPool(request: RanRequest, ride: Ride): Promise<Answer> {
+    const { operation, model, head, ran, options, luggage } = request;
     const results = await packed(ran, luggage !== undefined);
-    const { answer, failed } = await this.#cpu.run<'encode'>(
+    const { answer, failed, fault } = await this.#cpu.run<'encode'>(
       {
         kind: 'encode',
         of: 'items',
@@ -80,11 +93,20 @@ export class ItemAnswerer {
       },
       limitsOf(ride),
     );
-    const errors = ran.flatMap((one) => ('error' in one ? [one.error.code] : []));
+    const errors = ran.flatMap((one) => ('error' in one ? [one.error] : []));
     const fine = Array.from({ length: ran.length - errors.length - failed.length }, () => 'ok' as const);
-    this.#count(model, [...errors, ...failed, ...fine]);
+    this.#count(model, [...errors.map(({ code }) => code), ...failed, ...fine]);
     if ('code' in answer) throw errorOf(answer);
+    this.#tellFaults(request, fault === undefined ? errors : [errorOf(fault), ...errors]);
     return answer;
+  }
+
+  /** The answer says INTERNAL of single items, and the log what that was: of the first, as many mostly fail alike. */
+  #tellFaults({ head, model }: RanRequest, errors: readonly ServerError[]): void {
+    const first = errors.find(({ code }) => code === 'INTERNAL');
+    if (first === undefined) return;
+    const err = first.cause ?? first;
+    this.#log.error({ requestId: head.id, model: model.name, err }, 'items failed');
   }
 
   #count({ name }: ServedModel, all: readonly ('ok' | ErrorCode)[]): void {

@@ -12,6 +12,7 @@ import type {
   TensorsRequest,
 } from '../dialects/shared/operation.ts';
 import { errorOf, ServerError, toServerError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { inSlices } from '../slices.ts';
 import type { ServerState } from '../state.ts';
@@ -49,6 +50,7 @@ export interface DoorParts {
   readonly state: Pick<ServerState, 'phase' | 'why'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  readonly log: Pick<Log, 'error'>;
   readonly inputs: InputSource;
   /** ITEM_LIMIT, DEFAULT_MODEL ('' for none). */
   readonly itemLimit: number;

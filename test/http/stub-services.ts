@@ -95,6 +95,7 @@ export async function startStubServer(
       models: repository,
       state,
       metrics,
+      log,
       clock: systemClock,
       inputs: { takesUrls: () => false, items: (_, all) => Promise.resolve(all) },
       itemLimit: config.ITEM_LIMIT,

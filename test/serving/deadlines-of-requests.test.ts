@@ -96,7 +96,7 @@ function setUp({ arriveMs = 0, prepareMs = 0, runMs = 0, finishMs = 0, tickets }
   const state = new ServerState();
   state.enter('ready', 'test');
   const door = new Door({
-    ...{ core, cpu, state, metrics, clock, itemLimit: 100, defaultModel: '' },
+    ...{ core, cpu, state, metrics, log: { error: () => undefined }, clock, itemLimit: 100, defaultModel: '' },
     models: { find: () => model, list: () => [model], versions: () => ['1'] },
     inputs: { takesUrls: () => false, items: (_, items) => Promise.resolve(items) },
   });

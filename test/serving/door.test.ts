@@ -86,7 +86,15 @@ function setUp({ queueItems = 20_000, names = ['m'], cpu, inputs }: SetUp) {
     return model;
   };
   const door = new Door({
-    ...{ core, state, metrics, clock: systemClock, itemLimit: 20_000, defaultModel: '' },
+    ...{
+      core,
+      state,
+      metrics,
+      log: { error: () => undefined },
+      clock: systemClock,
+      itemLimit: 20_000,
+      defaultModel: '',
+    },
     cpu: cpu ?? poolHere(models, jobs),
     models: { find, list: () => models, versions: (name) => (names.includes(name) ? ['1'] : []) },
     inputs: inputs ?? NO_URLS,

@@ -38,7 +38,7 @@ function setUp() {
   const metrics = createMetrics();
   metrics.stop();
   const door = new Door({
-    ...{ core, state, metrics, clock: systemClock, itemLimit: 100, defaultModel: '' },
+    ...{ core, state, metrics, log: { error: () => undefined }, clock: systemClock, itemLimit: 100, defaultModel: '' },
     cpu: poolHere([model], []),
     models: { find: () => model, list: () => [model], versions: () => ['1'] },
     inputs: { takesUrls: () => false, items: (_, items) => Promise.resolve(items) },

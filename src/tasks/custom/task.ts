@@ -1,5 +1,5 @@
 import { pathToFileURL } from 'node:url';
-import { messageOf, ServerError, type ErrorCode } from '../../errors.ts';
+import { asError, messageOf, ServerError, type ErrorCode } from '../../errors.ts';
 import type { Signature } from '../../tensors/tensor.ts';
 import { customInputs, customValues, type CustomInput, type CustomValue } from './tensors.ts';
 import { plainJson } from './plain-json.ts';
@@ -116,11 +116,16 @@ function checkedCost(cost: unknown): number {
   throw new Error(`cost must return a number above 0, not ${String(cost)}`);
 }
 
+/** A media type with its parameters, as a header can hold it. */
+const REPLY_TYPE = /^[\w.+-]+\/[\w.+-]+(?:;[\x20-\x7e]*)?$/;
+
 function toReply(value: unknown): Reply {
   if (typeof value === 'object' && value !== null) {
     const { contentType, bytes } = value as Partial<Record<'contentType' | 'bytes', unknown>>;
-    if (typeof contentType === 'string' && bytes instanceof Uint8Array)
+    if (typeof contentType === 'string' && bytes instanceof Uint8Array) {
+      if (!REPLY_TYPE.test(contentType)) throw new Error(`finish: ${JSON.stringify(contentType)} is no media type`);
       return { contentType, bytes: Uint8Array.from(bytes) };
+    }
   }
   return { json: plainJson(value) };
 }
@@ -144,6 +149,6 @@ async function inUserCode<Value>(run: () => Promise<Value>): Promise<Value> {
     const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined;
     if (typeof status === 'number' && status >= 400 && status < 500)
       throw new ServerError(CODES[status] ?? 'INVALID_INPUT', messageOf(error), { cause: error });
-    throw new ServerError('INTERNAL', undefined, { cause: error });
+    throw new ServerError('INTERNAL', undefined, { cause: asError(error) });
   }
 }

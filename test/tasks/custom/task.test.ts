@@ -216,3 +216,13 @@ test('a user’s code never runs on the main thread', async () => {
   assert.equal(task.isLight(json(1)), false);
   assert.equal(task.isLightReply(1), false);
 });
+
+test('a reply of bytes has a media type that a header can hold', async () => {
+  const typed = (type: string) => finishing(`({ contentType: ${JSON.stringify(type)}, bytes: Uint8Array.of(65) })`);
+  for (const type of ['text/plain', 'text/plain; charset=utf-8', 'application/vnd.own+json']) {
+    const reply = await (await typed(type)).finish(OUTPUTS, undefined);
+    assert.ok('bytes' in reply && reply.contentType === type);
+  }
+  for (const type of ['', 'text', 'text/html\r\nX-Own: 1', 'text/☃', 'text/plain; a\n'])
+    await assert.rejects(async () => (await typed(type)).finish(OUTPUTS, undefined), internal(/is no media type/));
+});
