@@ -6,10 +6,14 @@ import { SAMPLE_RATE_HZ } from './log-mel.ts';
 const CONTAINERS =
   'aac,ac3,adts,aiff,amr,amrnb,amrwb,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpeg,mpegts,ogg,opus,w64,wav';
 
-/** `cache:` lets ffmpeg seek in what comes through the pipe, as an MP4 may have its table of contents at the end. */
+/**
+ * `cache:` lets ffmpeg seek in what comes through the pipe, as an MP4 may have its table of contents at the end: as recorders of telephones write it. Of itself
+ * it goes no further ahead than 64 KiB.
+ */
 const INPUT = [
   ...['-nostdin', '-hide_banner', '-loglevel', 'error', '-threads', '1'],
-  ...['-protocol_whitelist', 'cache,pipe', '-format_whitelist', CONTAINERS, '-i', 'cache:pipe:0', '-map', '0:a:0'],
+  ...['-protocol_whitelist', 'cache,pipe', '-format_whitelist', CONTAINERS],
+  ...['-read_ahead_limit', '-1', '-i', 'cache:pipe:0', '-map', '0:a:0'],
 ];
 const SAMPLES = [...INPUT, '-ac', '1', '-ar', String(SAMPLE_RATE_HZ), '-f', 's16le', 'pipe:1'];
 /** Counting packets instead of decoding takes half a second for four hours of MP3. */

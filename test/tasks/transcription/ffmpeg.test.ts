@@ -29,8 +29,8 @@ describe('with ffmpeg', { skip }, () => {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  async function encoded(name: string): Promise<Uint8Array> {
-    const made = spawnSync('ffmpeg', ['-v', 'error', '-i', join(folder, 'tone.wav'), '-y', join(folder, name)]);
+  async function encoded(name: string, from = 'tone.wav', options: readonly string[] = []): Promise<Uint8Array> {
+    const made = spawnSync('ffmpeg', ['-v', 'error', '-i', join(folder, from), ...options, '-y', join(folder, name)]);
     assert.equal(made.status, 0, made.stderr.toString());
     return new Uint8Array(await readFile(join(folder, name)));
   }
@@ -43,6 +43,17 @@ describe('with ffmpeg', { skip }, () => {
       const seconds = await lengthByFfmpeg(await encoded(name), LIMITS);
       assert.ok(Math.abs(seconds - 2) < 0.2, `${seconds} s`);
     });
+
+  test('a long MP4 is decoded, whose table of contents is far behind its beginning', async () => {
+    const noise = Int16Array.from({ length: 30 * 16_000 }, (_, at) => 20_000 * Math.sin(at * at));
+    await writeFile(join(folder, 'noise.wav'), wavOf(noise));
+    const bytes = await encoded('noise.m4a', 'noise.wav', ['-ar', '48000', '-ac', '2', '-c:a', 'alac']);
+    assert.ok(Buffer.from(bytes).indexOf('moov') > 1_000_000, 'ffmpeg puts it at the end');
+    const pcm = await decodeAudio(bytes, LIMITS);
+    assert.ok(Math.abs(pcm.samples - noise.length) < 3000, `${pcm.samples} samples`);
+    const seconds = await lengthByFfmpeg(bytes, LIMITS);
+    assert.ok(Math.abs(seconds - 30) < 0.2, `${seconds} s`);
+  });
 
   test('bytes that are no audio are refused, and nothing of what ffmpeg says is shown', async () => {
     const junk = Buffer.from('this is not audio at all '.repeat(200));
