@@ -11,7 +11,7 @@ export interface WaitingCall {
 interface Share {
   readonly requests: Map<unknown, Set<WaitingCall>>;
   running: number;
-  /** Time on threads, expected time of running calls included; a model that comes back does not bring old credit along. */
+  /** Time on threads, including the expected time of running calls. A model that returns has no credit for the time it was idle. */
   servedMs: number;
   meanMs: number;
 }
@@ -22,12 +22,12 @@ const WEIGHT = 0.2;
 const LONG_MS = 500;
 
 /**
- * Calls in a fair order: the model that has had least of the threads' time comes first (start-time fair queueing: Goyal, Vin and Cheng, IEEE/ACM
+ * Calls in a fair order: the model that has had the least of the threads' time comes first (start-time fair queueing: Goyal, Vin and Cheng, IEEE/ACM
  * Transactions on Networking 5(5), 1997), and of a model's requests each in turn, however many calls it has.
  */
 export class FairQueue {
   readonly #shares = new Map<string, Share>();
-  /** What running calls were expected to take. */
+  /** Expected times of the running calls. */
   readonly #expectedMs = new Map<WaitingCall, number>();
   #virtualMs = 0;
 
@@ -39,7 +39,7 @@ export class FairQueue {
     else calls.add(call);
   }
 
-  /** Takes a call out; false where it does not wait. */
+  /** Takes a call out; false if it does not wait here. */
   delete(call: WaitingCall): boolean {
     const requests = this.#shares.get(call.model)?.requests;
     const calls = requests?.get(call.request);
@@ -48,7 +48,7 @@ export class FairQueue {
     return wasThere;
   }
 
-  /** Takes out the call whose turn it is; undefined where none is to have one of the free threads. */
+  /** Takes out the call whose turn it is; undefined if no call may have a free thread. */
   next({ free, threads }: { free: number; threads: number }): WaitingCall | undefined {
     if (free <= 0) return undefined;
     let chosen: Share | undefined;
@@ -69,13 +69,13 @@ export class FairQueue {
     this.#expectedMs.delete(call);
   }
 
-  /** True where nothing of the model waits or runs. */
+  /** True if no call of the model waits or runs. */
   isIdle(model: string): boolean {
     const share = this.#shares.get(model);
     return share === undefined || isIdle(share);
   }
 
-  /** Drops what is known of an idle model. */
+  /** Forgets an idle model. */
   forget(model: string): void {
     if (this.isIdle(model)) this.#shares.delete(model);
   }

@@ -91,7 +91,7 @@ async function decodeItems(
   }
 }
 
-/** The model that a body asks for; undefined where the main thread knows better, or will say what is wrong. */
+/** The model that a body asks for; undefined if it is not among those given, which the main thread will report. */
 function findModel(models: CpuModels | undefined, name: string | undefined): CpuModel | undefined {
   if (models === undefined) return undefined;
   const { all, unnamed, isGiven } = models;
@@ -108,7 +108,7 @@ function findModel(models: CpuModels | undefined, name: string | undefined): Cpu
   return undefined;
 }
 
-/** Items prepared or refused one by one; a task that serves by itself takes them as they came. */
+/** Items prepared or refused one by one; a task with `serve` takes them as they came. */
 async function prepareItems(task: Task, items: readonly Item[], options: unknown): Promise<Given<DecodedRequest>> {
   const startMs = performance.now();
   const all: (Item | PreparedItem)[] = [];
@@ -154,7 +154,7 @@ async function pack(
     return { ...item, prepared };
   });
   const chunks = await packChunks(bare);
-  // No outputs will need a memo; a task that serves by itself needs the options where it is.
+  // No outputs will need a memo; a task with `serve` needs the options on the main thread.
   if (memos.length === 0) return { value: { items: { chunks }, options }, buffers: buffersOf(chunks) };
   const luggage = serialize({ options, memos } satisfies Luggage);
   return { value: { items: { chunks }, luggage }, buffers: buffersOf([...chunks, luggage]) };
@@ -249,7 +249,7 @@ function ownAnswer(answer: Answer): { answer: Answer; buffers: ArrayBuffer[] } {
   return { answer: { ...answer, chunks }, buffers: buffersOf(chunks) };
 }
 
-/** Buffers of the typed arrays in a value, or one level down, that are theirs alone: worth handing over, and safe to. */
+/** Buffers of the typed arrays in a value, or one level down, that hold nothing else and can be handed over. */
 function wholeBuffers(value: unknown): ArrayBuffer[] {
   const values =
     ArrayBuffer.isView(value) || typeof value !== 'object' || value === null ? [value] : Object.values(value);
@@ -260,7 +260,7 @@ function wholeBuffers(value: unknown): ArrayBuffer[] {
   return [...buffers];
 }
 
-/** Whether the bytes are all of their buffer; small ones lie in Node's shared pool, which cannot be given away. */
+/** Whether the bytes fill their buffer; small ones are in Node's shared pool, which cannot be given away. */
 function isWhole({ byteLength, buffer }: Uint8Array): boolean {
   return byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
 }

@@ -16,7 +16,7 @@ giveWay();
 const tasks = new Map<string, Promise<Task>>();
 const MOST_TASKS = 64;
 
-/** Tells keys of models that are gone. */
+/** Brings the keys of models that are gone. */
 const gone = new BroadcastChannel((workerData as CpuData).channel);
 gone.onmessage = (event) => {
   if (tasks.delete((event as { data: string }).data)) collectWhenIdle();
@@ -28,14 +28,14 @@ function taskOf(source: TaskSource): Promise<Task> {
   const task = tasks.get(key) ?? Promise.resolve(createTask(source));
   tasks.delete(key);
   tasks.set(key, task);
-  // What failed may work the next time.
+  // A task that could not be built is tried again the next time.
   task.catch(() => tasks.delete(key));
   const [oldest] = tasks.keys();
   if (tasks.size > MOST_TASKS && oldest !== undefined) tasks.delete(oldest);
   return task;
 }
 
-/** What a request of this size leaves behind is collected when the thread is idle. */
+/** The garbage of a request of this size is collected when the thread is idle. */
 const HEAVY_BYTES = 4 * 1024 * 1024;
 
 function sizeOf(job: CpuJob): number {

@@ -7,7 +7,7 @@ import { inSlices } from '../slices.ts';
  */
 export type Parcel<Value> = { readonly values: readonly Value[] } | { readonly chunks: readonly Uint8Array[] };
 
-/** Values of a chunk; the main thread reads one within half a millisecond, where values are small. */
+/** Values of a chunk; the main thread reads a chunk of small values within half a millisecond. */
 export const CHUNK_VALUES = 64;
 
 /** Whether a list is to be cut. */

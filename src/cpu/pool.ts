@@ -16,21 +16,21 @@ interface Left {
 }
 
 export interface CpuLimits {
-  /** From now: after it the result is of no use to anybody. */
+  /** From now; later the result is of no use. */
   readonly limitMs: number;
   /** Tells when the client has left. */
   readonly cancellation?: { add(call: Left): void; remove(call: Left): void };
 }
 
 /**
- * A thread that needs more ends alone. The largest body takes half of it; near V8's own limit, of gigabytes, it mostly was the process that ended.
+ * Heap of a thread; one that needs more ends alone. The largest body takes half of it. With V8's own limit, of gigabytes, mostly the whole process ended.
  */
 const MOST_HEAP_MB = 1024;
 
 /** A call still running this long after its limit is stuck, and its thread is replaced. */
 const STUCK_AFTER_MS = 5000;
 
-/** Models gone that are remembered: a call that comes late would make a thread build the task again. */
+/** Unloaded models that are remembered: a late call would make a thread build the task again. */
 const MOST_GONE = 1000;
 
 /**
@@ -40,7 +40,7 @@ const MOST_GONE = 1000;
  */
 export class CpuPool {
   readonly #pool: Piscina;
-  /** How many there may be. */
+  /** How many threads there may be. */
   readonly threads: number;
   readonly #onError: (error: unknown) => void;
   readonly #queue = new FairQueue();
@@ -68,14 +68,14 @@ export class CpuPool {
   }
 
   /**
-   * Does a job; what it gives away is gone. Throws DEADLINE_EXCEEDED, CANCELLED, or the ServerError the task threw; anything else becomes
+   * Does a job; buffers that it gives away are gone. Throws DEADLINE_EXCEEDED, CANCELLED, or the ServerError that the task threw; anything else becomes
    * INTERNAL with the detail as its cause.
    */
   run<Kind extends CpuJob['kind']>(job: Extract<CpuJob, { kind: Kind }>, limits: CpuLimits): Promise<CpuAnswers[Kind]> {
     return this.runLate(modelOf(job), () => job, limits);
   }
 
-  /** Does a job of this model ('': of none yet) that is made when its turn has come, from what is known then. Throws as `run`, and what `make` throws. */
+  /** Does a job of a model ('' if it has none yet); `make` is called when its turn has come. Throws as `run`, and what `make` throws. */
   runLate<Kind extends CpuJob['kind']>(
     model: string,
     make: () => Extract<CpuJob, { kind: Kind }>,
@@ -118,7 +118,7 @@ export class CpuPool {
     });
   }
 
-  /** The threads let go of a model's task, once nothing of it waits or runs here. */
+  /** Makes the threads drop a model's task, once no call of it waits or runs here. */
   forget(model: string): void {
     this.#gone.add(model);
     const [oldest] = this.#gone;
@@ -126,7 +126,7 @@ export class CpuPool {
     this.#letGo(model);
   }
 
-  /** Ends the threads, whatever they do: call it when nobody waits for them. */
+  /** Ends the threads, whatever they do: call it when no call is awaited. */
   async close(): Promise<void> {
     this.#channel.close();
     await this.#pool.destroy();

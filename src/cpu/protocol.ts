@@ -10,14 +10,14 @@ import type { Parcel } from './parcel.ts';
  */
 export type CpuJob = DecodeJob | EncodeJob | CallJob;
 
-/** A body, to be decoded, and prepared where the request has one model and that has room for it. */
+/** A body to be decoded, and its items to be prepared if its model is found and has room for them. */
 export interface DecodeJob {
   readonly kind: 'decode';
   readonly operation: string;
   /** Given away. */
   readonly body: Uint8Array;
   readonly context: DecodeContext;
-  /** By operation: this one, and those that it may turn out to be. Not for tensors. */
+  /** By operation: this one, and those that share its paths. Not for tensors. */
   readonly models: Readonly<Record<string, CpuModels>>;
   /** For tensors. */
   readonly tensorModel?: TensorModel;
@@ -26,19 +26,19 @@ export interface DecodeJob {
 /** The models that an operation may be for. */
 export interface CpuModels {
   readonly all: readonly CpuModel[];
-  /** Key of the one that serves where none is named; undefined: there is none. */
+  /** Key of the model for bodies that name none; undefined if there is none. */
   readonly unnamed: string | undefined;
-  /** The path has named the model: the body's word does not count. */
+  /** The model is known already, so a name in the body does not count. */
   readonly isGiven: boolean;
 }
 
 export interface CpuModel {
   readonly name: string;
   readonly version: string;
-  /** It serves where a name comes without a version. */
+  /** Whether a name without a version means this one. */
   readonly isCurrent: boolean;
   readonly source: TaskSource;
-  /** Items that it has permits for: of a request of more, nothing is prepared. */
+  /** The number of items for which it has permits; of a larger request nothing is prepared. */
   readonly room: number;
 }
 
@@ -46,31 +46,31 @@ export type Decoded = DecodedItems | DecodedTensors | DecodedCall | DecodeRefusa
 
 export interface DecodedItems {
   readonly kind: 'items';
-  /** What the body turned out to be. */
+  /** The operation that the body turned out to be for. */
   readonly operation: string;
-  /** The model it asks for. */
+  /** The name of the model that the body asks for. */
   readonly asked: string | undefined;
-  /** Key of the model whose task has its items; undefined: none has, as it has no room for them, or is not among those given. */
+  /** Key of the model that the items were prepared for; undefined if it has no room for them, or is not among those given. */
   readonly key: string | undefined;
   readonly count: number;
   readonly ignored: readonly string[];
   readonly request: DecodedRequest | undefined;
 }
 
-/** The items of a request, and what its answer needs besides their outputs: `options`, or in the luggage. */
+/** The items of a request, and what its answer needs besides their outputs, in `options` or in the luggage. */
 export interface DecodedRequest {
   readonly items: Parcel<Item | PreparedItem>;
-  /** Time of the thread, all of them together. */
+  /** Time that the thread took to prepare all of them. */
   readonly prepareMs: number;
   readonly options?: unknown;
-  /** Of many that are prepared; the main thread does not read it. */
+  /** Of many prepared items; the main thread does not read it. */
   readonly luggage?: Uint8Array;
 }
 
-/** What goes with a long request to the thread that answers it, unread. */
+/** What a long request brings to the thread that answers it, unread by the main thread. */
 export interface Luggage {
   readonly options: unknown;
-  /** By the number of the item, refused ones included; absent where it has none. */
+  /** By the index of the item, counting refused ones; absent for an item without a memo. */
   readonly memos: readonly unknown[];
 }
 
@@ -92,7 +92,7 @@ export interface DecodedCall {
   readonly answer: Answer | undefined;
 }
 
-/** A body that is no request, told in the dialect of what it turned out to be. */
+/** A body that is not a request; the operation gives the dialect of the error. */
 export interface DecodeRefusal {
   readonly kind: 'refused';
   readonly operation: string;
@@ -107,13 +107,13 @@ export interface EncodeItemsJob {
   readonly operation: string;
   readonly source: TaskSource;
   readonly head: AnswerHead;
-  /** Without memos where they are in the luggage. */
+  /** Without memos if those are in the luggage. */
   readonly results: Parcel<RanItem>;
   readonly options: unknown;
   readonly luggage?: Uint8Array | undefined;
 }
 
-/** What became of an item on its lane. */
+/** The result of an item's run. */
 export type RanItem =
   { readonly outputs: Outputs; readonly memo?: unknown } | { readonly reply: Reply } | { readonly error: PlainError };
 
@@ -122,7 +122,7 @@ export interface EncodeTensorsJob {
   readonly of: 'tensors';
   readonly operation: string;
   readonly source: TaskSource;
-  /** Its inputs are on the lane: there are none here. */
+  /** Without inputs, which were given to the lane. */
   readonly request: TensorsRequest;
   /** Given away. */
   readonly outputs: readonly Tensor[];
@@ -130,7 +130,7 @@ export interface EncodeTensorsJob {
 }
 
 export interface Encoded {
-  /** Or the error that stands for the request. */
+  /** Or the error of the whole request. */
   readonly answer: Answer | PlainError;
   /** Of items that had run and could not be finished. */
   readonly failed: readonly ErrorCode[];
@@ -154,12 +154,12 @@ export interface CpuAnswers {
   call: unknown;
 }
 
-/** Errors are told, not thrown: a thrown one loses its class and code on the way. */
+/** Errors are values here, because a thrown error loses its class and code on the way between threads. */
 export type CpuAnswer<Value> =
   { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: PlainError };
 
 /** What a CPU thread is given when it starts. */
 export interface CpuData {
-  /** Name of the BroadcastChannel by which threads hear of models that are gone. */
+  /** Name of the BroadcastChannel that tells threads which models are gone. */
   readonly channel: string;
 }

@@ -5,7 +5,7 @@ import { RERANK_OPERATIONS } from './rerank/operations.ts';
 import type { DecodeContext, ItemsOperation, Operation } from './shared/operation.ts';
 import { TEI_OPERATIONS } from './tei/operations.ts';
 
-/** Everything that clients can ask of a model: the server's table is built of it, and CPU threads find their codecs in it. */
+/** All operations: the server's table is made from this list, and CPU threads find their codecs in it. */
 export const OPERATIONS: readonly Operation[] = [
   ...NATIVE_OPERATIONS,
   ...OIP_OPERATIONS,
@@ -16,7 +16,7 @@ export const OPERATIONS: readonly Operation[] = [
 
 const BY_NAME: ReadonlyMap<string, Operation> = new Map(OPERATIONS.map((operation) => [operation.name, operation]));
 
-/** Throws a plain Error where there is none: names come from this process alone. */
+/** Throws a plain Error if there is none, because names come only from this process. */
 export function operationNamed(name: string): Operation {
   const operation = BY_NAME.get(name);
   if (operation === undefined) throw new Error(`there is no operation ${name}`);
@@ -40,7 +40,7 @@ export function sharingPathsOf({ name }: Operation): readonly ItemsOperation[] {
   return SHARING.get(name) ?? [];
 }
 
-/** What a body at the paths of an operation is for: one that shares them, if the body is its own, else the operation itself. */
+/** The operation that a body at an operation's paths is for: one that shares the paths, if it claims the body, else the operation itself. */
 export function operationOf(asked: ItemsOperation, body: Uint8Array, context: DecodeContext): ItemsOperation {
   return sharingPathsOf(asked).find(({ sharesPaths }) => sharesPaths?.owns(body, context) === true) ?? asked;
 }

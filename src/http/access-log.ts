@@ -11,14 +11,14 @@ import { requestIdOf, type Trace } from './trace.ts';
  * their own, because pino-http costs several times as much (docs/architecture.md). Fields, level and message are decided here for both.
  */
 
-/** What is known of a request when it is over; an `Exchange` is one. */
+/** What is known of a request when it is over; an `Exchange` has it. */
 export interface AccessRecord {
   readonly id: string;
   readonly jobId: string | undefined;
   readonly trace: Trace | undefined;
   readonly method: string;
   readonly path: string;
-  /** 499 where the client left. */
+  /** 499 if the client left. */
   readonly status: number;
   readonly dialect: { readonly name: string };
   readonly elapsedMs: number;
@@ -27,15 +27,15 @@ export interface AccessRecord {
   readonly items: number;
   readonly timing: RequestTiming | undefined;
   readonly error: ServerError | undefined;
-  /** True for what machines ask again and again: logged at debug only. */
+  /** True for requests that machines repeat all the time: logged at debug only. */
   readonly quiet: boolean;
-  /** True on the first call only: whoever gets it writes the line. */
+  /** True on the first call only; its caller writes the line. */
   takeLogLine(): boolean;
 }
 
 const CLIENT_LEFT = 499;
 
-/** Ids by which a request is found again; without `requestId`, which pino-http adds by itself. */
+/** Ids that identify a request; without `requestId`, which pino-http adds by itself. */
 export function traceFields({ jobId, trace }: Pick<AccessRecord, 'jobId' | 'trace'>): Record<string, string> {
   return {
     ...(jobId === undefined ? {} : { jobId }),
@@ -72,7 +72,7 @@ function messageOf({ status }: AccessRecord): string {
   return status === CLIENT_LEFT ? 'client left' : 'request';
 }
 
-/** Writes the line of a hot route, unless somebody has written it. */
+/** Writes the line of a hot route, unless it is already written. */
 export function logRequest(access: Log, record: AccessRecord): void {
   if (!record.takeLogLine()) return;
   const level = levelOf(record);
@@ -82,7 +82,7 @@ export function logRequest(access: Log, record: AccessRecord): void {
 /** Responses that pino-http watches, and their records. */
 const watched = new WeakMap<ServerResponse, AccessRecord | undefined>();
 
-/** Has pino-http log the record when the response is over, if it watches that. */
+/** Makes pino-http log the record when the response is over, if it watches the response. */
 export function recordOf(response: ServerResponse, record: AccessRecord): void {
   if (watched.has(response)) watched.set(response, record);
 }

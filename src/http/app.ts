@@ -40,10 +40,10 @@ export function createApp(services: Services): Express {
   routes.answerOtherMethods();
   app.use((request: Request, response: Response) => {
     const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });
-    // Of the server as a whole (RFC 9110 9.3.7).
+    // The methods of the server as a whole (RFC 9110 9.3.7).
     const isOfAll = request.url === '*';
     const isUnknown = !Object.hasOwn(PROBES, request.path) && operationAt(request.path) === undefined;
-    // A page learns of a 404 only after its preflight has been answered well.
+    // A page sees a 404 only if its preflight has succeeded.
     if (isOfAll || (isUnknown && isAllowedPreflight(request, response))) answerOtherMethod(exchange, ['get', 'post']);
     else if (Object.hasOwn(PROBES, request.path)) answerOtherMethod(exchange, ['get']);
     else if (isUnknown) void exchange.fail(new ServerError('NOT_FOUND'));
@@ -62,7 +62,7 @@ export function createApp(services: Services): Express {
   return app;
 }
 
-/** TEI's fields of `GET /info`, of the model that its routes would use; nothing where there is no text model. */
+/** TEI's fields of `GET /info`, for the model that its routes would use; none if there is no text model. */
 function teiFields({ door, config, cpuThreads }: Services): Readonly<Record<string, unknown>> {
   const model = door.models.firstFor(textModels('info'));
   const tell = model?.task.calls?.['info'] as (() => TextModelInfo) | undefined;

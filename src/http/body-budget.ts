@@ -1,6 +1,6 @@
 import { ServerError } from '../errors.ts';
 
-/** A client may hold this many times what it leaves free: three quarters of the budget when it is alone, less beside others. */
+/** A client may hold this many times the bytes that it leaves free: three quarters of the budget when it is alone, less beside others. */
 const TIMES_WHAT_IS_FREE = 3;
 const RETRY_AFTER_MS = 1000;
 
@@ -42,7 +42,7 @@ export class BodyBudget {
     else this.#clients.delete(client);
   }
 
-  /** A share that grows piece by piece and is given back whole. */
+  /** A share that grows piece by piece and is given back as a whole. */
   share(address?: string): BudgetShare {
     return new BudgetShare(this, clientOf(address));
   }
@@ -80,7 +80,7 @@ export class BudgetShare {
   }
 }
 
-/** The client of an address. An owner of one IPv6 address has 2^64 of them, so there the /64 network is the client. */
+/** The client of an address. Whoever has one IPv6 address has 2^64 of them, so there the /64 network is the client. */
 export function clientOf(address = ''): string {
   if (!address.includes(':') || address.startsWith('::ffff:')) return address;
   const [head = [], tail = []] = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));

@@ -13,7 +13,7 @@ export interface BodyLimits {
   readonly budget: BodyBudget;
   /** Tells when the client has left, once the body has arrived. */
   readonly cancellation?: Cancellation;
-  /** The request's, which ends the wait for its body. */
+  /** The deadline of the request, which ends the wait for its body. */
   readonly deadline: Deadline;
 }
 
@@ -26,15 +26,15 @@ export interface Body {
 
 const arrivals = new DeadlineWatch();
 
-/** Bodies unpacked at one time: each can become the largest there is, and all use the threads that read files and look up names. */
+/** Bodies unpacked at one time: each can grow to the largest size, and all use the threads that read files and look up names. */
 const unpacking = new Semaphore({ places: 3 });
 /** Of one client. */
 const MOST_UNPACKED_OF_ONE = 2;
 const UNPACK_WAIT_MS = 10_000;
 
 /**
- * Reads and decompresses a request body. Throws TOO_LARGE (also when it grows beyond the limit by decompression), QUEUE_FULL (the budget has
- * not so much), REQUEST_TIMEOUT (it has not arrived by the deadline), UNSUPPORTED_MEDIA_TYPE (content encoding), BAD_REQUEST (not what its encoding says), CANCELLED (cut off, the client left).
+ * Reads and decompresses a request body. Throws TOO_LARGE (also when it grows beyond the limit by decompression), QUEUE_FULL (the budget is
+ * used up), REQUEST_TIMEOUT (it has not arrived by the deadline), UNSUPPORTED_MEDIA_TYPE (content encoding), BAD_REQUEST (it is not in its encoding), CANCELLED (cut off, the client left).
  */
 export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Body> {
   const coding = codingOf(request.headers['content-encoding']);
@@ -67,8 +67,8 @@ function tooMany(): ServerError {
 }
 
 /**
- * Each piece costs the main thread some microseconds, whatever it holds, and Node hands on up to 2 MB of a connection in one turn of the event
- * loop: in chunks of a byte that is a second of silence for everybody else.
+ * Each piece costs the main thread some microseconds, whatever its size, and Node reads up to 2 MB of a connection in one turn of the event
+ * loop: in chunks of one byte, that would stop everything else for a second.
  */
 const MOST_SMALL_PIECES = 65_536;
 const SMALL_PIECE_BYTES = 32;
@@ -105,12 +105,12 @@ async function unpackInTurn(
     throw toServerError(error).code === 'DEADLINE_EXCEEDED' && deadline.leftMs() > 0 ? tooMany() : error;
   }
   share.give(packed.byteLength);
-  // Not where it failed: a thread of zlib's may still read it.
+  // Not after a failure: a thread of zlib's may still read it.
   freeBuffer(packed.buffer);
   return body.whole();
 }
 
-/** Reads the body; what has arrived is freed where the rest does not. */
+/** Reads the body; if it does not arrive in full, what has arrived is freed. */
 async function arriveInto(body: GrowingBytes, request: IncomingMessage, arrival: Arrival): Promise<void> {
   try {
     await arrive(request, arrival);

@@ -6,7 +6,7 @@ import { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 
-/** Beyond the limit, this many connections are accepted for probes: health must be known whatever clients do. */
+/** Beyond the limit, this many connections are accepted for probes, because they must be answered whatever clients do. */
 const PROBE_RESERVE = 64;
 /** Open files other than connections: models, libraries, pipes, inputs that are fetched. */
 const OTHER_FILES = 200;
@@ -14,7 +14,7 @@ const FEWEST_CONNECTIONS = 16;
 /** The log says at most this often that the server is full. */
 const TELL_EVERY_MS = 10_000;
 
-/** Something that ends with its connection at the latest: an exchange. */
+/** Something that ends at the latest with its connection: an exchange. */
 interface Ending {
   end(): void;
 }
@@ -39,7 +39,7 @@ export class Connection {
     resting.add(this);
   }
 
-  /** The connection was just of use: among the idle ones it is now the last to be closed. */
+  /** The connection was just used: among the idle ones it is now the last to be closed. */
   refresh(): void {
     if (this.#resting.delete(this)) this.#resting.add(this);
   }
@@ -140,7 +140,7 @@ export class Connections {
       connection.hasBegun = true;
       socket.setTimeout(this.#limits.stalledMs);
     }
-    // A connection of the reserve may ask one question.
+    // A connection of the reserve gets one answer.
     if (connection.isExtra) response.shouldKeepAlive = false;
     return connection;
   }
@@ -164,7 +164,7 @@ export class Connections {
     this.#all.add(connection);
     this.#metrics.connections.set(this.#all.size);
     byChannel.set(socket, connection);
-    // Load balancers open connections ahead: until the first request they are idle like any others.
+    // Load balancers open connections ahead of time; until their first request they count as idle.
     socket.setTimeout(idleMs);
     socket.once('close', () => {
       this.#all.delete(connection);

@@ -42,7 +42,7 @@ export function isAllowedPreflight({ method, headers }: IncomingMessage, respons
   return isAsked && response.hasHeader('Access-Control-Allow-Origin');
 }
 
-/** Answers a preflight of an allowed origin: with the methods of the path, and all headers it asks for. */
+/** Answers a preflight of an allowed origin: with the methods of the path, and all headers that it asks for. */
 export function answerPreflight(request: IncomingMessage, response: ServerResponse, methods: string): void {
   if (!isAllowedPreflight(request, response)) return;
   const { headers } = request;

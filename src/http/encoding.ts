@@ -23,7 +23,7 @@ const ENCODERS: Readonly<Record<string, Compress>> = {
 /** The coding for a reply: the one of `offered` that the client prefers (RFC 9110 12.5.3); undefined for none. */
 export function chooseEncoding(acceptEncoding: string | undefined, offered: readonly string[]): string | undefined {
   if (acceptEncoding === undefined || acceptEncoding === '') return undefined;
-  // No coding comes last: a client that prefers it says so by its weight.
+  // `identity` comes last: a client that prefers it says so by its weight.
   const available = [...offered.filter((coding) => coding in ENCODERS), 'identity'];
   const coding = preferredEncoding(acceptEncoding, available);
   return coding === 'identity' ? undefined : coding;
@@ -31,7 +31,7 @@ export function chooseEncoding(acceptEncoding: string | undefined, offered: read
 
 /** The coding that the client prefers; among equal ones our order decides. */
 function preferredEncoding(acceptEncoding: string, available: string[]): string | undefined {
-  // The types lack the option.
+  // The option is missing in the types.
   const negotiator = new Negotiator({ headers: { 'accept-encoding': acceptEncoding } }) as unknown as {
     encoding(available: string[], options: { preferred: string[] }): string | undefined;
   };

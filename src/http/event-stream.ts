@@ -1,10 +1,10 @@
 import type { Exchange } from './exchange.ts';
 
-/** The container gateway cuts a connection on which nothing moves for 100 s. */
+/** The container gateway closes a connection after 100 s without traffic. */
 const HEARTBEAT_MS = 15_000;
-/** Until something happens the status is open, so that what fails early fails with its own; but no longer than this. */
+/** The status is not sent before the first event, so that an early error has its own status; but it is sent after this time. */
 const OPEN_AFTER_MS = 60_000;
-/** What may wait for a client that does not read. */
+/** Most bytes that wait for a client that does not read. */
 const BUFFER_LIMIT_BYTES = 1024 * 1024;
 
 /**
@@ -41,7 +41,7 @@ export class EventStream {
     this.#exchange.limitReading(response.writableLength);
   }
 
-  /** Lets go of it: the exchange is answered otherwise. */
+  /** Gives up the stream: the exchange is answered otherwise. */
   abandon(): void {
     this.#stop();
   }
@@ -66,7 +66,7 @@ export class EventStream {
     response.write(text);
     if (response.writableLength <= BUFFER_LIMIT_BYTES) return;
     response.destroy();
-    // A response that waits for its turn on a pipelined connection does not tell that it is closed.
+    // A response that waits for its turn on a pipelined connection does not emit `close`.
     this.#exchange.cancellation.cancel();
   }
 

@@ -20,11 +20,11 @@ export interface ReplyParts {
   readonly chunks: readonly Uint8Array[];
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string | number>>;
-  /** Content coding wanted, already agreed with the client. */
+  /** Content coding that the client accepts. */
   readonly coding?: string | undefined;
 }
 
-/** What may be said before all of the body has arrived, and makes the rest of it useless. */
+/** Refusals that may be sent before all of the body has arrived; the rest of it is of no use then. */
 const UNREAD: ReadonlySet<ErrorCode> = new Set(['TOO_LARGE', 'REQUEST_TIMEOUT']);
 
 /** Most names of ignored fields that a header lists, and most letters of one. */
@@ -43,13 +43,13 @@ export class Exchange implements AccessRecord, Requester {
   readonly cancellation = new Cancellation();
   /** Of the whole request, its body included. */
   readonly deadline: Deadline;
-  /** Whose shape errors have; a route may find out that it is another one. */
+  /** The dialect of errors; a route may find out that it is another one. */
   dialect: Dialect;
-  /** Set by the route once it knows them. */
+  /** Set by the route once they are known. */
   model: ServedModel | undefined;
   timing: RequestTiming | undefined;
   items = 0;
-  /** True for what is asked again and again by machines: logged at debug only. */
+  /** True for requests that machines repeat all the time: logged at debug only. */
   quiet = false;
   error: ServerError | undefined;
   /** When the first event of a stream went out, on the exchange's own clock. */
@@ -58,7 +58,7 @@ export class Exchange implements AccessRecord, Requester {
   readonly #releases: (() => void)[] = [];
   readonly #connection: Connection | undefined;
   #closed = false;
-  /** All of a reply is on its way whose end waits for the rest of the body. */
+  /** All of a reply has been written, but its end waits for the rest of the body. */
   #isToldAll = false;
   #isLogged = false;
 
@@ -93,7 +93,7 @@ export class Exchange implements AccessRecord, Requester {
     this.deadline.shorten(model.timeoutMs);
   }
 
-  /** Says in a header and at debug level which fields of the request nobody heeds. */
+  /** Names the ignored fields of the request in a header and in a log line at debug level. */
   tellIgnored(ignored: readonly string[]): void {
     if (this.response.headersSent) return;
     // A header takes no control characters, and no commas within a name.
@@ -104,13 +104,13 @@ export class Exchange implements AccessRecord, Requester {
     this.#services.log.debug({ requestId: this.id, fields: names }, 'fields that are not known are ignored');
   }
 
-  /** What to do when the exchange is over, however it ends; at once where the client left meanwhile. */
+  /** Calls back when the exchange is over, however it ends; at once if the client has left. */
   releaseLater(release: () => void): void {
     if (this.#closed) release();
     else this.#releases.push(release);
   }
 
-  /** Sends the reply; nothing happens where the client has left. */
+  /** Sends the reply, unless the client has left. */
   async reply({ status = 200, contentType, chunks, headers, coding }: ReplyParts): Promise<void> {
     const body = coding === undefined ? { chunks } : await compress(chunks, coding);
     if (this.response.headersSent || this.response.destroyed) return;
@@ -125,7 +125,7 @@ export class Exchange implements AccessRecord, Requester {
       ...this.#timingHeaders(),
       ...headers,
     };
-    // By origin, too, where some may read replies (cors.ts).
+    // Replies also depend on the origin, if some origins may read them (cors.ts).
     const vary = this.response.getHeader('Vary');
     if (typeof vary === 'string') head['Vary'] = head['Vary'] === undefined ? vary : `${vary}, ${head['Vary']}`;
     this.response.writeHead(status, head);
@@ -161,19 +161,19 @@ export class Exchange implements AccessRecord, Requester {
     this.response.end();
   }
 
-  /** Begins a reply that comes as server-sent events; what is said by the status is said now. */
+  /** Begins a reply of server-sent events: sends the status and the headers. */
   startStream(): void {
     this.response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-cache',
-      // Proxies of nginx's kind would gather the events.
+      // nginx, and proxies like it, would gather the events.
       'X-Accel-Buffering': 'no',
       'X-Request-Id': this.id,
       ...(this.model === undefined ? {} : { 'X-Model-Version': this.model.version }),
     });
   }
 
-  /** Sends an error in the shape of the dialect; what is not a ServerError is logged and told as INTERNAL. */
+  /** Sends an error in the shape of the dialect; an error that is not a ServerError is logged and sent as INTERNAL. */
   async fail(thrown: unknown): Promise<void> {
     const error = this.note(thrown);
     const { status, body, headers } = this.dialect.tellError(error);
@@ -193,7 +193,7 @@ export class Exchange implements AccessRecord, Requester {
     });
   }
 
-  /** Takes down what went wrong, for the log and the metrics; the error as clients may see it. */
+  /** Records an error for the log and the metrics; returns it as clients may see it. */
   note(thrown: unknown): ServerError {
     const error = toServerError(thrown);
     this.error = error;
@@ -225,7 +225,7 @@ export class Exchange implements AccessRecord, Requester {
     };
   }
 
-  /** Takes stock, once: the response is closed, or will never be because its connection is. */
+  /** Writes metrics, statistics and the log line, once: when the response is closed, or its connection is and the response never will be. */
   end(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -257,14 +257,14 @@ export class Exchange implements AccessRecord, Requester {
     return isFirst;
   }
 
-  /** 499 where the client left; a stream that broke off had begun with 200. */
+  /** 499 if the client left; a stream that broke off had begun with 200. */
   get status(): number {
     const { statusCode } = this.response;
     if (!this.#isFinished) return 499;
     return statusCode === 200 ? (this.error?.status ?? statusCode) : statusCode;
   }
 
-  /** A client that closes the connection once it has all of a reply has not left. Node calls a reply finished, too, that its connection has cut off. */
+  /** A client that closes the connection once it has all of a reply has not left. Node also calls a reply finished that was cut off with its connection. */
   get #isFinished(): boolean {
     return (this.response.writableFinished && !this.request.socket.destroyed) || this.#isToldAll;
   }
@@ -278,7 +278,7 @@ export class Exchange implements AccessRecord, Requester {
     return pathOf(this.request);
   }
 
-  /** The job of SaladCloud's queue that the request is. */
+  /** The job of SaladCloud's queue for which the request was made. */
   get jobId(): string | undefined {
     return header(this.request, 'salad-job-id')?.slice(0, 128);
   }

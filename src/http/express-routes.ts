@@ -30,7 +30,7 @@ export class Routes {
     this.#services = services;
   }
 
-  /** `changes` says that the route changes what is served: not everybody may. */
+  /** `changes`: the route changes what is served, which needs permission. */
   add(method: Method, path: string, { dialect, handle, changes = false }: Route): void {
     let known = this.#paths.get(path);
     if (known === undefined) this.#paths.set(path, (known = { methods: new Set(), dialect }));
@@ -57,7 +57,7 @@ export class Routes {
   }
 }
 
-/** Answers OPTIONS with the methods there are, and any other method with 405. What can be had by GET can by HEAD. */
+/** Answers OPTIONS with the methods of the path, and any other method with 405. Paths that take GET also take HEAD. */
 export function answerOtherMethod(exchange: Exchange, methods: readonly string[]): void {
   const all = [...methods, ...(methods.includes('get') ? ['head'] : []), 'options'];
   const { request, response } = exchange;

@@ -10,7 +10,7 @@ const resolver = new Resolver({ timeout: 2000, tries: 2 });
  * and decode images: four names whose servers do not answer would stop all of that. Rejects if there are none.
  */
 export async function resolvePublic(hostname: string, asked = resolver): Promise<readonly LookupAddress[]> {
-  // RFC 6761: not to be asked of a name server.
+  // RFC 6761: these names must not be asked of a name server.
   if (/(^|\.)localhost\.?$/i.test(hostname)) return [{ address: '127.0.0.1', family: 4 }];
   const [v4, v6] = await Promise.allSettled([asked.resolve4(hostname), asked.resolve6(hostname)]);
   const addresses = [...addressesOf(v4, 4), ...addressesOf(v6, 6)];

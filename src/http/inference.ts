@@ -16,7 +16,7 @@ export interface Match {
 
 const LONGEST_TIMEOUT_MS = 86_400_000;
 
-/** Serves an operation over HTTP: what may be refused before the body is, and the answer is sent whole or as events. */
+/** Serves an operation over HTTP: refuses what it can before the body is read, and sends the answer whole or as events. */
 export async function serveOperation(
   exchange: Exchange,
   services: Services,
@@ -42,7 +42,7 @@ export async function serveOperation(
     const answer = await door.walk(entry, call);
     if (stream === undefined) await reply(exchange, answer, entry.operation.compression);
   } catch (thrown) {
-    // Until the first event, whatever fails still has a status. After it, it becomes the last event.
+    // Before the first event an error has a status; after it, the error is the last event.
     if (stream?.isOpen !== true) {
       stream?.abandon();
       throw thrown;
@@ -60,7 +60,7 @@ function reply(exchange: Exchange, answer: Answer, compression: Compression | un
   return exchange.reply({ ...answer, headers, coding });
 }
 
-/** An answer that is sent uncompressed says so, too: other clients would get it compressed (RFC 9110 12.5.5). */
+/** Uncompressed answers have the header, too, because other clients would get them compressed (RFC 9110 12.5.5). */
 function variedByEncoding(headers: Answer['headers']): NonNullable<Answer['headers']> {
   const others = headers?.['Vary'];
   return { ...headers, Vary: others === undefined ? 'Accept-Encoding' : `${others}, Accept-Encoding` };

@@ -11,17 +11,17 @@ import { Semaphore } from './semaphore.ts';
 
 /** The tasks whose items may name an image by URL. */
 const TASKS: ReadonlySet<string> = new Set(['image-classification', 'image-to-image']);
-/** A picture that takes longer is not worth the wait of the others in its request. */
+/** An image that takes longer is refused, so that the others of its request need not wait for it. */
 const LONGEST_FETCH_MS = 10_000;
 /** Fetches at one time, over all requests; further ones wait for their turn. What they hold is bounded by the budget. */
 const MOST_FETCHES = 128;
-/** Of one client: whoever has many URLs that answer slowly leaves half of the places to others. */
+/** Of one client: one with many slow URLs leaves half of the places to others. */
 const MOST_OF_CLIENT = 64;
-/** Of one host: one that answers slowly keeps nobody from the others. */
+/** Of one host: a slow one leaves places for the others. */
 const MOST_OF_HOST = 8;
-/** Of one request, so that others find a place. */
+/** Of one request, so that others get places. */
 const MOST_OF_ONE = 4;
-/** Waiting; each is of a request that waits with a connection of its own. */
+/** Most fetches that wait; the request of each keeps its connection open. */
 const MOST_WAITING = 4096;
 
 export interface InputFetcherOptions {
@@ -34,7 +34,7 @@ export interface InputFetcherOptions {
   readonly fetch?: (url: string, limits: FetchLimits) => Promise<FetchedInput>;
 }
 
-/** The request that wants the inputs: an exchange. */
+/** The request whose inputs are fetched: an exchange. */
 export interface Requester {
   readonly cancellation: Cancellation;
   readonly deadline: Deadline;
@@ -43,7 +43,7 @@ export interface Requester {
   releaseLater(release: () => void): void;
 }
 
-/** Gets the inputs that clients name by URL, before their items take their turn. */
+/** Fetches the inputs that clients name by URL, before their items take permits. */
 export class InputFetcher {
   readonly #options: InputFetcherOptions;
   readonly #places = new Semaphore({ places: MOST_FETCHES, mostWaiting: MOST_WAITING });
@@ -65,7 +65,7 @@ export class InputFetcher {
     items: readonly (Item | PreparedItem)[],
   ): Promise<readonly (Item | PreparedItem)[]> {
     const fetched = [...items];
-    // What ends them all when one of them ends the request.
+    // Ends all fetches when one of them ends the request.
     const cancellation = new Cancellation();
     requester.cancellation.add(cancellation);
     let next = 0;
@@ -114,7 +114,7 @@ export class InputFetcher {
       share.release();
       const error = plainError(thrown);
       const { code } = error;
-      // Whose request is over is told so, not that the URL was slow.
+      // If the request is over, its error says that, not that the URL was slow.
       if (deadline.leftMs() <= 0) throw new ServerError('DEADLINE_EXCEEDED');
       if (code !== 'INVALID_INPUT' && code !== 'TOO_LARGE') throw thrown;
       return { kind: 'refused', ...error };
@@ -143,7 +143,7 @@ export class InputFetcher {
   }
 }
 
-/** The host whose places a URL takes; one that is no URL fails by itself. */
+/** The host whose places a URL takes; an invalid URL fails by itself. */
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : '';
 }

@@ -92,7 +92,7 @@ class NotAllowed extends ServerError {
 interface LookupParts {
   readonly allows: (address: string) => boolean;
   readonly resolve: (hostname: string) => Promise<readonly LookupAddress[]>;
-  /** Ends it; undici ends a request only when its connection has been made or has failed. */
+  /** Ends the fetch; undici ends a request only when its connection has been made or has failed. */
   readonly signal: AbortSignal;
 }
 

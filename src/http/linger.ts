@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** A client that has stopped writing for this long has read the reply, or never will. */
+/** A client that has not written for this long has read the reply, or never will. */
 const IDLE_MS = 1000;
 const MOST_MS = 10_000;
 

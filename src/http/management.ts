@@ -35,7 +35,7 @@ function notFromHere({ socket, headers }: IncomingMessage): string | undefined {
   if (!isLoopback(remoteAddress)) return `the request comes from ${remoteAddress}`;
   const forwarded = FORWARDED.find((name) => headers[name] !== undefined);
   if (forwarded !== undefined) return `a proxy has passed the request on (header ${forwarded})`;
-  // A web page may point its own name to this machine (DNS rebinding), but only a name that somebody can own.
+  // A web page may point its own name to this machine (DNS rebinding), but only a name that can be registered.
   if (!isNameOfHere(headers.host ?? '')) return `the Host header is the name of another one (${headers.host ?? ''})`;
   return undefined;
 }

@@ -58,7 +58,7 @@ export function addOipManagement(routes: Routes, services: Services): void {
     const isFile = (key: string): boolean => key.startsWith('file:');
     const files = Object.keys(rest).find(isFile);
     const unknown = misplaced === undefined ? Object.keys(rest).find((key) => !isFile(key)) : 'config';
-    // A load that leaves out what was asked for would look like one that did it.
+    // Ignoring these parameters would look as if the load had followed them.
     if (unknown !== undefined)
       throw new ServerError(
         'BAD_REQUEST',
@@ -79,7 +79,7 @@ export function addOipManagement(routes: Routes, services: Services): void {
 }
 
 function findModel({ repository, state, door }: Services, request: Request): ServedModel {
-  // Until all are loaded, a model that is not there yet is not unknown.
+  // Until all models are loaded, one that is not there yet is not unknown.
   if (state.phase === 'starting') door.checkPhase();
   const { version } = request.params;
   return repository.find(nameOf(request), typeof version === 'string' ? version : undefined);

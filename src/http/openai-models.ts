@@ -2,10 +2,10 @@ import { OPENAI } from '../dialects/openai/dialect.ts';
 import type { Routes } from './express-routes.ts';
 import type { Services } from './services.ts';
 
-/** When this server began: the API wants a time of every model, and model folders have none that means anything. */
+/** Start of this server: the API needs a time for every model, and model folders have none that means anything. */
 const CREATED = Math.floor(Date.now() / 1000);
 
-/** `GET /v1/models` and `/v1/models/<name>`: whatever serves, of any task. */
+/** `GET /v1/models` and `/v1/models/<name>`: all loaded models, of any task. */
 export function addOpenAiModels(routes: Routes, services: Services): void {
   const describe = ({ name, description }: { name: string; description: { task: string } }): unknown => ({
     id: name,

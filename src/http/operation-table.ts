@@ -11,7 +11,7 @@ interface Pattern {
 }
 
 const FIXED = new Map<string, Match>();
-/** By their last part, where that is fixed: a path is compared with few. */
+/** By their last part, if that is fixed, so that a path is compared with few. */
 const PATTERNS = new Map<string, Pattern[]>();
 const OPEN_ENDED: Pattern[] = [];
 
@@ -47,7 +47,7 @@ function matchOf(patterns: readonly Pattern[] | undefined, path: string): Match 
 
 const DIALECTS: ReadonlySet<Dialect> = new Set(OPERATIONS.map(({ dialect }) => dialect));
 
-/** The dialect of whatever stands at a path, or would: errors there have its shape. */
+/** The dialect of a path, known or not, in which its errors are told. */
 export function dialectOf(path: string): Dialect {
   const fixed = FIXED.get(path);
   if (fixed !== undefined) return fixed.operation.dialect;

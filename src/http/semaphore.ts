@@ -15,7 +15,7 @@ export interface Share {
   readonly places: number;
 }
 
-/** Who waits for a place. */
+/** A request that waits for a place. */
 export interface Waiter {
   /** Shares in which a place is needed, in this order, before one of all places. While it waits in a share, it holds its places in the earlier ones. */
   readonly shares: readonly Share[];

@@ -22,7 +22,7 @@ import { readTarget } from './target.ts';
 
 /** Node checks its header and body limits this often. */
 const CHECK_EVERY_MS = 1000;
-/** Connections that wait to be accepted: a burst of new clients must not meet dropped packets (the kernel has its own limit). */
+/** Connections that wait to be accepted: packets of a burst of new clients must not be dropped (the kernel has its own limit). */
 const BACKLOG = 4096;
 /** Beyond a request's own limit, a connection on which nothing moves is closed. */
 const IDLE_SLACK_MS = 30_000;
@@ -50,7 +50,7 @@ export function createHttpServer(services: Services): Server {
       requestTimeout: config.BODY_TIMEOUT_MS,
       keepAliveTimeout: config.KEEP_ALIVE_MS,
       connectionsCheckingInterval: CHECK_EVERY_MS,
-      // Looked at in `dispatch`, because Node's own refusal has no body.
+      // Checked in `dispatch`, because Node's own refusal has no body.
       requireHostHeader: false,
       noDelay: true,
     },
@@ -64,7 +64,7 @@ export function createHttpServer(services: Services): Server {
     if (Number(request.headers['content-length'] ?? 0) <= config.BODY_LIMIT_BYTES) response.writeContinue();
     server.emit('request', request, response);
   });
-  // Node would answer an expectation it does not know with a bare 417; RFC 9110 (10.1.1) allows to pay no heed to it.
+  // Node would answer an expectation that it does not know with a bare 417; RFC 9110 (10.1.1) permits ignoring it.
   server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
     server.emit('request', request, response);
   });
@@ -76,7 +76,7 @@ export function createHttpServer(services: Services): Server {
 function connectionLimits({ config, log }: Services): ConnectionLimits {
   const { KEEP_ALIVE_MS, HEADERS_TIMEOUT_MS, CONNECTION_LIMIT } = config;
   const stalledMs = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
-  // Headers that come too slowly are told so before the connection is closed for its silence.
+  // A client whose headers come too slowly gets an answer before the connection is closed for its silence.
   const idleMs = KEEP_ALIVE_MS === 0 ? stalledMs : Math.max(KEEP_ALIVE_MS, HEADERS_TIMEOUT_MS + 2 * CHECK_EVERY_MS);
   const limit = Math.min(CONNECTION_LIMIT, mostConnections());
   if (limit < CONNECTION_LIMIT)
@@ -131,10 +131,10 @@ const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_TIMEOUT',
 };
 
-/** How far the path of a request that was refused is looked for. */
+/** Bytes in which the path of a refused request is looked for. */
 const MOST_REQUEST_LINE = 256;
 
-/** What Node's parser refuses never becomes a request; it is answered as JSON all the same. */
+/** Input that Node's parser refuses never becomes a request; it is answered as JSON all the same. */
 function answerClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy();
@@ -148,7 +148,7 @@ function answerClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }
   refuseSocket(socket, refusal, dialectOf(path ?? connection?.lastPath ?? ''));
 }
 
-/** Answers where there is no response object to do it. */
+/** Writes an answer to a socket that has no response object. */
 function refuseSocket(socket: Duplex, refusal: ServerError, dialect = HTTP): void {
   const told = dialect.tellError(refusal);
   const body = JSON.stringify(told.body);
@@ -157,7 +157,7 @@ function refuseSocket(socket: Duplex, refusal: ServerError, dialect = HTTP): voi
   );
 }
 
-/** Listens; `::` means both families, and IPv4 alone where the machine has no IPv6. Resolves with the port. */
+/** Listens; `::` means both families, or IPv4 alone if the machine has no IPv6. Resolves with the port. */
 export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {
   try {
     await listenOn(server, host, port);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** The kernel takes what is smaller, whether the client reads it or not. */
+/** The kernel takes smaller replies, whether the client reads them or not. */
 const SMALL_BYTES = 64 * 1024;
 const LEAST_MS = 30_000;
 const FEWEST_BYTES_PER_MS = 64;
@@ -16,7 +16,7 @@ export function limitReading(response: ServerResponse, bytes: number, late: () =
   let timer: NodeJS.Timeout | undefined;
   const wait = (): void => {
     timer = setTimeout(() => {
-      // It waits behind another response on its connection.
+      // The response waits behind another one on its connection.
       if (response.socket === null && !response.destroyed) wait();
       else late();
     }, limitMs);

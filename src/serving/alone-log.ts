@@ -5,7 +5,7 @@ const MOST_NAMED = 10;
 const MESSAGE = 'this model runs one request at a time';
 
 /**
- * Tells which models run one request at a time, and which line of model.json changes that: those of the start in one line, for a folder may hold
+ * Logs which models run one request at a time, and which line of model.json changes that: those of the start in one line, because a folder may hold
  * a thousand of them; those loaded later in a line each.
  */
 export class AloneLog {

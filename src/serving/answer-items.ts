@@ -12,7 +12,7 @@ import type { Ran, RanOutputs } from './run-items.ts';
 import type { ServedModel } from './served-model.ts';
 import { limitsOf, type Ride } from './tickets.ts';
 
-/** Outputs of this size, all together, take about a millisecond to finish and to print; more leave the main thread. */
+/** Outputs of this size, all together, take about a millisecond to finish and to print; larger ones leave the main thread. */
 const LIGHT_OUTPUT_BYTES = 32 * 1024;
 
 /** A request whose items have run. */
@@ -22,11 +22,11 @@ export interface RanRequest {
   readonly head: AnswerHead;
   readonly ran: readonly Ran[];
   readonly options: unknown;
-  /** Of a request that was prepared as a whole: its options and the memos of its items, unread. */
+  /** Options and memos of a request that was prepared as a whole, not read on the main thread. */
   readonly luggage?: Uint8Array | undefined;
 }
 
-/** Finishes items and encodes the answer: here where that is light, else in one job of the CPU pool. */
+/** Finishes items and encodes the answer: on this thread if that is light, else in one job of the CPU pool. */
 export class ItemAnswerer {
   readonly #cpu: CpuPool;
   readonly #metrics: Metrics;
@@ -40,14 +40,14 @@ export class ItemAnswerer {
     this.#log = parts.log;
   }
 
-  /** Throws the ServerError that stands for the whole request, if there is one. */
+  /** Throws the error of the whole request, if there is one. */
   async answer(request: RanRequest, ride: Ride): Promise<Answer> {
     const startMs = this.#clock.now();
     const isHere = request.luggage === undefined && isLight(request);
     const answer = isHere ? await this.#answerHere(request) : await this.#answerOnPool(request, ride);
     const finishMs = this.#clock.now() - startMs;
     const { model } = request;
-    // A task that serves by itself has told its own time.
+    // A task with `serve` has counted its own time.
     if (model.task.serve === undefined) {
       ride.timing.finishMs = finishMs;
       this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
@@ -55,7 +55,7 @@ export class ItemAnswerer {
     return answer;
   }
 
-  /** What became of the items, finished here. */
+  /** The results of the items, finished on this thread. */
   async results(model: ServedModel, ran: readonly Ran[]): Promise<ItemResult[]> {
     const results: ItemResult[] = [];
     for (const one of ran) results.push(await resultOf(model, one));

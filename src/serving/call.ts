@@ -3,7 +3,7 @@ import type { ServedOperation } from './choose-model.ts';
 import type { Requester } from './requester.ts';
 import type { ServedModel } from './served-model.ts';
 
-/** A request as the door gets it. */
+/** A request as it comes to the door. */
 export interface DoorCall {
   readonly requester: Requester;
   /** Given away. */
@@ -18,17 +18,17 @@ export interface DoorCall {
   readonly openStream: () => Lines;
 }
 
-/** Takes the events of a stream, each one line of data. */
+/** Takes the events of a stream; each is one line of data. */
 export interface Lines {
   send(lines: readonly string[]): void;
 }
 
-/** A request let in so far as is known of it before its body. */
+/** A request that has been let in by what is known before its body. */
 export interface Entry<Operation extends ServedOperation = ServedOperation> {
   readonly operation: Operation;
-  /** Undefined where only the body tells. */
+  /** Undefined if only the body names it. */
   readonly model: ServedModel | undefined;
-  /** The path has named the model, for whatever operation the body turns out to be. */
+  /** Whether the path has named the model; then that counts for whatever operation the body turns out to be for. */
   readonly isNamed: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface Reading<Operation extends ServedOperation = ServedOperation> {
   readonly context: DecodeContext;
 }
 
-/** The model that is known before the body, for the operation that it turned out to be for. */
+/** The model known before the body, if it counts for the operation that the body turned out to be for. */
 export function givenFor({ operation: asked, model, isNamed }: Entry, operation: ServedOperation) {
   return operation === asked || isNamed ? model : undefined;
 }

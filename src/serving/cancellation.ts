@@ -1,15 +1,15 @@
-/** What a request has begun, and what ends with it. */
+/** Work that a request has begun, and that ends with it. */
 export interface Cancellable {
   cancel(): void;
 }
 
 /**
- * Whether a request is still wanted: an AbortSignal without its cost, since every request has one. It knows what is under way and nothing
- * that has ended, whose results it would otherwise keep for as long as the request takes.
+ * Whether a request is still wanted: like an AbortSignal, but cheaper, because every request has one. It holds only work that is under way: results of
+ * work that has ended would otherwise be kept for as long as the request takes.
  */
 export class Cancellation {
   #cancelled = false;
-  /** Most requests have one thing under way at a time. */
+  /** Most requests have one piece of work under way at a time. */
   #first: Cancellable | undefined;
   #others: Set<Cancellable> | undefined;
 
@@ -40,7 +40,7 @@ export class Cancellation {
     else (this.#others ??= new Set()).add(work);
   }
 
-  /** Does nothing for what is not there. */
+  /** Does nothing for work that is not there. */
   remove(work: Cancellable): void {
     if (this.#first === work) this.#first = undefined;
     else this.#others?.delete(work);

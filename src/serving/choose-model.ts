@@ -16,16 +16,16 @@ export interface Models {
   versions(name: string): readonly string[];
 }
 
-/** What a choice may ask of the queues, which go by their keys in the core. */
+/** What the choice may ask of the queues, which the core knows by key. */
 export interface Queues {
   isFull(queue: string): boolean;
-  /** The error for a queue that is full. */
+  /** The error for a full queue. */
   refusal(queue: string): ServerError;
-  /** Items that there are permits for. */
+  /** The number of items for which there are permits. */
   room(queue: string): number;
 }
 
-/** The one choice of a model, whatever a request says of it and wherever it says so. */
+/** Chooses the model of a request, wherever the request names it, if it does. */
 export class ModelChooser {
   readonly #models: Models;
   readonly #queues: Queues;
@@ -55,7 +55,7 @@ export class ModelChooser {
     return this.#fitting(operation, this.#models.find(name, version));
   }
 
-  /** The model of a request that names none in its path, where that is known before its body: throws what is sure to be its refusal. */
+  /** The model of a request that names none in its path, if that is known before its body. Throws a refusal that is certain already. */
   beforeBody(operation: ServedOperation): ServedModel | undefined {
     if (sharingPathsOf(operation).some((other) => this.#someFree(other))) return undefined;
     if (operation.models.unnamed === 'default') return this.#fitting(operation, this.#default());
@@ -81,7 +81,7 @@ export class ModelChooser {
       try {
         return this.#models.find(one, version);
       } catch (error) {
-        // The first reading is the likeliest; but a model known and not loaded says more than one unknown.
+        // The first reading is the likeliest, but the error of a known model that is not loaded says more than that of an unknown one.
         if (failure === undefined || (error instanceof ServerError && error.code === 'MODEL_UNAVAILABLE'))
           failure = error;
       }
@@ -91,7 +91,7 @@ export class ModelChooser {
       : failure;
   }
 
-  /** The model that serves where none is named; undefined: none fits. */
+  /** The model for requests that name none; undefined if none fits. */
   firstFor(preferred: readonly ModelChoice['fits'][]): ServedModel | undefined {
     for (const fits of preferred) {
       const model = this.#first(fits);
@@ -100,13 +100,13 @@ export class ModelChooser {
     return undefined;
   }
 
-  /** The one model that fits; undefined where there are none or several. */
+  /** The only model that fits; undefined if there are none or several. */
   only({ models }: ServedOperation): ServedModel | undefined {
     const [first, second] = this.#models.list().filter(models.fits);
     return second === undefined ? first : undefined;
   }
 
-  /** The models that a request may be for, for the thread that decodes it; `given`: the one that is known already. */
+  /** The models that a request may be for, as the thread that decodes it needs them; `given` is the model if it is known already. */
   candidates(
     { models }: ServedOperation,
     given: ServedModel | undefined,
@@ -134,7 +134,7 @@ export class ModelChooser {
     return model;
   }
 
-  /** The queue that the operation would wait in, if that is full: none for calls, which take no permits. */
+  /** The queue in which the operation would wait, if that is full; calls take no permits and wait in none. */
   #fullQueue({ kind }: ServedOperation, { key, graph }: ServedModel): string | undefined {
     const queue = kind === 'call' ? undefined : kind === 'tensors' ? graph?.key : key;
     return queue !== undefined && this.#queues.isFull(queue) ? queue : undefined;
@@ -150,7 +150,7 @@ export class ModelChooser {
     try {
       return this.#unnamed(models);
     } catch {
-      // Told when the body turns out to name none.
+      // Thrown once the body turns out to name no model.
       return undefined;
     }
   }

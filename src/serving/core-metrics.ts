@@ -11,11 +11,11 @@ export function nameOfKey(key: string): string {
   return key.slice(0, key.indexOf('/'));
 }
 
-/** Turns what happens in the core into metrics and statistics. `find` gives the loaded model of a queue's key. */
+/** Makes metrics and statistics from events of the core. `find` gives the loaded model of a queue's key. */
 export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedModel | undefined): CoreEvents {
   return {
     refused({ modelKey, code }) {
-      // Requests, because of one that is refused before its body is read nobody knows the items.
+      // Counts requests, because the items of one that is refused before its body is read are not known.
       metrics.rejects.inc({ model: nameOfKey(modelKey), reason: code });
     },
     started({ modelKey, items, cost, cut, waitsMs }) {
@@ -38,7 +38,7 @@ export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedM
   };
 }
 
-/** Sets the gauges that are read, not counted; called at each scrape. */
+/** Sets the gauges whose values are read at each scrape. */
 export function refreshGauges(
   metrics: Metrics,
   { core, repository, phase }: { core: TensorCore; repository: Repository<ServedModel>; phase: Phase },

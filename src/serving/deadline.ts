@@ -3,12 +3,12 @@ import { Deadlines, type Timed } from '../core/deadlines.ts';
 import type { Clock } from '../core/ticket.ts';
 
 /**
- * When a request's time is up. It begins with the request, before its body has arrived, and every stage asks it what is left: whoever
- * gave a stage a limit of its own would let the request outlast its limit as often as it has stages. Limits that become known on the way
+ * When a request's time is up. It begins with the request, before its body has arrived, and every stage asks it what is left: if each
+ * stage had a limit of its own, a request could outlast its limit several times. Limits that become known on the way
  * (the client's, the model's) count from the same beginning; they shorten the time and never renew it.
  */
 export class Deadline {
-  /** On the clock; so is `atMs`. */
+  /** On the clock, like `atMs`. */
   readonly startMs: number;
   readonly #clock: Clock;
   #atMs: number;

@@ -11,11 +11,11 @@ import { ownOutputs } from './outputs.ts';
 import type { ServedModel } from './served-model.ts';
 import { limitsOf } from './tickets.ts';
 
-/** Bodies that wait for a CPU thread, for each thread there is. They hold no permits yet, as only decoding tells what of. */
+/** Bodies that may wait for a CPU thread, for each thread. They hold no permits yet, because only decoding tells of which model. */
 const WAITING_BODIES = 256;
 const RETRY_AFTER_MS = 1000;
 
-/** What a thread has made of a body, and the models that it could choose from, by key. */
+/** A body as a thread has decoded it, and the models among which it could choose, by key. */
 export interface DecodedBody {
   readonly decoded: Decoded;
   readonly served: ReadonlyMap<string, ServedModel>;
@@ -26,11 +26,11 @@ export interface ReadyItems {
   readonly items: readonly (Item | PreparedItem)[];
   readonly options: unknown;
   readonly luggage?: Uint8Array | undefined;
-  /** Time that preparing them all took, where that is done. */
+  /** Time that preparing all of them took; absent if they are not prepared. */
   readonly prepareMs?: number;
 }
 
-/** Has bodies decoded on the CPU pool, and in the same job prepared by the task of the model they are for. */
+/** Has bodies decoded on the CPU pool, and their items prepared in the same job by the task of their model. */
 export class PoolDecoder {
   readonly #cpu: CpuPool;
   readonly #models: ModelChooser;
@@ -42,8 +42,8 @@ export class PoolDecoder {
   }
 
   /**
-   * Decodes a body whose permits are not known yet. What there is room for is looked up when a thread takes the job, so that what waits for one does
-   * not go by what was. Throws QUEUE_FULL where too many wait, and what decoding throws, in the dialect of what the body turned out to be.
+   * Decodes a body that has no permits yet. The room of each model is looked up when a thread takes the job, because it changes while the body
+   * waits. Throws QUEUE_FULL if too many wait, and what decoding throws, in the dialect of the operation that the body turned out to be for.
    */
   async decode({ entry, call, context }: Reading<ItemsOperation | CallOperation>): Promise<DecodedBody> {
     const { operation } = entry;
@@ -62,7 +62,7 @@ export class PoolDecoder {
     return { decoded: await this.#inTurn(key, make, call), served };
   }
 
-  /** Decodes again, and prepares, what is decoded here and has its permits: items are dear to hand over, a body is not. */
+  /** Decodes a body again and prepares its items, which have their permits: handing over the body costs less than handing over decoded items. */
   async prepare({ entry, call, context }: Reading<ItemsOperation>, model: ServedModel, count: number) {
     const { name, version, taskSource: source } = model;
     const all = [{ name, version, isCurrent: true, source, room: count }];
@@ -107,7 +107,7 @@ export function ofItems(decoded: Decoded): DecodedItems {
   return decoded;
 }
 
-/** Tensors of items that came together lie in one buffer; each ticket gives its own away. */
+/** Items with tensors of their own: they come in one buffer, and each ticket gives its tensors away. */
 export async function unpacked({ items, options, luggage, prepareMs }: DecodedRequest): Promise<ReadyItems> {
   if ('values' in items) return { items: items.values, options, luggage, prepareMs };
   const all: (Item | PreparedItem)[] = [];

@@ -22,7 +22,7 @@ const LIGHT_JSON_BYTES = 128 * 1024;
 
 /** A request for items whose model is known, and how many permits it needs. */
 export interface ReadItems {
-  /** The one that its body turned out to be for. */
+  /** The operation that the body turned out to be for. */
   readonly operation: ItemsOperation;
   readonly model: ServedModel;
   readonly count: number;
@@ -37,11 +37,11 @@ interface DecodedHere {
 
 interface DecodedOnPool {
   readonly where: 'pool';
-  /** Prepared, too; undefined where the model had no room for the items. */
+  /** Its items are prepared; undefined if the model had no room for them. */
   readonly request: DecodedRequest | undefined;
 }
 
-/** Turns bodies into requests: here where that is light, else in one job of the CPU pool, which prepares the items, too. */
+/** Turns bodies into requests: on this thread if that is light, else in one job of the CPU pool, which also prepares the items. */
 export class Decoder {
   readonly #pool: PoolDecoder;
   readonly #models: ModelChooser;
@@ -61,10 +61,10 @@ export class Decoder {
     return isLight(reading) ? this.#itemsHere(reading) : this.#itemsOnPool(reading);
   }
 
-  /** The items of a request that has its permits; many that together are not light are prepared by one job. */
+  /** The items of a request that has its permits; one job prepares many that are not light together. */
   async ready({ operation, model, count, decoded }: ReadItems, call: DoorCall): Promise<ReadyItems> {
     if (decoded.where === 'pool') {
-      // There is room by now, but there was none when it was decoded.
+      // There is room now, but there was none when the body was decoded.
       if (decoded.request === undefined) throw this.#queues.refusal(model.key);
       return unpacked(decoded.request);
     }
@@ -81,13 +81,13 @@ export class Decoder {
     return this.#pool.tensors(reading, model);
   }
 
-  /** A request that calls a task's function goes to the CPU pool, whatever its size, and comes back as its answer. */
+  /** The answer to a request that calls a task's function; it goes to the CPU pool whatever its size. */
   async call(entry: Entry<CallOperation>, call: DoorCall): Promise<Answer> {
     const { decoded, served } = await this.#pool.decode({ entry, call, context: this.#context(call) });
     if (decoded.kind !== 'call') throw new Error(`a thread answered a call with ${decoded.kind}`);
     const model = served.get(decoded.key ?? '') ?? this.#models.choose(entry.operation, decoded.asked);
     call.requester.serveWith(model);
-    // It was loaded meanwhile.
+    // The model was loaded only after the job was sent.
     if (decoded.answer === undefined) throw new ServerError('MODEL_UNAVAILABLE');
     return decoded.answer;
   }

@@ -36,7 +36,7 @@ import { emptyTiming } from './timing.ts';
 /** Outputs of this size take about a millisecond to print: larger ones leave the main thread. */
 const LIGHT_TEXT_BYTES = 64 * 1024;
 
-/** Gets what items name by URL, in their place. */
+/** Replaces what items name by URL by its content. */
 export interface InputSource {
   /** Whether the model's items may name anything by URL. */
   takesUrls(model: ServedModel): boolean;
@@ -77,7 +77,7 @@ export class Door implements Queues {
   }
 
   /**
-   * What can be refused before a body is read: a server that is not ready, a model that is not there, a queue that is full. `name` and
+   * Refuses what can be refused before a body is read: the server is not ready, the model is not there, the queue is full. `name` and
    * `version` are the path's. Throws STARTING, DRAINING, FAILED, MODEL_NOT_FOUND, MODEL_UNAVAILABLE, QUEUE_FULL or the operation's own refusal.
    */
   enter(operation: Operation, requester: Requester, name?: string, version?: string): Entry {
@@ -96,7 +96,7 @@ export class Door implements Queues {
     if (phase === 'failed') throw new ServerError('FAILED', `The server has failed: ${why}`, { retryAfterMs: 1000 });
   }
 
-  /** The whole way of a request that was let in. Throws a ServerError, in the shape of the requester's dialect by then. */
+  /** Serves a request that was let in, from decode to encode. Throws a ServerError, to be told in the requester's dialect. */
   async walk({ operation, ...entry }: Entry, call: DoorCall): Promise<Answer> {
     switch (operation.kind) {
       case 'items':
@@ -124,7 +124,7 @@ export class Door implements Queues {
     return queueItems - permits;
   }
 
-  /** Items waiting and running, permits taken, permits there are. */
+  /** Items waiting and running, permits taken, and permits in all. */
   queueOf(model: ServedModel): Depth {
     return this.#parts.core.depth(model.key);
   }
@@ -149,8 +149,8 @@ export class Door implements Queues {
   }
 
   /**
-   * With what its items name by URL. It comes before the permits: URLs that answer slowly would hold those of others. Nothing is fetched for a
-   * request that will be refused.
+   * The request with what its items name by URL. Fetches come before permits, because slow URLs would hold permits that others need. Nothing is fetched
+   * for a request that will be refused.
    */
   async #withInputs(read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
     const { model, count, decoded } = read;
@@ -158,7 +158,7 @@ export class Door implements Queues {
     return { ...read, decoded: { ...decoded, items: await this.#parts.inputs.items(requester, decoded.items) } };
   }
 
-  /** The answer goes out piece by piece; what is left of it at the end is nothing. */
+  /** Sends the answer piece by piece; the answer that is returned is empty. */
   async #stream(
     stream: AnswerStream,
     { model, items, ride }: { model: ServedModel; items: readonly (Item | PreparedItem)[]; ride: Ride },
@@ -175,7 +175,7 @@ export class Door implements Queues {
     return { contentType: 'text/event-stream', chunks: [] };
   }
 
-  /** Thousands of items are not begun in one go: each costs the main thread some time. */
+  /** Thousands of items are begun in slices, because each costs the main thread some time. */
   async #runAll(
     model: ServedModel,
     items: readonly (Item | PreparedItem)[],

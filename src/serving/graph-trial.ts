@@ -36,13 +36,13 @@ export interface GraphToTry {
   readonly source: ModelSource;
   readonly taskSource: Omit<TaskSource, 'signature'>;
   readonly lane: PlannedLane;
-  /** Of a program's graph: as the program gives it away. The example is then the program's, not the graph's. */
+  /** Of a program's graph: the signature that the program gives. The example then is for the program, not for the graph. */
   readonly given?: Signature | undefined;
 }
 
 /**
- * Finds out by running, in another process, how the rows of a graph can be stacked, and which row a lane can be warmed with. Rows of a graph that
- * is lost there run one by one. Throws a plain Error where the graph cannot be opened, or its example not be prepared.
+ * Runs a graph in another process, to find out how its rows can be stacked and with which row a lane can be warmed. If the process is lost, the graph's
+ * rows run one by one. Throws a plain Error if the graph cannot be opened, or its example not be prepared.
  */
 export async function tryGraph(
   { spec, source, taskSource, lane, given }: GraphToTry,
@@ -53,7 +53,7 @@ export async function tryGraph(
     const signature = given ?? trial.signature;
     const example = given === undefined ? await prepareExample(source, { ...taskSource, signature }, cpu) : undefined;
     const tried = await trial.try(example === undefined ? undefined : rowOf(signature, example));
-    // Of an example, too, others are made: what was too slow, or ended the process, need not be what clients send.
+    // Rows are also made up from an example, so what was too slow, or ended the process, need not be what clients send.
     const inputs = example === undefined ? 'made-up inputs' : 'inputs made from its example';
     const why = tried.kind === 'lost' ? `the trial with ${inputs}: ${tried.why}` : tried.why;
     if (why !== undefined) alone.tell(given === undefined ? source.name : `${source.name} (its tensors)`, why);
@@ -63,14 +63,14 @@ export async function tryGraph(
   });
 }
 
-/** What elements of a graph's inputs stand for. */
+/** How elements of a graph's inputs are counted as cost. */
 export function sizesIn(tried: Tried | undefined): Pick<ServedGraph, 'elementsPerCost' | 'bytesPerElement'> {
   if (tried?.row === undefined) return { elementsPerCost: 1, bytesPerElement: undefined };
   const elements = tried.row.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   return { elementsPerCost: Math.max(1, elements) / tried.cost, bytesPerElement: tried.bytesPerElement };
 }
 
-/** The model's example, prepared: a row of true shape and values for the trial and the warm-up. */
+/** The model's example, prepared: a row with real shapes and values for the trial and the warm-up. */
 async function prepareExample(
   source: ModelSource,
   taskSource: TaskSource,

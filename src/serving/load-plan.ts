@@ -14,7 +14,7 @@ import { stampOf } from './model-files.ts';
 import { limitsOf, servedModel, type ServedGraph, type ServedModel } from './served-model.ts';
 import { runsSeen, warmPlan } from './warm-up.ts';
 
-/** A model version that its first lane holds, and how the others and the core are to take it. */
+/** A model version that its first lane holds, and what the other lanes and the core need of it. */
 export interface LoadPlan {
   readonly placement: Placement;
   readonly model: ServedModel;
@@ -44,7 +44,7 @@ const NO_INPUT_RUNS = 'no made-up input runs; give an example in model.json';
 const NO_RUN_MADE = 'its program makes no run before the first request';
 
 /**
- * Loads a model on its first lane, and finds out there and by a trial all that others need to know of it: signature, limits, what its runs take.
+ * Loads a model on its first lane, and finds out there and by a trial what the others need to know: signature, limits, times of runs.
  * Throws a plain Error that says what is wrong with the model, or LANE_LOST.
  */
 export async function planLoad(order: LoadOrder, parts: PlannerParts): Promise<LoadPlan> {
@@ -103,7 +103,7 @@ function tellOf(
 }
 
 /**
- * A program's graph as the tensor API runs it, where the program gives it away. How its rows can be stacked is found out here, and the lane that
+ * A program's graph as the tensor API runs it, if the program allows that. A trial finds out how its rows can be stacked, and the lane that
  * holds it is told.
  */
 async function programGraph(
@@ -125,12 +125,12 @@ function queuesOf(
 ): ReadonlyMap<string, ModelOptions> {
   const queues = new Map<string, ModelOptions>([[key, { ...shared, limits, queueItems, ...own }]]);
   if (graph === undefined || graph.key === key) return queues;
-  // Rows of tensors, whose cost nobody counts.
+  // The cost of rows of tensors is not limited.
   const alone = graph.signature.batchable ? {} : { maxItems: 1, maxDelayMs: 0 };
   return queues.set(graph.key, { ...shared, limits: { ...limits, ...alone, maxCost: Infinity }, queueItems });
 }
 
-/** Throws a plain Error where a graph is not the file that was loaded. */
+/** Throws a plain Error if a graph is not the file that was loaded. */
 async function checkStamp(spec: ModelSpec, stamp: string): Promise<void> {
   if ((await stampOf(spec)) !== stamp)
     throw new Error(

@@ -17,12 +17,12 @@ export interface LoaderParts extends PlannerParts {
   readonly metrics: Metrics;
 }
 
-/** A lane may die of other work; one that dies of the model dies again. */
+/** Tries of a load: a lane may die of other work, but one that dies of the model dies again. */
 const LOAD_TRIES = 3;
 
 /**
- * Brings a model version from its folder to the lanes: the first finds out what there is to know, the others are filled alike, then the core takes
- * requests for it. Whatever fails, nothing of it stays behind.
+ * Brings a model version from its folder to the lanes: the first lane finds out what the others need, the others load it too, then the core takes
+ * requests for it. If anything fails, nothing of the model stays behind.
  */
 export class Loader implements ModelLoader<ServedModel> {
   readonly #parts: LoaderParts;
@@ -39,7 +39,7 @@ export class Loader implements ModelLoader<ServedModel> {
     return this.#models.get(key);
   }
 
-  /** Throws LANE_LOST where lanes died each time that it was tried, else a plain Error that says what is wrong with the model. */
+  /** Throws LANE_LOST if lanes died at every try, else a plain Error that says what is wrong with the model. */
   async load(source: ModelSource): Promise<ServedModel> {
     for (let tries = 1; ; tries += 1) {
       // A lane that is being replaced takes no model.
@@ -95,7 +95,7 @@ export class Loader implements ModelLoader<ServedModel> {
     const order = { key, source, laneIds, lanes: laneIds.map((id) => lanes.planOf(id)), thread };
     const { placement, model, queues } = await planLoad(order, this.#parts);
     for (const other of others) await fillLane(other, placement);
-    // From here to the end nothing is waited for: a lane that is replaced later gets the model, and the core knows it.
+    // Nothing is awaited from here on, so a lane that is replaced later gets the model, and the core knows it.
     lanes.place(placement, threads);
     for (const [queue, options] of queues) {
       this.#models.set(queue, model);

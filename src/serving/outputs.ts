@@ -2,7 +2,7 @@ import type { Outputs } from '../tasks/task.ts';
 import { ownTensor } from '../tensors/rows.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 
-/** A ticket's tensors (signature order) by name, and their size: texts are taken for 16 bytes each. */
+/** A ticket's tensors (signature order) by name, and their size; a text counts as 16 bytes. */
 export function outputsByName(
   signature: Signature,
   tensors: readonly Tensor[],

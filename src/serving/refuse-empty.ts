@@ -2,7 +2,7 @@ import { ServerError } from '../errors.ts';
 import { emptyPattern } from '../tensors/rows.ts';
 import type { Signature, Tensor } from '../tensors/tensor.ts';
 
-/** A tensor without elements can end the whole process inside ONNX Runtime: it is accepted only where the trial has survived one. Throws INVALID_INPUT. */
+/** A tensor without elements can end the whole process inside ONNX Runtime: it is accepted only if the trial has survived one. Throws INVALID_INPUT. */
 export function refuseEmpty({ inputs, empties = [] }: Signature, tensors: readonly Tensor[]): void {
   const pattern = emptyPattern(tensors);
   if (pattern === '' || empties.includes(pattern)) return;

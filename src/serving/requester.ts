@@ -4,22 +4,22 @@ import type { Deadline } from './deadline.ts';
 import type { ServedModel } from './served-model.ts';
 import type { RequestTiming } from './timing.ts';
 
-/** Whoever asks: an exchange of HTTP, or a job. What the door learns of the request on its way is told here, for logs, metrics and statistics. */
+/** The source of a request: an exchange of HTTP, or a job. The door tells it what it learns of the request, for logs, metrics and statistics. */
 export interface Requester {
   readonly id: string;
   readonly deadline: Deadline;
   readonly cancellation: Cancellation;
   /** Its client, for the client's share of budgets. */
   readonly address?: string | undefined;
-  /** What is to be given back when the request is over. */
+  /** Calls `release` when the request is over. */
   releaseLater(release: () => void): void;
-  /** Whose shape its errors have: a body may turn out to be of another dialect. */
+  /** The dialect of its errors; the body may turn out to be of another one. */
   dialect: Dialect;
   items: number;
-  /** Where its time went; set when it has been served. */
+  /** How its time was spent; set when it has been served. */
   timing: RequestTiming | undefined;
-  /** The model that serves it, whose time limit is its own. */
+  /** Called with the model that serves it, whose time limit then counts. */
   serveWith(model: ServedModel): void;
-  /** Names of its fields that nobody heeds. */
+  /** Called with the names of fields that are ignored. */
   tellIgnored(names: readonly string[]): void;
 }

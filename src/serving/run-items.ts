@@ -12,18 +12,18 @@ import type { ServedModel } from './served-model.ts';
 import { limitsOf, runTicket, type Ride } from './tickets.ts';
 import { ticketOf } from './work-ticket.ts';
 
-/** An item that has run, its outputs still the task's. */
+/** An item that has run; its outputs are not finished yet. */
 export interface RanOutputs {
   readonly outputs: Outputs;
-  /** Of the outputs; texts are taken for 16 each. */
+  /** Of the outputs; a text counts as 16. */
   readonly bytes: number;
   readonly memo: unknown;
 }
 
-/** What became of an item: outputs to be finished, the reply of a task that serves by itself, or an error. */
+/** The result of an item's run: outputs to be finished, the reply of a task with `serve`, or an error. */
 export type Ran = RanOutputs | { readonly reply: Reply } | { readonly error: ServerError };
 
-/** Who hears of items before all of them are done; the number is the item's. */
+/** Hears of items before all of them are done, with the index of the item. */
 export interface ItemListener {
   readonly onEvent: (index: number, event: unknown) => void;
   readonly onReply: (index: number, reply: Reply) => void;
@@ -33,7 +33,7 @@ interface ItemRide extends Ride {
   readonly listener?: ItemListener | undefined;
 }
 
-/** Brings items through prepare and run. Each stands for itself. */
+/** Takes items through prepare and run. Each fails by itself. */
 export class ItemRunner {
   readonly #cpu: CpuPool;
   readonly #metrics: Metrics;
@@ -45,7 +45,7 @@ export class ItemRunner {
     this.#clock = clock;
   }
 
-  /** Prepares an item, if it is not, and runs its ticket; takes one permit. Never rejects. */
+  /** Prepares an item, unless it is prepared, and runs its ticket; takes one permit. Never rejects. */
   async run(model: ServedModel, item: Item | PreparedItem, ride: ItemRide & { readonly index: number }): Promise<Ran> {
     try {
       if (model.task.serve !== undefined && (item.kind === 'json' || item.kind === 'raw'))
@@ -56,7 +56,7 @@ export class ItemRunner {
     }
   }
 
-  /** An item of a task that serves by itself: its permit stays with it until it is done. */
+  /** An item of a task with `serve`: its permit stays with it until it is done. */
   async #serve(model: ServedModel, item: Item, ride: ItemRide & { readonly index: number }): Promise<Ran> {
     const { serve } = model.task;
     if (serve === undefined) throw new ServerError('INTERNAL');
@@ -104,7 +104,7 @@ export class ItemRunner {
     return { outputs, bytes, memo: prepared.memo };
   }
 
-  /** The time. Thousands of items are begun in slices: what comes late is not prepared for nobody. Throws CANCELLED, DEADLINE_EXCEEDED. */
+  /** The time now. Items are begun in slices, so the request may be over before a later slice is prepared. Throws CANCELLED, DEADLINE_EXCEEDED. */
   #begin({ cancellation, deadline }: Ride): number {
     if (cancellation.cancelled) throw new ServerError('CANCELLED');
     const nowMs = this.#clock.now();

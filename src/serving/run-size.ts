@@ -2,7 +2,7 @@ import { ServerError } from '../errors.ts';
 import { elementCount, type Tensor } from '../tensors/tensor.ts';
 import type { ServedGraph } from './served-model.ts';
 
-/** The size of a run on tensors that a client sent, which nothing but these limits bounds. */
+/** Limits on the size of a run on tensors that a client sent; nothing else bounds it. */
 
 function elementsOf(inputs: readonly Tensor[]): number {
   let elements = 0;
@@ -10,7 +10,7 @@ function elementsOf(inputs: readonly Tensor[]): number {
   return elements;
 }
 
-/** The cost of a ticket of tensors. Throws TOO_LARGE where its run is predicted to take more memory than a run may. */
+/** The cost of a ticket of tensors. Throws TOO_LARGE if its run is predicted to take more memory than a run may. */
 export function costOf(
   { elementsPerCost, bytesPerElement, mostBytes }: ServedGraph,
   inputs: readonly Tensor[],

@@ -22,7 +22,7 @@ export async function runTensors(
   return joinRows(graph.signature, await runBlocks(graph, blocks, ride));
 }
 
-/** Outputs of each block; where one fails, the others are of no use to anybody. */
+/** Outputs of each block. If one block fails, the others are cancelled. */
 async function runBlocks(graph: ServedGraph, blocks: readonly Block[], ride: Ride): Promise<(readonly Tensor[])[]> {
   const tickets = blocks.map(({ inputs, rows }) => {
     const cost = costOf(graph, inputs);

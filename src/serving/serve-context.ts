@@ -15,7 +15,7 @@ export interface ServeRun extends TicketRun {
 
 export interface ServeContextParts {
   readonly model: ServedModel;
-  /** Holds one permit for this item; what it needs beyond that is taken and given back here. */
+  /** Holds one permit for this item; further permits are taken and given back here. */
   readonly permits: Permits;
   readonly cpu: CpuPool;
   readonly clock: Clock;
@@ -25,7 +25,7 @@ export interface ServeContextParts {
   readonly onCount: (unit: string, amount: number) => void;
 }
 
-/** What one item's `serve` may use; it keeps the time. */
+/** What one item's `serve` may use. Records when its tickets ran. */
 export class LaneServeContext implements ServeContext {
   readonly streaming: boolean;
   /** On the clock: when its first ticket was made, and when its last one ended. */
@@ -77,7 +77,7 @@ export class LaneServeContext implements ServeContext {
     const followers = [follow()];
     while (followers.length < most && permits.tryTake()) followers.push(follow().finally(() => permits.release(1)));
     await Promise.all(followers);
-    // The first is the reason; the others fail because of it.
+    // The first failure is the reason; the others follow from it.
     if (failures.length > 0) throw failures[0];
     return results;
   }

@@ -12,7 +12,7 @@ import { createStatistics } from './statistics.ts';
 export interface ServedGraph {
   readonly key: string;
   readonly signature: Signature;
-  /** Elements of all inputs together that make a cost of 1: those of an item of the task, where it is the task's graph. */
+  /** Elements of all inputs together that make a cost of 1: those of an item of the task, if it is the task's graph. */
   readonly elementsPerCost: number;
   /** Memory of a run, as larger inputs were measured; undefined where their size hardly matters. */
   readonly bytesPerElement: number | undefined;
@@ -28,31 +28,31 @@ export interface ServedModel {
   readonly version: string;
   /** What tickets of its task take and give. */
   readonly signature: Signature;
-  /** What the tensor API runs: the graph itself. Absent where a program keeps it to itself. */
+  /** What the tensor API runs: the graph itself. Absent if a program does not give its graph. */
   readonly graph: ServedGraph | undefined;
-  /** model.json's, or what suits the task and its device where that says nothing. */
+  /** Those of model.json, or else those that suit the task and its device. */
   readonly limits: BatchLimits;
   /** Items waiting and running together. */
   readonly queueItems: number;
   readonly task: Task;
   readonly taskSource: TaskSource;
   readonly statistics: ModelStatistics;
-  /** All but `versions`, which other versions decide. */
+  /** All fields but `versions`, which depends on other versions. */
   readonly description: Omit<ModelDescription, 'versions'>;
   /** Time limit of a request. */
   readonly timeoutMs: number;
 }
 
-/** Keys of a model's queues: its own, and that of its graph where the tensor API runs that beside its program. */
+/** Keys of a model's queues: its own, and that of its graph if the tensor API runs that beside its program. */
 export function queuesOf({ key, graph }: Pick<ServedModel, 'key' | 'graph'>): readonly string[] {
   return graph === undefined || graph.key === key ? [key] : [key, graph.key];
 }
 
-/** Most items in a run, and in the queue, where neither model.json nor a program says. */
+/** Most items in a run, and in the queue, if neither model.json nor a program says. */
 const MAX_ITEMS = 32;
 const QUEUE_ITEMS = 256;
 
-/** model.json's limits; what it leaves open, the program decides. A graph that cannot batch runs one by one. */
+/** The limits of model.json, and where it leaves them open, those of the program. A graph that cannot batch runs one by one. */
 export function limitsOf({ manifest: { batching } }: ModelSource, answer: LoadAnswer): BatchLimits {
   const maxItems = answer.signature.batchable ? (batching.maxItems ?? answer.limits?.maxItems ?? MAX_ITEMS) : 1;
   return {
@@ -67,10 +67,10 @@ function queueItemsOf({ manifest: { queue } }: ModelSource, { limits }: LoadAnsw
   return queue.maxItems ?? limits?.queueItems ?? QUEUE_ITEMS;
 }
 
-/** What the tensor API shows of a model whose program keeps its graph to itself. */
+/** What the tensor API shows of a model whose program does not give its graph. */
 const NO_TENSORS: Signature = { inputs: [], outputs: [], batchable: false };
 
-/** Joins what a model's folder says with what loading it has found. `timeoutMs`: the most that any request may take. */
+/** Joins what a model's folder says and what loading it has found. `timeoutMs` is the limit of all requests. */
 export function servedModel(
   {
     key,

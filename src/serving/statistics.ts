@@ -1,7 +1,7 @@
 import type { ModelStatistics, StatisticDuration } from '../model.ts';
 import type { RequestTiming } from './timing.ts';
 
-/** Counts for OIP's statistics extension. perf_analyzer wants all counts of a request to move at one moment: when it is done. */
+/** Counts for OIP's statistics extension. perf_analyzer expects all counts of a request to change at once, when it is done. */
 
 function duration(): StatisticDuration {
   return { count: 0, ns: 0 };
@@ -27,7 +27,7 @@ function add(to: StatisticDuration, milliseconds: number): void {
   to.ns += Math.round(milliseconds * 1e6);
 }
 
-/** One request answered well; `totalMs` from its arrival to its reply. */
+/** One request that succeeded; `totalMs` is the time from its arrival to its reply. */
 export function countSuccess(statistics: ModelStatistics, timing: RequestTiming, totalMs: number): void {
   statistics.lastInferenceMs = Date.now();
   add(statistics.success, totalMs);

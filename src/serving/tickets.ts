@@ -9,7 +9,7 @@ import type { Deadline } from './deadline.ts';
 import { addTicket, type RequestTiming } from './timing.ts';
 
 export type TensorCore = Core<LaneWork, readonly Tensor[]>;
-/** Permits of a request on tensors. */
+/** Permits of a request. */
 export type Permits = Admission<LaneWork, readonly Tensor[]>;
 
 /** What the tickets of a request have in common. */
@@ -24,7 +24,7 @@ export interface Ride {
 export interface TicketRun {
   /** Its permit stays with the request. */
   readonly lent?: boolean;
-  /** Ends it early. */
+  /** Ends the ticket early. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Where a request's time went, in milliseconds; for one of several items the longest of each, since they overlap. */
+/** How a request's time was spent, in milliseconds; of several items the longest of each, because they overlap. */
 export interface RequestTiming {
   prepareMs: number;
   queueMs: number;
@@ -6,7 +6,7 @@ export interface RequestTiming {
   runMs: number;
   splitMs: number;
   finishMs: number;
-  /** Items of the largest batch it rode in. */
+  /** Items of its largest batch. */
   batchItems: number;
   /** Lanes it ran on. */
   readonly lanes: Set<number>;
@@ -16,7 +16,7 @@ export function emptyTiming(): RequestTiming {
   return { prepareMs: 0, queueMs: 0, stackMs: 0, runMs: 0, splitMs: 0, finishMs: 0, batchItems: 0, lanes: new Set() };
 }
 
-/** Takes one ticket's timing into its request's. */
+/** Adds one ticket's timing to its request's. */
 export function addTicket(
   timing: RequestTiming,
   ticket: { queueMs: number; stackMs: number; runMs: number; splitMs: number; batchItems: number; lane: number },

@@ -6,11 +6,11 @@ import type { ModelSource } from '../repository/source.ts';
 import { shapeKey } from '../tensors/rows.ts';
 import { sizesIn, type Tried } from './graph-trial.ts';
 
-/** How lanes are warmed, and what the runs of the warm-up tell of later ones. */
+/** How lanes are warmed, and what the runs of the warm-up say about later ones. */
 
 /**
- * A CPU runs most shapes at their usual speed from the first time on: a few small runs make the first request quick and tell what runs cost, and
- * more would cost time and memory (batches of 32 images were seen to take 30 s and 3 GB). A GPU pays for each new shape.
+ * A CPU runs most shapes at their usual speed from the first time on: a few small runs make the first request quick and show what runs cost, and
+ * more would cost time and memory (batches of 32 images took 30 s and 3 GB). On a GPU the first run of each shape is slow.
  */
 const CPU_WARMTH: WarmLimits = { runMs: 500, allMs: 1000, repeat: false };
 const GPU_WARMTH: WarmLimits = { runMs: 5000, allMs: 60_000, repeat: true };
@@ -19,7 +19,7 @@ const NAMED_WARMTH: WarmLimits = { runMs: 10_000, allMs: 60_000, repeat: false }
 /** One run, which allocates the lane's memory. What runs cost is known from the first lane. */
 const ONE_RUN: WarmLimits = { runMs: 0, allMs: 0, repeat: false };
 
-/** What is run before the model takes requests, on its first lane and on each of the others; undefined where model.json switches it off. */
+/** The warm-up runs of a model, on its first lane and on each of the others; undefined if model.json switches them off. */
 export function warmPlan(
   source: ModelSource,
   {
@@ -43,8 +43,8 @@ export function warmPlan(
 }
 
 /**
- * The warm-up's runs as the estimator wants them. It does without the sleep of `simulate`, but the runs to come do not; a sleep beyond the run limit
- * stands for a run that hangs, which nothing predicts.
+ * The warm-up's runs as the estimator takes them. They are made without the sleep of `simulate`, which later runs have, so it is added. A sleep beyond the
+ * run limit simulates a run that hangs, which nothing predicts.
  */
 export function runsSeen(
   { manifest }: ModelSource,

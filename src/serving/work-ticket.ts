@@ -8,7 +8,7 @@ import { refuseEmpty } from './refuse-empty.ts';
 import { costOf } from './run-size.ts';
 import type { ServedModel } from './served-model.ts';
 
-/** The ticket of what a task has prepared. Throws a ServerError: what `refuseEmpty` and `costOf` throw, INTERNAL where an input is missing. */
+/** The ticket of what a task has prepared. Throws a ServerError: what `refuseEmpty` and `costOf` throw, INTERNAL if an input is missing. */
 export function ticketOf(
   model: ServedModel,
   work: Work,
@@ -20,7 +20,7 @@ export function ticketOf(
   return {
     payload: parameters === undefined ? { inputs } : { inputs, parameters },
     items: 1,
-    // Tensors are items of any size: their task knows no better.
+    // Items of the task `tensors` have any size, which the task does not count.
     cost: model.description.task === 'tensors' && model.graph !== undefined ? costOf(model.graph, inputs) : cost,
     shapeKey: bucket ?? shapeKey(model.signature, inputs),
     onProgress,

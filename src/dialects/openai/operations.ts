@@ -52,7 +52,7 @@ const CHAT: ItemsOperation<ChatOptions> = {
   stream: (options, head) => (options.stream ? generationStream(new ChatStream(head, options)) : undefined),
 };
 
-/** Where each item stands for one prompt of a list. */
+/** The name of the list of prompts, if each item is for one prompt of it. */
 function promptField({ isList, choices }: CompletionsOptions): string | undefined {
   return isList && choices === 1 ? 'prompt' : undefined;
 }

@@ -5,7 +5,7 @@ import type { ItemsOperation, Operation } from '../shared/operation.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { decodeRerank, encodeRerank, type RerankOptions } from './rerank.ts';
 
-/** Jina's and Cohere's path; that of Cohere's second version; and TEI's, which vLLM has, for `documents` instead of `texts`. Errors are OpenAI's. */
+/** The paths are those of Jina and Cohere, of Cohere's second version, and (for `documents` instead of `texts`) of TEI, as in vLLM. Errors are OpenAI's. */
 const RERANK: ItemsOperation<RerankOptions> = {
   ...TEXT_OPERATION,
   name: 'openai.rerank',

@@ -22,7 +22,7 @@ const schema = z.object({
   documents: listOf('an array', DOCUMENT, (one) => typeof one === 'string' || isObject(one)).transform(
     (list) => list as readonly Document[],
   ),
-  /** 0 is all, as in vLLM. */
+  /** 0 means all, as in vLLM. */
   top_n: number({ min: 0, integer: true }).default(0),
   return_documents: flag.default(false),
   /** Cohere's: the fields of documents that are ranked, in this order. */
@@ -46,7 +46,7 @@ export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): It
   const ignored = unknownFields(schema, values);
   const { model, query, documents, ...asked } = readFields(schema, values);
   checkCount(documents.length, itemLimit);
-  // Scores are from 0 to 1, whatever a model's own library does.
+  // Scores are from 0 to 1, even if a model's own library gives others.
   const parameters = {
     truncate: asked.truncation,
     truncation_direction: asked.truncation_side,
@@ -62,7 +62,7 @@ export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): It
   };
 }
 
-/** The text of a document; of several fields, each on a line of its own. Throws BAD_REQUEST where it has none. */
+/** The text of a document; several fields become a line each. Throws BAD_REQUEST if it has none. */
 function textOf(document: Document, fields: readonly string[], index: number): string {
   if (typeof document === 'string') return document;
   const found = fields.filter((field) => Object.hasOwn(document, field)).map((field) => document[field]);
@@ -76,7 +76,7 @@ function textOf(document: Document, fields: readonly string[], index: number): s
   );
 }
 
-/** The answer, best first; a bad document is told by its index. `meta` is Cohere's `usage`. */
+/** The answer, best first; the error of a bad document has its index. `meta` is what Cohere has for `usage`. */
 export function encodeRerank(
   results: readonly ItemResult[],
   { topN, documents }: RerankOptions,
@@ -97,7 +97,7 @@ export function encodeRerank(
   return { contentType: 'application/json', chunks: json.finish() };
 }
 
-/** Clients read the text of a document even where it was sent as a string. */
+/** A document as answers repeat it: a string becomes `{text}`, because clients read that field. */
 function documentOf(document: Document | undefined): JsonObject | undefined {
   return typeof document === 'string' ? { text: document } : document;
 }

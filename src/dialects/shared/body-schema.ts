@@ -5,7 +5,7 @@ import { nearName } from '../../near-name.ts';
 import { isWithin, rangeText, type Range } from '../../ranges.ts';
 
 /**
- * Schemas of request bodies, and the one place that turns what they find into errors that clients can read. Bodies of JSON and forms are read by the same
+ * Schemas of request bodies, and the one place that turns their issues into errors that clients can read. Bodies of JSON and forms are read by the same
  * schemas (`openai/multipart.ts` gives the fields of a form their types). The message of a type's schema is the type in words: "a string".
  */
 
@@ -36,7 +36,7 @@ export function choice<const Choices extends readonly string[]>(choices: Choices
   return z.enum(choices, `expected one of ${choices.join(', ')}`);
 }
 
-/** A field of something that this server does not have: only the values that do not ask for it are taken. */
+/** A field of a feature that this server lacks: it takes only values that do not ask for the feature. */
 export function feature(...harmless: readonly unknown[]) {
   const texts = new Set(harmless.map((value) => JSON.stringify(value)));
   return z
@@ -59,7 +59,7 @@ export function nested<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess((value) => (isObject(value) ? withoutNulls(value) : value), z.object(shape, 'an object'));
 }
 
-/** What a check finds; `path` leads on from the value that is checked. `message` is what `told` makes a sentence of: of a wrong type, the type in words. */
+/** An issue found by a check; `path` is relative to the checked value. `told` makes a sentence of `message`: for a wrong type, that is the type in words. */
 export function issue(
   input: unknown,
   message: string,
@@ -70,7 +70,7 @@ export function issue(
 
 /**
  * The fields of a body as the schema reads them. `null` counts as absent, as OpenAI has it. Throws an error of the code that names the field at fault,
- * BAD_REQUEST where a list or text is empty that must not be.
+ * BAD_REQUEST if a list or text is empty that must not be.
  */
 export function readFields<Schema extends z.ZodObject>(
   schema: Schema,
@@ -88,7 +88,7 @@ export function readFields<Schema extends z.ZodObject>(
 /** Comparing a name with all known ones takes some 50 microseconds, and a body may have a million. */
 const MOST_UNKNOWN = 100;
 
-/** Names of fields that the schema does not have, the first hundred: they are ignored. Throws on one that is probably a known one, misspelt. */
+/** Names of fields that the schema does not have, the first hundred: they are ignored. Throws an error for one that is probably a misspelt known one. */
 export function unknownFields({ shape }: z.ZodObject, values: JsonObject): string[] {
   const known = Object.keys(shape);
   const isUnknown = (name: string): boolean => !Object.hasOwn(shape, name) && values[name] !== null;
@@ -125,7 +125,7 @@ interface Found {
   readonly path: readonly PropertyKey[];
 }
 
-/** Of a union that nothing fits: the alternative that fits best, being wrong further inside or in its value alone; else the union as a whole. */
+/** The issue of the best fit in a union of which no alternative fits: one that is wrong further inside, or only in its value; else the union's own. */
 function nearest(first: z.core.$ZodIssue, before: readonly PropertyKey[] = []): Found {
   const path = [...before, ...first.path];
   if (first.code !== 'invalid_union') return { issue: first, path };

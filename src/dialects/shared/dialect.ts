@@ -1,9 +1,9 @@
 import { errorBody, type ServerError } from '../../errors.ts';
 
-/** Names of dialects, as logs and metrics have them; `http` is what belongs to none: pages, probes, metrics. */
+/** Names of dialects in logs and metrics; `http` is for paths of no dialect: pages, probes, metrics. */
 export type DialectName = 'http' | 'native' | 'oip' | 'openai' | 'tei';
 
-/** An error as a dialect tells it. */
+/** An error in the shape of a dialect. */
 export interface ToldError {
   readonly status: number;
   readonly body: unknown;
@@ -13,10 +13,10 @@ export interface ToldError {
 /** An HTTP protocol: what its operations have in common. */
 export interface Dialect {
   readonly name: DialectName;
-  /** Paths whose errors have its shape although no operation of its stands there. */
+  /** Paths whose errors have its shape although they have no operation of it. */
   readonly paths?: RegExp;
   tellError(error: ServerError): ToldError;
-  /** The error of a stream that has begun: its status cannot be told any more. */
+  /** The error of a stream that has begun: its status has been sent already. */
   tellStreamError(error: ServerError): unknown;
 }
 

@@ -10,7 +10,7 @@ export interface Embedding {
   readonly tokens: number;
 }
 
-/** The embedding in a reply. Throws INTERNAL when it is none. */
+/** The embedding in a reply. Throws INTERNAL if there is none. */
 export function readEmbedding(reply: Reply): Embedding {
   const { embedding, tokens } = (replyJson(reply) ?? {}) as { embedding?: unknown; tokens?: unknown };
   if (typeof embedding !== 'string')
@@ -23,7 +23,7 @@ function viewOf({ base64 }: Embedding): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** The embedding as a JSON array, each number with as few digits as tell it apart from its neighbours. */
+/** The embedding as a JSON array, each number with the fewest digits that read back to the same float32. */
 export function numbersText(embedding: Embedding): string {
   const view = viewOf(embedding);
   const numbers: string[] = [];
@@ -31,7 +31,7 @@ export function numbersText(embedding: Embedding): string {
   return `[${numbers.join(',')}]`;
 }
 
-/** Dot products of one embedding with each of the others: their cosines, where all have length 1. */
+/** Dot products of one embedding with each of the others: their cosines if all have length 1. */
 export function similarities(one: Embedding, others: readonly Embedding[]): number[] {
   const view = viewOf(one);
   return others.map((embedding) => {

@@ -4,7 +4,7 @@ import type { AnswerStream } from './operation.ts';
 import { replyJson } from './reply-json.ts';
 import { allReplies } from './results.ts';
 
-/** What the chat task gives (docs/tasks.md), and the parts of it that the APIs have in common. */
+/** The replies of the chat task (docs/tasks.md), and what the APIs have in common in telling them. */
 
 export interface Candidate {
   readonly token: string;
@@ -17,7 +17,7 @@ export interface TokenLogprob extends Candidate {
 }
 export interface Generation {
   readonly text: string;
-  /** Length of the echoed prompt in the text, in UTF-16 units, if it was to be echoed. */
+  /** Length of the echoed prompt in the text, in UTF-16 units; absent without an echo. */
   readonly echo_length?: number;
   readonly finish_reason: string;
   readonly prompt_tokens: number;
@@ -47,7 +47,7 @@ export interface Usage {
   readonly total_tokens: number;
 }
 
-/** Token counts of a request: a prompt counts once, however many choices it has. `choices` of a prompt are side by side. */
+/** Token counts of a request: a prompt counts once, however many choices it has. The choices of a prompt are next to each other. */
 export function usageOf(generations: readonly Generation[], choices: number): Usage {
   let prompt = 0;
   let completion = 0;

@@ -1,7 +1,7 @@
 import { parse } from 'content-type';
 import { isObject, parseJson } from '../../json.ts';
 
-/** Tells bodies apart before they are decoded. */
+/** Distinguishes bodies before they are decoded. */
 
 /** No type, and the one that `curl -d` sends by default: no client means a form here. */
 const JSON_TYPES = ['', 'application/json', 'application/x-www-form-urlencoded'];
@@ -18,8 +18,8 @@ export function saysJson(contentType: string | undefined): boolean {
 }
 
 /**
- * Whether a body is a JSON object with the field and without the others. It is parsed only where the name occurs in it, in quotes, which is
- * looked for at gigabytes a second.
+ * Whether a body is a JSON object with the field and without the others. It is parsed only if the quoted name occurs in it, because
+ * a search is fast (gigabytes a second).
  */
 export function hasField(body: Uint8Array, field: string, { without }: { without: readonly string[] }): boolean {
   if (!Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(`"${field}"`)) return false;

@@ -1,4 +1,4 @@
-/** Characters of JSON per chunk, about: bounds the length of strings, however large the answer is. */
+/** Characters of JSON per chunk, roughly: it bounds the length of strings, however large the answer is. */
 const CHUNK_CHARACTERS = 65_536;
 
 /** Gathers JSON text into chunks of UTF-8. */

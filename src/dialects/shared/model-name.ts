@@ -1,11 +1,11 @@
-/** What a client's name of a model may mean. */
+/** A meaning of the name by which a client asks for a model. */
 export interface ModelReading {
   readonly name: string;
   /** Undefined: the current one. */
   readonly version?: string;
 }
 
-/** The readings of a name, the likeliest first: as it stands, as `name:version`, and both without an owner in front, as hubs have it. */
+/** The readings of a name, the likeliest first: as it is, as `name:version`, and both without the owner that hubs put before it. */
 export function readModelName(name: string): ModelReading[] {
   const last = name.slice(name.lastIndexOf('/') + 1);
   const names = last === name ? [name] : [name, last];

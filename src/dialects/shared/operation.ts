@@ -23,22 +23,22 @@ interface OperationBase {
 interface Served extends OperationBase {
   readonly models: ModelChoice;
   readonly compression?: Compression;
-  /** Largest body, where the server's limit is too large for it. */
+  /** Largest body, if it is below the server's limit. */
   readonly mostBodyBytes?: number;
-  /** Bytes of a body that must be parsed, by which it stays on the main thread or leaves it; default: all of them. */
+  /** Bytes of a body that must be parsed, which decide whether it leaves the main thread; default: all of them. */
   jsonBytes?(body: Uint8Array, context: DecodeContext): number;
 }
 
 /** A request for items of a model's task: they are prepared, run, finished one by one, and answered together. */
 export interface ItemsOperation<Options = unknown> extends Served {
   readonly kind: 'items';
-  /** Bytes of a body of several items beyond which they leave the main thread together; absent: each goes by itself, as its task says. */
+  /** A larger body of several items is prepared as a whole on the CPU pool. Absent: each item goes by itself, as its task says. */
   readonly lightItemsBytes?: number;
   /** Throws a ServerError if the body is not a valid request. */
   decode(body: Uint8Array, context: DecodeContext): ItemsRequest<Options> | Promise<ItemsRequest<Options>>;
   /** Throws the error of the whole request, if the results of its items amount to one. */
   encode(results: readonly ItemResult[], options: Options, head: AnswerHead): Answer;
-  /** Absent: its paths are all that lead to it. */
+  /** Absent: only its own paths lead to it. */
   readonly sharesPaths?: SharedPaths;
   /** Writes the answer piece by piece, on the main thread; undefined where the request does not ask for that. */
   stream?(options: Options, head: AnswerHead): AnswerStream | undefined;
@@ -87,7 +87,7 @@ export interface ModelChoice {
 
 /** Content codings of an answer. */
 export interface Compression {
-  /** In our order, for clients that like several equally. */
+  /** In our order, for clients that accept several equally. */
   readonly codings: readonly string[];
   /** Larger answers go out as they are; default: none are too large. */
   readonly mostBytes?: number;
@@ -102,11 +102,11 @@ export interface DecodeContext {
   readonly jsonLength?: string | undefined;
 }
 
-/** Two shapes of requests have the same paths: those of one operation are this one's too, for the bodies that are its own. */
+/** Shares the paths of another operation: requests there whose bodies have this operation's shape are for this one. */
 export interface SharedPaths {
-  /** The name of the operation whose paths they are. Errors that are found before the body is read have its shape. */
+  /** The name of the operation whose paths they are. Errors before the body is read have the shape of its dialect. */
   readonly of: string;
-  /** Tells such a body from the other's, before either is decoded. Quick where it is the other's, and never throws. */
+  /** Whether a body is for this operation, before it is decoded. Must be quick if it is not, and never throw. */
   owns(body: Uint8Array, context: DecodeContext): boolean;
 }
 
@@ -125,9 +125,9 @@ export interface TensorsRequest {
   readonly inputs: readonly Tensor[];
   /** Size along the batch axes; 1 for a model that cannot batch. */
   readonly rows: number;
-  /** 1 (highest) to 3; absent: the request's own, or the default. */
+  /** 1 (highest) to 3; absent: that of the header, or the default. */
   readonly priority?: number;
-  /** Time limit that the body sets; absent: none of its own. */
+  /** Time limit that the body sets; absent if it sets none. */
   readonly timeoutMs?: number;
 }
 

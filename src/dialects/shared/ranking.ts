@@ -1,7 +1,7 @@
 import type { Reply } from '../../tasks/task.ts';
 import { replyJson } from './reply-json.ts';
 
-/** A text as a re-ranker's reply ranks it. */
+/** A text in the ranking of a re-ranker's replies. */
 export interface Ranked {
   /** Its place in the request. */
   readonly index: number;

@@ -1,13 +1,13 @@
 import { ServerError } from '../../errors.ts';
 import type { Reply } from '../../tasks/task.ts';
 
-/** What became of one item of a request. */
+/** The result of one item of a request. */
 export type ItemResult =
   { readonly ok: true; readonly reply: Reply } | { readonly ok: false; readonly error: ServerError };
 
 /**
- * The replies of a request that has no errors of its own for single items: the first that failed stands for the whole, and says which it
- * was where `field` names the list they came in.
+ * The replies of a request whose dialect has no errors for single items. Throws the error of the first item that failed; if `field` names the list
+ * of the items, the error names the item in it.
  */
 export function allReplies(results: readonly ItemResult[], field?: string): Reply[] {
   return results.map((result, index) => {

@@ -7,7 +7,7 @@ import { issue } from './body-schema.ts';
  * 0.04, and four times as long for ten thousand texts.
  */
 
-/** A text, or the token ids of one. */
+/** A text, or its token ids. */
 export type TextInput = string | readonly number[];
 
 /** A text, token ids, or a list of both. */
@@ -28,7 +28,7 @@ export const texts = listOf('an array of strings', 'a string', (one) => typeof o
   (list) => list as readonly string[],
 );
 
-/** A list that is not empty, each entry of which passes the check; expectations in words. */
+/** A non-empty list whose entries all pass the check; expectations are in words. */
 export function listOf(list: string, entry: string, isEntry: (value: unknown) => boolean) {
   return z.custom<readonly unknown[]>().check(({ value, issues }) => {
     if (!Array.isArray(value)) issues.push(issue(value, list, { reason: 'invalid_type' }));
@@ -40,7 +40,7 @@ export function listOf(list: string, entry: string, isEntry: (value: unknown) =>
   });
 }
 
-/** Whether texts came as a list; else there is one. */
+/** Whether the texts came as a list; otherwise there is one. */
 export function isList(inputs: TextInput | readonly TextInput[]): inputs is readonly TextInput[] {
   return typeof inputs !== 'string' && typeof inputs[0] !== 'number';
 }

@@ -1,6 +1,6 @@
 import type { Compression } from './operation.ts';
 
-/** What rows of operations on texts have in common: lists of texts in, lists of numbers out. */
+/** Fields that operations on texts have in common: they take lists of texts and give lists of numbers. */
 export const TEXT_OPERATION = {
   kind: 'items',
   /** Texts of this size, all together, may take more than a millisecond to prepare. */

@@ -24,7 +24,7 @@ import {
   type RerankOptions,
 } from './requests.ts';
 
-/** Models of one task, with TEI's error. `kind` is TEI's words: `an embedding`, `a classifier`, `a re-ranker`. */
+/** Models of one task, with TEI's error. `kind` is in TEI's words: `an embedding`, `a classifier`, `a re-ranker`. */
 function modelsFor(task: string, kind: string): ModelChoice {
   return { fits: ofTask(task), refusal: () => wrongTask(`model is not ${kind} model`) };
 }
@@ -37,7 +37,7 @@ const EMBEDDING = modelsFor('embeddings', 'an embedding');
 const RERANKER = modelsFor('reranking', 'a re-ranker');
 const CLASSIFIER = modelsFor('text-classification', 'a classifier');
 
-/** The model that TEI's routes would use, and `GET /info` tells of, as TEI has but one: in this order, those that fit and have the call. */
+/** The models that TEI's routes and `GET /info` use, as TEI serves only one: in this order, those that fit and have the call. */
 export function textModels(call: string): ((model: ModelFacts) => boolean)[] {
   return [EMBEDDING, RERANKER, CLASSIFIER].map(
     ({ fits }) =>
@@ -58,7 +58,7 @@ const TOKENIZER: ModelChoice = {
 };
 
 const items = { ...TEXT_OPERATION, dialect: TEI };
-/** Calls take no permits: the largest text they take, escaped, and some more. */
+/** Largest body of a call: calls take no permits, so the bound is the largest text that they take, escaped, and some more. */
 const call = {
   kind: 'call' as const,
   dialect: TEI,
@@ -132,7 +132,7 @@ const EMBED_SPARSE: ItemsOperation<null> = {
 const TOKENIZE: CallOperation = { ...call, name: 'tei.tokenize', paths: ['/tokenize'], decode: decodeTokenize };
 const DECODE: CallOperation = { ...call, name: 'tei.decode', paths: ['/decode'], decode: decodeDecode };
 
-/** `POST /` is what the server's text model is for; without one it is `/embed`, which says so. */
+/** `POST /` does what the server's text model is for; without a text model it is `/embed`, whose error says so. */
 const ROOT: StandIn = {
   kind: 'stand-in',
   name: 'tei.root',
