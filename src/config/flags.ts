@@ -93,7 +93,8 @@ function normal(argument: string): string {
 }
 
 function didYouMean(name: string, kinds: FlagKinds): string {
-  const near = nearName(name, Object.keys(kinds));
+  // Every command has --help, which is read before its flags are.
+  const near = nearName(name, [...Object.keys(kinds), 'help']);
   return near === undefined ? '' : `. Did you mean --${near}?`;
 }
 

@@ -67,10 +67,11 @@ test('of a repeated flag the last counts; case and underscores make no differenc
 });
 
 test('a misspelt flag is reported with the one that was probably meant', () => {
-  assert.deepEqual(problemsOf(['--prot=1', '--model', 'a', '--lane-thread=2', '--zzz']), [
+  assert.deepEqual(problemsOf(['--prot=1', '--model', 'a', '--lane-thread=2', '--hlep', '--zzz']), [
     '--prot: there is no such flag. Did you mean --port?',
     '--model: there is no such flag. Did you mean --models?',
     '--lane-thread: there is no such flag. Did you mean --lane-threads?',
+    '--hlep: there is no such flag. Did you mean --help?',
     '--zzz: there is no such flag',
     'a: there is no such flag',
   ]);
