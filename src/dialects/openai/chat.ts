@@ -8,6 +8,7 @@ import {
   fieldError,
   flag,
   issue,
+  list,
   number,
   object,
   readFields,
@@ -46,7 +47,7 @@ const part = z
   .transform(({ type, text: words }) => ({ type, text: words }));
 
 /** `null` is an assistant that said nothing. */
-const content = z.union([z.string(), z.null(), z.array(part)], 'a string or an array of parts');
+const content = z.union([z.string(), z.null(), list(part, 'an array of parts')], 'a string or an array of parts');
 
 const noCalls = z
   .unknown()
@@ -58,7 +59,7 @@ const noCalls = z
 
 const message = z.object({ role, content, tool_calls: noCalls, function_call: noCalls, audio: noCalls }, 'an object');
 
-const messages = z.array(message, 'an array of messages').check(({ value, issues }) => {
+const messages = list(message, 'an array of messages').check(({ value, issues }) => {
   if (value.length === 0) issues.push(issue(value, '', { reason: 'empty_input' }));
 });
 

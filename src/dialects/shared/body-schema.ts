@@ -36,6 +36,24 @@ export function choice<const Choices extends readonly string[]>(choices: Choices
   return z.enum(choices, `expected one of ${choices.join(', ')}`);
 }
 
+/** A list, read up to its first wrong element: zod's own would take note of each, and a body may have ten million. */
+export function list<Element extends z.ZodType>(element: Element, words: string) {
+  return z.array(z.unknown(), words).transform((values, context): z.output<Element>[] => {
+    const all: z.output<Element>[] = [];
+    for (const [index, value] of values.entries()) {
+      const result = element.safeParse(value);
+      if (result.success) {
+        all.push(result.data);
+        continue;
+      }
+      for (const found of result.error.issues)
+        context.issues.push({ ...found, input: value, path: [index, ...found.path] } as z.core.$ZodRawIssue);
+      return z.NEVER;
+    }
+    return all;
+  });
+}
+
 /** A field of a feature that this server lacks: it takes only values that do not ask for the feature. */
 export function feature(...harmless: readonly unknown[]) {
   const texts = new Set(harmless.map((value) => JSON.stringify(value)));

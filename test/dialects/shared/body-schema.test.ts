@@ -7,6 +7,7 @@ import {
   flag,
   harmless,
   issue,
+  list,
   nested,
   number,
   object,
@@ -90,6 +91,23 @@ test('unknown fields are listed, but for those that are null and those that are 
   ]);
   const slip = /Unrecognized request argument supplied: Size\. Did you mean 'size'\?/;
   assert.throws(() => unknownFields(schema, { Size: 1 }), slip);
+});
+
+test('a list is read up to its first wrong element, which is named', () => {
+  let looks = 0;
+  const element = z.unknown().check(({ value, issues }) => {
+    looks += 1;
+    if (typeof value !== 'number') issues.push(issue(value, 'a number', { reason: 'invalid_type', path: ['size'] }));
+  });
+  const schema = z.object({ sizes: list(element, 'an array of sizes') });
+  assert.deepEqual(readFields(schema, { sizes: [1, 2] }).sizes, [1, 2]);
+  looks = 0;
+  assert.throws(
+    () => readFields(schema, { sizes: [1, { size: 'x' }, {}, {}] }),
+    /Invalid type for 'sizes\[1\]\.size': expected a number\./,
+  );
+  assert.equal(looks, 2);
+  assert.throws(() => readFields(schema, { sizes: 'x' }), /Invalid type for 'sizes': expected an array of sizes\./);
 });
 
 test('of many unknown fields the first hundred are looked at', () => {
