@@ -177,15 +177,12 @@ export class Exchange implements AccessRecord, Requester {
   async fail(thrown: unknown): Promise<void> {
     const error = this.note(thrown);
     const { status, body, headers } = this.dialect.tellError(error);
-    const retry = error.retryAfterMs;
     await this.reply({
       status,
       contentType: 'application/json',
       chunks: [Buffer.from(JSON.stringify(body))],
       headers: {
-        ...(retry === undefined
-          ? {}
-          : { 'Retry-After': Math.max(1, Math.ceil(retry / 1000)), 'Retry-After-Ms': Math.ceil(retry) }),
+        ...retryHeaders(error),
         ...headers,
         // The rest of the body is not wanted: the connection is closed rather than read to the end for the next request.
         ...(UNREAD.has(error.code) && !this.request.complete ? { Connection: 'close' } : {}),
@@ -280,8 +277,19 @@ export class Exchange implements AccessRecord, Requester {
 
   /** The job of SaladCloud's queue for which the request was made. */
   get jobId(): string | undefined {
-    return header(this.request, 'salad-job-id')?.slice(0, 128);
+    return jobIdOf(this.request);
   }
+}
+
+/** When a refused request may come again. */
+export function retryHeaders({ retryAfterMs }: ServerError): Record<string, number> {
+  if (retryAfterMs === undefined) return {};
+  return { 'Retry-After': Math.max(1, Math.ceil(retryAfterMs / 1000)), 'Retry-After-Ms': Math.ceil(retryAfterMs) };
+}
+
+/** The job of SaladCloud's queue that a request is. */
+export function jobIdOf(request: IncomingMessage): string | undefined {
+  return header(request, 'salad-job-id')?.slice(0, 128);
 }
 
 /** The path of a request, without its query. */

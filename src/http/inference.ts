@@ -1,5 +1,6 @@
 import type { Answer, Compression, Operation } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
+import type { Entry } from '../serving/call.ts';
 import { readBody } from './body.ts';
 import { chooseEncoding } from './encoding.ts';
 import { EventStream } from './event-stream.ts';
@@ -16,16 +17,12 @@ export interface Match {
 
 const LONGEST_TIMEOUT_MS = 86_400_000;
 
-/** Serves an operation over HTTP: refuses what it can before the body is read, and sends the answer whole or as events. */
-export async function serveOperation(
-  exchange: Exchange,
-  services: Services,
-  { operation, name, version }: Match,
-): Promise<void> {
+/** Serves a request over HTTP that the door has let in: reads its body, and sends the answer whole or as events. */
+export async function serveOperation(exchange: Exchange, services: Services, entry: Entry): Promise<void> {
   const { door } = services;
   const { request } = exchange;
   readTimeLimit(exchange);
-  const entry = door.enter(operation, exchange, name, version);
+  if (entry.model !== undefined) exchange.serveWith(entry.model);
   const priority = readPriority(exchange);
   const body = await readWhole(exchange, services, entry.operation.mostBodyBytes);
   let stream: EventStream | undefined;

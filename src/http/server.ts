@@ -10,6 +10,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { HTTP } from '../dialects/shared/dialect.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
+import type { Entry } from '../serving/call.ts';
 import { createApp } from './app.ts';
 import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';
 import { allowOrigins } from './cors.ts';
@@ -17,6 +18,7 @@ import { Exchange, pathOf } from './exchange.ts';
 import { serveOperation, type Match } from './inference.ts';
 import { dialectOf, operationAt } from './operation-table.ts';
 import { answerProbe, PROBES } from './probes.ts';
+import { isOfCrowds, Refusals } from './refusals.ts';
 import type { Services } from './services.ts';
 import { readTarget } from './target.ts';
 
@@ -32,6 +34,7 @@ interface Call {
   readonly response: ServerResponse;
   readonly services: Services;
   readonly connections: Connections;
+  readonly refusals: Refusals;
   readonly allowOrigin: ReturnType<typeof allowOrigins>;
 }
 
@@ -43,6 +46,7 @@ export function createHttpServer(services: Services): Server {
   const { config } = services;
   const app = createApp(services);
   const allowOrigin = allowOrigins(config.CORS_ORIGINS);
+  const refusals = new Refusals(services);
   const server = createServer(
     {
       maxHeaderSize: config.HEADER_LIMIT_BYTES,
@@ -54,11 +58,12 @@ export function createHttpServer(services: Services): Server {
       requireHostHeader: false,
       noDelay: true,
     },
-    (request, response) => dispatch(app, { request, response, services, connections, allowOrigin }),
+    (request, response) => dispatch(app, { request, response, services, connections, refusals, allowOrigin }),
   );
   server.timeout = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
   const connections = new Connections(connectionLimits(services), services);
   connections.watch(server);
+  server.on('close', () => refusals.flush());
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     // A body that is too large is refused before it is sent.
     if (Number(request.headers['content-length'] ?? 0) <= config.BODY_LIMIT_BYTES) response.writeContinue();
@@ -109,18 +114,34 @@ function dispatch(app: RequestListener, call: Call): void {
   }
   const match = method === 'POST' ? operationAt(path) : undefined;
   if (match === undefined) app(request, response);
-  else void serve(match, call);
+  else enter(match, call);
 }
 
-function refuse({ request, response, services }: Call, path: string, refusal: ServerError): void {
-  void new Exchange(request, response, { services, dialect: dialectOf(path) }).fail(refusal);
+function refuse({ request, response, services, refusals }: Call, path: string, refusal: ServerError): void {
+  const dialect = dialectOf(path);
+  if (isOfCrowds(refusal)) refusals.answer(refusal, dialect, request, response);
+  else void new Exchange(request, response, { services, dialect }).fail(refusal);
 }
 
-/** Serves an operation; whatever it throws is answered in the shape of its dialect. */
-async function serve(match: Match, { request, response, services }: Call): Promise<void> {
-  const exchange = new Exchange(request, response, { services, dialect: match.operation.dialect });
+/** Serves an operation, unless it is refused before its body is read. */
+function enter({ operation, name, version }: Match, call: Call): void {
+  const { request, response, services, refusals } = call;
+  const { dialect } = operation;
+  let entry: Entry;
   try {
-    await serveOperation(exchange, services, match);
+    entry = services.door.entryOf(operation, name, version);
+  } catch (error) {
+    if (isOfCrowds(error)) refusals.answer(error, dialect, request, response);
+    else void new Exchange(request, response, { services, dialect }).fail(error);
+    return;
+  }
+  void serve(entry, new Exchange(request, response, { services, dialect }), services);
+}
+
+/** Whatever it throws is answered in the shape of the operation's dialect. */
+async function serve(entry: Entry, exchange: Exchange, services: Services): Promise<void> {
+  try {
+    await serveOperation(exchange, services, entry);
   } catch (error) {
     await exchange.fail(error);
   }

@@ -81,10 +81,16 @@ export class Door implements Queues {
    * `version` are the path's. Throws STARTING, DRAINING, FAILED, MODEL_NOT_FOUND, MODEL_UNAVAILABLE, QUEUE_FULL or the operation's own refusal.
    */
   enter(operation: Operation, requester: Requester, name?: string, version?: string): Entry {
+    const entry = this.entryOf(operation, name, version);
+    if (entry.model !== undefined) requester.serveWith(entry.model);
+    return entry;
+  }
+
+  /** The same where there is no requester yet, because most may be refused: the one that comes is to be told the model (`serveWith`). */
+  entryOf(operation: Operation, name?: string, version?: string): Entry {
     this.checkPhase();
     const served = this.models.resolve(operation);
     const model = name === undefined ? this.models.beforeBody(served) : this.models.given(served, name, version);
-    if (model !== undefined) requester.serveWith(model);
     return { operation: served, model, isNamed: name !== undefined };
   }
 
