@@ -33,7 +33,7 @@ test('a message is bounded, whatever it names of a request', () => {
   assert.deepEqual([error.message.length, error.param?.length], [4000, 200]);
 });
 
-test('what was thrown is told, be it an Error or not', () => {
+test('the message of anything thrown is found, whether it is an Error or not', () => {
   assert.deepEqual(['gone', undefined, 7, new TypeError('no number')].map(messageOf), [
     'gone',
     'undefined',
@@ -42,7 +42,7 @@ test('what was thrown is told, be it an Error or not', () => {
   ]);
 });
 
-test('whatever is thrown, the log is told in words that can leave the thread', () => {
+test('whatever is thrown, the log gets text that can leave the thread', () => {
   const trap = (): never => {
     throw new Error('trap');
   };

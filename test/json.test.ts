@@ -5,7 +5,7 @@ import { refusal } from './tasks/support.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-test('reads JSON in UTF-8, and refuses what is none, what is too deep, and what is no object where one is wanted', () => {
+test('reads JSON in UTF-8, and refuses other text, deep nesting, and values other than objects where one is needed', () => {
   assert.deepEqual(parseJson(bytes('{"a":[1,"é"]}')), { a: [1, 'é'] });
   assert.deepEqual(parseJson(bytes('\ufeff{"a":"\ufeff"}')), { a: '\ufeff' });
   assert.throws(() => parseJson(bytes('{"a"')), refusal('BAD_REQUEST', /not valid JSON: .*(position|end)/));

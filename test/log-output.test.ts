@@ -40,7 +40,7 @@ test('a flush waits no longer than its limit', async () => {
 
 test('a flush of nothing is done at once', () => heldOutput().output.flush(60_000));
 
-test('what nobody takes is kept up to a limit, then dropped and told once there is room', async () => {
+test('lines that are not read are kept up to a limit, then dropped and counted once there is room', async () => {
   const { output, written, dropped, endWrite } = heldOutput();
   const line = `${'x'.repeat(1024 * 1024 - 1)}\n`;
   for (let index = 0; index < 20; index += 1) output.write(line);

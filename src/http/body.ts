@@ -61,7 +61,7 @@ function tooLarge(limitBytes: number): ServerError {
 }
 
 function tooMany(): ServerError {
-  return new ServerError('QUEUE_FULL', 'The server has more compressed bodies to unpack than it can.', {
+  return new ServerError('QUEUE_FULL', 'Too many compressed bodies are waiting to be unpacked.', {
     retryAfterMs: 1000,
   });
 }

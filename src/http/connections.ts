@@ -149,7 +149,7 @@ export class Connections {
   refusal(connection: Connection | undefined): ServerError | undefined {
     if (connection?.isExtra !== true || this.#all.size <= this.#limits.limit) return undefined;
     this.#full('refused');
-    return new ServerError('QUEUE_FULL', 'The server has as many connections as it takes.', { retryAfterMs: 1000 });
+    return new ServerError('QUEUE_FULL', 'The server has no room for further connections.', { retryAfterMs: 1000 });
   }
 
   /** Closes the connections on which the client has sent nothing yet. */

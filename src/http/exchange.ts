@@ -101,7 +101,7 @@ export class Exchange implements AccessRecord, Requester {
       .slice(0, MOST_NAMES)
       .map((name) => name.slice(0, MOST_LETTERS).replaceAll(/[^\w.[\]-]/g, '?'));
     this.response.setHeader('X-Ignored-Fields', names.join(', '));
-    this.#services.log.debug({ requestId: this.id, fields: names }, 'fields that are not known are ignored');
+    this.#services.log.debug({ requestId: this.id, fields: names }, 'unknown fields are ignored');
   }
 
   /** Calls back when the exchange is over, however it ends; at once if the client has left. */

@@ -75,7 +75,7 @@ export async function fetchInput(url: string, limits: FetchLimits): Promise<Fetc
 function checkedUrl(text: string, allows: (address: string) => boolean, base?: URL): URL {
   const url = URL.canParse(text, base?.href) ? new URL(text, base) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol))
-    throw new ServerError('INVALID_INPUT', 'The URL must be a whole one of http or https.');
+    throw new ServerError('INVALID_INPUT', 'The URL must be an absolute http or https URL.');
   if (url.username !== '' || url.password !== '')
     throw new ServerError('INVALID_INPUT', 'The URL must not hold a user name or a password.');
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -127,7 +127,7 @@ async function read(
   { limitBytes, onBytes }: FetchLimits,
 ): Promise<FetchedInput> {
   if (statusCode !== 200) throw new ServerError('INVALID_INPUT', `The URL was answered with status ${statusCode}.`);
-  const tooLarge = new ServerError('TOO_LARGE', `What the URL leads to is larger than ${limitBytes} bytes.`);
+  const tooLarge = new ServerError('TOO_LARGE', `The content of the URL is larger than ${limitBytes} bytes.`);
   if (Number(headers['content-length'] ?? 0) > limitBytes) throw tooLarge;
   // In a buffer of its own, because it is transferred to other threads.
   const growing = new GrowingBytes(limitBytes);

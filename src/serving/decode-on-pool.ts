@@ -87,7 +87,7 @@ export class PoolDecoder {
 
   async #inTurn(key: string, make: () => DecodeJob, { requester }: Reading['call']): Promise<Decoded> {
     if (this.#waiting >= this.#cpu.threads * (1 + WAITING_BODIES))
-      throw new ServerError('QUEUE_FULL', 'The server has more large bodies to read than it can.', {
+      throw new ServerError('QUEUE_FULL', 'Too many large bodies are waiting to be read.', {
         retryAfterMs: RETRY_AFTER_MS,
       });
     this.#waiting += 1;

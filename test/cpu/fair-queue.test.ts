@@ -23,7 +23,7 @@ test('a model whose calls are short is served between the long ones of another',
   assert.deepEqual(drain(queue, { texts: 14_000, images: 20 }, 4), ['images', 'images', 'images', 'texts']);
 });
 
-test('equal models take turns, whoever came first', () => {
+test('equal models take turns, whichever came first', () => {
   const queue = new FairQueue();
   for (const model of ['a', 'a', 'a', 'b', 'b', 'b']) queue.add(call(model));
   assert.deepEqual(drain(queue, { a: 10, b: 10 }), ['a', 'b', 'a', 'b', 'a', 'b']);

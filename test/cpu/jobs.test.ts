@@ -152,7 +152,7 @@ test('nothing is prepared of a request that its model has no room for', async (t
   assert.deepEqual([decoded.count, decoded.request, decoded.key], [3, undefined, undefined]);
 });
 
-test('a body that is for another dialect is told as that', async (t) => {
+test('a body for another dialect is reported as that', async (t) => {
   const pool = openPool(t);
   const refused = await decode(pool, '{"inputs":5}');
   assert.ok(refused.kind === 'refused');

@@ -73,7 +73,7 @@ test('what waits for a thread leaves with its client and with its time', { timeo
 });
 
 test(
-  'a call that has ended is forgotten by its request; one whose time is up takes no thread',
+  'a request forgets a call that has ended; a call whose time is up takes no thread',
   { timeout: 60_000 },
   async (t) => {
     const pool = openPool(t);
@@ -88,7 +88,7 @@ test(
   },
 );
 
-test('threads let go of the task of a model that is gone, once nothing of it runs', { timeout: 60_000 }, async (t) => {
+test('threads drop the task of an unloaded model once no call of it runs', { timeout: 60_000 }, async (t) => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-cpu-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'task.mjs');

@@ -259,7 +259,7 @@ test('clients are distinguished by address, with IPv6 by network', () => {
   assert.equal(clientOf(undefined), '');
 });
 
-test('a refusal for want of budget says when to come again', () => {
+test('a refusal because of the budget says when to retry', () => {
   const budget = new BodyBudget(10);
   budget.take(10);
   assert.throws(

@@ -81,7 +81,7 @@ test('when all connections are busy, probes are answered and other requests refu
   refused.send(postText('/predict/held', '{"data":1}'));
   const answer = await refused.answer();
   assert.deepEqual([answer?.status, answer?.headers['retry-after']], [429, '1']);
-  assert.match(answer?.body ?? '', /as many connections/);
+  assert.match(answer?.body ?? '', /no room for further connections/);
   await refused.closed;
   assert.equal(server.items.length, 2);
   assert.equal(await metric(server, 'carpool_connections_full_total{outcome="refused"}'), 1);
@@ -123,12 +123,16 @@ test('a connection opened ahead of its request is idle: the time for headers beg
   assert.equal((await late.answer())?.status, 408);
 });
 
-test('a connection without a request is closed after KEEP_ALIVE_MS, without a word', { timeout: 30_000 }, async (t) => {
-  await using server = await startStubServer([echo], { HEADERS_TIMEOUT_MS: '100', KEEP_ALIVE_MS: '100' });
-  const client = open(t, server);
-  assert.equal(await client.answer(), undefined);
-  await client.closed;
-});
+test(
+  'a connection without a request is closed after KEEP_ALIVE_MS without an answer',
+  { timeout: 30_000 },
+  async (t) => {
+    await using server = await startStubServer([echo], { HEADERS_TIMEOUT_MS: '100', KEEP_ALIVE_MS: '100' });
+    const client = open(t, server);
+    assert.equal(await client.answer(), undefined);
+    await client.closed;
+  },
+);
 
 test('an exchange ends with its connection, also one whose answer waits behind another', async (t) => {
   await using server = await startStubServer([held, echo], {

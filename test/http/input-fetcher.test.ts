@@ -73,7 +73,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
   };
 }
 
-test('a URL becomes the image it names; what is none stays as it is; one that fails is refused alone', async () => {
+test('a URL becomes the image it names; other values stay as they are; a URL that fails is refused alone', async () => {
   const { fetch, asked, budget, releases } = setUp();
   const fetched = await fetch(['https://a/good', 'aGVsbG8=', { image: 'http://b/bad' }]);
   assert.deepEqual(fetched, [
@@ -114,7 +114,7 @@ test('a request has a few fetches at a time, a host some more, a client half of 
   assert.equal(asked.length, 81 * 50);
 });
 
-test('behind a host that does not answer others are served; whoever waits leaves with its time, and with its request', async () => {
+test('a host that does not answer does not stop others; a fetch that waits leaves when its time is up or its request leaves', async () => {
   const { fetch, cancellation, budget } = setUp({ timeoutMs: 50 });
   const slow = Array.from({ length: 80 }, () => fetch(['https://slow/picture']));
   const settled = Promise.allSettled(slow);

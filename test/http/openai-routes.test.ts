@@ -204,7 +204,7 @@ test('a chat is answered as the API has it; several choices get seeds of their o
   );
 });
 
-test('completions of several prompts are told apart', async () => {
+test('completions of several prompts have their own indices', async () => {
   await using server = await startStubServer(all);
   const { json } = await post(`${server.url}/v1/completions`, '{"prompt":["a",[1,2]],"n":2,"best_of":2}');
   const { choices, usage } = json as { choices: { index: number; text: string }[]; usage: unknown };

@@ -79,7 +79,7 @@ for (const [name, situation] of Object.entries(situations))
     }
   });
 
-test('the word `ready` stands in a health check body of a ready server alone', () => {
+test('only the health check of a ready server has the word `ready`', () => {
   for (const path of ['/health_check', '/hc'])
     for (const [name, situation] of Object.entries(situations))
       assert.equal(/ready/i.test(probe(path, situation).text ?? ''), name === 'ready', `${path} when ${name}`);

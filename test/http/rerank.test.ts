@@ -86,7 +86,7 @@ test("errors have OpenAI's shape", async () => {
   assert.deepEqual([status, headers.get('allow')], [405, 'POST, OPTIONS']);
 });
 
-test('without a reranking model, and with a full one, a client is told so', async () => {
+test('without a reranking model, or with a full one, the error says so', async () => {
   await using without = await startStubServer([embedder]);
   const none = await post(`${without.url}/v1/rerank`, JSON.stringify({ ...BODY, model: undefined }));
   assert.equal(none.status, 404);

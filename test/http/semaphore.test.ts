@@ -42,7 +42,7 @@ test('a few at a time and fewer of one key; the others wait in order, and no key
   assert.deepEqual([semaphore.waiting, semaphore.keys], [0, 0]);
 });
 
-test('of two keys both are heeded', async () => {
+test('the limits of both keys count', async () => {
   const { enter, end, names } = setUp({ places: 10 });
   const all = ['x', 'y', 'z'].flatMap((host) => [1, 2].map((n) => enter(`${host}${n}`, [host, 'client'])));
   all.push(enter('x3', ['x', 'other']));
@@ -56,7 +56,7 @@ test('of two keys both are heeded', async () => {
   assert.equal((await Promise.all(all)).length, 7);
 });
 
-test('who waits leaves with its request and with its time, and lets go of the places it has', async () => {
+test('a waiter leaves with its request or when its time is up, and frees its places', async () => {
   const { semaphore, enter, end, names } = setUp({ places: 1 });
   const first = enter('first');
   const cancellation = new Cancellation();
@@ -74,7 +74,7 @@ test('who waits leaves with its request and with its time, and lets go of the pl
   assert.deepEqual(await Promise.all([first, next]), ['first', 'next']);
 });
 
-test('work that has begun is not ended by the limit of its wait, and what it throws is thrown', async () => {
+test('the limit of a wait does not end work that has begun, and an error of the work is passed on', async () => {
   const { semaphore } = setUp({ places: 1 });
   const cancellation = new Cancellation();
   const slow = semaphore.run({ shares: [], limitMs: 5, cancellation }, async () => {
@@ -88,7 +88,7 @@ test('work that has begun is not ended by the limit of its wait, and what it thr
   assert.equal(await semaphore.run({ shares: [], limitMs: 5 }, () => Promise.resolve(1)), 1);
 });
 
-test('nobody waits whose request has left, whose time is up, or who would be one too many', async () => {
+test('a request that has left or whose time is up does not wait, nor one beyond the limit of waiters', async () => {
   const { enter, end } = setUp({ places: 1, mostWaiting: 1 });
   const gone = new Cancellation();
   gone.cancel();

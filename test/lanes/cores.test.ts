@@ -64,7 +64,7 @@ for (const [what, cgroups, files, count] of cases)
     assert.equal((await cores(cgroups, files)).count, count);
   });
 
-test('the cores the scheduler allows are the upper bound, and what limits them is told', async () => {
+test('the cores that the scheduler allows are the upper bound, and the limit is reported', async () => {
   assert.deepEqual(await cores('0::/\n', { 'cpu.max': '800000 100000' }, 2), { count: 2 });
   const { count, limit } = await cores('0::/\n', { 'cpu.max': '250000 100000' });
   assert.deepEqual([count, limit], [2, 'a cgroup quota of 2.5 of 16 cores']);

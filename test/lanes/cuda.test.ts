@@ -26,7 +26,7 @@ test("GPUs are found by the driver's devices", async (t) => {
   assert.deepEqual(findGpus(await makeRoot(t, {})), []);
 });
 
-test('a GPU that the container was not given, and one without a driver, are told with the cure', async (t) => {
+test('a GPU that the container was not given, and one without a driver, are reported with the cure', async (t) => {
   const hidden = await makeRoot(t, { 'proc/driver/nvidia/gpus/0000:01:00.0/information': '' });
   assert.match(hiddenGpu(hidden) ?? '', /--gpus all/);
   const pci = 'sys/bus/pci/devices/0000:01:00.0';
@@ -38,7 +38,7 @@ test('a GPU that the container was not given, and one without a driver, are told
   assert.equal(hiddenGpu(await makeRoot(t, {})), undefined);
 });
 
-test('a provider that is missing is told with the command that installs it, or that there is none', async (t) => {
+test('a missing provider is reported with the command that installs it, or that there is none', async (t) => {
   const root = await makeRoot(t, { 'provider.so': '' });
   assert.equal(missingProvider(path.join(root, 'provider.so'), 'linux/x64'), undefined);
   assert.match(missingProvider(path.join(root, 'none.so'), 'linux/x64') ?? '', /not installed: `npm run install-cuda`/);

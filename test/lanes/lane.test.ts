@@ -85,7 +85,7 @@ test('a request that cannot be sent is an error of its own; the lane is not lost
   assert.deepEqual([lane.lost, lost], [false, []]);
 });
 
-test('a thread that ends inside a run: LANE_LOST for it and for all that follows, told once', async (t) => {
+test('a thread that ends inside a run gives LANE_LOST to that and all later requests, and is reported once', async (t) => {
   const { lane, lost } = openLane(t);
   const model = specOf(await writeModel(t, TABLE), { simulate: { dieAtRun: 2 } });
   await lane.command({ kind: 'load', model });

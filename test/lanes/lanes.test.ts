@@ -60,7 +60,7 @@ const ids = (...of: number[]) => of.map((id) => ({ id, payload: { inputs: [tenso
 const resultOf = (outcome: Outcome<readonly Tensor[]> | undefined) =>
   outcome !== undefined && 'result' in outcome && elements(outcome.result[0]);
 
-test('lanes come up, run, and close without a word', async (t) => {
+test('lanes start, run and close without a report', async (t) => {
   const { lanes, up, told } = openLanes(t);
   await lanes.start(onCpu(2));
   assert.deepEqual(told, ['up 0 cpu', 'up 1 cpu']);
@@ -130,7 +130,7 @@ test('a lane that dies while idle is replaced as well', { timeout: 30_000 }, asy
   assert.deepEqual(resultOf(report?.outcomes[0]), [4, 40]);
 });
 
-test('a lane that dies while a model is loaded lacks it, and that is told', { timeout: 30_000 }, async (t) => {
+test('a lane that dies while a model is loaded lacks it, and that is reported', { timeout: 30_000 }, async (t) => {
   const workers = watchWorkers(t);
   const { lanes, told } = openLanes(t);
   await lanes.start(onCpu(1));
@@ -179,7 +179,7 @@ test('a device that does not work is an error in words, and leaves nothing behin
 });
 
 test(
-  'a run beyond its limit is told as late while it still goes on, and is no failure',
+  'a run beyond its limit is reported as late while it goes on, and is not a failure',
   { timeout: 20_000 },
   async (t) => {
     const { lanes, up, told } = openLanes(t);

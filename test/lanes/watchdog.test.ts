@@ -10,7 +10,7 @@ const fakeThread = (begun: number, ended: number) => ({ progress: { begun, ended
 const A_WHILE_MS = 1500;
 
 test(
-  'a run that stays begun beyond its limit is late, after a grace stuck, and each is told once',
+  'a run that stays begun beyond its limit is late, after a grace stuck, and each is reported once',
   { timeout: 10_000 },
   async () => {
     const late: number[] = [];
@@ -35,7 +35,7 @@ test(
   },
 );
 
-test('what is no trouble is not told', async (t) => {
+test('runs within their limit are not reported', async (t) => {
   const told: string[] = [];
   const watching = (name: string, begun: number, ended: number) => {
     const thread = fakeThread(begun, ended);

@@ -55,7 +55,7 @@ for (const location of ['model.onnx_data', 'weights/w.bin'])
     for (const graph of graphs) await graph.release();
   });
 
-test('weights that would not fit in memory twice stay mapped, and the log is told', async (t) => {
+test('weights that would not fit in memory twice stay mapped, and the log says so', async (t) => {
   const { file } = await writeModel(t, 'model.onnx_data');
   assert.deepEqual([readExternalData(file).files.length, readExternalData(file).mappedBytes], [1, 0]);
   const mapped = readExternalData(file, COUNT * 4 * 2);

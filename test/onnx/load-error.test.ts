@@ -40,7 +40,7 @@ test('a tensor of a type that Node has no array for is named', async (t) => {
   await assert.rejects(openGraph(file, {}, laneData(), [edit]), { message });
 });
 
-test('external data that is missing or cut off is told with what it must be', async (t) => {
+test('missing or cut off external data is reported with what it must be', async (t) => {
   const file = await writeBytes(t, externalGraph());
   const message = /external data of a graph must lie beside it, whole/;
   await assert.rejects(openGraph(file, {}, laneData()), { message });
@@ -48,7 +48,7 @@ test('external data that is missing or cut off is told with what it must be', as
   await assert.rejects(openGraph(file, {}, laneData()), { message });
 });
 
-test('a file that was cut off is told as that', async (t) => {
+test('a file that was cut off is reported as that', async (t) => {
   const bytes = graph('FP32');
   const file = await writeBytes(t, bytes.subarray(0, bytes.byteLength - 20));
   await assert.rejects(openGraph(file, {}, laneData()), {
@@ -71,7 +71,7 @@ test('a locale that the machine lacks is named, with what installs it', async (t
   await assert.rejects(open, /lacks the locale xx_YY.*localedef/);
 });
 
-test('a file of a newer ONNX than is taken is told with the version to export for', async (t) => {
+test('a file of a newer ONNX is reported with the version to export for', async (t) => {
   const newer = (irVersion: number, opset: number) =>
     new Message()
       .integer(1, irVersion)

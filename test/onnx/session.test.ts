@@ -63,12 +63,12 @@ test('model.json corrects shapes and batch axes, and cannot name an axis that is
   await assert.rejects(openModel(t, graph, { inputs: [{ name: 'x', batchAxis: 3 }] }), /x has no axis 3/);
 });
 
-test('an element type that Node cannot run is told at load', async (t) => {
+test('an element type that Node cannot run is reported at load', async (t) => {
   const graph = { ...simple('Identity', 'BF16', ['batch']), outputs: [value('y', 'BF16', ['batch'])] };
   await assert.rejects(openModel(t, graph), /input x, output y are bfloat16/);
 });
 
-test('a run that gives another size than the file tells writes nothing', async (t) => {
+test('a run that gives another size than the file says writes nothing', async (t) => {
   const graph = { ...simple('Neg', 'FP32', ['batch', 2]), outputs: [value('y', 'FP32', [1, 2])] };
   const weights = await writeModel(t, graph);
   const script = `

@@ -59,7 +59,7 @@ test(
   },
 );
 
-test('ONNX Runtime reports to nobody: it leaves no file of its telemetry behind', async () => {
+test('ONNX Runtime sends no reports: it leaves no file of its telemetry behind', async () => {
   const folder = await mkdtemp(path.join(tmpdir(), 'carpool-telemetry-'));
   try {
     await using carpool = await Carpool.start({ MODELS: 'square', TMPDIR: folder });

@@ -50,7 +50,7 @@ test('the default address takes IPv4 and IPv6; a port in use ends the start with
   assert.match(second.stderr, /PORT: another process listens on it.*PORT=\d+ \(environment\).*EADDRINUSE/);
 });
 
-test('an address that cannot be listened on is told with its option and where that came from', async () => {
+test('an address that cannot be listened on is reported with its option and the source of that', async () => {
   await using nowhere = Carpool.spawn({ MODELS: 'square', HOST: 'x86_64-conda-linux-gnu.invalid' });
   assert.deepEqual(await nowhere.exit(), { code: 1, signal: null });
   assert.match(
@@ -85,7 +85,7 @@ test(
   },
 );
 
-test('SIGHUP drains as SIGTERM does: a closed terminal cuts off nobody', { timeout: 60_000 }, async () => {
+test('SIGHUP drains like SIGTERM: a closed terminal cuts off no request', { timeout: 60_000 }, async () => {
   await using carpool = await Carpool.start(slowSquare({ simulate: { runMs: 1000 } }));
   const admitted = carpool.post('/predict', { data: 5 });
   await until(async () => (await carpool.metric('carpool_permits_used', { model: 'square' })) === 1);
@@ -193,7 +193,7 @@ test(
 );
 
 test(
-  'the reference burst: 8 of 9 squares, one 429, health busy and then ready, nothing computed for nobody',
+  'the reference burst: 8 of 9 squares, one 429, health busy and then ready, no item computed in vain',
   { timeout: 60_000 },
   async () => {
     await using carpool = await Carpool.start(

@@ -90,7 +90,7 @@ test('carpool pull brings a model into a folder, and says so', async (t) => {
   assert.match(second.stdout, /is up to date/);
 });
 
-test('carpool pull ends with 1 when the model cannot be had, and with 2 when it was asked wrongly', async (t) => {
+test('carpool pull ends with 1 when the model cannot be fetched, and with 2 for bad usage', async (t) => {
   const hub = await startHub(t);
   const modelsDir = await makeModelsDir(t);
   const env = { HF_ENDPOINT: hub.endpoint, MODELS_DIR: modelsDir };

@@ -212,7 +212,7 @@ test('the only ONNX file of a bare folder needs no special name; of several, non
   ]);
 });
 
-test('versions in the layout of the hub share what lies in the model folder', async (t) => {
+test('versions in the layout of the hub share the files of the model folder', async (t) => {
   const modelsDir = await makeFolder(t, {
     'm/config.json': BERT,
     'm/tokenizer.json': {},

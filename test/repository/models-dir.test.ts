@@ -46,7 +46,7 @@ test('the only name in MODELS is the name of a MODELS_DIR that is a model', asyn
   assert.equal(rig.repository.find('iris').source.manifest.lanes, 2);
 });
 
-test('a folder of models is not itself a model, whatever lies beside them', async (t) => {
+test('a folder of models is not itself a model, whatever files are beside them', async (t) => {
   for (const files of [
     { 'a/model.onnx': 'x', 'config.json': {} },
     { 'a/model.onnx': 'x', 'model.onnx': 'x' },

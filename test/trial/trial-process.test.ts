@@ -110,7 +110,7 @@ test('the process ends with the trials, and no other is started', async (t) => {
   );
 });
 
-test('a trial that is under way when trials end tells nothing of its graph', async (t) => {
+test('a trial that is under way when trials end says nothing about its graph', async (t) => {
   const trials = openTrials(t);
   const file = await writeEndless(t);
   const tried = trials.open(graph(file), (trial) => {

@@ -9,7 +9,7 @@ import { utf8Text } from '../../json.ts';
 
 const LENGTH_BYTES = 4;
 
-/** What the sender said of the blob. */
+/** What the sender said about the blob. */
 export interface BlobHeader {
   readonly name: string;
   readonly datatype: Datatype;

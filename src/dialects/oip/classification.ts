@@ -50,7 +50,7 @@ function bestIndices(valueOf: (index: number) => Value, length: number, count: n
   const isBetter = (a: number, b: number): boolean => {
     const [first, second] = [valueOf(a), valueOf(b)];
     if (first === second) return a < b;
-    // NaN alone differs from itself.
+    // Only NaN differs from itself.
     if (Number.isNaN(first) || Number.isNaN(second))
       return Number.isNaN(first) === Number.isNaN(second) ? a < b : !Number.isNaN(first);
     return first > second;

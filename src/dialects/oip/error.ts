@@ -12,7 +12,7 @@ export function unfit(message: string): ServerError {
 
 const SHOWN_CHARACTERS = 80;
 
-/** A client's own word in quotes, cut to a length that is fit for a message and a log line. */
+/** Text from a client in quotes, cut to a length that fits a message and a log line. */
 export function shown(text: string): string {
   return `'${text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}...` : text}'`;
 }

@@ -14,7 +14,7 @@ const QUOTE = 0x22;
 const MINUS = 0x2d;
 const INTEGER = /^-?\d+$/;
 
-/** A JSON text that is parsed twice at most: as JSON.parse sees it, and with large integers kept exactly. */
+/** A JSON text that is parsed at most twice: as JSON.parse reads it, and with large integers kept exactly. */
 export interface JsonDocument {
   readonly root: unknown;
   /**

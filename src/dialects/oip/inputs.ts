@@ -15,7 +15,7 @@ import { tensorFromJson } from './json-data.ts';
 import { countParameter, parametersOf, refuseSharedMemory } from './parameters.ts';
 import type { OipModel } from './types.ts';
 
-/** Bounds recursion into nested data; no ONNX operator goes near it. */
+/** Bounds recursion into nested data; no ONNX operator needs so many dimensions. */
 const MAX_RANK = 32;
 
 /** A request's inputs as they arrived. */
@@ -37,8 +37,8 @@ interface InputEntry {
 }
 
 /**
- * The inputs of a request in the order of the model's. Throws BAD_REQUEST on what breaks the protocol, INVALID_INPUT on what
- * does not fit the model.
+ * The inputs of a request in the order of the model's. Throws BAD_REQUEST if the protocol is broken, INVALID_INPUT if the
+ * request does not fit the model.
  */
 export function readInputs(source: InputSource, model: OipModel): Tensor[] {
   const specs = model.signature.inputs;

@@ -1,7 +1,7 @@
 import { FIXED_DATATYPES, elementCount, fromTypedArray, type Datatype, type Tensor } from '../../tensors/tensor.ts';
 import { malformed, shown } from './error.ts';
 
-/** The `data` of one input, and what its sender said of it. */
+/** The `data` of one input, and what its sender said about it. */
 export interface JsonData {
   readonly name: string;
   readonly datatype: Datatype;

@@ -75,7 +75,7 @@ export interface ModelConfig {
 
 /**
  * Answer to `GET /v2/models/M/config` (extension model_configuration), with the fields clients read. A `max_batch_size` above
- * 0 means that every tensor has one more dimension than `dims`, in front. A model for which that is not true says 0 and gives its dimensions in full,
+ * 0 means that every tensor has one more dimension than `dims`, in front. For a model of which that is not true the answer is 0 and the full dimensions,
  * even if it is batched here.
  */
 export function modelConfig(model: ModelDescription): ModelConfig {

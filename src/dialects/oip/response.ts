@@ -14,7 +14,7 @@ export interface OipAnswer {
   readonly chunks: readonly Uint8Array[];
 }
 
-/** What the answer says of the model. */
+/** What the answer says about the model. */
 export type AnsweringModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels'>;
 
 /**
@@ -54,7 +54,7 @@ export function encodeInfer(
   return { headerLength, chunks: [...chunks, ...blobs] };
 }
 
-/** Bytes of outputs that are told as text: texts are taken for 16 bytes each. */
+/** Bytes of outputs that are written as text; a BYTES element counts as 16. */
 export function textBytesOf({ outputs }: Pick<OipRequest, 'outputs'>, tensors: readonly Tensor[]): number {
   let bytes = 0;
   for (const { index, binary, classification } of outputs) {

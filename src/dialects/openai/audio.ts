@@ -9,7 +9,7 @@ export interface AudioOptions {
   readonly format: AudioFormat;
 }
 
-/** Their segments have times; the other forms need none. */
+/** The segments of these forms have times; the other forms need none. */
 const TIMED: readonly AudioFormat[] = ['srt', 'vtt', 'verbose_json'];
 
 const granularities = z
@@ -52,7 +52,7 @@ export function decodeTranslation(body: Uint8Array, context: DecodeContext): Pro
   return decodeAudio(body, context, 'translate');
 }
 
-/** A form with the sound in `file` and the other fields in any order. Rejects with BAD_REQUEST or UNSUPPORTED_MEDIA_TYPE. */
+/** Reads a form with the audio in `file` and the other fields in any order. Rejects with BAD_REQUEST or UNSUPPORTED_MEDIA_TYPE. */
 async function decodeAudio(
   body: Uint8Array,
   { contentType }: DecodeContext,
@@ -70,7 +70,7 @@ async function decodeAudio(
   return { model, items: [item], options: { format }, ignored };
 }
 
-/** The client's content type if it names sound. Many clients name nothing useful; then the bytes decide. */
+/** The client's content type if it is one of audio. Many clients send no useful type; then the bytes decide. */
 function soundType(contentType: string): string {
   return /^(audio|video)\/./.test(contentType) ? contentType : 'application/octet-stream';
 }

@@ -46,7 +46,7 @@ const part = z
   })
   .transform(({ type, text: words }) => ({ type, text: words }));
 
-/** `null` is an assistant that said nothing. */
+/** `null` is the content of an assistant that said nothing. */
 const content = z.union([z.string(), z.null(), list(part, 'an array of parts')], 'a string or an array of parts');
 
 const noCalls = z
@@ -89,7 +89,7 @@ const schema = z.object({
   ...HARMLESS,
 });
 
-/** Lists of what the model may call, and the field that says whether it may. */
+/** Lists of functions that the model may call, and the field that says whether it may. */
 const TOOLS = { tools: 'tool_choice', functions: 'function_call' } as const;
 
 export interface ChatOptions extends StreamFields {
@@ -127,7 +127,7 @@ export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): Item
   };
 }
 
-/** Lists of tools that the request itself says are not to be used. Throws BAD_REQUEST where they are: this server has none. */
+/** Lists of tools that the request itself switches off. Throws BAD_REQUEST if they are to be used, which this server cannot. */
 function ignoredTools(values: JsonObject): string[] {
   return Object.entries(TOOLS).flatMap(([tools, whether]) => {
     const list = values[tools] ?? [];

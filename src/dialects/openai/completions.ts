@@ -24,7 +24,7 @@ const schema = z.object({
   prompt: textInputs,
   n: choiceCount,
   best_of: number({ min: 1, integer: true }).optional(),
-  // As in a chat, false asks for none; true is refused, being no number.
+  // As in a chat, false asks for none; true is refused, because it is not a number.
   logprobs: z.preprocess(
     (value) => (value === false ? undefined : value),
     number(SAMPLING_RANGES.top_logprobs).optional(),
@@ -40,12 +40,12 @@ const schema = z.object({
 export interface CompletionsOptions extends StreamFields {
   /** Choices of each prompt. */
   readonly choices: number;
-  /** The prompt came as a list: the error about a bad one names its index. */
+  /** The prompt came as a list, so the error of a bad one names its index. */
   readonly isList: boolean;
 }
 
 /**
- * `POST /v1/completions`: the prompts as they are, without a chat template; one item a choice, the choices of a prompt side by side.
+ * `POST /v1/completions`: the prompts as they are, without a chat template; one item for each choice, the choices of a prompt next to each other.
  * Throws BAD_REQUEST or TOO_LARGE. https://platform.openai.com/docs/api-reference/completions/create
  */
 export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<CompletionsOptions> {

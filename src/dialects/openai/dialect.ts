@@ -8,7 +8,7 @@ export const OPENAI: Dialect = {
   tellStreamError: (error) => tellError(error).body,
 };
 
-/** OpenAI answers 400 where others answer 422 (a value that does not fit) or 415 (no form, no sound), and its clients expect that. */
+/** OpenAI answers 400 where others answer 422 (a value that does not fit) or 415 (not a form, not audio), and its clients expect that. */
 const OPENAI_STATUS: Partial<Record<ErrorCode, number>> = { INVALID_INPUT: 400, UNSUPPORTED_MEDIA_TYPE: 400 };
 
 const OPENAI_CODES: Partial<Record<ErrorCode, string | null>> = {
@@ -33,14 +33,14 @@ function tellError(error: ServerError): ToldError {
       code: error.reason ?? (named === undefined ? code.toLowerCase() : named),
     },
   };
-  // The client retries every 408, 409, 429 and 5xx unless it is told not to.
+  // The client retries every 408, 409, 429 and 5xx unless this header says no.
   const retried = status === 408 || status === 429 || status >= 500;
-  // A request that took too long would do so again.
+  // A request that took too long would take too long again.
   const useful = ERRORS[code].retryable && code !== 'DEADLINE_EXCEEDED';
   return { status, body, ...(retried ? { headers: { 'X-Should-Retry': String(useful) } } : {}) };
 }
 
-/** Parameters of tasks that clients give by a field of another name. */
+/** Parameters of tasks for which clients send a field of another name. */
 const FIELDS: Readonly<Record<string, string>> = { width: 'size', height: 'size' };
 
 function paramOf({ param, code }: ServerError): string | null {

@@ -17,7 +17,7 @@ const schema = z.object({
 
 export interface EmbeddingsOptions {
   readonly encoding: 'float' | 'base64';
-  /** The input came as a list: the error about a bad one names its index. */
+  /** The input came as a list, so the error of a bad one names its index. */
   readonly isList: boolean;
 }
 
@@ -38,7 +38,7 @@ export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext)
   };
 }
 
-/** The answer; a bad input of a list is told by its index. */
+/** The answer; the error of a bad input in a list names its index. */
 export function encodeEmbeddings(
   results: readonly ItemResult[],
   { encoding, isList }: EmbeddingsOptions,

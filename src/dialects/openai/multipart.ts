@@ -40,12 +40,12 @@ function readParts(bytes: Buffer, boundary: string): Promise<ReadPart[]> {
   return new Promise((resolve, reject) => {
     const parts: ReadPart[] = [];
     const form = new Busboy({
-      // Nothing but the boundary: the parser reads other parameters in its own way.
+      // Only the boundary, because the parser reads other parameters in its own way.
       headers: { 'content-type': format({ type: FORM, parameters: { boundary } }) },
       limits: { parts: MOST_PARTS, headerSize: MOST_HEADER_BYTES },
       // All is here already. At the default of 64 KiB the parser waits for a reader, and for ever where it skips the part itself.
       fileHwm: bytes.byteLength + 1,
-      // Whatever a part says of itself, its bytes come as they are: which field is a file is for the reader to say.
+      // Bytes of a part come unchanged, whatever its type: the schema decides which fields are files.
       isPartAFile: () => true,
     });
     form.on('file', (name: string | undefined, stream, ...[, , partType]) => {
@@ -95,7 +95,7 @@ export const fileField = z.custom<FormPart>(isObject, {
 
 /**
  * The fields of a form with the types that the schema of a body in JSON has: files as parts, numbers and the like read from their text. Of several parts of
- * one name the first counts, but for names that end in `[]` and fields that may be lists. An empty text is as absent. Throws BAD_REQUEST on text that is not UTF-8.
+ * one name the first counts, except for names that end in `[]` and fields that may be lists. An empty text counts as absent. Throws BAD_REQUEST on text that is not UTF-8.
  */
 export function formValues(schema: z.ZodObject, parts: readonly FormPart[]): JsonObject {
   const shape = new Map(Object.entries<z.core.$ZodType>(schema.shape));
@@ -120,12 +120,12 @@ function kindOf(schema: z.core.$ZodType | undefined): string | undefined {
   return schema?._zod.def.type;
 }
 
-/** The value that stands in the text, where the field is none of texts. */
+/** The value in the text, if the field is not one of texts. */
 function typedText(kind: string | undefined, value: string): unknown {
   const trimmed = value.trim();
   if (kind === 'number') return trimmed === '' || Number.isNaN(Number(trimmed)) ? value : Number(trimmed);
   if (kind !== 'boolean' && kind !== 'unknown') return value;
-  // Python's clients write a flag as Python does.
+  // Python's clients write flags as Python does.
   const flag = trimmed.toLowerCase();
   return flag === 'true' || flag === 'false' ? flag === 'true' : value;
 }

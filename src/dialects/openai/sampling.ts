@@ -9,12 +9,12 @@ const MOST_STOPS = 16;
 const MOST_CHOICES = 128;
 const MOST_CHOICE_BYTES = 8 * 1024 * 1024;
 
-/** Within what doubles hold exactly, so that the next choice's seed is another. */
+/** Within the integers that doubles hold exactly, so that the next choice gets another seed. */
 export const seed = number(SAMPLING_RANGES.seed).transform((value) =>
   Number.isSafeInteger(value) ? value : value % Number.MAX_SAFE_INTEGER,
 );
 
-/** A text or several; an empty list or text is none. */
+/** One text or several; an empty list or text counts as none. */
 const stop = z
   .union(
     [z.string(), z.array(z.string('a string')).max(MOST_STOPS, `expected at most ${MOST_STOPS} strings`)],
@@ -57,7 +57,7 @@ export function samplingOf(fields: SamplingFields): Record<string, unknown> {
   return given(Object.fromEntries(SAMPLING_NAMES.map((name) => [name, fields[name]])));
 }
 
-/** Have no effect here: they say how OpenAI bills, stores or routes. */
+/** Fields without effect here: they say how OpenAI bills, stores or routes. */
 export const HARMLESS = harmless([
   ...(['user', 'store', 'metadata', 'service_tier', 'parallel_tool_calls', 'safety_identifier'] as const),
   ...(['prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'reasoning_effort'] as const),
@@ -66,7 +66,7 @@ export const HARMLESS = harmless([
 /** How many choices a prompt gets. */
 export const choiceCount = number({ min: 1, max: MOST_CHOICES, integer: true }).default(1);
 
-/** Throws TOO_LARGE where so many copies of the body are more than 8 MiB: each choice holds its prompt. */
+/** Throws TOO_LARGE if so many copies of the body exceed 8 MiB, because each choice holds its prompt. */
 export function checkChoices(choices: number, { byteLength }: Uint8Array): void {
   if (choices > 1 && choices * byteLength > MOST_CHOICE_BYTES)
     throw new ServerError(
@@ -76,7 +76,7 @@ export function checkChoices(choices: number, { byteLength }: Uint8Array): void 
     );
 }
 
-/** The same for each of several choices, but for the seed: equal seeds would give equal choices. */
+/** The same parameters for each of several choices, except for the seed: equal seeds would give equal choices. */
 export function forChoice(parameters: Readonly<Record<string, unknown>>, choice: number): Record<string, unknown> {
   const { seed: first } = parameters;
   return typeof first === 'number' && choice > 0 ? { ...parameters, seed: first + choice } : { ...parameters };
@@ -84,13 +84,13 @@ export function forChoice(parameters: Readonly<Record<string, unknown>>, choice:
 
 export interface StreamFields {
   readonly stream: boolean;
-  /** A last event with the token counts is wanted. */
+  /** Whether a last event with the token counts is wanted. */
   readonly includeUsage: boolean;
 }
 
 export const STREAMING = { stream: flag.default(false), stream_options: object.optional() };
 
-/** Throws BAD_REQUEST where options are set of a stream that is not asked for. */
+/** Throws BAD_REQUEST if options of a stream are set without a stream. */
 export function streamOf(fields: {
   readonly stream: boolean;
   readonly stream_options?: Readonly<Record<string, unknown>> | undefined;

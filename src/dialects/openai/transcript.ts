@@ -8,7 +8,7 @@ import { allReplies, type ItemResult } from '../shared/results.ts';
 export const AUDIO_FORMATS = ['json', 'text', 'srt', 'vtt', 'verbose_json'] as const;
 export type AudioFormat = (typeof AUDIO_FORMATS)[number];
 
-/** What a transcription's reply is made of. */
+/** The reply of a transcription. */
 export interface Transcript {
   readonly text: string;
   readonly language: string;
@@ -19,7 +19,7 @@ export interface Transcript {
   readonly real_time_factor?: number;
 }
 export interface TranscriptSegment {
-  /** Seconds from the start of the sound. */
+  /** Seconds from the start of the audio. */
   readonly start: number;
   readonly end: number;
   readonly text: string;

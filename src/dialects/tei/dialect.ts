@@ -18,7 +18,7 @@ const TEI_TYPES: Partial<Record<ErrorCode, string>> = {
 };
 const TEI_REASONS: Readonly<Record<string, string>> = { empty_input: 'Empty', wrong_task: 'Backend' };
 
-/** TEI's status if the model cannot do what is asked, or failed at it. */
+/** TEI's status if the model cannot do what is asked, or fails to. */
 const BACKEND_STATUS = 424;
 
 /** Types and statuses follow TEI's code, which capitalises the types, unlike its documentation. Our own `code` is more precise. */

@@ -8,7 +8,7 @@ import { replyJson } from '../shared/reply-json.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 import type { PredictOptions, RerankOptions } from './requests.ts';
 
-/** Answers of text-embeddings-inference. Of several inputs, a bad one is told by its place in the list. */
+/** Answers of text-embeddings-inference. The error of a bad input in a list names its index. */
 
 function repliesOf(results: readonly ItemResult[], field: string): Reply[] {
   return allReplies(results, results.length > 1 ? field : undefined);

@@ -10,7 +10,7 @@ import { checkCount, inputList, isTokenIds, listOf, textInputs, texts } from '..
  * https://github.com/huggingface/text-embeddings-inference/blob/main/docs/openapi.json
  */
 
-/** What to do with texts that are too long. */
+/** Parameters for texts that are too long. */
 const TRUNCATION = {
   truncate: flag.optional(),
   truncation_direction: z
@@ -73,7 +73,7 @@ const rerankSchema = z.object({
   ...TRUNCATION,
   query: text,
   texts,
-  // TEI applies the sigmoid by default, whatever a model's own library does.
+  // TEI applies the sigmoid by default, even if a model's own library does not.
   raw_scores: flag.default(false),
   return_text: flag.default(false),
   model,

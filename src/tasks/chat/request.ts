@@ -81,7 +81,7 @@ export function readChatParameters(item: Item, { sampling, maxTokens, program }:
       param: 'top_logprobs',
     });
   if (asked.max_tokens === 0 && !asked.echo)
-    throw new ServerError('INVALID_INPUT', 'Parameter "max_tokens": 0 goes with "echo" alone.', {
+    throw new ServerError('INVALID_INPUT', 'Parameter "max_tokens": 0 is taken only with "echo".', {
       param: 'max_tokens',
     });
   if ((asked.max_tokens ?? 0) > program.contextTokens)

@@ -75,7 +75,7 @@ export function readSettings(item: Item, tokens: SpeechTokens): Settings {
     seed: rest.seed ?? 0,
   };
   if (settings.task === 'translate' && tokens.translate === undefined)
-    throw new ServerError('INVALID_INPUT', 'The task "translate" is none of this model\'s: it knows English alone.', {
+    throw new ServerError('INVALID_INPUT', 'This model cannot do the task "translate": it knows only English.', {
       param: 'task',
     });
   return settings;
@@ -89,7 +89,7 @@ function languageCode(language: string | undefined, { languages, translate }: Sp
   const wanted = language.toLowerCase();
   const code = known.find((candidate) => candidate === wanted || nameOf(candidate) === wanted);
   if (code !== undefined) return code;
-  const why = multilingual ? 'this model does not know it' : 'this model knows English alone';
+  const why = multilingual ? 'this model does not know it' : 'this model knows only English';
   throw new ServerError('INVALID_INPUT', `language: ${why}. Give an ISO 639-1 code, like "en".`, { param: 'language' });
 }
 

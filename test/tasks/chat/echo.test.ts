@@ -77,6 +77,6 @@ test('an echo with log probabilities has those of the prompt, the first of them 
 
   assert.throws(
     () => task.prepare(item({ prompt: 'x' }, { max_tokens: 0 })),
-    refusal('INVALID_INPUT', /"max_tokens": 0 goes with "echo"/),
+    refusal('INVALID_INPUT', /"max_tokens": 0 is taken only with "echo"/),
   );
 });

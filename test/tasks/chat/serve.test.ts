@@ -95,7 +95,7 @@ test('tells the answer piece by piece, whole characters only', async () => {
   assert.equal(reply['text'], 'a🚗b');
 });
 
-test('a stop text across tokens ends the ticket, and nothing of it is told', async () => {
+test('a stop text across tokens ends the ticket, and no part of it is sent', async () => {
   const task = await createChatTask(chat.source());
   for (const streaming of [true, false]) {
     const answer = bytesOf('One. STOP and much more that nobody wants');
@@ -108,7 +108,7 @@ test('a stop text across tokens ends the ticket, and nothing of it is told', asy
   }
 });
 
-test('what looked like a stop text is told in the end', async () => {
+test('text that looked like a stop text is sent in the end', async () => {
   const task = await createChatTask(chat.source());
   const { pieces, reply } = await serve(task, item(HELLO, { stop: 'STOP' }), [...bytesOf('no ST'), 256]);
   assert.equal(reply['text'], 'no ST');

@@ -61,7 +61,7 @@ describe('tokens to text, piece by piece', () => {
 });
 
 describe('stop texts', () => {
-  test('cut at the first of them, wherever the pieces are cut; nothing of one is told', () => {
+  test('cut at the first of them, wherever the pieces are cut; no part of one is sent', () => {
     const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), maxLength: 24 });
     const stops = fc.array(fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 4 }), {
       maxLength: 3,

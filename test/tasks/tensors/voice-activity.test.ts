@@ -102,7 +102,7 @@ test('the example of model.json is answered, the state row without its batch axi
   assert.deepEqual([reply.stateN.length, reply.stateN[0]?.length], [2, 128]);
 });
 
-test('rows get their batch axis where the model has it', async () => {
+test('rows get their batch axis at the place that the model has', async () => {
   const prepared = await model.task.prepare(model.example);
   const shapes = Object.fromEntries(Object.entries(prepared.inputs).map(([name, { shape }]) => [name, shape]));
   assert.deepEqual(shapes, { input: [1, 576], state: [2, 1, 128], sr: [] });

@@ -126,7 +126,7 @@ test('where the graph leaves the size free, requests choose it within the limit'
   await refused({ width: 64, height: 40 }, 'width', /2048 pixels at most/);
 });
 
-test('an item costs rows of the unet, in images of the own size, and all share one bucket', async () => {
+test('an item costs rows of the unet, in images of the size of the model, and all share one bucket', async () => {
   const task = await taskOf({}, -1);
   const cost = async (parameters: Record<string, unknown>): Promise<unknown> => {
     const { cost, bucket } = await task.prepare(json('3', parameters));

@@ -73,7 +73,7 @@ describe('with ffmpeg', { skip }, () => {
     await assert.rejects(decodeAudio(await encoded('tone.flac'), { ...LIMITS, maxSeconds: 1 }), refusal('TOO_LARGE'));
   });
 
-  test('the child ends when nobody waits any more, and when its time is up', async () => {
+  test('the child ends when it is no longer awaited, and when its time is up', async () => {
     // It reads its input for ever: `cat` does as little as a stuck ffmpeg, but takes no such arguments, so a script stands in.
     const stuck = join(folder, 'stuck');
     await writeFile(stuck, '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });

@@ -96,7 +96,7 @@ describe('transcription by a real model', { skip }, () => {
     assert.equal(wordErrors(wordsOf(reply.text), wordsOf(SAID)), 0);
   });
 
-  test('a model of English alone takes no other language', async () => {
+  test('an English-only model takes no other language', async () => {
     await assert.rejects(server.transcribe(wavOf(speech), { language: 'de' }), refusal('INVALID_INPUT', /English/));
   });
 });

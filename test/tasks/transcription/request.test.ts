@@ -41,9 +41,9 @@ test('a language goes by its code or its English name, in any case', () => {
 
 test('what a model cannot do is refused, naming the parameter', () => {
   const cases: [Record<string, unknown>, SpeechTokens, RegExp][] = [
-    [{ language: 'de' }, ENGLISH, /language.*English alone/],
+    [{ language: 'de' }, ENGLISH, /language.*only English/],
     [{ language: 'xx' }, MANY, /language/],
-    [{ task: 'translate' }, ENGLISH, /task.*English alone/],
+    [{ task: 'translate' }, ENGLISH, /task.*only English/],
     [{ task: 'sing' }, MANY, /task/],
     [{ temperature: 9 }, MANY, /temperature/],
     [{ temperature: 'hot' }, MANY, /temperature/],

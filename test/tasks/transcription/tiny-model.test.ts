@@ -118,7 +118,7 @@ describe('transcription by a tiny model', () => {
     assert.equal((reply as { json: { text: string } }).json.text, same.text);
   });
 
-  test('audio that is none, of zero length, or too long is refused', async () => {
+  test('invalid, empty and too long audio is refused', async () => {
     await assert.rejects(server.transcribe(new Uint8Array(0)), refusal('INVALID_INPUT', /empty/));
     await assert.rejects(server.transcribe(wavOf(new Int16Array(0))), refusal('INVALID_INPUT', /no samples/));
     await assert.rejects(server.transcribe(wavOf(new Int16Array(201 * 16_000))), refusal('TOO_LARGE'));

@@ -96,7 +96,7 @@ test('samples beyond full scale are clipped and NaN is silence', async () => {
   assert.deepEqual(pcm, [32_767 / 32_768, -1, 0, 32_767 / 32_768]);
 });
 
-test('a data size that lies is cut to the file; a streamed one means all of it', async () => {
+test('a wrong data size is cut to the file; a streamed one means all of it', async () => {
   const data = Uint8Array.of(0, 64, 0, 192, 99);
   for (const dataSize of [1000, 0xffffffff, 0]) {
     const pcm = await decodeAudio(wav(data, { tag: 1, bits: 16, dataSize }), LIMITS);

@@ -67,7 +67,7 @@ test('the cut is in the middle of a pause near the end of 30 s', () => {
   );
 });
 
-test('where nobody pauses, windows overlap', () => {
+test('without pauses, windows overlap', () => {
   const windows = planWindows(audio([[70, 0.5]]));
   assert.deepEqual(
     windows.map(({ start, end, overlap }) => [start / RATE, end / RATE, overlap / RATE]),
@@ -114,7 +114,7 @@ test('every sound is in a window, windows are in order and none is longer than 3
   );
 });
 
-test('blocks that are let go of take no memory, and what is left is read as before', () => {
+test('freed blocks take no memory, and the rest is read as before', () => {
   const writer = new PcmWriter(100);
   writer.writeWhole(Int16Array.from({ length: 35 * RATE }, (_, at) => at % 1000));
   const before = readPcm(writer.finish(), 21 * RATE, 33 * RATE);
