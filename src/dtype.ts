@@ -1,6 +1,6 @@
 /**
  * Precisions of weights and how transformers.js marks them in the names of ONNX files: `model_q4.onnx` holds 4-bit weights. The order
- * is that in which `auto` looks: the most exact first, so that nobody loses quality without asking for it.
+ * is that in which `auto` looks: the most exact first, so that quality is lost only on request.
  */
 export const DTYPE_SUFFIXES = {
   fp32: '',

@@ -3,7 +3,7 @@ import { fstatSync, write, writeSync } from 'node:fs';
 /** Lines are gathered for at most this long: a write for each would cost a busy server a fifth of its main thread. */
 const GATHER_CHARS = 64 * 1024;
 const GATHER_MS = 100;
-/** If nobody reads the output, lines beyond this are dropped. */
+/** If the output is not read, lines beyond this are dropped. */
 const MOST_KEPT_CHARS = 16 * 1024 * 1024;
 
 /** Writes text without ever blocking a thread; calls back when it is written or lost. */
@@ -38,7 +38,7 @@ export class LogOutput {
     else this.#timer ??= setTimeout(() => this.#push(), GATHER_MS).unref();
   }
 
-  /** Resolves when all lines are written, or after the limit, because nobody may ever read them. */
+  /** Resolves when all lines are written, or after the limit, because they may never be read. */
   flush(limitMs: number): Promise<void> {
     this.#push();
     if (this.#writingChars === 0) return Promise.resolve();
@@ -81,8 +81,8 @@ export class LogOutput {
 }
 
 /**
- * The standard output. A pipe, a socket or a terminal that nobody reads must block neither the main thread nor one of libuv's, whose end
- * the process would wait for: so they are written as streams that do not block. A file takes what it is given.
+ * The standard output. A pipe, a socket or a terminal that is not read must block neither the main thread nor one of libuv's, for whose end
+ * the process would wait, so they are written as streams that do not block. A file takes all lines.
  */
 export function stdoutOutput(onRoom: (droppedLines: number) => void): LogOutput {
   const output = fstatSync(1).isFile() ? fileOutput(onRoom) : streamOutput(onRoom);

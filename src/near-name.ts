@@ -1,7 +1,7 @@
 /** Fields of other servers whose names happen to be near one of ours: they are not misspelt. */
 const FOREIGN: ReadonlySet<string> = new Set(['min_tokens', 'mode', 'models', 'top_a', 'top_n', 'user_id']);
 
-/** The known name that `name` probably means: the same but for case and punctuation, or at most two letters away. Undefined where none is near. */
+/** The known name that `name` probably means: the same except for case and punctuation, or at most two letters away. Undefined if none is near. */
 export function nearName(name: string, known: Iterable<string>): string | undefined {
   if (FOREIGN.has(name) || name.length > 40) return undefined;
   const plain = plainOf(name);

@@ -14,7 +14,7 @@ export interface ConfigSources {
   readonly problems?: readonly string[];
 }
 
-/** Reads and checks all options; pure but for a look at MODELS_DIR. Throws a ConfigError that lists every problem; the result is frozen. */
+/** Reads and checks all options; pure except for a look at MODELS_DIR. Throws a ConfigError that lists every problem; the result is frozen. */
 export function readConfig(sources: ConfigSources): Config {
   const problems = [...(sources.problems ?? [])];
   const origins = new Map<string, string>();

@@ -19,7 +19,7 @@ import type { Services } from './services.ts';
 /** Management requests are small. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
-/** The Open Inference Protocol but for inference itself: metadata, config, statistics, repository. */
+/** The Open Inference Protocol except inference itself: metadata, config, statistics, repository. */
 export function addOipManagement(routes: Routes, services: Services): void {
   const { repository, version, config } = services;
   const get = (path: string, handle: Handler): void => routes.add('get', path, { dialect: OIP, handle });

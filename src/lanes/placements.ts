@@ -26,7 +26,7 @@ export class Placements {
   readonly #byGraph = new Map<string, Placement>();
   readonly #onLost: (placement: Placement, reason: string) => void;
 
-  /** `onLost` hears of a model that could not be loaded on a thread that took another's place: it is forgotten then. */
+  /** `onLost` is called with a model that could not be loaded on a thread that took another's place; it is forgotten then. */
   constructor(onLost: (placement: Placement, reason: string) => void) {
     this.#onLost = onLost;
   }

@@ -23,7 +23,7 @@ export function isBatchName(name: string): boolean {
   return (/batch/i.test(name) && !/[*/+-]/.test(name)) || ['N', 'B', 'bs', 'BS'].includes(name);
 }
 
-/** Names that exporters make up for dimensions that nobody named: they tell nothing. */
+/** Names that exporters make up for unnamed dimensions: they mean nothing. */
 const MADE_UP = [
   /_dim_\d+$/,
   /_dynamic_axes_\d+$/,

@@ -77,7 +77,7 @@ export interface OpeningLane extends LaneData {
 }
 
 /**
- * Opens an ONNX file on the lane's device, changed by the edits and by what model.json asks for. Its outputs are tensors where that can be had.
+ * Opens an ONNX file on the lane's device, changed by the edits and by what model.json asks for. Its outputs are tensors where that is possible.
  * Throws what ONNX Runtime throws, explained, and what the edits throw.
  */
 export async function openGraph(

@@ -1,5 +1,5 @@
 /**
- * Goes on with what was just opened, and releases it where that fails: a session that nobody holds any more would keep its memory until the
+ * Goes on with what was just opened, and releases it if that fails: a session without an owner would keep its memory until the
  * process ends.
  */
 export async function releaseOnFailure<Opened extends { release(): Promise<void> }, Result>(

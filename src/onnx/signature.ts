@@ -7,9 +7,9 @@ import { datatypeOf } from './ort-tensor.ts';
 import { isBatchName, isTelling, readDimensionNames, type DimensionNames } from './dimension-names.ts';
 
 /**
- * The signature as metadata has it, corrected by model.json. Metadata lies (free dimensions without names, the batch called
+ * The signature from metadata, corrected by model.json. Metadata may be wrong (free dimensions without names, the batch called
  * `time`, batch on axis 1), so the batch axes of inputs are only candidates here and outputs have none: a trial proves them.
- * Throws a plain Error that lists every override naming a tensor the graph has not got.
+ * Throws a plain Error that lists every override of a tensor that the graph does not have.
  */
 export function readSignature(session: InferenceSession, spec: ModelSpec): Signature {
   const problems = [
@@ -98,7 +98,7 @@ function withoutRank(inputs: readonly InferenceSession.ValueMetadata[], file: st
   }
 }
 
-/** What ONNX Runtime tells of a graph's inputs and outputs. */
+/** What ONNX Runtime says about a graph's inputs and outputs. */
 export type GraphMetadata = Pick<InferenceSession, 'inputMetadata' | 'outputMetadata'>;
 
 /** The same from the file, without opening it: ONNX Runtime may know more of the outputs, which it infers. */

@@ -20,7 +20,7 @@ export const LOST_TICKET: Failure = {
   message: 'The worker running this request lost it.',
 };
 
-/** A failed run as its client is told: ONNX Runtime's text without file paths says which node refused which shape. */
+/** The error of a failed run for its client: ONNX Runtime's text, without file paths, says which node refused which shape. */
 export function failed(message: string): Failure {
   const lack = lackOf(message);
   if (lack === 'memory')

@@ -49,7 +49,7 @@ export interface LoadOptions {
 /** Why a load failed, free of absolute paths. */
 export interface LoadProblem {
   readonly reason: string;
-  /** True if the folder may not be meant to be a model, and nobody asked for it by name. */
+  /** True if the folder may not be meant as a model, and was not asked for by name. */
   readonly isSkipped: boolean;
   /** Set if the model is not to blame and another try may succeed: a lane died during the load. */
   readonly code?: ErrorCode;
@@ -106,7 +106,7 @@ export class ModelChanges<Loaded> {
     await this.#drain(entry, entry.serve([]));
   }
 
-  /** Takes a version out of service that is lost, whoever is to blame. Never rejects. */
+  /** Takes a lost version out of service. Never rejects. */
   async lose(entry: ModelEntry<Loaded>, loaded: Loaded, reason: string): Promise<void> {
     const kept = entry.serving.filter((ready) => ready.loaded !== loaded);
     if (kept.length === entry.serving.length) return;

@@ -18,7 +18,7 @@ export interface ModelSource extends Assets {
   readonly manifest: Manifest;
   /** Changes when a file of this version does. */
   readonly fingerprint: string;
-  /** Why the model is served as tensors, if its files name another task and nobody asked for tensors. */
+  /** Why the model is served as tensors, if its files name another task and tensors were not asked for. */
   readonly whyTensors?: string;
 }
 

@@ -11,7 +11,7 @@ import { ownOutputs } from './outputs.ts';
 import type { ServedModel } from './served-model.ts';
 import { limitsOf } from './tickets.ts';
 
-/** Bodies that may wait for a CPU thread, for each thread. They hold no permits yet, because only decoding tells of which model. */
+/** Bodies that may wait for a CPU thread, for each thread. They hold no permits yet, because only decoding shows their model. */
 const WAITING_BODIES = 256;
 const RETRY_AFTER_MS = 1000;
 

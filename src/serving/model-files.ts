@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { ModelSpec } from '../model-spec.ts';
 
-/** What the folder of a model's weights tells of its files without reading them. */
+/** What is known of the files in the folder of a model's weights without reading them. */
 
 /** The bytes of all files beside the weights: what opening them may have to read. */
 export async function bytesBeside(weights: string): Promise<number> {

@@ -95,11 +95,11 @@ export interface ServeContext {
   ): Promise<readonly Outputs[]>;
   /** Calls one of the task's own `calls`: on the CPU pool, or here where `light`. `give` lists buffers that go along. */
   call(name: string, argument: unknown, options?: { light?: boolean; give?: readonly ArrayBuffer[] }): Promise<unknown>;
-  /** Tells a client that takes its reply piece by piece; nothing happens for others. The value is the task's own. */
+  /** Sends a piece to a client that streams; does nothing for others. The operation's `AnswerStream` reads the event. */
   emit(event: unknown): void;
   /** Counts what was done, for `carpool_work_total`: `tokens` generated, `audio_seconds` transcribed, ... */
   count(unit: string, amount: number): void;
-  /** True when somebody listens to `emit`. */
+  /** True if the client streams, so that `emit` has an effect. */
   readonly streaming: boolean;
   /** What is left of the request's time. */
   leftMs(): number;

@@ -12,8 +12,8 @@ import { MeasuredSession } from './measured-session.ts';
 import type { TrialAnswer, TrialRequest } from './protocol.ts';
 
 /**
- * The process in which graphs run on made-up inputs: nothing but its end stops a run inside ONNX Runtime, and what such an input does nobody
- * knows. One graph at a time, asked for by the messages of protocol.ts.
+ * The process in which graphs run on made-up inputs: only its end stops a run inside ONNX Runtime, and such an input may do
+ * anything. One graph at a time, asked for by the messages of protocol.ts.
  */
 
 const MOST_RUNS_TOLD = 16;
@@ -64,7 +64,7 @@ function tell(message: TrialAnswer): Promise<void> {
 }
 
 /**
- * Ends this process with the server, even during a run that never ends: the thread of such a run hears of nothing, so another one watches whether
+ * Ends this process with the server, even during a run that never ends: the thread of such a run gets no events, so another thread watches whether
  * the parent is still there.
  */
 function endWithParent(): void {

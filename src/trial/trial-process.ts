@@ -134,7 +134,7 @@ export class TrialProcess {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       execArgv: [],
     });
-    // Whoever waits for an answer hears of either; an idle process is no reason to stay alive.
+    // A request that waits for an answer notices both; an idle process does not keep this one alive.
     child.on('error', () => undefined);
     child.on('exit', () => {
       if (this.#child === child) this.#child = undefined;

@@ -20,7 +20,7 @@ export interface Range {
   readonly to: number;
 }
 
-/** A field of a message: where its content lies, or the value of a varint. */
+/** A field of a message: the place of its content, or the value of a varint. */
 export interface Field extends Range {
   readonly number: number;
   /** Where its tag begins. */
@@ -46,7 +46,7 @@ export class FileFields {
   readonly #descriptor: number;
   readonly sizeBytes: number;
   #buffer = Buffer.allocUnsafeSlow(WINDOW_BYTES);
-  /** What of it has been read, and where that lies in the file. */
+  /** The part of the file that has been read last, and its place. */
   #window = this.#buffer.subarray(0, 0);
   #start = 0;
 
@@ -60,7 +60,7 @@ export class FileFields {
     return { from: 0, to: this.sizeBytes };
   }
 
-  /** The fields of the message that lies there. Throws a plain Error where the bytes are none. */
+  /** The fields of the message at this place. Throws a plain Error if the bytes are not a message. */
   *fields({ from, to }: Range = this.whole): Generator<Field> {
     let at = from;
     while (at < to) {

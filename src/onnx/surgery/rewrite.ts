@@ -32,7 +32,7 @@ export class Changes {
     this.#added.set(from, added.fields(fields));
   }
 
-  /** The message that lies there, changed. Its unchanged parts are read from the file when it is finished. */
+  /** The message at this place, changed. Its unchanged parts are read from the file when it is finished. */
   apply(file: FileFields, message: Range): Message {
     const changed = new Message();
     let kept = message.from;

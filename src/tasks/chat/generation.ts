@@ -29,7 +29,7 @@ export interface GenerationParameters {
   readonly maxTokens: number;
   /** The answer ends with any of these, which is its last token. */
   readonly stopTokens: readonly number[];
-  /** How many of the likeliest tokens are told with each token; undefined: no log probabilities at all. */
+  /** How many of the likeliest tokens are given with each token; undefined: no log probabilities at all. */
   readonly topLogprobs?: number;
   /** Log probabilities of the prompt's tokens too; goes with `topLogprobs`. */
   readonly promptLogprobs?: boolean;

@@ -1,6 +1,6 @@
 import { shortFloat32 } from '../../tensors/float-text.ts';
 
-/** Deeper values are cycles, or replies that nobody can read. */
+/** Deeper values are cycles, or replies that no client can read. */
 const MOST_DEPTH = 100;
 
 /**

@@ -22,7 +22,7 @@ const LENGTH = [...INPUT, '-c', 'copy', '-f', 'null', '-progress', 'pipe:1', '-'
 export interface FfmpegLimits {
   /** What is left of the request's time, in which all of it is to be read; asked when the child starts. */
   readonly leftMs: () => number;
-  /** Calls back once nobody waits for the audio any more, until the returned function is called. */
+  /** Calls back once the audio is no longer awaited, until the returned function is called. */
   readonly onLeave: (callback: () => void) => () => void;
   /** The program; another one in tests. */
   readonly command?: string;
