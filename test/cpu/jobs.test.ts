@@ -16,7 +16,7 @@ import { NUMBERS, numbers, openPool, prepareJob, type PatientPool } from './supp
 
 const HEAD = { id: 'r', model: 'm', version: '1', created: 1 };
 
-/** Finishes one item and tells it as the native API does. */
+/** Finishes one item and writes it as the native API does. */
 async function finish(pool: PatientPool, source: TaskSource, outputs: Outputs, memo?: unknown) {
   const { answer, failed } = await pool.run<'encode'>({
     kind: 'encode',

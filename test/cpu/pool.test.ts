@@ -92,7 +92,7 @@ test('threads drop the task of an unloaded model once no call of it runs', { tim
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-cpu-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'task.mjs');
-  // Counts how often it is set up: a task that is let go of is made anew.
+  // Counts how often it is set up: a dropped task is made again.
   await writeFile(
     file,
     `let made = 0;

@@ -57,7 +57,7 @@ async function startReader(t: TestContext, limitMs = 60_000) {
   };
 }
 
-/** Throws unless all of the budget is there. */
+/** Throws unless all of the budget is free. */
 function assertGivenBack(budget: BodyBudget): void {
   budget.take(BUDGET_BYTES);
   budget.give(BUDGET_BYTES);

@@ -9,7 +9,7 @@ import { SHIPPED_MODELS } from '../process/carpool.ts';
 import { post, startTestServer, type TestServer } from './in-process.ts';
 
 /**
- * Requests that are slow in each stage, served by a real server. Stages only ever take longer than they are told, so a request whose stages
+ * Requests that are slow in each stage, served by a real server. Stages take no less than the time they are given, so a request whose stages
  * take more than its limit together must not be answered with 200, however busy the machine is.
  */
 

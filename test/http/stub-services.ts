@@ -133,7 +133,7 @@ function close(server: Server): Promise<void> {
   });
 }
 
-/** Whoever is refused for want of room is told to wait for 1.5 s. */
+/** Refusals of a full model say to wait for 1.5 s. */
 class StubCore extends Core<LaneWork, readonly Tensor[]> {
   override predictedWaitMs(): number {
     return 1500;

@@ -12,7 +12,7 @@ import { until, watchWorkers } from './threads.ts';
 
 const onCpu = (lanes: number): LanePlan => planLanes({ device: 'cpu', lanes, laneThreads: 1, cores: 2, gpus: [] });
 
-/** Real lanes, and what they told of themselves: `up 0 cpu`, `down 0`, `failed: ...`. */
+/** Real lanes, and the events that they reported: `up 0 cpu`, `down 0`, `failed: ...`. */
 function openLanes(t: TestContext) {
   const told: string[] = [];
   const up = new Map<number, TensorLane>();

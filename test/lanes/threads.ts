@@ -11,7 +11,7 @@ export function watchWorkers(t: TestContext): Worker[] {
   return workers;
 }
 
-/** A real lane on the CPU, closed after the test; `lost` gathers the reasons it was told of. */
+/** A real lane on the CPU, closed after the test; `lost` gathers the reasons that it reported. */
 export function openLane(t: TestContext): { lane: LaneThread; lost: string[] } {
   const lost: string[] = [];
   const lane = new LaneThread({

@@ -181,7 +181,7 @@ test('a folder without a model that is asked for by name, or has a model.json, i
   );
 });
 
-/** What lies in place of an ONNX file, and how the problem names the cure. */
+/** The content in place of an ONNX file, and the cure that the problem names. */
 const wrong: readonly (readonly [string, RegExp])[] = [
   ['version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n', /Git LFS pointer.*`git lfs pull`/],
   ['\n<!doctype html><html>', /a web page, not an ONNX file: download .*\/resolve\//],

@@ -123,7 +123,7 @@ const quantised: Graph = {
   ],
 };
 const zero = { name: 'zero', datatype: 'INT64' as const, shape: [], data: BigInt64Array.of(0n) };
-/** All rows are negated if any number of the batch (`axes`: how that is said) is above a billion: no made-up row shows it. */
+/** All rows are negated if any number of the batch is above a billion, which no made-up row shows; `axes` is how the reduction names its axes. */
 const choosing = (axes: 'none' | 'attribute' | 'input' | 'constant' | 'flat' | 'first' | 'sums'): Graph => {
   const reduce = {
     none: [node('ReduceMax', ['x'], 'most', { keepdims: { int: 0 } })],
@@ -159,7 +159,7 @@ const crowded: Graph = {
   ],
   initializers: [zero, { ...zero, name: 'twenty', data: BigInt64Array.of(20n) }],
 };
-/** The same ends up in all rows only while nobody sends a number above a billion. */
+/** All rows get the same as long as no number is above a billion. */
 const seldom: Graph = {
   inputs: [value('x', 'FP32', ['batch', 2])],
   outputs: [value('y', 'FP32', ['batch', 2]), value('alarm', 'BOOL', [1])],
