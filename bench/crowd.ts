@@ -90,7 +90,7 @@ async function measure(client: LoadChild, side: Side, options: CrowdOptions): Pr
   };
 }
 
-type Seen = Pick<Outcome, 'health' | 'rss' | 'acceptQueue' | 'cores' | 'mainThreadCores'>;
+type Seen = Pick<Outcome, 'health' | 'rss' | 'acceptQueue' | 'cores' | 'mainThreadCores' | 'mainThreadSeconds'>;
 
 /** Probes and watches a server until stopped. */
 function watchSide({ target, healthPath, pid, pids }: Side): { stop(): Promise<Seen> } {
@@ -106,11 +106,14 @@ function watchSide({ target, healthPath, pid, pids }: Side): { stop(): Promise<S
     async stop() {
       clearInterval(timer);
       const seconds = (performance.now() - startMs) / 1000;
-      const cores = (from: number | undefined, to: number | undefined): number | undefined =>
-        from === undefined || to === undefined ? undefined : (to - from) / seconds;
+      const spent = (from: number | undefined, to: number | undefined): number | undefined =>
+        from === undefined || to === undefined ? undefined : to - from;
+      const all = spent(started.all, cpuSeconds(pids()));
+      const mainThreadSeconds = spent(started.main, mainThread());
       const used = {
-        cores: cores(started.all, cpuSeconds(pids())),
-        mainThreadCores: cores(started.main, mainThread()),
+        cores: all === undefined ? undefined : all / seconds,
+        mainThreadCores: mainThreadSeconds === undefined ? undefined : mainThreadSeconds / seconds,
+        mainThreadSeconds,
       };
       return { health: await probe.stop(), rss: memory.stop(), acceptQueue: queue, ...used };
     },

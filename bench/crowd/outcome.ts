@@ -14,6 +14,7 @@ export interface Outcome {
   /** Processor time over the load, in cores; undefined where it is not known. */
   readonly cores: number | undefined;
   readonly mainThreadCores: number | undefined;
+  readonly mainThreadSeconds: number | undefined;
   readonly meanBatch: number | undefined;
   /** MiB at intervals, the first before the load. */
   readonly rss: readonly number[];
@@ -39,6 +40,7 @@ export const ROWS: readonly string[] = [
   '/health failed',
   'accept queue, p50 / most',
   'server, cores (its main thread)',
+  'main thread for a request, answered or refused, us',
   'client, cores (late by, p99 ms)',
   'mean batch',
   'memory before / most / at the end, MiB',
@@ -73,11 +75,16 @@ export function columnOf(outcome: Outcome): string[] {
     `${health.failures} of ${health.latenciesMs.length}`,
     acceptQueue.length === 0 ? '-' : `${short(median(acceptQueue))} / ${short(percentileOf(acceptQueue, 100))}`,
     `${known(outcome.cores)} (${known(outcome.mainThreadCores)})`,
+    known(mainThreadUs(outcome)),
     `${short(crowd.cpuSeconds / seconds)} (${short(percentileOf(crowd.lateMs, 99))})`,
     known(outcome.meanBatch),
     rss.length === 0 ? '-' : [rss[0], percentileOf(rss, 100), rss.at(-1)].map((mib) => known(mib)).join(' / '),
     `${short(loneMs.before)} / ${short(loneMs.after)}`,
   ];
+}
+
+function mainThreadUs({ mainThreadSeconds, crowd }: Outcome): number | undefined {
+  return mainThreadSeconds === undefined ? undefined : (mainThreadSeconds / crowd.status.length) * 1e6;
 }
 
 function pair(latencies: readonly number[]): string {

@@ -46,7 +46,7 @@ export class Refusals {
       ...retryHeaders(error),
       ...headers,
     });
-    // Node sends a text together with the head, and a buffer after it, which costs twice as much.
+    // Node joins a text with the head; a buffer would be a second piece.
     response.end(text);
     const { requests, seconds } = this.#countersOf(dialect, status);
     const elapsedMs = performance.now() - startMs;

@@ -108,6 +108,7 @@ describe('the outcome of a crowd', () => {
     health: { latenciesMs: [1, 3], failures: 1 },
     cores: 1.5,
     mainThreadCores: undefined,
+    mainThreadSeconds: 0.0002,
     meanBatch: 16,
     rss: [100, 130, 120],
     acceptQueue: [0, 4],
@@ -124,6 +125,7 @@ describe('the outcome of a crowd', () => {
     assert.equal(cell('failed'), '1, 0');
     assert.equal(cell('/health failed'), '1 of 2');
     assert.equal(cell('server, cores'), '1.5 (-)');
+    assert.equal(cell('main thread for a request'), '50');
     assert.equal(cell('memory'), '100 / 130 / 120');
   });
   it('is a line of CSV for each request and probe', () => {
