@@ -80,6 +80,20 @@ function withoutTestRunner(): Record<string, string | undefined> {
   );
 }
 
+/** What the built files import of packages: their names, or paths in them. */
+async function packagesImported(folder: string): Promise<string[]> {
+  const found = new Set<string>();
+  for (const file of await readdir(folder, { recursive: true })) {
+    if (!file.endsWith('.js')) continue;
+    const text = await readFile(path.join(folder, file), 'utf8');
+    for (const [, name] of text.matchAll(
+      /^(?:import|export) (?:[^;]*? from )?'([^'.][^']*)'|import\('([^'.][^']*)'\)/gm,
+    ))
+      if (name !== undefined && !name.startsWith('node:')) found.add(name);
+  }
+  return [...found];
+}
+
 /** Port of the server's `listening` line. */
 async function listeningPort(server: ChildProcess): Promise<number> {
   assert.ok(server.stdout);
@@ -116,8 +130,13 @@ test(
       const { dependencies } = JSON.parse(await readFile(path.join(app, 'package.json'), 'utf8')) as {
         dependencies: Record<string, string>;
       };
-      const names = Object.keys(dependencies);
-      await run(process.execPath, ['-e', `Promise.all(${JSON.stringify(names)}.map((name) => import(name)))`], {
+      const imported = await packagesImported(path.join(app, 'dist'));
+      for (const name of Object.keys(dependencies))
+        assert.ok(
+          imported.some((one) => one === name || one.startsWith(`${name}/`)),
+          `${name} is imported by nothing`,
+        );
+      await run(process.execPath, ['-e', `Promise.all(${JSON.stringify(imported)}.map((name) => import(name)))`], {
         cwd: app,
       });
       assert.ok(
