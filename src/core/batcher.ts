@@ -23,89 +23,164 @@ export interface Company {
 export interface Pace {
   /** Run time in ms = a * cost + b. */
   readonly fit: Fit;
+  /** Runs are planned to take so many times what the fit says, at least 1: they vary. */
+  readonly margin: number;
   /** Most cost whose run keeps within the model's limit. */
   readonly mostCost: number;
+}
+
+/** What waits in all, and how many lanes may run it. */
+export interface Backlog {
+  readonly cost: number;
+  readonly lanes: number;
 }
 
 /** What is known of the runs and arrivals of a shape. */
 export interface Outlook {
   readonly company?: Company | undefined;
   readonly pace?: Pace | undefined;
+  readonly backlog?: Backlog | undefined;
 }
 
-/** The share of a ticket's time left in which its run should end, because predictions err. */
-const DEADLINE_SHARE = 0.9;
+/** Rounding is not to make a run late that ends at the very deadline. */
+const ROUNDING_MS = 1e-6;
+
+/**
+ * Whether a ticket has waited so long that even a run of its own would end too late. One whose whole time is shorter than that run
+ * is not: that may be the fault of the prediction, so it has its try.
+ */
+export function isLate({ cost, enqueuedMs, deadlineMs }: BatchTicket, { fit }: Pace, nowMs: number): boolean {
+  const runMs = timeOf(fit, cost);
+  return nowMs + runMs > deadlineMs + ROUNDING_MS && enqueuedMs + runMs <= deadlineMs;
+}
 
 /**
  * Cuts the next batch of one model, or says until when to wait for company.
  *
- * @param waiting The head (the ticket to serve next), then the tickets of its shape in service order.
+ * @param waiting The head (the ticket to serve next), then the tickets of its shape in service order; walked twice where that pays.
  * @param outlook `company`: what is known of the next arrival; without it the whole delay is waited. `pace`: what is known of run times;
- *   without it they are no reason to cut.
+ *   without it they are no reason to cut. `backlog`: without it no ticket is passed for the sake of others.
  *
  * The head is always taken, even above the limits: it then runs alone. The walk stops at the first ticket that does not fit,
  * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split. Further tickets join only while the
- * run stays as short as `pace` allows and, if most of a run's time grows with its size, while it makes no ticket late that would be in time alone.
- * (If it does not grow with the size, small runs would make all tickets behind them late.)
- * While a batch is not full, its head may wait `maxDelayMs` since it came; not beyond a deadline in the batch, and not when
+ * run stays as short as `pace` allows, and while none is late that would be in time alone. Those that are late anyway are passed.
+ * Under overload the first tickets have so little time left that they allow only a small batch, and small runs make all behind them late:
+ * they are then passed (`crowded`).
+ * While a batch is not full, its head may wait `maxDelayMs` since it came, but not so long that its run would be late, and not when
  * waiting costs those present (tickets x gapMs) more than the run it saves.
  */
 export function formBatch<T extends BatchTicket>(
   waiting: Iterable<T>,
   limits: BatchLimits,
   nowMs: number,
-  { company, pace }: Outlook = {},
+  { company, pace, backlog }: Outlook = {},
 ): Batch<T> | { readonly waitUntilMs: number } {
+  let walked = walk(waiting, { limits, nowMs, pace, leastMs: 0 });
+  const leastMs = pace === undefined || backlog === undefined ? 0 : crowded(walked, { limits, pace, backlog });
+  if (leastMs > 0) {
+    const larger = walk(waiting, { limits, nowMs, pace, leastMs });
+    if (larger.cost > walked.cost) walked = larger;
+  }
+  const { take, items, cost, full } = walked;
+  if (full !== undefined) return { take, items, cost, cut: full };
+  const head = take[0];
+  if (limits.maxDelayMs <= 0 || head === undefined) return { take, items, cost, cut: 'empty' };
+  const delayedMs = head.enqueuedMs + limits.maxDelayMs;
+  const lastMs = walked.dueMs > delayedMs && pace === undefined ? Infinity : lastMoment(walked, pace, nowMs);
+  const waitUntilMs = Math.min(delayedMs, lastMs);
+  if (nowMs >= waitUntilMs) return { take, items, cost, cut: nowMs >= delayedMs ? 'delay' : 'empty' };
+  const pays = company === undefined || take.length * company.gapMs <= company.fixedMs;
+  return pays ? { waitUntilMs } : { take, items, cost, cut: 'empty' };
+}
+
+interface Walked<T> {
+  readonly take: readonly T[];
+  readonly items: number;
+  readonly cost: number;
+  /** The tightest deadline of those that a run of their own would keep. */
+  readonly dueMs: number;
+  readonly full: 'items' | 'cost' | 'time' | undefined;
+}
+
+interface Terms {
+  readonly limits: BatchLimits;
+  readonly nowMs: number;
+  readonly pace: Pace | undefined;
+  /** Tickets that have less time left are passed. */
+  readonly leastMs: number;
+}
+
+function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace, leastMs }: Terms): Walked<T> {
   const take: T[] = [];
   let items = 0;
   let cost = 0;
-  let firstDeadlineMs = Infinity;
-  /** The tightest deadline among tickets that would be in time in a run of their own. */
   let dueMs = Infinity;
   let full: 'items' | 'cost' | 'time' | undefined;
   for (const ticket of waiting) {
     const after = cost + ticket.cost;
-    dueMs = Math.min(dueMs, dueOf(ticket, pace, nowMs));
+    if (ticket.deadlineMs - nowMs < leastMs - ROUNDING_MS) continue;
+    // The head is the caller's choice.
+    if (pace !== undefined && take.length > 0 && isLate(ticket, pace, nowMs)) continue;
+    const withDueMs = Math.min(dueMs, dueOf(ticket, pace, nowMs));
     if (take.length > 0) {
-      full =
-        fullFor(limits, items + ticket.items, after) ?? tooLong(pace, { before: cost, after, leftMs: dueMs - nowMs });
+      full = fullFor(limits, items + ticket.items, after) ?? tooLong(pace, after, withDueMs - nowMs);
       if (full !== undefined) break;
     }
+    dueMs = withDueMs;
     take.push(ticket);
     items += ticket.items;
     cost += ticket.cost;
-    firstDeadlineMs = Math.min(firstDeadlineMs, ticket.deadlineMs);
     full = reached(limits, items, cost);
     if (full !== undefined) break;
   }
-  if (full !== undefined) return { take, items, cost, cut: full };
-  const head = take[0];
-  if (limits.maxDelayMs <= 0 || head === undefined) return { take, items, cost, cut: 'empty' };
-  const waitUntilMs = head.enqueuedMs + limits.maxDelayMs;
-  if (nowMs >= waitUntilMs) return { take, items, cost, cut: 'delay' };
-  const pays = company === undefined || take.length * company.gapMs <= company.fixedMs;
-  return pays && firstDeadlineMs > waitUntilMs ? { waitUntilMs } : { take, items, cost, cut: 'empty' };
+  return { take, items, cost, dueMs, full };
 }
 
-/** Whether a run that grows from one cost to another takes too long, with `leftMs` to the tightest deadline. */
-function tooLong(
-  pace: Pace | undefined,
-  { before, after, leftMs }: { before: number; after: number; leftMs: number },
-): 'time' | undefined {
+/** Until when the batch can wait for one more like those in it and still be in time; where nothing is known of run times, it does not wait for a deadline. */
+function lastMoment<T>({ take, cost, dueMs }: Walked<T>, pace: Pace | undefined, nowMs: number): number {
+  if (dueMs === Infinity) return Infinity;
+  return pace === undefined ? nowMs : dueMs - planned(pace, cost + cost / take.length);
+}
+
+/** So many sustained runs may wait, with many lanes, beside the one in the making: with 1, eight simulated lanes gave up tickets that others would have served. */
+const MOST_BESIDE = 2;
+
+/**
+ * How long the runs must be under overload; 0 where there is none. Lanes that start one after the other hold, with deadlines like the head's, runs of
+ * 1 / (1 + 1 / lanes) of its time: longer ones come too late. If more waits than this run and what other lanes can start in time beside it, and the first
+ * tickets allow only a shorter run, somebody will be late: it is to be them, not the many behind.
+ */
+function crowded<T extends BatchTicket>(
+  { take, cost, full }: Walked<T>,
+  { limits, pace, backlog }: { limits: BatchLimits; pace: Pace; backlog: Backlog },
+): number {
+  const head = take[0];
+  const { a, b } = pace.fit;
+  if (full !== 'time' || head === undefined || a === 0) return 0;
+  const runMs = (head.deadlineMs - head.enqueuedMs) / (1 + 1 / backlog.lanes);
+  const mostCost = Math.min(limits.maxCost, pace.mostCost, (limits.maxItems * head.cost) / head.items);
+  const sustained = Math.min(mostCost, (runMs / pace.margin - b) / a);
+  const others = sustained * Math.min(MOST_BESIDE, (backlog.lanes - 1) / 2);
+  return cost < sustained && backlog.cost > cost + others ? planned(pace, sustained) : 0;
+}
+
+/** Whether a run of this cost takes too long, with `leftMs` to the tightest deadline. */
+function tooLong(pace: Pace | undefined, cost: number, leftMs: number): 'time' | undefined {
   if (pace === undefined) return undefined;
-  const { fit, mostCost } = pace;
-  return after > mostCost || (fit.a * before >= fit.b && timeOf(fit, after) > leftMs) ? 'time' : undefined;
+  return cost > pace.mostCost || planned(pace, cost) > leftMs + ROUNDING_MS ? 'time' : undefined;
 }
 
 function timeOf({ a, b }: Fit, cost: number): number {
   return a * cost + b;
 }
 
-/** When a run with this ticket has to end; Infinity if the ticket will be late anyway. */
+function planned({ fit, margin }: Pace, cost: number): number {
+  return margin * timeOf(fit, cost);
+}
+
+/** When a run with this ticket has to end; Infinity where nothing helps it any more. */
 function dueOf({ cost, deadlineMs }: BatchTicket, pace: Pace | undefined, nowMs: number): number {
-  if (pace === undefined || deadlineMs === Infinity) return Infinity;
-  const dueMs = nowMs + DEADLINE_SHARE * (deadlineMs - nowMs);
-  return nowMs + timeOf(pace.fit, cost) > dueMs ? Infinity : dueMs;
+  return pace !== undefined && nowMs + planned(pace, cost) > deadlineMs + ROUNDING_MS ? Infinity : deadlineMs;
 }
 
 /** Which limit leaves no room for another ticket. */

@@ -78,6 +78,7 @@ export class Core<Payload, Result> {
       defer,
       models: this.#models,
       expire: () => this.#deadlines.expire(),
+      giveUp: (ticket) => this.#leave(ticket, 'expired'),
       forget: (ticket) => this.#deadlines.forget(ticket),
       giveBack: (model, permits) => this.#giveBack(model, permits),
     });
@@ -199,7 +200,7 @@ export class Core<Payload, Result> {
     const leftMs = deadlineMs - this.#clock.now();
     if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
     if (leftMs < Infinity) {
-      const { waitMs, runMs } = this.#forecast(model, priority);
+      const { waitMs, runMs } = this.#forecast(model, priority, leftMs);
       // Always admitted if nothing is ahead, because old runs must not make a model refuse everything for good.
       if (waitMs > 0 && waitMs + runMs > leftMs)
         throw new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs: Math.max(1, waitMs) });
@@ -207,8 +208,8 @@ export class Core<Payload, Result> {
     return model;
   }
 
-  #forecast(model: QueuedModel<Payload, Result>, priority: number): Forecast {
-    const newcomer = { priority, nowMs: this.#clock.now() };
+  #forecast(model: QueuedModel<Payload, Result>, priority: number, leftMs = Infinity): Forecast {
+    const newcomer = { priority, nowMs: this.#clock.now(), leftMs };
     return forecast(model, this.#models.values(), this.#dispatcher.slots.values(), newcomer);
   }
 

@@ -18,6 +18,8 @@ export interface DispatcherOptions<Payload, Result> {
   readonly models: ReadonlyMap<string, QueuedModel<Payload, Result>>;
   /** Settles the tickets whose deadline has passed. */
   readonly expire: () => void;
+  /** Settles a waiting ticket that no run can serve in time any more. */
+  readonly giveUp: (ticket: QueuedTicket<Payload, Result>) => void;
   /** The ticket's run has ended: its deadline no longer counts. */
   readonly forget: (ticket: QueuedTicket<Payload, Result>) => void;
   /** The permits of a run that has ended. */
@@ -132,7 +134,13 @@ export class Dispatcher<Payload, Result> {
       const next = chooseNext(candidates);
       if (next === undefined) break;
       const { model, head, resting } = next;
-      const batch = nextBatch(model, { head, resting, nowMs });
+      const batch = nextBatch(model, { head, resting, nowMs, lanes: this.#slots.size });
+      if ('late' in batch) {
+        for (const ticket of batch.late) this.#options.giveUp(ticket);
+        // Another may be at the head of the model now.
+        candidates = modelsToServe(slot, this.#slots, this.#options.models, nowMs);
+        continue;
+      }
       if ('take' in batch) {
         this.#start(slot, model, batch);
         return Infinity;

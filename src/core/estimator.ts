@@ -6,6 +6,9 @@ const MAX_SHAPES = 64;
 const MIN_SHAPE_RUNS = 8;
 /** How far beyond the largest run known the fit is believed. */
 const REACH = 4;
+/** The margin of runs that few are known of, and the most for those that vary widely. */
+const FIRST_MARGIN = 1.1;
+const MOST_MARGIN = 1.25;
 /** Weight of the newest gap between arrivals. */
 const GAP_WEIGHT = 0.2;
 /** After a pause this long, past gaps say nothing about the next arrival. */
@@ -41,7 +44,9 @@ export function fitLine(costs: readonly number[], timesMs: readonly number[]): F
   let slope = 0;
   let square = 0;
   let product = 0;
-  for (const [index, cost] of costs.entries()) {
+  // By index: this is done for every run, and entries() makes an array for each.
+  for (let index = 0; index < count; index += 1) {
+    const cost = costs[index] ?? meanCost;
     const ms = timesMs[index] ?? meanMs;
     spread += (cost - meanCost) ** 2;
     slope += (cost - meanCost) * (ms - meanMs);
@@ -63,12 +68,22 @@ function sum(values: readonly number[]): number {
   return total;
 }
 
-/** The last runs; values derived from them are computed on demand, at most once per run. */
+/**
+ * The last runs, and of each size (by powers of two) that is not among them the last one ever: after an hour of single requests it is still known that
+ * large batches cost little more. (Forgotten, a burst would be cut into runs of one for its deadlines, and nothing would show otherwise.)
+ * What is derived from them is computed when asked for, once per run at most.
+ */
 class RunWindow {
   readonly #samples: RunSample[] = [];
   #next = 0;
+  #count = 0;
+  /** By size: the last run, and its number. */
+  readonly #bySize = new Map<number, { readonly sample: RunSample; readonly number: number }>();
+  #known: readonly RunSample[] | undefined;
+  #costs: readonly number[] | undefined;
   #run: Fit | undefined;
   #wall: Fit | undefined;
+  #margin: number | undefined;
   #costPerItem: number | undefined;
   #largest: RunSample | undefined;
 
@@ -79,10 +94,22 @@ class RunWindow {
   push(sample: RunSample): void {
     this.#samples[this.#next] = sample;
     this.#next = (this.#next + 1) % WINDOW_RUNS;
+    this.#bySize.set(sizeOf(sample.cost), { sample, number: this.#count++ });
+    this.#known = undefined;
+    this.#costs = undefined;
     this.#run = undefined;
     this.#wall = undefined;
+    this.#margin = undefined;
     this.#costPerItem = undefined;
     this.#largest = undefined;
+  }
+
+  get #runsKnown(): readonly RunSample[] {
+    if (this.#known !== undefined) return this.#known;
+    let forgotten: RunSample[] | undefined;
+    for (const { sample, number } of this.#bySize.values())
+      if (number < this.#count - WINDOW_RUNS) (forgotten ??= []).push(sample);
+    return (this.#known = forgotten === undefined ? this.#samples : [...this.#samples, ...forgotten]);
   }
 
   get run(): Fit | undefined {
@@ -93,15 +120,31 @@ class RunWindow {
     return (this.#wall ??= this.#fit((sample) => sample.wallMs));
   }
 
+  /** 1 and twice the standard deviation of the lane time from its fit, in parts of the fit. */
+  get margin(): number {
+    return (this.#margin ??= this.#spread());
+  }
+
+  #spread(): number {
+    const { wall } = this;
+    if (wall === undefined || this.runs < MIN_SHAPE_RUNS) return FIRST_MARGIN;
+    let square = 0;
+    for (const { cost, wallMs } of this.#samples) {
+      const fitMs = wall.a * cost + wall.b;
+      if (fitMs > 0) square += (wallMs / fitMs - 1) ** 2;
+    }
+    return Math.min(MOST_MARGIN, 1 + 2 * Math.sqrt(square / this.runs));
+  }
+
   /** The run of the highest cost. */
   get largest(): RunSample | undefined {
     if (this.#largest === undefined)
-      for (const sample of this.#samples) if (sample.cost >= (this.#largest?.cost ?? 0)) this.#largest = sample;
+      for (const sample of this.#runsKnown) if (sample.cost >= (this.#largest?.cost ?? 0)) this.#largest = sample;
     return this.#largest;
   }
 
   mostCost(limitMs: number): number {
-    return this.#samples.reduce((most, { cost, wallMs }) => (wallMs <= limitMs ? Math.max(most, cost) : most), 0);
+    return this.#runsKnown.reduce((most, { cost, wallMs }) => (wallMs <= limitMs ? Math.max(most, cost) : most), 0);
   }
 
   get costPerItem(): number {
@@ -114,11 +157,15 @@ class RunWindow {
   }
 
   #fit(time: (sample: RunSample) => number): Fit | undefined {
-    return fitLine(
-      this.#samples.map(({ cost }) => cost),
-      this.#samples.map(time),
-    );
+    const known = this.#runsKnown;
+    this.#costs ??= known.map(({ cost }) => cost);
+    return fitLine(this.#costs, known.map(time));
   }
+}
+
+/** Its class: 1, 2, 3 to 4, 5 to 8, ... */
+function sizeOf(cost: number): number {
+  return 32 - Math.clz32(Math.max(0, Math.ceil(cost) - 1));
 }
 
 interface ShapeRecord {
@@ -147,6 +194,11 @@ export class Estimator {
   /** Time that a run takes of its lane, otherwise as `fit`. */
   wallFit(shapeKey?: string): Fit | undefined {
     return this.#window(shapeKey).wall;
+  }
+
+  /** Most runs take no longer than so many times `wallFit`. */
+  margin(shapeKey?: string): number {
+    return this.#window(shapeKey).margin;
   }
 
   /**

@@ -12,6 +12,8 @@ export interface LaneLoad {
 export interface Newcomer {
   readonly priority: number;
   readonly nowMs: number;
+  /** To its deadline; Infinity: none. */
+  readonly leftMs: number;
 }
 
 /** A model as the forecast sees it. */
@@ -54,15 +56,21 @@ export function forecast(
 ): Forecast {
   const own = [...lanes].filter((lane) => model.runsOn(lane.id));
   if (model.stepping) return steppingForecast(model, own, newcomer);
-  const ahead = workAhead(model, newcomer, Math.floor);
-  let waitingMs = ahead.ms;
-  if (waitingMs > 0) {
+  const lanesMs = timesLeft(own, newcomer.nowMs);
+  const mostCost = mostCostOfRun(model, lanesMs, newcomer.leftMs);
+  const ahead = workAhead(model, newcomer, { mostCost, round: Math.floor });
+  let { runs, ms } = ahead;
+  if (ms > 0) {
     for (const other of models) {
       if (other === model || other.permits === 0 || !own.some((lane) => other.runsOn(lane.id))) continue;
-      waitingMs += Math.min(ahead.ms, workAhead(other, newcomer, Math.ceil).ms);
+      const rival = workAhead(other, newcomer, { mostCost: other.costOfRun(), round: Math.ceil });
+      const part = Math.min(1, ahead.ms / rival.ms);
+      if (rival.ms > 0) [runs, ms] = [runs + part * rival.runs, ms + part * rival.ms];
     }
   }
-  return { waitMs: waitMs(own, waitingMs, newcomer.nowMs), runMs: ownRunMs(model, ahead.items) };
+  const waitMs = startAfter(lanesMs, runs, ms);
+  const all = { items: ahead.items, runs, ms, waitMs };
+  return { waitMs, runMs: ownRunMs(model, all, { mostCost, lanesMs, leftMs: newcomer.leftMs }) };
 }
 
 /**
@@ -83,31 +91,64 @@ function steppingForecast(model: ModelLoad, lanes: readonly LaneLoad[], newcomer
   const own = Math.max(1, lanes.length);
   // Beyond the free room, in rows and in cost: the share of a ticket's service that has to end first.
   const turns = Math.max(beyond(items, limits.maxItems * own), beyond(cost, limits.maxCost * own));
-  return { waitMs: waitMs(lanes, 0, newcomer.nowMs) + turns * serviceMs, runMs: serviceMs };
+  return { waitMs: (timesLeft(lanes, newcomer.nowMs)[0] ?? 0) + turns * serviceMs, runMs: serviceMs };
 }
 
 function beyond(amount: number, room: number): number {
   return room === Infinity ? 0 : Math.max(0, amount / room - 1);
 }
 
-function waitMs(lanes: readonly LaneLoad[], waitingMs: number, nowMs: number): number {
-  if (lanes.length === 0) return waitingMs;
-  let firstFreeMs = Infinity;
-  let leftMs = 0;
-  for (const { run } of lanes) {
-    const laneMs = run === undefined ? 0 : Math.max(0, run.startedMs + run.predictedMs - nowMs);
-    firstFreeMs = Math.min(firstFreeMs, laneMs);
-    leftMs += laneMs;
-  }
-  return waitingMs === 0 ? firstFreeMs : Math.max(firstFreeMs, (leftMs + waitingMs) / lanes.length);
+/** What is left of the runs of lanes, the shortest first. */
+function timesLeft(lanes: readonly LaneLoad[], nowMs: number): number[] {
+  const times = lanes.map(({ run }) => (run === undefined ? 0 : Math.max(0, run.startedMs + run.predictedMs - nowMs)));
+  return times.length > 1 ? times.sort((one, other) => one - other) : times;
 }
 
-function ownRunMs(model: ModelLoad, itemsAhead: number): number {
-  const { estimator, limits } = model;
+/** When a lane is free for a run, with so many runs ahead of it that take so long in all. */
+function startAfter(lanesMs: readonly number[], runs: number, ms: number): number {
+  const [firstMs] = lanesMs;
+  if (firstMs === undefined) return ms;
+  if (ms === 0) return firstMs;
+  // Each of the runs ahead takes the next lane that is free.
+  const ownLaneMs = lanesMs[Math.ceil(runs)];
+  if (ownLaneMs !== undefined) return Math.min(ownLaneMs, firstMs + ms / runs);
+  // Many take turns: the level up to which their time fills the lanes.
+  let sumMs = 0;
+  for (const [index, laneMs] of lanesMs.entries()) {
+    sumMs += laneMs;
+    const levelMs = (sumMs + ms) / (index + 1);
+    if (levelMs <= (lanesMs[index + 1] ?? Infinity)) return levelMs;
+  }
+  return ms;
+}
+
+/**
+ * Runs are cut for the deadlines in them, and those ahead are taken to be like the newcomer's: a run may take what is left of its time when
+ * the first lane is free, or what lanes that start one after the other can keep up.
+ */
+function mostCostOfRun(model: ModelLoad, lanesMs: readonly number[], leftMs: number): number {
+  const most = model.costOfRun();
+  const fit = model.estimator.wallFit();
+  if (leftMs === Infinity || fit === undefined || fit.a === 0) return most;
+  const runMs = Math.max(leftMs - (lanesMs[0] ?? 0), leftMs / (1 + 1 / Math.max(1, lanesMs.length)));
+  return Math.min(most, Math.max(0, runMs - fit.b) / fit.a);
+}
+
+/** The run that the newcomer shares with what is ahead of it; where that ends too late, one of its own after it, if it ends sooner. */
+function ownRunMs(
+  { estimator, limits }: ModelLoad,
+  ahead: { readonly items: number; readonly runs: number; readonly ms: number; readonly waitMs: number },
+  { mostCost, lanesMs, leftMs }: { mostCost: number; lanesMs: readonly number[]; leftMs: number },
+): number {
   const fit = estimator.wallFit();
   if (fit === undefined) return 0;
-  const cost = Math.min(limits.maxItems, itemsAhead + 1) * estimator.costPerItem;
-  return fit.b + fit.a * Math.min(cost, Math.max(model.costOfRun(), estimator.costPerItem));
+  const { costPerItem } = estimator;
+  const items = Math.max(1, Math.min(limits.maxItems, Math.floor(mostCost / costPerItem + 0.001)));
+  // Behind a full run, its own will be full too.
+  const sharedMs = fit.b + fit.a * Math.min(items, ahead.items + 1) * costPerItem;
+  if (ahead.items === 0 || ahead.waitMs + sharedMs <= leftMs) return sharedMs;
+  const aloneMs = fit.b + fit.a * costPerItem;
+  return Math.min(sharedMs, startAfter(lanesMs, ahead.runs + 1, ahead.ms + sharedMs) + aloneMs - ahead.waitMs);
 }
 
 /**
@@ -117,8 +158,8 @@ function ownRunMs(model: ModelLoad, itemsAhead: number): number {
 function workAhead(
   model: ModelLoad,
   newcomer: Newcomer,
-  round: (runs: number) => number,
-): { readonly items: number; readonly ms: number } {
+  { mostCost, round }: { mostCost: number; round: (runs: number) => number },
+): { readonly items: number; readonly runs: number; readonly ms: number } {
   const { queue, estimator, limits } = model;
   let tickets = 0;
   let items = 0;
@@ -137,11 +178,11 @@ function workAhead(
     items += preparing;
   }
   const fit = estimator.wallFit();
-  if (tickets === 0 || fit === undefined) return { items, ms: 0 };
+  if (tickets === 0 || fit === undefined) return { items, runs: 0, ms: 0 };
   // Tickets are not split: a run takes as many as fit whole. (0.001: sums of fractions are not exact.)
   const byItems = Math.floor((limits.maxItems * tickets) / items + 0.001);
-  const byCost = cost > 0 ? Math.floor((model.costOfRun() * tickets) / cost + 0.001) : Infinity;
+  const byCost = cost > 0 ? Math.floor((mostCost * tickets) / cost + 0.001) : Infinity;
   const fullRuns = tickets / Math.max(1, Math.min(byItems, byCost));
   const runs = Math.max(round(fullRuns), queue.shapes - 1);
-  return { items, ms: runs * fit.b + Math.min(1, runs / fullRuns) * cost * fit.a };
+  return { items, runs, ms: runs * fit.b + Math.min(1, runs / fullRuns) * cost * fit.a };
 }

@@ -1,24 +1,40 @@
-import { formBatch, fullFor, type Batch, type Company, type Pace } from './batcher.ts';
+import { formBatch, fullFor, isLate, type Batch, type Company, type Pace } from './batcher.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
 import type { CutReason } from './ticket.ts';
 
-/** The next batch of a model on a lane: those that rest there, and newcomers as far as the limits leave room. */
+/** What a free lane finds of a model: a batch, nothing before a time, or tickets at its head that no run can serve in time any more. */
+type Found<Payload, Result> =
+  | Batch<QueuedTicket<Payload, Result>>
+  | { readonly waitUntilMs: number }
+  | { readonly late: readonly QueuedTicket<Payload, Result>[] };
+
+/** The next batch of a model on a lane: those that rest there, and newcomers as far as the limits leave room. `lanes`: how many may run the model. */
 export function nextBatch<P, R>(
   model: QueuedModel<P, R>,
   {
     head,
     resting,
     nowMs,
-  }: { head: QueuedTicket<P, R> | undefined; resting: readonly QueuedTicket<P, R>[]; nowMs: number },
-): Batch<QueuedTicket<P, R>> | { readonly waitUntilMs: number } {
+    lanes,
+  }: {
+    head: QueuedTicket<P, R> | undefined;
+    resting: readonly QueuedTicket<P, R>[];
+    nowMs: number;
+    lanes: number;
+  },
+): Found<P, R> {
   if (resting.length === 0) {
     if (head === undefined) return { waitUntilMs: Infinity };
     const { shapeKey } = head;
     // While nothing is known of run times, a run of one ticket tells more than any guess.
     const limits = model.knowsRuns ? model.limits : { ...model.limits, maxItems: 1, maxDelayMs: 0 };
-    return formBatch(model.queue.alike(head), limits, nowMs, {
+    const paceOf = pace(model, shapeKey);
+    const waiting = { [Symbol.iterator]: () => model.queue.alike(head) };
+    if (paceOf !== undefined && isLate(head, paceOf, nowMs)) return { late: lateOnes(waiting, paceOf, nowMs) };
+    return formBatch(waiting, limits, nowMs, {
       company: company(model, shapeKey, nowMs),
-      pace: pace(model, shapeKey),
+      pace: paceOf,
+      backlog: { cost: model.queue.cost, lanes },
     });
   }
   const take = [...resting];
@@ -50,6 +66,16 @@ const MAY_BE_PASSED_MS = 10_000;
 /** Most tickets to look at: looking further costs more than it gains. */
 const MOST_PASSED = 64;
 
+/** The first tickets of a line, as far as they are late. */
+function lateOnes<P, R>(waiting: Iterable<QueuedTicket<P, R>>, pace: Pace, nowMs: number): QueuedTicket<P, R>[] {
+  const late: QueuedTicket<P, R>[] = [];
+  for (const ticket of waiting) {
+    if (!isLate(ticket, pace, nowMs)) break;
+    late.push(ticket);
+  }
+  return late;
+}
+
 function company<P, R>(model: QueuedModel<P, R>, shapeKey: string, nowMs: number): Company | undefined {
   if (model.limits.maxDelayMs <= 0) return undefined;
   const gapMs = model.estimator.gapMs(shapeKey, nowMs);
@@ -61,5 +87,6 @@ function company<P, R>(model: QueuedModel<P, R>, shapeKey: string, nowMs: number
 function pace<P, R>(model: QueuedModel<P, R>, shapeKey: string): Pace | undefined {
   if (model.stepping) return undefined;
   const fit = model.estimator.wallFit(shapeKey);
-  return fit === undefined ? undefined : { fit, mostCost: model.costOfRun(shapeKey) };
+  if (fit === undefined) return undefined;
+  return { fit, margin: model.estimator.margin(shapeKey), mostCost: model.costOfRun(shapeKey) };
 }

@@ -69,6 +69,12 @@ export class WaitingQueue<T extends Queueable<T>> {
     return this.#items;
   }
 
+  get cost(): number {
+    let cost = 0;
+    for (const level of this.#levels) cost += level.cost;
+    return cost;
+  }
+
   /** Sums by priority, priority 1 first. */
   get levels(): readonly LevelDepth[] {
     return this.#levels;

@@ -128,12 +128,31 @@ describe('simulated policies', () => {
 });
 
 describe('our scheduler', () => {
-  it('holds at least the rate of a fixed delay', async () => {
-    const { world, load } = setUp({});
-    const ours = await highestRateOf('ours', world, load);
-    for (const policy of ['delay 0', 'delay 5', 'bentoml'] as const) {
-      const theirs = await highestRateOf(policy, world, load);
-      assert.ok(ours >= 0.97 * theirs, `${ours} against ${theirs} of ${policy}`);
+  const others = ['delay 0', 'delay 5', 'bentoml', 'clockwork'] as const;
+  for (const part of [{ lanes: 1 }, { lanes: 4 }, { lanes: 4, arrivals: 'gamma-4', factor: 10 }] as const)
+    it(`holds the rate of the others that start a batch when a lane is free (${JSON.stringify(part)})`, async () => {
+      const { world, load } = setUp(part);
+      const ours = await highestRateOf('ours', world, load);
+      for (const policy of others) {
+        const theirs = await highestRateOf(policy, world, load);
+        assert.ok(ours >= 0.97 * theirs, `${ours} against ${theirs} of ${policy}`);
+      }
+    });
+  it('holds nine tenths of the rate of one that holds batches back', async () => {
+    const { world, load } = setUp({ lanes: 8, factor: 3 });
+    const [ours, theirs] = [await highestRateOf('ours', world, load), await highestRateOf('symphony', world, load)];
+    assert.ok(ours >= 0.9 * theirs, `${ours} against ${theirs}`);
+  });
+  it('meets as many deadlines at twice and ten times the load that it can take as at that load', async () => {
+    for (const part of [{ lanes: 1, factor: 3 }, { lanes: 8, factor: 3 }, { lanes: 4 }]) {
+      const { world, load } = setUp(part);
+      const rate = await highestRateOf('ours', world, load);
+      for (const times of [2, 10]) {
+        const requests = load(times * rate);
+        const { met } = await simulate('ours', requests, world);
+        const part = (times * met) / requests.length;
+        assert.ok(part >= 0.95, `${part} of the rate at ${times} times it`);
+      }
     }
   });
 });

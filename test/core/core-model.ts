@@ -220,11 +220,20 @@ export class CoreModel {
   }
 
   #settle(ticket: Known, how: 'result' | ErrorCode): void {
+    if (ticket.expected === undefined && this.#isHopeless(ticket)) ticket.expected = 'DEADLINE_EXCEEDED';
     this.#try(() => {
       assert.equal(ticket.settled, undefined, 'a ticket settles once');
       assert.equal(how, ticket.expected, `ticket ${ticket.id}`);
     });
     ticket.settled = how;
+  }
+
+  /** It waits, and even alone it would end too late: the core may settle it before its deadline. */
+  #isHopeless({ model, shapeKey, cost, deadlineMs, started }: Known): boolean {
+    const fit = this.#core.fit(model, shapeKey);
+    // With its last ticket a model that is being removed leaves, and what was known of its runs.
+    const runMs = fit === undefined ? (this.#present[model] === 'yes' ? 0 : Infinity) : fit.a * cost + fit.b;
+    return model !== 's' && started === 0 && deadlineMs < Infinity && this.#clock.now() + runMs > deadlineMs;
   }
 
   /** Keeps a failed assertion for `#check`: thrown here, it would go to the core or be lost. */

@@ -119,6 +119,24 @@ test('while one model waits for more tickets, the lane serves another', async ()
   assert.deepEqual(lane.batches, [['goes']]);
 });
 
+test('a ticket that no run can serve in time any more is given up when a lane is free, and delays nobody', async () => {
+  const seenRuns = [1, 2].map((items) => ({ shapeKey: '', items, cost: items, runMs: 10, wallMs: 10 }));
+  const { clock, lane, send, log } = setUp({ seenRuns });
+  send('running');
+  await clock.turn();
+  const late = send('late', { deadlineMs: 25 });
+  const other = send('other', { deadlineMs: 60, shapeKey: 'other' });
+  await clock.advance(16);
+  lane.current?.finish();
+  await clock.turn();
+  assert.equal(await settled(late), 'DEADLINE_EXCEEDED');
+  assert.deepEqual(lane.batches, [['running'], ['other']]);
+  assert.deepEqual(log[0], ['left', 'expired', 'waiting', 1]);
+  lane.current?.finish();
+  await clock.turn();
+  assert.equal(await settled(other), 'other');
+});
+
 test('different shapes never share a run', async () => {
   const { clock, lane, send } = setUp();
   for (const [payload, shapeKey] of ['a1', 'b1', 'a2', 'b2'].map((name) => [name, name[0]]))

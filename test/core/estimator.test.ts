@@ -141,3 +141,30 @@ test('the cost of a run within a limit is that of the fit, but not far beyond th
   near(estimator.costWithin(50), 16);
   near(estimator.costWithin(90), (4 * 90) / 18);
 });
+
+test('what large runs cost is not forgotten in any number of small ones', () => {
+  const estimator = new Estimator();
+  for (const cost of [1, 32]) estimator.record('a', { items: cost, cost, runMs: 9 + cost, wallMs: 9 + cost });
+  for (let index = 0; index < 1000; index += 1) estimator.record('a', { items: 1, cost: 1, runMs: 10, wallMs: 10 });
+  near(estimator.wallFit('a')?.a, 1);
+  near(estimator.wallFit('a')?.b, 9);
+  // The last one of the size alone counts.
+  estimator.record('a', { items: 30, cost: 30, runMs: 97, wallMs: 97 });
+  for (let index = 0; index < 100; index += 1) estimator.record('a', { items: 1, cost: 1, runMs: 10, wallMs: 10 });
+  near(estimator.wallFit('a')?.a, 3);
+});
+
+test('runs that vary have a margin, those that do not have none, and few runs have one in any case', () => {
+  const runs = (count: number, off: number) => {
+    const estimator = new Estimator();
+    for (let index = 0; index < count; index += 1) {
+      const wallMs = 100 * (1 + (index % 2 === 0 ? off : -off));
+      estimator.record('a', { items: 1, cost: 1, runMs: wallMs, wallMs });
+    }
+    return estimator.margin('a');
+  };
+  near(runs(64, 0), 1);
+  near(runs(64, 0.05), 1.1);
+  near(runs(64, 0.5), 1.25);
+  near(runs(2, 0), 1.1);
+});

@@ -55,7 +55,7 @@ const free = (id: number): LaneLoad => ({ id, run: undefined });
 const busy = (id: number, leftMs: number): LaneLoad => ({ id, run: { startedMs: 90, predictedMs: 10 + leftMs } });
 
 function wait(own: ModelLoad, lanes: LaneLoad[], others: ModelLoad[] = [], priority = 2): number {
-  const { waitMs } = forecast(own, [own, ...others], lanes, { priority, nowMs: 100 });
+  const { waitMs } = forecast(own, [own, ...others], lanes, { priority, nowMs: 100, leftMs: Infinity });
   return Math.round(waitMs * 1000) / 1000;
 }
 
@@ -114,11 +114,32 @@ test('without a lane the wait is the work itself, and without known runs there i
 });
 
 test('its own run is that of the batch it would join', () => {
-  const runMs = (own: ModelLoad) => forecast(own, [own], [], { priority: 2, nowMs: 0 }).runMs;
+  const runMs = (own: ModelLoad) => forecast(own, [own], [], { priority: 2, nowMs: 0, leftMs: Infinity }).runMs;
   assert.deepEqual(
     [model({}), model({ tickets: [0, 3] }), model({ tickets: [0, 80] }), model({ known: false })].map((own) =>
       Math.round(runMs(own)),
     ),
     [11, 14, 18, 0],
   );
+});
+
+test('runs ahead take the lanes that are free next, and one of its own after them may end sooner than a shared one', () => {
+  const lanes = [busy(0, 10), busy(1, 12), busy(2, 30)];
+  // A full run takes the first lane, what is left of the queue the second.
+  assert.equal(wait(model({ tickets: [0, 8] }), lanes), 12);
+  const ending = (leftMs: number): number => {
+    const own = model({ tickets: [0, 4] });
+    const { waitMs, runMs } = forecast(own, [own], lanes, { priority: 2, nowMs: 100, leftMs });
+    return Math.round(waitMs + runMs);
+  };
+  assert.equal(ending(Infinity), 10 + 15);
+  assert.equal(ending(24), 12 + 11, 'alone on the second lane');
+});
+
+test('runs ahead are cut for deadlines like its own', () => {
+  const own = model({ tickets: [0, 8] });
+  const waitMs = (leftMs: number) => forecast(own, [own], [busy(0, 5)], { priority: 2, nowMs: 100, leftMs }).waitMs;
+  assert.equal(Math.round(waitMs(Infinity)), 5 + 18);
+  // Four in what is left of 19 ms when the lane is free.
+  assert.equal(Math.round(waitMs(19)), 5 + 2 * 14);
 });

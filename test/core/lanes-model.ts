@@ -25,6 +25,7 @@ export class LanesModel {
   readonly lanes = new Map<number, FakeLane<Known>>();
   /** Runs that have not ended, those of removed lanes included. */
   readonly #running = new Map<FakeRun<Known>, FakeLane<Known>>();
+  readonly #startedMs = new Map<FakeRun<Known>, number>();
   /** Tickets between two runs. */
   readonly #resting = new Map<Known, FakeLane<Known>>();
   /** Lanes whose runs failed as a whole. */
@@ -53,6 +54,7 @@ export class LanesModel {
       this.runs += 1;
       this.#world.check(() => this.#started(run, self));
       this.#running.set(run, self);
+      this.#startedMs.set(run, this.#world.now());
       for (const ticket of run.payloads) {
         this.#resting.delete(ticket);
         ticket.started += 1;
@@ -97,7 +99,9 @@ export class LanesModel {
           last.expected = 'INTERNAL';
       }
     }
-    run.finish({ outcomes: all, ...(maxItems === undefined ? {} : { maxItems }) } satisfies Partial<RunReport<Known>>);
+    const runMs = this.#world.now() - (this.#startedMs.get(run) ?? 0);
+    const learnt = maxItems === undefined ? {} : { maxItems };
+    run.finish({ outcomes: all, runMs, ...learnt } satisfies Partial<RunReport<Known>>);
     return { model: run.modelKey as Name, maxItems };
   }
 
@@ -174,9 +178,14 @@ export class LanesModel {
       if (payloads.length > 1)
         assert.ok(this.#world.knowsRuns(model), 'the first run of a model is of one ticket: its time is not known');
     }
-    // Those that step may pass one for whose cost there is no room yet.
-    const inOrder = model !== 's' || limits.maxCost === Infinity;
+    this.#checkOrder(model, newcomers);
+  }
+
+  /** Those that step may pass one for whose cost there is no room yet; all may pass one to which its deadline has left too little time. */
+  #checkOrder(model: Name, newcomers: readonly Known[]): void {
+    const inOrder = model !== 's' || this.#world.limits(model).maxCost === Infinity;
     for (const ticket of newcomers) {
+      if (model !== 's' && ticket.deadlineMs < Infinity) continue;
       const line = `${model} ${ticket.priority} ${ticket.shapeKey}`;
       if (inOrder) assert.ok(ticket.id > (this.#lastStarted.get(line) ?? -1), 'order within model, priority and shape');
       this.#lastStarted.set(line, ticket.id);
