@@ -127,15 +127,22 @@ function refuse({ request, response, services, refusals }: Call, path: string, r
 function enter({ operation, name, version }: Match, call: Call): void {
   const { request, response, services, refusals } = call;
   const { dialect } = operation;
-  let entry: Entry;
+  let entry: Entry | undefined;
+  let refusal: unknown;
   try {
-    entry = services.door.entryOf(operation, name, version);
+    const found = services.door.entryOf(operation, name, version);
+    if (found instanceof ServerError) refusal = found;
+    else entry = found;
   } catch (error) {
-    if (isOfCrowds(error)) refusals.answer(error, dialect, request, response);
-    else void new Exchange(request, response, { services, dialect }).fail(error);
+    refusal = error;
+  }
+  if (isOfCrowds(refusal)) {
+    refusals.answer(refusal, dialect, request, response);
     return;
   }
-  void serve(entry, new Exchange(request, response, { services, dialect }), services);
+  const exchange = new Exchange(request, response, { services, dialect });
+  if (entry === undefined) void exchange.fail(refusal);
+  else void serve(entry, exchange, services);
 }
 
 /** Whatever it throws is answered in the shape of the operation's dialect. */

@@ -82,24 +82,35 @@ export class Door implements Queues {
    */
   enter(operation: Operation, requester: Requester, name?: string, version?: string): Entry {
     const entry = this.entryOf(operation, name, version);
+    if (entry instanceof ServerError) throw entry;
     if (entry.model !== undefined) requester.serveWith(entry.model);
     return entry;
   }
 
-  /** The same where there is no requester yet, because most may be refused: the one that comes is to be told the model (`serveWith`). */
-  entryOf(operation: Operation, name?: string, version?: string): Entry {
-    this.checkPhase();
+  /**
+   * The same where there is no requester yet, because most may be refused: the one that comes is to be told the model (`serveWith`). What many are
+   * refused with at once is returned: throwing took a seventh of what a refusal costs.
+   */
+  entryOf(operation: Operation, name?: string, version?: string): Entry | ServerError {
+    const unready = this.#unready();
+    if (unready !== undefined) return unready;
     const served = this.models.resolve(operation);
     const model = name === undefined ? this.models.beforeBody(served) : this.models.given(served, name, version);
-    return { operation: served, model, isNamed: name !== undefined };
+    return model instanceof ServerError ? model : { operation: served, model, isNamed: name !== undefined };
   }
 
   /** Throws STARTING, DRAINING or FAILED unless the server is ready. */
   checkPhase(): void {
+    const unready = this.#unready();
+    if (unready !== undefined) throw unready;
+  }
+
+  #unready(): ServerError | undefined {
     const { phase, why } = this.#parts.state;
-    if (phase === 'starting') throw new ServerError('STARTING', undefined, { retryAfterMs: 1000 });
-    if (phase === 'draining') throw new ServerError('DRAINING', undefined, { retryAfterMs: 1000 });
-    if (phase === 'failed') throw new ServerError('FAILED', `The server has failed: ${why}`, { retryAfterMs: 1000 });
+    if (phase === 'ready') return undefined;
+    if (phase === 'starting') return new ServerError('STARTING', undefined, { retryAfterMs: 1000 });
+    if (phase === 'draining') return new ServerError('DRAINING', undefined, { retryAfterMs: 1000 });
+    return new ServerError('FAILED', `The server has failed: ${why}`, { retryAfterMs: 1000 });
   }
 
   /** Serves a request that was let in, from decode to encode. Throws a ServerError, to be told in the requester's dialect. */
