@@ -64,7 +64,7 @@ function csvOf(rows: readonly Row[]): string {
   const lines = rows.flatMap(({ scenario, highest, bestRate, outcomes }) => {
     const { arrivals, curve, models, lanes, factor, jitter } = scenario;
     const common = [seed, arrivals, curve, models, lanes, factor, jitter];
-    const bound = [...common, BOUND, highest.get(BOUND) ?? 0, '', '', '', '', '', '', ''].join(',');
+    const bound = [...common, BOUND, short(highest.get(BOUND) ?? 0), '', '', '', '', '', '', ''].join(',');
     const measured = [...outcomes].flatMap(([policy, list]) =>
       list.map(({ offered, met, refused, meanBatch, busy }, index) => {
         const times = TIMES[index] ?? 0;

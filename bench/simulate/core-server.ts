@@ -5,13 +5,19 @@ import type { SimClock } from './sim-clock.ts';
 import type { SimServer, Tally } from './tally.ts';
 import { runMsOf, type SimModel, type SimRequest, type World } from './workload.ts';
 
-/** This project's scheduler itself, on simulated lanes. What it knows of run times it has from a warm-up and from its runs, as in the server. */
-export function coreServer(world: World, clock: SimClock, tally: Tally): SimServer {
+/**
+ * This project's scheduler itself, on simulated lanes. What it knows of run times it has from a warm-up and from its runs, as in the server.
+ * `isHeld`: batches may wait for company as long as deadlines allow (`batching.maxDelayMs`).
+ */
+export function coreServer(
+  world: World,
+  { clock, tally, isHeld }: { clock: SimClock; tally: Tally; isHeld: boolean },
+): SimServer {
   const core = new Core<SimRequest, undefined>({ clock, defer: clock.defer });
   const byKey = new Map(world.models.map((model) => [model.key, model]));
   for (let id = 0; id < world.lanes; id += 1) core.addLane(simLane(id, byKey, clock, tally));
   for (const model of world.models) {
-    const limits = { maxItems: model.maxItems, maxCost: Infinity, maxDelayMs: 0 };
+    const limits = { maxItems: model.maxItems, maxCost: Infinity, maxDelayMs: isHeld ? model.deadlineMs : 0 };
     core.addModel(model.key, { limits, queueItems: world.queueItems, seenRuns: warmUp(model) });
   }
   return {

@@ -6,7 +6,16 @@ import { SimClock } from './sim-clock.ts';
 import { Tally } from './tally.ts';
 import { capacityOf, type SimRequest, type World } from './workload.ts';
 
-export const POLICIES = ['ours', 'delay 0', 'delay 5', 'delay 10', 'bentoml', 'clockwork', 'symphony'] as const;
+export const POLICIES = [
+  'ours',
+  'ours held',
+  'delay 0',
+  'delay 5',
+  'delay 10',
+  'bentoml',
+  'clockwork',
+  'symphony',
+] as const;
 export type PolicyName = (typeof POLICIES)[number];
 /** What no policy can pass. */
 export const BOUND = 'bound';
@@ -26,7 +35,10 @@ export async function simulate(policy: PolicyName, requests: readonly SimRequest
   const clock = new SimClock();
   const tally = new Tally(world);
   const other = peerPolicy(policy, world);
-  const server = other === undefined ? coreServer(world, clock, tally) : peerServer(world, clock, tally, other);
+  const server =
+    other === undefined
+      ? coreServer(world, { clock, tally, isHeld: policy === 'ours held' })
+      : peerServer(world, clock, tally, other);
   for (const request of requests) {
     await clock.runTo(request.arrivedMs);
     server.arrive(request);
@@ -40,6 +52,7 @@ export async function simulate(policy: PolicyName, requests: readonly SimRequest
 function peerPolicy(name: PolicyName, { lanes }: World): Policy | undefined {
   switch (name) {
     case 'ours':
+    case 'ours held':
       return undefined;
     case 'delay 0':
       return fixedDelay(0);
