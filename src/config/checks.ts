@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { parseReferences } from './hub-reference.ts';
+import { isObject } from '../json.ts';
 import { hideCredentials } from './option.ts';
 import type { Config } from './options.ts';
 
@@ -7,8 +8,7 @@ import type { Config } from './options.ts';
 export function checkTogether(config: Config): string[] {
   const problems = [...checkPlaces(config)];
   for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
-    if (typeof options !== 'object' || options === null || Array.isArray(options))
-      problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
+    if (!isObject(options)) problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
   if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
     problems.push(`DEFAULT_MODEL: ${config.DEFAULT_MODEL} is not among MODELS`);
   if (config.BODY_BUDGET_BYTES < config.BODY_LIMIT_BYTES)

@@ -1,3 +1,5 @@
+import { isObject, type JsonObject } from '../json.ts';
+
 /** Kinds of options, and how their values are read from text and JSON. */
 
 interface OptionOf<Type extends string, Value> {
@@ -113,7 +115,7 @@ function parseList(raw: unknown): Parsed {
   };
 }
 
-type ParsedObject = { readonly value: Record<string, unknown> } | { readonly problem: string };
+type ParsedObject = { readonly value: JsonObject } | { readonly problem: string };
 
 /** A JSON object, or the text of one. */
 export function parseObject(raw: unknown): ParsedObject {
@@ -125,9 +127,7 @@ export function parseObject(raw: unknown): ParsedObject {
       return { problem: `not valid JSON: ${(error as Error).message}` };
     }
   }
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? { value: value as Record<string, unknown> }
-    : { problem: 'expected a JSON object' };
+  return isObject(value) ? { value } : { problem: 'expected a JSON object' };
 }
 
 const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi;

@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { OIP } from '../dialects/oip/dialect.ts';
-import { parseJsonObject } from '../json.ts';
+import { isObject, parseJsonObject, type JsonObject } from '../json.ts';
 import {
   modelConfig,
   modelMetadata,
@@ -112,9 +112,8 @@ async function readJson(exchange: Exchange, { budget }: Services): Promise<Recor
   return parseJsonObject(bytes);
 }
 
-function objectOr(value: unknown, what: string): Record<string, unknown> {
+function objectOr(value: unknown, what: string): JsonObject {
   if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ServerError('BAD_REQUEST', `${what} must be a JSON object.`);
-  return value as Record<string, unknown>;
+  if (!isObject(value)) throw new ServerError('BAD_REQUEST', `${what} must be a JSON object.`);
+  return value;
 }

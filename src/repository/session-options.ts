@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isObject } from '../json.ts';
 
 /**
  * ONNX Runtime's configuration entries that a model may set, by what they change (onnxruntime_session_options_config_keys.h). All others are
@@ -79,9 +80,7 @@ function problemOf(name: string, value: unknown): string | undefined {
 function flatten(entries: Readonly<Record<string, unknown>>, prefix = ''): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(entries).flatMap(([name, value]) =>
-      typeof value === 'object' && value !== null && !Array.isArray(value)
-        ? Object.entries(flatten(value as Record<string, unknown>, `${prefix}${name}.`))
-        : [[`${prefix}${name}`, value] as const],
+      isObject(value) ? Object.entries(flatten(value, `${prefix}${name}.`)) : [[`${prefix}${name}`, value] as const],
     ),
   );
 }

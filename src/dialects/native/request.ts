@@ -1,6 +1,6 @@
 import { parse } from 'content-type';
 import { ServerError } from '../../errors.ts';
-import { checkParameters, parseJson } from '../../json.ts';
+import { checkParameters, isObject, parseJson } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
 import { isJsonType, saysJson } from '../shared/json-body.ts';
@@ -56,8 +56,7 @@ function decodeRaw(contentType: string, body: Uint8Array): NativeRequest {
 
 /** Reads a request in JSON that is already parsed. Throws BAD_REQUEST or TOO_LARGE. */
 function decodeNativeJson(request: unknown, itemLimit: number): NativeRequest {
-  if (typeof request !== 'object' || request === null || Array.isArray(request))
-    throw malformed('The body must be an object: {"data": ...} or {"items": [...]}.');
+  if (!isObject(request)) throw malformed('The body must be an object: {"data": ...} or {"items": [...]}.');
   const unknown = Object.keys(request).find((field) => !FIELDS.includes(field));
   if (unknown !== undefined) throw unknownField(unknown);
   const { data, items, parameters } = request as Partial<Record<'data' | 'items' | 'parameters', unknown>>;
@@ -79,9 +78,9 @@ function unknownField(name: string): ServerError {
 
 function readParameters(parameters: unknown): JsonItem['parameters'] {
   if (parameters === undefined || parameters === null) return undefined;
-  if (typeof parameters !== 'object' || Array.isArray(parameters)) throw malformed('"parameters" must be an object.');
-  checkParameters(parameters as NonNullable<JsonItem['parameters']>);
-  return parameters as JsonItem['parameters'];
+  if (!isObject(parameters)) throw malformed('"parameters" must be an object.');
+  checkParameters(parameters);
+  return parameters;
 }
 
 function jsonItem(value: unknown, parameters: JsonItem['parameters']): JsonItem {

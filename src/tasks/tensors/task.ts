@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf, ServerError } from '../../errors.ts';
+import { isObject } from '../../json.ts';
 import { type Signature, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { jsonElements, NullElement, tensorOf } from './elements.ts';
 import { depthOf, flatten, nest } from './nested.ts';
@@ -69,7 +70,7 @@ function rowsByName(specs: readonly TensorSpec[], value: unknown): ReadonlyMap<s
   const [only] = specs;
   const names = specs.map(({ name }) => name);
   if (specs.length === 0 && (value === null || value === undefined)) return new Map();
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     if (specs.length === 1 && only !== undefined) return new Map([[only.name, value]]);
     throw new ServerError('INVALID_INPUT', `This model takes an object with the inputs ${names.join(', ')}.`);
   }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isObject, type JsonObject } from '../../json.ts';
 
 /** The JSON value in one of a model's files; undefined if the model has no such file. Throws a plain Error that calls the file `name`. */
 export async function readJson(file: string | undefined, name: string): Promise<unknown> {
@@ -12,13 +13,9 @@ export async function readJson(file: string | undefined, name: string): Promise<
 }
 
 /** The JSON object in one of a model's files; empty if the model has no such file. Throws a plain Error that calls the file `name`. */
-export async function readJsonObject(
-  file: string | undefined,
-  name: string,
-): Promise<Readonly<Record<string, unknown>>> {
+export async function readJsonObject(file: string | undefined, name: string): Promise<JsonObject> {
   const value = await readJson(file, name);
   if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new Error(`${name} does not hold a JSON object`);
-  return value as Readonly<Record<string, unknown>>;
+  if (!isObject(value)) throw new Error(`${name} does not hold a JSON object`);
+  return value;
 }
