@@ -1,4 +1,4 @@
-import type { Fit } from './estimator.ts';
+import { timeOf, type Fit } from './estimator.ts';
 import type { BatchLimits, CutReason, Ticket } from './ticket.ts';
 
 export type BatchTicket = Pick<Ticket, 'items' | 'cost' | 'enqueuedMs' | 'deadlineMs'>;
@@ -86,8 +86,7 @@ export function formBatch<T extends BatchTicket>(
   const head = take[0];
   if (limits.maxDelayMs <= 0 || head === undefined) return { take, items, cost, cut: 'empty' };
   const delayedMs = head.enqueuedMs + limits.maxDelayMs;
-  const lastMs = walked.dueMs > delayedMs && pace === undefined ? Infinity : lastMoment(walked, pace, nowMs);
-  const waitUntilMs = Math.min(delayedMs, lastMs);
+  const waitUntilMs = Math.min(delayedMs, lastMoment(walked, pace, { nowMs, delayedMs }));
   if (nowMs >= waitUntilMs) return { take, items, cost, cut: nowMs >= delayedMs ? 'delay' : 'empty' };
   const pays = company === undefined || take.length * company.gapMs <= company.fixedMs;
   return pays ? { waitUntilMs } : { take, items, cost, cut: 'empty' };
@@ -136,18 +135,29 @@ function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace
   return { take, items, cost, dueMs, full };
 }
 
-/** Until when the batch can wait for one more like those in it and still be in time; where nothing is known of run times, it does not wait for a deadline. */
-function lastMoment<T>({ take, cost, dueMs }: Walked<T>, pace: Pace | undefined, nowMs: number): number {
-  if (dueMs === Infinity) return Infinity;
-  return pace === undefined ? nowMs : dueMs - planned(pace, cost + cost / take.length);
+/**
+ * Until when the batch can wait for one more like those in it and still be in time. Where nothing is known of run times, it does not wait at all
+ * if a deadline comes within the delay.
+ */
+function lastMoment<T>(
+  { take, cost, dueMs }: Walked<T>,
+  pace: Pace | undefined,
+  { nowMs, delayedMs }: { nowMs: number; delayedMs: number },
+): number {
+  if (pace === undefined) return dueMs > delayedMs ? Infinity : nowMs;
+  return dueMs - planned(pace, cost + cost / take.length);
 }
 
 /** So many sustained runs may wait, with many lanes, beside the one in the making: with 1, eight simulated lanes gave up tickets that others would have served. */
 const MOST_BESIDE = 2;
 
+/** The longest runs that lanes which start one after the other can keep up where each request has `limitMs`: longer ones come too late. */
+export function sustainedMs(limitMs: number, lanes: number): number {
+  return limitMs / (1 + 1 / lanes);
+}
+
 /**
- * How long the runs must be under overload; 0 where there is none. Lanes that start one after the other hold, with deadlines like the head's, runs of
- * 1 / (1 + 1 / lanes) of its time: longer ones come too late. If more waits than this run and what other lanes can start in time beside it, and the first
+ * How long the runs must be under overload, with deadlines like the head's; 0 where there is none. If more waits than this run and what other lanes can start in time beside it, and the first
  * tickets allow only a shorter run, somebody will be late: it is to be them, not the many behind.
  */
 function crowded<T extends BatchTicket>(
@@ -157,7 +167,7 @@ function crowded<T extends BatchTicket>(
   const head = take[0];
   const { a, b } = pace.fit;
   if (full !== 'time' || head === undefined || a === 0) return 0;
-  const runMs = (head.deadlineMs - head.enqueuedMs) / (1 + 1 / backlog.lanes);
+  const runMs = sustainedMs(head.deadlineMs - head.enqueuedMs, backlog.lanes);
   const mostCost = Math.min(limits.maxCost, pace.mostCost, (limits.maxItems * head.cost) / head.items);
   const sustained = Math.min(mostCost, (runMs / pace.margin - b) / a);
   const others = sustained * Math.min(MOST_BESIDE, (backlog.lanes - 1) / 2);
@@ -168,10 +178,6 @@ function crowded<T extends BatchTicket>(
 function tooLong(pace: Pace | undefined, cost: number, leftMs: number): 'time' | undefined {
   if (pace === undefined) return undefined;
   return cost > pace.mostCost || planned(pace, cost) > leftMs + ROUNDING_MS ? 'time' : undefined;
-}
-
-function timeOf({ a, b }: Fit, cost: number): number {
-  return a * cost + b;
 }
 
 function planned({ fit, margin }: Pace, cost: number): number {

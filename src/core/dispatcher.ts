@@ -2,6 +2,7 @@ import { ServerError, toServerError } from '../errors.ts';
 import type { Batch } from './batcher.ts';
 import { modelsToServe } from './candidates.ts';
 import { Alarm } from './clock.ts';
+import { timeOf } from './estimator.ts';
 import type { CoreEvents } from './events.ts';
 import { LaneSlot, type Run } from './lane-slot.ts';
 import { nextBatch } from './next-batch.ts';
@@ -164,7 +165,7 @@ export class Dispatcher<Payload, Result> {
     const fitKey = model.stepping ? (newcomers.length > 0 ? 'join' : 'step') : (batch.take[0]?.shapeKey ?? '');
     const fitCost = model.stepping ? batch.items : batch.cost;
     const fit = model.estimator.wallFit(fitKey);
-    const predictedMs = fit === undefined ? 0 : fit.a * fitCost + fit.b;
+    const predictedMs = fit === undefined ? 0 : timeOf(fit, fitCost);
     slot.begin(model);
     const tickets = batch.take.map((ticket) => {
       if (ticket.state !== 'waiting') return { id: ticket.sequence, payload: undefined };

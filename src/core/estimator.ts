@@ -30,6 +30,11 @@ export interface Fit {
   readonly b: number;
 }
 
+/** The time of a run of this cost, in ms. */
+export function timeOf({ a, b }: Fit, cost: number): number {
+  return a * cost + b;
+}
+
 /**
  * The least-squares line through (cost, ms), kept to a >= 0 and b >= 0: where the free line would leave that range, the best
  * line within it is either through the origin or flat. With one cost only, it is the line through the origin: as long as
@@ -130,7 +135,7 @@ class RunWindow {
     if (wall === undefined || this.runs < MIN_SHAPE_RUNS) return FIRST_MARGIN;
     let square = 0;
     for (const { cost, wallMs } of this.#samples) {
-      const fitMs = wall.a * cost + wall.b;
+      const fitMs = timeOf(wall, cost);
       if (fitMs > 0) square += (wallMs / fitMs - 1) ** 2;
     }
     return Math.min(MOST_MARGIN, 1 + 2 * Math.sqrt(square / this.runs));

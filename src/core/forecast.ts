@@ -1,4 +1,5 @@
-import type { Estimator } from './estimator.ts';
+import { sustainedMs } from './batcher.ts';
+import { timeOf, type Estimator } from './estimator.ts';
 import type { LevelDepth } from './queue.ts';
 import type { BatchLimits } from './ticket.ts';
 
@@ -130,7 +131,7 @@ function mostCostOfRun(model: ModelLoad, lanesMs: readonly number[], leftMs: num
   const most = model.costOfRun();
   const fit = model.estimator.wallFit();
   if (leftMs === Infinity || fit === undefined || fit.a === 0) return most;
-  const runMs = Math.max(leftMs - (lanesMs[0] ?? 0), leftMs / (1 + 1 / Math.max(1, lanesMs.length)));
+  const runMs = Math.max(leftMs - (lanesMs[0] ?? 0), sustainedMs(leftMs, Math.max(1, lanesMs.length)));
   return Math.min(most, Math.max(0, runMs - fit.b) / fit.a);
 }
 
@@ -147,7 +148,7 @@ function ownRunMs(
   // Behind a full run, its own will be full too.
   const sharedMs = fit.b + fit.a * Math.min(items, ahead.items + 1) * costPerItem;
   if (ahead.items === 0 || ahead.waitMs + sharedMs <= leftMs) return sharedMs;
-  const aloneMs = fit.b + fit.a * costPerItem;
+  const aloneMs = timeOf(fit, costPerItem);
   return Math.min(sharedMs, startAfter(lanesMs, ahead.runs + 1, ahead.ms + sharedMs) + aloneMs - ahead.waitMs);
 }
 

@@ -1,5 +1,5 @@
 import { ServerError } from '../errors.ts';
-import { Estimator, type RunSample } from './estimator.ts';
+import { Estimator, timeOf, type RunSample } from './estimator.ts';
 import { WaitingQueue, type Queueable } from './queue.ts';
 import type { Rival, Share } from './scheduler.ts';
 import type { BatchLimits } from './ticket.ts';
@@ -82,7 +82,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     if (this.stepping || this.runLimitMs === Infinity) return;
     const fit = this.estimator.wallFit(shapeKey);
     const limitMs = Math.min(this.runLimitMs, leftMs);
-    const ms = fit === undefined ? 0 : fit.a * cost + fit.b;
+    const ms = fit === undefined ? 0 : timeOf(fit, cost);
     if (ms <= limitMs || limitMs <= 0 || cost <= this.estimator.mostCostSeen(limitMs)) return;
     // A tight deadline is the client's choice: if there were runs of the kind, the ticket is tried.
     if (ms <= this.runLimitMs && cost <= this.estimator.mostCostSeen(Infinity)) return;
