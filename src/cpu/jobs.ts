@@ -2,8 +2,8 @@ import { deserialize, serialize } from 'node:v8';
 import { operationNamed, operationOf } from '../dialects/operations.ts';
 import { readModelName } from '../dialects/shared/model-name.ts';
 import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/operation.ts';
-import type { ItemResult } from '../dialects/shared/results.ts';
-import { errorOf, plainError, toServerError, type ErrorCode, type PlainError } from '../errors.ts';
+import { finishItem, type ItemResult } from '../dialects/shared/results.ts';
+import { errorOf, plainError, type ErrorCode, type PlainError } from '../errors.ts';
 import { checkItemValue } from '../json.ts';
 import { transferables } from '../tensors/transferables.ts';
 import type { Item, Task, TaskSource } from '../tasks/task.ts';
@@ -188,7 +188,7 @@ async function encodeItems(job: EncodeItemsJob, taskOf: TaskOf): Promise<Given<C
     if ('error' in ran) results.push({ ok: false, error: errorOf(ran.error) });
     else if ('reply' in ran) results.push({ ok: true, reply: ran.reply });
     else {
-      const result = await finishItem(task, ran, ran.memo ?? memos[index]);
+      const result = await finishItem(task, ran.outputs, ran.memo ?? memos[index]);
       if (!result.ok) failed.push(result.error.code);
       if (!result.ok && result.error.code === 'INTERNAL') fault ??= plainError(result.error);
       results.push(result);
@@ -207,18 +207,6 @@ async function valuesOf(parcel: Parcel<RanItem>): Promise<readonly RanItem[]> {
   const values: RanItem[] = [];
   await unpackChunks(parcel.chunks, (value) => void values.push(value as RanItem));
   return values;
-}
-
-async function finishItem(
-  task: Task,
-  { outputs }: Extract<RanItem, { outputs: unknown }>,
-  memo: unknown,
-): Promise<ItemResult> {
-  try {
-    return { ok: true, reply: await task.finish(outputs, memo) };
-  } catch (thrown) {
-    return { ok: false, error: toServerError(thrown) };
-  }
 }
 
 function encodeTensors({ operation: name, request, outputs, tensorModel }: EncodeTensorsJob) {
@@ -254,13 +242,11 @@ function wholeBuffers(value: unknown): ArrayBuffer[] {
   const values =
     ArrayBuffer.isView(value) || typeof value !== 'object' || value === null ? [value] : Object.values(value);
   const buffers = new Set<ArrayBuffer>();
-  for (const part of values)
-    if (ArrayBuffer.isView(part) && part.buffer instanceof ArrayBuffer && part.byteLength === part.buffer.byteLength)
-      buffers.add(part.buffer);
+  for (const part of values) if (ArrayBuffer.isView(part) && isWhole(part)) buffers.add(part.buffer);
   return [...buffers];
 }
 
 /** Whether the bytes fill their buffer; small ones are in Node's shared pool, which cannot be given away. */
-function isWhole({ byteLength, buffer }: Uint8Array): boolean {
-  return byteLength === buffer.byteLength && buffer instanceof ArrayBuffer;
+function isWhole<View extends ArrayBufferView>(view: View): view is View & { readonly buffer: ArrayBuffer } {
+  return view.byteLength === view.buffer.byteLength && view.buffer instanceof ArrayBuffer;
 }

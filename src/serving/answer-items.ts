@@ -3,8 +3,8 @@ import { isLong, packChunks, type Parcel } from '../cpu/parcel.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { RanItem } from '../cpu/protocol.ts';
 import type { Answer, AnswerHead, ItemsOperation } from '../dialects/shared/operation.ts';
-import type { ItemResult } from '../dialects/shared/results.ts';
-import { errorOf, plainError, toServerError, type ErrorCode, type ServerError } from '../errors.ts';
+import { finishItem, type ItemResult } from '../dialects/shared/results.ts';
+import { errorOf, plainError, type ErrorCode, type ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ownOutputs } from './outputs.ts';
@@ -119,11 +119,7 @@ export class ItemAnswerer {
 async function resultOf({ task }: ServedModel, ran: Ran): Promise<ItemResult> {
   if ('error' in ran) return { ok: false, error: ran.error };
   if ('reply' in ran) return { ok: true, reply: ran.reply };
-  try {
-    return { ok: true, reply: await task.finish(ran.outputs, ran.memo) };
-  } catch (thrown) {
-    return { ok: false, error: toServerError(thrown) };
-  }
+  return finishItem(task, ran.outputs, ran.memo);
 }
 
 function isLight({ model, ran }: RanRequest): boolean {
