@@ -10,6 +10,7 @@ import type { RequestTiming } from '../serving/timing.ts';
 import { logRequest, recordOf, traceFields, type AccessRecord } from './access-log.ts';
 import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
+import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
 import { bodyGone } from './linger.ts';
 import { limitReading } from './slow-reader.ts';
 import type { Services } from './services.ts';
@@ -279,28 +280,4 @@ export class Exchange implements AccessRecord, Requester {
   get jobId(): string | undefined {
     return jobIdOf(this.request);
   }
-}
-
-/** When a refused request may come again. */
-export function retryHeaders({ retryAfterMs }: ServerError): Record<string, number> {
-  if (retryAfterMs === undefined) return {};
-  return { 'Retry-After': Math.max(1, Math.ceil(retryAfterMs / 1000)), 'Retry-After-Ms': Math.ceil(retryAfterMs) };
-}
-
-/** The job of SaladCloud's queue that a request is. */
-export function jobIdOf(request: IncomingMessage): string | undefined {
-  return header(request, 'salad-job-id')?.slice(0, 128);
-}
-
-/** The path of a request, without its query. */
-export function pathOf(request: IncomingMessage): string {
-  const url = request.url ?? '/';
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
-}
-
-/** A header that may be sent once; of several the first counts. */
-export function header(request: IncomingMessage, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }

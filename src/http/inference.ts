@@ -4,7 +4,8 @@ import type { Entry } from '../serving/call.ts';
 import { readBody } from './body.ts';
 import { chooseEncoding } from './encoding.ts';
 import { EventStream } from './event-stream.ts';
-import { header, type Exchange } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import { header } from './headers.ts';
 import type { Services } from './services.ts';
 
 /** What a path asks for. */

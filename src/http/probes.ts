@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { pathOf } from './exchange.ts';
+import { pathOf } from './headers.ts';
 import { queuesOf } from '../serving/served-model.ts';
 import type { Services } from './services.ts';
 

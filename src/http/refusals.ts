@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/shared/dialect.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import type { AccessRecord } from './access-log.ts';
-import { header, jobIdOf, pathOf, retryHeaders } from './exchange.ts';
+import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestIdOf } from './trace.ts';
