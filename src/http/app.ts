@@ -11,7 +11,7 @@ import { answerOtherMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
 import { addOpenAiModels } from './openai-models.ts';
-import { dialectOf, operationAt } from './operation-table.ts';
+import { dialectOf, operationAt } from '../dialects/operation-table.ts';
 import type { Services } from './services.ts';
 
 /** Everything that is not hot: pages for people, metrics, management. */

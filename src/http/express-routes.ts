@@ -4,7 +4,7 @@ import { ServerError } from '../errors.ts';
 import { Exchange } from './exchange.ts';
 import { answerPreflight } from './cors.ts';
 import { checkManagement } from './management.ts';
-import { operationAt } from './operation-table.ts';
+import { operationAt } from '../dialects/operation-table.ts';
 import type { Services } from './services.ts';
 
 /** Handlers take an Exchange, as the hot routes do; a rejection is answered in one place. */

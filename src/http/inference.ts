@@ -1,4 +1,4 @@
-import type { Answer, Compression, Operation } from '../dialects/shared/operation.ts';
+import type { Answer, Compression } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
 import type { Entry } from '../serving/call.ts';
 import { readBody } from './body.ts';
@@ -7,14 +7,6 @@ import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { header } from './headers.ts';
 import type { Services } from './services.ts';
-
-/** What a path asks for. */
-export interface Match {
-  readonly operation: Operation;
-  /** The model that it names. */
-  readonly name?: string | undefined;
-  readonly version?: string | undefined;
-}
 
 const LONGEST_TIMEOUT_MS = 86_400_000;
 

@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { dialectOf, operationAt, type Match } from '../dialects/operation-table.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import type { Entry } from '../serving/call.ts';
@@ -16,8 +17,7 @@ import { connectionOf, Connections, mostConnections, type ConnectionLimits } fro
 import { allowOrigins } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { pathOf } from './headers.ts';
-import { serveOperation, type Match } from './inference.ts';
-import { dialectOf, operationAt } from './operation-table.ts';
+import { serveOperation } from './inference.ts';
 import { answerProbe, PROBES } from './probes.ts';
 import { isOfCrowds, Refusals } from './refusals.ts';
 import type { Services } from './services.ts';

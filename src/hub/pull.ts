@@ -6,7 +6,7 @@ import { messageOf } from '../errors.ts';
 import { HubClient, type RetryPolicy, type Snapshot } from './client.ts';
 import { gather, sum, type PullTuning } from './gather.ts';
 import { HubError, toHubError } from './hub-error.ts';
-import { takeLock } from './lock.ts';
+import { takeLock } from '../file-lock.ts';
 import { makeFolder, putInPlace } from './place.ts';
 import { choosePullFiles } from './plan.ts';
 import type { Progress } from './progress.ts';

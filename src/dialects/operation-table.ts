@@ -1,9 +1,16 @@
-import { OPERATIONS } from '../dialects/operations.ts';
-import { HTTP, type Dialect } from '../dialects/shared/dialect.ts';
-import type { Operation } from '../dialects/shared/operation.ts';
-import type { Match } from './inference.ts';
+import { OPERATIONS } from './operations.ts';
+import { HTTP, type Dialect } from './shared/dialect.ts';
+import type { Operation } from './shared/operation.ts';
 
-/** The operations by path: found without Express, which costs a factor of five. */
+/** The operations by path, for requests and jobs: found without Express, which costs a factor of five. */
+
+/** What a path asks for. */
+export interface Match {
+  readonly operation: Operation;
+  /** The model that it names. */
+  readonly name?: string | undefined;
+  readonly version?: string | undefined;
+}
 
 interface Pattern {
   readonly operation: Operation;

@@ -4,8 +4,8 @@ import { readdir, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { takeLock } from '../../src/hub/lock.ts';
-import { makeModelsDir } from './support.ts';
+import { takeLock } from '../src/file-lock.ts';
+import { makeModelsDir } from './hub/support.ts';
 
 test('a lock has one holder at a time, and none afterwards', async (t) => {
   const folder = await makeModelsDir(t);
