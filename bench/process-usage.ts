@@ -57,6 +57,14 @@ export function cpuSeconds(pids: readonly number[], thread?: number): number | u
   return stats.length === 0 ? undefined : stats.reduce((sum, { cpuSeconds: seconds }) => sum + seconds, 0);
 }
 
+/** Processor time of one thread so far, to the microsecond where the kernel tells it so. */
+export function threadCpuMs(pid: number, thread: number): number | undefined {
+  const [ns = '0'] = read(`/proc/${pid}/task/${thread}/schedstat`).split(' ');
+  if (Number(ns) > 0) return Number(ns) / 1e6;
+  const seconds = cpuSeconds([pid], thread);
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
 /** The parent and the processor time of a line of `/proc/PID/stat` (proc(5)); undefined: it is none. */
 export function parseStat(text: string): { readonly parent: number; readonly cpuSeconds: number } | undefined {
   // The name, in parentheses, may hold anything.

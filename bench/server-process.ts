@@ -22,13 +22,16 @@ const START_LIMIT_MS = 120_000;
 
 /**
  * Starts `carpool serve` on a free port of the loopback and waits until it is ready. It logs as in production (info), to a temporary
- * file, so that nobody's time goes into reading it. Throws a plain Error with the end of the log when it does not get ready.
+ * file, so that nobody's time goes into reading it. `cli` is the file of another build. Throws a plain Error with the end of the log when it does not get ready.
  */
-export async function startServer(options: Readonly<Record<string, string>>): Promise<ServerProcess> {
+export async function startServer(
+  options: Readonly<Record<string, string>>,
+  cli: string = fileURLToPath(new URL('../src/cli.js', import.meta.url)),
+): Promise<ServerProcess> {
   const folder = mkdtempSync(path.join(tmpdir(), 'carpool-bench-log-'));
   const logFile = path.join(folder, 'log');
   const log = openSync(logFile, 'w');
-  const child = spawn(process.execPath, [fileURLToPath(new URL('../src/cli.js', import.meta.url)), 'serve'], {
+  const child = spawn(process.execPath, [cli, 'serve'], {
     env: { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'info', LOG_FORMAT: 'json', ...options },
     stdio: ['ignore', log, log],
   });
