@@ -5,6 +5,7 @@ import { messageOf } from '../src/errors.ts';
 
 /** A process of this project's own that answers one message at a time; see `answerMessages` for its side. */
 export interface Child<Request, Answer> {
+  readonly pid: number;
   ask(request: Request): Promise<Answer>;
   stop(): Promise<void>;
 }
@@ -18,6 +19,7 @@ export function startChild<Request extends object, Answer>(
 ): Child<Request, Answer> {
   const child = fork(new URL(module, import.meta.url), [...args], { serialization: 'advanced' });
   return {
+    pid: child.pid ?? 0,
     async ask(request) {
       const answered = new Promise<Envelope<Answer>>((resolve, reject) => {
         child.once('message', (message) => resolve(message as Envelope<Answer>));

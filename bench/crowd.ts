@@ -3,17 +3,18 @@ import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
 import { formatTable } from '../load-tests/runner/table.ts';
 import { messageOf } from '../src/errors.ts';
+import { meanBatch } from './batch-runs.ts';
 import { startChild } from './child.ts';
 import type { CrowdAnswer } from './crowd/load.ts';
 import { type CrowdOptions, readCrowdOptions } from './crowd/options.ts';
 import { columnOf, CSV_HEAD, csvLines, type Outcome, ROWS } from './crowd/outcome.ts';
-import { type Side, startOurs, startPeer } from './crowd/sides.ts';
 import { probeHealth } from './health-probe.ts';
 import type { LoneAnswer } from './load-client.ts';
 import { prepareModel } from './models.ts';
 import { makePayload } from './payload.ts';
 import { findPeak, type LoadChild } from './peak.ts';
 import { acceptQueue, cpuSeconds, watchMemory } from './process-usage.ts';
+import { type Side, startOurs, startPeer } from './sides.ts';
 
 /** What a crowd of clients that wait for nothing, not even for a connection, leaves of a server: bench/README.md. */
 
@@ -24,13 +25,13 @@ const QUEUE_INTERVAL_MS = 50;
 
 async function main(): Promise<void> {
   const options = readCrowdOptions(process.argv.slice(2));
-  const model = prepareModel(options.model, options.widths);
+  const model = await prepareModel(options.model, options.widths);
   const client: LoadChild = startChild('./load-client.js', []);
   const sides: Side[] = [];
   try {
     if (!options.isPeerOnly) sides.push(await startOurs(model, options));
     const payload = makePayload(model, options.dialect);
-    if (options.peer !== undefined) sides.push(await startPeer(options.peer, { payload }));
+    if (options.peer !== undefined) sides.push(await startPeer(options.peer, { payload, modelFile: model.file }));
     printHead(options);
     if (options.csv !== undefined) writeFileSync(options.csv, CSV_HEAD);
     const columns: [string, string[]][] = [];
@@ -82,10 +83,7 @@ async function measure(client: LoadChild, side: Side, options: CrowdOptions): Pr
     offeredPerSecond: perSecond,
     crowd,
     ...seen,
-    meanBatch:
-      runsBefore === undefined || runsAfter === undefined
-        ? undefined
-        : (runsAfter.items - runsBefore.items) / (runsAfter.runs - runsBefore.runs),
+    meanBatch: runsBefore && runsAfter && meanBatch(runsBefore, runsAfter),
     loneMs: { before, after: await lone() },
   };
 }

@@ -1,159 +1,100 @@
-import { availableParallelism, cpus } from 'node:os';
+import { appendFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import process from 'node:process';
-import { formatTable, short } from '../load-tests/runner/table.ts';
-import { rawSeconds, readScrape, sizesRun, weightySizes } from './batch-runs.ts';
-import { type Child, startChild } from './child.ts';
-import { probeHealth } from './health-probe.ts';
-import type { ClosedLoopAnswer, ClosedLoopRequest, LoneAnswer, LoneRequest } from './load-client.ts';
-import { prepareModel } from './models.ts';
-import { type BenchOptions, readOptions } from './options.ts';
-import { makePayload, type Payload } from './payload.ts';
-import type { RawAnswer, RawRequest } from './raw-loop.ts';
-import { type ServerProcess, startServer } from './server-process.ts';
-import { median, percentileOf } from './statistics.ts';
+import { short } from '../load-tests/runner/table.ts';
 import { messageOf } from '../src/errors.ts';
+import { type Child, startChild } from './child.ts';
+import { goalsTable } from './limit/goals.ts';
+import { measureLoop, measureSide } from './limit/measure.ts';
+import { LIMIT_MODELS, type LimitModel, type LimitOptions, readLimitOptions } from './limit/options.ts';
+import type { Sample } from './limit/samples.ts';
+import { startSides } from './limit/sides.ts';
+import { CSV_HEAD, csvLine, limitTable } from './limit/table.ts';
+import { prepareModel } from './models.ts';
+import type { LoadChild } from './peak.ts';
+import type { RawAnswer, RawRequest } from './raw-loop.ts';
+import type { Side } from './sides.ts';
+import { wrkVersion } from './wrk.ts';
 
-/** How near the server comes to the bare loop of onnxruntime-node on the same model, in the same run: bench/README.md. */
+/** How near the server comes to the bare runtime, to bare HTTP and to others, in the same run: bench/README.md. */
 
-const BASE_SIZES = [1, 8, 32, 64];
-/** Sizes that carry less of the items than this are read off between measured ones. */
-const WEIGHTY_SHARE = 0.05;
-const WARM_UP_SECONDS = 2;
-
-type RawChild = Child<RawRequest, RawAnswer>;
-type LoadChild = Child<ClosedLoopRequest | LoneRequest, ClosedLoopAnswer | LoneAnswer>;
-
-interface Bench {
-  readonly options: BenchOptions;
-  readonly payload: Payload;
-  readonly server: ServerProcess;
-  readonly raw: RawChild;
-  readonly client: LoadChild;
-  /** Mean time of a run by batch size, one entry a round. */
-  readonly rawMs: Map<number, number[]>;
-}
-
-interface Round {
-  readonly served: ClosedLoopAnswer;
-  readonly meanBatch: number;
-  readonly rawLimit: number;
-  readonly healthMs: readonly number[];
-  readonly healthFailures: number;
-  readonly loneMs: number;
-  readonly bareMs: number;
-}
+const WARM_UP = { connections: 64, seconds: 1, round: 0 };
+/** Starting the servers of a model, roughly. */
+const START_SECONDS = 10;
 
 async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2));
-  const model = prepareModel(options.model, options.widths);
-  const raw: RawChild = startChild('./raw-loop.js', [model.file, String(options.threads)]);
+  const options = readLimitOptions(process.argv.slice(2));
+  const version = wrkVersion();
+  const tool = options.client ?? (version === undefined ? 'autocannon' : 'wrk');
+  printHead(options, tool === 'wrk' ? (version ?? 'wrk') : 'autocannon');
+  if (options.csv !== undefined) writeFileSync(options.csv, CSV_HEAD);
   const client: LoadChild = startChild('./load-client.js', []);
-  let server: ServerProcess | undefined;
   try {
-    server = await startServer({
-      MODELS_DIR: model.modelsDir,
-      MODELS: model.name,
-      DEFAULT_MODEL: model.name,
-      MODEL_OPTIONS: JSON.stringify({ [model.name]: options.modelOptions }),
-    });
-    const bench = { options, payload: makePayload(model, options.dialect), server, raw, client, rawMs: new Map() };
-    printHead(options, await server.lanes());
-    const rounds: Round[] = [];
-    await load(bench, WARM_UP_SECONDS);
-    for (let round = 0; round < options.rounds; round++) rounds.push(await runRound(bench));
-    printRaw(bench);
-    printRounds(rounds);
+    for (const model of options.models) await measureModel(model, options, { client, tool });
   } finally {
-    await Promise.all([raw.stop(), client.stop(), server?.stop()]);
+    await client.stop();
+  }
+}
+
+interface Client {
+  readonly client: LoadChild;
+  readonly tool: 'wrk' | 'autocannon';
+}
+
+async function measureModel(name: LimitModel, options: LimitOptions, { client, tool }: Client): Promise<void> {
+  const { model: modelName, widths } = LIMIT_MODELS[name];
+  const model = await prepareModel(modelName, widths);
+  const loop: Child<RawRequest, RawAnswer> = startChild('./raw-loop.js', [
+    model.file,
+    String(options.threads),
+    JSON.stringify(model.inputs),
+  ]);
+  const started: Side[] = [];
+  const samples: Sample[] = [];
+  try {
+    const sides = await startSides(model, options, started);
+    for (const side of sides) await measureSide(client, side, { ...WARM_UP, tool });
+    for (let round = 1; round <= options.rounds; round++)
+      for (const connections of options.connections) {
+        const cell = { connections, round, seconds: options.seconds };
+        const add = (sample: Sample): void => {
+          samples.push(sample);
+          if (options.csv !== undefined) appendFileSync(options.csv, csvLine(name, sample));
+        };
+        add(await measureLoop(loop, cell, model.maxItems));
+        for (const side of sides) add(await measureSide(client, side, { ...cell, tool }));
+      }
+    console.log(`${name}: ${[modelName, ...widths].join('-')}, bare loop at the batch that the connections fill`);
+    console.log([limitTable(samples), goalsTable(name, samples), ''].join('\n\n'));
+  } finally {
+    await Promise.all([loop.stop(), ...started.map((side) => side.stop())]);
     model.remove();
   }
 }
 
-/** Served, then the bare loop at the sizes that were run, then one request at a time, then the bare loop at 1. */
-async function runRound(bench: Bench): Promise<Round> {
-  const { server, options } = bench;
-  const before = readScrape(await server.metrics(), options.model);
-  const probe = probeHealth(server.port);
-  const served = await load(bench, options.seconds);
-  const health = await probe.stop();
-  const after = readScrape(await server.metrics(), options.model);
-  const sizes = sizesRun(before, after);
-  const measured = new Map<number, number>();
-  const wanted = [...new Set([...BASE_SIZES, ...weightySizes(sizes, WEIGHTY_SHARE)])];
-  for (const batch of wanted) {
-    const { meanMs } = await bench.raw.ask({ batch, durationMs: (options.seconds * 1000) / wanted.length });
-    measured.set(batch, meanMs);
-    bench.rawMs.set(batch, [...(bench.rawMs.get(batch) ?? []), meanMs]);
-  }
-  const items = after.items - before.items;
-  const loneSeconds = Math.min(options.seconds, 4);
-  const lone = await ask<LoneAnswer>(bench, { kind: 'lone', ...target(bench, loneSeconds) });
-  const bare = await bench.raw.ask({ batch: 1, durationMs: loneSeconds * 1000 });
-  return {
-    served,
-    meanBatch: items / (after.runs - before.runs),
-    rawLimit: items / rawSeconds(sizes, measured),
-    healthMs: health.latenciesMs,
-    healthFailures: health.failures,
-    loneMs: lone.medianMs,
-    bareMs: bare.medianMs,
-  };
-}
-
-function load(bench: Bench, seconds: number): Promise<ClosedLoopAnswer> {
-  return ask(bench, { kind: 'closed-loop', connections: bench.options.connections, ...target(bench, seconds) });
-}
-
-function target(bench: Bench, seconds: number): { port: number; payload: Payload; seconds: number } {
-  return { port: bench.server.port, payload: bench.payload, seconds };
-}
-
-/** The client answers each kind of request with its own kind of answer. */
-async function ask<Answer extends ClosedLoopAnswer | LoneAnswer>(
-  bench: Bench,
-  request: ClosedLoopRequest | LoneRequest,
-): Promise<Answer> {
-  return (await bench.client.ask(request)) as Answer;
-}
-
-function printHead(options: BenchOptions, lanes: string): void {
-  const model = options.model === 'mlp' ? `mlp ${options.widths.join('-')}` : options.model;
+function printHead(options: LimitOptions, client: string): void {
+  const { models, sides, dialects, lanes, connections, seconds, rounds, peers } = options;
+  const servers =
+    (sides.includes('ours') ? dialects.length * lanes.length : 0) +
+    (sides.includes('http') ? dialects.length : 0) +
+    (sides.includes('express') ? 1 : 0) +
+    peers.length;
+  const measured = (servers + 1) * connections.length * rounds * seconds;
+  const minutes = (models.length * (measured + servers * WARM_UP.seconds + START_SECONDS)) / 60;
+  const versions = ['onnxruntime-node', 'express', 'autocannon'].map((name) => `${name} ${versionOf(name)}`);
   console.log(
-    `${model}, ${options.dialect}, ${options.connections} connections, ${options.rounds} rounds of ${options.seconds} s\n` +
-      `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}\n` +
-      `lanes: ${lanes}\n`,
+    `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, ${short(totalmem() / 2 ** 30)} GiB, ` +
+      `${process.platform} ${process.arch}\nNode ${process.version}, ${versions.join(', ')}; client: ${client}, one thread\n` +
+      `${models.join(', ')}: ${servers} servers and the bare loop (${options.threads} thread) at ${connections.join(', ')} connections, ` +
+      `${rounds} rounds of ${seconds} s, seed 2; about ${Math.ceil(minutes)} minutes\n`,
   );
 }
 
-function printRaw({ rawMs, options }: Bench): void {
-  const rows = [...rawMs]
-    .sort(([left], [right]) => left - right)
-    .map(([batch, times]) => [String(batch), short(median(times)), short((batch * 1000) / median(times))]);
-  console.log(`Bare loop, ${options.threads} intra-op thread(s):`);
-  console.log(`${formatTable(['batch', 'ms a run', 'items/s'], rows)}\n`);
-}
-
-function printRounds(rounds: readonly Round[]): void {
-  const columns: readonly [string, (round: Round) => number][] = [
-    ['served items/s', (round) => round.served.perSecond],
-    ['mean batch', (round) => round.meanBatch],
-    ['bare loop at those sizes', (round) => round.rawLimit],
-    ['ratio', (round) => round.served.perSecond / round.rawLimit],
-    ['p50 ms', (round) => round.served.p50Ms],
-    ['p99 ms', (round) => round.served.p99Ms],
-    ['/health p50 ms', (round) => percentileOf(round.healthMs, 50)],
-    ['/health p99 ms', (round) => percentileOf(round.healthMs, 99)],
-    ['failures', (round) => round.served.failures + round.healthFailures],
-    ['lone request p50 ms', (round) => round.loneMs],
-    ['bare run p50 ms', (round) => round.bareMs],
-    ['difference ms', (round) => round.loneMs - round.bareMs],
-  ];
-  const head = ['', 'median', ...rounds.map((_, index) => `round ${index + 1}`)];
-  const rows = columns.map(([title, value]) => {
-    const values = rounds.map(value);
-    return [title, short(median(values)), ...values.map(short)];
-  });
-  console.log(formatTable(head, rows));
+/** express and autocannon do not export their package.json by name in every version; require reads the file. */
+function versionOf(name: string): string {
+  const { version } = createRequire(import.meta.url)(`${name}/package.json`) as { version: string };
+  return version;
 }
 
 try {

@@ -1,10 +1,12 @@
 import autocannon from 'autocannon';
+import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ascending, percentile } from '../load-tests/runner/samples.ts';
 import { answerMessages } from './child.ts';
 import { crowd, type CrowdAnswer, type CrowdRequest } from './crowd/load.ts';
 import { HttpSocket, requestBytes } from './http-socket.ts';
 import type { Target } from './payload.ts';
+import { closedLoopByWrk } from './wrk.ts';
 
 /** A process that loads a server, so that its work does not delay the probes and clocks of the benchmark. */
 
@@ -13,10 +15,12 @@ const CONNECTS_AT_ONCE = 32;
 interface Load extends Target {
   readonly seconds: number;
 }
-/** As many requests at a time as there are connections, each at once after the last (autocannon). */
+/** As many requests at a time as there are connections, each at once after the last. */
 export interface ClosedLoopRequest extends Load {
   readonly kind: 'closed-loop';
   readonly connections: number;
+  /** Without it autocannon, in this process. */
+  readonly tool?: 'autocannon' | 'wrk';
 }
 /** One request at a time. */
 export interface LoneRequest extends Load {
@@ -32,10 +36,14 @@ export interface OpenLoopRequest extends Load {
 export type LoadRequest = ClosedLoopRequest | LoneRequest | OpenLoopRequest | CrowdRequest;
 
 export interface ClosedLoopAnswer {
+  /** Answered with 2xx. */
+  readonly requests: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly failures: number;
+  /** Processor time of the client. */
+  readonly cpuSeconds: number;
 }
 export interface LoneAnswer {
   readonly medianMs: number;
@@ -60,7 +68,7 @@ export type LoadAnswer = ClosedLoopAnswer | LoneAnswer | OpenLoopAnswer | CrowdA
 answerMessages((request: LoadRequest): Promise<LoadAnswer> => {
   switch (request.kind) {
     case 'closed-loop':
-      return closedLoop(request);
+      return request.tool === 'wrk' ? closedLoopByWrk(request) : closedLoop(request);
     case 'lone':
       return lone(request);
     case 'open-loop':
@@ -71,6 +79,7 @@ answerMessages((request: LoadRequest): Promise<LoadAnswer> => {
 });
 
 async function closedLoop({ host, port, payload, seconds, connections }: ClosedLoopRequest): Promise<ClosedLoopAnswer> {
+  const cpuBefore = process.cpuUsage();
   const result = await autocannon({
     url: `http://${host ?? '127.0.0.1'}:${port}${payload.path}`,
     connections,
@@ -79,11 +88,14 @@ async function closedLoop({ host, port, payload, seconds, connections }: ClosedL
     headers: payload.headers,
     body: Buffer.from(payload.body),
   });
+  const { user, system } = process.cpuUsage(cpuBefore);
   return {
+    requests: result['2xx'],
     perSecond: result['2xx'] / result.duration,
     p50Ms: result.latency.p50,
     p99Ms: result.latency.p99,
     failures: result.non2xx + result.errors,
+    cpuSeconds: (user + system) / 1e6,
   };
 }
 

@@ -6,11 +6,7 @@ export interface BenchOptions {
   readonly model: ModelName;
   readonly dialect: BenchDialect;
   readonly widths: readonly number[];
-  readonly connections: number;
   readonly seconds: number;
-  readonly rounds: number;
-  /** Intra-op threads of the bare loop. */
-  readonly threads: number;
   /** Offered load of the overload benchmark, in multiples of the peak. */
   readonly times: number;
   /** Laid over the model's model.json by the server's MODEL_OPTIONS. */
@@ -21,10 +17,7 @@ const DEFAULTS: BenchOptions = {
   model: 'mlp',
   dialect: 'native',
   widths: MLP_WIDTHS,
-  connections: 64,
   seconds: 8,
-  rounds: 3,
-  threads: 1,
   times: 10,
   modelOptions: {},
 };
@@ -38,10 +31,7 @@ export function readOptions(args: readonly string[], defaults: Partial<BenchOpti
       model: text,
       dialect: text,
       widths: text,
-      connections: text,
       seconds: text,
-      rounds: text,
-      threads: text,
       times: text,
       'model-options': text,
     },
@@ -51,10 +41,7 @@ export function readOptions(args: readonly string[], defaults: Partial<BenchOpti
     model: oneOf('model', values.model, MODEL_NAMES) ?? base.model,
     dialect: oneOf('dialect', values.dialect, DIALECTS) ?? base.dialect,
     widths: values.widths?.split(/[,-]/).map((width) => positive('widths', width) ?? 0) ?? base.widths,
-    connections: positive('connections', values.connections) ?? base.connections,
     seconds: positive('seconds', values.seconds) ?? base.seconds,
-    rounds: positive('rounds', values.rounds) ?? base.rounds,
-    threads: positive('threads', values.threads) ?? base.threads,
     times: positive('times', values.times) ?? base.times,
     modelOptions: object('model-options', values['model-options']) ?? base.modelOptions,
   };

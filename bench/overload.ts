@@ -33,7 +33,7 @@ const DEFAULTS: Partial<BenchOptions> = {
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), DEFAULTS);
-  const model = prepareModel(options.model, options.widths);
+  const model = await prepareModel(options.model, options.widths);
   const client: LoadChild = startChild('./load-client.js', []);
   let server: ServerProcess | undefined;
   try {

@@ -1,4 +1,5 @@
 import { randomNumbers } from '../tools/make-mlp.ts';
+import { type FilledInput, fillInput, toTyped } from './inputs.ts';
 import type { BenchModel } from './models.ts';
 
 export const DIALECTS = ['native', 'oip-json', 'oip-binary'] as const;
@@ -20,22 +21,25 @@ export interface Target {
 
 const TEXT = 'Wer reitet so spät durch Nacht und Wind? Es ist der Vater mit seinem Kind.';
 
-/** A request of one item for a model: random numbers, or a sentence where the native dialect takes text. */
-export function makePayload({ name, input }: Pick<BenchModel, 'name' | 'input'>, dialect: BenchDialect): Payload {
+/** A request of one item for a model: random numbers, or what the native dialect takes instead, a sentence or an image. */
+export function makePayload(
+  { name, inputs, image }: Pick<BenchModel, 'name' | 'inputs' | 'image'>,
+  dialect: BenchDialect,
+): Payload {
   const random = randomNumbers(2);
-  const count = input.shape.reduce((product, dimension) => product * dimension, 1);
-  const values = Array.from({ length: count }, () => 2 * random() - 1);
-  if (dialect === 'native') {
-    const data = name === 'language-id' ? TEXT : input.shape.length === 0 ? values[0] : values;
-    return json(`/predict/${name}`, { data });
-  }
+  const filled = inputs.map((input) => fillInput(input, 1, random));
+  if (dialect === 'native') return native({ name, image }, filled);
   const path = `/v2/models/${name}/infer`;
-  const tensor = { name: input.name, shape: [1, ...input.shape], datatype: input.datatype };
-  if (dialect === 'oip-json') return json(path, { inputs: [{ ...tensor, data: values }] });
-  const blob = Buffer.from((input.datatype === 'FP32' ? Float32Array : Float64Array).from(values).buffer);
+  const tensors = filled.map((input) => ({ name: input.name, shape: input.shape, datatype: input.datatype }));
+  if (dialect === 'oip-json')
+    return json(path, { inputs: tensors.map((tensor, index) => ({ ...tensor, data: filled[index]?.values })) });
+  const blobs = filled.map((input) => Buffer.from(toTyped(input).buffer));
   const head = Buffer.from(
     JSON.stringify({
-      inputs: [{ ...tensor, parameters: { binary_data_size: blob.byteLength } }],
+      inputs: tensors.map((tensor, index) => ({
+        ...tensor,
+        parameters: { binary_data_size: blobs[index]?.byteLength },
+      })),
       parameters: { binary_data_output: true },
     }),
   );
@@ -45,8 +49,25 @@ export function makePayload({ name, input }: Pick<BenchModel, 'name' | 'input'>,
       'content-type': 'application/octet-stream',
       'inference-header-content-length': String(head.byteLength),
     },
-    body: Buffer.concat([head, blob]),
+    body: Buffer.concat([head, ...blobs]),
   };
+}
+
+function native({ name, image }: Pick<BenchModel, 'name' | 'image'>, filled: readonly FilledInput[]): Payload {
+  const path = `/predict/${name}`;
+  if (image !== undefined) return { path, headers: { 'content-type': 'image/png' }, body: image };
+  if (name === 'language-id') return json(path, { data: TEXT });
+  const items = filled.map((input): [string, unknown] => [input.name, itemOf(input)]);
+  return json(path, { data: items.length === 1 ? items[0]?.[1] : Object.fromEntries(items) });
+}
+
+/** The item as nested arrays, without its axis of length 1. */
+function itemOf({ shape, values }: FilledInput): unknown {
+  const [rows = 1, ...rest] = shape.filter((dimension) => dimension !== 1);
+  if (shape.every((dimension) => dimension === 1)) return values[0];
+  if (rest.length === 0) return values;
+  const size = values.length / rows;
+  return Array.from({ length: rows }, (_, row) => values.slice(row * size, (row + 1) * size));
 }
 
 function json(path: string, value: unknown): Payload {

@@ -65,12 +65,25 @@ export function threadCpuMs(pid: number, thread: number): number | undefined {
   return seconds === undefined ? undefined : seconds * 1000;
 }
 
+/** Processor time of this process's children that have ended; 0 where it is not known. */
+export function childrenCpuSeconds(): number {
+  return parseStat(read('/proc/self/stat'))?.childrenCpuSeconds ?? 0;
+}
+
+interface Stat {
+  readonly parent: number;
+  readonly cpuSeconds: number;
+  /** Of children that have ended and were waited for. */
+  readonly childrenCpuSeconds: number;
+}
+
 /** The parent and the processor time of a line of `/proc/PID/stat` (proc(5)); undefined: it is none. */
-export function parseStat(text: string): { readonly parent: number; readonly cpuSeconds: number } | undefined {
+export function parseStat(text: string): Stat | undefined {
   // The name, in parentheses, may hold anything.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  if (fields.length < 13) return undefined;
-  return { parent: Number(fields[1]), cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND };
+  if (fields.length < 15) return undefined;
+  const seconds = (first: number): number => (Number(fields[first]) + Number(fields[first + 1])) / TICKS_PER_SECOND;
+  return { parent: Number(fields[1]), cpuSeconds: seconds(11), childrenCpuSeconds: seconds(13) };
 }
 
 /** Connections that a port has ready to be accepted, of all its listening sockets. */

@@ -3,8 +3,9 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ascending, percentile } from '../load-tests/runner/samples.ts';
 import { randomNumbers } from '../tools/make-mlp.ts';
 import { answerMessages } from './child.ts';
+import { type BenchInput, fillInput, toTyped } from './inputs.ts';
 
-/** A process that runs a model in a bare loop: the most a server on the same threads could give. Arguments: file, intra-op threads. */
+/** A process that runs a model in a bare loop: the most a server on the same threads could give. Arguments: file, intra-op threads, inputs as JSON. */
 
 export interface RawRequest {
   readonly batch: number;
@@ -14,9 +15,12 @@ export interface RawAnswer {
   readonly runs: number;
   readonly meanMs: number;
   readonly medianMs: number;
+  readonly p99Ms: number;
+  readonly cpuSeconds: number;
 }
 
-const [file = '', threads = '1'] = process.argv.slice(2);
+const [file = '', threads = '1', inputsText = '[]'] = process.argv.slice(2);
+const inputs = JSON.parse(inputsText) as readonly BenchInput[];
 const session = InferenceSession.create(file, {
   executionProviders: ['cpu'],
   intraOpNumThreads: Number(threads),
@@ -27,9 +31,10 @@ const random = randomNumbers(1);
 
 answerMessages(async ({ batch, durationMs }: RawRequest): Promise<RawAnswer> => {
   const model = await session;
-  const feeds = makeFeeds(model, batch);
+  const feeds = makeFeeds(batch);
   await model.run(feeds);
   const times: number[] = [];
+  const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
   let nowMs = startMs;
   do {
@@ -38,26 +43,25 @@ answerMessages(async ({ batch, durationMs }: RawRequest): Promise<RawAnswer> => 
     nowMs = performance.now();
     times.push(nowMs - beforeMs);
   } while (nowMs - startMs < durationMs);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const sorted = ascending(times);
   return {
     runs: times.length,
     meanMs: (nowMs - startMs) / times.length,
-    medianMs: percentile(ascending(times), 50),
+    medianMs: percentile(sorted, 50),
+    p99Ms: percentile(sorted, 99),
+    cpuSeconds: (user + system) / 1e6,
   };
 });
 
-/** Random inputs; the first dimension is the batch. Throws a plain Error on a model that needs more than that. */
-function makeFeeds(model: InferenceSession, batch: number): Record<string, Tensor> {
+function makeFeeds(batch: number): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
-  for (const input of model.inputMetadata) {
-    if (!input.isTensor) throw new Error(`input ${input.name} is not a tensor`);
-    const dims = input.shape.map((dimension, axis) => (axis === 0 ? batch : dimension));
-    if (!dims.every((dimension) => typeof dimension === 'number'))
-      throw new Error(`input ${input.name} has free dimensions beside the batch`);
-    const count = dims.reduce((product, dimension) => product * dimension, 1);
-    const values = Array.from({ length: count }, () => random());
-    if (input.type === 'float32') feeds[input.name] = new Tensor('float32', Float32Array.from(values), dims);
-    else if (input.type === 'float64') feeds[input.name] = new Tensor('float64', Float64Array.from(values), dims);
-    else throw new Error(`input ${input.name} is ${input.type}; the bare loop knows float32 and float64`);
+  for (const input of inputs) {
+    const filled = fillInput(input, batch, random);
+    const values = toTyped(filled);
+    if (values instanceof Float32Array) feeds[input.name] = new Tensor('float32', values, filled.shape);
+    else if (values instanceof Float64Array) feeds[input.name] = new Tensor('float64', values, filled.shape);
+    else feeds[input.name] = new Tensor('int64', values, filled.shape);
   }
   return feeds;
 }

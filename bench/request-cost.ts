@@ -49,9 +49,9 @@ const connections = positive('connections', flags.connections) ?? 64;
 const requests = positive('requests', flags.requests) ?? 20_000;
 const rounds = positive('rounds', flags.rounds) ?? 3;
 
-function scenarios(): Scenario[] {
-  const model = prepareModel('language-id', []);
-  const square = prepareModel('square', []);
+async function scenarios(): Promise<Scenario[]> {
+  const model = await prepareModel('language-id', []);
+  const square = await prepareModel('square', []);
   const places = 2;
   const options = {
     queue: { maxItems: places },
@@ -67,7 +67,7 @@ function scenarios(): Scenario[] {
     MODEL_OPTIONS: JSON.stringify({ [square.name]: options }),
   };
   const one = makePayload(square, 'oip-json');
-  const tensor = { name: square.input.name, datatype: square.input.datatype, shape: [places], data: [1, 2] };
+  const tensor = { name: 'x', datatype: 'FP64', shape: [places], data: [1, 2] };
   const two = { ...one, body: Buffer.from(JSON.stringify({ inputs: [tensor] })) };
   const answered = DIALECTS.map((dialect) => ({
     name: `${model.name} ${dialect}`,
@@ -169,7 +169,7 @@ try {
     `${connections} connections, ${rounds} rounds of ${requests} requests\n` +
       `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, Node ${process.version}\n`,
   );
-  for (const scenario of scenarios()) if (scenario.name.includes(flags.only ?? '')) await measure(scenario);
+  for (const scenario of await scenarios()) if (scenario.name.includes(flags.only ?? '')) await measure(scenario);
 } catch (error) {
   console.error(messageOf(error));
   process.exitCode = 1;

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { parseArgs, promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { formatTable, short } from '../load-tests/runner/table.ts';
-import { readScrape } from './batch-runs.ts';
+import { meanBatch, readRuns } from './batch-runs.ts';
 import { startChild, type Child } from './child.ts';
 import { startServer, type ServerProcess } from './server-process.ts';
 import { median } from './statistics.ts';
@@ -53,12 +53,12 @@ function note({ figures }: Bench, row: string, value: number): void {
 
 /** Scrapes, does the work, scrapes again: the work's answer, the mean batch, and the worst delay of the main thread. */
 async function watched<T>(bench: Bench, model: string, work: () => Promise<T>): Promise<{ answer: T; batch: number }> {
-  const before = readScrape(await bench.server.metrics(), model);
+  const before = readRuns(await bench.server.metrics(), model);
   const answer = await work();
   const text = await bench.server.metrics();
   bench.loopMs.set(model, [...(bench.loopMs.get(model) ?? []), loopDelayMs(text)]);
-  const after = readScrape(text, model);
-  return { answer, batch: (after.items - before.items) / (after.runs - before.runs) };
+  const after = readRuns(text, model);
+  return { answer, batch: meanBatch(before, after) };
 }
 
 async function embeddings(bench: Bench): Promise<void> {

@@ -2,17 +2,7 @@ import { parseArgs } from 'node:util';
 import { MLP_WIDTHS, MODEL_NAMES, type ModelName } from '../models.ts';
 import { object, oneOf, positive } from '../options.ts';
 import { type BenchDialect, DIALECTS } from '../payload.ts';
-
-/** Another server to be put beside ours. */
-export interface PeerOptions {
-  readonly url: URL;
-  /** Starts it, by the shell; without one it is up already. */
-  readonly command: string | undefined;
-  /** File with the body of a request. Without one it is sent what ours is. */
-  readonly bodyFile: string | undefined;
-  readonly contentType: string | undefined;
-  readonly healthPath: string;
-}
+import type { PeerOptions } from '../sides.ts';
 
 export interface CrowdOptions {
   readonly model: ModelName;

@@ -9,16 +9,33 @@ import { growth, median } from '../../bench/statistics.ts';
 import { formatTable, short } from '../../load-tests/runner/table.ts';
 
 describe('makePayload', () => {
-  const mlp = { name: 'mlp', input: { name: 'x', datatype: 'FP32', shape: [3] } } as const;
+  const mlp = { name: 'mlp', inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 3] }] } as const;
   it('makes a row in the native dialect, a number for square, text for language-id', () => {
     const native = makePayload(mlp, 'native');
     assert.equal(native.path, '/predict/mlp');
     assert.equal((JSON.parse(native.body.toString()) as { data: number[] }).data.length, 3);
-    const square = makePayload({ name: 'square', input: { name: 'x', datatype: 'FP64', shape: [] } }, 'native');
+    const square = makePayload({ name: 'square', inputs: [{ name: 'x', datatype: 'FP64', shape: [-1] }] }, 'native');
     assert.equal(typeof (JSON.parse(square.body.toString()) as { data: number }).data, 'number');
-    const input = { name: 'ngrams', datatype: 'FP32', shape: [620] } as const;
-    const language = makePayload({ name: 'language-id', input }, 'native');
+    const inputs = [{ name: 'ngrams', datatype: 'FP32', shape: [-1, 620] }] as const;
+    const language = makePayload({ name: 'language-id', inputs }, 'native');
     assert.equal(typeof (JSON.parse(language.body.toString()) as { data: string }).data, 'string');
+  });
+  it('makes an item of several tensors without their batch axis, whichever it is, and sends an image as it is', () => {
+    const inputs = [
+      { name: 'state', datatype: 'FP32', shape: [2, -1, 3] },
+      { name: 'rate', datatype: 'INT64', shape: [], fill: 16_000 },
+    ] as const;
+    const { data } = JSON.parse(makePayload({ name: 'voice-activity', inputs }, 'native').body.toString()) as {
+      data: { state: number[][]; rate: number };
+    };
+    assert.deepEqual(
+      data.state.map((row) => row.length),
+      [3, 3],
+    );
+    assert.equal(data.rate, 16_000);
+    const image = Buffer.from('png');
+    const { headers, body } = makePayload({ name: 'super-resolution', inputs, image }, 'native');
+    assert.deepEqual([headers['content-type'], body], ['image/png', image]);
   });
   it('makes the same numbers in JSON and in binary', () => {
     const json = JSON.parse(makePayload(mlp, 'oip-json').body.toString()) as {
@@ -126,19 +143,9 @@ describe('HttpSocket', () => {
 
 describe('readOptions', () => {
   it('reads flags over defaults', () => {
-    const args = [
-      '--model',
-      'square',
-      '--rounds',
-      '5',
-      '--widths',
-      '3,4',
-      '--model-options',
-      '{"queue":{"maxItems":8}}',
-    ];
+    const args = ['--model', 'square', '--widths', '3,4', '--model-options', '{"queue":{"maxItems":8}}'];
     const options = readOptions(args, { seconds: 20 });
     assert.equal(options.model, 'square');
-    assert.equal(options.rounds, 5);
     assert.equal(options.seconds, 20);
     assert.deepEqual(options.widths, [3, 4]);
     assert.deepEqual(options.modelOptions, { queue: { maxItems: 8 } });
@@ -146,7 +153,7 @@ describe('readOptions', () => {
   });
   it('names the flag that is wrong', () => {
     assert.throws(() => readOptions(['--model', 'x']), /--model: one of mlp/);
-    assert.throws(() => readOptions(['--rounds', '0']), /--rounds/);
+    assert.throws(() => readOptions(['--seconds', '0']), /--seconds/);
     assert.throws(() => readOptions(['--model-options', '[]']), /--model-options/);
     assert.throws(() => readOptions(['--nothing']), /nothing/);
   });

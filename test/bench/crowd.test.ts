@@ -155,8 +155,8 @@ describe('readCrowdOptions', () => {
 
 describe('what Linux tells of a process', () => {
   it('is read whatever its name holds', () => {
-    const stat = '42 (a ) (b) S 7 42 42 0 -1 4194304 100 0 0 0 150 50 0 0 20 0 11 0 100 0 0';
-    assert.deepEqual(parseStat(stat), { parent: 7, cpuSeconds: 2 });
+    const stat = '42 (a ) (b) S 7 42 42 0 -1 4194304 100 0 0 0 150 50 30 20 20 0 11 0 100 0 0';
+    assert.deepEqual(parseStat(stat), { parent: 7, cpuSeconds: 2, childrenCpuSeconds: 0.5 });
     assert.equal(parseStat(''), undefined);
   });
   it('holds the accept queue of listening sockets alone', () => {

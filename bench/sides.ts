@@ -3,12 +3,11 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readScrape } from '../batch-runs.ts';
-import type { BenchModel } from '../models.ts';
-import { makePayload, type Payload, type Target } from '../payload.ts';
-import { processTree } from '../process-usage.ts';
-import { startServer } from '../server-process.ts';
-import type { CrowdOptions, PeerOptions } from './options.ts';
+import { readRuns, type Runs } from './batch-runs.ts';
+import type { BenchModel } from './models.ts';
+import { type BenchDialect, makePayload, type Payload, type Target } from './payload.ts';
+import { processTree } from './process-usage.ts';
+import { startServer } from './server-process.ts';
 
 /** A server under load: ours, or another that is put beside it. */
 export interface Side {
@@ -20,19 +19,40 @@ export interface Side {
   /** All its processes as of now. */
   readonly pids: () => readonly number[];
   /** Items and runs so far; undefined where it does not tell. */
-  runs(): Promise<{ readonly items: number; readonly runs: number } | undefined>;
+  runs(): Promise<Runs | undefined>;
   stop(): Promise<void>;
 }
 
 const START_LIMIT_MS = 120_000;
 
+/** Another server to be put beside ours. */
+export interface PeerOptions {
+  readonly url: URL;
+  /** Starts it, by the shell, with the model's file as MODEL_FILE; without one it is up already. */
+  readonly command: string | undefined;
+  /** File with the body of a request. Without one it is sent what ours is. */
+  readonly bodyFile: string | undefined;
+  readonly contentType: string | undefined;
+  readonly healthPath: string;
+}
+
+export interface OurOptions {
+  readonly dialect: BenchDialect;
+  readonly modelOptions: Readonly<Record<string, unknown>>;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** Starts our own server, with one model. Throws a plain Error when it does not get ready. */
-export async function startOurs(model: BenchModel, { dialect, modelOptions }: CrowdOptions): Promise<Side> {
+export async function startOurs(
+  model: BenchModel,
+  { dialect, modelOptions, environment = {} }: OurOptions,
+): Promise<Side> {
   const server = await startServer({
     MODELS_DIR: model.modelsDir,
     MODELS: model.name,
     DEFAULT_MODEL: model.name,
     MODEL_OPTIONS: JSON.stringify({ [model.name]: modelOptions }),
+    ...environment,
   });
   return {
     name: 'carpool',
@@ -40,17 +60,21 @@ export async function startOurs(model: BenchModel, { dialect, modelOptions }: Cr
     healthPath: '/health',
     pid: server.pid,
     pids: () => [server.pid],
-    runs: async () => readScrape(await server.metrics(), model.name),
+    runs: async () => readRuns(await server.metrics(), model.name),
     stop: () => server.stop(),
   };
 }
 
 /** Waits for another server, started by its command if it has one. Throws a plain Error when it does not get healthy. */
-export async function startPeer(peer: PeerOptions, { payload }: { readonly payload: Payload }): Promise<Side> {
+export async function startPeer(
+  peer: PeerOptions,
+  { payload, modelFile }: { readonly payload: Payload; readonly modelFile: string },
+): Promise<Side> {
   const { url, command, healthPath } = peer;
   // A group of its own, so that the shell's children end with it.
+  const env = { ...process.env, MODEL_FILE: modelFile };
   const child =
-    command === undefined ? undefined : spawn(command, { shell: true, detached: true, stdio: ['ignore', 2, 2] });
+    command === undefined ? undefined : spawn(command, { shell: true, detached: true, env, stdio: ['ignore', 2, 2] });
   const stop = (): Promise<void> => endGroup(child);
   const limitMs = performance.now() + START_LIMIT_MS;
   while (!(await isHealthy(new URL(healthPath, url)))) {
