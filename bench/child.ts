@@ -49,3 +49,10 @@ export function answerMessages(answer: (request: never) => Promise<unknown>): vo
     );
   });
 }
+
+/** Ends children that do not notice that this process is gone: servers. A signal to this process ends them too. */
+export function endWithParent(end: () => void): void {
+  if (process.listenerCount('exit') === 0)
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+  process.once('exit', end);
+}

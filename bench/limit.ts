@@ -66,7 +66,7 @@ async function measureModel(name: LimitModel, options: LimitOptions, { client, t
         for (const side of sides) add(await measureSide(client, side, { ...cell, tool }));
       }
     console.log(`${name}: ${[modelName, ...widths].join('-')}, bare loop at the batch that the connections fill`);
-    console.log([limitTable(samples), goalsTable(name, samples), ''].join('\n\n'));
+    console.log([limitTable(samples), goalsTable(name, samples)].map((table) => `${table}\n`).join('\n'));
   } finally {
     await Promise.all([loop.stop(), ...started.map((side) => side.stop())]);
     model.remove();
@@ -74,9 +74,9 @@ async function measureModel(name: LimitModel, options: LimitOptions, { client, t
 }
 
 function printHead(options: LimitOptions, client: string): void {
-  const { models, sides, dialects, lanes, connections, seconds, rounds, peers } = options;
+  const { models, sides, dialects, lanes, connections, seconds, rounds, peers, base } = options;
   const servers =
-    (sides.includes('ours') ? dialects.length * lanes.length : 0) +
+    (sides.includes('ours') ? dialects.length * lanes.length * (base === undefined ? 1 : 2) : 0) +
     (sides.includes('http') ? dialects.length : 0) +
     (sides.includes('express') ? 1 : 0) +
     peers.length;

@@ -6,6 +6,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { endWithParent } from './child.ts';
 
 export interface ServerProcess {
   readonly port: number;
@@ -37,6 +38,7 @@ export async function startServer(
   });
   closeSync(log);
   const ended = once(child, 'exit');
+  endWithParent(() => child.kill());
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
     await ended;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { endWithParent } from './child.ts';
 import { readRuns, type Runs } from './batch-runs.ts';
 import type { BenchModel } from './models.ts';
 import { type BenchDialect, makePayload, type Payload, type Target } from './payload.ts';
@@ -40,20 +41,25 @@ export interface OurOptions {
   readonly dialect: BenchDialect;
   readonly modelOptions: Readonly<Record<string, unknown>>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** `cli.js` of another build. */
+  readonly cli?: string | undefined;
 }
 
 /** Starts our own server, with one model. Throws a plain Error when it does not get ready. */
 export async function startOurs(
   model: BenchModel,
-  { dialect, modelOptions, environment = {} }: OurOptions,
+  { dialect, modelOptions, environment = {}, cli }: OurOptions,
 ): Promise<Side> {
-  const server = await startServer({
-    MODELS_DIR: model.modelsDir,
-    MODELS: model.name,
-    DEFAULT_MODEL: model.name,
-    MODEL_OPTIONS: JSON.stringify({ [model.name]: modelOptions }),
-    ...environment,
-  });
+  const server = await startServer(
+    {
+      MODELS_DIR: model.modelsDir,
+      MODELS: model.name,
+      DEFAULT_MODEL: model.name,
+      MODEL_OPTIONS: JSON.stringify({ [model.name]: modelOptions }),
+      ...environment,
+    },
+    cli,
+  );
   return {
     name: 'carpool',
     target: { port: server.port, payload: makePayload(model, dialect) },
@@ -76,6 +82,7 @@ export async function startPeer(
   const child =
     command === undefined ? undefined : spawn(command, { shell: true, detached: true, env, stdio: ['ignore', 2, 2] });
   const stop = (): Promise<void> => endGroup(child);
+  endWithParent(() => void endGroup(child));
   const limitMs = performance.now() + START_LIMIT_MS;
   while (!(await isHealthy(new URL(healthPath, url)))) {
     if (performance.now() > limitMs || (child !== undefined && child.exitCode !== null)) {

@@ -34,6 +34,8 @@ export interface LimitOptions {
   readonly modelOptions: Readonly<Record<string, unknown>>;
   /** undefined: wrk where it is installed. */
   readonly client: (typeof CLIENTS)[number] | undefined;
+  /** `cli.js` of another build of ours, to be measured beside this one. */
+  readonly base: string | undefined;
   readonly peers: readonly PeerOptions[];
   readonly csv: string | undefined;
 }
@@ -56,6 +58,7 @@ export function readLimitOptions(args: readonly string[]): LimitOptions {
       threads: text,
       'model-options': text,
       client: text,
+      base: text,
       url: texts,
       command: texts,
       body: texts,
@@ -76,6 +79,7 @@ export function readLimitOptions(args: readonly string[]): LimitOptions {
     threads: positive('threads', values.threads) ?? 1,
     modelOptions: object('model-options', values['model-options']) ?? {},
     client: oneOf('client', values.client, CLIENTS),
+    base: values.base,
     peers: (values.url ?? []).map((url, index) => {
       if (!url.startsWith('http:')) throw new Error('--url: must begin with http:');
       return {

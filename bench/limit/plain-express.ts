@@ -1,8 +1,9 @@
-import { createServer } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import process from 'node:process';
 import express from 'express';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { answerMessages } from '../child.ts';
-import { listen } from './listen.ts';
 
 /** A process with Express and onnxruntime-node as people write it: one `session.run` in the handler, everything by default. */
 
@@ -34,8 +35,12 @@ answerMessages(async ({ file }: PlainExpressRequest): Promise<{ readonly port: n
       })),
     });
   });
-  return listen(createServer(app));
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return { port: (server.address() as AddressInfo).port };
 });
+// It lives as long as its parent.
+process.once('disconnect', () => process.exit());
 
 function toTensor({ datatype, shape, data }: JsonTensor): Tensor {
   if (datatype === 'FP32') return new Tensor('float32', Float32Array.from(data), shape);

@@ -26,8 +26,8 @@ export function bareHttp(dialect: string): string {
 }
 
 /** Our server's side of a dialect. */
-export function ours(dialect: string, lanes: number): string {
-  return `carpool ${dialect}, ${lanes} lane${lanes === 1 ? '' : 's'}`;
+export function ours(dialect: string, lanes: number, name = 'carpool'): string {
+  return `${name} ${dialect}, ${lanes} lane${lanes === 1 ? '' : 's'}`;
 }
 
 export const EXPRESS = 'Express, oip-json';

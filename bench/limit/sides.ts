@@ -16,12 +16,17 @@ export async function startSides(model: BenchModel, options: LimitOptions, start
     started.push(side);
     return side;
   };
-  for (const lanes of options.sides.includes('ours') ? options.lanes : []) {
-    const environment = { LANES: String(lanes), LANE_THREADS: '1' };
-    const [dialect = 'oip-json', ...others] = options.dialects;
-    const server = await start(startOurs(model, { dialect, modelOptions: options.modelOptions, environment }));
-    add({ ...server, name: ours(dialect, lanes) }, ...others.map((other) => sameServer(server, model, other, lanes)));
-  }
+  const builds = [
+    { name: 'carpool', cli: undefined },
+    ...(options.base === undefined ? [] : [{ name: 'base', cli: options.base }]),
+  ];
+  for (const lanes of options.sides.includes('ours') ? options.lanes : [])
+    for (const { name, cli } of builds) {
+      const environment = { LANES: String(lanes), LANE_THREADS: '1' };
+      const { modelOptions } = options;
+      const server = await start(startOurs(model, { dialect: 'oip-json', modelOptions, environment, cli }));
+      for (const dialect of options.dialects) add(sideOfDialect(server, model, dialect, ours(dialect, lanes, name)));
+    }
   if (options.sides.includes('http'))
     for (const dialect of options.dialects) add(await start(startBareHttp(model, dialect, sides)));
   if (options.sides.includes('express')) add(await start(startExpress(model)));
@@ -38,8 +43,8 @@ export async function startSides(model: BenchModel, options: LimitOptions, start
   return sides;
 }
 
-function sameServer(server: Side, model: BenchModel, dialect: BenchDialect, lanes: number): Side {
-  return { ...server, name: ours(dialect, lanes), target: { ...server.target, payload: makePayload(model, dialect) } };
+function sideOfDialect(server: Side, model: BenchModel, dialect: BenchDialect, name: string): Side {
+  return { ...server, name, target: { ...server.target, payload: makePayload(model, dialect) } };
 }
 
 /** Its reply is as long as what our server answers to the same request; without our server, nothing of the same size is known. */
