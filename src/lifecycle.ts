@@ -7,8 +7,10 @@ import { countCores } from './lanes/cores.ts';
 import { messageOf, ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
 import { closeIdleConnections } from './http/connections.ts';
-import { createHttpServer, listen } from './http/server.ts';
-import { listenProblem } from './http/listen-problem.ts';
+import { listen } from './http/listen.ts';
+import { listenProblem, type PortOption } from './http/listen-problem.ts';
+import { ProbePort } from './http/probe-port.ts';
+import { createHttpServer } from './http/server.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import { findGpus, hiddenGpu } from './lanes/cuda.ts';
@@ -22,6 +24,8 @@ import { VERSION } from './version.ts';
 
 export interface CarpoolServer {
   readonly port: number;
+  /** Undefined without PROBE_PORT. */
+  readonly probePort: number | undefined;
   readonly state: ServerState;
   /** Resolves when every model is loaded and warm; rejects with a StartError when the server cannot do its work. */
   readonly started: Promise<void>;
@@ -40,18 +44,39 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
   const parts = createParts(config, logs);
   logPhases(parts.services);
   const server = createHttpServer(parts.services);
-  const port = await listen(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) => {
-    throw new StartError(listenProblem(config, error), { cause: error });
+  const refuse = (error: unknown, option: PortOption): never => {
+    throw new StartError(listenProblem(config, error, option), { cause: error });
+  };
+  const port = await listen(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) =>
+    refuse(error, 'PORT'),
+  );
+  const probes = await openProbePort(parts.services).catch((error: unknown) => {
+    server.close();
+    return refuse(error, 'PROBE_PORT');
   });
-  log.info({ host: config.HOST, port, version: VERSION }, 'listening');
+  const probePort = probes?.port;
+  log.info(
+    { host: config.HOST, port, ...(probePort === undefined ? {} : { probePort }), version: VERSION },
+    'listening',
+  );
   const started = start(parts);
   return {
     port,
+    probePort,
     state: parts.services.state,
     started,
-    drain: () => drain(parts, server, started),
+    async drain() {
+      const finished = await drain(parts, server, started);
+      // Last, so that probes are answered to the end.
+      await probes?.close();
+      return finished;
+    },
     flushLogs: logs.flush,
   };
+}
+
+async function openProbePort(services: Services): Promise<ProbePort | undefined> {
+  return services.config.PROBE_PORT === -1 ? undefined : ProbePort.open(services);
 }
 
 function defaultLogs(config: Config): Logs {

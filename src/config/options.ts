@@ -15,6 +15,16 @@ function isDeviceChoice(text: string): text is DeviceChoice {
 export const OPTIONS = {
   HOST: text('::', 'Address to listen on; `::` takes IPv6 and IPv4, and falls back to 0.0.0.0 where IPv6 is absent.'),
   PORT: integer(8000, [0, 65_535], 'Port to listen on; 0 takes a free one and logs it.'),
+  PROBE_PORT: integer(
+    -1,
+    [-1, 65_535],
+    'Another port, for health probes alone: a thread of its own answers them, whatever keeps the main thread busy. -1: none; 0 takes a free one and logs it.',
+  ),
+  MAIN_STALL_MS: ms(
+    20_000,
+    1000,
+    'On PROBE_PORT: how long the main thread may stand still until /health is 503. A restart costs a load of all models.',
+  ),
   // Paths of this machine are not shown to clients.
   MODELS_DIR: { ...text('models', 'Folder of model folders, relative to the working folder.'), secret: true },
   MODELS: list('Names of the models to load, separated by commas; empty: all.'),

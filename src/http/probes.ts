@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pathOf } from './headers.ts';
 import { queuesOf } from '../serving/served-model.ts';
+import { probeHead, type ByPath, type ProbeReply, type StalledReply } from './probe-reply.ts';
 import type { Services } from './services.ts';
 
 /**
@@ -59,15 +60,47 @@ export const PROBES: Readonly<Record<string, Probe>> = {
   '/v2/health/ready': ready,
 };
 
+function replyOf({ ok, body }: ProbeAnswer): ProbeReply {
+  return { status: ok ? 200 : 503, text: JSON.stringify(body) };
+}
+
+/** The replies of all probes as of now. */
+export function probeReplies(services: Services): ByPath<ProbeReply> {
+  return byPath((probe) => replyOf(probe(services)));
+}
+
+/**
+ * A main thread that stands still for this long is too late for clients, so the replica leaves the balance. Garbage collection and large bodies take tenths
+ * of it.
+ */
+const UNREADY_AFTER_MS = 1000;
+
+/** What probes say of a main thread that stands still; `stallMs` is the limit of liveness. /started tells of the past, so it does not change. */
+export function stalledReplies(stallMs: number): ByPath<StalledReply> {
+  const why = (ms: number): string => `the main thread has stood still for ${ms / 1000} s`;
+  const unready = { afterMs: UNREADY_AFTER_MS, status: 503 } as const;
+  const replies = new Map<Probe, StalledReply>([
+    [live, { afterMs: stallMs, status: 503, text: JSON.stringify({ live: false, why: why(stallMs) }) }],
+    [ready, { ...unready, text: JSON.stringify({ ready: false, why: why(UNREADY_AFTER_MS) }) }],
+    [healthCheck, { ...unready, text: JSON.stringify({ status: 'stalled' }) }],
+  ]);
+  return byPath((probe) => replies.get(probe));
+}
+
+/** A table by path of what each probe has, if it has one. */
+function byPath<Reply>(replyTo: (probe: Probe) => Reply | undefined): ByPath<Reply> {
+  const table: Record<string, Reply> = {};
+  for (const [path, probe] of Object.entries(PROBES)) {
+    const reply = replyTo(probe);
+    if (reply !== undefined) table[path] = reply;
+  }
+  return table;
+}
+
 /** Answers a probe. Probes are not counted, and are logged at `debug` only. */
 export function answerProbe(probe: Probe, { request, response, services }: ProbeCall): void {
-  const { ok, body } = probe(services);
-  const text = JSON.stringify(body);
-  response.writeHead(ok ? 200 : 503, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(text),
-    'Cache-Control': 'no-store',
-  });
+  const { status, text } = replyOf(probe(services));
+  response.writeHead(status, probeHead(text));
   response.end(request.method === 'HEAD' ? undefined : text);
   const { access } = services;
   if (access.isLevelEnabled('debug'))

@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { dialectOf, operationAt, type Match } from '../dialects/operation-table.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
@@ -25,8 +25,6 @@ import { readTarget } from './target.ts';
 
 /** Node checks its header and body limits this often. */
 const CHECK_EVERY_MS = 1000;
-/** Connections that wait to be accepted: packets of a burst of new clients must not be dropped (the kernel has its own limit). */
-const BACKLOG = 4096;
 /** Beyond a request's own limit, a connection on which nothing moves is closed. */
 const IDLE_SLACK_MS = 30_000;
 
@@ -184,26 +182,4 @@ function refuseSocket(socket: Duplex, refusal: ServerError, dialect = HTTP): voi
   socket.end(
     `HTTP/1.1 ${told.status} ${STATUS_CODES[told.status] ?? ''}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-}
-
-/** Listens; `::` means both families, or IPv4 alone if the machine has no IPv6. Resolves with the port. */
-export async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<number> {
-  try {
-    await listenOn(server, host, port);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (host !== '::' || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
-    await listenOn(server, '0.0.0.0', port);
-  }
-  return (server.address() as AddressInfo).port;
-}
-
-function listenOn(server: Server, host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, ipv6Only: false, backlog: BACKLOG }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

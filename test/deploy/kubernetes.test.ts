@@ -47,9 +47,10 @@ describe('carpool.yaml', () => {
     );
   });
 
-  test('names one port throughout', () => {
-    const port = number(block(deployment, 'ports'), 'containerPort');
-    assert.equal(String(port), environment.get('PORT'));
+  test('names the port of clients and the port of probes throughout', () => {
+    const ports = block(deployment, 'ports');
+    assert.ok(ports.includes(`{ name: http, containerPort: ${environment.get('PORT')} }`));
+    assert.ok(ports.includes(`{ name: probes, containerPort: ${environment.get('PROBE_PORT')} }`));
     assert.match(service, /targetPort: http\b/);
   });
 
@@ -59,7 +60,7 @@ describe('carpool.yaml', () => {
       ['livenessProbe', '/health'],
       ['readinessProbe', '/ready'],
     ] as const)
-      assert.ok(block(deployment, probe).includes(`httpGet: { path: ${route}, port: http }`), probe);
+      assert.ok(block(deployment, probe).includes(`httpGet: { path: ${route}, port: probes }`), probe);
     const startup = block(deployment, 'startupProbe');
     assert.ok(number(startup, 'periodSeconds') * number(startup, 'failureThreshold') >= 300);
   });

@@ -103,8 +103,9 @@ for (const file of files)
     test('listens where the gateway (IPv6), the probes and the queue worker (IPv4 too) call', () => {
       const config = configOf(group);
       assert.equal(config.HOST, '::');
-      const called = [group.startup_probe, group.liveness_probe, group.readiness_probe].map(({ http }) => http.port);
-      for (const port of [...called, group.networking?.port, group.queue_connection?.port])
+      for (const { http } of [group.startup_probe, group.liveness_probe, group.readiness_probe])
+        assert.equal(http.port, config.PROBE_PORT);
+      for (const port of [group.networking?.port, group.queue_connection?.port])
         if (port !== undefined) assert.equal(port, config.PORT);
     });
 

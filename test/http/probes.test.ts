@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Config } from '../../src/config/options.ts';
-import { answerProbe, PROBES } from '../../src/http/probes.ts';
+import { answerProbe, PROBES, probeReplies, stalledReplies } from '../../src/http/probes.ts';
 import type { Services } from '../../src/http/services.ts';
 import { ServerState } from '../../src/state.ts';
 import { ask, post, startTestServer } from './in-process.ts';
@@ -92,6 +92,38 @@ test('a probe that says no says why', () => {
   assert.match(probe('/ready', situations['busy'] as Situation).text ?? '', /queue is full/);
   assert.match(probe('/ready', situations['draining'] as Situation).text ?? '', /draining: because/);
   assert.match(probe('/health', situations['failed'] as Situation).text ?? '', /because/);
+});
+
+test('the replies that PROBE_PORT is told are those of the probes', () => {
+  for (const situation of Object.values(situations)) {
+    const { state, full = false, readyWhenFull = false } = situation;
+    const replies = probeReplies({
+      state,
+      config: { READY_WHEN_FULL: readyWhenFull } as Config,
+      repository: { list: () => [{ name: 'm' }] },
+      door: { isFull: () => full },
+    } as unknown as Services);
+    assert.deepEqual(Object.keys(replies), Object.keys(PROBES));
+    for (const [path, reply] of Object.entries(replies)) {
+      const { status, text } = probe(path, situation);
+      assert.deepEqual(reply, { status, text });
+    }
+  }
+});
+
+test('a main thread that stands still is first not ready, then not live, and was started all the same', () => {
+  const replies = stalledReplies(20_000);
+  const limits = Object.entries(replies).map(([path, { afterMs, status }]) => [path, afterMs, status]);
+  assert.deepEqual(limits.sort(), [
+    ['/hc', 1000, 503],
+    ['/health', 20_000, 503],
+    ['/health_check', 1000, 503],
+    ['/ready', 1000, 503],
+    ['/v2/health/live', 20_000, 503],
+    ['/v2/health/ready', 1000, 503],
+  ]);
+  assert.match(replies['/health']?.text ?? '', /has stood still for 20 s/);
+  assert.ok(!/ready/.test(replies['/hc']?.text ?? ''));
 });
 
 test('HEAD gives the head alone', () => {
