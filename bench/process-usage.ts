@@ -1,4 +1,5 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { queueOf } from '../src/http/accept-queue.ts';
 
 /** What a process and its children use, as Linux tells it; elsewhere everything is undefined or empty. */
 
@@ -107,20 +108,6 @@ function readHead(file: string): string {
   } catch {
     return '';
   }
-}
-
-const LISTENING = '0A';
-
-/** The same of one table, `/proc/net/tcp`: of a listening socket the receive queue counts connections. */
-export function queueOf(table: string, port: number): number {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  let sum = 0;
-  for (const line of table.split('\n')) {
-    const [, local, , state, queues] = line.trim().split(/\s+/);
-    if (state === LISTENING && local?.endsWith(suffix) === true)
-      sum += Number.parseInt(queues?.split(':')[1] ?? '0', 16);
-  }
-  return sum;
 }
 
 function read(file: string): string {

@@ -6,6 +6,7 @@ import type { Config } from './config/options.ts';
 import { countCores } from './lanes/cores.ts';
 import { messageOf, ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
+import { readAcceptQueue } from './http/accept-queue.ts';
 import { closeIdleConnections } from './http/connections.ts';
 import { listen } from './http/listen.ts';
 import { listenProblem, type PortOption } from './http/listen-problem.ts';
@@ -50,6 +51,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
   const port = await listen(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) =>
     refuse(error, 'PORT'),
   );
+  parts.services.metrics.watchAcceptQueue(() => readAcceptQueue(port));
   const probes = await openProbePort(parts.services).catch((error: unknown) => {
     server.close();
     return refuse(error, 'PROBE_PORT');

@@ -50,8 +50,23 @@ export function createMetrics() {
       delay.reset();
     },
   });
+  let readAcceptQueue: (() => Promise<number | undefined>) | undefined;
+  const acceptQueue = new Gauge({
+    name: 'carpool_accept_queue',
+    help: 'New connections that the kernel has ready and the server has not accepted yet (Linux)',
+    registers,
+    async collect() {
+      const connections = await readAcceptQueue?.();
+      if (connections === undefined) acceptQueue.remove();
+      else acceptQueue.set(connections);
+    },
+  });
   return {
     registry,
+    /** Sets where the accept queue is read, at each scrape; it resolves with undefined where it is not known. */
+    watchAcceptQueue(read: () => Promise<number | undefined>): void {
+      readAcceptQueue = read;
+    },
     /** Stops the measuring of the event loop. */
     stop: () => void delay.disable(),
     connections: gauge('connections', 'Open connections', []),

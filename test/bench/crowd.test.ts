@@ -4,7 +4,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { BROKEN, crowd, type CrowdAnswer, TIMED_OUT } from '../../bench/crowd/load.ts';
 import { readCrowdOptions } from '../../bench/crowd/options.ts';
 import { columnOf, csvLines, ROWS, sortOut } from '../../bench/crowd/outcome.ts';
-import { parseStat, queueOf } from '../../bench/process-usage.ts';
+import { parseStat } from '../../bench/process-usage.ts';
 
 const payload = { path: '/predict', headers: {}, body: Buffer.from('{}') };
 const reply = (status: number): string => `HTTP/1.1 ${status} X\r\nContent-Length: 2\r\n\r\n{}`;
@@ -158,15 +158,5 @@ describe('what Linux tells of a process', () => {
     const stat = '42 (a ) (b) S 7 42 42 0 -1 4194304 100 0 0 0 150 50 30 20 20 0 11 0 100 0 0';
     assert.deepEqual(parseStat(stat), { parent: 7, cpuSeconds: 2, childrenCpuSeconds: 0.5 });
     assert.equal(parseStat(''), undefined);
-  });
-  it('holds the accept queue of listening sockets alone', () => {
-    const table = [
-      '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid',
-      '   0: 0100007F:1F90 00000000:0000 0A 00000000:0000001F 00:00000000 00000000  0',
-      '   1: 0100007F:1F91 00000000:0000 0A 00000000:00000005 00:00000000 00000000  0',
-      '   2: 0100007F:1F90 0100007F:D431 01 00000000:00000900 00:00000000 00000000  0',
-    ].join('\n');
-    assert.equal(queueOf(table, 8080), 31);
-    assert.equal(queueOf(table, 80), 0);
   });
 });
