@@ -122,6 +122,7 @@ export class Core<Payload, Result> {
       const model = this.#check(request, priority);
       model.permits += items;
       this.#permits += items;
+      model.asked({ turnedAway: false });
       return new Admission(this.#port, { model, priority, deadlineMs }, items);
     } catch (error) {
       if (error instanceof ServerError) this.#events.refused?.({ modelKey, code: error.code, items });
@@ -165,6 +166,12 @@ export class Core<Payload, Result> {
     for (const ticket of run?.batch.take ?? []) if (ticket.state === 'running') this.#fail(ticket, error);
   }
 
+  /** What a request is answered that is not even to be admitted, because `isFull`. */
+  refusal(key: string): ServerError {
+    const model = this.#models.get(key);
+    return model === undefined ? new ServerError('MODEL_UNAVAILABLE') : this.#full(model, DEFAULT_PRIORITY);
+  }
+
   /**
    * Settles all that waits with this error (and, if asked, all that runs, without waiting for the lanes), and refuses everything that comes later
    * with it: the server has failed, or is draining.
@@ -192,20 +199,25 @@ export class Core<Payload, Result> {
     const model = this.#models.get(modelKey);
     if (model === undefined || model.removal !== undefined) throw new ServerError('MODEL_UNAVAILABLE');
     checkRequest(items, priority, model.queueItems);
-    if (model.permits + items > model.queueItems) {
-      const knows = model.estimator.fit() !== undefined;
-      const waitMs = knows ? this.#forecast(model, priority).waitMs : UNKNOWN_WAIT_MS;
-      throw new ServerError('QUEUE_FULL', undefined, { retryAfterMs: Math.max(1, waitMs) });
-    }
+    if (model.permits + items > model.queueItems) throw this.#full(model, priority);
     const leftMs = deadlineMs - this.#clock.now();
     if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
     if (leftMs < Infinity) {
       const { waitMs, runMs } = this.#forecast(model, priority, leftMs);
       // Always admitted if nothing is ahead, because old runs must not make a model refuse everything for good.
-      if (waitMs > 0 && waitMs + runMs > leftMs)
+      if (waitMs > 0 && waitMs + runMs > leftMs) {
+        model.asked({ turnedAway: true });
         throw new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs: Math.max(1, waitMs) });
+      }
     }
     return model;
+  }
+
+  #full(model: QueuedModel<Payload, Result>, priority: number): ServerError {
+    model.asked({ turnedAway: true });
+    const knows = model.estimator.fit() !== undefined;
+    const waitMs = knows ? this.#forecast(model, priority).waitMs : UNKNOWN_WAIT_MS;
+    return new ServerError('QUEUE_FULL', undefined, { retryAfterMs: Math.max(1, waitMs) });
   }
 
   #forecast(model: QueuedModel<Payload, Result>, priority: number, leftMs = Infinity): Forecast {
@@ -242,6 +254,7 @@ export class Core<Payload, Result> {
   #leave(ticket: QueuedTicket<Payload, Result>, why: 'cancelled' | 'expired'): void {
     const { state, model, items } = ticket;
     if (state === 'settled') return;
+    if (why === 'expired' && state === 'waiting') model.asked({ turnedAway: true });
     this.#fail(ticket, new ServerError(why === 'cancelled' ? 'CANCELLED' : 'DEADLINE_EXCEEDED'));
     this.#events.left?.({ modelKey: model.key, why, state, items });
   }

@@ -1,6 +1,6 @@
 import { ServerError, toServerError } from '../errors.ts';
 import type { Batch } from './batcher.ts';
-import { modelsToServe } from './candidates.ts';
+import { firstFreeMs, modelsToServe } from './candidates.ts';
 import { Alarm } from './clock.ts';
 import { timeOf } from './estimator.ts';
 import type { CoreEvents } from './events.ts';
@@ -132,10 +132,10 @@ export class Dispatcher<Payload, Result> {
     let candidates = modelsToServe(slot, this.#slots, this.#options.models, nowMs);
     forgive(candidates);
     for (;;) {
-      const next = chooseNext(candidates);
+      const next = chooseNext(candidates, nowMs, ({ model }) => firstFreeMs(model, this.#slots));
       if (next === undefined) break;
       const { model, head, resting } = next;
-      const batch = nextBatch(model, { head, resting, nowMs, lanes: this.#slots.size });
+      const batch = nextBatch(model, { head, resting, nowMs, lanes: model.lanesOf(this.#slots.size) });
       if ('late' in batch) {
         for (const ticket of batch.late) this.#options.giveUp(ticket);
         // Another may be at the head of the model now.

@@ -15,6 +15,8 @@ export interface ModelOptions {
   readonly seenRuns?: readonly (RunSample & { readonly shapeKey: string })[];
   /** A run that takes longer is stuck: none is made that is predicted to take more than a share of it. Default: no limit. */
   readonly runLimitMs?: number;
+  /** Its part of the lane time where there is too little for all, next to those of other models. Default: 1. */
+  readonly weight?: number;
   /** Its tickets take several runs; they join and leave the batch between these. */
   readonly stepping?: boolean;
 }
@@ -25,13 +27,16 @@ const RUN_LIMIT_SHARE = 0.5;
 /** Weight of the newest ticket in what a stepping model's tickets take. */
 const SERVICE_WEIGHT = 0.1;
 
+/** Weight of the newest request in the part of requests that cannot be served. */
+const TURNED_AWAY_WEIGHT = 0.02;
+
 /** All that the core keeps of one model. */
 export class ModelState<T extends Queueable<T>> implements Rival {
   readonly key: string;
   readonly queueItems: number;
   readonly queue: WaitingQueue<T>;
   readonly estimator = new Estimator();
-  readonly share: Share = { servedMs: 0, startMs: 0 };
+  readonly share: Share;
   readonly stepping: boolean;
   readonly runLimitMs: number;
   /** Of a stepping model: mean time on a lane, and mean cost, of the last tickets; undefined before the first has ended. */
@@ -44,6 +49,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   /** Set when the model is being removed: called when its last permit is back. */
   onEmpty: (() => void) | undefined;
   removal: Promise<void> | undefined;
+  #turnedAway = 0;
   #limits: BatchLimits;
   readonly #lanes: ReadonlySet<number> | undefined;
 
@@ -53,6 +59,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
     this.queueItems = options.queueItems;
     this.#lanes = options.lanes === undefined ? undefined : new Set(options.lanes);
     this.queue = new WaitingQueue(agingMs);
+    this.share = { servedMs: 0, startMs: 0, weight: options.weight ?? 1 };
     this.stepping = options.stepping ?? false;
     this.runLimitMs = options.runLimitMs ?? Infinity;
     for (const run of options.seenRuns ?? []) this.estimator.record(run.shapeKey, run);
@@ -104,6 +111,21 @@ export class ModelState<T extends Queueable<T>> implements Rival {
 
   runsOn(laneId: number): boolean {
     return this.#lanes?.has(laneId) ?? true;
+  }
+
+  /** Of so many lanes in all. */
+  lanesOf(lanes: number): number {
+    return Math.min(lanes, this.#lanes?.size ?? lanes);
+  }
+
+  /** A request was let in, or there was no room or time for it. */
+  asked({ turnedAway }: { readonly turnedAway: boolean }): void {
+    this.#turnedAway += TURNED_AWAY_WEIGHT * ((turnedAway ? 1 : 0) - this.#turnedAway);
+  }
+
+  /** More than half of its last requests could not be served. */
+  get isFlooded(): boolean {
+    return this.#turnedAway > 0.5;
   }
 
   /** A ticket of a stepping model has ended well, this long after its first run began. */

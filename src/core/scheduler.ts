@@ -1,7 +1,8 @@
 /**
- * Which model a free lane serves: the best effective level first, and among equals the model that has had the least lane
- * time. That is the rule of deficit round robin without its rounds: start-time fair queueing (Goyal, Vin and Cheng, 1996),
- * in milliseconds of lane time.
+ * Which model a free lane serves: the best effective level first, and among equals the most urgent as long as the others can wait for it. Models that
+ * cannot wait, or that have more waiting than their lanes can take, go by the lane time that they have had: the least served first. That is
+ * the rule of deficit round robin without its rounds: start-time fair queueing (Goyal, Vin and Cheng, 1996), in milliseconds of lane time over the
+ * model's weight. (By lane time alone, each request of a rare model would run at once and alone, and the frequent models, whose batches are large, would wait for it.)
  */
 
 /**
@@ -10,12 +11,14 @@
  */
 export const MAX_LEAD_MS = 60_000;
 
-/** The lane time of one model, as a virtual time: only differences between models mean anything. */
+/** The lane time of one model over its weight, as a virtual time: only differences between models mean anything. */
 export interface Share {
   /** Predicted for what runs, measured for what has run. */
   servedMs: number;
   /** `servedMs` before the last run that was started. */
   startMs: number;
+  /** Lane time counts divided by this: a model of twice the weight has twice the lane time where there is too little for all. */
+  readonly weight: number;
 }
 
 /** A model with waiting tickets, on a free lane. */
@@ -25,6 +28,14 @@ export interface Candidate {
   readonly share: Share;
   /** Arrival of its head. */
   readonly sequence: number;
+  /** When its run has to start. */
+  readonly dueMs: number;
+  /** Predicted time of that run. */
+  readonly runMs: number;
+  /** More waits than its lanes can take with a run each, or its runs follow one another without end. */
+  readonly isBacklogged: boolean;
+  /** More than half of its requests cannot be served. */
+  readonly isFlooded: boolean;
 }
 
 /**
@@ -36,15 +47,47 @@ export function effectiveLevel(priority: number, unservedMs: number, agingMs: nu
   return Math.max(1, priority - Math.floor(unservedMs / agingMs));
 }
 
-/** The candidate to serve: best level, then least served, then first come; undefined when there is none. */
-export function chooseNext<C extends Candidate>(candidates: readonly C[]): C | undefined {
-  let best: C | undefined;
-  for (const candidate of candidates) if (best === undefined || goesBefore(candidate, best)) best = candidate;
-  return best;
+/**
+ * The candidate to serve: of those of the best level the one that is due first, unless one that has been served less objects to it. `freeMs`: when another
+ * lane will be free for a candidate.
+ */
+export function chooseNext<C extends Candidate>(
+  candidates: readonly C[],
+  nowMs: number,
+  freeMs: (candidate: C) => number,
+): C | undefined {
+  let urgent: C | undefined;
+  for (const candidate of candidates) if (urgent === undefined || isMoreUrgent(candidate, urgent)) urgent = candidate;
+  if (urgent === undefined) return undefined;
+  let next = urgent;
+  for (const candidate of candidates) {
+    if (candidate.level !== urgent.level || !isServedLess(candidate, next)) continue;
+    if (isOfItsShare(candidate, urgent) || !canWait(candidate, urgent, { nowMs, freeMs })) next = candidate;
+  }
+  return next;
 }
 
-function goesBefore(one: Candidate, other: Candidate): boolean {
+/** Whether a candidate need not wait for one that was served more, however urgent that is: two backlogs go by shares, and a flood yields to those who flood nothing. */
+function isOfItsShare(candidate: Candidate, urgent: Candidate): boolean {
+  return candidate.isBacklogged || urgent.isBacklogged || (urgent.isFlooded && !candidate.isFlooded);
+}
+
+/** Whether a lane will be free in time for a candidate if the urgent one goes first. */
+function canWait<C extends Candidate>(
+  candidate: C,
+  urgent: C,
+  { nowMs, freeMs }: { nowMs: number; freeMs: (candidate: C) => number },
+): boolean {
+  return candidate.dueMs > nowMs + urgent.runMs || candidate.dueMs > freeMs(candidate);
+}
+
+function isMoreUrgent(one: Candidate, other: Candidate): boolean {
   if (one.level !== other.level) return one.level < other.level;
+  if (one.dueMs !== other.dueMs) return one.dueMs < other.dueMs;
+  return isServedLess(one, other);
+}
+
+function isServedLess(one: Candidate, other: Candidate): boolean {
   if (one.share.servedMs !== other.share.servedMs) return one.share.servedMs < other.share.servedMs;
   return one.sequence < other.sequence;
 }
@@ -59,12 +102,12 @@ export function forgive(candidates: readonly Candidate[]): void {
 /** A run of the model starts. */
 export function charge(share: Share, predictedMs: number): void {
   share.startMs = share.servedMs;
-  share.servedMs += predictedMs;
+  share.servedMs += predictedMs / share.weight;
 }
 
 /** A run of the model has ended, and took this long. */
 export function correct(share: Share, predictedMs: number, actualMs: number): void {
-  share.servedMs += actualMs - predictedMs;
+  share.servedMs += (actualMs - predictedMs) / share.weight;
 }
 
 /** What a rival of a model that has work again has been served, and whether it runs now. */

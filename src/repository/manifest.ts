@@ -61,6 +61,8 @@ export const manifestSchema = z.strictObject({
     .strictObject({
       /** Most items waiting and running together; further ones get 429. Default: 256, or what suits the task. */
       maxItems: count.max(1_000_000).optional(),
+      /** Part of the lane time next to other models of the same lanes, where there is too little for all. */
+      weight: z.number().positive().max(1000).default(1),
       /** Time limit of a request of this model; default: REQUEST_TIMEOUT_MS. */
       timeoutMs: milliseconds.min(1).optional(),
     })

@@ -131,9 +131,7 @@ export class Door implements Queues {
 
   refusal(queue: string): ServerError {
     this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
-    return new ServerError('QUEUE_FULL', undefined, {
-      retryAfterMs: Math.max(1, this.#parts.core.predictedWaitMs(queue)),
-    });
+    return this.#parts.core.refusal(queue);
   }
 
   room(queue: string): number {

@@ -86,7 +86,7 @@ export async function planLoad(order: LoadOrder, parts: PlannerParts): Promise<L
     model,
     queues: queuesOf(
       model,
-      { lanes: laneIds, runLimitMs: manifest.runLimitMs },
+      { lanes: laneIds, runLimitMs: manifest.runLimitMs, weight: manifest.queue.weight },
       { seenRuns, stepping: answer.stepping ?? false },
     ),
   };
@@ -120,7 +120,7 @@ async function programGraph(
 
 function queuesOf(
   { key, graph, limits, queueItems }: ServedModel,
-  shared: Pick<ModelOptions, 'lanes' | 'runLimitMs'>,
+  shared: Pick<ModelOptions, 'lanes' | 'runLimitMs' | 'weight'>,
   own: Pick<ModelOptions, 'seenRuns' | 'stepping'>,
 ): ReadonlyMap<string, ModelOptions> {
   const queues = new Map<string, ModelOptions>([[key, { ...shared, limits, queueItems, ...own }]]);

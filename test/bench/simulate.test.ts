@@ -143,6 +143,14 @@ describe('our scheduler', () => {
     const [ours, theirs] = [await highestRateOf('ours', world, load), await highestRateOf('symphony', world, load)];
     assert.ok(ours >= 0.9 * theirs, `${ours} against ${theirs}`);
   });
+  it('holds the rate of every other policy with twenty models', async () => {
+    const { world, load } = setUp({ models: 20, lanes: 8, factor: 10 });
+    const ours = await highestRateOf('ours', world, load);
+    for (const policy of ['delay 0', 'clockwork', 'symphony'] as const) {
+      const theirs = await highestRateOf(policy, world, load);
+      assert.ok(ours >= theirs, `${ours} against ${theirs} of ${policy}`);
+    }
+  });
   it('meets as many deadlines at twice and ten times the load that it can take as at that load', async () => {
     for (const part of [{ lanes: 1, factor: 3 }, { lanes: 8, factor: 3 }, { lanes: 4 }]) {
       const { world, load } = setUp(part);

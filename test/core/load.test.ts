@@ -1,51 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Core } from '../../src/core/core.ts';
 import type { CoreEvents } from '../../src/core/events.ts';
 import { ServerError } from '../../src/errors.ts';
-import { FakeClock } from './fake-clock.ts';
-import { FakeLane, timedLane } from './fake-lane.ts';
-
-/** A fixed and a per-item part of a model's run time. */
-interface Speed {
-  readonly b: number;
-  readonly a: number;
-}
-
-const MAX_ITEMS = 8;
-
-function setUp(speeds: Record<string, Speed>, lanes: number, events: CoreEvents = {}) {
-  const clock = new FakeClock();
-  const core = new Core<number, number>({ clock, defer: clock.defer, events });
-  for (let id = 0; id < lanes; id += 1) {
-    const lane = timedLane<number>(
-      id,
-      clock,
-      (key, { length }) => (speeds[key]?.b ?? 0) + (speeds[key]?.a ?? 0) * length,
-    );
-    core.addLane(lane);
-  }
-  for (const key of Object.keys(speeds)) {
-    const limits = { maxItems: MAX_ITEMS, maxCost: Infinity, maxDelayMs: 0 };
-    core.addModel(key, { limits, queueItems: 10 * MAX_ITEMS });
-  }
-  const send = (modelKey: string, priority = 2, deadlineMs = Infinity, shapeKey = '') => {
-    const admission = core.admit({ modelKey, items: 1, priority, deadlineMs });
-    return admission.enqueue({ payload: 0, items: 1, cost: 1, shapeKey });
-  };
-  const fill = (modelKey: string, priority = 2) => {
-    while (!core.isFull(modelKey)) send(modelKey, priority);
-  };
-  return { clock, core, send, fill };
-}
-
-/** Calls back `every` ms for `forMs`, in the clock's time. */
-async function repeat(clock: FakeClock, { everyMs, forMs }: { everyMs: number; forMs: number }, action: () => void) {
-  for (let ms = 0; ms < forMs; ms += everyMs) {
-    action();
-    await clock.advance(everyMs);
-  }
-}
+import { FakeLane } from './fake-lane.ts';
+import { MAX_ITEMS, repeat, setUp } from './load-set-up.ts';
 
 for (const lanes of [1, 2]) {
   test(`two models that always have work get the same lane time, whatever their runs cost (${lanes} lanes)`, async () => {
