@@ -39,7 +39,7 @@ export function parseExactJson(bytes: Uint8Array): JsonDocument {
 }
 
 /** Puts integers beyond 2^53 in quotes. `text` must be valid JSON. */
-function quoteLargeIntegers(text: string): string {
+export function quoteLargeIntegers(text: string): string {
   const pieces: string[] = [];
   let copied = 0;
   let at = 0;

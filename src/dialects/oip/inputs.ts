@@ -10,8 +10,7 @@ import { widenHalf } from '../../tensors/half-float.ts';
 import { tensorFromBinary } from './binary.ts';
 import { malformed, shown, unfit } from './error.ts';
 import { isObject, type JsonObject } from '../../json.ts';
-import type { JsonDocument } from './exact-json.ts';
-import { tensorFromJson } from './json-data.ts';
+import type { DataReader } from './json-data.ts';
 import { countParameter, parametersOf, refuseSharedMemory } from './parameters.ts';
 import type { OipModel } from './types.ts';
 
@@ -20,11 +19,11 @@ const MAX_RANK = 32;
 
 /** A request's inputs as they arrived. */
 export interface InputSource {
-  readonly document: JsonDocument;
   readonly request: JsonObject;
+  /** Reads the `data` of entries. */
+  readonly data: DataReader;
   /** What follows the JSON: the blobs of the binary inputs, in the order of the inputs. */
   readonly blobs: Uint8Array;
-  readonly bodyBytes: number;
 }
 
 /** One entry of `inputs`, with its fields checked but not its data. */
@@ -57,7 +56,7 @@ export function readInputs(source: InputSource, model: OipModel): Tensor[] {
     checkFit(entry, spec, model);
     const sizeBytes = blobSize(entry, entries.length === 1 ? source.blobs.byteLength : undefined);
     if (sizeBytes === undefined) {
-      tensors[index] = fromJson(entry, position, source);
+      tensors[index] = source.data.read({ ...entry, data: entry.fields['data'], position });
     } else {
       const missing = sizeBytes - (source.blobs.byteLength - offset);
       if (missing > 0) {
@@ -147,17 +146,6 @@ function blobSize({ name, fields, parameters }: InputEntry, loneBytes: number | 
   if (!hasData && loneBytes !== undefined && loneBytes > 0) return loneBytes;
   const text = "Input must set only one of the following fields: 'data', 'binary_data_size' in 'parameters'";
   throw malformed(`${text}. Input ${shown(name)} sets ${hasData ? 'both' : 'neither'}.`);
-}
-
-function fromJson(entry: InputEntry, position: number, source: InputSource): Tensor {
-  const { name, datatype, shape, fields } = entry;
-  const exact = (): unknown => {
-    // `entry` was read from the same text, so the place exists.
-    const root = source.document.exact() as { readonly inputs: readonly { readonly data: unknown }[] };
-    return root.inputs[position]?.data;
-  };
-  // Each element takes a character and a comma at least.
-  return tensorFromJson({ name, datatype, shape, data: fields['data'], exact }, source.bodyBytes / 2);
 }
 
 function fromBlob(entry: InputEntry, blob: Uint8Array, spec: TensorSpec): Tensor {

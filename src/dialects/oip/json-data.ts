@@ -1,12 +1,45 @@
 import { FIXED_DATATYPES, elementCount, fromTypedArray, type Datatype, type Tensor } from '../../tensors/tensor.ts';
 import { malformed, shown } from './error.ts';
+import type { JsonDocument } from './exact-json.ts';
 
-/** The `data` of one input, and what its sender said about it. */
-export interface JsonData {
+/** An entry of `inputs` with its `data`, not checked yet. */
+export interface DataEntry {
   readonly name: string;
   readonly datatype: Datatype;
   readonly shape: readonly number[];
   readonly data: unknown;
+  /** In the list of inputs. */
+  readonly position: number;
+}
+
+/** Makes tensors of entries. Throws BAD_REQUEST. */
+export interface DataReader {
+  read(entry: DataEntry): Tensor;
+}
+
+/** Reads from JSON that is parsed as a whole. */
+export class ParsedData implements DataReader {
+  readonly #document: JsonDocument;
+  readonly #limitElements: number;
+
+  constructor(document: JsonDocument, bodyBytes: number) {
+    this.#document = document;
+    // Each element takes a character and a comma at least.
+    this.#limitElements = bodyBytes / 2;
+  }
+
+  read(entry: DataEntry): Tensor {
+    const exact = (): unknown => {
+      // The entry was read from the same text, so the place exists.
+      const root = this.#document.exact() as { readonly inputs: readonly { readonly data: unknown }[] };
+      return root.inputs[entry.position]?.data;
+    };
+    return tensorFromJson({ ...entry, exact }, this.#limitElements);
+  }
+}
+
+/** The `data` of one input, and what its sender said about it. */
+export interface JsonData extends Omit<DataEntry, 'position'> {
   /** The same `data` with large integers as strings of digits; called for 64-bit integers alone. */
   exact(): unknown;
 }

@@ -1,7 +1,9 @@
 import { FIXED_DATATYPES, elementCount, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { tensorFromBinary, textFromBytes } from './binary.ts';
 import { malformed, shown, unfit } from './error.ts';
-import { countRows, readInputs } from './inputs.ts';
+import { byCutting } from './cut-data.ts';
+import { countRows, readInputs, type InputSource } from './inputs.ts';
+import { ParsedData } from './json-data.ts';
 import { isObject, type JsonObject } from '../../json.ts';
 import { parseExactJson } from './exact-json.ts';
 import {
@@ -28,13 +30,21 @@ export function decodeInfer(body: Uint8Array, headerLength: number | undefined, 
   if (!Number.isInteger(jsonBytes) || jsonBytes < 0 || jsonBytes > body.byteLength)
     throw malformed(`inference header size should be in range (0, ${body.byteLength}), got: ${jsonBytes}`);
   if (headerLength === 0) return decodeRaw(body, model);
-  const document = parseExactJson(body.subarray(0, jsonBytes));
-  const request = document.root;
-  if (!isObject(request)) throw malformed('the request must be a JSON object');
+  const json = body.subarray(0, jsonBytes);
+  const blobs = body.subarray(jsonBytes);
+  const quick = byCutting(json, (request, data) => decodeParsed({ request, data, blobs }, model));
+  if (quick !== undefined) return quick;
+  const document = parseExactJson(json);
+  const { root } = document;
+  if (!isObject(root)) throw malformed('the request must be a JSON object');
+  return decodeParsed({ request: root, data: new ParsedData(document, body.byteLength), blobs }, model);
+}
+
+function decodeParsed(source: InputSource, model: OipModel): OipRequest {
+  const { request } = source;
   const id = readId(request);
   const { binaryOutput, ...schedule } = readRequestParameters(request);
   const outputs = readOutputs(request, binaryOutput, model);
-  const source = { document, request, blobs: body.subarray(jsonBytes), bodyBytes: body.byteLength };
   const inputs = readInputs(source, model);
   return { ...(id !== '' && { id }), inputs, rows: countRows(inputs, model), outputs, ...schedule };
 }
