@@ -74,7 +74,7 @@ export function firstFreeMs<Payload, Result>(
   slots: Slots<Payload, Result>,
 ): number {
   let freeMs = Infinity;
-  for (const { id, run } of slots.values())
-    if (run !== undefined && model.runsOn(id)) freeMs = Math.min(freeMs, run.startedMs + run.predictedMs);
+  for (const slot of slots.values())
+    if (slot.run !== undefined && model.runsOn(slot.id)) freeMs = Math.min(freeMs, slot.freeMs);
   return freeMs;
 }

@@ -21,6 +21,12 @@ export function nextTurn(callback: () => void): void {
   setImmediate(callback);
 }
 
+/** Resolves when all that follows at once from what has happened so far is done: replies are written, say. Other events of the loop do not come in between. */
+export function followed(): Promise<void> {
+  // After the promises that are ready: a reply takes many of them, one after the other.
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
 /** One timer that can be moved: at any moment it is set for one time, or for none. */
 export class Alarm {
   readonly #clock: Clock;

@@ -43,7 +43,7 @@ export interface Depth {
 /**
  * Admits requests, keeps their tickets in order, and gives each free lane its next batch.
  *
- * A permit is taken by `admit` and given back exactly once: when its item settles while waiting, when its run ends, or when
+ * A permit is taken by `admit` and given back exactly once: when its item settles while waiting, when its run ends (before the replies), or when
  * the admission is released or closed without having enqueued it.
  */
 export class Core<Payload, Result> {
@@ -61,6 +61,7 @@ export class Core<Payload, Result> {
   readonly #onCancel = (ticket: QueuedTicket<Payload, Result>): void => this.#leave(ticket, 'cancelled');
   #sequence = 0;
   #permits = 0;
+  #settlingRuns = 0;
   #onIdle: (() => void)[] = [];
   #failure: ServerError | undefined;
 
@@ -81,6 +82,11 @@ export class Core<Payload, Result> {
       giveUp: (ticket) => this.#leave(ticket, 'expired'),
       forget: (ticket) => this.#deadlines.forget(ticket),
       giveBack: (model, permits) => this.#giveBack(model, permits),
+      settling: (model, by) => {
+        model.settlingRuns += by;
+        this.#settlingRuns += by;
+        this.#whenDone(model);
+      },
     });
   }
 
@@ -185,9 +191,9 @@ export class Core<Payload, Result> {
     for (const ticket of this.#dispatcher.running()) if (ticket.state === 'running') this.#fail(ticket, error);
   }
 
-  /** Resolves when no permit is out: nothing waits, runs, or is being prepared. */
+  /** Resolves when nothing waits, runs, or is being prepared, and all tickets have settled. */
   idle(): Promise<void> {
-    if (this.#permits === 0) return Promise.resolve();
+    if (this.#isIdle) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onIdle.push(resolve);
     });
@@ -246,7 +252,7 @@ export class Core<Payload, Result> {
     else {
       this.#deadlines.watch(ticket);
       if (model.limits.maxDelayMs > 0) model.estimator.arrived(shapeKey, nowMs);
-      this.#dispatcher.soon();
+      this.#dispatcher.soon(model);
     }
     return ticket;
   }
@@ -275,15 +281,23 @@ export class Core<Payload, Result> {
   #giveBack(model: QueuedModel<Payload, Result>, permits: number): void {
     model.permits -= permits;
     this.#permits -= permits;
+    this.#whenDone(model);
+  }
+
+  get #isIdle(): boolean {
+    return this.#permits === 0 && this.#settlingRuns === 0;
+  }
+
+  #whenDone(model: QueuedModel<Payload, Result>): void {
     this.#whenEmpty(model);
-    if (this.#permits > 0) return;
+    if (!this.#isIdle) return;
     const waiters = this.#onIdle;
     this.#onIdle = [];
     for (const resolve of waiters) resolve();
   }
 
   #whenEmpty(model: QueuedModel<Payload, Result>): void {
-    if (model.permits > 0 || model.onEmpty === undefined) return;
+    if (model.permits > 0 || model.settlingRuns > 0 || model.onEmpty === undefined) return;
     // The last run of a ticket on lent permits may end when another model has the key.
     if (this.#models.get(model.key) === model) this.#models.delete(model.key);
     model.onEmpty();

@@ -1,12 +1,12 @@
-import { ServerError, toServerError } from '../errors.ts';
-import type { Batch } from './batcher.ts';
+import { ServerError } from '../errors.ts';
+import { isFull, runAhead } from './ahead.ts';
 import { firstFreeMs, modelsToServe } from './candidates.ts';
 import { Alarm } from './clock.ts';
-import { timeOf } from './estimator.ts';
 import type { CoreEvents } from './events.ts';
-import { LaneSlot, type Run } from './lane-slot.ts';
+import { LaneSlot } from './lane-slot.ts';
 import { nextBatch } from './next-batch.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
+import { finishedEvent, planRun, runOn, startedEvent, type Run } from './run.ts';
 import { charge, chooseNext, correct, forgive } from './scheduler.ts';
 import { settle } from './settle.ts';
 import type { Clock, Lane, RunReport, TicketOfRun } from './ticket.ts';
@@ -25,6 +25,8 @@ export interface DispatcherOptions<Payload, Result> {
   readonly forget: (ticket: QueuedTicket<Payload, Result>) => void;
   /** The permits of a run that has ended. */
   readonly giveBack: (model: QueuedModel<Payload, Result>, items: number) => void;
+  /** One run more, or less, of which the tickets are being settled. */
+  readonly settling: (model: QueuedModel<Payload, Result>, by: 1 | -1) => void;
 }
 
 /**
@@ -49,7 +51,7 @@ export class Dispatcher<Payload, Result> {
     this.#wake = new Alarm(options.clock, () => this.#dispatch());
   }
 
-  get slots(): ReadonlyMap<number, Pick<LaneSlot<Payload, Result>, 'id' | 'run'>> {
+  get slots(): ReadonlyMap<number, Pick<LaneSlot<Payload, Result>, 'id' | 'run' | 'ahead'>> {
     return this.#slots;
   }
 
@@ -95,9 +97,12 @@ export class Dispatcher<Payload, Result> {
       }
   }
 
-  /** Looks for work for the free lanes before this turn of the event loop ends, or once it has lasted too long. */
-  soon(): void {
-    if (!this.#hasFreeLane()) return;
+  /**
+   * Looks for work for the lanes before this turn of the event loop ends, or once it has lasted too long. `model`: the one that has more work now; without
+   * it only free lanes are looked at.
+   */
+  soon(model?: QueuedModel<Payload, Result>): void {
+    if (!this.#hasRoom(model)) return;
     const nowMs = this.#options.clock.now();
     if (this.#due) {
       if (nowMs - this.#dueSinceMs >= LONGEST_TURN_MS) this.#dispatch();
@@ -111,8 +116,10 @@ export class Dispatcher<Payload, Result> {
     });
   }
 
-  #hasFreeLane(): boolean {
-    for (const { run } of this.#slots.values()) if (run === undefined) return true;
+  /** Whether a lane is free, or could be sent a full batch of the model. */
+  #hasRoom(model: QueuedModel<Payload, Result> | undefined): boolean {
+    const full = model !== undefined && isFull(model);
+    for (const slot of this.#slots.values()) if (slot.run === undefined || (full && slot.takesAhead)) return true;
     return false;
   }
 
@@ -124,6 +131,21 @@ export class Dispatcher<Payload, Result> {
       if (slot.run === undefined) wakeMs = Math.min(wakeMs, this.#serve(slot, nowMs));
     }
     this.#wake.set(wakeMs);
+    this.#sendAhead(nowMs);
+  }
+
+  /** Sends full batches to busy lanes, first to the one that will be free first. */
+  #sendAhead(nowMs: number): void {
+    const busy: { readonly slot: LaneSlot<Payload, Result>; readonly freeMs: number }[] = [];
+    for (const slot of this.#slots.values())
+      if (slot.takesAhead) busy.push({ slot, freeMs: Math.max(nowMs, slot.freeMs) });
+    if (busy.length > 1) busy.sort((one, other) => one.freeMs - other.freeMs);
+    for (const { slot, freeMs } of busy) {
+      const candidates = modelsToServe(slot, this.#slots, this.#options.models, nowMs);
+      const next = chooseNext(candidates, freeMs, ({ model }) => firstFreeMs(model, this.#slots));
+      const run = next === undefined ? undefined : runAhead(next, freeMs, this.#slots.size);
+      if (run !== undefined) this.#start(slot, run);
+    }
   }
 
   /** Starts a run on a free lane if there is one to start; else says when to look again. */
@@ -143,29 +165,20 @@ export class Dispatcher<Payload, Result> {
         continue;
       }
       if ('take' in batch) {
-        this.#start(slot, model, batch);
+        this.#start(slot, planRun(model, batch, this.#options.clock.now()));
         return Infinity;
       }
       wakeMs = Math.min(wakeMs, batch.waitUntilMs);
       candidates = candidates.filter((candidate) => candidate !== next);
     }
     const { stale } = slot;
-    if (stale !== undefined) this.#start(slot, stale, { take: [], items: 0, cost: 0, cut: 'empty' });
+    if (stale !== undefined) this.#start(slot, planRun(stale, { take: [], items: 0, cost: 0, cut: 'empty' }, nowMs));
     return wakeMs;
   }
 
-  #start(
-    slot: LaneSlot<Payload, Result>,
-    model: QueuedModel<Payload, Result>,
-    batch: Batch<QueuedTicket<Payload, Result>>,
-  ): void {
-    const startedMs = this.#options.clock.now();
-    const newcomers = batch.take.filter(({ state }) => state === 'waiting');
-    // The steps of a stepping model take about the same time, except those that newcomers join.
-    const fitKey = model.stepping ? (newcomers.length > 0 ? 'join' : 'step') : (batch.take[0]?.shapeKey ?? '');
-    const fitCost = model.stepping ? batch.items : batch.cost;
-    const fit = model.estimator.wallFit(fitKey);
-    const predictedMs = fit === undefined ? 0 : timeOf(fit, fitCost);
+  /** Sends a run to its lane; where that runs another, it begins after it. */
+  #start(slot: LaneSlot<Payload, Result>, run: Run<Payload, Result>): void {
+    const { model, batch, predictedMs, startedMs } = run;
     slot.begin(model);
     const tickets = batch.take.map((ticket) => {
       if (ticket.state !== 'waiting') return { id: ticket.sequence, payload: undefined };
@@ -175,20 +188,22 @@ export class Dispatcher<Payload, Result> {
       return { id: ticket.sequence, payload: ticket.start(startedMs) };
     });
     charge(model.share, predictedMs);
-    const run = { model, batch, fitKey, fitCost, startedMs, predictedMs };
-    slot.run = run;
+    const isFree = slot.run === undefined;
+    if (isFree) slot.run = run;
+    else slot.ahead = run;
     this.#runs.add(run);
     void this.#follow(slot, run, tickets);
-    if (batch.take.length === 0) return;
-    this.#options.events.started?.({
-      modelKey: model.key,
-      lane: slot.id,
-      items: batch.items,
-      tickets: batch.take.length,
-      cost: batch.cost,
-      cut: batch.cut,
-      waitsMs: newcomers.map((ticket) => startedMs - ticket.enqueuedMs),
-    });
+    if (isFree && batch.take.length > 0) this.#options.events.started?.(startedEvent(slot.id, run));
+  }
+
+  /** A lane is done with a run, and goes on with the one that was sent ahead, if there is any. */
+  #over(slot: LaneSlot<Payload, Result>, run: Run<Payload, Result>): void {
+    this.#runs.delete(run);
+    const next = slot.over(run);
+    if (next === undefined) return;
+    next.startedMs = this.#options.clock.now();
+    for (const ticket of next.newcomers) ticket.startedMs = next.startedMs;
+    this.#options.events.started?.(startedEvent(slot.id, next));
   }
 
   async #follow(
@@ -203,9 +218,8 @@ export class Dispatcher<Payload, Result> {
     const wallMs = this.#options.clock.now() - run.startedMs;
     // A lost lane takes no further batch; whoever replaces it adds the new one.
     if (error?.code === 'LANE_LOST' && this.#slots.get(slot.id) === slot) this.removeLane(slot.id);
-    slot.run = undefined;
     slot.ended(model, report !== undefined, this.#options.clock.now());
-    this.#runs.delete(run);
+    this.#over(slot, run);
     this.#learn(run, report, wallMs);
     const onward = this.#rest(slot, run, report);
     // Their runs have ended in time: no deadline counts now.
@@ -215,30 +229,12 @@ export class Dispatcher<Payload, Result> {
     this.#dispatch();
     // Before these tickets settle: their progress must come in order.
     for (const [ticket, progress] of onward) ticket.hear(progress);
-    await settle(run, {
-      laneId: slot.id,
-      ending,
-      nowMs: this.#options.clock.now(),
-      goesOn: (ticket) => onward.has(ticket),
-      defer: this.#options.defer,
-    });
+    this.#options.settling(model, 1);
     for (const ticket of batch.take) if (!onward.has(ticket)) this.#release(ticket);
-    if (batch.take.length > 0) this.#tell(slot.id, run, { wallMs, ending });
-  }
-
-  #tell(
-    lane: number,
-    { model, batch }: Run<Payload, Result>,
-    { wallMs, ending }: { wallMs: number; ending: RunReport<Result> | ServerError },
-  ): void {
-    this.#options.events.finished?.({
-      modelKey: model.key,
-      lane,
-      items: batch.items,
-      tickets: batch.take.length,
-      wallMs,
-      ...(ending instanceof ServerError ? { error: ending } : { report: ending }),
-    });
+    const { clock, defer } = this.#options;
+    await settle(run, { laneId: slot.id, ending, clock, goesOn: (ticket) => onward.has(ticket), defer });
+    this.#options.settling(model, -1);
+    if (batch.take.length > 0) this.#options.events.finished?.(finishedEvent(slot.id, run, { wallMs, ending }));
   }
 
   /** The tickets of a run that go on in the next one, with their progress; they rest on the lane until then. */
@@ -283,17 +279,5 @@ export class Dispatcher<Payload, Result> {
     if (report === undefined) return;
     model.estimator.record(fitKey, { items: batch.items, cost: fitCost, runMs: report.runMs, wallMs });
     if (report.maxItems !== undefined) model.lowerMaxItems(report.maxItems);
-  }
-}
-
-async function runOn<Payload, Result>(
-  lane: Lane<Payload, Result>,
-  modelKey: string,
-  tickets: readonly TicketOfRun<Payload>[],
-): Promise<RunReport<Result> | ServerError> {
-  try {
-    return await lane.run(modelKey, tickets);
-  } catch (error) {
-    return toServerError(error);
   }
 }

@@ -8,6 +8,8 @@ export interface LaneLoad {
   readonly id: number;
   /** What it runs now; undefined: free. */
   readonly run: { readonly startedMs: number; readonly predictedMs: number } | undefined;
+  /** What it runs after that. */
+  readonly ahead?: { readonly predictedMs: number } | undefined;
 }
 
 export interface Newcomer {
@@ -101,7 +103,9 @@ function beyond(amount: number, room: number): number {
 
 /** What is left of the runs of lanes, the shortest first. */
 function timesLeft(lanes: readonly LaneLoad[], nowMs: number): number[] {
-  const times = lanes.map(({ run }) => (run === undefined ? 0 : Math.max(0, run.startedMs + run.predictedMs - nowMs)));
+  const times = lanes.map(({ run, ahead }) =>
+    run === undefined ? 0 : Math.max(0, run.startedMs + run.predictedMs - nowMs) + (ahead?.predictedMs ?? 0),
+  );
   return times.length > 1 ? times.sort((one, other) => one - other) : times;
 }
 

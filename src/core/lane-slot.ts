@@ -1,17 +1,6 @@
-import type { Batch } from './batcher.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
+import type { Run } from './run.ts';
 import type { Lane } from './ticket.ts';
-
-/** A batch on its lane. */
-export interface Run<Payload, Result> {
-  readonly model: QueuedModel<Payload, Result>;
-  readonly batch: Batch<QueuedTicket<Payload, Result>>;
-  /** The key under which the estimator books its time. */
-  readonly fitKey: string;
-  readonly fitCost: number;
-  readonly startedMs: number;
-  readonly predictedMs: number;
-}
 
 /** A lane whose run failed as a whole gets no work of the model for this long, and twice as long each time, while other lanes can do it. */
 const ASIDE_MS = 1000;
@@ -22,6 +11,8 @@ export class LaneSlot<Payload, Result> {
   readonly id: number;
   readonly lane: Lane<Payload, Result>;
   run: Run<Payload, Result> | undefined;
+  /** Sent while `run` still runs, so that the lane goes on without waiting for the main thread. */
+  ahead: Run<Payload, Result> | undefined;
   readonly #resting = new Map<QueuedModel<Payload, Result>, QueuedTicket<Payload, Result>[]>();
   /** Models of which the lane still holds the state of tickets that have left. */
   readonly #stale = new Set<QueuedModel<Payload, Result>>();
@@ -42,6 +33,33 @@ export class LaneSlot<Payload, Result> {
   /** All that rest here, of every model. */
   allResting(): QueuedTicket<Payload, Result>[] {
     return [...this.#resting.values()].flat();
+  }
+
+  /** Whether a batch may be sent behind the one that runs. What rests here is to be named by the next run. */
+  get takesAhead(): boolean {
+    return (
+      this.lane.takesAhead === true &&
+      this.run !== undefined &&
+      this.ahead === undefined &&
+      !this.run.model.stepping &&
+      this.#resting.size === 0 &&
+      this.#stale.size === 0
+    );
+  }
+
+  /** When it is predicted to be done with all that it was sent; -Infinity: it is free. */
+  get freeMs(): number {
+    if (this.run === undefined) return -Infinity;
+    return this.run.startedMs + this.run.predictedMs + (this.ahead?.predictedMs ?? 0);
+  }
+
+  /** A run is over. Gives the one that was sent ahead and begins now, if there is any. */
+  over(run: Run<Payload, Result>): Run<Payload, Result> | undefined {
+    if (this.ahead === run) this.ahead = undefined;
+    if (this.run !== run) return undefined;
+    this.run = this.ahead;
+    this.ahead = undefined;
+    return this.run;
   }
 
   /** A run has ended with these to go on; `left`: it held others that are not to. */

@@ -44,9 +44,11 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   /** Items admitted and not given back: in preparation, waiting or running. */
   permits = 0;
   runningItems = 0;
+  /** Runs that have ended, and whose tickets do not all have their replies yet. Permits are back before. */
+  settlingRuns = 0;
   /** Cost of the tickets on lanes. */
   runningCost = 0;
-  /** Set when the model is being removed: called when its last permit is back. */
+  /** Set when the model is being removed: called when its last permit is back and its last ticket settled. */
   onEmpty: (() => void) | undefined;
   removal: Promise<void> | undefined;
   #turnedAway = 0;

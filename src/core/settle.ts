@@ -1,38 +1,43 @@
 import { ServerError } from '../errors.ts';
-import type { Run } from './lane-slot.ts';
+import { followed } from './clock.ts';
 import type { QueuedTicket } from './queued-ticket.ts';
-import type { RunReport } from './ticket.ts';
+import type { Run } from './run.ts';
+import type { Clock, RunReport } from './ticket.ts';
 
 /**
- * Each settled ticket is a reply to write, which takes about 0.1 ms. Those of a large batch, written in one go, would delay health probes and the
- * requests of the next batch.
+ * Each settled ticket is a reply to write, which takes from 0.05 ms to some milliseconds. Those of a large batch, written in one go, would delay health probes
+ * and the requests of the next batch; written a few a turn of the event loop, they would wait for all that a crowd brings in each turn.
  */
-const SETTLE_AT_ONCE = 8;
+const SLICE_MS = 1;
 
 /** How a run ended. */
 export interface Ending<Payload, Result> {
   readonly laneId: number;
   readonly ending: RunReport<Result> | ServerError;
-  readonly nowMs: number;
+  readonly clock: Clock;
   /** Its lane keeps the ticket for the next run. */
   readonly goesOn: (ticket: QueuedTicket<Payload, Result>) => boolean;
   readonly defer: (callback: () => void) => void;
 }
 
-/** Settles the tickets of a run in slices, with a turn of the event loop between them. */
+/** Settles the tickets of a run in slices of about a millisecond with the replies that follow, and a turn of the event loop between them. */
 export async function settle<Payload, Result>(
   run: Run<Payload, Result>,
   ending: Ending<Payload, Result>,
 ): Promise<void> {
-  for (const [count, [index, ticket]] of [...run.batch.take.entries()]
-    .filter(([, ticket]) => !ending.goesOn(ticket))
-    .entries()) {
-    if (count > 0 && count % SETTLE_AT_ONCE === 0)
-      await new Promise<void>((resolve) => {
-        ending.defer(resolve);
-      });
+  const { clock, defer, goesOn } = ending;
+  let sinceMs = clock.now();
+  for (const [index, ticket] of run.batch.take.entries()) {
     // Cancelled or expired meanwhile: the late result is dropped.
-    if (ticket.state !== 'settled') end(ticket, index, run, ending);
+    if (goesOn(ticket) || ticket.state === 'settled') continue;
+    if (clock.now() - sinceMs >= SLICE_MS) {
+      await new Promise<void>((resolve) => {
+        defer(resolve);
+      });
+      sinceMs = clock.now();
+    }
+    end(ticket, index, run, ending);
+    await followed();
   }
 }
 
@@ -40,7 +45,7 @@ function end<Payload, Result>(
   ticket: QueuedTicket<Payload, Result>,
   index: number,
   { model, batch }: Run<Payload, Result>,
-  { ending, laneId, nowMs }: Ending<Payload, Result>,
+  { ending, laneId, clock }: Ending<Payload, Result>,
 ): void {
   if (ending instanceof ServerError) {
     ticket.fail(ending);
@@ -53,7 +58,7 @@ function end<Payload, Result>(
   } else if (!outcome.ok) {
     ticket.fail(outcome.error);
   } else if ('result' in outcome) {
-    if (model.stepping) model.served(nowMs - ticket.startedMs, ticket);
+    if (model.stepping) model.served(clock.now() - ticket.startedMs, ticket);
     ticket.succeed(outcome.result, laneId);
   }
 }

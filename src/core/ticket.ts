@@ -89,6 +89,8 @@ export interface RunReport<Result> {
 /** A free lane takes a batch; the promise never rejects with anything but a ServerError (a lost lane: LANE_LOST). */
 export interface Lane<Payload, Result> {
   readonly id: number;
+  /** It may be given a second batch while it runs one, and runs them in this order. Default: it is given one at a time. */
+  readonly takesAhead?: boolean;
   /** Tickets of earlier runs that are no longer named have left. */
   run(modelKey: string, tickets: readonly TicketOfRun<Payload>[]): Promise<RunReport<Result>>;
 }

@@ -1,5 +1,5 @@
 import { Piscina } from 'piscina';
-import { messageOf, ServerError } from '../errors.ts';
+import { messageOf, ServerError, type ErrorCode } from '../errors.ts';
 import { transferables } from '../tensors/transferables.ts';
 import type { LaneAnswer, LaneAnswers, LaneRequest } from './protocol.ts';
 import { PROGRESS_BEGUN, PROGRESS_BYTES, PROGRESS_ENDED, type Device, type LaneData } from '../device.ts';
@@ -26,7 +26,7 @@ export function deviceName(device: Device): string {
 }
 
 /**
- * One inference thread: a piscina pool of exactly one, so that it can be addressed. Requests go one after the other. Running
+ * One inference thread: a piscina pool of exactly one, so that it can be addressed. Requests go one after the other; the next may be sent while one runs. Running
  * work is never aborted, because ending a thread inside ONNX Runtime aborts the process; a lane is closed when idle.
  */
 export class LaneThread {
@@ -38,8 +38,8 @@ export class LaneThread {
   #closing = false;
   /** Requests without an answer. */
   #open = 0;
-  /** Ends the wait for the run on the thread. */
-  #giveUpRun: ((error: ServerError) => void) | undefined;
+  /** Each ends the wait for a run, the one on the thread first. */
+  readonly #giveUpRuns = new Set<(error: ServerError) => void>();
 
   constructor({ id, device, intraOpThreads, onLost }: LaneOptions) {
     this.id = id;
@@ -50,7 +50,8 @@ export class LaneThread {
       filename: WORKER.href,
       minThreads: 1,
       maxThreads: 1,
-      concurrentTasksPerWorker: 1,
+      // One that runs, and one that waits at the thread for its end.
+      concurrentTasksPerWorker: 2,
       idleTimeout: Infinity,
       // 'sync' would freeze the thread's event loop between tasks, and is no faster.
       atomics: 'disabled',
@@ -101,10 +102,14 @@ export class LaneThread {
     }
   }
 
-  /** Stops waiting for the run on the thread. The thread is lost with it, and computes until the run ends by itself. */
+  /** Stops waiting for the run on the thread, and for one that waits there for its end. The thread is lost with it, and computes until the run ends by itself. */
   giveUp(reason: string): void {
     this.#lose(new LateError(reason));
-    this.#giveUpRun?.(new ServerError('RUN_TOO_LONG'));
+    let code: ErrorCode = 'RUN_TOO_LONG';
+    for (const giveUpRun of this.#giveUpRuns) {
+      giveUpRun(new ServerError(code));
+      code = 'LANE_LOST';
+    }
   }
 
   /** As `ask`, but a tagged failure becomes a plain Error with its message. */
@@ -138,8 +143,8 @@ export class LaneThread {
 
   #unlessGivenUp<Answer>(answer: Promise<Answer>): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      this.#giveUpRun = reject;
-      answer.then(resolve, reject);
+      this.#giveUpRuns.add(reject);
+      answer.then(resolve, reject).finally(() => this.#giveUpRuns.delete(reject));
     });
   }
 

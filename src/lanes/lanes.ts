@@ -179,7 +179,7 @@ export class Lanes {
         done();
       }
     };
-    this.#events.onUp({ id: seat.id, run }, deviceName(seat.lane.device));
+    this.#events.onUp({ id: seat.id, takesAhead: true, run }, deviceName(seat.lane.device));
   }
 
   /** A run is stuck and holds its thread: another thread takes the lane, unless that was done before. */

@@ -77,9 +77,20 @@ function find(key: string): Program {
   return program;
 }
 
-/** The piscina entry. */
+/** The answer to the last request that came. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** The piscina entry. A request that comes while another is served waits for it: a run that another interrupts would measure the time of both. */
 // eslint-disable-next-line no-restricted-exports -- piscina takes the default export
-export default async function handle<Kind extends LaneRequest['kind']>(
+export default function handle<Kind extends LaneRequest['kind']>(
+  request: Extract<LaneRequest, { kind: Kind }>,
+): Promise<LaneAnswer<Kind>> {
+  const answer = last.then(() => serve(request));
+  last = answer;
+  return answer;
+}
+
+async function serve<Kind extends LaneRequest['kind']>(
   request: Extract<LaneRequest, { kind: Kind }>,
 ): Promise<LaneAnswer<Kind>> {
   try {

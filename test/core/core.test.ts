@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { Core } from '../../src/core/core.ts';
 import { ServerError } from '../../src/errors.ts';
 import { fails, options, setUp, settled } from './core-set-up.ts';
@@ -40,20 +41,31 @@ test('a large batch settles in slices, after the lane has its next one, and no d
   const order: unknown[] = [];
   for (const { done } of handles)
     void done.then(
-      ({ result }) => order.push(result),
+      async ({ result }) => {
+        // A reply takes a while, and some steps.
+        for (let step = 0; step < 20; step += 1) await Promise.resolve();
+        clock.stall(0.3);
+        order.push(result);
+      },
       (error: unknown) => order.push(error),
     );
   await clock.advance(49);
   lane.current?.finish();
-  for (let hop = 0; hop < 10; hop += 1) await Promise.resolve();
+  await setImmediate();
   assert.deepEqual(lane.batches[1], ['next']);
-  assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7]);
-  assert.equal(core.depth('m').permits, 21);
+  assert.deepEqual(order, [0, 1, 2, 3]);
+  assert.equal(core.depth('m').permits, 1, 'permits are back when the lane is done');
+  let removed = false;
+  void core.removeModel('m').then(() => (removed = true));
+  next.cancel();
+  lane.current?.finish();
+  await setImmediate();
+  assert.deepEqual([core.depth('m').permits, removed], [0, false], 'a model leaves after its last reply');
   await clock.advance(5);
   await clock.turn();
   assert.deepEqual(order, [...Array(20).keys()]);
-  assert.equal(core.depth('m').permits, 1);
-  assert.equal(await settled(next), 'pending');
+  assert.equal(removed, true);
+  assert.equal(await settled(next), 'CANCELLED');
 });
 
 test('a lost lane fails its batch with a retryable error and gets no more', async () => {

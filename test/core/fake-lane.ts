@@ -10,21 +10,34 @@ export interface FakeRun<Payload> {
 }
 
 /**
- * A lane whose runs end when the test says so; it checks that it is given one batch at a time. Like a real one it keeps the state of the tickets that a
+ * A lane whose runs end when the test says so; it checks that it is given one batch at a time, or two if it `takesAhead`. Like a real one it keeps the state of the tickets that a
  * model's last run named and that are to go on.
  */
 export class FakeLane<Payload> implements Lane<Payload, Payload> {
   readonly id: number;
+  readonly takesAhead: boolean;
   current: FakeRun<Payload> | undefined;
+  /** Sent ahead: becomes the current run when that ends. */
+  #behind: FakeRun<Payload> | undefined;
   /** Batches so far. */
   readonly batches: (readonly Payload[])[] = [];
   /** By model and ticket. */
   readonly #held = new Map<string, Map<number, Payload>>();
   readonly #onRun: ((run: FakeRun<Payload>, lane: FakeLane<Payload>) => void) | undefined;
 
-  constructor(id: number, onRun?: (run: FakeRun<Payload>, lane: FakeLane<Payload>) => void) {
+  constructor(
+    id: number,
+    onRun?: (run: FakeRun<Payload>, lane: FakeLane<Payload>) => void,
+    { takesAhead = false }: { readonly takesAhead?: boolean } = {},
+  ) {
     this.id = id;
+    this.takesAhead = takesAhead;
     this.#onRun = onRun;
+  }
+
+  /** The run on the lane, and the one behind it. */
+  get runs(): FakeRun<Payload>[] {
+    return [this.current, this.#behind].filter((run) => run !== undefined);
   }
 
   /** Tickets of a model whose state it keeps. */
@@ -33,7 +46,7 @@ export class FakeLane<Payload> implements Lane<Payload, Payload> {
   }
 
   run(modelKey: string, tickets: readonly TicketOfRun<Payload>[]): Promise<RunReport<Payload>> {
-    if (this.current !== undefined) throw new Error(`lane ${this.id} is busy`);
+    if (this.runs.length > (this.takesAhead ? 1 : 0)) throw new Error(`lane ${this.id} is busy`);
     const before = this.#held.get(modelKey);
     const held = new Map<number, Payload>();
     for (const { id, payload } of tickets) {
@@ -44,11 +57,11 @@ export class FakeLane<Payload> implements Lane<Payload, Payload> {
     const payloads = [...held.values()];
     this.batches.push(payloads);
     return new Promise((resolve, reject) => {
-      this.current = {
+      const run: FakeRun<Payload> = {
         modelKey,
         payloads,
         finish: (part = {}) => {
-          this.current = undefined;
+          this.#end(run);
           const done = payloads.map((result) => ({ ok: true, result }) as const);
           const { outcomes = done } = part;
           for (const [index, { id }] of tickets.entries()) {
@@ -58,12 +71,20 @@ export class FakeLane<Payload> implements Lane<Payload, Payload> {
           resolve({ runMs: 1, stackMs: 0, splitMs: 0, ...part, outcomes });
         },
         fail: (error) => {
-          this.current = undefined;
+          this.#end(run);
           reject(error);
         },
       };
-      this.#onRun?.(this.current, this);
+      if (this.current === undefined) this.current = run;
+      else this.#behind = run;
+      this.#onRun?.(run, this);
     });
+  }
+
+  #end(run: FakeRun<Payload>): void {
+    if (run !== this.current) throw new Error(`lane ${this.id} has not begun this run`);
+    this.current = this.#behind;
+    this.#behind = undefined;
   }
 }
 

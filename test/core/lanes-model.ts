@@ -17,11 +17,15 @@ export interface LanesWorld {
 /** Model b is not on all lanes. */
 export const LANES_OF_B: readonly number[] = [0, 1];
 
+/** This lane takes a batch while it runs another. */
+const LANE_AHEAD = 0;
+
 /** The lanes of the core's model: which ticket is where, and whether the runs are allowed. */
 export class LanesModel {
-  /** Runs so far, and how many of them went on with tickets of an earlier one. */
+  /** Runs so far, how many of them went on with tickets of an earlier one, and how many were sent ahead. */
   runs = 0;
   furtherRuns = 0;
+  runsAhead = 0;
   readonly lanes = new Map<number, FakeLane<Known>>();
   /** Runs that have not ended, those of removed lanes included. */
   readonly #running = new Map<FakeRun<Known>, FakeLane<Known>>();
@@ -50,8 +54,9 @@ export class LanesModel {
   /** Makes a lane where there is none of the id. */
   add(id: number): FakeLane<Known> | undefined {
     if (this.lanes.has(id)) return undefined;
-    const lane = new FakeLane<Known>(id, (run, self) => {
+    const onRun = (run: FakeRun<Known>, self: FakeLane<Known>): void => {
       this.runs += 1;
+      if (self.current !== run) this.runsAhead += 1;
       this.#world.check(() => this.#started(run, self));
       this.#running.set(run, self);
       this.#startedMs.set(run, this.#world.now());
@@ -59,7 +64,8 @@ export class LanesModel {
         this.#resting.delete(ticket);
         ticket.started += 1;
       }
-    });
+    };
+    const lane = new FakeLane<Known>(id, onRun, { takesAhead: id === LANE_AHEAD });
     this.lanes.set(id, lane);
     return lane;
   }
@@ -82,7 +88,7 @@ export class LanesModel {
     outcomes,
     maxItems,
   }: CommandOf<'finish'>): { model: Name; maxItems: number | undefined } | undefined {
-    const entry = [...this.#running][which % this.#running.size];
+    const entry = this.#pick(which);
     if (entry === undefined) return undefined;
     const [run, lane] = entry;
     this.#running.delete(run);
@@ -102,6 +108,7 @@ export class LanesModel {
     const runMs = this.#world.now() - (this.#startedMs.get(run) ?? 0);
     const learnt = maxItems === undefined ? {} : { maxItems };
     run.finish({ outcomes: all, runMs, ...learnt } satisfies Partial<RunReport<Known>>);
+    this.#goOn(lane);
     return { model: run.modelKey as Name, maxItems };
   }
 
@@ -122,14 +129,30 @@ export class LanesModel {
 
   /** A run fails as a whole, with or without its lane. */
   die({ which, lost }: CommandOf<'die'>): void {
-    const entry = [...this.#running][which % this.#running.size];
+    const entry = this.#pick(which);
     if (entry === undefined) return;
     const [run, lane] = entry;
-    this.#running.delete(run);
-    for (const ticket of run.payloads) ticket.expected ??= lost ? 'LANE_LOST' : 'INTERNAL';
+    // What was sent ahead is lost with its lane, and is run if only this run failed.
+    const failing = lost ? lane.runs : [run];
+    for (const each of failing) {
+      this.#running.delete(each);
+      for (const ticket of each.payloads) ticket.expected ??= lost ? 'LANE_LOST' : 'INTERNAL';
+    }
     if (lost && this.lanes.get(lane.id) === lane) this.remove(lane.id);
     if (!lost) this.#asideUntilMs.set(lane, this.#world.now() + 60_000);
-    run.fail(lost ? new ServerError('LANE_LOST') : new Error('detail'));
+    for (const each of failing) each.fail(lost ? new ServerError('LANE_LOST') : new Error('detail'));
+    this.#goOn(lane);
+  }
+
+  /** The run that was sent ahead begins. */
+  #goOn({ current }: FakeLane<Known>): void {
+    if (current !== undefined) this.#startedMs.set(current, this.#world.now());
+  }
+
+  /** One of the runs that lanes have begun. */
+  #pick(which: number): [FakeRun<Known>, FakeLane<Known>] | undefined {
+    const begun = [...this.#running].filter(([run, lane]) => lane.current === run);
+    return begun[which % begun.length];
   }
 
   /** No ticket that may run without delay waits while a lane is free, and resting tickets go on. */

@@ -95,6 +95,7 @@ test('one bad item fails alone', async () => {
     ],
   });
   await assert.rejects(bad.done, error);
+  await clock.turn();
   assert.equal(await settled(good), 'fine');
 });
 

@@ -77,6 +77,35 @@ test('large inputs and outputs change hands, small ones are copied', async (t) =
   assert.equal(small.data.byteLength, 16);
 });
 
+test('requests that are sent together are served one after the other', async (t) => {
+  const { lane } = openLane(t);
+  const model = specOf(await writeModel(t, TABLE));
+  const run = (id: number) =>
+    lane.ask({ kind: 'run', key: model.key, tickets: [{ id, inputs: [tensor('INT64', [1], [id])] }] });
+  const [loaded, ...answers] = await Promise.all([lane.ask({ kind: 'load', model }), run(1), run(2), run(3)]);
+  assert.ok(loaded.ok);
+  for (const [index, answer] of answers.entries()) {
+    const outcome = answer.ok ? answer.outcomes[0] : undefined;
+    assert.ok(outcome?.ok === true && 'outputs' in outcome, JSON.stringify(answer));
+    assert.deepEqual(elements(outcome.outputs[0]), [index + 1, 10 * (index + 1)]);
+  }
+});
+
+test('giving a lane up fails its run, and the one behind it with an error that says so', async (t) => {
+  const { lane, lost } = openLane(t);
+  const model = specOf(await writeModel(t, TABLE), { simulate: { runMs: 300 } });
+  await lane.command({ kind: 'load', model });
+  const run = () =>
+    lane.ask({ kind: 'run', key: model.key, tickets: [{ id: 1, inputs: [tensor('INT64', [1], [1])] }] });
+  const [first, behind] = [run(), run()];
+  lane.giveUp('late');
+  await assert.rejects(first, refusal('RUN_TOO_LONG'));
+  await assert.rejects(behind, refusal('LANE_LOST'));
+  assert.deepEqual(lost, ['late']);
+  // The thread ends by itself once its runs have.
+  await until(() => !lane.isBusy);
+});
+
 test('a request that cannot be sent is an error of its own; the lane is not lost', async (t) => {
   const { lane, lost } = openLane(t);
   const model = { ...specOf('x'), session: { hook: () => undefined } };
