@@ -70,7 +70,7 @@ function tensorCases(width: number): Case[] {
     ];
   };
   const { body } = payload('native');
-  const context = { contentType: 'application/json', itemLimit: 10_000 };
+  const context = { contentType: 'application/json', itemLimit: 10_000, floatRow: task.floatRow };
   const decodeNative = (): unknown => {
     const { items } = predict.decode(body, context) as ReturnType<typeof predict.decode> & { items: readonly never[] };
     return items.map((item) => task.prepare(item));

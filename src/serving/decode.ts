@@ -57,7 +57,7 @@ export class Decoder {
 
   /** Decodes a request for items and chooses its model, unless it is given; the requester is told of both. */
   async items(entry: Entry<ItemsOperation>, call: DoorCall): Promise<ReadItems> {
-    const reading = { entry, call, context: this.#context(call) };
+    const reading = { entry, call, context: this.#context(call, entry.model) };
     return isLight(reading) ? this.#itemsHere(reading) : this.#itemsOnPool(reading);
   }
 
@@ -71,7 +71,7 @@ export class Decoder {
     const isSmall = count === 1 || call.body.byteLength <= (operation.lightItemsBytes ?? Infinity);
     if (isSmall || model.task.serve !== undefined) return decoded;
     const entry = { operation, model, isNamed: true };
-    return this.#pool.prepare({ entry, call, context: this.#context(call) }, model, count);
+    return this.#pool.prepare({ entry, call, context: this.#context(call, model) }, model, count);
   }
 
   /** Decodes a request on tensors for the model. */
@@ -119,8 +119,8 @@ export class Decoder {
     return operation === entry.operation ? given : this.#models.check(operation, given);
   }
 
-  #context({ contentType, jsonLength }: DoorCall): DecodeContext {
-    return { contentType, jsonLength, itemLimit: this.#itemLimit };
+  #context({ contentType, jsonLength }: DoorCall, model?: ServedModel): DecodeContext {
+    return { contentType, jsonLength, itemLimit: this.#itemLimit, floatRow: model?.task.floatRow };
   }
 }
 

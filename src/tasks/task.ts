@@ -9,6 +9,7 @@ import type { Signature, Tensor } from '../tensors/tensor.ts';
 export type Item = JsonItem | RawItem;
 export interface JsonItem {
   readonly kind: 'json';
+  /** Of a task with `floatRow`, the value may be a Float32Array: its numbers, in arrays nested as that shape. */
   readonly value: unknown;
   /** The request's `parameters` object, as sent. */
   readonly parameters?: Readonly<Record<string, unknown>>;
@@ -113,6 +114,8 @@ export interface ServeContext {
 export interface Task {
   /** Media types taken as raw bodies, e.g. `text/plain`, `image/png`. */
   readonly rawTypes: readonly string[];
+  /** The shape of an item that is nothing but float32 numbers: where a body has these, they come without the arrays (`JsonItem`). */
+  readonly floatRow?: readonly number[];
   /** True when preparing this item costs well under a millisecond and may happen on the main thread. */
   isLight(item: Item): boolean;
   /** One item to one row of each input. Throws a `ServerError` (BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, TOO_LARGE or INVALID_INPUT) for an item it cannot take. */

@@ -121,6 +121,16 @@ test('a small request stays on the main thread, and the requester gets its times
   assert.equal(core.depth('m/1#1').permits, 0);
 });
 
+test('rows of float32 reach a task that takes them as such', async () => {
+  const { door, requester, models, prepared } = setUp({});
+  Object.assign(models[0]?.task ?? {}, { floatRow: [2] });
+  const body = new TextEncoder().encode('{"items":[[1,2],[3,0.5]]}');
+  const call = { requester, body, contentType: 'application/json', openStream: () => ({ send: () => undefined }) };
+  await door.walk(door.enter(operationNamed('native.predict'), requester, 'm'), call);
+  const values = prepared.map((item) => (item.kind === 'json' ? item.value : undefined));
+  assert.deepEqual(values, [Float32Array.of(1, 2), Float32Array.of(3, 0.5)]);
+});
+
 test('a large request is two jobs: decode with prepare, and finish with encode', async () => {
   const { embed, prepared, jobs, core } = setUp({});
   const input = texts(10_000);

@@ -5,6 +5,7 @@ import { nearName } from '../../near-name.ts';
 import type { Item, JsonItem } from '../../tasks/task.ts';
 import { isJsonType, saysJson } from '../shared/json-body.ts';
 import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
+import { readFloatItems } from './float-items.ts';
 import type { NativeForm } from './reply.ts';
 
 /** Requests of the native API (docs/api.md). */
@@ -18,12 +19,14 @@ interface NativeRequest {
  * type the body is read as JSON; with any other, it is the item, and the model's task decides whether it takes that. Throws BAD_REQUEST (malformed),
  * TOO_LARGE (more than `itemLimit` items) or UNSUPPORTED_MEDIA_TYPE (a text in a charset other than UTF-8).
  */
-export function decodePredict(body: Uint8Array, { contentType, itemLimit }: DecodeContext): ItemsRequest<NativeForm> {
+export function decodePredict(body: Uint8Array, context: DecodeContext): ItemsRequest<NativeForm> {
+  const { contentType, itemLimit, floatRow } = context;
   if (!isJsonType(contentType)) {
     const { kind, items } = decodeRaw(contentType ?? '', body);
     return { model: undefined, items, options: { kind, raw: true } };
   }
-  const { kind, items } = decodeNativeJson(parseBody(body, contentType), itemLimit);
+  const quick = floatRow === undefined ? undefined : readFloatItems(body, floatRow, itemLimit);
+  const { kind, items } = quick ?? decodeNativeJson(parseBody(body, contentType), itemLimit);
   return { model: undefined, items, options: { kind, raw: false } };
 }
 

@@ -98,6 +98,8 @@ export interface DecodeContext {
   /** The header as sent. */
   readonly contentType?: string | undefined;
   readonly itemLimit: number;
+  /** `floatRow` of the model's task; absent if it has none, or if only the body names the model. */
+  readonly floatRow?: readonly number[] | undefined;
   /** Inference-Header-Content-Length of OIP, as sent. */
   readonly jsonLength?: string | undefined;
 }

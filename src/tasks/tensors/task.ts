@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { messageOf, ServerError } from '../../errors.ts';
 import { isObject } from '../../json.ts';
-import { type Signature, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
+import { float32, type Signature, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { jsonElements, NullElement, tensorOf } from './elements.ts';
 import { depthOf, flatten, nest } from './nested.ts';
 import { readOptions } from '../options.ts';
@@ -29,8 +29,10 @@ const options = z.strictObject({});
 export function createTensorsTask(source: TaskSource): Task {
   readOptions(source, options);
   const { signature } = source;
+  const floatRow = floatRowOf(signature);
   return {
     rawTypes: [],
+    ...(floatRow === undefined ? {} : { floatRow }),
     isLight: (item) => item.kind === 'raw' || sizeOf(item.value) <= LIGHT_ELEMENTS,
     prepare: (item) => prepare(signature, item),
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
@@ -38,10 +40,24 @@ export function createTensorsTask(source: TaskSource): Task {
   };
 }
 
+/** The shape of an item that is nothing but the numbers of the one input, if that is known. */
+function floatRowOf({ inputs, batchable }: Signature): readonly number[] | undefined {
+  const [only, other] = inputs;
+  if (only?.datatype !== 'FP32' || only.anyRank === true || other !== undefined) return undefined;
+  const row = rowShape(only, batchable);
+  return row.length > 0 && row.length <= MOST_DIMENSIONS && row.every((size) => size > 0) ? row : undefined;
+}
+
+/** What is asked of an item: the shape of the input, for a model that batches without the batch axis. */
+function rowShape({ shape, batchAxis }: TensorSpec, batchable: boolean): readonly number[] {
+  return batchable && batchAxis !== null ? shape.toSpliced(batchAxis, 1) : shape;
+}
+
 /** The number of elements, estimated from the first arrays: good enough to choose a thread. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return 1 + value.length / 64;
-  if (typeof value !== 'object' || value === null) return 1;
+  // Nothing is left to do.
+  if (typeof value !== 'object' || value === null || value instanceof Float32Array) return 1;
   if (Array.isArray(value)) return value.length === 0 ? 1 : value.length * sizeOf(value[0]);
   let sum = 1;
   for (const child of Object.values(value)) sum += sizeOf(child);
@@ -70,7 +86,7 @@ function rowsByName(specs: readonly TensorSpec[], value: unknown): ReadonlyMap<s
   const [only] = specs;
   const names = specs.map(({ name }) => name);
   if (specs.length === 0 && (value === null || value === undefined)) return new Map();
-  if (!isObject(value)) {
+  if (!isObject(value) || value instanceof Float32Array) {
     if (specs.length === 1 && only !== undefined) return new Map([[only.name, value]]);
     throw new ServerError('INVALID_INPUT', `This model takes an object with the inputs ${names.join(', ')}.`);
   }
@@ -89,7 +105,8 @@ function inputTensor(spec: TensorSpec, value: unknown, batchable: boolean): Tens
     return tensorOf(spec.datatype, shape, values);
   }
   const axis = batchable ? spec.batchAxis : null;
-  const wanted = axis === null ? spec.shape : spec.shape.toSpliced(axis, 1);
+  const wanted = rowShape(spec, batchable);
+  if (value instanceof Float32Array) return float32(axis === null ? wanted : wanted.toSpliced(axis, 0, 1), value);
   const depth = depthOf(value);
   if (depth > wanted.length) {
     const hint = axis === null ? '' : '; an item is one row, and several go into "items" of the request';
