@@ -102,6 +102,8 @@ export interface LoadAnswer {
   readonly warnings?: readonly string[];
   /** Why a program's rows run one by one, if they could otherwise share runs. */
   readonly why?: string;
+  /** A choice in model.json that would make it faster, and its price, for the log. */
+  readonly advice?: string;
 }
 
 export interface WarmAnswer {

@@ -94,11 +94,12 @@ export async function planLoad(order: LoadOrder, parts: PlannerParts): Promise<L
 
 function tellOf(
   model: string,
-  { warnings = [], why, signature: { leftOut } }: LoadAnswer,
+  { warnings = [], why, advice, signature: { leftOut } }: LoadAnswer,
   { log, alone }: PlannerParts,
 ): void {
   if (leftOut !== undefined) log.warn({ model, why: leftOut }, 'outputs are left out');
   for (const warning of warnings) log.warn({ model, why: warning }, 'weights stay mapped');
+  if (advice !== undefined) log.info({ model, advice }, 'this model can be faster');
   if (why !== undefined) alone.tell(model, why);
 }
 

@@ -9,6 +9,11 @@ export interface BankRules {
   /** Rows of a run must have pasts of one length, with no room between past and new tokens. */
   readonly exact: boolean;
   /**
+   * Activations are quantised, which makes a change in the last bit as large as the quantisation's own error. Everything a row's sums
+   * depend on must therefore follow from the row alone: the capacity of its bank, and the pieces of its prompt.
+   */
+  readonly steady: boolean;
+  /**
    * The cost of one more run, in cached tokens read; padding is worth it while it costs less. A run reads the weights once, and each
    * row's cache up to the end of the longest row.
    */
@@ -25,7 +30,7 @@ export class Banks {
   constructor(layout: DecoderLayout, rules: BankRules) {
     this.#layout = layout;
     this.#rules = rules;
-    this.#round = rules.exact ? (tokens) => tokens : roomFor;
+    this.#round = rules.exact ? (tokens) => tokens : rules.steady ? steadyRoomFor : roomFor;
   }
 
   get all(): readonly Bank<Row>[] {
@@ -93,4 +98,14 @@ export class Banks {
 function roomFor(tokens: number): number {
   const step = Math.max(32, 2 ** Math.floor(Math.log2(Math.max(1, tokens))) / 8);
   return Math.ceil(tokens / step) * step;
+}
+
+/**
+ * ONNX Runtime adds up a product of matrices in blocks of at most 256 along the tokens, and a softmax in lanes of at most 64. With whole blocks
+ * before the new tokens, which lie behind the capacity, the masked room beyond a row's past only adds zeros, however large it is.
+ */
+const STEADY_TOKENS = 256;
+
+function steadyRoomFor(tokens: number): number {
+  return Math.ceil(tokens / STEADY_TOKENS) * STEADY_TOKENS;
 }

@@ -55,14 +55,14 @@ export interface PieceRules {
   readonly most: number;
   /** Most tokens of a run. */
   readonly chunk: number;
-  /** A row's answer depends on what else its run holds, so a prompt must be cut into the same pieces whatever else there is to do. */
-  readonly alone: boolean;
+  /** A prompt must be cut into the same pieces whatever else there is to do. */
+  readonly fixed: boolean;
 }
 
 /** How many tokens of a row's prompt are computed now; 0: none. A short prompt is computed as a whole, a long one as far as there is room. */
-export function pieceOf(row: Row, { rest, most, chunk, alone }: PieceRules): number {
+export function pieceOf(row: Row, { rest, most, chunk, fixed }: PieceRules): number {
   const tokens = row.prompt.length - row.cached;
   const piece = Math.min(tokens, chunk, most);
-  if (alone) return piece <= rest ? piece : 0;
+  if (fixed) return piece <= rest ? piece : 0;
   return tokens > rest && tokens <= chunk ? 0 : Math.min(piece, rest);
 }

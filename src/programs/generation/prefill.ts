@@ -27,6 +27,8 @@ export interface PrefillParts {
   readonly vocabulary: number | undefined;
   /** A row's answer depends on what else its run holds, so rows share no run. */
   readonly alone: boolean;
+  /** Every prompt is computed in pieces of so many tokens, as far as it goes; undefined: as there is room. */
+  readonly pieceTokens: number | undefined;
 }
 
 /** Computes prompts piece by piece, each in its own bank, and hands rows over to the shared banks once they have their first token. */
@@ -60,15 +62,16 @@ export class Prefill {
 
   /** Computes as many tokens of prompts as one run may. */
   async run(run: SteppingRun): Promise<void> {
-    const { chunk, alone } = this.#parts;
+    const { chunk, alone, pieceTokens = Infinity } = this.#parts;
+    const fixed = alone || pieceTokens !== Infinity;
     const served = new Set<Prefilling>();
     let rest = chunk;
     for (const prefilling of this.#queue.byTurn()) {
       if (run.fatal !== undefined) return;
       const { row } = prefilling;
       this.#useOthersWork(prefilling);
-      const most = row.wantsPrompt ? this.#mostWithLogits : Infinity;
-      const computed = pieceOf(row, { rest, most, chunk, alone });
+      const most = row.wantsPrompt ? Math.min(pieceTokens, this.#mostWithLogits) : pieceTokens;
+      const computed = pieceOf(row, { rest, most, chunk, fixed });
       if (computed === 0) continue;
       rest -= computed;
       served.add(prefilling);

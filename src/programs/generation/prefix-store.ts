@@ -24,12 +24,18 @@ interface Kept {
 export class PrefixStore {
   readonly #layout: DecoderLayout;
   readonly #mostTokens: number;
+  readonly #pieceTokens: number | undefined;
   /** In order of use, the latest last. */
   #kept: Kept[] = [];
 
-  constructor(layout: DecoderLayout, mostTokens: number) {
+  /**
+   * With `pieceTokens`, prompts are computed in pieces of so many tokens, and only whole pieces of prompts are used again: the newcomer would
+   * have computed the same numbers, to the last bit.
+   */
+  constructor(layout: DecoderLayout, mostTokens: number, pieceTokens?: number) {
     this.#layout = layout;
     this.#mostTokens = mostTokens;
+    this.#pieceTokens = pieceTokens;
   }
 
   /** Tokens kept. */
@@ -39,7 +45,7 @@ export class PrefixStore {
 
   /** Copies what a bank holds of a row that leaves it, and forgets others to make room, the least recently used first. */
   keep(row: Row, bank: Bank<Row>): void {
-    const ids = row.context().subarray(0, this.#mostTokens);
+    const ids = this.#usable(row).subarray(0, this.#mostTokens);
     const slot = bank.rows.indexOf(row);
     if (ids.length < LEAST_TOKENS || slot < 0) return;
     if (this.#kept.some((kept) => inCommon(kept.ids, ids) === ids.length)) return;
@@ -53,18 +59,18 @@ export class PrefixStore {
 
   /** The longest beginning of a prompt that is kept here or in the banks of running rows. The prompt's last token is left out, as its run gives the logits. */
   find(prompt: Int32Array, running: readonly Bank<Row>[]): Prefix | undefined {
-    const most = prompt.length - 1;
+    const most = this.#whole(prompt.length - 1);
     let best: Prefix | undefined;
     let used: Kept | undefined;
     for (const kept of this.#kept) {
-      const tokens = Math.min(most, inCommon(kept.ids, prompt));
+      const tokens = Math.min(most, this.#whole(inCommon(kept.ids, prompt)));
       if (tokens <= (best?.tokens ?? LEAST_TOKENS - 1)) continue;
       best = { bank: kept.bank, slot: 0, tokens };
       used = kept;
     }
     for (const bank of running)
       for (const [slot, row] of bank.rows.entries()) {
-        const tokens = Math.min(most, inCommon(row.context(), prompt));
+        const tokens = Math.min(most, this.#whole(inCommon(this.#usable(row), prompt)));
         if (tokens > (best?.tokens ?? LEAST_TOKENS - 1)) best = { bank, slot, tokens };
       }
     if (used !== undefined && best?.bank === used.bank)
@@ -74,6 +80,17 @@ export class PrefixStore {
 
   clear(): void {
     this.#kept = [];
+  }
+
+  /** The tokens of a row that its cache holds and others may use. */
+  #usable(row: Row): Int32Array {
+    const context = row.context();
+    if (this.#pieceTokens === undefined) return context;
+    return context.subarray(0, this.#whole(Math.min(row.prompt.length, context.length)));
+  }
+
+  #whole(tokens: number): number {
+    return this.#pieceTokens === undefined ? tokens : tokens - (tokens % this.#pieceTokens);
   }
 }
 

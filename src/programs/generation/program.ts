@@ -18,6 +18,8 @@ import { warmDecoder } from './warm.ts';
 /** Steps share a run while they take less than this together: it saves messages to the lane, and newcomers hardly wait. */
 const STEPS_TOGETHER_MS = 10;
 const MAX_ITEMS = 32;
+/** Tokens of a piece where prompts are cut into fixed ones: smaller pieces cost more a token, larger ones leave less to be used again. */
+const STEADY_PIECE = 32;
 
 /** Inputs and outputs of a ticket. */
 const SIGNATURE: Signature = {
@@ -37,6 +39,7 @@ export interface GenerationParts {
   readonly rules: BankRules;
   readonly options: GenerationOptions;
   readonly vocabulary: number | undefined;
+  readonly advice: string | undefined;
 }
 
 /**
@@ -57,8 +60,8 @@ export class GenerationProgram implements Program {
   #maxItems: number | undefined;
 
   constructor(parts: GenerationParts) {
-    const { decoder, graph, rules, options, vocabulary } = parts;
-    const { alone } = rules;
+    const { decoder, graph, rules, options, vocabulary, advice } = parts;
+    const { alone, steady } = rules;
     const operator = graph.onnx.dynamicOperator;
     this.graph = graph;
     this.#parts = parts;
@@ -66,15 +69,18 @@ export class GenerationProgram implements Program {
     const banks = new Banks(decoder.layout, rules);
     // Where rows run alone, what other rows have computed has other scales.
     const prefixBytes = alone ? 0 : options.prefixCacheBytes;
-    const prefixes = new PrefixStore(decoder.layout, Math.floor(prefixBytes / decoder.layout.tokenBytes));
+    const pieceTokens = steady ? Math.min(STEADY_PIECE, options.prefillChunk) : undefined;
+    const prefixes = new PrefixStore(decoder.layout, Math.floor(prefixBytes / decoder.layout.tokenBytes), pieceTokens);
     this.#banks = banks;
     this.#prefixes = prefixes;
-    this.#prefill = new Prefill({ decoder, banks, prefixes, chunk: options.prefillChunk, vocabulary, alone });
+    const chunk = options.prefillChunk;
+    this.#prefill = new Prefill({ decoder, banks, prefixes, chunk, vocabulary, alone, pieceTokens });
     this.description = {
       signature: SIGNATURE,
       graph: graph.signature,
       stepping: true,
       ...(operator === undefined ? {} : { why: whyAlone(operator) }),
+      ...(advice === undefined ? {} : { advice }),
       limits: {
         maxItems: MAX_ITEMS,
         maxCost: Math.max(1, Math.floor(options.kvCacheBytes / decoder.layout.tokenBytes)),

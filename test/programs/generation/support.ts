@@ -1,4 +1,5 @@
 import type { LaneTicket, RunAnswer, TicketOutcome } from '../../../src/lanes/protocol.ts';
+import type { ModelSpec } from '../../../src/model-spec.ts';
 import type { LaneData } from '../../../src/device.ts';
 import type {
   GenerationOptions,
@@ -14,7 +15,11 @@ export const GREEDY = plainSampling(0, 0);
 
 export const LANE: LaneData = { device: { kind: 'cpu' }, intraOpThreads: 1, progress: new SharedArrayBuffer(8) };
 
-export function openTestProgram(weights: string, own: Partial<GenerationOptions> = {}): Promise<Program> {
+export function openTestProgram(
+  weights: string,
+  own: Partial<GenerationOptions> = {},
+  spec: Pick<ModelSpec, 'accuracyLevel'> = {},
+): Promise<Program> {
   const options: GenerationOptions = {
     contextTokens: 8192,
     prefillChunk: 128,
@@ -24,7 +29,7 @@ export function openTestProgram(weights: string, own: Partial<GenerationOptions>
     ...own,
   };
   const program = { kind: 'generation' as const, graphs: { model: weights }, options: { ...options } };
-  return openGenerationProgram({ key: 'test', weights, session: {}, inputs: [], outputs: [], program }, LANE);
+  return openGenerationProgram({ key: 'test', weights, session: {}, inputs: [], outputs: [], program, ...spec }, LANE);
 }
 
 export function promptTensor(ids: readonly number[]): Tensor {
