@@ -19,6 +19,7 @@ const rooms = {
   repository: { rooms: ['tensors', 'onnx', 'tasks'] },
   hub: { rooms: ['repository', 'config'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
+  jobs: { rooms: ['config', 'core', 'dialects', 'serving'] },
   http: {
     rooms: ['config', 'cpu', 'tasks', 'dialects', 'repository', 'serving'],
     packages: ['express', 'undici'],
@@ -51,7 +52,7 @@ const directions = Object.entries(rooms).map(([room, may]) => ({
 }));
 
 /** Files outside the rooms that may import them; all others of src/ are neutral: they know tensors, and the faces of tasks. */
-const JOINING = ['src/cli.ts', 'src/commands.ts', 'src/lifecycle.ts', 'src/main.ts'];
+const JOINING = ['src/batch.ts', 'src/cli.ts', 'src/commands.ts', 'src/lifecycle.ts', 'src/main.ts'];
 
 const neutral = {
   files: ['src/*.ts'],

@@ -1,8 +1,10 @@
+import { runBatch } from './batch.ts';
 import { installEnvironment, readProcessConfig } from './config/environment.ts';
 import { ConfigError } from './config/option.ts';
 import type { Config } from './config/options.ts';
 import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
 import { HubError } from './hub/hub-error.ts';
+import { BATCH_USAGE, batchFlags } from './jobs/file/flags.ts';
 import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, StartError, type CarpoolServer } from './lifecycle.ts';
 import { exitCodeOf, listenToStop } from './signals.ts';
@@ -19,10 +21,11 @@ import { VERSION } from './version.ts';
 
 const USAGE = [
   'Usage: carpool serve [flags]             serves the models of a folder',
+  '       carpool batch <requests.jsonl> -o <results.jsonl>    answers the lines of a file',
   '       carpool pull hf:<owner>/<name>    brings a model from a hub into that folder',
   '       carpool install-cuda              fetches what models need to run on an NVIDIA GPU',
   '       carpool --version',
-  '`carpool serve --help` and `carpool pull --help` say more.',
+  '`carpool <command> --help` says more.',
 ].join('\n');
 
 interface Command {
@@ -32,6 +35,7 @@ interface Command {
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['serve', { help: helpText, run: serve }],
+  ['batch', { help: () => BATCH_USAGE, run: batch }],
   ['pull', { help: () => PULL_USAGE, run: pull }],
   ['install-cuda', { help: () => INSTALL_CUDA_USAGE, run: bringCuda }],
 ]);
@@ -98,6 +102,28 @@ async function pull(argv: readonly string[]): Promise<void> {
     console.error(error instanceof Error && (error instanceof HubError || stop.signal.aborted) ? error.message : error);
     process.exitCode = stoppedBy === undefined ? 1 : exitCodeOf(stoppedBy);
   }
+}
+
+async function batch(argv: readonly string[]): Promise<void> {
+  const flags = batchFlags(argv);
+  if ('problem' in flags) {
+    refuse(flags.problem, BATCH_USAGE);
+    return;
+  }
+  const config = readOrTell(flags.rest);
+  if (config === undefined) return;
+  const stop = new AbortController();
+  let stoppedBy: NodeJS.Signals | undefined;
+  listenToStop({
+    onStop(signal) {
+      stoppedBy = signal;
+      stop.abort();
+    },
+    // The results are safe: what follows the last checkpoint is done again.
+    onInsist: () => process.kill(process.pid, 'SIGKILL'),
+  });
+  const isWhole = await runBatch(config, flags, { stderr: process.stderr, signal: stop.signal });
+  process.exit(stoppedBy !== undefined && !isWhole ? exitCodeOf(stoppedBy) : isWhole ? 0 : 1);
 }
 
 async function serve(argv: readonly string[]): Promise<void> {

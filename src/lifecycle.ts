@@ -39,6 +39,19 @@ export interface CarpoolServer {
 /** The server cannot start; the message names every problem. */
 export class StartError extends Error {}
 
+/** What serves, without HTTP: for commands that bring their requests themselves. */
+export interface Engine extends Pick<CarpoolServer, 'started' | 'drain'> {
+  readonly services: Services;
+}
+
+/** Starts the lanes and loads the models. */
+export function startEngine(config: Config, logs: Logs): Engine {
+  const parts = createParts(config, logs);
+  logPhases(parts.services);
+  const started = start(parts);
+  return { services: parts.services, started, drain: () => drain(parts, started) };
+}
+
 /** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws a StartError where it cannot listen. */
 export async function startServer(config: Config, logs: Logs = defaultLogs(config)): Promise<CarpoolServer> {
   const { log } = logs;
@@ -68,7 +81,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
     state: parts.services.state,
     started,
     async drain() {
-      const finished = await drain(parts, server, started);
+      const finished = await drain(parts, started, server);
       // Last, so that probes are answered to the end.
       await probes?.close();
       return finished;
@@ -153,8 +166,8 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
 
 async function drain(
   { services, core, cpu, lanes, trials }: Parts,
-  server: Server,
   started: Promise<void>,
+  server?: Server,
 ): Promise<boolean> {
   const { config, state, repository, metrics, log } = services;
   state.enter('draining', 'asked to stop');
@@ -167,7 +180,7 @@ async function drain(
     log.error({ busy: lanes.busy, graceMs: config.DRAIN_GRACE_MS }, 'the grace to finish work has run out');
     core.failAll(new ServerError('DRAINING'), { running: true });
   }
-  await closeServer(server);
+  if (server !== undefined) await closeServer(server);
   metrics.stop();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);
   log.info({ finished }, 'stopped');

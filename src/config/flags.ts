@@ -107,7 +107,8 @@ function flagNameOf(name: string): string {
   return name.toLowerCase().replaceAll('_', '-');
 }
 
-const OPTION_FLAGS: FlagKinds = Object.fromEntries(
+/** Those of the configuration. */
+export const OPTION_FLAGS: FlagKinds = Object.fromEntries(
   Object.entries<Option>(OPTIONS).map(([name, { type }]) => [
     flagNameOf(name),
     type === 'boolean' ? 'switch' : 'value',

@@ -71,6 +71,7 @@ export const OPTIONS = {
     'Threads of the pool that prepares and finishes heavy items; 0: chosen from the cores.',
   ),
   REQUEST_TIMEOUT_MS: ms(90_000, 1, 'Time limit of a request. The container gateway cuts at 100 s.'),
+  JOB_TIMEOUT_MS: ms(3_600_000, 1, 'Time limit of a job that names none; its wait in this server counts.'),
   DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
   FAILED_GRACE_MS: ms(10_000, 0, 'After the server has failed: how long until the process ends itself by SIGKILL.'),
   READY_WHEN_FULL: boolean(

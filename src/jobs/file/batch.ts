@@ -1,0 +1,127 @@
+import { createReadStream } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import type { Clock } from '../../core/ticket.ts';
+import { takeLock } from '../../file-lock.ts';
+import type { Log } from '../../log.ts';
+import { JobLoop } from '../loop.ts';
+import type { JobRunner } from '../run-job.ts';
+import {
+  BEGINNING,
+  loadCheckpoint,
+  markInput,
+  removeCheckpoint,
+  saveCheckpoint,
+  type Checkpoint,
+} from './checkpoint.ts';
+import type { BatchProgress } from './display.ts';
+import type { BatchFlags } from './flags.ts';
+import { readLines } from './lines.ts';
+import { OrderedOutput } from './ordered-output.ts';
+import { FileSource, type ClaimedLine } from './source.ts';
+
+const PIECE_BYTES = 1024 * 1024;
+
+export interface BatchParts {
+  readonly runner: JobRunner;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Most jobs held at one time. */
+  readonly most: number;
+  readonly lineLimitBytes: number;
+}
+
+/** A batch that is being run. */
+export interface Batch {
+  /** Where it has begun: not at line 1 if it goes on. */
+  readonly firstLine: number;
+  progress(): BatchProgress;
+  /** Resolves with whether all of the input has its results; not so after `stop` or `giveUp`. */
+  readonly ended: Promise<boolean>;
+  stop(): void;
+  giveUp(): void;
+}
+
+/** Files of a batch, held by this process alone. */
+interface BatchFiles {
+  readonly results: FileHandle;
+  readonly errors: FileHandle | undefined;
+  readonly from: Checkpoint;
+  release(): Promise<void>;
+}
+
+/** Begins or resumes a batch. Throws an Error that names the cure where its files do not allow that. */
+export async function startBatch(flags: BatchFlags, parts: BatchParts): Promise<Batch> {
+  const { input, output } = flags;
+  const record = `${output}.progress`;
+  const { size: totalBytes } = await stat(input);
+  const files = await openFiles(flags, record);
+  const { from } = files;
+  const mark = await markInput(input);
+  const ordered = new OrderedOutput(files, from, (checkpoint) => saveCheckpoint(record, mark, checkpoint));
+  const pieces = createReadStream(input, { start: from.nextByte, highWaterMark: PIECE_BYTES });
+  const lines = readLines(pieces, {
+    startByte: from.nextByte,
+    startLine: from.nextLine,
+    limitBytes: parts.lineLimitBytes,
+  });
+  const loop = new JobLoop<ClaimedLine>({ ...parts, source: new FileSource(lines, ordered) });
+  const run = async (): Promise<boolean> => {
+    try {
+      await saveCheckpoint(record, mark, from);
+      await loop.run();
+      const isWhole = loop.isExhausted;
+      if (isWhole) await removeCheckpoint(record);
+      return isWhole;
+    } finally {
+      pieces.destroy();
+      await files.release();
+    }
+  };
+  return {
+    firstLine: from.nextLine,
+    progress: () => ({ ...ordered.checkpoint, bytes: ordered.checkpoint.nextByte, totalBytes }),
+    ended: run(),
+    stop: () => loop.stop(),
+    giveUp: () => loop.giveUp(),
+  };
+}
+
+/** Opens the files of results and cuts off what came after the checkpoint. */
+async function openFiles({ input, output, errors, force }: BatchFlags, record: string): Promise<BatchFiles> {
+  const busy = new AbortController();
+  const unlock = await takeLock(`${output}.lock`, {
+    signal: busy.signal,
+    onWait: () => busy.abort(new Error(`another process is writing ${output}`)),
+  });
+  const opened: FileHandle[] = [];
+  const release = async (): Promise<void> => {
+    for (const file of opened) await file.close();
+    await unlock();
+  };
+  try {
+    const saved = force ? undefined : await loadCheckpoint(record, input);
+    const from = saved ?? BEGINNING;
+    const openAt = async (file: string, bytes: number): Promise<FileHandle> => {
+      const handle = await open(file, force ? 'w' : 'a')
+        .then((made) => made.close())
+        .then(() => open(file, 'r+'));
+      opened.push(handle);
+      const { size } = await handle.stat();
+      if (saved === undefined && size > 0) throw new Error(`${file} is there already; to overwrite it, use --force`);
+      if (size < bytes) throw new Error(`${file} has lost what ${record} says it holds; to begin anew, use --force`);
+      await handle.truncate(bytes);
+      return handle;
+    };
+    const results = await openAt(output, from.resultsBytes);
+    if (errors === undefined && from.errorsBytes > 0) throw new Error('this batch was begun with --errors');
+    return {
+      results,
+      errors: errors === undefined ? undefined : await openAt(errors, from.errorsBytes),
+      from,
+      release,
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}

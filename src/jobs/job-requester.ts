@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import { HTTP, type Dialect } from '../dialects/shared/dialect.ts';
+import type { Cancellation } from '../serving/cancellation.ts';
+import type { Deadline } from '../serving/deadline.ts';
+import type { Requester } from '../serving/requester.ts';
+import type { ServedModel } from '../serving/served-model.ts';
+import type { RequestTiming } from '../serving/timing.ts';
+
+/** A job at the door. Its time limit is the job's own: that of the model's requests suits a client that waits, and a job has none. */
+export class JobRequester implements Requester {
+  readonly id = randomUUID();
+  readonly deadline: Deadline;
+  readonly cancellation: Cancellation;
+  dialect: Dialect = HTTP;
+  items = 0;
+  timing: RequestTiming | undefined;
+  model: ServedModel | undefined;
+  ignored: readonly string[] = [];
+  readonly #releases: (() => void)[] = [];
+
+  constructor(deadline: Deadline, cancellation: Cancellation) {
+    this.deadline = deadline;
+    this.cancellation = cancellation;
+  }
+
+  serveWith(model: ServedModel): void {
+    this.model = model;
+  }
+
+  tellIgnored(names: readonly string[]): void {
+    this.ignored = names;
+  }
+
+  releaseLater(release: () => void): void {
+    this.#releases.push(release);
+  }
+
+  /** The job is over. */
+  release(): void {
+    for (const release of this.#releases.splice(0)) release();
+  }
+}

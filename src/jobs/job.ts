@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { operationAt, type Match } from '../dialects/operation-table.ts';
+import { messageOf, ServerError } from '../errors.ts';
+import { jsonMembers, type Range } from './json-members.ts';
+
+/** A request for inference that comes from elsewhere than HTTP: from a queue or a file. */
+export interface Job {
+  /** The sender's own name for it (`custom_id`). */
+  readonly id: string;
+  /** What its `url` asks for. */
+  readonly match: Match;
+  /** Its body as it came: JSON in UTF-8, not parsed yet. */
+  readonly body: Uint8Array;
+  /** 1 (highest) to 3; absent: the default. */
+  readonly priority: number | undefined;
+  /** From the moment at which the job is begun; absent: that of its source. */
+  readonly timeoutMs: number | undefined;
+}
+
+const MOST_ID_CHARACTERS = 512;
+const LONGEST_TIMEOUT_MS = 7 * 86_400_000;
+
+/** All members of a job but its body. */
+const ENVELOPE = z.strictObject({
+  custom_id: z.string().min(1).max(MOST_ID_CHARACTERS),
+  method: z.literal('POST').optional(),
+  url: z.string().startsWith('/'),
+  priority: z.int().min(1).max(3).optional(),
+  timeout_ms: z.int().min(1).max(LONGEST_TIMEOUT_MS).optional(),
+});
+
+/** A job that cannot be read; `id` is its `custom_id` if that could be. */
+export class JobError extends ServerError {
+  readonly id: string | null;
+
+  constructor(id: string | null, message: string) {
+    super('BAD_REQUEST', message);
+    this.id = id;
+  }
+}
+
+/**
+ * Reads a job from a line of OpenAI's batch format: `{"custom_id", "method": "POST", "url": "/v1/embeddings", "body": {...}}`, with `priority` and
+ * `timeout_ms` beside it. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
+ */
+export function readJob(bytes: Uint8Array): Job {
+  const members = jsonMembers(bytes);
+  if (members === undefined) throw new JobError(null, 'A job must be a JSON object.');
+  const envelope: Record<string, unknown> = {};
+  for (const [name, range] of members) if (name !== 'body') envelope[name] = valueOf(bytes, name, range);
+  const parsed = ENVELOPE.safeParse(envelope);
+  const id = typeof envelope['custom_id'] === 'string' ? envelope['custom_id'].slice(0, MOST_ID_CHARACTERS) : null;
+  if (!parsed.success) throw new JobError(id, problemsOf(parsed.error));
+  const { custom_id, url, priority, timeout_ms: timeoutMs } = parsed.data;
+  const match = operationAt(url);
+  if (match === undefined) throw new JobError(custom_id, `url: there is no operation at ${url.slice(0, 200)}`);
+  const body = members.get('body');
+  if (body === undefined || bytes[body.start] !== 0x7b) throw new JobError(custom_id, 'body: must be a JSON object');
+  return { id: custom_id, match, body: bytes.subarray(body.start, body.end), priority, timeoutMs };
+}
+
+function valueOf(bytes: Uint8Array, name: string, { start, end }: Range): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8'));
+  } catch (error) {
+    throw new JobError(null, `${name}: ${messageOf(error)}`);
+  }
+}
+
+function problemsOf(error: z.ZodError): string {
+  return error.issues.map(({ path, message }) => [...path.map(String), message].join(': ')).join('; ');
+}

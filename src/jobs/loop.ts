@@ -1,0 +1,191 @@
+import type { Clock } from '../core/ticket.ts';
+import { asError, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { Cancellation } from '../serving/cancellation.ts';
+import { JobError, readJob, type Job } from './job.ts';
+import { Lease } from './lease.ts';
+import { unreadResult, type JobResult } from './result.ts';
+import type { JobRunner } from './run-job.ts';
+import { SourceError, type ClaimedJob, type JobSource } from './source.ts';
+
+/** Tries of a report, and the wait before the second, which doubles. */
+const REPORT_TRIES = 6;
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 30_000;
+/** Jobs that are given back are somebody else's at once: this server is about to stop. */
+const GIVE_BACK_DELAY_MS = 0;
+
+export interface JobLoopParts<Claimed extends ClaimedJob> {
+  readonly source: JobSource<Claimed>;
+  readonly runner: Pick<JobRunner, 'run'>;
+  readonly clock: Clock;
+  readonly log: Pick<Log, 'warn' | 'error'>;
+  /** Most jobs held at one time: those that run, and those whose turn comes next. */
+  readonly most: number;
+}
+
+/** What has become of the jobs of a loop. */
+export interface JobCounts {
+  answered: number;
+  failed: number;
+  givenBack: number;
+  /** The lease ended before the job, or its end could not be reported. */
+  lost: number;
+}
+
+/** Claims jobs from a source while there is room for them, has them served, and reports each once. */
+export class JobLoop<Claimed extends ClaimedJob> {
+  readonly counts: JobCounts = { answered: 0, failed: 0, givenBack: 0, lost: 0 };
+  readonly #parts: JobLoopParts<Claimed>;
+  readonly #stop = new AbortController();
+  readonly #cancellation = new Cancellation();
+  #held = 0;
+  #isExhausted = false;
+  #failure: Error | undefined;
+  #onFreed: (() => void) | undefined;
+
+  constructor(parts: JobLoopParts<Claimed>) {
+    this.#parts = parts;
+  }
+
+  /** Whether every job of the source has been reported; once `run` has resolved. */
+  get isExhausted(): boolean {
+    return this.#isExhausted && this.counts.givenBack === 0 && this.counts.lost === 0;
+  }
+
+  /**
+   * Resolves when the source has no more jobs, or after `stop`, when all that are held have been reported or given back. Rejects with a SourceError,
+   * and if a job without a lease cannot be reported.
+   */
+  async run(): Promise<void> {
+    const { source, most } = this.#parts;
+    // Several at a time, because most sources are asked over a network.
+    const fewest = Math.ceil(most / 4);
+    while (!this.#stop.signal.aborted) {
+      await this.#freed(most - fewest);
+      const claimed = await this.#claim(most - this.#held);
+      if (claimed === undefined) break;
+      for (const one of claimed) void this.#hold(one);
+    }
+    await this.#freed(0);
+    await source.close();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Claims no more jobs; those that are held are served. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Claims no more jobs, and gives back those that have not been served. */
+  giveUp(): void {
+    this.stop();
+    this.#cancellation.cancel();
+  }
+
+  /** Undefined: there will be no more. Asks again, later and later, while the source cannot be reached. */
+  async #claim(most: number): Promise<readonly Claimed[] | undefined> {
+    const { source, log } = this.#parts;
+    const { signal } = this.#stop;
+    for (let waitMs = FIRST_WAIT_MS; !signal.aborted; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+      try {
+        const claimed = await source.claim(most, signal);
+        this.#isExhausted = claimed === undefined;
+        return claimed;
+      } catch (error) {
+        if (error instanceof SourceError) {
+          this.#fail(error);
+          break;
+        }
+        log.warn({ source: source.name, reason: messageOf(error) }, 'jobs cannot be claimed');
+        await this.#wait(waitMs);
+      }
+    }
+    return undefined;
+  }
+
+  async #hold(claimed: Claimed): Promise<void> {
+    this.#held += 1;
+    try {
+      await this.#serve(claimed);
+    } catch (error) {
+      this.#lose(error);
+    } finally {
+      this.#held -= 1;
+      this.#onFreed?.();
+    }
+  }
+
+  async #serve(claimed: Claimed): Promise<void> {
+    const { source, clock } = this.#parts;
+    const cancellation = new Cancellation();
+    const lease = new Lease({
+      clock,
+      leaseMs: source.leaseMs,
+      extend: async () => source.extend?.(claimed) ?? true,
+      onLost: () => cancellation.cancel(),
+    });
+    this.#cancellation.add(cancellation);
+    try {
+      const result = await this.#resultOf(claimed, cancellation);
+      if (lease.isLost) this.counts.lost += 1;
+      else if (result === undefined) {
+        await this.#report(lease, () => source.giveBack(claimed, GIVE_BACK_DELAY_MS));
+        this.counts.givenBack += 1;
+      } else {
+        await this.#report(lease, () => source.done(claimed, result));
+        this.counts[result.isAnswer ? 'answered' : 'failed'] += 1;
+      }
+    } finally {
+      lease.end();
+      this.#cancellation.remove(cancellation);
+    }
+  }
+
+  async #resultOf({ bytes, place, problem }: Claimed, cancellation: Cancellation): Promise<JobResult | undefined> {
+    let job: Job;
+    try {
+      if (problem !== undefined) throw new JobError(null, problem);
+      job = readJob(bytes);
+    } catch (error) {
+      if (error instanceof JobError) return unreadResult(error, place);
+      throw error;
+    }
+    return this.#parts.runner.run(job, cancellation);
+  }
+
+  /** Rejects when all tries have failed, or the lease has ended. */
+  async #report(lease: Lease, report: () => Promise<void>): Promise<void> {
+    for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries += 1, waitMs *= 2) {
+      try {
+        await report();
+        return;
+      } catch (error) {
+        if (tries === REPORT_TRIES || lease.isLost) throw error;
+        await this.#wait(waitMs);
+      }
+    }
+  }
+
+  #lose(error: unknown): void {
+    const { source, log } = this.#parts;
+    this.counts.lost += 1;
+    log.error({ source: source.name, err: error }, 'the end of a job could not be reported');
+    // Without a lease nobody else would serve it.
+    if (source.leaseMs === undefined) this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= asError(error);
+    this.giveUp();
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#parts.clock.after(delayMs, resolve));
+  }
+
+  /** Resolves when at most so many jobs are held. */
+  async #freed(held: number): Promise<void> {
+    while (this.#held > held) await new Promise<void>((resolve) => (this.#onFreed = resolve));
+  }
+}

@@ -1,0 +1,86 @@
+import type { Answer } from '../dialects/shared/operation.ts';
+import type { ServerError } from '../errors.ts';
+import type { JobRequester } from './job-requester.ts';
+import type { JobError } from './job.ts';
+
+/** What became of a job, as a line of OpenAI's batch output. https://platform.openai.com/docs/api-reference/batch/request-output */
+export interface JobResult {
+  /** The line, without its end. */
+  readonly line: Uint8Array;
+  /** Status 200, with the answer as its body. */
+  readonly isAnswer: boolean;
+}
+
+/** Most names of ignored fields in a result. */
+const MOST_NAMES = 20;
+
+/** The result of a job that was served. */
+export function answeredResult(id: string, requester: JobRequester, answer: Answer): JobResult {
+  return { line: lineOf(id, requester, { status: 200, body: bodyOf(answer) }), isAnswer: true };
+}
+
+/** The result of a job that was refused or has failed, told in the shape of its operation's dialect. */
+export function failedResult(id: string, requester: JobRequester, error: ServerError): JobResult {
+  const { status, body } = requester.dialect.tellError(error);
+  return { line: lineOf(id, requester, { status, body: [Buffer.from(JSON.stringify(body))] }), isAnswer: false };
+}
+
+/** The result of a job that could not be read; `place` says where it stands. */
+export function unreadResult(error: JobError, place?: string): JobResult {
+  const message = place === undefined ? error.message : `${place}: ${error.message}`;
+  const told = { code: 'invalid_request', message };
+  const line = { id: null, custom_id: error.id, response: null, error: told };
+  return { line: Buffer.from(JSON.stringify(line)), isAnswer: false };
+}
+
+interface Response {
+  readonly status: number;
+  readonly body: readonly Uint8Array[];
+}
+
+/** The answer's bytes are put between the rest as they are: parsing and printing large ones again would take as long as answering. */
+function lineOf(id: string, requester: JobRequester, { status, body }: Response): Uint8Array {
+  const head = JSON.stringify({ id: `batch_req_${requester.id}`, custom_id: id });
+  const response = `"response":{"status_code":${status},"request_id":"${requester.id}","body":`;
+  const tail = JSON.stringify({ error: null, ...factsOf(requester) });
+  return Buffer.concat([Buffer.from(`${head.slice(0, -1)},${response}`), ...body, Buffer.from(`},${tail.slice(1)}`)]);
+}
+
+function factsOf({ model, timing, deadline, ignored }: JobRequester): Record<string, unknown> {
+  return {
+    ...(model === undefined ? {} : { model: { name: model.name, version: model.version } }),
+    timing: {
+      totalMs: rounded(deadline.elapsedMs),
+      ...(timing === undefined
+        ? {}
+        : {
+            prepareMs: rounded(timing.prepareMs),
+            queueMs: rounded(timing.queueMs),
+            runMs: rounded(timing.runMs),
+            finishMs: rounded(timing.finishMs),
+            batchItems: timing.batchItems,
+          }),
+    },
+    ...(ignored.length === 0 ? {} : { ignored_fields: ignored.slice(0, MOST_NAMES) }),
+  };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}
+
+/** JSON as it is; text (subtitles, say) as a JSON string; anything else as an object with its bytes in base64. */
+function bodyOf({ contentType, chunks }: Answer): readonly Uint8Array[] {
+  if (contentType.startsWith('application/json')) return chunks.map(onOneLine);
+  const whole = Buffer.concat(chunks);
+  const value = contentType.startsWith('text/')
+    ? whole.toString('utf8')
+    : { content_type: contentType, base64: whole.toString('base64') };
+  return [Buffer.from(JSON.stringify(value))];
+}
+
+/** Line ends in JSON are only space between its parts. */
+function onOneLine(chunk: Uint8Array): Uint8Array {
+  if (!chunk.includes(0x0a) && !chunk.includes(0x0d)) return chunk;
+  return chunk.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));
+}

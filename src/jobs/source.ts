@@ -1,0 +1,35 @@
+import type { JobResult } from './result.ts';
+
+/** Where jobs come from: a file, or a queue that many servers share. */
+export interface JobSource<Claimed extends ClaimedJob = ClaimedJob> {
+  /** As JOB_SOURCE names it; in logs and metrics. */
+  readonly name: string;
+  /**
+   * Up to `most` jobs, as soon as there is one; none after a while, or when the signal is aborted. Undefined: there will be no more. Rejects if
+   * the source cannot be reached, with a SourceError if it never will be.
+   */
+  claim(most: number, signal: AbortSignal): Promise<readonly Claimed[] | undefined>;
+  /** How long a claim lasts unless it is extended; undefined: for ever. */
+  readonly leaseMs?: number;
+  /** Makes a claim last `leaseMs` from now. False: the job is not this server's any more. Must end well before the lease. */
+  extend?(claimed: Claimed): Promise<boolean>;
+  /** Stores the result of a job and then takes it off the queue. May be called again after it has failed. */
+  done(claimed: Claimed, result: JobResult): Promise<void>;
+  /** The job was not served; another server may have it, after the delay. */
+  giveBack(claimed: Claimed, delayMs: number): Promise<void>;
+  /** Called once, when no job is claimed any more. */
+  close(): Promise<void>;
+}
+
+/** A job that is this server's until its lease ends. */
+export interface ClaimedJob {
+  /** The message, in the shape that `readJob` reads. */
+  readonly bytes: Uint8Array;
+  /** Where it stands in its source, e.g. `line 17`, for messages about a job that cannot be read. */
+  readonly place?: string;
+  /** Why the message has no bytes. */
+  readonly problem?: string;
+}
+
+/** Asking the source again would be of no use. */
+export class SourceError extends Error {}
