@@ -1,7 +1,7 @@
 import { timeOf, type Fit } from './estimator.ts';
 import type { BatchLimits, CutReason, Ticket } from './ticket.ts';
 
-export type BatchTicket = Pick<Ticket, 'items' | 'cost' | 'enqueuedMs' | 'deadlineMs'>;
+export type BatchTicket = Pick<Ticket, 'items' | 'cost' | 'priority' | 'enqueuedMs' | 'deadlineMs'>;
 
 /** A batch to run now. */
 export interface Batch<T> {
@@ -29,7 +29,7 @@ export interface Pace {
   readonly mostCost: number;
 }
 
-/** What waits in all, and how many lanes may run it. */
+/** What waits of the head's priority, and how many lanes may run it. */
 export interface Backlog {
   readonly cost: number;
   readonly lanes: number;
@@ -65,7 +65,7 @@ export function isLate({ cost, enqueuedMs, deadlineMs }: BatchTicket, { fit }: P
  * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split. Further tickets join only while the
  * run stays as short as `pace` allows, and while none is late that would be in time alone. Those that are late anyway are passed.
  * Under overload the first tickets have so little time left that they allow only a small batch, and small runs make all behind them late:
- * they are then passed (`crowded`).
+ * they are then passed, for the largest batch (`isCrowded`).
  * While a batch is not full, its head may wait `maxDelayMs` since it came, but not so long that its run would be late, and not when
  * waiting costs those present (tickets x gapMs) more than the run it saves.
  */
@@ -75,10 +75,9 @@ export function formBatch<T extends BatchTicket>(
   nowMs: number,
   { company, pace, backlog }: Outlook = {},
 ): Batch<T> | { readonly waitUntilMs: number } {
-  let walked = walk(waiting, { limits, nowMs, pace, leastMs: 0 });
-  const leastMs = pace === undefined || backlog === undefined ? 0 : crowded(walked, { limits, pace, backlog });
-  if (leastMs > 0) {
-    const larger = walk(waiting, { limits, nowMs, pace, leastMs });
+  let walked = walk(waiting, { limits, nowMs, pace });
+  if (pace !== undefined && backlog !== undefined && isCrowded(walked, { limits, pace, backlog })) {
+    const larger = walk(waiting, { limits, nowMs, pace, pass: shortOfTime(waiting, { limits, pace, nowMs }) });
     if (larger.cost > walked.cost) walked = larger;
   }
   const { take, items, cost, full } = walked;
@@ -105,11 +104,11 @@ interface Terms {
   readonly limits: BatchLimits;
   readonly nowMs: number;
   readonly pace: Pace | undefined;
-  /** Tickets that have less time left are passed. */
-  readonly leastMs: number;
+  /** Tickets that are passed for the sake of others. */
+  readonly pass?: (ticket: BatchTicket) => boolean;
 }
 
-function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace, leastMs }: Terms): Walked<T> {
+function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace, pass }: Terms): Walked<T> {
   const take: T[] = [];
   let items = 0;
   let cost = 0;
@@ -117,7 +116,7 @@ function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace
   let full: 'items' | 'cost' | 'time' | undefined;
   for (const ticket of waiting) {
     const after = cost + ticket.cost;
-    if (ticket.deadlineMs - nowMs < leastMs - ROUNDING_MS) continue;
+    if (pass?.(ticket) === true) continue;
     // The head is the caller's choice.
     if (pace !== undefined && take.length > 0 && isLate(ticket, pace, nowMs)) continue;
     const withDueMs = Math.min(dueMs, dueOf(ticket, pace, nowMs));
@@ -157,21 +156,43 @@ export function sustainedMs(limitMs: number, lanes: number): number {
 }
 
 /**
- * How long the runs must be under overload, with deadlines like the head's; 0 where there is none. If more waits than this run and what other lanes can start in time beside it, and the first
- * tickets allow only a shorter run, somebody will be late: it is to be them, not the many behind.
+ * Whether there is overload: more waits than this run and what other lanes can start in time beside it, and the first tickets allow only a shorter run than
+ * the lanes could keep up with deadlines like the head's. Somebody will be late then: it is to be the first, not the many behind.
  */
-function crowded<T extends BatchTicket>(
+function isCrowded<T extends BatchTicket>(
   { take, cost, full }: Walked<T>,
   { limits, pace, backlog }: { limits: BatchLimits; pace: Pace; backlog: Backlog },
-): number {
+): boolean {
   const head = take[0];
   const { a, b } = pace.fit;
-  if (full !== 'time' || head === undefined || a === 0) return 0;
+  if (full !== 'time' || head === undefined || a === 0) return false;
   const runMs = sustainedMs(head.deadlineMs - head.enqueuedMs, backlog.lanes);
   const mostCost = Math.min(limits.maxCost, pace.mostCost, (limits.maxItems * head.cost) / head.items);
   const sustained = Math.min(mostCost, (runMs / pace.margin - b) / a);
   const others = sustained * Math.min(MOST_BESIDE, (backlog.lanes - 1) / 2);
-  return cost < sustained && backlog.cost > cost + others ? planned(pace, sustained) : 0;
+  return cost < sustained && backlog.cost > cost + others;
+}
+
+/**
+ * Which tickets to pass for the largest batch: those with less time left than its run takes. Only tickets of the head's priority are passed, and only for others of it.
+ */
+function shortOfTime<T extends BatchTicket>(
+  waiting: Iterable<T>,
+  { limits, pace, nowMs }: { limits: BatchLimits; pace: Pace; nowMs: number },
+): (ticket: BatchTicket) => boolean {
+  const all = [...waiting];
+  const priority = all[0]?.priority;
+  const equals = all.filter((ticket) => ticket.priority === priority);
+  let items = 0;
+  let cost = 0;
+  let earliestMs = -Infinity;
+  for (const ticket of equals.sort((one, other) => other.deadlineMs - one.deadlineMs)) {
+    items += ticket.items;
+    cost += ticket.cost;
+    if (fullFor(limits, items, cost) ?? tooLong(pace, cost, ticket.deadlineMs - nowMs)) break;
+    earliestMs = ticket.deadlineMs;
+  }
+  return (ticket) => ticket.priority === priority && ticket.deadlineMs < earliestMs;
 }
 
 /** Whether a run of this cost takes too long, with `leftMs` to the tightest deadline. */

@@ -21,6 +21,7 @@ import { DEFAULT_PRIORITY, type Clock, type Lane } from './ticket.ts';
 /** Retry-After of a full queue before any run has ended: a guess. */
 const UNKNOWN_WAIT_MS = 1000;
 const DEFAULT_AGING_MS = 1000;
+const LEFT = { cancelled: 'CANCELLED', expired: 'DEADLINE_EXCEEDED' } as const;
 
 export interface CoreOptions {
   readonly clock: Clock;
@@ -79,7 +80,7 @@ export class Core<Payload, Result> {
       defer,
       models: this.#models,
       expire: () => this.#deadlines.expire(),
-      giveUp: (ticket) => this.#leave(ticket, 'expired'),
+      giveUp: (ticket) => this.#leave(ticket, 'late'),
       forget: (ticket) => this.#deadlines.forget(ticket),
       giveBack: (model, permits) => this.#giveBack(model, permits),
       settling: (model, by) => {
@@ -206,7 +207,9 @@ export class Core<Payload, Result> {
     if (model === undefined || model.removal !== undefined) throw new ServerError('MODEL_UNAVAILABLE');
     checkRequest(items, priority, model.queueItems);
     if (model.permits + items > model.queueItems) throw this.#full(model, priority);
-    const leftMs = deadlineMs - this.#clock.now();
+    const nowMs = this.#clock.now();
+    model.arrivals.add(items * model.estimator.costPerItem, priority, nowMs);
+    const leftMs = deadlineMs - nowMs;
     if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
     if (leftMs < Infinity) {
       const { waitMs, runMs } = this.#forecast(model, priority, leftMs);
@@ -257,12 +260,18 @@ export class Core<Payload, Result> {
     return ticket;
   }
 
-  #leave(ticket: QueuedTicket<Payload, Result>, why: 'cancelled' | 'expired'): void {
+  #leave(ticket: QueuedTicket<Payload, Result>, why: 'cancelled' | 'expired' | 'late'): void {
     const { state, model, items } = ticket;
     if (state === 'settled') return;
-    if (why === 'expired' && state === 'waiting') model.asked({ turnedAway: true });
-    this.#fail(ticket, new ServerError(why === 'cancelled' ? 'CANCELLED' : 'DEADLINE_EXCEEDED'));
+    if (why !== 'cancelled' && state === 'waiting') model.asked({ turnedAway: true });
+    this.#fail(ticket, why === 'late' ? this.#tooLate(ticket) : new ServerError(LEFT[why]));
     this.#events.left?.({ modelKey: model.key, why, state, items });
+  }
+
+  /** Its time is not up, but no run can serve it in time any more: it is refused like those of whom that was known when they came. */
+  #tooLate({ model, priority }: QueuedTicket<Payload, Result>): ServerError {
+    const { waitMs } = this.#forecast(model, priority);
+    return new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs: Math.max(1, waitMs) });
   }
 
   /** Settles a ticket that waits or runs. While it runs, its permits stay with the run, because the lane is busy with it. */

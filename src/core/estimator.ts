@@ -125,7 +125,7 @@ class RunWindow {
     return (this.#wall ??= this.#fit((sample) => sample.wallMs));
   }
 
-  /** 1 and twice the standard deviation of the lane time from its fit, in parts of the fit. */
+  /** 1 and the standard deviation of the lane time from its fit, in parts of the fit. */
   get margin(): number {
     return (this.#margin ??= this.#spread());
   }
@@ -138,7 +138,7 @@ class RunWindow {
       const fitMs = timeOf(wall, cost);
       if (fitMs > 0) square += (wallMs / fitMs - 1) ** 2;
     }
-    return Math.min(MOST_MARGIN, 1 + 2 * Math.sqrt(square / this.runs));
+    return Math.min(MOST_MARGIN, 1 + Math.sqrt(square / this.runs));
   }
 
   /** The run of the highest cost. */

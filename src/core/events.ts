@@ -44,7 +44,8 @@ export interface FinishedEvent {
 
 export interface LeftEvent {
   readonly modelKey: string;
-  readonly why: 'cancelled' | 'expired';
+  /** `late`: no run could have served it in time any more. */
+  readonly why: 'cancelled' | 'expired' | 'late';
   readonly state: Exclude<TicketState, 'settled'>;
   readonly items: number;
 }

@@ -1,3 +1,4 @@
+import type { ArrivalRate } from './arrival-rate.ts';
 import { sustainedMs } from './batcher.ts';
 import { timeOf, type Estimator } from './estimator.ts';
 import type { LevelDepth } from './queue.ts';
@@ -23,6 +24,7 @@ export interface Newcomer {
 export interface ModelLoad {
   readonly limits: BatchLimits;
   readonly estimator: Estimator;
+  readonly arrivals: ArrivalRate;
   readonly permits: number;
   readonly preparingItems: number;
   readonly runningItems: number;
@@ -72,8 +74,32 @@ export function forecast(
     }
   }
   const waitMs = startAfter(lanesMs, runs, ms);
+  const [freeMs = 0] = lanesMs;
+  const crowdedMs = crowdedRunMs(model, { lanes: own.length, freeMs }, newcomer);
+  if (freeMs + crowdedMs > newcomer.leftMs) return { waitMs: Math.max(waitMs, freeMs), runMs: crowdedMs };
   const all = { items: ahead.items, runs, ms, waitMs };
   return { waitMs, runMs: ownRunMs(model, all, { mostCost, lanesMs, leftMs: newcomer.leftMs }) };
+}
+
+/**
+ * The run that a newcomer has to share under overload, where the next run is made of the newest tickets (`formBatch`): with those that will have come after
+ * it when a lane is free. With several lanes, what would make that run too long has another one soon. 0 where the lanes can keep up with what comes.
+ */
+function crowdedRunMs(
+  model: ModelLoad,
+  { lanes, freeMs }: { lanes: number; freeMs: number },
+  { leftMs, nowMs, priority }: Newcomer,
+): number {
+  const { estimator, limits, arrivals } = model;
+  const fit = estimator.wallFit();
+  if (leftMs === Infinity || fit === undefined || fit.a === 0 || freeMs === 0) return 0;
+  const mostCost = Math.min(model.costOfRun(), limits.maxItems * estimator.costPerItem);
+  const keptUpMs = sustainedMs(leftMs, Math.max(1, lanes));
+  const keptUpCost = Math.min(mostCost, (keptUpMs / estimator.margin() - fit.b) / fit.a);
+  const perMs = arrivals.perMs(priority, nowMs);
+  if (perMs <= (lanes * keptUpCost) / keptUpMs) return 0;
+  const runMs = estimator.margin() * timeOf(fit, Math.min(mostCost, estimator.costPerItem + perMs * freeMs));
+  return lanes > 1 ? Math.min(runMs, keptUpMs) : runMs;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { ServerError } from '../errors.ts';
+import { ArrivalRate } from './arrival-rate.ts';
 import { Estimator, timeOf, type RunSample } from './estimator.ts';
 import { WaitingQueue, type Queueable } from './queue.ts';
 import type { Rival, Share } from './scheduler.ts';
@@ -36,6 +37,8 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   readonly queueItems: number;
   readonly queue: WaitingQueue<T>;
   readonly estimator = new Estimator();
+  /** Of what there were permits for. */
+  readonly arrivals = new ArrivalRate();
   readonly share: Share;
   readonly stepping: boolean;
   readonly runLimitMs: number;

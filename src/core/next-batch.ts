@@ -34,7 +34,7 @@ export function nextBatch<P, R>(
     return formBatch(waiting, limits, nowMs, {
       company: company(model, shapeKey, nowMs),
       pace: paceOf,
-      backlog: { cost: model.queue.cost, lanes },
+      backlog: { cost: model.queue.costOf(head.priority), lanes },
     });
   }
   const take = [...resting];

@@ -75,6 +75,11 @@ export class WaitingQueue<T extends Queueable<T>> {
     return cost;
   }
 
+  /** Of the tickets of one priority. */
+  costOf(priority: number): number {
+    return this.#levels[priority - 1]?.cost ?? 0;
+  }
+
   /** Sums by priority, priority 1 first. */
   get levels(): readonly LevelDepth[] {
     return this.#levels;

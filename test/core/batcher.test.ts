@@ -8,6 +8,7 @@ const limits: BatchLimits = { maxItems: 4, maxCost: 100, maxDelayMs: 0 };
 const ticket = (items: number, cost: number, enqueuedMs = 0, deadlineMs = Infinity): BatchTicket => ({
   items,
   cost,
+  priority: 2,
   enqueuedMs,
   deadlineMs,
 });
@@ -200,6 +201,16 @@ test('where more waits than the lanes can serve, first tickets that allow only a
   });
   const few = waiting.slice(0, 4);
   assert.deepEqual(formBatch(few, wide, 28, { pace, backlog: { cost: 4, lanes: 8 } }), small);
+});
+
+test('nobody is passed for the sake of lower priorities', () => {
+  const pace = { fit: { a: 1, b: 10 }, margin: 1, mostCost: Infinity };
+  const first = [ticket(1, 1, 0, 40), ticket(1, 1, 0, 40)].map((one) => ({ ...one, priority: 1 }));
+  const waiting = [...first, ...Array.from({ length: 18 }, () => ticket(1, 1, 18, 58))];
+  const taken = formBatch(waiting, { ...limits, maxItems: 20 }, 28, { pace, backlog: { cost: 2, lanes: 1 } });
+  assert.deepEqual(taken, { take: first, items: 2, cost: 2, cut: 'time' });
+  const crowd = { pace, backlog: { cost: 20, lanes: 1 } };
+  assert.deepEqual(formBatch(waiting, { ...limits, maxItems: 20 }, 28, crowd), taken, 'not even where all is crowded');
 });
 
 test('waits for company only as long as one more would still be in time', () => {

@@ -220,7 +220,8 @@ export class CoreModel {
   }
 
   #settle(ticket: Known, how: 'result' | ErrorCode): void {
-    if (ticket.expected === undefined && this.#isHopeless(ticket)) ticket.expected = 'DEADLINE_EXCEEDED';
+    const isEarly = how === 'WAIT_TOO_LONG' && (ticket.expected ?? 'DEADLINE_EXCEEDED') === 'DEADLINE_EXCEEDED';
+    if (isEarly && this.#isHopeless(ticket)) ticket.expected = how;
     this.#try(() => {
       assert.equal(ticket.settled, undefined, 'a ticket settles once');
       assert.equal(how, ticket.expected, `ticket ${ticket.id}`);

@@ -141,9 +141,9 @@ test('a ticket that no run can serve in time any more is given up when a lane is
   await clock.advance(16);
   lane.current?.finish();
   await clock.turn();
-  assert.equal(await settled(late), 'DEADLINE_EXCEEDED');
+  assert.equal(await settled(late), 'WAIT_TOO_LONG');
   assert.deepEqual(lane.batches, [['running'], ['other']]);
-  assert.deepEqual(log[0], ['left', 'expired', 'waiting', 1]);
+  assert.deepEqual(log[0], ['left', 'late', 'waiting', 1]);
   lane.current?.finish();
   await clock.turn();
   assert.equal(await settled(other), 'other');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ArrivalRate } from '../../src/core/arrival-rate.ts';
 import { Estimator } from '../../src/core/estimator.ts';
 import { forecast, type LaneLoad, type ModelLoad } from '../../src/core/forecast.ts';
 
@@ -39,6 +40,7 @@ function model({
   return {
     limits: { maxItems: MAX_ITEMS, maxCost, maxDelayMs: 0 },
     estimator,
+    arrivals: new ArrivalRate(),
     permits: waiting * items + preparing,
     preparingItems: preparing,
     runningItems: 0,
@@ -142,4 +144,18 @@ test('runs ahead are cut for deadlines like its own', () => {
   assert.equal(Math.round(waitMs(Infinity)), 5 + 18);
   // Four in what is left of 19 ms when the lane is free.
   assert.equal(Math.round(waitMs(19)), 5 + 2 * 14);
+});
+
+test('under overload it shares its run with those that come until a lane is free, and not with those ahead', () => {
+  const ending = (perMs: number, freeMs: number, priority = 2): number => {
+    const own = model({});
+    // What a constant rate comes to.
+    for (let atMs = -900; atMs <= 100; atMs += 1) own.arrivals.add(perMs, 2, atMs);
+    const { waitMs, runMs } = forecast(own, [own], [busy(0, freeMs)], { priority, nowMs: 100, leftMs: 24 });
+    return Math.round(waitMs + runMs);
+  };
+  assert.equal(ending(0.1, 10), 10 + 11, 'no overload');
+  assert.ok(ending(1, 10) > 24, 'ten behind it fill the run');
+  assert.equal(ending(1, 2), 2 + 11, 'only two come before the lane is free');
+  assert.equal(ending(1, 10, 1), 10 + 11, 'lower priorities do not count');
 });
