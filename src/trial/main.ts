@@ -57,6 +57,9 @@ async function tryRows(of: MeasuredSession, example: readonly Tensor[] | undefin
 }
 
 /** Resolves when the message is on its way, so that a run that never ends does not hold it back. */
+/** A trial waits for all that serves. */
+const NICER_BY = 5;
+
 function tell(message: TrialAnswer): Promise<void> {
   return new Promise((resolve) => {
     process.send?.(message, () => resolve());
@@ -72,7 +75,7 @@ function endWithParent(): void {
   new Worker(watch, { eval: true }).unref();
 }
 
-giveWay();
+giveWay(NICER_BY);
 endWithParent();
 process.on('message', (request: TrialRequest) => {
   answer(request).then(tell, (error: unknown) => tell({ kind: 'failed', message: messageOf(error) }));
