@@ -1,3 +1,4 @@
+import { isLong } from '../cpu/parcel.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { DecodedRequest, PreparedItem } from '../cpu/protocol.ts';
 import { operationNamed, operationOf } from '../dialects/operations.ts';
@@ -69,7 +70,7 @@ export class Decoder {
       return unpacked(decoded.request);
     }
     const isSmall = count === 1 || call.body.byteLength <= (operation.lightItemsBytes ?? Infinity);
-    if (isSmall || model.task.serve !== undefined) return decoded;
+    if (model.task.serve !== undefined || (isSmall && !areManyHeavy(model, decoded.items))) return decoded;
     const entry = { operation, model, isNamed: true };
     return this.#pool.prepare({ entry, call, context: this.#context(call, model) }, model, count);
   }
@@ -130,6 +131,18 @@ function isLight({
   context,
 }: Reading<ItemsOperation | TensorsOperation>): boolean {
   return (operation.jsonBytes?.(body, context) ?? body.byteLength) <= LIGHT_JSON_BYTES;
+}
+
+/** Whether so many items of a body are to be prepared elsewhere that one job for all costs this thread less than a job for each. */
+function areManyHeavy({ task }: ServedModel, items: DecodedHere['items']): boolean {
+  if (!isLong(items.length)) return false;
+  let heavy = 0;
+  for (const item of items) {
+    // What was fetched from a URL is not in the body.
+    if (item.kind !== 'json') return false;
+    if (!task.isLight(item)) heavy += 1;
+  }
+  return isLong(heavy);
 }
 
 function tell(

@@ -131,6 +131,25 @@ test('rows of float32 reach a task that takes them as such', async () => {
   assert.deepEqual(values, [Float32Array.of(1, 2), Float32Array.of(3, 0.5)]);
 });
 
+test('many small items that are heavy to prepare are one job, and a few are one each', async () => {
+  const { door, requester, models, jobs } = setUp({});
+  Object.assign(models[0]?.task ?? {}, { isLight: () => false });
+  const send = async (items: unknown[]): Promise<unknown> => {
+    jobs.length = 0;
+    const body = new TextEncoder().encode(JSON.stringify({ items }));
+    const call = { requester, body, contentType: 'application/json', openStream: () => ({ send: () => undefined }) };
+    const answer = await door.walk(door.enter(operationNamed('native.predict'), requester, 'm'), call);
+    return (JSON.parse(Buffer.concat(answer.chunks).toString()) as { results: unknown[] }).results.length;
+  };
+  assert.equal(await send(texts(3000)), 3000);
+  assert.deepEqual(
+    jobs.filter((job) => job !== 'encode native.predict'),
+    ['decode native.predict'],
+  );
+  assert.equal(await send(texts(3)), 3);
+  assert.deepEqual(jobs, ['call prepare', 'call prepare', 'call prepare']);
+});
+
 test('a large request is two jobs: decode with prepare, and finish with encode', async () => {
   const { embed, prepared, jobs, core } = setUp({});
   const input = texts(10_000);
