@@ -8,7 +8,7 @@ import { messageOf, ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
 import { readAcceptQueue } from './http/accept-queue.ts';
 import { closeIdleConnections } from './http/connections.ts';
-import { listen } from './http/listen.ts';
+import { listenOnMany, type Listening } from './http/listen.ts';
 import { listenProblem, type PortOption } from './http/listen-problem.ts';
 import { ProbePort } from './http/probe-port.ts';
 import { createHttpServer } from './http/server.ts';
@@ -61,12 +61,13 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
   const refuse = (error: unknown, option: PortOption): never => {
     throw new StartError(listenProblem(config, error, option), { cause: error });
   };
-  const port = await listen(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) =>
+  const listening = await listenOnMany(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) =>
     refuse(error, 'PORT'),
   );
+  const { port } = listening;
   parts.services.metrics.watchAcceptQueue(() => readAcceptQueue(port));
   const probes = await openProbePort(parts.services).catch((error: unknown) => {
-    server.close();
+    void listening.close();
     return refuse(error, 'PROBE_PORT');
   });
   const probePort = probes?.port;
@@ -81,7 +82,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
     state: parts.services.state,
     started,
     async drain() {
-      const finished = await drain(parts, started, server);
+      const finished = await drain(parts, started, () => closeServer(server, listening));
       // Last, so that probes are answered to the end.
       await probes?.close();
       return finished;
@@ -167,7 +168,7 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
 async function drain(
   { services, core, cpu, lanes, trials }: Parts,
   started: Promise<void>,
-  server?: Server,
+  close?: () => Promise<void>,
 ): Promise<boolean> {
   const { config, state, repository, metrics, log } = services;
   state.enter('draining', 'asked to stop');
@@ -180,7 +181,7 @@ async function drain(
     log.error({ busy: lanes.busy, graceMs: config.DRAIN_GRACE_MS }, 'the grace to finish work has run out');
     core.failAll(new ServerError('DRAINING'), { running: true });
   }
-  if (server !== undefined) await closeServer(server);
+  await close?.();
   metrics.stop();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);
   log.info({ finished }, 'stopped');
@@ -190,8 +191,8 @@ async function drain(
 /** Replies that are being written may take this long; then their connections are closed. */
 const LAST_WRITES_MS = 2000;
 
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+async function closeServer(server: Server, listening: Listening): Promise<void> {
+  const closed = listening.close();
   closeIdleConnections(server);
   const cut = setTimeout(() => server.closeAllConnections(), LAST_WRITES_MS);
   await closed;

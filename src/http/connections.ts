@@ -127,8 +127,6 @@ export class Connections {
   /** Limits the connections of a server. */
   watch(server: Server): void {
     byServer.set(server, this);
-    server.maxConnections = this.#limits.limit + PROBE_RESERVE;
-    server.on('drop', () => this.#full('dropped'));
     server.on('connection', (socket: Socket) => this.#open(socket));
   }
 
@@ -159,6 +157,12 @@ export class Connections {
 
   #open(socket: Socket): void {
     const { limit, idleMs } = this.#limits;
+    // Not by `maxConnections`: it counts those of one listening socket.
+    if (this.#all.size >= limit + PROBE_RESERVE) {
+      socket.destroy();
+      this.#full('dropped');
+      return;
+    }
     if (this.#all.size >= limit) this.#closeLongestIdle();
     const connection = new Connection(socket, this.#resting, this.#all.size >= limit);
     this.#all.add(connection);
