@@ -43,6 +43,8 @@ RUN node --version
 COPY --from=modules-cuda /app/node_modules ./node_modules
 COPY --from=app /app ./
 ENV NODE_ENV=production MODELS_DIR=/app/models
+# glibc gives memory back: docs/operations.md, Tuning.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=4194304
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
@@ -57,6 +59,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg locales 
 COPY --from=modules /app/node_modules ./node_modules
 COPY --from=app /app ./
 ENV NODE_ENV=production MODELS_DIR=/app/models
+# glibc gives memory back: docs/operations.md, Tuning.
+ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=4194304
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -87,7 +87,7 @@ export const OPTIONS = {
   BODY_BUDGET_BYTES: integer(
     512 * MIB,
     [MIB, 1_000_000 * MIB],
-    'Bytes of all request bodies held at one time, counted as they arrive; no client gets all of it.',
+    'Memory of all request bodies at one time, counted as they arrive, with room to grow; no client gets all of it.',
     'bytes',
   ),
   HEADER_LIMIT_BYTES: integer(16_384, [1024, MIB], 'Largest request header.', 'bytes'),

@@ -4,7 +4,7 @@ import { plainError } from '../errors.ts';
 import { giveWay } from '../priority.ts';
 import { createTask } from '../tasks/registry.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
-import { collectWhenIdle, keepBusy } from './collect.ts';
+import { collectWhenIdle, keepBusy } from '../garbage.ts';
 import { doJob } from './jobs.ts';
 import type { CpuAnswer, CpuData, CpuJob } from './protocol.ts';
 

@@ -5,8 +5,8 @@ const TIMES_WHAT_IS_FREE = 3;
 const RETRY_AFTER_MS = 1000;
 
 /**
- * Limits the bytes of request bodies held at one time, over all requests. It counts bytes that have arrived, not announced ones. No client gets all of
- * it: its share is bounded by what it leaves free (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
+ * Limits the memory of request bodies at one time, over all requests: of what has arrived, and of the room that a body grows into (at most as much again). A
+ * length that is only announced takes nothing. No client gets all of it: its share is bounded by what it leaves free (dynamic thresholds: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6(2), 1998).
  */
 export class BodyBudget {
   readonly #limitBytes: number;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { ServerError, toServerError } from '../errors.ts';
+import { countGarbage } from '../garbage.ts';
 import { freeBuffer } from './free-buffer.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
 import { DeadlineWatch, type Deadline, type TimedWait } from '../serving/deadline.ts';
@@ -43,8 +44,8 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
   if (declared !== undefined && declared > limits.limitBytes) throw tooLarge(limits.limitBytes);
   const share = limits.budget.share(request.socket.remoteAddress);
   try {
-    const body = new GrowingBytes(limits.limitBytes, declared);
-    await arriveInto(body, request, { take: taker(body, limits.limitBytes, share), deadline: limits.deadline });
+    const body = new GrowingBytes({ limitBytes: limits.limitBytes, declaredBytes: declared, account: share });
+    await arriveInto(body, request, { take: taker(body, limits.limitBytes), deadline: limits.deadline });
     const bytes = body.whole();
     return {
       bytes: coding === undefined ? bytes : await unpackInTurn(bytes, coding, { ...limits, share }),
@@ -74,7 +75,7 @@ const MOST_SMALL_PIECES = 65_536;
 const SMALL_PIECE_BYTES = 32;
 
 /** Takes in a piece. Throws TOO_LARGE, QUEUE_FULL. */
-function taker(body: GrowingBytes, limitBytes: number, share: BudgetShare): (piece: Uint8Array) => void {
+function taker(body: GrowingBytes, limitBytes: number): (piece: Uint8Array) => void {
   let pieces = 0;
   return (piece) => {
     pieces += 1;
@@ -84,8 +85,8 @@ function taker(body: GrowingBytes, limitBytes: number, share: BudgetShare): (pie
         `The body comes in more than ${MOST_SMALL_PIECES} chunks of less than ${SMALL_PIECE_BYTES} bytes: send larger ones.`,
       );
     if (body.length + piece.byteLength > limitBytes) throw tooLarge(limitBytes);
-    share.take(piece.byteLength);
     body.add(piece);
+    countGarbage(piece.byteLength);
   };
 }
 
@@ -94,8 +95,8 @@ async function unpackInTurn(
   coding: string,
   { limitBytes, share, cancellation, deadline }: BodyLimits & { readonly share: BudgetShare },
 ): Promise<Uint8Array> {
-  const body = new GrowingBytes(limitBytes);
-  const take = taker(body, limitBytes, share);
+  const body = new GrowingBytes({ limitBytes, account: share });
+  const take = taker(body, limitBytes);
   const limitMs = Math.min(UNPACK_WAIT_MS, deadline.leftMs());
   const waiter = { shares: [{ key: share.client, places: MOST_UNPACKED_OF_ONE }], limitMs, cancellation };
   try {

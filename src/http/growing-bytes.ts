@@ -1,27 +1,39 @@
 import { freeBuffer } from './free-buffer.ts';
 
-/** The buffer holds this many times what has arrived, up to the announced length: memory that is not written to yet costs nothing. */
-const AHEAD = 8;
+/** The buffer holds this many times what has arrived, up to the announced length. */
+const AHEAD = 2;
 const LEAST_BYTES = 4096;
+
+/** Who is told of memory before it is used, and may refuse it by throwing. */
+export interface MemoryAccount {
+  take(bytes: number): void;
+  give(bytes: number): void;
+}
+
+export interface Growth {
+  /** Bytes held at most. */
+  readonly limitBytes: number;
+  /** The length that was announced, if any. */
+  readonly declaredBytes?: number | undefined;
+  /** All of the buffer is taken from it, not only what has arrived: memory that was in use before costs as much without being written to. */
+  readonly account?: MemoryAccount;
+}
 
 /** Collects bytes in one buffer as they arrive: keeping the pieces, however small, would cost memory for each. */
 export class GrowingBytes {
-  readonly #limitBytes: number;
-  readonly #declaredBytes: number | undefined;
+  readonly #growth: Growth;
   #bytes = new Uint8Array(0);
   #length = 0;
 
-  /** Holds at most `limitBytes`; `declaredBytes` is the length that was announced, if any. */
-  constructor(limitBytes: number, declaredBytes?: number) {
-    this.#limitBytes = limitBytes;
-    this.#declaredBytes = declaredBytes;
+  constructor(growth: Growth) {
+    this.#growth = growth;
   }
 
   get length(): number {
     return this.#length;
   }
 
-  /** Throws a RangeError beyond the limit. */
+  /** Throws a RangeError beyond the limit, and what the account throws. */
   add(piece: Uint8Array): void {
     const length = this.#length + piece.byteLength;
     if (length > this.#bytes.byteLength) this.#grow(length);
@@ -31,24 +43,30 @@ export class GrowingBytes {
 
   /** All bytes, in a buffer of exactly their length. */
   whole(): Uint8Array<ArrayBuffer> {
-    if (this.#length < this.#bytes.byteLength) this.#move(this.#length);
+    if (this.#length < this.#bytes.byteLength) {
+      const spare = this.#bytes.byteLength - this.#length;
+      this.#move(this.#length);
+      this.#growth.account?.give(spare);
+    }
     return this.#bytes;
   }
 
   /** Frees the memory of what has arrived. */
   free(): void {
+    this.#growth.account?.give(this.#bytes.byteLength);
     freeBuffer(this.#bytes.buffer);
     this.#bytes = new Uint8Array(0);
     this.#length = 0;
   }
 
   #grow(length: number): void {
-    const declared = this.#declaredBytes;
-    const wanted =
-      declared === undefined || declared < length
-        ? Math.min(this.#limitBytes, Math.max(2 * length, LEAST_BYTES))
-        : Math.min(declared, AHEAD * length);
-    this.#move(wanted);
+    const { limitBytes, declaredBytes = 0, account } = this.#growth;
+    const bytes =
+      declaredBytes < length
+        ? Math.min(limitBytes, Math.max(AHEAD * length, LEAST_BYTES))
+        : Math.min(declaredBytes, AHEAD * length);
+    account?.take(bytes - this.#bytes.byteLength);
+    this.#move(bytes);
   }
 
   /** Moves the bytes into a buffer of this size. */

@@ -135,7 +135,7 @@ export class InputFetcher {
         timeoutMs: Math.max(0, Math.min(leftMs, LONGEST_FETCH_MS)),
         allowPrivate: mode === 'any',
         signal: gone.signal,
-        onBytes: (bytes) => share.take(bytes),
+        account: share,
       });
     } finally {
       cancellation.remove(work);

@@ -3,7 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import { parse } from 'content-type';
 import { Agent, request, type Dispatcher } from 'undici';
 import { ServerError } from '../errors.ts';
-import { GrowingBytes } from './growing-bytes.ts';
+import { GrowingBytes, type MemoryAccount } from './growing-bytes.ts';
 import { resolveBySystem, resolvePublic } from './host-names.ts';
 import { isPublicAddress } from './public-address.ts';
 
@@ -14,8 +14,8 @@ import { isPublicAddress } from './public-address.ts';
 
 export interface FetchLimits {
   readonly limitBytes: number;
-  /** Called with the number of bytes as they arrive; if it throws, the fetch ends with that error. */
-  readonly onBytes?: (bytes: number) => void;
+  /** The memory of what arrives is taken from it; if it throws, the fetch ends with that error. */
+  readonly account?: MemoryAccount;
   /** Ends it early. */
   readonly signal?: AbortSignal;
   /** For the whole fetch: look-ups, connections, redirects, body. */
@@ -124,16 +124,15 @@ function orAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<V
 
 async function read(
   { statusCode, headers, body }: Dispatcher.ResponseData,
-  { limitBytes, onBytes }: FetchLimits,
+  { limitBytes, account }: FetchLimits,
 ): Promise<FetchedInput> {
   if (statusCode !== 200) throw new ServerError('INVALID_INPUT', `The URL was answered with status ${statusCode}.`);
   const tooLarge = new ServerError('TOO_LARGE', `The content of the URL is larger than ${limitBytes} bytes.`);
   if (Number(headers['content-length'] ?? 0) > limitBytes) throw tooLarge;
   // In a buffer of its own, because it is transferred to other threads.
-  const growing = new GrowingBytes(limitBytes);
+  const growing = new GrowingBytes({ limitBytes, ...(account === undefined ? {} : { account }) });
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     if (growing.length + chunk.byteLength > limitBytes) throw tooLarge;
-    onBytes?.(chunk.byteLength);
     growing.add(chunk);
   }
   const bytes = growing.whole();

@@ -102,6 +102,8 @@ describe('Dockerfile', () => {
       assert.equal(only(target, 'EXPOSE'), String(OPTIONS.PORT.default));
       assert.equal(workdirOf(stages, target), '/app');
       assert.equal(environmentOf(stages, target)['NODE_ENV'], 'production');
+      // Without it glibc keeps the memory of large bodies.
+      assert.equal(environmentOf(stages, target)['MALLOC_MMAP_THRESHOLD_'], '1048576');
       assert.equal(environmentOf(stages, target)['MODELS_DIR'], '/app/models');
     }
     const [first, second] = targets.map((target) => textsOf(target, 'HEALTHCHECK'));

@@ -49,7 +49,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
       running -= 1;
       if (url.includes('slow')) await ended(limits);
       if (url.endsWith('bad')) throw new ServerError('INVALID_INPUT', 'The URL was answered with status 404.');
-      limits.onBytes?.(3);
+      limits.account?.take(3);
       return { bytes: Uint8Array.of(1, 2, 3), contentType: 'image/png' };
     },
   });
