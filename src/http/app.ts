@@ -46,7 +46,7 @@ export function createApp(services: Services): Express {
     // A page sees a 404 only if its preflight has succeeded.
     if (isOfAll || (isUnknown && isAllowedPreflight(request, response))) answerOtherMethod(exchange, ['get', 'post']);
     else if (Object.hasOwn(PROBES, request.path)) answerOtherMethod(exchange, ['get']);
-    else if (isUnknown) void exchange.fail(new ServerError('NOT_FOUND'));
+    else if (isUnknown) exchange.fail(new ServerError('NOT_FOUND'));
     else answerOtherMethod(exchange, ['post']);
   });
   app.use((thrown: unknown, request: Request, response: Response, next: NextFunction) => {
@@ -57,7 +57,7 @@ export function createApp(services: Services): Express {
     // Express throws errors with a 4xx status of its own for paths that cannot be decoded.
     const status = (thrown as { status?: unknown }).status;
     const error = status === ERRORS.BAD_REQUEST.status ? new ServerError('BAD_REQUEST') : toServerError(thrown);
-    void new Exchange(request, response, { services, dialect: dialectOf(request.path) }).fail(error);
+    new Exchange(request, response, { services, dialect: dialectOf(request.path) }).fail(error);
   });
   return app;
 }

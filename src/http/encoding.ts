@@ -3,7 +3,7 @@ import zlib from 'node:zlib';
 import Negotiator from 'negotiator';
 
 /** Response compression. Smaller replies are not compressed. */
-const MIN_BYTES = 1024;
+export const LEAST_COMPRESSED_BYTES = 1024;
 
 type Compress = (bytes: Uint8Array) => Promise<Uint8Array>;
 
@@ -45,7 +45,7 @@ export async function compress(
 ): Promise<{ chunks: readonly Uint8Array[]; coding?: string }> {
   const encoder = coding === undefined ? undefined : ENCODERS[coding];
   const size = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-  if (encoder === undefined || coding === undefined || size < MIN_BYTES) return { chunks };
+  if (encoder === undefined || coding === undefined || size < LEAST_COMPRESSED_BYTES) return { chunks };
   return {
     chunks: [await encoder(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks))],
     coding,

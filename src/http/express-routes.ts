@@ -66,5 +66,5 @@ export function answerOtherMethod(exchange: Exchange, methods: readonly string[]
   if (request.method === 'OPTIONS') {
     answerPreflight(request, response, allow);
     exchange.nothing();
-  } else void exchange.fail(new ServerError('METHOD_NOT_ALLOWED'));
+  } else exchange.fail(new ServerError('METHOD_NOT_ALLOWED'));
 }

@@ -2,7 +2,7 @@ import type { Answer, Compression } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
 import type { Entry } from '../serving/call.ts';
 import { readBody } from './body.ts';
-import { chooseEncoding } from './encoding.ts';
+import { chooseEncoding, LEAST_COMPRESSED_BYTES } from './encoding.ts';
 import { EventStream } from './event-stream.ts';
 import type { Exchange } from './exchange.ts';
 import { header } from './headers.ts';
@@ -17,7 +17,8 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
   readTimeLimit(exchange);
   if (entry.model !== undefined) exchange.serveWith(entry.model);
   const priority = readPriority(exchange);
-  const body = await readWhole(exchange, services, entry.operation.mostBodyBytes);
+  const { bytes: body, release } = await readBody(request, limitsOf(exchange, services, entry.operation.mostBodyBytes));
+  exchange.releaseLater(release);
   let stream: EventStream | undefined;
   const call = {
     requester: exchange,
@@ -30,7 +31,10 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
   };
   try {
     const answer = await door.walk(entry, call);
-    if (stream === undefined) await reply(exchange, answer, entry.operation.compression);
+    if (stream === undefined) {
+      const sending = reply(exchange, answer, entry.operation.compression);
+      if (sending !== undefined) await sending;
+    }
   } catch (thrown) {
     // Before the first event an error has a status; after it, the error is the last event.
     if (stream?.isOpen !== true) {
@@ -42,18 +46,19 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
   stream?.end();
 }
 
-function reply(exchange: Exchange, answer: Answer, compression: Compression | undefined): Promise<void> {
-  if (compression === undefined) return exchange.reply(answer);
-  const headers = variedByEncoding(answer.headers);
-  if (isPacked(answer, compression)) return exchange.reply({ ...answer, headers });
-  const coding = chooseEncoding(header(exchange.request, 'accept-encoding'), compression.codings);
-  return exchange.reply({ ...answer, headers, coding });
-}
-
-/** Uncompressed answers have the header, too, because other clients would get them compressed (RFC 9110 12.5.5). */
-function variedByEncoding(headers: Answer['headers']): NonNullable<Answer['headers']> {
-  const others = headers?.['Vary'];
-  return { ...headers, Vary: others === undefined ? 'Accept-Encoding' : `${others}, Accept-Encoding` };
+/** Compressing takes a promise; without it the answer is sent at once. */
+function reply(exchange: Exchange, answer: Answer, compression: Compression | undefined): Promise<void> | undefined {
+  if (compression === undefined) {
+    exchange.send(answer);
+    return undefined;
+  }
+  const accepted = header(exchange.request, 'accept-encoding');
+  // Uncompressed answers have the header, too, because other clients would get them compressed (RFC 9110 12.5.5).
+  const parts = { ...answer, vary: 'Accept-Encoding' };
+  if (accepted !== undefined && !isPacked(answer, compression))
+    return exchange.reply({ ...parts, coding: chooseEncoding(accepted, compression.codings) });
+  exchange.send(parts);
+  return undefined;
 }
 
 /** Whether an answer is not worth compressing. */
@@ -61,16 +66,16 @@ function isPacked({ contentType, chunks }: Answer, { mostBytes = Infinity }: Com
   if (contentType.startsWith('image/')) return true;
   let bytes = 0;
   for (const chunk of chunks) bytes += chunk.byteLength;
-  return bytes > mostBytes;
+  return bytes > mostBytes || bytes < LEAST_COMPRESSED_BYTES;
 }
 
-/** A body within the limits of the server and of the operation; its share of the budget is given back when the exchange is over. */
-async function readWhole(exchange: Exchange, { config, budget }: Services, mostBytes = Infinity): Promise<Uint8Array> {
-  const { request, cancellation, deadline } = exchange;
-  const limitBytes = Math.min(config.BODY_LIMIT_BYTES, mostBytes);
-  const body = await readBody(request, { limitBytes, budget, cancellation, deadline });
-  exchange.releaseLater(body.release);
-  return body.bytes;
+/** Those of the server and of the operation. */
+function limitsOf(
+  { cancellation, deadline }: Exchange,
+  { config, budget }: Services,
+  mostBytes = Infinity,
+): Parameters<typeof readBody>[1] {
+  return { limitBytes: Math.min(config.BODY_LIMIT_BYTES, mostBytes), budget, cancellation, deadline };
 }
 
 /** `X-Request-Timeout-Ms` shortens the time of the request; it counts from the request's beginning. Throws BAD_REQUEST. */

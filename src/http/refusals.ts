@@ -7,8 +7,15 @@ import { RefusalLog } from './refusal-log.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestIdOf } from './trace.ts';
 
-/** What a crowd is refused with. */
-const OF_CROWDS: ReadonlySet<ErrorCode> = new Set(['QUEUE_FULL', 'STARTING', 'DRAINING', 'FAILED']);
+/** What a crowd is refused with: the first four before the body is read, or after it. */
+const OF_CROWDS: ReadonlySet<ErrorCode> = new Set([
+  'QUEUE_FULL',
+  'STARTING',
+  'DRAINING',
+  'FAILED',
+  'WAIT_TOO_LONG',
+  'DEADLINE_EXCEEDED',
+]);
 
 /** Whether an error is one that many requests have at once, so that it must cost little. */
 export function isOfCrowds(error: unknown): error is ServerError {
@@ -26,12 +33,13 @@ interface Counters {
  */
 export class Refusals {
   readonly #metrics: Services['metrics'];
-  readonly #log: RefusalLog;
+  /** Also for refusals of requests whose body has been read. */
+  readonly log: RefusalLog;
   readonly #counters = new Map<Dialect, Map<number, Counters>>();
 
   constructor({ metrics, access }: Pick<Services, 'metrics' | 'access'>) {
     this.#metrics = metrics;
-    this.#log = new RefusalLog(access);
+    this.log = new RefusalLog(access);
   }
 
   answer(error: ServerError, dialect: Dialect, request: IncomingMessage, response: ServerResponse): void {
@@ -52,7 +60,7 @@ export class Refusals {
     const elapsedMs = performance.now() - startMs;
     requests.inc();
     seconds.observe(elapsedMs / 1000);
-    this.#log.add({ status, dialect, code: error.code }, () => ({
+    this.log.add({ status, dialect, code: error.code }, () => ({
       ...recordOf(request, id),
       ...{ status, dialect, elapsedMs, error },
     }));
@@ -60,7 +68,7 @@ export class Refusals {
 
   /** Tells the log what has been refused since it was last told. */
   flush(): void {
-    this.#log.flush();
+    this.log.flush();
   }
 
   #countersOf(dialect: Dialect, status: number): Counters {

@@ -119,7 +119,7 @@ function dispatch(app: RequestListener, call: Call): void {
 function refuse({ request, response, services, refusals }: Call, path: string, refusal: ServerError): void {
   const dialect = dialectOf(path);
   if (isOfCrowds(refusal)) refusals.answer(refusal, dialect, request, response);
-  else void new Exchange(request, response, { services, dialect }).fail(refusal);
+  else new Exchange(request, response, { services, dialect }).fail(refusal);
 }
 
 /** Serves an operation, unless it is refused before its body is read. */
@@ -139,18 +139,10 @@ function enter({ operation, name, version }: Match, call: Call): void {
     refusals.answer(refusal, dialect, request, response);
     return;
   }
-  const exchange = new Exchange(request, response, { services, dialect });
-  if (entry === undefined) void exchange.fail(refusal);
-  else void serve(entry, exchange, services);
-}
-
-/** Whatever it throws is answered in the shape of the operation's dialect. */
-async function serve(entry: Entry, exchange: Exchange, services: Services): Promise<void> {
-  try {
-    await serveOperation(exchange, services, entry);
-  } catch (error) {
-    await exchange.fail(error);
-  }
+  const exchange = new Exchange(request, response, { services, dialect, refusals: refusals.log });
+  if (entry === undefined) exchange.fail(refusal);
+  // Whatever it throws is answered in the shape of the operation's dialect.
+  else serveOperation(exchange, services, entry).catch((error: unknown) => exchange.fail(error));
 }
 
 const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {

@@ -57,13 +57,13 @@ export class Decoder {
   }
 
   /** Decodes a request for items and chooses its model, unless it is given; the requester is told of both. */
-  async items(entry: Entry<ItemsOperation>, call: DoorCall): Promise<ReadItems> {
+  items(entry: Entry<ItemsOperation>, call: DoorCall): Promise<ReadItems> {
     const reading = { entry, call, context: this.#context(call, entry.model) };
     return isLight(reading) ? this.#itemsHere(reading) : this.#itemsOnPool(reading);
   }
 
   /** The items of a request that has its permits; one job prepares many that are not light together. */
-  async ready({ operation, model, count, decoded }: ReadItems, call: DoorCall): Promise<ReadyItems> {
+  ready({ operation, model, count, decoded }: ReadItems, call: DoorCall): ReadyItems | Promise<ReadyItems> {
     if (decoded.where === 'pool') {
       // There is room now, but there was none when the body was decoded.
       if (decoded.request === undefined) throw this.#queues.refusal(model.key);
@@ -75,8 +75,12 @@ export class Decoder {
     return this.#pool.prepare({ entry, call, context: this.#context(call, model) }, model, count);
   }
 
-  /** Decodes a request on tensors for the model. */
-  async tensors(entry: Entry<TensorsOperation>, model: ServedModel, call: DoorCall): Promise<TensorsRequest> {
+  /** Decodes a request on tensors for the model, at once if that is light. */
+  tensors(
+    entry: Entry<TensorsOperation>,
+    model: ServedModel,
+    call: DoorCall,
+  ): TensorsRequest | Promise<TensorsRequest> {
     const reading = { entry, call, context: this.#context(call) };
     if (isLight(reading)) return entry.operation.decode(call.body, reading.context, model.description);
     return this.#pool.tensors(reading, model);

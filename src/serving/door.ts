@@ -7,6 +7,7 @@ import type {
   Answer,
   AnswerHead,
   AnswerStream,
+  ItemsOperation,
   Operation,
   TensorsOperation,
   TensorsRequest,
@@ -114,10 +115,10 @@ export class Door implements Queues {
   }
 
   /** Serves a request that was let in, from decode to encode. Throws a ServerError, to be told in the requester's dialect. */
-  async walk({ operation, ...entry }: Entry, call: DoorCall): Promise<Answer> {
+  walk({ operation, ...entry }: Entry, call: DoorCall): Promise<Answer> {
     switch (operation.kind) {
       case 'items':
-        return this.#items(await this.#decoder.items({ ...entry, operation }, call), call);
+        return this.#items({ ...entry, operation }, call);
       case 'tensors':
         return this.#tensors({ ...entry, operation }, call);
       case 'call':
@@ -144,13 +145,15 @@ export class Door implements Queues {
     return this.#parts.core.depth(model.key);
   }
 
-  async #items(read: ReadItems, call: DoorCall): Promise<Answer> {
+  async #items(entry: Entry<ItemsOperation>, call: DoorCall): Promise<Answer> {
+    const read = await this.#decoder.items(entry, call);
     const { operation, model, count } = read;
     const request = this.#parts.inputs.takesUrls(model) ? await this.#withInputs(read, call) : read;
     const head = headOf(model, call);
     const ride = this.#ride(model.key, count, call);
     try {
-      const { items, options, luggage, prepareMs = 0 } = await this.#decoder.ready(request, call);
+      const readying = this.#decoder.ready(request, call);
+      const { items, options, luggage, prepareMs = 0 } = readying instanceof Promise ? await readying : readying;
       ride.timing.prepareMs = prepareMs;
       const stream = operation.stream?.(options, head);
       if (stream !== undefined) return await this.#stream(stream, { model, items, ride }, call);
@@ -209,7 +212,8 @@ export class Door implements Queues {
     if (model === undefined) throw operation.models.refusal();
     const { graph } = model;
     if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
-    const request = await this.#decoder.tensors(entry, model, call);
+    const decoding = this.#decoder.tensors(entry, model, call);
+    const request = decoding instanceof Promise ? await decoding : decoding;
     const { rows, priority, timeoutMs } = request;
     const { itemLimit, core, metrics } = this.#parts;
     if (rows > itemLimit) throw new ServerError('TOO_LARGE', `A request may have at most ${itemLimit} rows.`);
@@ -219,7 +223,7 @@ export class Door implements Queues {
     const ride = this.#ride(graph.key, rows, priority === undefined ? call : { ...call, priority });
     let outputs: readonly Tensor[];
     try {
-      outputs = await runTensors(model, graph, request, { ...ride, mostCost: core.costOfRun(graph.key) });
+      outputs = await runTensors(model, graph, request, { ride, mostCost: core.costOfRun(graph.key) });
       metrics.items.inc({ model: model.name, outcome: 'ok' }, rows);
     } catch (error) {
       metrics.items.inc({ model: model.name, outcome: toServerError(error).code }, rows);
@@ -228,10 +232,6 @@ export class Door implements Queues {
       ride.permits.close();
     }
     requester.timing = ride.timing;
-    return this.#tellTensors(operation, { model, request, outputs, ride });
-  }
-
-  async #tellTensors(operation: TensorsOperation, { model, request, outputs, ride }: TensorsToTell): Promise<Answer> {
     const startMs = this.#parts.clock.now();
     const answer =
       operation.textBytes(request, outputs) <= LIGHT_TEXT_BYTES

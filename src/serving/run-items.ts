@@ -92,7 +92,8 @@ export class ItemRunner {
     let prepared: Prepared;
     let ticket: AdmittedItem<LaneWork>;
     try {
-      prepared = await this.#prepare(model, item, ride);
+      const preparing = this.#prepare(model, item, ride);
+      prepared = preparing instanceof Promise ? await preparing : preparing;
       ticket = ticketOf(model, prepared);
     } catch (error) {
       ride.permits.release(1);
@@ -112,12 +113,12 @@ export class ItemRunner {
     return nowMs;
   }
 
-  async #prepare({ task, taskSource }: ServedModel, item: Item | PreparedItem, ride: Ride): Promise<Prepared> {
+  #prepare({ task, taskSource }: ServedModel, item: Item | PreparedItem, ride: Ride): Prepared | Promise<Prepared> {
     if (item.kind === 'prepared') return item.prepared;
     if (item.kind === 'refused') throw errorOf(item);
     if (task.isLight(item)) return task.prepare(item);
     const job = { kind: 'call' as const, source: taskSource, name: 'prepare', argument: item };
-    return (await this.#cpu.run(job, limitsOf(ride))) as Prepared;
+    return this.#cpu.run(job, limitsOf(ride)) as Promise<Prepared>;
   }
 
   #tellPrepared({ name }: ServedModel, prepareMs: number, { timing }: Ride): void {

@@ -36,16 +36,16 @@ export async function runTicket(
 ): Promise<readonly Tensor[]> {
   if (cancellation.cancelled || signal?.aborted === true) throw new ServerError('CANCELLED');
   const ticket = lent ? permits.lend(item) : permits.enqueue(item);
+  const stop = signal === undefined ? undefined : (): void => ticket.cancel();
+  if (stop !== undefined) signal?.addEventListener('abort', stop, { once: true });
   cancellation.add(ticket);
-  const stop = (): void => ticket.cancel();
-  signal?.addEventListener('abort', stop, { once: true });
   try {
     const reply = await ticket.done;
     addTicket(timing, reply.timing);
     return reply.result;
   } finally {
     cancellation.remove(ticket);
-    signal?.removeEventListener('abort', stop);
+    if (stop !== undefined) signal?.removeEventListener('abort', stop);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ServerError } from '../../src/errors.ts';
 import { ask, post } from './in-process.ts';
 import { RawClient } from './raw-client.ts';
 import { startStubServer, type StubModel } from './stub-services.ts';
@@ -72,6 +73,33 @@ test('refusals are counted and logged like other requests, and gathered when the
   const counted = lines.filter(({ msg }) => msg === 'requests refused').map(({ count }) => Number(count));
   assert.equal(
     counted.reduce((sum, count) => sum + count, 0),
+    15,
+  );
+});
+
+test('what is refused after its body is logged and gathered like what is refused before it', async () => {
+  const server = await startStubServer([
+    { name: 'late', task: 'embeddings', serve: () => Promise.reject(new ServerError('WAIT_TOO_LONG')) },
+  ]);
+  const refused = (): Promise<{ status: number }> =>
+    post(`${server.url}/predict/late`, '{"data":1}', { ...IDS, 'X-Request-Timeout-Ms': '5000' });
+  const answers = await Promise.all(Array.from({ length: 25 }, refused));
+  assert.ok(answers.every(({ status }) => status === 429));
+  assert.match(await server.metricsText(), /^carpool_requests_total\{model="late",dialect="native",code="429"\} 25$/m);
+  await server[Symbol.asyncDispose]();
+  const lines = server.logLines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+  const single = lines.filter(({ msg }) => msg === 'request');
+  assert.deepEqual(
+    single.map(({ requestId, jobId, model, code }) => [requestId, jobId, model, code]),
+    Array.from({ length: 10 }, () => ['r-1', 'job-5', 'late', 'WAIT_TOO_LONG']),
+  );
+  const gathered = lines.filter(({ msg }) => msg === 'requests refused');
+  assert.deepEqual(
+    gathered.map(({ status, code, dialect }) => [status, code, dialect]),
+    gathered.map(() => [429, 'WAIT_TOO_LONG', 'native']),
+  );
+  assert.equal(
+    gathered.reduce((sum, { count }) => sum + Number(count), 0),
     15,
   );
 });

@@ -135,8 +135,8 @@ function close(server: Server): Promise<void> {
 
 /** Refusals of a full model say to wait for 1.5 s. */
 class StubCore extends Core<LaneWork, readonly Tensor[]> {
-  override predictedWaitMs(): number {
-    return 1500;
+  override refusal(): ServerError {
+    return new ServerError('QUEUE_FULL', undefined, { retryAfterMs: 1500 });
   }
 }
 
