@@ -29,7 +29,7 @@ async function main(): Promise<void> {
   const client: LoadChild = startChild('./load-client.js', []);
   const sides: Side[] = [];
   try {
-    if (!options.isPeerOnly) sides.push(await startOurs(model, options));
+    if (!options.isPeerOnly) sides.push(await startOurs(model, { ...options, environment: { PROBE_PORT: '0' } }));
     const payload = makePayload(model, options.dialect);
     if (options.peer !== undefined) sides.push(await startPeer(options.peer, { payload, modelFile: model.file }));
     printHead(options);
@@ -88,16 +88,20 @@ async function measure(client: LoadChild, side: Side, options: CrowdOptions): Pr
   };
 }
 
-type Seen = Pick<Outcome, 'health' | 'rss' | 'acceptQueue' | 'cores' | 'mainThreadCores' | 'mainThreadSeconds'>;
+type Seen = Pick<
+  Outcome,
+  'health' | 'probePort' | 'rss' | 'acceptQueue' | 'cores' | 'mainThreadCores' | 'mainThreadSeconds'
+>;
 
 /** Probes and watches a server until stopped. */
-function watchSide({ target, healthPath, pid, pids }: Side): { stop(): Promise<Seen> } {
+function watchSide({ target, healthPath, probePort, pid, pids }: Side): { stop(): Promise<Seen> } {
   const { host, port } = target;
   const mainThread = (): number | undefined => (pid === undefined ? undefined : cpuSeconds([pid], pid));
   const startMs = performance.now();
   const started = { all: cpuSeconds(pids()), main: mainThread() };
   const memory = watchMemory(pids);
   const probe = probeHealth(port, { ...(host === undefined ? {} : { host }), path: healthPath, isEachNew: true });
+  const probeAside = probePort === undefined ? undefined : probeHealth(probePort, { isEachNew: true });
   const queue: number[] = [];
   const timer = setInterval(() => queue.push(...[acceptQueue(port) ?? []].flat()), QUEUE_INTERVAL_MS);
   return {
@@ -113,7 +117,13 @@ function watchSide({ target, healthPath, pid, pids }: Side): { stop(): Promise<S
         mainThreadCores: mainThreadSeconds === undefined ? undefined : mainThreadSeconds / seconds,
         mainThreadSeconds,
       };
-      return { health: await probe.stop(), rss: memory.stop(), acceptQueue: queue, ...used };
+      return {
+        health: await probe.stop(),
+        probePort: await probeAside?.stop(),
+        rss: memory.stop(),
+        acceptQueue: queue,
+        ...used,
+      };
     },
   };
 }

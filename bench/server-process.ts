@@ -10,6 +10,8 @@ import { endWithParent } from './child.ts';
 
 export interface ServerProcess {
   readonly port: number;
+  /** Undefined without PROBE_PORT. */
+  readonly probePort: number | undefined;
   readonly pid: number;
   /** Which lanes the server chose, and why, in its own words. */
   lanes(): Promise<string>;
@@ -46,10 +48,12 @@ export async function startServer(
   };
   const deadlineMs = performance.now() + START_LIMIT_MS;
   while (child.exitCode === null && performance.now() < deadlineMs) {
-    const port = readPort(readFileSync(logFile, 'utf8'));
+    const ports = readPorts(readFileSync(logFile, 'utf8'));
+    const port = ports?.port;
     if (port !== undefined && (await isReady(port)))
       return {
         port,
+        probePort: ports?.probePort,
         pid: child.pid ?? 0,
         lanes: async () => {
           const response = await fetch(`http://127.0.0.1:${port}/info`);
@@ -66,13 +70,13 @@ export async function startServer(
   throw new Error(`the server did not get ready:\n${end}`);
 }
 
-/** The port of the log line `listening`, if it is there. */
-export function readPort(log: string): number | undefined {
+/** The ports of the log line `listening`, if it is there. */
+export function readPorts(log: string): { readonly port: number; readonly probePort: number | undefined } | undefined {
   // The last piece is not a whole line yet.
   for (const line of log.split('\n').slice(0, -1)) {
     if (!line.includes('"listening"')) continue;
-    const entry = JSON.parse(line) as { msg?: unknown; port?: unknown };
-    if (entry.msg === 'listening' && typeof entry.port === 'number') return entry.port;
+    const { msg, port, probePort } = JSON.parse(line) as { msg?: unknown; port?: unknown; probePort?: number };
+    if (msg === 'listening' && typeof port === 'number') return { port, probePort };
   }
   return undefined;
 }

@@ -15,6 +15,8 @@ export interface Side {
   readonly name: string;
   readonly target: Target;
   readonly healthPath: string;
+  /** Where a thread of its own answers probes, if there is one. */
+  readonly probePort?: number | undefined;
   /** Its process; undefined where this benchmark did not start it. */
   readonly pid: number | undefined;
   /** All its processes as of now. */
@@ -64,6 +66,7 @@ export async function startOurs(
     name: 'carpool',
     target: { port: server.port, payload: makePayload(model, dialect) },
     healthPath: '/health',
+    probePort: server.probePort,
     pid: server.pid,
     pids: () => [server.pid],
     runs: async () => readRuns(await server.metrics(), model.name),

@@ -11,6 +11,8 @@ export interface Outcome {
   readonly offeredPerSecond: number;
   readonly crowd: CrowdAnswer;
   readonly health: HealthTimes;
+  /** The same on PROBE_PORT; undefined where there is none. */
+  readonly probePort: HealthTimes | undefined;
   /** Processor time over the load, in cores; undefined where it is not known. */
   readonly cores: number | undefined;
   readonly mainThreadCores: number | undefined;
@@ -38,6 +40,7 @@ export const ROWS: readonly string[] = [
   'latency of refusals, p50 / p99 ms',
   '/health, p50 / p99 / most ms',
   '/health failed',
+  'the same on PROBE_PORT',
   'accept queue, p50 / most',
   'server, cores (its main thread)',
   'main thread for a request, answered or refused, us',
@@ -51,7 +54,7 @@ const REFUSALS: ReadonlySet<number> = new Set([429, 503]);
 
 /** A column of the table, in the order of `ROWS`. */
 export function columnOf(outcome: Outcome): string[] {
-  const { crowd, health, seconds, peakPerSecond, loneMs, rss, acceptQueue } = outcome;
+  const { crowd, health, probePort, seconds, peakPerSecond, loneMs, rss, acceptQueue } = outcome;
   const { answered, refused, timedOut, broken, others } = sortOut(crowd);
   // What was answered after the end belongs to the queue, not to the rate.
   const inTime = answered.filter(
@@ -71,8 +74,9 @@ export function columnOf(outcome: Outcome): string[] {
     [...others].map(([status, count]) => `${status}: ${count}`).join(', ') || 'none',
     pair(latencies(answered)),
     pair(latencies(refused)),
-    `${pair(health.latenciesMs)} / ${short(percentileOf(health.latenciesMs, 100))}`,
-    `${health.failures} of ${health.latenciesMs.length}`,
+    timesOf(health),
+    failuresOf(health),
+    probePort === undefined ? '-' : `${timesOf(probePort)}, ${failuresOf(probePort)} failed`,
     acceptQueue.length === 0 ? '-' : `${short(median(acceptQueue))} / ${short(percentileOf(acceptQueue, 100))}`,
     `${known(outcome.cores)} (${known(outcome.mainThreadCores)})`,
     known(mainThreadUs(outcome)),
@@ -85,6 +89,14 @@ export function columnOf(outcome: Outcome): string[] {
 
 function mainThreadUs({ mainThreadSeconds, crowd }: Outcome): number | undefined {
   return mainThreadSeconds === undefined ? undefined : (mainThreadSeconds / crowd.status.length) * 1e6;
+}
+
+function timesOf({ latenciesMs }: HealthTimes): string {
+  return `${pair(latenciesMs)} / ${short(percentileOf(latenciesMs, 100))}`;
+}
+
+function failuresOf({ failures, latenciesMs }: HealthTimes): string {
+  return `${failures} of ${latenciesMs.length}`;
 }
 
 function pair(latencies: readonly number[]): string {

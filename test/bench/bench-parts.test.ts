@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { HttpSocket, requestBytes } from '../../bench/http-socket.ts';
 import { readOptions } from '../../bench/options.ts';
 import { makePayload } from '../../bench/payload.ts';
-import { readPort } from '../../bench/server-process.ts';
+import { readPorts } from '../../bench/server-process.ts';
 import { growth, median } from '../../bench/statistics.ts';
 import { formatTable, short } from '../../load-tests/runner/table.ts';
 
@@ -159,12 +159,13 @@ describe('readOptions', () => {
   });
 });
 
-describe('readPort', () => {
+describe('readPorts', () => {
   it('finds the line that says where the server listens, and no half-written one', () => {
     const line = '{"severity":"INFO","port":4321,"msg":"listening"}\n';
-    assert.equal(readPort(`{"msg":"lanes chosen"}\n${line}`), 4321);
-    assert.equal(readPort(`{"msg":"lanes chosen"}\n${line.slice(0, -3)}`), undefined);
-    assert.equal(readPort(''), undefined);
+    assert.deepEqual(readPorts(`{"msg":"lanes chosen"}\n${line}`), { port: 4321, probePort: undefined });
+    assert.deepEqual(readPorts('{"port":4321,"probePort":4322,"msg":"listening"}\n'), { port: 4321, probePort: 4322 });
+    assert.equal(readPorts(`{"msg":"lanes chosen"}\n${line.slice(0, -3)}`), undefined);
+    assert.equal(readPorts(''), undefined);
   });
 });
 

@@ -106,6 +106,7 @@ describe('the outcome of a crowd', () => {
       cpuSeconds: 0.5,
     },
     health: { latenciesMs: [1, 3], failures: 1 },
+    probePort: { latenciesMs: [1, 1], failures: 0 },
     cores: 1.5,
     mainThreadCores: undefined,
     mainThreadSeconds: 0.0002,
@@ -124,6 +125,7 @@ describe('the outcome of a crowd', () => {
     assert.equal(cell('refused'), '1');
     assert.equal(cell('failed'), '1, 0');
     assert.equal(cell('/health failed'), '1 of 2');
+    assert.equal(cell('the same on PROBE_PORT'), '1 / 1 / 1, 0 of 2 failed');
     assert.equal(cell('server, cores'), '1.5 (-)');
     assert.equal(cell('main thread for a request'), '50');
     assert.equal(cell('memory'), '100 / 130 / 120');
