@@ -50,15 +50,19 @@ function simLane(
   clock: SimClock,
   tally: Tally,
 ): Lane<SimRequest, undefined> {
+  let freeMs = 0;
   return {
     id,
+    takesAhead: true,
     run(modelKey, tickets) {
       const model = models.get(modelKey);
       if (model === undefined) throw new Error(`no model ${modelKey}`);
       const runMs = tally.startRun(model, tickets.length);
       const requests = tickets.flatMap(({ payload }) => payload ?? []);
+      // What is sent ahead begins when the lane is done with what it runs.
+      freeMs = Math.max(freeMs, clock.now()) + runMs;
       return new Promise((resolve) => {
-        clock.after(runMs, () => {
+        clock.after(freeMs - clock.now(), () => {
           tally.endRun(requests, clock.now());
           const outcomes = tickets.map(() => ({ ok: true, result: undefined }) as const);
           resolve({ outcomes, runMs, stackMs: 0, splitMs: 0 });

@@ -59,7 +59,7 @@ export const manifestSchema = z.strictObject({
     .prefault({}),
   queue: z
     .strictObject({
-      /** Most items waiting and running together; further ones get 429. Default: 256, or what suits the task. */
+      /** Most items waiting and running together; further ones get 429. Default: 256, or what suits the task, or four full runs of each lane. */
       maxItems: count.max(1_000_000).optional(),
       /** Part of the lane time next to other models of the same lanes, where there is too little for all. */
       weight: z.number().positive().max(1000).default(1),

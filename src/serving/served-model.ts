@@ -51,6 +51,8 @@ export function queuesOf({ key, graph }: Pick<ServedModel, 'key' | 'graph'>): re
 /** Most items in a run, and in the queue, if neither model.json nor a program says. */
 const MAX_ITEMS = 32;
 const QUEUE_ITEMS = 256;
+/** Full runs of each lane that there are permits for: one runs, one is sent ahead of its turn, and two wait. */
+const RUNS_OF_LANE = 4;
 
 /** The limits of model.json, and where it leaves them open, those of the program. A graph that cannot batch runs one by one. */
 export function limitsOf({ manifest: { batching } }: ModelSource, answer: LoadAnswer): BatchLimits {
@@ -62,9 +64,13 @@ export function limitsOf({ manifest: { batching } }: ModelSource, answer: LoadAn
   };
 }
 
-/** Most items waiting and running together. */
-function queueItemsOf({ manifest: { queue } }: ModelSource, { limits }: LoadAnswer): number {
-  return queue.maxItems ?? limits?.queueItems ?? QUEUE_ITEMS;
+/** Most items waiting and running together: fewer than some full runs of each lane would leave lanes without work. */
+export function queueItemsOf(
+  { manifest: { queue } }: Pick<ModelSource, 'manifest'>,
+  suits: number | undefined,
+  { lanes, maxItems }: { lanes: number; maxItems: number },
+): number {
+  return queue.maxItems ?? Math.max(suits ?? QUEUE_ITEMS, RUNS_OF_LANE * lanes * maxItems);
 }
 
 /** What the tensor API shows of a model whose program does not give its graph. */
@@ -91,7 +97,10 @@ export function servedModel(
     ...about,
     ...found,
     signature: answer.signature,
-    queueItems: queueItemsOf(source, answer),
+    queueItems: queueItemsOf(source, answer.limits?.queueItems, {
+      lanes: lanes.length,
+      maxItems: found.limits.maxItems,
+    }),
     statistics: createStatistics(),
     timeoutMs: Math.min(manifest.queue.timeoutMs ?? timeoutMs, timeoutMs),
     description: {
