@@ -11,6 +11,7 @@ import { startChild, type Child } from './child.ts';
 import { startServer, type ServerProcess } from './server-process.ts';
 import { median } from './statistics.ts';
 import type { BareAnswer, BareRequest } from './tasks/bare.ts';
+import { passGates } from './tasks/gates.ts';
 import { closedLoop, loopDelayMs, postJson, streamChat, transcribe } from './tasks/measure.ts';
 import type { OneByOneAnswer, OneByOneRequest } from './tasks/one-by-one.ts';
 import { longRecording, mixedTexts, PROMPTS, textOfTokens } from './tasks/workload.ts';
@@ -25,7 +26,7 @@ import { messageOf } from '../src/errors.ts';
 const { values: flags } = parseArgs({
   options: {
     models: { type: 'string', default: fileURLToPath(new URL('../../../shared/models', import.meta.url)) },
-    only: { type: 'string', default: 'embeddings,chat,speech' },
+    only: { type: 'string', default: 'embeddings,chat,gates,speech' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '10' },
     threads: { type: 'string', default: '1' },
@@ -155,6 +156,24 @@ async function newcomer(bench: Bench, { url, bodyOf, ask }: ChatClient): Promise
   note(bench, '  ratio to two steps and its prompt', firstMs / allowedMs);
 }
 
+/** Gates for a chat server; printed, not asserted. */
+async function gates(bench: Bench): Promise<void> {
+  let asked = bench.figures.size * 1000;
+  const client = {
+    url: `http://127.0.0.1:${bench.server.port}/v1/chat/completions`,
+    bodyOf: (max_tokens: number, promptTokens = 0) => ({
+      model: 'chat',
+      // A text of English words has about as many tokens here as for BERT.
+      messages: [{ role: 'user', content: `${question(asked++)} ${textOfTokens(promptTokens + 2, asked)}` }],
+      ...{ max_tokens, temperature: 0, ignore_eos: true },
+    }),
+    metrics: () => bench.server.metrics(),
+  };
+  await passGates(client, (row, value) => {
+    note(bench, row, value);
+  });
+}
+
 const SPEECH_TOKENS = 27;
 
 async function speech(bench: Bench): Promise<void> {
@@ -220,7 +239,18 @@ function print({ figures, loopMs }: Bench, lanes: string): void {
   console.log(formatTable(['', 'median', 'rounds'], rows));
 }
 
+/** The model of each part. */
+const PARTS: Readonly<Record<string, string>> = {
+  embeddings: 'sentence-embedding',
+  chat: 'chat',
+  gates: 'chat',
+  speech: 'transcription',
+};
+
 async function main(): Promise<void> {
+  const parts = flags.only.split(',');
+  const unknown = parts.find((part) => PARTS[part] === undefined);
+  if (unknown !== undefined) throw new Error(`--only: no part ${unknown}; there are ${Object.keys(PARTS).join(', ')}`);
   const bare = startChild<BareRequest, BareAnswer>('./tasks/bare.js', [flags.models, flags.threads]);
   const oneByOne =
     flags.transformers === undefined
@@ -234,8 +264,7 @@ async function main(): Promise<void> {
   try {
     server = await startServer({
       MODELS_DIR: flags.models,
-      MODELS: 'sentence-embedding,chat,transcription',
-      DEFAULT_MODEL: 'chat',
+      MODELS: [...new Set(parts.map((part) => PARTS[part]))].join(','),
       MODEL_OPTIONS: flags['model-options'],
       LANES: '1',
       LANE_THREADS: flags.threads,
@@ -244,6 +273,7 @@ async function main(): Promise<void> {
     for (let round = 0; round < Number(flags.rounds); round += 1) {
       if (flags.only.includes('embeddings')) await embeddings(bench);
       if (flags.only.includes('chat')) await chat(bench);
+      if (flags.only.includes('gates')) await gates(bench);
       if (flags.only.includes('speech')) await speech(bench);
     }
     const lanes = await server.lanes();

@@ -49,19 +49,30 @@ export async function postJson(url: string, body: unknown): Promise<unknown> {
   return response.json();
 }
 
+/** When each token of a streamed chat came, until its end or until `signal` says that the client leaves. */
+export async function streamTimes(url: string, body: object, signal?: AbortSignal): Promise<number[]> {
+  const times: number[] = [];
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ ...body, stream: true }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (response.status !== 200 || response.body === null) throw new Error(String(response.status));
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
+      if (/"content":"[^"]/.test(decoder.decode(chunk, { stream: true }))) times.push(performance.now());
+  } catch (error) {
+    if (signal?.aborted !== true) throw error;
+  }
+  return times;
+}
+
 /** A streamed chat: milliseconds to the first token and between the tokens after it. */
 export async function streamChat(url: string, body: object): Promise<{ firstMs: number; gapsMs: number[] }> {
   const startMs = performance.now();
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ ...body, stream: true }),
-  });
-  if (response.status !== 200 || response.body === null) throw new Error(String(response.status));
-  const times: number[] = [];
-  const decoder = new TextDecoder();
-  for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>)
-    if (/"content":"[^"]/.test(decoder.decode(chunk, { stream: true }))) times.push(performance.now());
+  const times = await streamTimes(url, body);
   const [first = startMs] = times;
   return { firstMs: first - startMs, gapsMs: times.slice(1).map((time, index) => time - (times[index] ?? time)) };
 }
