@@ -48,6 +48,15 @@ export class PrefillQueue {
   }
 }
 
+/** Smaller pieces cost much more a token (on a CPU a piece of 16 costs two thirds of one of 32), so that prompts would be read too slowly. */
+const LEAST_TOKENS = 32;
+
+/** Most prompt tokens of a run that should take no longer than `limitMs`, where a token takes `tokenMs` (undefined: unknown); at most `chunk`. */
+export function tokensWithin(limitMs: number, tokenMs: number | undefined, chunk: number): number {
+  if (limitMs === Infinity) return chunk;
+  return Math.min(chunk, Math.max(LEAST_TOKENS, tokenMs === undefined ? 0 : Math.floor(limitMs / tokenMs)));
+}
+
 export interface PieceRules {
   /** Tokens that the run may still compute. */
   readonly rest: number;

@@ -4,12 +4,15 @@ import type { Bank } from './bank.ts';
 import type { Banks } from './banks.ts';
 import { compute } from './compute.ts';
 import type { Decoder } from './decoder.ts';
-import { pieceOf, PrefillQueue, type Prefilling } from './prefill-queue.ts';
+import { pieceOf, PrefillQueue, tokensWithin, type Prefilling } from './prefill-queue.ts';
 import type { PrefixStore } from './prefix-store.ts';
 import { outcomeOf, type Row } from './row.ts';
 
 /** Most logits of one run: a long prompt whose log probabilities are wanted is computed in pieces of 64 MiB of logits. */
 const MOST_LOGITS = 2 ** 24;
+
+/** The time of shorter pieces says little of longer ones. */
+const LEAST_TIMED = 16;
 
 /** The outcome of a ticket that asks for log probabilities which the graph does not give. */
 const NO_PROMPT_LOGITS: TicketOutcome = {
@@ -37,6 +40,8 @@ export class Prefill {
   readonly #queue: PrefillQueue;
   /** Most tokens of a piece where the logits of all are wanted. */
   readonly #mostWithLogits: number;
+  /** Time of one token in the latest piece; undefined before the first. */
+  #tokenMs: number | undefined;
 
   constructor(parts: PrefillParts) {
     this.#parts = parts;
@@ -60,9 +65,10 @@ export class Prefill {
     this.#queue.remove(leaves);
   }
 
-  /** Computes as many tokens of prompts as one run may. */
-  async run(run: SteppingRun): Promise<void> {
-    const { chunk, alone, pieceTokens = Infinity } = this.#parts;
+  /** Computes as many tokens of prompts as one run may. It should take no longer than `limitMs`, for the sake of rows that wait for a step. */
+  async run(run: SteppingRun, limitMs: number): Promise<void> {
+    const { alone, pieceTokens = Infinity } = this.#parts;
+    const chunk = alone ? this.#parts.chunk : tokensWithin(limitMs, this.#tokenMs, this.#parts.chunk);
     const fixed = alone || pieceTokens !== Infinity;
     const served = new Set<Prefilling>();
     let rest = chunk;
@@ -95,6 +101,7 @@ export class Prefill {
   async #compute({ row, bank }: Prefilling, tokens: number, run: SteppingRun): Promise<void> {
     const { decoder, banks, prefixes } = this.#parts;
     const ids = row.prompt.subarray(row.cached, row.cached + tokens);
+    const formerMs = run.runMs;
     await run.halving([row], {
       runWhole: async (_, totals) => {
         const from = row.cached;
@@ -105,6 +112,7 @@ export class Prefill {
         return row.cached < row.prompt.length ? [{ ok: true, more: true }] : [outcomeOf(row, logits[0])];
       },
     });
+    if (tokens >= LEAST_TIMED) this.#tokenMs = (run.runMs - formerMs) / tokens;
     const ended = run.ended.has(row.id);
     if (!ended && row.cached < row.prompt.length) return;
     this.#queue.remove((other) => other === row);

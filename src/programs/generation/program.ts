@@ -18,6 +18,8 @@ import { warmDecoder } from './warm.ts';
 /** Steps share a run while they take less than this together: it saves messages to the lane, and newcomers hardly wait. */
 const STEPS_TOGETHER_MS = 10;
 const MAX_ITEMS = 32;
+/** While rows wait for their next token, a run of prompts takes about so many steps' time. */
+const PROMPT_STEPS = 2;
 /** Tokens of a piece where prompts are cut into fixed ones: smaller pieces cost more a token, larger ones leave less to be used again. */
 const STEADY_PIECE = 32;
 
@@ -57,6 +59,8 @@ export class GenerationProgram implements Program {
   readonly #prefill: Prefill;
   /** The last run computed prompts, so this one is for rows that wait for their next token. */
   #owesStep = false;
+  /** Time of the latest step. */
+  #stepMs = 0;
   #maxItems: number | undefined;
 
   constructor(parts: GenerationParts) {
@@ -94,7 +98,7 @@ export class GenerationProgram implements Program {
     this.#leave(new Set(tickets.map(({ id }) => id)));
     for (const ticket of tickets) if (ticket.inputs !== undefined) this.#enter(ticket, run);
     if (this.#prefill.count > 0 && !this.#owesStep) {
-      await this.#prefill.run(run);
+      await this.#prefill.run(run, this.#banks.all.length > 0 ? PROMPT_STEPS * this.#stepMs : Infinity);
       this.#owesStep = this.#banks.all.length > 0;
     } else {
       this.#owesStep = false;
@@ -110,6 +114,7 @@ export class GenerationProgram implements Program {
     for (let lastMs = startMs; ;) {
       await this.#step(run);
       const nowMs = performance.now();
+      this.#stepMs = nowMs - lastMs;
       const goesOn = run.fatal === undefined && run.ended.size === 0 && this.#prefill.count === 0;
       if (!goesOn || this.#banks.all.length === 0 || nowMs - startMs + (nowMs - lastMs) > STEPS_TOGETHER_MS) return;
       lastMs = nowMs;
