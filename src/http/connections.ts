@@ -11,8 +11,14 @@ const PROBE_RESERVE = 64;
 /** Open files other than connections: models, libraries, pipes, inputs that are fetched. */
 const OTHER_FILES = 200;
 const FEWEST_CONNECTIONS = 16;
+/** A client that has just connected sends its request at once, but long turns of the event loop may keep it from being read: it is not idle yet. */
+const FRESH_MS = 1000;
 /** The log says at most this often that the server is full. */
 const TELL_EVERY_MS = 10_000;
+
+const NO_ROOM = new ServerError('QUEUE_FULL', 'The server has no room for further connections.', {
+  retryAfterMs: 1000,
+});
 
 /** Something that ends at the latest with its connection: an exchange. */
 interface Ending {
@@ -28,6 +34,7 @@ export class Connection {
   lastPath = '';
   /** Whether a request has come. */
   hasBegun = false;
+  readonly #openedMs = performance.now();
   readonly #exchanges = new Set<Ending>();
   readonly #resting: Set<Connection>;
   #isClosed = false;
@@ -37,6 +44,11 @@ export class Connection {
     this.isExtra = isExtra;
     this.#resting = resting;
     resting.add(this);
+  }
+
+  /** Whether its first request may still be on its way. */
+  isFresh(nowMs: number): boolean {
+    return !this.hasBegun && nowMs - this.#openedMs < FRESH_MS;
   }
 
   /** The connection was just used: among the idle ones it is now the last to be closed. */
@@ -105,15 +117,16 @@ export interface ConnectionLimits {
 }
 
 /**
- * The connections of a server. At the limit, a new one replaces the one that has been idle for longest; if all are busy, it may still ask for
- * a probe.
+ * The connections of a server. At the limit, a new one replaces the one that has been idle for longest; if all are busy, it joins a small reserve, for
+ * a probe or for an honest refusal. Where the reserve is full, the one that has waited in it for longest without a request gives way.
  */
 export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #log: Log;
   readonly #metrics: Metrics;
-  /** Idle connections, the longest idle first. */
+  /** Idle connections, the longest idle first; those of the reserve have their own list. */
   readonly #resting = new Set<Connection>();
+  readonly #restingExtra = new Set<Connection>();
   readonly #all = new Set<Connection>();
   #untold = { idleClosed: 0, refused: 0, dropped: 0 };
   #toldMs = -Infinity;
@@ -147,24 +160,25 @@ export class Connections {
   refusal(connection: Connection | undefined): ServerError | undefined {
     if (connection?.isExtra !== true || this.#all.size <= this.#limits.limit) return undefined;
     this.#full('refused');
-    return new ServerError('QUEUE_FULL', 'The server has no room for further connections.', { retryAfterMs: 1000 });
+    return NO_ROOM;
   }
 
   /** Closes the connections on which the client has sent nothing yet. */
   closeUnused(): void {
-    for (const { socket } of this.#resting) if (socket.bytesRead === 0) socket.destroy();
+    for (const { socket } of [...this.#resting, ...this.#restingExtra]) if (socket.bytesRead === 0) socket.destroy();
   }
 
   #open(socket: Socket): void {
     const { limit, idleMs } = this.#limits;
+    if (this.#all.size >= limit) this.#makeRoom();
     // Not by `maxConnections`: it counts those of one listening socket.
     if (this.#all.size >= limit + PROBE_RESERVE) {
       socket.destroy();
       this.#full('dropped');
       return;
     }
-    if (this.#all.size >= limit) this.#closeLongestIdle();
-    const connection = new Connection(socket, this.#resting, this.#all.size >= limit);
+    const isExtra = this.#all.size >= limit;
+    const connection = new Connection(socket, isExtra ? this.#restingExtra : this.#resting, isExtra);
     this.#all.add(connection);
     this.#metrics.connections.set(this.#all.size);
     byChannel.set(socket, connection);
@@ -177,13 +191,20 @@ export class Connections {
     });
   }
 
-  #closeLongestIdle(): void {
+  #makeRoom(): void {
     const [longest] = this.#resting;
-    if (longest === undefined) return;
-    this.#all.delete(longest);
-    longest.close();
-    longest.socket.destroy();
-    this.#full('idleClosed');
+    if (longest?.isFresh(performance.now()) === false) this.#close(longest, 'idleClosed');
+    else if (this.#all.size >= this.#limits.limit + PROBE_RESERVE) {
+      const [waiting] = this.#restingExtra;
+      if (waiting !== undefined) this.#close(waiting, 'dropped');
+    }
+  }
+
+  #close(connection: Connection, outcome: keyof typeof OUTCOMES): void {
+    this.#all.delete(connection);
+    connection.close();
+    connection.socket.destroy();
+    this.#full(outcome);
   }
 
   #full(outcome: keyof typeof OUTCOMES): void {

@@ -16,6 +16,12 @@ function open(t: TestContext, { port }: StubServer): RawClient {
   return client;
 }
 
+/** The status of a probe. */
+async function probed(client: RawClient | undefined): Promise<number | undefined> {
+  client?.send(PROBE);
+  return (await client?.answer())?.status;
+}
+
 async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await holds())) await sleep(5);
 }
@@ -43,9 +49,9 @@ test('at CONNECTION_LIMIT the connection that has been idle for longest gives wa
   const clients = [open(t, server), open(t, server), open(t, server)];
   await until(async () => (await metric(server, 'carpool_connections')) === 3);
   const [first, second, third] = clients;
+  assert.equal(await probed(third), 200);
   // The one that has asked last is now the last to give way.
-  first?.send(PROBE);
-  assert.equal((await first?.answer())?.status, 200);
+  assert.equal(await probed(first), 200);
   second?.send(postText('/predict/echo', '{"data":1}'));
   assert.equal((await second?.answer())?.status, 200);
   const late = open(t, server);
@@ -91,6 +97,39 @@ test('when all connections are busy, probes are answered and other requests refu
   const late = open(t, server);
   late.send(postText('/predict/held', '{"data":1}'));
   await until(() => server.items.length === 3);
+});
+
+test('a crowd of new clients at the limit is refused with a reason, each of them, and its probes are answered', async (t) => {
+  await using server = await startStubServer([held], { CONNECTION_LIMIT: '3' });
+  // One place is free: a client that takes it must not lose it to the next one before its request is read.
+  for (let count = 0; count < 2; count += 1) open(t, server).send(postText('/predict/held', '{"data":1}'));
+  await until(() => server.items.length === 2);
+  const statuses = await Promise.all(
+    Array.from({ length: 200 }, async (_, index) => {
+      const client = open(t, server);
+      client.send(index % 10 === 0 ? PROBE : postText('/nowhere', '{"data":1}'));
+      const status = (await client.answer())?.status;
+      client.socket.destroy();
+      return status;
+    }),
+  );
+  const expected = statuses.map((_, index) => (index % 10 === 0 ? [200] : [404, 429]));
+  assert.deepEqual(
+    statuses.filter((status, index) => status === undefined || expected[index]?.includes(status) !== true),
+    [],
+  );
+});
+
+test('a connection on which nothing comes gives way after a while', { timeout: 30_000 }, async (t) => {
+  await using server = await startStubServer([echo], { CONNECTION_LIMIT: '1' });
+  const silent = open(t, server);
+  await until(async () => {
+    const probe = open(t, server);
+    probe.send(PROBE);
+    assert.equal((await probe.answer())?.status, 200);
+    return silent.socket.closed;
+  });
+  assert.equal(await metric(server, 'carpool_connections_full_total{outcome="idle_closed"}'), 1);
 });
 
 test('connections that send half a header cannot keep probes out', async (t) => {
