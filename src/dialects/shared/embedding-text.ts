@@ -1,5 +1,6 @@
 import { ServerError } from '../../errors.ts';
-import { float32Text } from '../../tensors/float-text.ts';
+import { float32ListText } from '../../tensors/float-writer.ts';
+import { typedView } from '../../tensors/tensor.ts';
 import type { Reply } from '../../tasks/task.ts';
 import { replyJson } from './reply-json.ts';
 
@@ -24,11 +25,9 @@ function viewOf({ base64 }: Embedding): DataView {
 }
 
 /** The embedding as a JSON array, each number with the fewest digits that read back to the same float32. */
-export function numbersText(embedding: Embedding): string {
-  const view = viewOf(embedding);
-  const numbers: string[] = [];
-  for (let at = 0; at < view.byteLength; at += 4) numbers.push(float32Text(view.getFloat32(at, true)));
-  return `[${numbers.join(',')}]`;
+export function numbersText({ base64 }: Embedding): string {
+  const bytes = Buffer.from(base64, 'base64');
+  return `[${float32ListText(typedView({ datatype: 'FP32', shape: [], data: bytes }) as Float32Array)}]`;
 }
 
 /** Dot products of one embedding with each of the others: their cosines if all have length 1. */

@@ -1,9 +1,10 @@
 /** Characters of JSON per chunk, roughly: it bounds the length of strings, however large the answer is. */
 const CHUNK_CHARACTERS = 65_536;
 
+const encoder = new TextEncoder();
+
 /** Gathers JSON text into chunks of UTF-8. */
 export class JsonChunks {
-  readonly #encoder = new TextEncoder();
   readonly #chunks: Uint8Array[] = [];
   #pending = '';
 
@@ -19,7 +20,7 @@ export class JsonChunks {
   }
 
   #flush(): void {
-    this.#chunks.push(this.#encoder.encode(this.#pending));
+    this.#chunks.push(encoder.encode(this.#pending));
     this.#pending = '';
   }
 }
