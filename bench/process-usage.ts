@@ -24,7 +24,8 @@ export function watchMemory(pids: () => readonly number[]): { stop(): readonly n
   };
 }
 
-function readRssMib(pid: number): number | undefined {
+/** Resident memory of a process in MiB. */
+export function readRssMib(pid: number): number | undefined {
   const kib = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1];
   return kib === undefined ? undefined : Number(kib) / 1024;
 }
