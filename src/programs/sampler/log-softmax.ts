@@ -4,6 +4,10 @@ import { argmax, greatest } from './ranking.ts';
 /** Terms this far below the greatest are left out: a hundred thousand of them change the sum by a millionth at most. */
 const NEGLIGIBLE = 25;
 
+/** e^-x at every 64th of a unit. Math.exp takes four times as long as a term of it and a short series (logSumExp). */
+const STEPS = 64;
+const POWERS = Float64Array.from({ length: NEGLIGIBLE * STEPS + 1 }, (_, step) => Math.exp(-step / STEPS));
+
 /** log(sum(exp)) of a range; -Infinity where nothing in it is above that. NaN counts as nothing. */
 export function logSumExp(logits: Float32Array, from = 0, to = logits.length): number {
   const best = argmax(logits, from, to);
@@ -11,8 +15,12 @@ export function logSumExp(logits: Float32Array, from = 0, to = logits.length): n
   const most = logits[best] as number;
   let sum = 0;
   for (let at = from; at < to; at += 1) {
-    const below = (logits[at] as number) - most;
-    if (below > -NEGLIGIBLE) sum += Math.exp(below);
+    const below = most - (logits[at] as number);
+    if (!(below < NEGLIGIBLE)) continue;
+    const step = (below * STEPS) | 0;
+    // Less than 1/64 of a unit is left, so that the series is exact to 3e-9 of the term.
+    const left = step / STEPS - below;
+    sum += (POWERS[step] as number) * (1 + left * (1 + left * (1 / 2 + left / 6)));
   }
   return most + Math.log(sum);
 }

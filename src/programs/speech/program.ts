@@ -20,8 +20,8 @@ import { Writing } from './writing.ts';
 /** Audio keys and values of all rows. */
 const CACHE_BYTES = { cpu: 1 << 30, cuda: 4 * 2 ** 30 };
 const MOST_ROWS = { cpu: 8, cuda: 32 };
-/** Windows in one encoder run: batching gains nothing on a CPU, and a lane's run should be short. */
-const ENCODER_ROWS = { cpu: 2, cuda: 16 };
+/** Windows in one encoder run: on a CPU two take more than twice as long as one, and a lane's run should be short. */
+const ENCODER_ROWS = { cpu: 1, cuda: 16 };
 /** Windows that are written together. On a CPU a step of more costs as much per row, and their first pass makes a long run. */
 const COHORT_ROWS = { cpu: 4, cuda: 32 };
 const FRAMES = 3000;

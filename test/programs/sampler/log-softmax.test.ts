@@ -24,3 +24,14 @@ test('the logarithm of a sum of exponentials equals its definition', () => {
     }),
   );
 });
+
+test('a sum over a vocabulary is as exact as one of Math.exp', () => {
+  const logits = Float32Array.from({ length: 50_000 }, (_, id) => 12 * Math.sin(id * 12.9898));
+  const exact = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - 12), 0)) + 12;
+  assert.ok(Math.abs(logSumExp(logits) - exact) < 1e-8);
+});
+
+test('what is no number or infinitely small counts as nothing', () => {
+  assert.ok(Math.abs(logSumExp(Float32Array.of(NaN, 2, -Infinity, 2)) - (2 + Math.LN2)) < 1e-8);
+  assert.equal(logSumExp(Float32Array.of(-Infinity, NaN)), -Infinity);
+});
