@@ -20,8 +20,9 @@ export function giveWay(nicerBy = NICER_BY): void {
   setPriority(0, Math.min(NICEST, getPriority(0) + nicerBy));
   try {
     const thread = readlinkSync('/proc/thread-self').split('/').at(-1) ?? '';
-    execFileSync('chrt', ['--batch', '--pid', '0', thread], { stdio: 'ignore', timeout: CHRT_LIMIT_MS });
+    // Short options: those of BusyBox, too.
+    execFileSync('chrt', ['-b', '-p', '0', thread], { stdio: 'ignore', timeout: CHRT_LIMIT_MS });
   } catch {
-    // There is no chrt here, or it may not: the niceness alone has most of the effect.
+    // There is no chrt here, or it may not.
   }
 }
