@@ -15,8 +15,8 @@ export interface Computation {
 }
 
 export interface Computed extends Pick<PassResult, 'logits' | 'every'> {
-  /** Puts the new keys and values into the bank. */
-  readonly keep: () => void;
+  /** Puts the new keys and values into the bank: of all new tokens, or of the first `tokens`. */
+  readonly keep: (tokens?: number) => void;
 }
 
 /** Runs a decoder on new tokens. The bank is unchanged until `keep` is called. Throws what ONNX Runtime throws. */
@@ -38,8 +38,8 @@ export async function compute(
   return {
     logits,
     every,
-    keep: () => {
-      bank.store(parts, { from, count, tokens: ids[0]?.length ?? 0 });
+    keep: (tokens = ids[0]?.length ?? 0) => {
+      bank.store(parts, { from, count, tokens });
     },
   };
 }

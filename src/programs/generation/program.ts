@@ -13,6 +13,7 @@ import { readRow, type RowLimits } from './parameters.ts';
 import { Prefill } from './prefill.ts';
 import { PrefixStore } from './prefix-store.ts';
 import { outcomeOf, type Row } from './row.ts';
+import { verify } from './verify.ts';
 import { warmDecoder } from './warm.ts';
 
 /** Steps share a run while they take less than this together: it saves messages to the lane, and newcomers hardly wait. */
@@ -62,6 +63,8 @@ export class GenerationProgram implements Program {
   /** Time of the latest step. */
   #stepMs = 0;
   #maxItems: number | undefined;
+  /** The graph gives the logits of all tokens of a run, as far as is known. */
+  #givesEvery = true;
 
   constructor(parts: GenerationParts) {
     const { decoder, graph, rules, options, vocabulary, advice } = parts;
@@ -131,6 +134,15 @@ export class GenerationProgram implements Program {
         runWhole: async (part, totals) => {
           const [first] = part;
           const from = first === undefined ? 0 : bank.rows.indexOf(first);
+          const draft = this.#draft();
+          if (first !== undefined && draft.length > 0) {
+            const verified = await verify(this.#parts.decoder, bank, { row: first, draft, totals });
+            this.#givesEvery = verified !== undefined;
+            if (verified !== undefined) {
+              keeps.push(verified.keep);
+              return [verified.outcome];
+            }
+          }
           const ids = part.map(({ lastToken }) => [lastToken]);
           const { logits, keep } = await compute(this.#parts.decoder, bank, { from, ids, totals });
           keeps.push(keep);
@@ -143,6 +155,18 @@ export class GenerationProgram implements Program {
       for (const keep of keeps) keep();
     }
     this.#remove(({ id }) => run.ended.has(id));
+  }
+
+  /**
+   * What the only row may go on with, as a guess. Beside other rows a draft would cost all of them, for tokens of one run are the same number for each;
+   * and where numbers depend on how many tokens a run has, answers would depend on drafts.
+   */
+  #draft(): number[] {
+    const { rules, options } = this.#parts;
+    const [bank, ...others] = this.#banks.all;
+    if (bank?.rows.length !== 1 || others.length > 0 || this.#prefill.count > 0) return [];
+    if (!options.drafts || !this.#givesEvery || rules.alone || rules.steady) return [];
+    return bank.rows[0]?.draft() ?? [];
   }
 
   warm({ sizes, budget }: WarmPlan): Promise<WarmAnswer['runs']> {

@@ -4,6 +4,7 @@ import { fromTypedArray, type Tensor } from '../../tensors/tensor.ts';
 import { failed } from '../failure.ts';
 import { LogSoftmax } from '../sampler/log-softmax.ts';
 import { TokenSampler } from '../sampler/token-sampler.ts';
+import { Drafts } from './drafts.ts';
 
 /** The state of an answer after a token: it goes on, it is whole, or the model gave no logits to choose by. */
 export type RowState = 'more' | 'whole' | 'broken';
@@ -20,6 +21,7 @@ export class Row {
   readonly #sampler: TokenSampler;
   readonly #logprobs: TokenLogprob[] = [];
   readonly #promptLogprobs: TokenLogprob[] = [];
+  readonly #drafts = new Drafts();
   #told = 0;
 
   constructor(id: number, prompt: Int32Array, parameters: GenerationParameters) {
@@ -37,6 +39,16 @@ export class Row {
   /** Whether the logits of all its positions are wanted, those of the prompt too; then nothing can be copied from other rows. */
   get wantsPrompt(): boolean {
     return this.#parameters.promptLogprobs === true;
+  }
+
+  /** A draft of the next tokens, which leaves room for one more behind it; empty where there is none. */
+  draft(): number[] {
+    return this.#drafts.next(this.prompt, this.tokens, this.#parameters.maxTokens - this.tokens.length - 1);
+  }
+
+  /** Of a draft of `drafted` tokens, the first `right` have been chosen. */
+  judge(drafted: number, right: number): void {
+    this.#drafts.judge(drafted, right);
   }
 
   /** The tokens of prompt and answer that a cache holds. */

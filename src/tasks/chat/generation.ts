@@ -70,6 +70,8 @@ export interface GenerationOptions {
   readonly kvCacheBytes: number;
   /** Memory for keys and values of prompts and answers that have ended, for others that begin alike; 0: none. */
   readonly prefixCacheBytes: number;
+  /** Where the text repeats itself, several tokens are computed in one run. */
+  readonly drafts: boolean;
   /** From config.json, where the graph does not say. */
   readonly keyValueHeads?: number;
   readonly headSize?: number;

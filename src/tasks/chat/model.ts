@@ -23,6 +23,7 @@ const options = z.strictObject({
     .default(2 ** 30),
   /** Default: an eighth of `kvCacheBytes`. */
   prefixCacheBytes: z.int().min(0).optional(),
+  drafts: z.boolean().default(true),
   /** Longest prompt in UTF-16 units. */
   maxCharacters: z.int().min(1).default(1_000_000),
   temperature: within(SAMPLING_RANGES.temperature).optional(),
@@ -97,6 +98,7 @@ export async function readChatModel(source: Omit<TaskSource, 'signature'>): Prom
       prefillChunk: own.prefillChunk,
       kvCacheBytes: own.kvCacheBytes,
       prefixCacheBytes: own.prefixCacheBytes ?? Math.floor(own.kvCacheBytes / 8),
+      drafts: own.drafts,
       slidingWindow: config.use_sliding_window !== false && (config.sliding_window ?? Infinity) < contextTokens,
       ...(heads === null || heads === undefined ? {} : { keyValueHeads: heads }),
       ...(headSize === undefined ? {} : { headSize }),

@@ -7,7 +7,10 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { argmax } from '../../../src/programs/sampler/ranking.ts';
 import { randomNumbers } from '../../../tools/make-mlp.ts';
 import type { Program } from '../../../src/programs/program.ts';
-import { generate, GREEDY, openTestProgram, promptTensor, type Request } from './support.ts';
+import { plainSampling } from '../../../src/programs/sampler/token-sampler.ts';
+import type { Sampling } from '../../../src/tasks/chat/generation.ts';
+import { PROGRESS_BEGUN } from '../../../src/device.ts';
+import { generate, GREEDY, LANE, openTestProgram, promptTensor, type Request } from './support.ts';
 import { POSITIONS, tinyDecoder, VOCABULARY, type TinyDecoder } from './tiny-decoder.ts';
 
 /** Enough for all sizes. */
@@ -53,6 +56,11 @@ async function reference(session: InferenceSession, prompt: readonly number[], c
     all.push(argmax(logits.subarray(logits.length - VOCABULARY)));
   }
   return all.slice(prompt.length);
+}
+
+/** Runs of graphs in this process so far. */
+function runsBegun(): number {
+  return new Int32Array(LANE.progress)[PROGRESS_BEGUN] ?? 0;
 }
 
 function randomPrompt(random: () => number, most: number): number[] {
@@ -133,6 +141,34 @@ for (const [what, kind] of Object.entries(KINDS))
       for (const [index, answer] of answers.entries())
         assert.ok(answer.runsToFirst <= 2, `request ${index} waited ${answer.runsToFirst} runs for its first token`);
       await keeping.release();
+    });
+
+    test('drafts change no answer, and a text that repeats itself takes fewer runs', async () => {
+      const file = await write(kind);
+      const plain = await openTestProgram(file, { ...OPTIONS, drafts: false });
+      const counts: number[] = [];
+      // One token again and again, and one that another follows now and then.
+      const repeating: Sampling = { ...GREEDY, logitBias: [[7, 1000]] };
+      const mixed: Sampling = {
+        ...plainSampling(20, 4),
+        logitBias: [
+          [7, 1000],
+          [8, 950],
+        ],
+      };
+      for (const sampling of [repeating, mixed]) {
+        const request: Request = { prompt: [3, 1, 4], parameters: { maxTokens: 90, topLogprobs: 0, sampling } };
+        for (const one of [plain, program]) {
+          const formerRuns = runsBegun();
+          const [answer] = await generate(one, [request]);
+          counts.push(runsBegun() - formerRuns);
+          const [other] = await generate(plain, [request]);
+          assert.deepEqual(answer?.tokens, other?.tokens);
+        }
+      }
+      const [greedy = 0, greedyDrafted = 0, sampled = 0, sampledDrafted = 0] = counts;
+      assert.ok(greedyDrafted < greedy / 3 && sampledDrafted < sampled, counts.join());
+      await plain.release();
     });
 
     test('warms every size it is asked for, and generates as before afterwards', async () => {

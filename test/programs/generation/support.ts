@@ -25,6 +25,7 @@ export function openTestProgram(
     prefillChunk: 128,
     kvCacheBytes: 2 ** 30,
     prefixCacheBytes: 0,
+    drafts: true,
     slidingWindow: false,
     ...own,
   };

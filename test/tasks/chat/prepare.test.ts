@@ -121,7 +121,14 @@ test('a model without a template takes prompts alone', async () => {
 test('its program knows the context and the cache by the configs and options', async () => {
   const spec = await chooseGeneration(chat.source({ options: { kvCacheBytes: 1000, contextTokens: 64 } }));
   assert.deepEqual(spec.options, {
-    ...{ contextTokens: 64, prefillChunk: 128, kvCacheBytes: 1000, prefixCacheBytes: 125, slidingWindow: false },
+    ...{
+      contextTokens: 64,
+      prefillChunk: 128,
+      kvCacheBytes: 1000,
+      prefixCacheBytes: 125,
+      drafts: true,
+      slidingWindow: false,
+    },
     ...{ keyValueHeads: 4, headSize: 8 },
   });
   await assert.rejects(chooseGeneration(chat.source({ options: { beams: 1 } })), /beams/);
