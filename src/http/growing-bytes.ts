@@ -10,6 +10,9 @@ export interface MemoryAccount {
   give(bytes: number): void;
 }
 
+/** What has not begun to grow: a buffer of its own for each would cost a third of what a small body does. */
+const NOTHING = new Uint8Array(0);
+
 export interface Growth {
   /** Bytes held at most. */
   readonly limitBytes: number;
@@ -22,7 +25,7 @@ export interface Growth {
 /** Collects bytes in one buffer as they arrive: keeping the pieces, however small, would cost memory for each. */
 export class GrowingBytes {
   readonly #growth: Growth;
-  #bytes = new Uint8Array(0);
+  #bytes: Uint8Array<ArrayBuffer> = NOTHING;
   #length = 0;
 
   constructor(growth: Growth) {
@@ -48,14 +51,15 @@ export class GrowingBytes {
       this.#move(this.#length);
       this.#growth.account?.give(spare);
     }
-    return this.#bytes;
+    // What may be handed to another thread must not be the buffer that all share.
+    return this.#bytes === NOTHING ? new Uint8Array(0) : this.#bytes;
   }
 
   /** Frees the memory of what has arrived. */
   free(): void {
     this.#growth.account?.give(this.#bytes.byteLength);
     freeBuffer(this.#bytes.buffer);
-    this.#bytes = new Uint8Array(0);
+    this.#bytes = NOTHING;
     this.#length = 0;
   }
 
@@ -72,8 +76,10 @@ export class GrowingBytes {
   /** Moves the bytes into a buffer of this size. */
   #move(bytes: number): void {
     const moved = new Uint8Array(bytes);
-    moved.set(this.#bytes.subarray(0, this.#length));
-    freeBuffer(this.#bytes.buffer);
+    if (this.#length > 0) {
+      moved.set(this.#bytes.subarray(0, this.#length));
+      freeBuffer(this.#bytes.buffer);
+    }
     this.#bytes = moved;
   }
 }
