@@ -141,7 +141,7 @@ function bytesOf({ run }: Case): number {
 }
 
 const wanted = process.argv[2] ?? '';
-const cases = [...[620, 768, 784, 150_528].flatMap(tensorCases), ...[1, 32, 1000].flatMap(textCases)];
+const cases = [...[4, 620, 768, 784, 150_528].flatMap(tensorCases), ...[1, 32, 1000].flatMap(textCases)];
 const rows = cases
   .filter(({ name }) => name.includes(wanted))
   .map((one) => [one.name, timeOf(one).toFixed(1), (bytesOf(one) / 1024).toFixed(1)]);

@@ -10,6 +10,8 @@ const QUOTE = 0x22;
 /** A backslash or anything beyond ASCII. */
 const DISGUISE = /[\\\u0080-\u00ff]/;
 
+/** `JSON.parse` takes less time for shorter texts: sixty numbers of full length. */
+const LEAST_BYTES = 1024;
 /** What remains is a few names and shapes; of more, `JSON.parse` takes the most time anyway. */
 const MOST_REST_BYTES = 16_384;
 
@@ -26,11 +28,12 @@ export interface CutJson {
 }
 
 /**
- * Cuts out the arrays at keys of a name. Undefined where there are none, a key of that name has another value, or the rest has a backslash, which could be
+ * Cuts out the arrays at keys of a name. Undefined where there are none, the text is short, a key of that name has another value, or the rest has a backslash, which could be
  * such a key in disguise, is not ASCII, or is not JSON. The arrays are not looked into: unless each turns out to be one array from its first bracket to its
  * last, the whole was no JSON, or another one.
  */
 export function cutArrays(bytes: Uint8Array, name: string): CutJson | undefined {
+  if (bytes.byteLength < LEAST_BYTES) return undefined;
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const key = `"${name}"`;
   const spans: ArraySpan[] = [];

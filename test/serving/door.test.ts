@@ -124,7 +124,7 @@ test('a small request stays on the main thread, and the requester gets its times
 test('rows of float32 reach a task that takes them as such', async () => {
   const { door, requester, models, prepared } = setUp({});
   Object.assign(models[0]?.task ?? {}, { floatRow: [2] });
-  const body = new TextEncoder().encode('{"items":[[1,2],[3,0.5]]}');
+  const body = new TextEncoder().encode(`{"items":[[1,2],[3,0.5]]}${' '.repeat(1024)}`);
   const call = { requester, body, contentType: 'application/json', openStream: () => ({ send: () => undefined }) };
   await door.walk(door.enter(operationNamed('native.predict'), requester, 'm'), call);
   const values = prepared.map((item) => (item.kind === 'json' ? item.value : undefined));

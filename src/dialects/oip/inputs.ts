@@ -56,7 +56,8 @@ export function readInputs(source: InputSource, model: OipModel): Tensor[] {
     checkFit(entry, spec, model);
     const sizeBytes = blobSize(entry, entries.length === 1 ? source.blobs.byteLength : undefined);
     if (sizeBytes === undefined) {
-      tensors[index] = source.data.read({ ...entry, data: entry.fields['data'], position });
+      const { name, datatype, shape, fields } = entry;
+      tensors[index] = source.data.read({ name, datatype, shape, data: fields['data'], position });
     } else {
       const missing = sizeBytes - (source.blobs.byteLength - offset);
       if (missing > 0) {

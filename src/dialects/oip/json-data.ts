@@ -28,13 +28,13 @@ export class ParsedData implements DataReader {
     this.#limitElements = bodyBytes / 2;
   }
 
-  read(entry: DataEntry): Tensor {
+  read({ name, datatype, shape, data, position }: DataEntry): Tensor {
     const exact = (): unknown => {
       // The entry was read from the same text, so the place exists.
       const root = this.#document.exact() as { readonly inputs: readonly { readonly data: unknown }[] };
-      return root.inputs[entry.position]?.data;
+      return root.inputs[position]?.data;
     };
-    return tensorFromJson({ ...entry, exact }, this.#limitElements);
+    return tensorFromJson({ name, datatype, shape, data, exact }, this.#limitElements);
   }
 }
 

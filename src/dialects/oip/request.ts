@@ -32,8 +32,10 @@ export function decodeInfer(body: Uint8Array, headerLength: number | undefined, 
   if (headerLength === 0) return decodeRaw(body, model);
   const json = body.subarray(0, jsonBytes);
   const blobs = body.subarray(jsonBytes);
-  const quick = byCutting(json, (request, data) => decodeParsed({ request, data, blobs }, model));
-  if (quick !== undefined) return quick;
+  if (model.signature.inputs.some(({ datatype }) => datatype === 'FP32')) {
+    const quick = byCutting(json, (request, data) => decodeParsed({ request, data, blobs }, model));
+    if (quick !== undefined) return quick;
+  }
   const document = parseExactJson(json);
   const { root } = document;
   if (!isObject(root)) throw malformed('the request must be a JSON object');
