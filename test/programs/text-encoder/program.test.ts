@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Tensor as OrtTensor, type InferenceSession, type OnnxValue } from 'onnxruntime-node';
+import { InferenceSession, Tensor as OrtTensor, type OnnxValue } from 'onnxruntime-node';
 import type { EncoderOptions } from '../../../src/tasks/text/encoder-contract.ts';
 import { Graph } from '../../../src/onnx/graph.ts';
 import { LaneSession } from '../../../src/onnx/session.ts';
@@ -37,6 +37,16 @@ test('a graph without a mask runs its texts one by one', async (t) => {
   const bench = await open(t, { unmasked: true });
   assert.equal(bench.program.description.signature.batchable, false);
   near(await vector(bench, 'the good film'), await vector(await open(t), 'the good film'), 1e-6);
+});
+
+test('no plan of memory is kept for each shape of texts', async (t) => {
+  const created = t.mock.method(InferenceSession, 'create');
+  await open(t);
+  const options = created.mock.calls.map(({ arguments: given }) => (given as unknown[])[1]);
+  assert.deepEqual(
+    options.map((given) => (given as InferenceSession.SessionOptions).enableMemPattern),
+    [false],
+  );
 });
 
 test('the graph is batched along the first axis, and shares the session', async (t) => {
