@@ -60,16 +60,16 @@ function goodput({ met, offered }: Outcome, times: number): number {
 
 function csvOf(rows: readonly Row[]): string {
   const head =
-    'seed,arrivals,curve,models,lanes,deadline_runs,jitter,policy,highest_per_s,rate_times,rate_per_s,offered,met,refused,mean_batch,busy';
+    'seed,arrivals,curve,models,lanes,deadline_runs,jitter,policy,highest_per_s,rate_times,rate_per_s,offered,met,refused,given_up,mean_batch,busy';
   const lines = rows.flatMap(({ scenario, highest, bestRate, outcomes }) => {
     const { arrivals, curve, models, lanes, factor, jitter } = scenario;
     const common = [seed, arrivals, curve, models, lanes, factor, jitter];
-    const bound = [...common, BOUND, short(highest.get(BOUND) ?? 0), '', '', '', '', '', '', ''].join(',');
+    const bound = [...common, BOUND, short(highest.get(BOUND) ?? 0), '', '', '', '', '', '', '', ''].join(',');
     const measured = [...outcomes].flatMap(([policy, list]) =>
-      list.map(({ offered, met, refused, meanBatch, busy }, index) => {
+      list.map(({ offered, met, refused, givenUp, meanBatch, busy }, index) => {
         const times = TIMES[index] ?? 0;
         const rates = [highest.get(policy) ?? 0, times, times * bestRate].map(short);
-        return [...common, policy, ...rates, offered, met, refused, short(meanBatch), short(busy)].join(',');
+        return [...common, policy, ...rates, offered, met, refused, givenUp, short(meanBatch), short(busy)].join(',');
       }),
     );
     return [...measured, bound];
@@ -92,12 +92,23 @@ function print(rows: readonly Row[]): void {
     ),
   ]);
   console.log(formatTable(['scenario', ...policies], parts));
+  console.log('\nAdmitted and not met at those rates, in parts of those admitted\n');
+  const vainly = rows.map(({ scenario, outcomes }) => [
+    scenario.name,
+    ...policies.map((policy) => (outcomes.get(policy) ?? []).map((outcome) => vain(outcome).toFixed(2)).join(' ')),
+  ]);
+  console.log(formatTable(['scenario', ...policies], vainly));
   console.log("\nMean batch at the best policy's highest rate\n");
   const batches = rows.map(({ scenario, outcomes }) => [
     scenario.name,
     ...policies.map((policy) => short(outcomes.get(policy)?.[0]?.meanBatch ?? 0)),
   ]);
   console.log(formatTable(['scenario', ...policies], batches));
+}
+
+/** The part of those admitted that were not met, whether they were given up or served too late. */
+function vain({ offered, refused, met }: Outcome): number {
+  return offered === refused ? 0 : 1 - met / (offered - refused);
 }
 
 const startMs = performance.now();

@@ -1,4 +1,5 @@
 import { Core } from '../../src/core/core.ts';
+import type { CoreEvents } from '../../src/core/events.ts';
 import type { Lane } from '../../src/core/ticket.ts';
 import { ServerError } from '../../src/errors.ts';
 import type { SimClock } from './sim-clock.ts';
@@ -13,7 +14,10 @@ export function coreServer(
   world: World,
   { clock, tally, isHeld }: { clock: SimClock; tally: Tally; isHeld: boolean },
 ): SimServer {
-  const core = new Core<SimRequest, undefined>({ clock, defer: clock.defer });
+  const left: CoreEvents['left'] = ({ why }) => {
+    if (why === 'late') tally.givenUp += 1;
+  };
+  const core = new Core<SimRequest, undefined>({ clock, defer: clock.defer, events: { left } });
   const byKey = new Map(world.models.map((model) => [model.key, model]));
   for (let id = 0; id < world.lanes; id += 1) core.addLane(simLane(id, byKey, clock, tally));
   for (const model of world.models) {

@@ -25,6 +25,8 @@ export interface Outcome {
   readonly offered: number;
   readonly met: number;
   readonly refused: number;
+  /** Admitted, and refused later, when no run could serve them in time any more. */
+  readonly givenUp: number;
   readonly meanBatch: number;
   /** Part of the lanes' time until the last arrival that was spent in runs. */
   readonly busy: number;
@@ -44,9 +46,9 @@ export async function simulate(policy: PolicyName, requests: readonly SimRequest
     server.arrive(request);
   }
   await clock.runTo(Infinity);
-  const { met, refused, meanBatch, busyMs } = tally;
+  const { met, refused, givenUp, meanBatch, busyMs } = tally;
   const lengthMs = requests.at(-1)?.arrivedMs ?? 0;
-  return { offered: requests.length, met, refused, meanBatch, busy: busyMs / (lengthMs * world.lanes) };
+  return { offered: requests.length, met, refused, givenUp, meanBatch, busy: busyMs / (lengthMs * world.lanes) };
 }
 
 function peerPolicy(name: PolicyName, { lanes }: World): Policy | undefined {

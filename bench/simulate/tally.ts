@@ -5,6 +5,7 @@ import { runMsOf, type SimModel, type SimRequest, type World } from './workload.
 export class Tally {
   met = 0;
   refused = 0;
+  givenUp = 0;
   runs = 0;
   items = 0;
   busyMs = 0;
