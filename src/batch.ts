@@ -2,6 +2,7 @@ import type { Config } from './config/options.ts';
 import { originOf } from './config/read.ts';
 import { systemClock } from './core/clock.ts';
 import { messageOf } from './errors.ts';
+import { jobsAhead } from './jobs/ahead.ts';
 import { startBatch, type Batch } from './jobs/file/batch.ts';
 import { showProgress } from './jobs/file/display.ts';
 import type { BatchFlags } from './jobs/file/flags.ts';
@@ -41,7 +42,7 @@ async function run({ services }: Engine, flags: BatchFlags, { stderr, signal }: 
     runner: new JobRunner({ door, clock: systemClock, log, timeoutMs: config.JOB_TIMEOUT_MS }),
     clock: systemClock,
     log,
-    most: jobsAhead(services),
+    most: jobsAhead(services.repository.list(), services.plan().lanes),
     lineLimitBytes: config.BODY_LIMIT_BYTES,
   });
   if (batch.firstLine > 1) stderr.write(`going on at line ${batch.firstLine}\n`);
@@ -65,11 +66,4 @@ function stopOn(signal: AbortSignal, batch: Batch, graceMs: number): void {
   };
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
-}
-
-/** Enough for every lane to have its next batch ready while it runs one. */
-function jobsAhead({ repository, plan }: Engine['services']): number {
-  const { lanes } = plan();
-  const ahead = repository.list().map(({ limits, queueItems }) => Math.min(queueItems, 2 * limits.maxItems * lanes));
-  return Math.max(2 * lanes, ...ahead);
 }

@@ -21,6 +21,7 @@ import { VERSION } from './version.ts';
 
 const USAGE = [
   'Usage: carpool serve [flags]             serves the models of a folder',
+  '       carpool work [flags]              serves the jobs of a queue (JOB_SOURCE), and probes',
   '       carpool batch <requests.jsonl> -o <results.jsonl>    answers the lines of a file',
   '       carpool pull hf:<owner>/<name>    brings a model from a hub into that folder',
   '       carpool install-cuda              fetches what models need to run on an NVIDIA GPU',
@@ -35,6 +36,7 @@ interface Command {
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['serve', { help: helpText, run: serve }],
+  ['work', { help: helpText, run: work }],
   ['batch', { help: () => BATCH_USAGE, run: batch }],
   ['pull', { help: () => PULL_USAGE, run: pull }],
   ['install-cuda', { help: () => INSTALL_CUDA_USAGE, run: bringCuda }],
@@ -128,7 +130,17 @@ async function batch(argv: readonly string[]): Promise<void> {
 
 async function serve(argv: readonly string[]): Promise<void> {
   const config = readOrTell(argv);
-  if (config === undefined) return;
+  if (config !== undefined) await run(config);
+}
+
+async function work(argv: readonly string[]): Promise<void> {
+  const config = readOrTell(['--no-inference-api', ...argv]);
+  if (config?.JOB_SOURCE === 'none') refuse('Say where the jobs are: JOB_SOURCE', USAGE);
+  else if (config !== undefined) await run(config);
+}
+
+/** Runs a server until it is stopped or fails. */
+async function run(config: Config): Promise<void> {
   const server = await startServer(config);
   endWhenFailed(server, config.FAILED_GRACE_MS);
   stopOnSignals(server, config.DRAIN_GRACE_MS);

@@ -3,6 +3,11 @@ import { createParts, type Parts } from './main.ts';
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config/options.ts';
+import { systemClock } from './core/clock.ts';
+import { jobsAhead } from './jobs/ahead.ts';
+import type { JobSource } from './jobs/source.ts';
+import { openSource } from './jobs/sources.ts';
+import { JobWorker } from './jobs/worker.ts';
 import { countCores } from './lanes/cores.ts';
 import { messageOf, ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
@@ -125,12 +130,36 @@ async function start(parts: Parts): Promise<void> {
   checkModels([...notPulled, ...failed], services);
   if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
     log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
+  const source = config.JOB_SOURCE === 'none' ? undefined : await openJobs(config, log);
   state.enter(
     'ready',
     loaded.length > 0
       ? `${loaded.length} model version(s) loaded`
       : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
   );
+  if (source !== undefined) await pullJobs(source, parts);
+}
+
+async function openJobs(config: Config, log: Log): Promise<JobSource> {
+  try {
+    return await openSource({ config, log });
+  } catch (error) {
+    throw new StartError(`JOB_SOURCE=${config.JOB_SOURCE}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
+async function pullJobs(source: JobSource, parts: Parts): Promise<void> {
+  const { config, door, log, metrics, repository, state, plan } = parts.services;
+  if (state.phase !== 'ready') {
+    await source.close();
+    return;
+  }
+  const most = jobsAhead(repository.list(), plan().lanes);
+  parts.worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, most });
+  log.info({ source: source.name, queue: config.JOB_QUEUE, most }, 'pulling jobs');
+  // Nothing but a restart brings the source back.
+  parts.worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone'));
 }
 
 /** Throws a StartError with every failure if MODEL_ERRORS is `exit` or no model is left to serve. */
@@ -165,21 +194,22 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
   }
 }
 
-async function drain(
-  { services, core, cpu, lanes, trials }: Parts,
-  started: Promise<void>,
-  close?: () => Promise<void>,
-): Promise<boolean> {
+async function drain(parts: Parts, started: Promise<void>, close?: () => Promise<void>): Promise<boolean> {
+  const { services, core, cpu, lanes, trials } = parts;
   const { config, state, repository, metrics, log } = services;
   state.enter('draining', 'asked to stop');
+  parts.worker?.stop();
   trials.close();
   // A lane that is loading a model is as busy as one that runs it.
   const loaded = Promise.all([repository.close(), started.catch(() => undefined)]);
-  const idle = loaded.then(() => core.idle()).then(() => lanes.idle());
+  const idle = loaded
+    .then(() => Promise.all([core.idle(), parts.worker?.ended.catch(() => undefined)]))
+    .then(() => lanes.idle());
   const finished = await Promise.race([idle.then(() => true), sleep(config.DRAIN_GRACE_MS, false, { ref: false })]);
   if (!finished) {
     log.error({ busy: lanes.busy, graceMs: config.DRAIN_GRACE_MS }, 'the grace to finish work has run out');
     core.failAll(new ServerError('DRAINING'), { running: true });
+    if (parts.worker !== undefined) await giveUp(parts.worker);
   }
   await close?.();
   metrics.stop();
@@ -188,8 +218,13 @@ async function drain(
   return finished;
 }
 
-/** Replies that are being written may take this long; then their connections are closed. */
+/** Replies that are being written, and jobs that are being given back, may take this long; then their connections are closed. */
 const LAST_WRITES_MS = 2000;
+
+async function giveUp(worker: JobWorker): Promise<void> {
+  worker.giveUp();
+  await Promise.race([worker.ended.catch(() => undefined), sleep(LAST_WRITES_MS, undefined, { ref: false })]);
+}
 
 async function closeServer(server: Server, listening: Listening): Promise<void> {
   const closed = listening.close();

@@ -18,6 +18,7 @@ import { deviceName } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { graphKey } from './lanes/protocol.ts';
 import { TrialProcess } from './trial/trial-process.ts';
+import type { JobWorker } from './jobs/worker.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
 import { publicReason } from './repository/reason.ts';
@@ -45,6 +46,8 @@ export interface Parts {
   readonly trials: TrialProcess;
   /** Undefined until the lanes have started. */
   plan: LanePlan | undefined;
+  /** Absent until the server is ready, and without JOB_SOURCE. */
+  worker?: JobWorker;
 }
 
 /** Makes every part, and starts none. */

@@ -107,6 +107,13 @@ export function createMetrics() {
       'Items whose client left or whose time ran out, by whether they were waiting or running',
       ['model', 'why', 'state'],
     ),
+    jobs: counter('jobs_total', 'Jobs that this server has claimed, by what became of them', ['source', 'outcome']),
+    jobsHeld: gauge('jobs_held', 'Jobs claimed and not reported yet', ['source']),
+    jobSeconds: histogram('job_seconds', 'From the claim of a job to the end of its report', ['source']),
+    jobLeases: counter('job_leases_total', "Extensions of leases, by whether the job was still this server's", [
+      'source',
+      'outcome',
+    ]),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),
     runningItems: gauge('running_items', 'Items running', ['model']),
     permitsUsed: gauge('permits_used', 'Permits taken: items in preparation, waiting and running', ['model']),

@@ -122,10 +122,16 @@ function refuse({ request, response, services, refusals }: Call, path: string, r
   else new Exchange(request, response, { services, dialect }).fail(refusal);
 }
 
+const NO_REQUESTS = new ServerError('FORBIDDEN', 'This server takes jobs from its queue only.');
+
 /** Serves an operation, unless it is refused before its body is read. */
 function enter({ operation, name, version }: Match, call: Call): void {
   const { request, response, services, refusals } = call;
   const { dialect } = operation;
+  if (!services.config.INFERENCE_API) {
+    new Exchange(request, response, { services, dialect }).fail(NO_REQUESTS);
+    return;
+  }
   let entry: Entry | undefined;
   let refusal: unknown;
   try {

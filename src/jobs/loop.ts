@@ -4,9 +4,9 @@ import type { Log } from '../log.ts';
 import { Cancellation } from '../serving/cancellation.ts';
 import { JobError, readJob, type Job } from './job.ts';
 import { Lease } from './lease.ts';
-import { unreadResult, type JobResult } from './result.ts';
+import { unreadResult, type JobResult, type ResultKind } from './result.ts';
 import type { JobRunner } from './run-job.ts';
-import { SourceError, type ClaimedJob, type JobSource } from './source.ts';
+import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from './source.ts';
 
 /** Tries of a report, and the wait before the second, which doubles. */
 const REPORT_TRIES = 6;
@@ -22,25 +22,27 @@ export interface JobLoopParts<Claimed extends ClaimedJob> {
   readonly log: Pick<Log, 'warn' | 'error'>;
   /** Most jobs held at one time: those that run, and those whose turn comes next. */
   readonly most: number;
+  readonly events?: JobEvents;
 }
 
-/** What has become of the jobs of a loop. */
-export interface JobCounts {
-  answered: number;
-  failed: number;
-  givenBack: number;
-  /** The lease ended before the job, or its end could not be reported. */
-  lost: number;
+/** What becomes of a job here. `given_back`: not served. `lost`: its lease ended before it did, or its end could not be reported. */
+export type JobOutcome = ResultKind | 'given_back' | 'lost';
+
+/** Called with what happens to jobs, for metrics. */
+export interface JobEvents {
+  claimed(jobs: number): void;
+  ended(outcome: JobOutcome, heldForMs: number): void;
+  extended(isOurs: boolean): void;
 }
 
 /** Claims jobs from a source while there is room for them, has them served, and reports each once. */
 export class JobLoop<Claimed extends ClaimedJob> {
-  readonly counts: JobCounts = { answered: 0, failed: 0, givenBack: 0, lost: 0 };
   readonly #parts: JobLoopParts<Claimed>;
   readonly #stop = new AbortController();
   readonly #cancellation = new Cancellation();
   #held = 0;
   #isExhausted = false;
+  #areAllReported = true;
   #failure: Error | undefined;
   #onFreed: (() => void) | undefined;
 
@@ -50,7 +52,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
 
   /** Whether every job of the source has been reported; once `run` has resolved. */
   get isExhausted(): boolean {
-    return this.#isExhausted && this.counts.givenBack === 0 && this.counts.lost === 0;
+    return this.#isExhausted && this.#areAllReported;
   }
 
   /**
@@ -65,6 +67,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
       await this.#freed(most - fewest);
       const claimed = await this.#claim(most - this.#held);
       if (claimed === undefined) break;
+      this.#parts.events?.claimed(claimed.length);
       for (const one of claimed) void this.#hold(one);
     }
     await this.#freed(0);
@@ -105,37 +108,37 @@ export class JobLoop<Claimed extends ClaimedJob> {
   }
 
   async #hold(claimed: Claimed): Promise<void> {
+    const { clock, events } = this.#parts;
+    const claimedAtMs = clock.now();
     this.#held += 1;
-    try {
-      await this.#serve(claimed);
-    } catch (error) {
-      this.#lose(error);
-    } finally {
-      this.#held -= 1;
-      this.#onFreed?.();
-    }
+    const outcome = await this.#serve(claimed).catch((error: unknown) => this.#lose(error));
+    if (outcome === 'given_back' || outcome === 'lost') this.#areAllReported = false;
+    events?.ended(outcome, clock.now() - claimedAtMs);
+    this.#held -= 1;
+    this.#onFreed?.();
   }
 
-  async #serve(claimed: Claimed): Promise<void> {
-    const { source, clock } = this.#parts;
+  async #serve(claimed: Claimed): Promise<JobOutcome> {
+    const { source, clock, events } = this.#parts;
     const cancellation = new Cancellation();
     const lease = new Lease({
       clock,
       leaseMs: source.leaseMs,
-      extend: async () => source.extend?.(claimed) ?? true,
+      extend: async () => {
+        const isOurs = (await source.extend?.(claimed)) ?? true;
+        events?.extended(isOurs);
+        return isOurs;
+      },
       onLost: () => cancellation.cancel(),
     });
     this.#cancellation.add(cancellation);
     try {
       const result = await this.#resultOf(claimed, cancellation);
-      if (lease.isLost) this.counts.lost += 1;
-      else if (result === undefined) {
-        await this.#report(lease, () => source.giveBack(claimed, GIVE_BACK_DELAY_MS));
-        this.counts.givenBack += 1;
-      } else {
-        await this.#report(lease, () => source.done(claimed, result));
-        this.counts[result.isAnswer ? 'answered' : 'failed'] += 1;
-      }
+      if (lease.isLost) return 'lost';
+      await this.#report(lease, () =>
+        result === undefined ? source.giveBack(claimed, GIVE_BACK_DELAY_MS) : source.done(claimed, result),
+      );
+      return result?.kind ?? 'given_back';
     } finally {
       lease.end();
       this.#cancellation.remove(cancellation);
@@ -161,18 +164,18 @@ export class JobLoop<Claimed extends ClaimedJob> {
         await report();
         return;
       } catch (error) {
-        if (tries === REPORT_TRIES || lease.isLost) throw error;
+        if (tries === REPORT_TRIES || lease.isLost || error instanceof LeaseLostError) throw error;
         await this.#wait(waitMs);
       }
     }
   }
 
-  #lose(error: unknown): void {
+  #lose(error: unknown): JobOutcome {
     const { source, log } = this.#parts;
-    this.counts.lost += 1;
     log.error({ source: source.name, err: error }, 'the end of a job could not be reported');
     // Without a lease nobody else would serve it.
     if (source.leaseMs === undefined) this.#fail(error);
+    return 'lost';
   }
 
   #fail(error: unknown): void {

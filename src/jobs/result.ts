@@ -7,22 +7,31 @@ import type { JobError } from './job.ts';
 export interface JobResult {
   /** The line, without its end. */
   readonly line: Uint8Array;
-  /** Status 200, with the answer as its body. */
-  readonly isAnswer: boolean;
+  readonly kind: ResultKind;
 }
+
+/**
+ * `answered`: status 200, with the answer as its body. `refused`: the job's own mistake, which another try would not cure. `failed`: another try may
+ * have an answer. `unreadable`: the message is no job.
+ */
+export type ResultKind = 'answered' | 'refused' | 'failed' | 'unreadable';
+
+/** Statuses of faults that are not the job's. */
+const FIRST_SERVER_STATUS = 500;
 
 /** Most names of ignored fields in a result. */
 const MOST_NAMES = 20;
 
 /** The result of a job that was served. */
 export function answeredResult(id: string, requester: JobRequester, answer: Answer): JobResult {
-  return { line: lineOf(id, requester, { status: 200, body: bodyOf(answer) }), isAnswer: true };
+  return { line: lineOf(id, requester, { status: 200, body: bodyOf(answer) }), kind: 'answered' };
 }
 
 /** The result of a job that was refused or has failed, told in the shape of its operation's dialect. */
 export function failedResult(id: string, requester: JobRequester, error: ServerError): JobResult {
   const { status, body } = requester.dialect.tellError(error);
-  return { line: lineOf(id, requester, { status, body: [Buffer.from(JSON.stringify(body))] }), isAnswer: false };
+  const line = lineOf(id, requester, { status, body: [Buffer.from(JSON.stringify(body))] });
+  return { line, kind: error.status < FIRST_SERVER_STATUS ? 'refused' : 'failed' };
 }
 
 /** The result of a job that could not be read; `place` says where it stands. */
@@ -30,7 +39,7 @@ export function unreadResult(error: JobError, place?: string): JobResult {
   const message = place === undefined ? error.message : `${place}: ${error.message}`;
   const told = { code: 'invalid_request', message };
   const line = { id: null, custom_id: error.id, response: null, error: told };
-  return { line: Buffer.from(JSON.stringify(line)), isAnswer: false };
+  return { line: Buffer.from(JSON.stringify(line)), kind: 'unreadable' };
 }
 
 interface Response {

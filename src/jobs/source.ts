@@ -13,7 +13,10 @@ export interface JobSource<Claimed extends ClaimedJob = ClaimedJob> {
   readonly leaseMs?: number;
   /** Makes a claim last `leaseMs` from now. False: the job is not this server's any more. Must end well before the lease. */
   extend?(claimed: Claimed): Promise<boolean>;
-  /** Stores the result of a job and then takes it off the queue. May be called again after it has failed. */
+  /**
+   * Stores the result of a job and then takes it off the queue; a failed job may be tried again instead, and one that cannot be served is a dead
+   * letter. Called again after it has rejected, unless with a LeaseLostError.
+   */
   done(claimed: Claimed, result: JobResult): Promise<void>;
   /** The job was not served; another server may have it, after the delay. */
   giveBack(claimed: Claimed, delayMs: number): Promise<void>;
@@ -29,6 +32,13 @@ export interface ClaimedJob {
   readonly place?: string;
   /** Why the message has no bytes. */
   readonly problem?: string;
+}
+
+/** The job is not this server's any more, so its result is not stored. */
+export class LeaseLostError extends Error {
+  constructor() {
+    super('the lease of the job was lost');
+  }
 }
 
 /** Asking the source again would be of no use. */

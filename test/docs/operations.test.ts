@@ -35,7 +35,7 @@ test('docs/operations.md lists exactly the metrics of the server, with type and 
   for (const [name, , , meaning] of rows) assert.ok((meaning ?? '').length > 10, name);
 });
 
-test('every metric has a value after a request, but those of streams, of tasks that count their work, and of what goes wrong', async () => {
+test('every metric has a value after a request, but those of streams, of jobs, of tasks that count their work, and of what goes wrong', async () => {
   await using server = await startTestServer({ MODELS: 'square', DEFAULT_MODEL: 'square' });
   assert.equal((await post(`${server.url}/predict`, '{"data":3}')).status, 200);
   const text = Buffer.from((await ask(`${server.url}/metrics`)).bytes).toString();
@@ -49,6 +49,10 @@ test('every metric has a value after a request, but those of streams, of tasks t
       'carpool_work_total',
       'carpool_rejects_total',
       'carpool_left_total',
+      'carpool_jobs_total',
+      'carpool_jobs_held',
+      'carpool_job_seconds',
+      'carpool_job_leases_total',
       'carpool_late_runs_total',
       'carpool_lane_losses_total',
     ],

@@ -16,7 +16,7 @@ interface Situation {
 function probe(path: string, { state, full = false, readyWhenFull = false }: Situation, method = 'GET') {
   const services = {
     state,
-    config: { READY_WHEN_FULL: readyWhenFull } as Config,
+    config: { READY_WHEN_FULL: readyWhenFull, JOB_SOURCE: 'none' } as Config,
     repository: { list: () => [{ name: 'm' }] },
     door: { isFull: () => full },
     access: { isLevelEnabled: () => false },
@@ -99,7 +99,7 @@ test('the replies that PROBE_PORT is told are those of the probes', () => {
     const { state, full = false, readyWhenFull = false } = situation;
     const replies = probeReplies({
       state,
-      config: { READY_WHEN_FULL: readyWhenFull } as Config,
+      config: { READY_WHEN_FULL: readyWhenFull, JOB_SOURCE: 'none' } as Config,
       repository: { list: () => [{ name: 'm' }] },
       door: { isFull: () => full },
     } as unknown as Services);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { JobLoop } from '../../src/jobs/loop.ts';
+import { JobLoop, type JobOutcome } from '../../src/jobs/loop.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import type { JobResult } from '../../src/jobs/result.ts';
 import { SourceError, type ClaimedJob, type JobSource } from '../../src/jobs/source.ts';
@@ -43,8 +43,8 @@ class Queue implements JobSource<Message> {
     return Promise.resolve(this.extendAnswer);
   }
 
-  async done({ id }: Message, { isAnswer }: JobResult): Promise<void> {
-    this.events.push(`done ${id}${isAnswer ? '' : ' failed'}`);
+  async done({ id }: Message, { kind }: JobResult): Promise<void> {
+    this.events.push(`done ${id}${kind === 'answered' ? '' : ` ${kind}`}`);
     if (this.failures > 0) {
       this.failures -= 1;
       throw new Error('down');
@@ -63,7 +63,7 @@ class Queue implements JobSource<Message> {
   }
 }
 
-const RESULT: JobResult = { line: new Uint8Array(0), isAnswer: true };
+const RESULT: JobResult = { line: new Uint8Array(0), kind: 'answered' };
 
 /** Serves jobs when it is told to; those that are cancelled are given back. */
 class Runner {
@@ -94,13 +94,19 @@ function rig(source: Queue, most = 4) {
     warn: (fields: unknown) => void warnings.push(fields),
     error: (fields: unknown) => void warnings.push(fields),
   };
-  const loop = new JobLoop<Message>({ source, runner, clock, log: log as never, most });
-  return { clock, runner, loop, warnings };
+  const outcomes: JobOutcome[] = [];
+  const events = {
+    claimed: () => undefined,
+    extended: () => undefined,
+    ended: (outcome: JobOutcome) => void outcomes.push(outcome),
+  };
+  const loop = new JobLoop<Message>({ source, runner, clock, log: log as never, most, events });
+  return { clock, runner, loop, warnings, outcomes };
 }
 
 test('it claims what it has room for, and each job is reported once', async () => {
   const source = new Queue(['a', 'b', 'c', 'd', 'e', 'f']);
-  const { clock, runner, loop } = rig(source);
+  const { clock, runner, loop, outcomes } = rig(source);
   const run = loop.run();
   await clock.turn();
   assert.equal(runner.running, 'a,b,c,d');
@@ -116,20 +122,20 @@ test('it claims what it has room for, and each job is reported once', async () =
     ['a', 'b', 'c', 'd', 'e', 'f'].map((id) => `done ${id}`),
   );
   assert.equal(source.events.at(-1), 'close');
-  assert.deepEqual(loop.counts, { answered: 6, failed: 0, givenBack: 0, lost: 0 });
+  assert.deepEqual(outcomes, Array(6).fill('answered'));
   assert.equal(loop.isExhausted, true);
 });
 
 test('a message that is no job is reported as failed, and the others go on', async () => {
   const source = new Queue(['a']);
   source.waiting.unshift({ id: 'x', bytes: Buffer.from('nonsense') });
-  const { clock, runner, loop } = rig(source);
+  const { clock, runner, loop, outcomes } = rig(source);
   const run = loop.run();
   await clock.turn();
   runner.end('a');
   await run;
-  assert.ok(source.events.includes('done x failed'));
-  assert.deepEqual(loop.counts, { answered: 1, failed: 1, givenBack: 0, lost: 0 });
+  assert.ok(source.events.includes('done x unreadable'));
+  assert.deepEqual(outcomes, ['unreadable', 'answered']);
 });
 
 test('a claim is extended while its job runs and until it has been reported', async () => {
@@ -150,25 +156,25 @@ test('a claim is extended while its job runs and until it has been reported', as
 test('a job whose claim is lost is cancelled and never reported', async () => {
   const source = new Queue(['a'], 100);
   source.extendAnswer = false;
-  const { clock, loop } = rig(source);
+  const { clock, loop, outcomes } = rig(source);
   const run = loop.run();
   await clock.advance(60);
   await run;
   assert.deepEqual(source.events, ['claim a', 'extend a', 'close']);
-  assert.equal(loop.counts.lost, 1);
+  assert.deepEqual(outcomes, ['lost']);
 });
 
 test('a report that fails is tried again; when all tries have failed, the lease gives the job to another server', async () => {
   const source = new Queue(['a'], 1000);
   source.failures = Infinity;
-  const { clock, runner, loop, warnings } = rig(source);
+  const { clock, runner, loop, warnings, outcomes } = rig(source);
   const run = loop.run();
   await clock.turn();
   runner.end('a');
   await clock.advance(60_000);
   await run;
   assert.equal(source.events.filter((event) => event === 'done a').length, 6);
-  assert.equal(loop.counts.lost, 1);
+  assert.deepEqual(outcomes, ['lost']);
   assert.equal(warnings.length, 1);
 });
 

@@ -37,7 +37,7 @@ function told(result: JobResult | undefined): Record<string, unknown> {
 test('the answer is a line of the batch output, with the id of the job', async () => {
   const { runner } = rig(() => ANSWER);
   const result = await runner.run(job());
-  assert.equal(result?.isAnswer, true);
+  assert.equal(result?.kind, 'answered');
   assert.ok(!Buffer.from(result.line).includes('\n'));
   const { id, custom_id, response, error } = told(result) as {
     id: string;
@@ -65,7 +65,7 @@ test('a mistake of the job is its result, in the shape of its dialect', async ()
     throw new ServerError('INVALID_INPUT', 'no', { param: 'input' });
   });
   const result = await runner.run(job());
-  assert.equal(result?.isAnswer, false);
+  assert.equal(result?.kind, 'refused');
   const { status_code, body } = told(result)['response'] as { status_code: number; body: { error: { param: string } } };
   assert.equal(status_code, 400);
   assert.equal(body.error.param, 'input');
@@ -86,7 +86,7 @@ test('a job that finds the queue full comes again when another has ended, with i
   assert.equal(calls.length, 1);
   full = false;
   await runner.run(job());
-  assert.equal((await waiting)?.isAnswer, true);
+  assert.equal((await waiting)?.kind, 'answered');
   assert.deepEqual(new Set(bodies), new Set(['{"input":"x"}']));
 });
 
@@ -98,7 +98,7 @@ test('jobs that wait for a full queue do not keep each other busy', async () => 
   await clock.advance(600);
   assert.equal(calls.length, 20);
   await clock.advance(10_000);
-  for (const result of await Promise.all(waiting)) assert.equal(result?.isAnswer, false);
+  for (const result of await Promise.all(waiting)) assert.equal(result?.kind, 'refused');
 });
 
 test('the time limit of a job counts from its beginning, whatever it waits for', async () => {

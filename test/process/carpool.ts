@@ -58,8 +58,8 @@ export class Carpool {
   }
 
   /** Starts it and waits for nothing. */
-  static spawn(env: Readonly<Record<string, string>>): Carpool {
-    const child = spawn(process.execPath, [CLI, 'serve'], {
+  static spawn(env: Readonly<Record<string, string>>, command = 'serve'): Carpool {
+    const child = spawn(process.execPath, [CLI, command], {
       env: { ...SERVER_ENV, ...env },
       cwd: fileURLToPath(new URL('.', import.meta.url)),
       stdio: ['ignore', 'pipe', 'pipe'],

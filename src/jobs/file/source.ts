@@ -62,8 +62,8 @@ export class FileSource implements JobSource<ClaimedLine> {
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
-  async done({ index, line: { number, endByte } }: ClaimedLine, { line, isAnswer }: JobResult): Promise<void> {
-    this.#output.put(index, { line, isAnswer, number, endByte });
+  async done({ index, line: { number, endByte } }: ClaimedLine, { line, kind }: JobResult): Promise<void> {
+    this.#output.put(index, { line, isAnswer: kind === 'answered', number, endByte });
   }
 
   /** Its line and those after it are read again by the next process. */

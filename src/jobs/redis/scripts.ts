@@ -1,0 +1,50 @@
+/** What must happen at once is a script: a server may die, or lose its lease, between any two commands. Keys and arguments are named above each. */
+
+/**
+ * Takes over jobs whose lease has ended, up to `most`: `[[id, deliveries, fields], ...]`. Those that were deleted meanwhile are forgotten.
+ * KEYS: stream. ARGV: group, consumer, leaseMs, most.
+ */
+export const TAKE_OVER = `
+local taken = {}
+local pending = redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+', ARGV[4])
+for _, one in ipairs(pending) do
+  local claimed = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], one[1])
+  if claimed[1] then taken[#taken + 1] = { one[1], one[4] + 1, claimed[1][2] }
+  else redis.call('XACK', KEYS[1], ARGV[1], one[1]) end
+end
+return taken`;
+
+/** Whether the job is still this consumer's; begins the other scripts. */
+const IS_OURS = `
+local function isOurs(id)
+  local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1)
+  return #pending > 0 and pending[1][2] == ARGV[2]
+end
+if not isOurs(ARGV[3]) then return 0 end`;
+
+/** Makes a claim last from now; it does not count as a delivery. KEYS: stream. ARGV: group, consumer, id. */
+export const EXTEND = `${IS_OURS}
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+return 1`;
+
+/** Stores a result, unless there is one, and takes the job off the queue. KEYS: stream, result. ARGV: group, consumer, id, result, time to live in ms. */
+export const FINISH = `${IS_OURS}
+redis.call('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[5])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
+redis.call('XDEL', KEYS[1], ARGV[3])
+return 1`;
+
+/** Puts a job among the dead letters, with the reason. KEYS: stream, dead letters. ARGV: group, consumer, id, job, result, deliveries. */
+export const BURY = `${IS_OURS}
+redis.call('XADD', KEYS[2], '*', 'job', ARGV[4], 'result', ARGV[5], 'deliveries', ARGV[6], 'id', ARGV[3])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
+redis.call('XDEL', KEYS[1], ARGV[3])
+return 1`;
+
+/**
+ * Lets the next server that looks have the job once its idle time, which begins at `idleMs`, is a lease. It is nobody's in the meantime.
+ * KEYS: stream. ARGV: group, consumer, id, idleMs.
+ */
+export const RELEASE = `${IS_OURS}
+redis.call('XCLAIM', KEYS[1], ARGV[1], 'nobody', 0, ARGV[3], 'IDLE', ARGV[4], 'JUSTID')
+return 1`;

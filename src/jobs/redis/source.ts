@@ -1,0 +1,202 @@
+import { randomUUID } from 'node:crypto';
+import os from 'node:os';
+import { createClient, type RedisClientType } from '@redis/client';
+import { messageOf } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { retryDelayMs } from '../backoff.ts';
+import type { JobResult } from '../result.ts';
+import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
+import { BURY, EXTEND, FINISH, RELEASE, TAKE_OVER } from './scripts.ts';
+
+/** A message of the stream that is this server's. */
+export interface RedisJob extends ClaimedJob {
+  /** Of the message in the stream. */
+  readonly id: string;
+  /** How often it has been claimed, this time included. */
+  readonly deliveries: number;
+}
+
+export interface RedisOptions {
+  readonly url: string;
+  /** Key of the stream. Results lie at `<queue>:result:<id>`, dead letters in the stream `<queue>:dead`. */
+  readonly queue: string;
+  readonly leaseMs: number;
+  /** A failed job is tried so often; then it is a dead letter. */
+  readonly attempts: number;
+  readonly resultTtlMs: number;
+  readonly log: Pick<Log, 'warn'>;
+}
+
+/** All servers are consumers of one group, so each message goes to one of them. */
+const GROUP = 'carpool';
+/** Longest wait for a new message; then those of dead servers are looked for. */
+const BLOCK_MS = 5000;
+/** A command that takes longer has failed. */
+const COMMAND_LIMIT_MS = 10_000;
+
+/** What XREADGROUP returns: streams with their messages, each an id and its fields. */
+type Found = readonly [string, readonly [string, readonly string[]][]][];
+
+type Client = RedisClientType<Record<string, never>, Record<string, never>, Record<string, never>, 2>;
+
+/**
+ * Jobs in a Redis stream (6.2 or later), each a message with the field `job`. Many servers share it; what a dead one held is taken over when its lease
+ * has ended. https://redis.io/docs/latest/develop/data-types/streams/
+ */
+export class RedisSource implements JobSource<RedisJob> {
+  readonly name = 'redis';
+  readonly leaseMs: number;
+  readonly #options: RedisOptions;
+  readonly #consumer = `${os.hostname()}-${randomUUID()}`;
+  readonly #client: Client;
+  /** Waits for messages, and can do nothing else meanwhile. */
+  readonly #reader: Client;
+
+  private constructor(options: RedisOptions, client: Client, reader: Client) {
+    this.#options = options;
+    this.leaseMs = options.leaseMs;
+    this.#client = client;
+    this.#reader = reader;
+  }
+
+  /** Connects. Rejects if the server cannot be reached or will not have us. */
+  static async open(options: RedisOptions): Promise<RedisSource> {
+    const client = connectTo(options);
+    const reader = connectTo(options);
+    try {
+      await Promise.all([client.connect(), reader.connect()]);
+      const source = new RedisSource(options, client, reader);
+      await source.#createGroup();
+      return source;
+    } catch (error) {
+      client.destroy();
+      reader.destroy();
+      throw error;
+    }
+  }
+
+  async claim(most: number, signal: AbortSignal): Promise<readonly RedisJob[]> {
+    try {
+      const left = await this.#takeOver(most);
+      return left.length > 0 ? left : await this.#read(most, signal);
+    } catch (error) {
+      if (!messageOf(error).startsWith('NOGROUP')) throw error;
+      // The stream was deleted, or the server has lost its memory.
+      await this.#createGroup();
+      return [];
+    }
+  }
+
+  async extend({ id }: RedisJob): Promise<boolean> {
+    return this.#run(EXTEND, [this.#options.queue], [id]);
+  }
+
+  async done(job: RedisJob, { kind, line }: JobResult): Promise<void> {
+    const { queue, attempts, resultTtlMs } = this.#options;
+    const { id, deliveries, bytes } = job;
+    const text = Buffer.from(line).toString();
+    if (kind === 'failed' && deliveries < attempts) {
+      await this.giveBack(job, retryDelayMs(deliveries));
+      return;
+    }
+    const isOurs =
+      kind === 'failed' || kind === 'unreadable'
+        ? await this.#run(BURY, [queue, `${queue}:dead`], [id, Buffer.from(bytes).toString(), text, String(deliveries)])
+        : await this.#run(FINISH, [queue, `${queue}:result:${id}`], [id, text, String(resultTtlMs)]);
+    if (!isOurs) throw new LeaseLostError();
+  }
+
+  async giveBack({ id }: RedisJob, delayMs: number): Promise<void> {
+    const idleMs = Math.max(0, Math.round(this.leaseMs - delayMs));
+    await this.#run(RELEASE, [this.#options.queue], [id, String(idleMs)]);
+  }
+
+  async close(): Promise<void> {
+    if (this.#reader.isOpen) this.#reader.destroy();
+    await this.#client.close();
+  }
+
+  async #createGroup(): Promise<void> {
+    try {
+      await this.#send(['XGROUP', 'CREATE', this.#options.queue, GROUP, '0', 'MKSTREAM']);
+    } catch (error) {
+      if (!messageOf(error).startsWith('BUSYGROUP')) throw error;
+    }
+  }
+
+  async #takeOver(most: number): Promise<readonly RedisJob[]> {
+    const args = [
+      'EVAL',
+      TAKE_OVER,
+      '1',
+      this.#options.queue,
+      GROUP,
+      this.#consumer,
+      String(this.leaseMs),
+      String(most),
+    ];
+    const taken = (await this.#send(args)) as [string, number, string[]][];
+    return taken.map(([id, deliveries, fields]) => jobOf(id, fields, deliveries));
+  }
+
+  async #read(most: number, signal: AbortSignal): Promise<readonly RedisJob[]> {
+    const blockMs = Math.min(BLOCK_MS, Math.ceil(this.leaseMs / 2));
+    const args = ['XREADGROUP', 'GROUP', GROUP, this.#consumer, 'COUNT', String(most), 'BLOCK', String(blockMs)];
+    const id = this.#reader.sendCommand(['CLIENT', 'ID']);
+    const found = this.#reader.sendCommand([...args, 'STREAMS', this.#options.queue, '>']);
+    // Closing the connection instead would leave jobs that are on their way to us with nobody until their lease has ended.
+    const unblock = (): void =>
+      void id.then((reader) => this.#send(['CLIENT', 'UNBLOCK', String(Number(reader))])).catch(() => undefined);
+    if (signal.aborted) unblock();
+    signal.addEventListener('abort', unblock, { once: true });
+    try {
+      const [, streams] = await within(Promise.all([id, found]), blockMs + COMMAND_LIMIT_MS);
+      return ((streams as unknown as Found | null)?.[0]?.[1] ?? []).map(([one, fields]) => jobOf(one, fields, 1));
+    } finally {
+      signal.removeEventListener('abort', unblock);
+    }
+  }
+
+  /** Whether the job was still ours, so that the script has done its work. */
+  async #run(script: string, keys: readonly string[], [id = '', ...args]: readonly string[]): Promise<boolean> {
+    const done = await this.#send(['EVAL', script, String(keys.length), ...keys, GROUP, this.#consumer, id, ...args]);
+    return done === 1;
+  }
+
+  #send(args: readonly string[]): Promise<unknown> {
+    return within(this.#client.sendCommand(args), COMMAND_LIMIT_MS);
+  }
+}
+
+function connectTo({ url, log }: RedisOptions): Client {
+  // A wrong address is told at start; later a server that is gone is waited for.
+  let hasConnected = false;
+  const reconnectStrategy = (tries: number): number | false => hasConnected && Math.min(5000, 100 * 2 ** tries);
+  const client = createClient({
+    url,
+    RESP: 2,
+    // A command fails at once while there is no connection: its lease goes on.
+    disableOfflineQueue: true,
+    socket: { connectTimeout: COMMAND_LIMIT_MS, reconnectStrategy },
+  }) as unknown as Client;
+  client.on('ready', () => (hasConnected = true));
+  // Without a listener it would end the process.
+  client.on('error', (error: unknown) => log.warn({ reason: messageOf(error) }, 'the connection to Redis has failed'));
+  return client;
+}
+
+function jobOf(id: string, fields: readonly string[], deliveries: number): RedisJob {
+  const at = fields.findIndex((name, index) => index % 2 === 0 && name === 'job');
+  const text = at < 0 ? undefined : fields[at + 1];
+  const bytes = Buffer.from(text ?? JSON.stringify(fields));
+  return { id, deliveries, bytes, place: `message ${id}`, ...(text === undefined ? { problem: NO_JOB } : {}) };
+}
+
+const NO_JOB = 'it has no field `job`';
+
+function within<Value>(promise: Promise<Value>, limitMs: number): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`Redis has not answered within ${limitMs} ms`)), limitMs);
+    promise.finally(() => clearTimeout(timer)).then(resolve, reject);
+  });
+}

@@ -1,0 +1,102 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import type { TestContext } from 'node:test';
+import { createClient } from '@redis/client';
+
+/** False, or why tests that need a Redis server are skipped. */
+export const withoutRedis: false | string =
+  spawnSync('redis-server', ['--version']).status === 0 ? false : 'redis-server is not installed';
+
+/** A Redis server of its own on a free port of the loopback interface, without files, gone after the test. */
+export class RedisServer {
+  readonly port: number;
+  readonly #folder: string;
+  #process: ReturnType<typeof spawn> | undefined;
+
+  private constructor(port: number, folder: string) {
+    this.port = port;
+    this.#folder = folder;
+  }
+
+  static async start(t: TestContext): Promise<RedisServer> {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-redis-'));
+    const server = new RedisServer(await freePort(), folder);
+    t.after(async () => {
+      await server.kill();
+      await rm(folder, { recursive: true, force: true });
+    });
+    await server.restart();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** It keeps what it has written to its log. */
+  async restart(): Promise<void> {
+    await this.kill();
+    const { port } = this;
+    this.#process = spawn(
+      'redis-server',
+      [
+        '--port',
+        String(port),
+        '--bind',
+        '127.0.0.1',
+        '--dir',
+        this.#folder,
+        '--appendonly',
+        'yes',
+        '--appendfsync',
+        'always',
+      ],
+      { stdio: 'ignore' },
+    );
+    await this.#ready();
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+
+  /** Sends one command. */
+  async ask(...args: string[]): Promise<unknown> {
+    const client = createClient({ url: this.url, RESP: 2, socket: { reconnectStrategy: false } });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await client.sendCommand(args);
+    } finally {
+      client.destroy();
+    }
+  }
+
+  async #ready(): Promise<void> {
+    for (let tries = 0; ; tries += 1)
+      try {
+        await this.ask('PING');
+        return;
+      } catch (error) {
+        if (tries === 300) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
