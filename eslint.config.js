@@ -9,6 +9,7 @@ const rooms = {
   config: { rooms: [] },
   tensors: { rooms: [] },
   core: { rooms: [] },
+  outbound: { rooms: [] },
   onnx: { rooms: ['tensors'], packages: ['onnxruntime-node'] },
   trial: { rooms: ['tensors', 'onnx'] },
   programs: { rooms: ['tensors', 'onnx', 'lanes', 'tasks'], packages: ['onnxruntime-node', 'piscina'] },
@@ -21,7 +22,7 @@ const rooms = {
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   jobs: { rooms: ['config', 'core', 'dialects', 'serving'] },
   http: {
-    rooms: ['config', 'cpu', 'tasks', 'dialects', 'repository', 'serving'],
+    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'serving'],
     packages: ['express', 'undici'],
   },
 };

@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { fetchInput, type FetchLimits } from '../../src/http/input-url.ts';
-import { isPublicAddress } from '../../src/http/public-address.ts';
+import { isPublicAddress } from '../../src/outbound/public-address.ts';
 import { refusal } from '../tasks/support.ts';
 
 const OPEN: FetchLimits = { limitBytes: 1000, timeoutMs: 10_000, allowPrivate: true };

@@ -5,7 +5,7 @@ import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { resolveBySystem, resolvePublic } from '../../src/http/host-names.ts';
+import { resolveBySystem, resolvePublic } from '../../src/outbound/host-names.ts';
 
 const A = 1;
 const AAAA = 28;
