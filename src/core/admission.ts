@@ -1,6 +1,6 @@
 import { ServerError } from '../errors.ts';
 import type { QueuedModel, TicketHandle } from './queued-ticket.ts';
-import { LOWEST_PRIORITY, type TicketRequest } from './ticket.ts';
+import { LOWEST_PRIORITY, type AdmittedItem } from './ticket.ts';
 
 /** What a request asks for before its body is prepared. */
 export interface AdmissionRequest {
@@ -12,9 +12,6 @@ export interface AdmissionRequest {
   /** On the core's clock; Infinity: none. */
   readonly deadlineMs: number;
 }
-
-/** One prepared item, or a block of rows that came together. Priority and deadline are the admission's. */
-export type AdmittedItem<Payload> = Omit<TicketRequest<Payload>, 'priority' | 'deadlineMs'>;
 
 /** What was granted: the same for every ticket of the request. */
 export interface Grant<Payload, Result> {

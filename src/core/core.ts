@@ -1,12 +1,5 @@
 import { ServerError } from '../errors.ts';
-import {
-  Admission,
-  checkRequest,
-  type AdmissionPort,
-  type AdmissionRequest,
-  type AdmittedItem,
-  type Grant,
-} from './admission.ts';
+import { Admission, checkRequest, type AdmissionPort, type AdmissionRequest, type Grant } from './admission.ts';
 import { nextTurn } from './clock.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -16,7 +9,7 @@ import { forecast, type Forecast } from './forecast.ts';
 import { ModelState, type ModelOptions } from './model-state.ts';
 import { QueuedTicket, type QueuedModel, type TicketHandle } from './queued-ticket.ts';
 import { rejoin } from './scheduler.ts';
-import { DEFAULT_PRIORITY, type Clock, type Lane } from './ticket.ts';
+import { DEFAULT_PRIORITY, type AdmittedItem, type Clock, type Lane } from './ticket.ts';
 
 /** Retry-After of a full queue before any run has ended: a guess. */
 const UNKNOWN_WAIT_MS = 1000;
@@ -245,8 +238,15 @@ export class Core<Payload, Result> {
     const { model, priority, deadlineMs } = grant;
     const nowMs = this.#clock.now();
     model.checkTime(item, deadlineMs - nowMs);
-    const origin = { sequence: this.#sequence++, enqueuedMs: nowMs, model, permits, onCancel: this.#onCancel };
-    const ticket = new QueuedTicket({ ...item, priority, deadlineMs }, origin);
+    const ticket = new QueuedTicket(item, {
+      priority,
+      deadlineMs,
+      sequence: this.#sequence++,
+      enqueuedMs: nowMs,
+      model,
+      permits,
+      onCancel: this.#onCancel,
+    });
     const { shapeKey } = item;
     if (model.waitingTickets === 0 && model.runningItems === 0) rejoin(model.share, this.#models.values());
     model.queue.add(ticket);

@@ -1,7 +1,7 @@
 import type { ServerError } from '../errors.ts';
 import type { ModelState } from './model-state.ts';
 import type { Place } from './queue.ts';
-import type { RunReport, Ticket, TicketRequest, TicketState } from './ticket.ts';
+import type { AdmittedItem, RunReport, Ticket, TicketState } from './ticket.ts';
 
 /** How a ticket's time was spent; over all its runs, where it took several. */
 export interface TicketTiming {
@@ -32,8 +32,10 @@ export interface TicketHandle<Result> {
 /** A model with its tickets. */
 export type QueuedModel<Payload, Result> = ModelState<QueuedTicket<Payload, Result>>;
 
-/** What the core adds to a request. */
+/** What the core adds to an item. */
 export interface TicketOrigin<Payload, Result> {
+  readonly priority: number;
+  readonly deadlineMs: number;
   readonly sequence: number;
   readonly enqueuedMs: number;
   readonly model: QueuedModel<Payload, Result>;
@@ -61,7 +63,10 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   state: TicketState = 'waiting';
   /** Start of its first run. */
   startedMs = 0;
-  readonly #spent = { stackMs: 0, runMs: 0, splitMs: 0, batchItems: 0 };
+  #stackMs = 0;
+  #runMs = 0;
+  #splitMs = 0;
+  #batchItems = 0;
   /** Its place in the queue while it waits. */
   place: Place<QueuedTicket<Payload, Result>> | undefined;
   heapIndex = -1;
@@ -69,13 +74,13 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   readonly #resolve: (reply: TicketReply<Result>) => void;
   readonly #reject: (error: ServerError) => void;
 
-  constructor(request: TicketRequest<Payload>, origin: TicketOrigin<Payload, Result>) {
+  constructor(request: AdmittedItem<Payload>, origin: TicketOrigin<Payload, Result>) {
     this.payload = request.payload;
     this.items = request.items;
     this.cost = request.cost;
     this.shapeKey = request.shapeKey;
-    this.priority = request.priority;
-    this.deadlineMs = request.deadlineMs;
+    this.priority = origin.priority;
+    this.deadlineMs = origin.deadlineMs;
     this.onProgress = request.onProgress;
     this.sequence = origin.sequence;
     this.enqueuedMs = origin.enqueuedMs;
@@ -112,15 +117,23 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
 
   /** Adds a run of its batch to the time spent. */
   spend({ stackMs, runMs, splitMs }: RunReport<unknown>, batchItems: number): void {
-    this.#spent.stackMs += stackMs;
-    this.#spent.runMs += runMs;
-    this.#spent.splitMs += splitMs;
-    this.#spent.batchItems = Math.max(this.#spent.batchItems, batchItems);
+    this.#stackMs += stackMs;
+    this.#runMs += runMs;
+    this.#splitMs += splitMs;
+    this.#batchItems = Math.max(this.#batchItems, batchItems);
   }
 
   succeed(result: Result, lane: number): void {
     this.state = 'settled';
-    this.#resolve({ result, timing: { queueMs: this.startedMs - this.enqueuedMs, ...this.#spent, lane } });
+    const timing = {
+      queueMs: this.startedMs - this.enqueuedMs,
+      stackMs: this.#stackMs,
+      runMs: this.#runMs,
+      splitMs: this.#splitMs,
+      batchItems: this.#batchItems,
+      lane,
+    };
+    this.#resolve({ result, timing });
   }
 
   fail(error: ServerError): void {

@@ -40,6 +40,9 @@ export interface TicketRequest<Payload> {
   readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
+/** One prepared item, or a block of rows that came together. Priority and deadline are the admission's. */
+export type AdmittedItem<Payload> = Omit<TicketRequest<Payload>, 'priority' | 'deadlineMs'>;
+
 /** An admitted item, waiting or running. */
 export interface Ticket<Payload = unknown> extends TicketRequest<Payload> {
   /** Rises by one per ticket: order of arrival. */

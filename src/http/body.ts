@@ -45,7 +45,7 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
   const share = limits.budget.share(request.socket.remoteAddress);
   try {
     const body = new GrowingBytes({ limitBytes: limits.limitBytes, declaredBytes: declared, account: share });
-    await arriveInto(body, request, { take: taker(body, limits.limitBytes), deadline: limits.deadline });
+    await arrive(body, request, limits);
     const bytes = body.whole();
     return {
       bytes: coding === undefined ? bytes : await unpackInTurn(bytes, coding, { ...limits, share }),
@@ -111,21 +111,6 @@ async function unpackInTurn(
   return body.whole();
 }
 
-/** Reads the body; if it does not arrive in full, what has arrived is freed. */
-async function arriveInto(body: GrowingBytes, request: IncomingMessage, arrival: Arrival): Promise<void> {
-  try {
-    await arrive(request, arrival);
-  } catch (error) {
-    body.free();
-    throw error;
-  }
-}
-
-interface Arrival {
-  readonly take: (piece: Uint8Array) => void;
-  readonly deadline: Deadline;
-}
-
 /** The wait for a body. */
 class ArrivalWait implements TimedWait {
   readonly deadlineMs: number;
@@ -142,15 +127,23 @@ class ArrivalWait implements TimedWait {
   }
 }
 
-function arrive(request: IncomingMessage, { take, deadline }: Arrival): Promise<void> {
+/** Reads the body; if it does not arrive in full, what has arrived is freed. */
+function arrive(body: GrowingBytes, request: IncomingMessage, { limitBytes, deadline }: BodyLimits): Promise<void> {
+  const take = taker(body, limitBytes);
   return new Promise((resolve, reject) => {
+    let isOver = false;
     const settle = (error?: ServerError): void => {
+      if (isOver) return;
+      isOver = true;
       arrivals.forget(wait);
-      request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
       if (error === undefined) resolve();
-      else reject(error);
+      else {
+        body.free();
+        reject(error);
+      }
     };
     const onData = (piece: Uint8Array): void => {
+      if (isOver) return;
       try {
         take(piece);
       } catch (error) {
@@ -161,6 +154,7 @@ function arrive(request: IncomingMessage, { take, deadline }: Arrival): Promise<
     const onGone = (): void => settle(new ServerError('CANCELLED'));
     const wait = new ArrivalWait(deadline.atMs, settle);
     arrivals.watch(wait);
+    // They stay: to remove them would cost each request a microsecond.
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
 }

@@ -23,8 +23,6 @@ export interface ReplyParts {
   readonly chunks: readonly (Uint8Array | string)[];
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string | number>> | undefined;
-  /** Header of the request on which the reply depends. */
-  readonly vary?: string | undefined;
   /** Content coding that the client accepts. */
   readonly coding?: string | undefined;
 }
@@ -126,15 +124,22 @@ export class Exchange implements AccessRecord, Requester {
     else (this.#releases ??= []).push(release);
   }
 
-  /** Sends the reply, unless the client has left. */
-  async reply({ coding, ...parts }: ReplyParts & { readonly chunks: readonly Uint8Array[] }): Promise<void> {
+  /** Sends the reply, unless the client has left. `vary`: header of the request on which the reply depends. */
+  async reply(
+    { coding, ...parts }: ReplyParts & { readonly chunks: readonly Uint8Array[] },
+    vary?: string,
+  ): Promise<void> {
     const body = await compress(parts.chunks, coding);
-    if (body.coding === undefined) this.send(parts);
-    else this.send({ ...parts, chunks: body.chunks, headers: { ...parts.headers, 'Content-Encoding': body.coding } });
+    if (body.coding === undefined) {
+      this.send(parts, vary);
+      return;
+    }
+    const headers = { ...parts.headers, 'Content-Encoding': body.coding };
+    this.send({ ...parts, chunks: body.chunks, headers }, vary);
   }
 
   /** The same at once, uncompressed: a small reply is spared the promise. */
-  send({ status = 200, contentType, chunks, headers, vary }: Omit<ReplyParts, 'coding'>): void {
+  send({ status = 200, contentType, chunks, headers }: Omit<ReplyParts, 'coding'>, vary?: string): void {
     const { response } = this;
     if (response.headersSent || response.destroyed) return;
     let length = 0;

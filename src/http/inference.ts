@@ -54,10 +54,10 @@ function reply(exchange: Exchange, answer: Answer, compression: Compression | un
   }
   const accepted = header(exchange.request, 'accept-encoding');
   // Uncompressed answers have the header, too, because other clients would get them compressed (RFC 9110 12.5.5).
-  const parts = { ...answer, vary: 'Accept-Encoding' };
+  const vary = 'Accept-Encoding';
   if (accepted !== undefined && !isPacked(answer, compression))
-    return exchange.reply({ ...parts, coding: chooseEncoding(accepted, compression.codings) });
-  exchange.send(parts);
+    return exchange.reply({ ...answer, coding: chooseEncoding(accepted, compression.codings) }, vary);
+  exchange.send(answer, vary);
   return undefined;
 }
 

@@ -1,5 +1,4 @@
-import type { AdmittedItem } from '../core/admission.ts';
-import type { Clock } from '../core/ticket.ts';
+import type { AdmittedItem, Clock } from '../core/ticket.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { PreparedItem } from '../cpu/protocol.ts';
 import { errorOf, ServerError, toServerError } from '../errors.ts';

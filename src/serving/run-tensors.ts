@@ -1,4 +1,4 @@
-import type { AdmittedItem } from '../core/admission.ts';
+import type { AdmittedItem } from '../core/ticket.ts';
 import type { LaneWork } from '../lanes/protocol.ts';
 import { shapeKey } from '../tensors/rows.ts';
 import type { Tensor } from '../tensors/tensor.ts';

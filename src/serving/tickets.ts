@@ -1,5 +1,6 @@
-import type { Admission, AdmittedItem } from '../core/admission.ts';
+import type { Admission } from '../core/admission.ts';
 import type { Core } from '../core/core.ts';
+import type { AdmittedItem } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import type { CpuLimits } from '../cpu/pool.ts';
 import type { LaneWork } from '../lanes/protocol.ts';

@@ -1,4 +1,4 @@
-import type { AdmittedItem } from '../core/admission.ts';
+import type { AdmittedItem } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import type { LaneWork } from '../lanes/protocol.ts';
 import type { Work } from '../tasks/task.ts';
