@@ -22,7 +22,7 @@ const rooms = {
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   jobs: { rooms: ['config', 'core', 'dialects', 'serving'] },
   http: {
-    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'serving'],
+    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'serving', 'jobs'],
     packages: ['express', 'undici'],
   },
 };

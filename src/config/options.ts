@@ -95,6 +95,17 @@ export const OPTIONS = {
     'ms',
   ),
   JOB_TIMEOUT_MS: ms(3_600_000, 1, 'Time limit of a job that names none; its wait in this server counts.'),
+  JOB_WAIT_MS: ms(
+    600_000,
+    0,
+    "How long a request of SaladCloud's queue worker (`Salad-Job-Id`) waits for room in a full queue; then it is refused.",
+  ),
+  JOB_REPLIES_BYTES: integer(
+    64 * MIB,
+    [0, 4096 * MIB],
+    'Replies to that worker that are kept for ten minutes, for an attempt that comes again; 0: none.',
+    'bytes',
+  ),
   DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
   FAILED_GRACE_MS: ms(10_000, 0, 'After the server has failed: how long until the process ends itself by SIGKILL.'),
   READY_WHEN_FULL: boolean(

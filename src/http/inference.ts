@@ -69,24 +69,24 @@ function isPacked({ contentType, chunks }: Answer, { mostBytes = Infinity }: Com
   return bytes > mostBytes || bytes < LEAST_COMPRESSED_BYTES;
 }
 
-/** Those of the server and of the operation. */
-function limitsOf(
+/** Limits of a request's body: those of the server and of the operation. */
+export function limitsOf(
   { cancellation, deadline }: Exchange,
-  { config, budget }: Services,
+  { config, budget }: Pick<Services, 'config' | 'budget'>,
   mostBytes = Infinity,
 ): Parameters<typeof readBody>[1] {
   return { limitBytes: Math.min(config.BODY_LIMIT_BYTES, mostBytes), budget, cancellation, deadline };
 }
 
 /** `X-Request-Timeout-Ms` shortens the time of the request; it counts from the request's beginning. Throws BAD_REQUEST. */
-function readTimeLimit({ request, deadline }: Exchange): void {
+export function readTimeLimit({ request, deadline }: Exchange): void {
   const value = header(request, 'x-request-timeout-ms');
   if (value !== undefined)
     deadline.shorten(wholeNumber(value, { name: 'X-Request-Timeout-Ms', most: LONGEST_TIMEOUT_MS }));
 }
 
 /** `X-Request-Priority` is 1 (highest) to 3. Throws BAD_REQUEST. */
-function readPriority({ request }: Exchange): number | undefined {
+export function readPriority({ request }: Exchange): number | undefined {
   const value = header(request, 'x-request-priority');
   return value === undefined ? undefined : wholeNumber(value, { name: 'X-Request-Priority', most: 3 });
 }

@@ -26,6 +26,11 @@ export function checkManagement(request: IncomingMessage, { MANAGEMENT, CORS_ORI
     throw forbidden('Management is not taken from pages of another origin, but for those that CORS_ORIGINS names.');
 }
 
+/** Whether a request comes from a program on this machine, and neither through a proxy nor from a web page of another name. */
+export function isFromHere(request: IncomingMessage): boolean {
+  return notFromHere(request) === undefined;
+}
+
 function forbidden(message: string): ServerError {
   return new ServerError('FORBIDDEN', message);
 }

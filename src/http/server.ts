@@ -16,9 +16,11 @@ import { createApp } from './app.ts';
 import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';
 import { allowOrigins } from './cors.ts';
 import { Exchange } from './exchange.ts';
-import { pathOf } from './headers.ts';
+import { jobIdOf, pathOf } from './headers.ts';
 import { serveOperation } from './inference.ts';
+import { isFromHere } from './management.ts';
 import { answerProbe, PROBES } from './probes.ts';
+import { QueueJobs } from './queue-jobs.ts';
 import { isOfCrowds, Refusals } from './refusals.ts';
 import type { Services } from './services.ts';
 import { readTarget } from './target.ts';
@@ -34,6 +36,7 @@ interface Call {
   readonly services: Services;
   readonly connections: Connections;
   readonly refusals: Refusals;
+  readonly queueJobs: QueueJobs;
   readonly allowOrigin: ReturnType<typeof allowOrigins>;
 }
 
@@ -46,6 +49,7 @@ export function createHttpServer(services: Services): Server {
   const app = createApp(services);
   const allowOrigin = allowOrigins(config.CORS_ORIGINS);
   const refusals = new Refusals(services);
+  const queueJobs = new QueueJobs(services);
   const server = createServer(
     {
       maxHeaderSize: config.HEADER_LIMIT_BYTES,
@@ -57,7 +61,8 @@ export function createHttpServer(services: Services): Server {
       requireHostHeader: false,
       noDelay: true,
     },
-    (request, response) => dispatch(app, { request, response, services, connections, refusals, allowOrigin }),
+    (request, response) =>
+      dispatch(app, { request, response, services, connections, refusals, queueJobs, allowOrigin }),
   );
   server.timeout = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
   const connections = new Connections(connectionLimits(services), services);
@@ -132,6 +137,12 @@ function enter({ operation, name, version }: Match, call: Call): void {
     new Exchange(request, response, { services, dialect }).fail(NO_REQUESTS);
     return;
   }
+  const jobId = jobIdOf(request);
+  // From anywhere else, a header would be a way around limits.
+  if (jobId !== undefined && isFromHere(request)) {
+    enterJob(jobId, { operation, name, version }, call);
+    return;
+  }
   let entry: Entry | undefined;
   let refusal: unknown;
   try {
@@ -149,6 +160,16 @@ function enter({ operation, name, version }: Match, call: Call): void {
   if (entry === undefined) exchange.fail(refusal);
   // Whatever it throws is answered in the shape of the operation's dialect.
   else serveOperation(exchange, services, entry).catch((error: unknown) => exchange.fail(error));
+}
+
+/** Serves a job of SaladCloud's queue, unless the server is not ready. */
+function enterJob(id: string, match: Match, { request, response, services, refusals, queueJobs }: Call): void {
+  const { dialect } = match.operation;
+  const unready = services.door.unready();
+  if (unready === undefined) {
+    const exchange = new Exchange(request, response, { services, dialect });
+    queueJobs.serve(exchange, id, match).catch((error: unknown) => exchange.fail(error));
+  } else refusals.answer(unready, dialect, request, response);
 }
 
 const PARSER_CODES: Readonly<Record<string, ErrorCode>> = {

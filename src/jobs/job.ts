@@ -9,8 +9,10 @@ export interface Job {
   readonly id: string;
   /** What its `url` asks for. */
   readonly match: Match;
-  /** Its body as it came: JSON in UTF-8, not parsed yet. */
+  /** Its body as it came, not parsed yet. */
   readonly body: Uint8Array;
+  /** Absent: JSON. */
+  readonly contentType?: string | undefined;
   /** 1 (highest) to 3; absent: the default. */
   readonly priority: number | undefined;
   /** From the moment at which the job is begun; absent: that of its source. */

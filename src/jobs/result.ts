@@ -24,7 +24,7 @@ const MOST_NAMES = 20;
 
 /** The result of a job that was served. */
 export function answeredResult(id: string, requester: JobRequester, answer: Answer): JobResult {
-  return { line: lineOf(id, requester, { status: 200, body: bodyOf(answer) }), kind: 'answered' };
+  return { line: lineOf(id, requester, { status: 200, body: jsonOf(answer) }), kind: 'answered' };
 }
 
 /** The result of a job that was refused or has failed, told in the shape of its operation's dialect. */
@@ -78,8 +78,8 @@ function rounded(ms: number): number {
   return Math.round(ms * 100) / 100;
 }
 
-/** JSON as it is; text (subtitles, say) as a JSON string; anything else as an object with its bytes in base64. */
-function bodyOf({ contentType, chunks }: Answer): readonly Uint8Array[] {
+/** An answer as JSON, on one line: JSON as it is; text (subtitles, say) as a JSON string; anything else as an object with its bytes in base64. */
+export function jsonOf({ contentType, chunks }: Answer): readonly Uint8Array[] {
   if (contentType.startsWith('application/json')) return chunks.map(onOneLine);
   const whole = Buffer.concat(chunks);
   const value = contentType.startsWith('text/')

@@ -1,3 +1,5 @@
+import type { Config } from '../config/options.ts';
+import { systemClock } from '../core/clock.ts';
 import type { Clock } from '../core/ticket.ts';
 import type { Answer } from '../dialects/shared/operation.ts';
 import { ServerError, toServerError, type ErrorCode } from '../errors.ts';
@@ -24,6 +26,17 @@ const GIVEN_BACK: ReadonlySet<ErrorCode> = new Set(['DRAINING', 'FAILED', 'CANCE
 /** Longest wait before a refused job tries again; it tries earlier when another job has ended. */
 const LONGEST_WAIT_MS = 1000;
 
+/** How a job has ended: with an answer or an error; the requester knows its model and its times. */
+export type Served =
+  | { readonly requester: JobRequester; readonly answer: Answer }
+  | { readonly requester: JobRequester; readonly error: ServerError };
+
+export interface ServeOptions {
+  readonly cancellation?: Cancellation;
+  /** How long it may wait for room; absent: as long as its time limit. */
+  readonly waitMs?: number;
+}
+
 export interface JobRunnerParts {
   readonly door: Pick<Door, 'enter' | 'walk'>;
   readonly clock: Clock;
@@ -43,35 +56,48 @@ export class JobRunner {
 
   /** The result of a job, be it an answer or an error. Undefined if it was not served and is to be given back to its source. */
   async run(job: Job, cancellation = new Cancellation()): Promise<JobResult | undefined> {
+    const served = await this.serve(job, { cancellation });
+    if (served === undefined) return undefined;
+    const { requester } = served;
+    return 'answer' in served
+      ? answeredResult(job.id, requester, served.answer)
+      : failedResult(job.id, requester, served.error);
+  }
+
+  /** The same, before it is put into the shape of a result. */
+  async serve(
+    job: Job,
+    { cancellation = new Cancellation(), waitMs = Infinity }: ServeOptions = {},
+  ): Promise<Served | undefined> {
     const deadline = new Deadline(job.timeoutMs ?? this.#parts.timeoutMs, this.#parts.clock);
     try {
       for (;;) {
         const requester = new JobRequester(deadline, cancellation);
-        const outcome = await this.#try(job, requester);
-        if (!(outcome instanceof ServerError)) return outcome;
-        const leftMs = deadline.leftMs();
-        if (leftMs <= 0) return failedResult(job.id, requester, outcome);
-        await this.#turn(Math.min(outcome.retryAfterMs ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS, leftMs));
+        const served = await this.#try(job, requester);
+        if (served === undefined || 'answer' in served || !WAITED_FOR.has(served.error.code)) return served;
+        const leftMs = Math.min(deadline.leftMs(), waitMs - deadline.elapsedMs);
+        if (leftMs <= 0) return served;
+        await this.#turn(Math.min(served.error.retryAfterMs ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS, leftMs));
+        if (cancellation.cancelled) return undefined;
       }
     } finally {
       this.#wakeOne();
     }
   }
 
-  /** Its result; undefined if it is to be given back; the refusal if it is to be tried again. */
-  async #try(job: Job, requester: JobRequester): Promise<JobResult | ServerError | undefined> {
+  /** Undefined if it is to be given back. */
+  async #try(job: Job, requester: JobRequester): Promise<Served | undefined> {
     try {
-      return answeredResult(job.id, requester, await this.#answer(job, requester));
+      return { requester, answer: await this.#answer(job, requester) };
     } catch (thrown) {
       const error = this.#note(thrown, requester);
-      if (GIVEN_BACK.has(error.code) || requester.cancellation.cancelled) return undefined;
-      return WAITED_FOR.has(error.code) ? error : failedResult(job.id, requester, error);
+      return GIVEN_BACK.has(error.code) || requester.cancellation.cancelled ? undefined : { requester, error };
     } finally {
       requester.release();
     }
   }
 
-  async #answer({ match, body, priority }: Job, requester: JobRequester): Promise<Answer> {
+  async #answer({ match, body, contentType, priority }: Job, requester: JobRequester): Promise<Answer> {
     requester.dialect = match.operation.dialect;
     const { door } = this.#parts;
     const entry = door.enter(match.operation, requester, match.name, match.version);
@@ -79,7 +105,7 @@ export class JobRunner {
       requester,
       // A copy, because the door is given its bytes, and the job may have to come again.
       body: new Uint8Array(body),
-      contentType: 'application/json',
+      contentType: contentType ?? 'application/json',
       priority,
       openStream() {
         throw new ServerError('BAD_REQUEST', 'A job is answered whole: leave out `stream`.', { param: 'stream' });
@@ -111,4 +137,13 @@ export class JobRunner {
     const [first] = this.#waiting;
     first?.();
   }
+}
+
+/** A runner for requests that are jobs. */
+export function createJobRunner({ door, log, config }: JobServices): JobRunner {
+  return new JobRunner({ door, clock: systemClock, log, timeoutMs: config.JOB_TIMEOUT_MS });
+}
+
+interface JobServices extends Pick<JobRunnerParts, 'door' | 'log'> {
+  readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
 }

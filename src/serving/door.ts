@@ -94,7 +94,7 @@ export class Door implements Queues {
    * refused with at once is returned: throwing took a seventh of what a refusal costs.
    */
   entryOf(operation: Operation, name?: string, version?: string): Entry | ServerError {
-    const unready = this.#unready();
+    const unready = this.unready();
     if (unready !== undefined) return unready;
     const served = this.models.resolve(operation);
     const model = name === undefined ? this.models.beforeBody(served) : this.models.given(served, name, version);
@@ -103,11 +103,12 @@ export class Door implements Queues {
 
   /** Throws STARTING, DRAINING or FAILED unless the server is ready. */
   checkPhase(): void {
-    const unready = this.#unready();
+    const unready = this.unready();
     if (unready !== undefined) throw unready;
   }
 
-  #unready(): ServerError | undefined {
+  /** STARTING, DRAINING or FAILED; undefined if the server is ready. */
+  unready(): ServerError | undefined {
     const { phase, why } = this.#parts.state;
     if (phase === 'ready') return undefined;
     if (phase === 'starting') return new ServerError('STARTING', undefined, { retryAfterMs: 1000 });

@@ -11,7 +11,8 @@ const full: StubModel = {
   isFull: true,
   serve: () => Promise.reject(new Error('not to be reached')),
 };
-const IDS = { 'X-Request-Id': 'r-1', 'Salad-Job-Id': 'job-5' };
+/** A job's refusal is waited for, unless it says that it comes through a proxy. */
+const IDS = { 'X-Request-Id': 'r-1', 'Salad-Job-Id': 'job-5', 'X-Forwarded-For': '192.0.2.1' };
 
 test('a full queue refuses in the shape of the dialect, with its headers, before the body has come', async () => {
   await using server = await startStubServer([full]);
