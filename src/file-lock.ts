@@ -11,8 +11,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface LockOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Called once if another process holds it. */
+  /** Called once if another process holds it, or held it when it was killed. */
   readonly onWait?: () => void;
+  /** Called when the holder has touched the file in the meantime: it is alive, which its number does not prove, as that may be another process's by now. */
+  readonly onAlive?: () => void;
   readonly lookMs?: number;
   readonly staleMs?: number;
 }
@@ -21,7 +23,7 @@ const TOUCH_MS = 5000;
 
 /** Takes the lock `file`, waiting while another process holds it. Resolves with what gives it back. Rejects with the signal's reason. */
 export async function takeLock(file: string, options: LockOptions = {}): Promise<() => Promise<void>> {
-  const { signal, onWait, lookMs = 500, staleMs = 30_000 } = options;
+  const { signal, onWait, onAlive, lookMs = 500, staleMs = 30_000 } = options;
   const content = JSON.stringify({ pid: process.pid, host: os.hostname(), token: randomUUID() });
   let seen = '';
   let seenAtMs = performance.now();
@@ -30,6 +32,7 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
     signal?.throwIfAborted();
     const state = await look(file);
     if (state.key !== seen) {
+      if (seen !== '') onAlive?.();
       seen = state.key;
       seenAtMs = performance.now();
     }
@@ -37,7 +40,7 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
     else {
       if (!hasWaited) onWait?.();
       hasWaited = true;
-      await sleep(lookMs, undefined, signal === undefined ? {} : { signal });
+      await sleep(lookMs, undefined, signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
     }
   }
   const touch = setInterval(() => void utimes(file, new Date(), new Date()).catch(() => undefined), TOUCH_MS);

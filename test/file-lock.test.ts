@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -59,4 +59,22 @@ test('a wait for a lock ends with its signal', async (t) => {
   });
   await assert.rejects(waiting, { name: 'AbortError' });
   await release();
+});
+
+test('a holder whose number is now another process is told from one that touches the lock', async (t) => {
+  const folder = await makeModelsDir(t);
+  const file = path.join(folder, 'lock');
+  const content = JSON.stringify({ pid: process.pid, host: os.hostname(), token: 'a' });
+  const stop = new AbortController();
+  const onAlive = (): void => stop.abort(new Error('alive'));
+  await writeFile(file, content);
+  await (
+    await takeLock(file, { lookMs: 1, staleMs: 20, signal: stop.signal, onAlive })
+  )();
+  assert.ok(!stop.signal.aborted);
+  await writeFile(file, content);
+  const touch = (): void => void utimes(file, new Date(), new Date(1000));
+  await assert.rejects(takeLock(file, { lookMs: 1, signal: stop.signal, onWait: touch, onAlive }), {
+    message: 'alive',
+  });
 });

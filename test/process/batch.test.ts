@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { makeModelsDir } from '../hub/support.ts';
@@ -127,7 +127,7 @@ test('a stopped batch ends in order, says how to go on, and goes on', async (t) 
 test('lines appended to the input of a stopped batch are served, too', async (t) => {
   const files = await filesOf(t, [square(1)]);
   await writeFile(files.output, '');
-  const child = start(files, '--model-options', JSON.stringify({ square: { simulate: { runMs: 60_000 } } }));
+  const child = start(files, '--model-options', JSON.stringify({ square: { simulate: { runMs: 50_000 } } }));
   const ended = once(child, 'close');
   while (!existsSync(`${files.output}.progress`)) await new Promise((resolve) => setTimeout(resolve, 5));
   child.kill('SIGKILL');
@@ -170,4 +170,48 @@ test('an input that is not there is named', async (t) => {
   const { code, text } = await run({ ...files, input: `${files.input}.gone` });
   assert.equal(code, 1);
   assert.match(text, /requests\.jsonl\.gone/);
+});
+
+test('requests are not overwritten by results of another name for the same file', async (t) => {
+  const files = await filesOf(t, [square(1)]);
+  const requests = await readFile(files.input, 'utf8');
+  await symlink(files.input, files.output);
+  const { code, text } = await run(files, '--force');
+  assert.equal(code, 1);
+  assert.match(text, /results\.jsonl is the requests or the results as well/);
+  assert.equal(await readFile(files.input, 'utf8'), requests);
+});
+
+test('a folder of requests is refused, and nothing is made', async (t) => {
+  const files = await filesOf(t, []);
+  const { code, text } = await run({ ...files, input: path.dirname(files.input) });
+  assert.equal(code, 1);
+  assert.match(text, /must be a regular file/);
+  assert.ok(!existsSync(files.output));
+  assert.ok(!existsSync(`${files.output}.lock`));
+});
+
+test('results that are moved away while they are written are no success', async (t) => {
+  const files = await filesOf(
+    t,
+    Array.from({ length: 20_000 }, (_, index) => square(index)),
+  );
+  const child = start(files);
+  const ended = once(child, 'close');
+  await grown(files.output, 0);
+  await rename(files.output, `${files.output}.moved`);
+  assert.deepEqual(await ended, [1, null]);
+  assert.match(child.text(), /results\.jsonl was deleted or replaced/);
+});
+
+test('of two batches with the same results, the second is told why it cannot', async (t) => {
+  const files = await filesOf(t, [square(1)]);
+  const first = start(files, '--model-options', JSON.stringify({ square: { simulate: { runMs: 50_000 } } }));
+  const ended = once(first, 'close');
+  while (!existsSync(`${files.output}.progress`)) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { code, text } = await run(files);
+  first.kill('SIGKILL');
+  await ended;
+  assert.equal(code, 1);
+  assert.match(text, /another process is writing .*results\.jsonl/);
 });

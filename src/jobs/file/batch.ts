@@ -1,5 +1,5 @@
-import { createReadStream } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { createReadStream, type Stats } from 'node:fs';
+import { open, realpath, stat, type FileHandle } from 'node:fs/promises';
 import type { Clock } from '../../core/ticket.ts';
 import { takeLock } from '../../file-lock.ts';
 import type { Log } from '../../log.ts';
@@ -46,6 +46,8 @@ interface BatchFiles {
   readonly results: FileHandle;
   readonly errors: FileHandle | undefined;
   readonly from: Checkpoint;
+  /** Rejects where one was deleted or replaced: what is written then goes nowhere. */
+  checkInPlace(): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -53,11 +55,14 @@ interface BatchFiles {
 export async function startBatch(flags: BatchFlags, parts: BatchParts): Promise<Batch> {
   const { input, output } = flags;
   const record = `${output}.progress`;
-  const { size: totalBytes } = await stat(input);
-  const files = await openFiles(flags, record);
-  const { from } = files;
+  const { size: totalBytes } = await checkFiles(flags);
   const mark = await markInput(input);
-  const ordered = new OrderedOutput(files, from, (checkpoint) => saveCheckpoint(record, mark, checkpoint));
+  const files = await openFiles(flags, record, parts.log);
+  const { from } = files;
+  const ordered = new OrderedOutput(files, from, async (checkpoint) => {
+    await files.checkInPlace();
+    await saveCheckpoint(record, mark, checkpoint);
+  });
   const pieces = createReadStream(input, { start: from.nextByte, highWaterMark: PIECE_BYTES });
   const lines = readLines(pieces, {
     startByte: from.nextByte,
@@ -86,17 +91,54 @@ export async function startBatch(flags: BatchFlags, parts: BatchParts): Promise<
   };
 }
 
-/** Opens the files of results and cuts off what came after the checkpoint. */
-async function openFiles({ input, output, errors, force }: BatchFlags, record: string): Promise<BatchFiles> {
+/** The state of the input. Rejects where it, the results and the errors are not three regular files: links and paths may give one file several names. */
+async function checkFiles({ input, output, errors }: BatchFlags): Promise<Stats> {
+  const state = await stat(input);
+  const seen: Stats[] = [];
+  for (const file of errors === undefined ? [input, output] : [input, output, errors]) {
+    const one = file === input ? state : await stat(file).catch(() => undefined);
+    if (one === undefined) continue;
+    if (!one.isFile()) throw new Error(`${file} must be a regular file`);
+    if (seen.some((other) => isSame(one, other))) throw new Error(`${file} is the requests or the results as well`);
+    seen.push(one);
+  }
+  return state;
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}
+
+/** Locks the results, of whatever name. What held them when it was killed is no hindrance, once it is certain that it is gone. */
+async function lockResults(output: string, log: BatchParts['log']): Promise<() => Promise<void>> {
   const busy = new AbortController();
-  const unlock = await takeLock(`${output}.lock`, {
+  const file = await realpath(output).catch(() => output);
+  return takeLock(`${file}.lock`, {
     signal: busy.signal,
-    onWait: () => busy.abort(new Error(`another process is writing ${output}`)),
+    onWait: () =>
+      log.warn({ file: `${file}.lock` }, 'another process writes the results, or was killed: looking for up to 30 s'),
+    onAlive: () => busy.abort(new Error(`another process is writing ${output}`)),
   });
-  const opened: FileHandle[] = [];
+}
+
+/** Opens the files of results and cuts off what came after the checkpoint. */
+async function openFiles(
+  { input, output, errors, force }: BatchFlags,
+  record: string,
+  log: BatchParts['log'],
+): Promise<BatchFiles> {
+  const unlock = await lockResults(output, log);
+  const opened = new Map<string, FileHandle>();
   const release = async (): Promise<void> => {
-    for (const file of opened) await file.close();
+    for (const file of opened.values()) await file.close();
     await unlock();
+  };
+  const checkInPlace = async (): Promise<void> => {
+    for (const [file, handle] of opened) {
+      const there = await stat(file).catch(() => undefined);
+      if (there === undefined || !isSame(there, await handle.stat()))
+        throw new Error(`${file} was deleted or replaced while it was being written; to begin anew, use --force`);
+    }
   };
   try {
     const saved = force ? undefined : await loadCheckpoint(record, input);
@@ -105,7 +147,7 @@ async function openFiles({ input, output, errors, force }: BatchFlags, record: s
       const handle = await open(file, force ? 'w' : 'a')
         .then((made) => made.close())
         .then(() => open(file, 'r+'));
-      opened.push(handle);
+      opened.set(file, handle);
       const { size } = await handle.stat();
       if (saved === undefined && size > 0) throw new Error(`${file} is there already; to overwrite it, use --force`);
       if (size < bytes) throw new Error(`${file} has lost what ${record} says it holds; to begin anew, use --force`);
@@ -118,6 +160,7 @@ async function openFiles({ input, output, errors, force }: BatchFlags, record: s
       results,
       errors: errors === undefined ? undefined : await openAt(errors, from.errorsBytes),
       from,
+      checkInPlace,
       release,
     };
   } catch (error) {
