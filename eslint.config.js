@@ -20,6 +20,7 @@ const rooms = {
   repository: { rooms: ['tensors', 'onnx', 'tasks'] },
   hub: { rooms: ['repository', 'config'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
+  salad: { rooms: ['config'], packages: ['undici'] },
   jobs: { rooms: ['config', 'core', 'dialects', 'serving'] },
   http: {
     rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'serving', 'jobs'],

@@ -21,6 +21,8 @@ import { createLogs, type Log, type Logs } from './log.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import { findGpus, hiddenGpu } from './lanes/cuda.ts';
 import { planLanes, type LanePlan } from './lanes/plan.ts';
+import { isOnSalad, SaladNode } from './salad/node.ts';
+import { queuesOf } from './serving/served-model.ts';
 import type { LoadFailure } from './repository/models-dir.ts';
 import type { Services } from './http/services.ts';
 import type { ServerState } from './state.ts';
@@ -123,6 +125,7 @@ async function start(parts: Parts): Promise<void> {
   state.onChange((phase) => {
     if (phase === 'draining') stop.abort();
   });
+  if (isOnSalad(config)) parts.salad = new SaladNode(config, log);
   parts.plan = await startLanes(lanes, config, log);
   const notPulled = await pullModels(config, log, stop.signal);
   const { failed } = await repository.start();
@@ -137,7 +140,18 @@ async function start(parts: Parts): Promise<void> {
       ? `${loaded.length} model version(s) loaded`
       : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
   );
+  parts.salad?.tellWork(() => workOf(parts));
   if (source !== undefined) await pullJobs(source, parts);
+}
+
+/** Items waiting and running. */
+function workOf({ core, services }: Parts): number {
+  let items = 0;
+  for (const key of services.repository.list().flatMap(queuesOf)) {
+    const { waiting, running } = core.depth(key);
+    items += waiting + running;
+  }
+  return items;
 }
 
 async function openJobs(config: Config, log: Log): Promise<JobSource> {
@@ -213,6 +227,7 @@ async function drain(parts: Parts, started: Promise<void>, close?: () => Promise
   }
   await close?.();
   metrics.stop();
+  await parts.salad?.close();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);
   log.info({ finished }, 'stopped');
   return finished;

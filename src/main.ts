@@ -18,6 +18,7 @@ import { deviceName } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { graphKey } from './lanes/protocol.ts';
 import { TrialProcess } from './trial/trial-process.ts';
+import type { SaladNode } from './salad/node.ts';
 import type { JobWorker } from './jobs/worker.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
@@ -48,6 +49,8 @@ export interface Parts {
   plan: LanePlan | undefined;
   /** Absent until the server is ready, and without JOB_SOURCE. */
   worker?: JobWorker;
+  /** Absent elsewhere than on SaladCloud. */
+  salad?: SaladNode;
 }
 
 /** Makes every part, and starts none. */

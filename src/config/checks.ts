@@ -17,6 +17,8 @@ export function checkTogether(config: Config): string[] {
     problems.push('HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS, which includes it');
   if (config.PROBE_PORT > 0 && config.PROBE_PORT === config.PORT)
     problems.push('PROBE_PORT: the same as PORT, which answers probes too; choose another one, or -1 for none');
+  if (!/^https?:\/\/[^/]/.test(config.SALAD_METADATA_URI) || !URL.canParse(config.SALAD_METADATA_URI))
+    problems.push(`SALAD_METADATA_URI: expected an http address, got ${hideCredentials(config.SALAD_METADATA_URI)}`);
   for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
     problems.push(
       `CORS_ORIGINS: ${origin} is not an origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,

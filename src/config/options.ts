@@ -112,6 +112,10 @@ export const OPTIONS = {
     false,
     'Whether /ready stays 200 while a queue is full. Set it in queue mode: readiness must not flap there.',
   ),
+  HEALTH_MEANS_READY: boolean(
+    false,
+    'Whether /health is the same as /ready, for deployments that probe it for readiness. Never with a liveness probe on it: a full queue would restart the server.',
+  ),
   BODY_LIMIT_BYTES: integer(64 * MIB, [1024, 2048 * MIB], 'Largest request body, also after decompression.', 'bytes'),
   INPUT_URLS: choice(
     'public',
@@ -136,6 +140,12 @@ export const OPTIONS = {
     [1, 1_000_000],
     'Most connections at one time; beyond it idle ones are closed, and probes are still answered.',
   ),
+  SALAD_METADATA_URI: text('http://169.254.169.254', "SaladCloud's metadata service; asked only on SaladCloud."),
+  SALAD_MACHINE_ID: text(
+    '',
+    'Set by SaladCloud: the node. Without it and the next one the server is not on SaladCloud.',
+  ),
+  SALAD_CONTAINER_GROUP_ID: text('', 'Set by SaladCloud: the container group.'),
   ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
   LOG_LEVEL: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'Lowest level that is logged.'),
   LOG_FORMAT: choice('auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines elsewhere.'),

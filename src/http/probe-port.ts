@@ -41,7 +41,7 @@ export class ProbePort {
       port: config.PROBE_PORT,
       beats: new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT),
       replies: probeReplies(services),
-      stalled: stalledReplies(config.MAIN_STALL_MS),
+      stalled: stalledReplies(config),
     };
     const thread = new Worker(THREAD, {
       workerData: data,

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Config } from '../config/options.ts';
 import { pathOf } from './headers.ts';
 import { queuesOf } from '../serving/served-model.ts';
 import { probeHead, type ByPath, type ProbeReply, type StalledReply } from './probe-reply.ts';
@@ -52,9 +53,12 @@ const healthCheck: Probe = (services) => {
   return { ok: true, body: { status: isFull(services) ? 'busy' : 'ready' } };
 };
 
+/** `/health`: SaladCloud's recipes for TEI probe it for readiness. */
+const health: Probe = (services) => (services.config.HEALTH_MEANS_READY ? ready : live)(services);
+
 export const PROBES: Readonly<Record<string, Probe>> = {
   '/started': started,
-  '/health': live,
+  '/health': health,
   '/ready': ready,
   '/health_check': healthCheck,
   '/hc': healthCheck,
@@ -77,17 +81,26 @@ export function probeReplies(services: Services): ByPath<ProbeReply> {
  */
 const UNREADY_AFTER_MS = 1000;
 
-/** What probes say of a main thread that stands still; `stallMs` is the limit of liveness. /started tells of the past, so it does not change. */
-export function stalledReplies(stallMs: number): ByPath<StalledReply> {
+/** What probes say of a main thread that stands still; MAIN_STALL_MS is the limit of liveness. /started tells of the past, so it does not change. */
+export function stalledReplies({ MAIN_STALL_MS: stallMs, HEALTH_MEANS_READY }: StallConfig): ByPath<StalledReply> {
   const why = (ms: number): string => `the main thread has stood still for ${ms / 1000} s`;
   const unready = { afterMs: UNREADY_AFTER_MS, status: 503 } as const;
+  const notLive: StalledReply = {
+    afterMs: stallMs,
+    status: 503,
+    text: JSON.stringify({ live: false, why: why(stallMs) }),
+  };
+  const notReady = { ...unready, text: JSON.stringify({ ready: false, why: why(UNREADY_AFTER_MS) }) };
   const replies = new Map<Probe, StalledReply>([
-    [live, { afterMs: stallMs, status: 503, text: JSON.stringify({ live: false, why: why(stallMs) }) }],
-    [ready, { ...unready, text: JSON.stringify({ ready: false, why: why(UNREADY_AFTER_MS) }) }],
+    [live, notLive],
+    [health, HEALTH_MEANS_READY ? notReady : notLive],
+    [ready, notReady],
     [healthCheck, { ...unready, text: JSON.stringify({ status: 'stalled' }) }],
   ]);
   return byPath((probe) => replies.get(probe));
 }
+
+type StallConfig = Pick<Config, 'MAIN_STALL_MS' | 'HEALTH_MEANS_READY'>;
 
 /** A table by path of what each probe has, if it has one. */
 function byPath<Reply>(replyTo: (probe: Probe) => Reply | undefined): ByPath<Reply> {

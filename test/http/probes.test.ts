@@ -112,7 +112,8 @@ test('the replies that PROBE_PORT is told are those of the probes', () => {
 });
 
 test('a main thread that stands still is first not ready, then not live, and was started all the same', () => {
-  const replies = stalledReplies(20_000);
+  const stalls = { MAIN_STALL_MS: 20_000, HEALTH_MEANS_READY: false };
+  const replies = stalledReplies(stalls);
   const limits = Object.entries(replies).map(([path, { afterMs, status }]) => [path, afterMs, status]);
   assert.deepEqual(limits.sort(), [
     ['/hc', 1000, 503],
@@ -124,6 +125,28 @@ test('a main thread that stands still is first not ready, then not live, and was
   ]);
   assert.match(replies['/health']?.text ?? '', /has stood still for 20 s/);
   assert.ok(!/ready/.test(replies['/hc']?.text ?? ''));
+  const strict = stalledReplies({ ...stalls, HEALTH_MEANS_READY: true });
+  assert.deepEqual([strict['/health'], strict['/v2/health/live']], [replies['/ready'], replies['/v2/health/live']]);
+});
+
+test('with HEALTH_MEANS_READY /health is what /ready is; /v2/health/live stays liveness', async () => {
+  await using server = await startTestServer({
+    MODELS: 'square',
+    HEALTH_MEANS_READY: 'true',
+    PROBE_PORT: '0',
+    MODEL_OPTIONS: '{"square":{"queue":{"maxItems":1},"simulate":{"runMs":1000}}}',
+  });
+  const probes = `http://127.0.0.1:${server.probePort}`;
+  const statuses = async (): Promise<number[]> =>
+    Promise.all(
+      [`${server.url}/health`, `${probes}/health`, `${server.url}/v2/health/live`].map(
+        async (url) => (await ask(url)).status,
+      ),
+    );
+  assert.deepEqual(await statuses(), [200, 200, 200]);
+  const served = post(`${server.url}/predict/square`, '{"data":2}');
+  while ((await statuses()).join() !== '503,503,200');
+  await served;
 });
 
 test('HEAD gives the head alone', () => {
