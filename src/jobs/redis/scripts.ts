@@ -43,8 +43,8 @@ return 1`;
 
 /**
  * Lets the next server that looks have the job once its idle time, which begins at `idleMs`, is a lease. It is nobody's in the meantime.
- * KEYS: stream. ARGV: group, consumer, id, idleMs.
+ * KEYS: stream. ARGV: group, consumer, id, idleMs, deliveries that count.
  */
 export const RELEASE = `${IS_OURS}
-redis.call('XCLAIM', KEYS[1], ARGV[1], 'nobody', 0, ARGV[3], 'IDLE', ARGV[4], 'JUSTID')
+redis.call('XCLAIM', KEYS[1], ARGV[1], 'nobody', 0, ARGV[3], 'IDLE', ARGV[4], 'RETRYCOUNT', ARGV[5], 'JUSTID')
 return 1`;

@@ -12,7 +12,7 @@ import { BURY, EXTEND, FINISH, RELEASE, TAKE_OVER } from './scripts.ts';
 export interface RedisJob extends ClaimedJob {
   /** Of the message in the stream. */
   readonly id: string;
-  /** How often it has been claimed, this time included. */
+  /** How often it has been claimed, this time included, but not the times that it was given back unserved. */
   readonly deliveries: number;
 }
 
@@ -96,7 +96,7 @@ export class RedisSource implements JobSource<RedisJob> {
     const { id, deliveries, bytes } = job;
     const text = Buffer.from(line).toString();
     if (kind === 'failed' && deliveries < attempts) {
-      await this.giveBack(job, retryDelayMs(deliveries));
+      await this.#release(id, deliveries, retryDelayMs(deliveries));
       return;
     }
     const isOurs =
@@ -106,9 +106,13 @@ export class RedisSource implements JobSource<RedisJob> {
     if (!isOurs) throw new LeaseLostError();
   }
 
-  async giveBack({ id }: RedisJob, delayMs: number): Promise<void> {
+  async giveBack({ id, deliveries }: RedisJob, delayMs: number): Promise<void> {
+    await this.#release(id, deliveries - 1, delayMs);
+  }
+
+  async #release(id: string, deliveries: number, delayMs: number): Promise<void> {
     const idleMs = Math.max(0, Math.round(this.leaseMs - delayMs));
-    await this.#run(RELEASE, [this.#options.queue], [id, String(idleMs)]);
+    await this.#run(RELEASE, [this.#options.queue], [id, String(idleMs), String(deliveries)]);
   }
 
   async close(): Promise<void> {
@@ -136,7 +140,7 @@ export class RedisSource implements JobSource<RedisJob> {
       String(most),
     ];
     const taken = (await this.#send(args)) as [string, number, string[]][];
-    return taken.map(([id, deliveries, fields]) => jobOf(id, fields, deliveries));
+    return taken.map(([id, deliveries, fields]) => fatalAfter(this.#options.attempts, jobOf(id, fields, deliveries)));
   }
 
   async #read(most: number, signal: AbortSignal): Promise<readonly RedisJob[]> {
@@ -190,6 +194,12 @@ function jobOf(id: string, fields: readonly string[], deliveries: number): Redis
   const text = at < 0 ? undefined : fields[at + 1];
   const bytes = Buffer.from(text ?? JSON.stringify(fields));
   return { id, deliveries, bytes, place: `message ${id}`, ...(text === undefined ? { problem: NO_JOB } : {}) };
+}
+
+/** A job that ends the process that runs it would otherwise end one server after another, for ever. */
+function fatalAfter(attempts: number, job: RedisJob): RedisJob {
+  if (job.deliveries <= attempts) return job;
+  return { ...job, problem: `no server that had it in ${job.deliveries - 1} attempts has lived to say how it ended` };
 }
 
 const NO_JOB = 'it has no field `job`';

@@ -93,7 +93,7 @@ test('a job that is given back is for another server at once, or after the delay
   await add('a');
   await first.giveBack(await claimOne(first), 0);
   const again = await claimOne(second);
-  assert.equal(again.deliveries, 2);
+  assert.equal(again.deliveries, 1);
   await second.giveBack(again, 59_000);
   await add('b');
   assert.equal(Buffer.from((await claimOne(first)).bytes).toString(), 'b');
@@ -119,6 +119,16 @@ test(
     assert.equal(await server.ask('XLEN', 'jobs'), 0);
   },
 );
+
+test('a job that no server has lived to report is not tried for ever', only, async (t) => {
+  const { open, add } = await rig(t);
+  await add('a');
+  for (let deaths = 0; deaths < 2; deaths += 1) {
+    const held = await claimOne(await open({ attempts: 2 }));
+    assert.equal(held.problem, undefined);
+  }
+  assert.match((await claimOne(await open({ attempts: 2 }))).problem ?? '', /in 2 attempts/);
+});
 
 test('a claim ends when it is told to', only, async (t) => {
   const { open } = await rig(t);
