@@ -12,8 +12,7 @@ import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
 import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
 import { bodyGone } from './linger.ts';
-import type { RefusalLog } from './refusal-log.ts';
-import { isOfCrowds } from './refusals.ts';
+import { isOfCrowds, type Refusals } from './refusals.ts';
 import { limitReading } from './slow-reader.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestIdOf, type Trace } from './trace.ts';
@@ -30,8 +29,8 @@ export interface ReplyParts {
 export interface ExchangeOptions {
   readonly services: Services;
   readonly dialect: Dialect;
-  /** Gathers the log lines of what a crowd is refused with; without it each refusal has a line. */
-  readonly refusals?: RefusalLog | undefined;
+  /** Gathers the log lines of what a crowd is refused with, and holds its connections back; without it each refusal has a line. */
+  readonly refusals?: Pick<Refusals, 'log' | 'heldBack'> | undefined;
 }
 
 const ignore = (): void => undefined;
@@ -67,7 +66,7 @@ export class Exchange implements AccessRecord, Requester {
   /** When the first event of a stream went out, on the exchange's own clock. */
   firstEventMs: number | undefined;
   readonly #services: Services;
-  readonly #refusals: RefusalLog | undefined;
+  readonly #refusals: ExchangeOptions['refusals'];
   #releases: (() => void)[] | undefined;
   readonly #connection: Connection | undefined;
   #closed = false;
@@ -262,9 +261,10 @@ export class Exchange implements AccessRecord, Requester {
       if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);
       else countFailure(model.statistics, totalMs);
     }
-    if (this.#refusals !== undefined && isOfCrowds(this.error) && code === this.error.status)
-      this.#refusals.add({ status: code, dialect, code: this.error.code }, () => this);
-    else logRequest(access, this);
+    if (this.#refusals !== undefined && isOfCrowds(this.error) && code === this.error.status) {
+      this.#refusals.log.add({ status: code, dialect, code: this.error.code }, () => this);
+      if (this.response.shouldKeepAlive) this.#refusals.heldBack.add(this.request.socket);
+    } else logRequest(access, this);
   }
 
   takeLogLine(): boolean {

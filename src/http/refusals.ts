@@ -3,6 +3,7 @@ import type { Dialect } from '../dialects/shared/dialect.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import type { AccessRecord } from './access-log.ts';
 import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
+import { HeldBack } from './held-back.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestIdOf } from './trace.ts';
@@ -35,6 +36,8 @@ export class Refusals {
   readonly #metrics: Services['metrics'];
   /** Also for refusals of requests whose body has been read. */
   readonly log: RefusalLog;
+  /** Likewise. */
+  readonly heldBack = new HeldBack();
   readonly #counters = new Map<Dialect, Map<number, Counters>>();
 
   constructor({ metrics, access }: Pick<Services, 'metrics' | 'access'>) {
@@ -56,6 +59,7 @@ export class Refusals {
     });
     // Node joins a text with the head; a buffer would be a second piece.
     response.end(text);
+    if (response.shouldKeepAlive) this.heldBack.add(request.socket);
     const { requests, seconds } = this.#countersOf(dialect, status);
     const elapsedMs = performance.now() - startMs;
     requests.inc();

@@ -156,7 +156,7 @@ function enter({ operation, name, version }: Match, call: Call): void {
     refusals.answer(refusal, dialect, request, response);
     return;
   }
-  const exchange = new Exchange(request, response, { services, dialect, refusals: refusals.log });
+  const exchange = new Exchange(request, response, { services, dialect, refusals });
   if (entry === undefined) exchange.fail(refusal);
   // Whatever it throws is answered in the shape of the operation's dialect.
   else serveOperation(exchange, services, entry).catch((error: unknown) => exchange.fail(error));
