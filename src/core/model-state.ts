@@ -38,7 +38,7 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   readonly queue: WaitingQueue<T>;
   readonly estimator = new Estimator();
   /** Of what there were permits for. */
-  readonly arrivals = new ArrivalRate();
+  readonly arrivals = new ArrivalRate(this.estimator);
   readonly share: Share;
   readonly stepping: boolean;
   readonly runLimitMs: number;

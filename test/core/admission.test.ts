@@ -76,3 +76,19 @@ test('a request that could not be done in time is refused at once, unless nothin
   send('patient', { deadlineMs: 310 });
   assert.equal(core.depth('m').permits, 2);
 });
+
+test('some requests that come to a slow model together are no crowd', async () => {
+  const seenRuns = [1, 8].map((items) => ({
+    shapeKey: '',
+    items,
+    cost: items,
+    runMs: 1000 * items,
+    wallMs: 1000 * items,
+  }));
+  const limits = { maxItems: 32, maxCost: Infinity, maxDelayMs: 0 };
+  const { clock, core, send } = setUp({ seenRuns, limits, queueItems: 64 });
+  send('first', { deadlineMs: 30_000 });
+  await clock.turn();
+  for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) send(name, { deadlineMs: 30_000 });
+  assert.equal(core.depth('m').permits, 9);
+});

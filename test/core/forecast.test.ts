@@ -40,7 +40,7 @@ function model({
   return {
     limits: { maxItems: MAX_ITEMS, maxCost, maxDelayMs: 0 },
     estimator,
-    arrivals: new ArrivalRate(),
+    arrivals: new ArrivalRate(estimator),
     permits: waiting * items + preparing,
     preparingItems: preparing,
     runningItems: 0,
