@@ -1,5 +1,5 @@
 import { ServerError } from '../errors.ts';
-import type { QueuedModel, TicketHandle } from './queued-ticket.ts';
+import type { Grant, TicketHandle } from './queued-ticket.ts';
 import { LOWEST_PRIORITY, type AdmittedItem } from './ticket.ts';
 
 /** What a request asks for before its body is prepared. */
@@ -13,20 +13,13 @@ export interface AdmissionRequest {
   readonly deadlineMs: number;
 }
 
-/** What was granted: the same for every ticket of the request. */
-export interface Grant<Payload, Result> {
-  readonly model: QueuedModel<Payload, Result>;
-  readonly priority: number;
-  readonly deadlineMs: number;
-}
-
 /** What an admission needs of its core. */
 export interface AdmissionPort<Payload, Result> {
   /** `permits` are those the ticket gives back when it settles. */
   enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>, permits: number): TicketHandle<Result>;
   /** Takes a further permit where there is one. */
-  take(model: QueuedModel<Payload, Result>): boolean;
-  giveBack(model: QueuedModel<Payload, Result>, items: number): void;
+  take(grant: Grant<Payload, Result>): boolean;
+  giveBack(grant: Grant<Payload, Result>, items: number): void;
 }
 
 /** Permits held for a request. Each is handed on to a ticket or given back: call `close` when all is enqueued or has failed. */
@@ -63,7 +56,7 @@ export class Admission<Payload, Result> {
 
   /** Takes one more permit if there is one to spare. */
   tryTake(): boolean {
-    const taken = this.#port.take(this.#grant.model);
+    const taken = this.#port.take(this.#grant);
     if (taken) this.#held += 1;
     return taken;
   }
@@ -73,7 +66,7 @@ export class Admission<Payload, Result> {
     const given = Math.min(items, this.#held);
     if (given <= 0) return;
     this.#held -= given;
-    this.#port.giveBack(this.#grant.model, given);
+    this.#port.giveBack(this.#grant, given);
   }
 
   /** Gives back whatever was not enqueued. May be called again. */

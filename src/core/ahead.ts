@@ -1,6 +1,6 @@
 import type { ModelToServe } from './candidates.ts';
 import { nextBatch } from './next-batch.ts';
-import type { QueuedModel } from './queued-ticket.ts';
+import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
 import { planRun, type Run } from './run.ts';
 
 /**
@@ -17,14 +17,19 @@ export function isFull<Payload, Result>({ limits, queue }: QueuedModel<Payload, 
   return queue.items >= limits.maxItems || queue.cost >= limits.maxCost;
 }
 
+/** Whether one of the models has a batch that may be sent ahead. */
+export function someIsFull<Payload, Result>(models: Iterable<QueuedModel<Payload, Result>>): boolean {
+  for (const model of models) if (!model.stepping && isFull(model)) return true;
+  return false;
+}
+
 /** The run that may be sent behind one that runs and ends at `startMs`; undefined: none yet. */
 export function runAhead<Payload, Result>(
   { model, head, resting }: ModelToServe<Payload, Result>,
-  startMs: number,
-  lanes: number,
+  { startMs, ...rest }: { startMs: number; lanes: number; isAlone: (ticket: QueuedTicket<Payload, Result>) => boolean },
 ): Run<Payload, Result> | undefined {
   if (model.stepping || resting.length > 0 || !isFull(model)) return undefined;
-  const batch = nextBatch(model, { head, resting, nowMs: startMs, lanes });
+  const batch = nextBatch(model, { head, resting, nowMs: startMs, ...rest });
   if (!('take' in batch) || (batch.cut !== 'items' && batch.cut !== 'cost')) return undefined;
   const run = planRun(model, batch, startMs);
   return run.predictedMs > 0 && run.predictedMs <= LONGEST_MS ? run : undefined;

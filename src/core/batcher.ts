@@ -30,16 +30,18 @@ export interface Pace {
 }
 
 /** What waits of the head's priority, and how many lanes may run it. */
-export interface Backlog {
+export interface Backlog<T> {
   readonly cost: number;
   readonly lanes: number;
+  /** Those of the head's shape, the last to come first. */
+  readonly newest: Iterable<T>;
 }
 
 /** What is known of the runs and arrivals of a shape. */
-export interface Outlook {
+export interface Outlook<T> {
   readonly company?: Company | undefined;
   readonly pace?: Pace | undefined;
-  readonly backlog?: Backlog | undefined;
+  readonly backlog?: Backlog<T> | undefined;
 }
 
 /** Rounding is not to make a run late that ends at the very deadline. */
@@ -57,7 +59,7 @@ export function isLate({ cost, enqueuedMs, deadlineMs }: BatchTicket, { fit }: P
 /**
  * Cuts the next batch of one model, or says until when to wait for company.
  *
- * @param waiting The head (the ticket to serve next), then the tickets of its shape in service order; walked twice where that pays.
+ * @param waiting The head (the ticket to serve next), then the tickets of its shape in service order.
  * @param outlook `company`: what is known of the next arrival; without it the whole delay is waited. `pace`: what is known of run times;
  *   without it they are no reason to cut. `backlog`: without it no ticket is passed for the sake of others.
  *
@@ -65,7 +67,7 @@ export function isLate({ cost, enqueuedMs, deadlineMs }: BatchTicket, { fit }: P
  * so that a ticket is never overtaken by a smaller one of its shape and priority. A ticket is never split. Further tickets join only while the
  * run stays as short as `pace` allows, and while none is late that would be in time alone. Those that are late anyway are passed.
  * Under overload the first tickets have so little time left that they allow only a small batch, and small runs make all behind them late:
- * they are then passed, for the largest batch (`isCrowded`).
+ * then the largest batch of the newest goes first (`isCrowded`).
  * While a batch is not full, its head may wait `maxDelayMs` since it came, but not so long that its run would be late, and not when
  * waiting costs those present (tickets x gapMs) more than the run it saves.
  */
@@ -73,11 +75,11 @@ export function formBatch<T extends BatchTicket>(
   waiting: Iterable<T>,
   limits: BatchLimits,
   nowMs: number,
-  { company, pace, backlog }: Outlook = {},
+  { company, pace, backlog }: Outlook<T> = {},
 ): Batch<T> | { readonly waitUntilMs: number } {
   let walked = walk(waiting, { limits, nowMs, pace });
   if (pace !== undefined && backlog !== undefined && isCrowded(walked, { limits, pace, backlog })) {
-    const larger = walk(waiting, { limits, nowMs, pace, pass: shortOfTime(waiting, { limits, pace, nowMs }) });
+    const larger = walk(withMostTime(backlog.newest, { limits, pace, nowMs }), { limits, nowMs, pace });
     if (larger.cost > walked.cost) walked = larger;
   }
   const { take, items, cost, full } = walked;
@@ -104,11 +106,9 @@ interface Terms {
   readonly limits: BatchLimits;
   readonly nowMs: number;
   readonly pace: Pace | undefined;
-  /** Tickets that are passed for the sake of others. */
-  readonly pass?: (ticket: BatchTicket) => boolean;
 }
 
-function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace, pass }: Terms): Walked<T> {
+function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace }: Terms): Walked<T> {
   const take: T[] = [];
   let items = 0;
   let cost = 0;
@@ -116,7 +116,6 @@ function walk<T extends BatchTicket>(waiting: Iterable<T>, { limits, nowMs, pace
   let full: 'items' | 'cost' | 'time' | undefined;
   for (const ticket of waiting) {
     const after = cost + ticket.cost;
-    if (pass?.(ticket) === true) continue;
     // The head is the caller's choice.
     if (pace !== undefined && take.length > 0 && isLate(ticket, pace, nowMs)) continue;
     const withDueMs = Math.min(dueMs, dueOf(ticket, pace, nowMs));
@@ -161,7 +160,7 @@ export function sustainedMs(limitMs: number, lanes: number): number {
  */
 function isCrowded<T extends BatchTicket>(
   { take, cost, full }: Walked<T>,
-  { limits, pace, backlog }: { limits: BatchLimits; pace: Pace; backlog: Backlog },
+  { limits, pace, backlog }: { limits: BatchLimits; pace: Pace; backlog: Backlog<T> },
 ): boolean {
   const head = take[0];
   const { a, b } = pace.fit;
@@ -173,26 +172,34 @@ function isCrowded<T extends BatchTicket>(
   return cost < sustained && backlog.cost > cost + others;
 }
 
+/** Most tickets to look at, and so many full batches: with a long line, a batch must not take longer to choose than to run. */
+const MOST_NEWEST = 1024;
+const NEWEST_BATCHES = 2;
+
 /**
- * Which tickets to pass for the largest batch: those with less time left than its run takes. Only tickets of the head's priority are passed, and only for others of it.
+ * The largest batch of the newest tickets: those with the most time left, as many as their run is in time for; in order of arrival. Only tickets of the head's
+ * priority are passed by it, and only for others of it.
  */
-function shortOfTime<T extends BatchTicket>(
-  waiting: Iterable<T>,
+function withMostTime<T extends BatchTicket>(
+  newest: Iterable<T>,
   { limits, pace, nowMs }: { limits: BatchLimits; pace: Pace; nowMs: number },
-): (ticket: BatchTicket) => boolean {
-  const all = [...waiting];
-  const priority = all[0]?.priority;
-  const equals = all.filter((ticket) => ticket.priority === priority);
+): T[] {
+  const most = Math.min(MOST_NEWEST, NEWEST_BATCHES * limits.maxItems);
+  const all: T[] = [];
+  for (const ticket of newest) {
+    all.push(ticket);
+    if (all.length >= most) break;
+  }
   let items = 0;
   let cost = 0;
-  let earliestMs = -Infinity;
-  for (const ticket of equals.sort((one, other) => other.deadlineMs - one.deadlineMs)) {
+  let earliestMs = Infinity;
+  for (const ticket of all.toSorted((one, other) => other.deadlineMs - one.deadlineMs)) {
     items += ticket.items;
     cost += ticket.cost;
     if (fullFor(limits, items, cost) ?? tooLong(pace, cost, ticket.deadlineMs - nowMs)) break;
     earliestMs = ticket.deadlineMs;
   }
-  return (ticket) => ticket.priority === priority && ticket.deadlineMs < earliestMs;
+  return all.filter(({ deadlineMs }) => deadlineMs >= earliestMs).reverse();
 }
 
 /** Whether a run of this cost takes too long, with `leftMs` to the tightest deadline. */

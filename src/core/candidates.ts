@@ -11,27 +11,45 @@ export interface ModelToServe<Payload, Result> extends Candidate {
   readonly resting: readonly QueuedTicket<Payload, Result>[];
 }
 
+const NONE: readonly never[] = [];
+
 type Slots<Payload, Result> = ReadonlyMap<number, LaneSlot<Payload, Result>>;
 
-/** The models that have work for a free lane; `slots` are all lanes. */
+/** The models of which tickets wait, as a lane that runs all of them could serve them; `lanes`: how many there are. */
+export function waitingModels<Payload, Result>(
+  models: ReadonlyMap<string, QueuedModel<Payload, Result>>,
+  lanes: number,
+  nowMs: number,
+): ModelToServe<Payload, Result>[] {
+  const waiting: ModelToServe<Payload, Result>[] = [];
+  for (const model of models.values()) {
+    const head = model.queue.head(nowMs);
+    if (head === undefined) continue;
+    const { ticket, level } = head;
+    const { dueMs, runMs, isBacklogged, isFlooded } = hurry(model, ticket, model.lanesOf(lanes));
+    const { share } = model;
+    const { sequence } = ticket;
+    // In one piece: spreading two objects took half of the time of a decision between twenty models.
+    waiting.push({ model, head: ticket, resting: NONE, level, share, sequence, dueMs, runMs, isBacklogged, isFlooded });
+  }
+  return waiting;
+}
+
+/** The models that have work for a free lane, of those of which tickets wait and those that rest there; `slots` are all lanes. */
 export function modelsToServe<Payload, Result>(
   slot: LaneSlot<Payload, Result>,
   slots: Slots<Payload, Result>,
-  models: ReadonlyMap<string, QueuedModel<Payload, Result>>,
+  waiting: readonly ModelToServe<Payload, Result>[],
   nowMs: number,
 ): ModelToServe<Payload, Result>[] {
-  const candidates: ModelToServe<Payload, Result>[] = [];
-  for (const model of models.values()) {
-    const resting = slot.resting(model);
-    const waits = model.waitingTickets > 0 && model.runsOn(slot.id) && !isLeftToOthers(slot, slots, model, nowMs);
-    if (!waits && resting.length === 0) continue;
-    const head = waits ? model.queue.head(nowMs) : undefined;
-    const [oldest] = resting;
-    const sequence = oldest?.sequence ?? head?.ticket.sequence;
-    if (sequence === undefined) continue;
-    const level = Math.min(head?.level ?? Infinity, ...resting.map(({ priority }) => priority));
-    const common = { model, head: head?.ticket, resting, level, share: model.share, sequence };
-    candidates.push({ ...common, ...hurry(model, head?.ticket, model.lanesOf(slots.size)) });
+  const candidates = waiting.filter(({ model }) => model.runsOn(slot.id) && !isLeftToOthers(slot, slots, model, nowMs));
+  for (const [model, resting] of slot.restingByModel()) {
+    const index = candidates.findIndex((candidate) => candidate.model === model);
+    const waits = candidates[index];
+    const level = Math.min(waits?.level ?? Infinity, ...resting.map(({ priority }) => priority));
+    const sequence = resting[0]?.sequence ?? Infinity;
+    const common = { model, head: waits?.head, resting, level, share: model.share, sequence };
+    candidates.splice(index < 0 ? candidates.length : index, 1, { ...common, ...hurry(model, waits?.head, 1) });
   }
   return candidates;
 }

@@ -1,5 +1,6 @@
 import { ServerError } from '../errors.ts';
-import { Admission, checkRequest, type AdmissionPort, type AdmissionRequest, type Grant } from './admission.ts';
+import { Admission, checkRequest, type AdmissionPort, type AdmissionRequest } from './admission.ts';
+import { isFull } from './ahead.ts';
 import { nextTurn } from './clock.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -7,7 +8,7 @@ import type { Fit } from './estimator.ts';
 import type { CoreEvents } from './events.ts';
 import { forecast, type Forecast } from './forecast.ts';
 import { ModelState, type ModelOptions } from './model-state.ts';
-import { QueuedTicket, type QueuedModel, type TicketHandle } from './queued-ticket.ts';
+import { QueuedTicket, type Grant, type QueuedModel, type TicketHandle } from './queued-ticket.ts';
 import { rejoin } from './scheduler.ts';
 import { DEFAULT_PRIORITY, type AdmittedItem, type Clock, type Lane } from './ticket.ts';
 
@@ -49,8 +50,8 @@ export class Core<Payload, Result> {
   readonly #dispatcher: Dispatcher<Payload, Result>;
   readonly #port: AdmissionPort<Payload, Result> = {
     enqueue: (grant, item, permits) => this.#enqueue(grant, item, permits),
-    take: (model) => this.#take(model),
-    giveBack: (model, permits) => this.#giveBack(model, permits),
+    take: (grant) => this.#take(grant),
+    giveBack: (grant, permits) => this.#giveBack(grant, permits),
   };
   readonly #onCancel = (ticket: QueuedTicket<Payload, Result>): void => this.#leave(ticket, 'cancelled');
   #sequence = 0;
@@ -73,9 +74,10 @@ export class Core<Payload, Result> {
       defer,
       models: this.#models,
       expire: () => this.#deadlines.expire(),
-      giveUp: (ticket) => this.#leave(ticket, 'late'),
+      giveUp: (tickets) => this.#giveUp(tickets),
+      isAlone: ({ grant }) => grant.permits === this.#permits,
       forget: (ticket) => this.#deadlines.forget(ticket),
-      giveBack: (model, permits) => this.#giveBack(model, permits),
+      giveBack: ({ grant, permits }) => this.#giveBack(grant, permits),
       settling: (model, by) => {
         model.settlingRuns += by;
         this.#settlingRuns += by;
@@ -123,7 +125,7 @@ export class Core<Payload, Result> {
       model.permits += items;
       this.#permits += items;
       model.asked({ turnedAway: false });
-      return new Admission(this.#port, { model, priority, deadlineMs }, items);
+      return new Admission(this.#port, { model, priority, deadlineMs, permits: items }, items);
     } catch (error) {
       if (error instanceof ServerError) this.#events.refused?.({ modelKey, code: error.code, items });
       throw error;
@@ -227,51 +229,59 @@ export class Core<Payload, Result> {
     return forecast(model, this.#models.values(), this.#dispatcher.slots.values(), newcomer);
   }
 
-  #take(model: QueuedModel<Payload, Result>): boolean {
+  #take(grant: Grant<Payload, Result>): boolean {
+    const { model } = grant;
     if (this.#failure !== undefined || model.removal !== undefined || model.permits >= model.queueItems) return false;
     model.permits += 1;
+    grant.permits += 1;
     this.#permits += 1;
     return true;
   }
 
   #enqueue(grant: Grant<Payload, Result>, item: AdmittedItem<Payload>, permits: number): TicketHandle<Result> {
-    const { model, priority, deadlineMs } = grant;
+    const { model, deadlineMs } = grant;
     const nowMs = this.#clock.now();
     model.checkTime(item, deadlineMs - nowMs);
     const ticket = new QueuedTicket(item, {
-      priority,
-      deadlineMs,
+      grant,
       sequence: this.#sequence++,
       enqueuedMs: nowMs,
-      model,
       permits,
       onCancel: this.#onCancel,
     });
     const { shapeKey } = item;
     if (model.waitingTickets === 0 && model.runningItems === 0) rejoin(model.share, this.#models.values());
+    const wasFull = isFull(model);
     model.queue.add(ticket);
     if (this.#failure !== undefined) this.#fail(ticket, this.#failure);
     else if (deadlineMs <= nowMs) this.#leave(ticket, 'expired');
     else {
       this.#deadlines.watch(ticket);
       if (model.limits.maxDelayMs > 0) model.estimator.arrived(shapeKey, nowMs);
-      this.#dispatcher.soon(model);
+      this.#dispatcher.soon(!wasFull && isFull(model));
     }
     return ticket;
   }
 
-  #leave(ticket: QueuedTicket<Payload, Result>, why: 'cancelled' | 'expired' | 'late'): void {
+  #leave(ticket: QueuedTicket<Payload, Result>, why: 'cancelled' | 'expired'): void {
     const { state, model, items } = ticket;
     if (state === 'settled') return;
     if (why !== 'cancelled' && state === 'waiting') model.asked({ turnedAway: true });
-    this.#fail(ticket, why === 'late' ? this.#tooLate(ticket) : new ServerError(LEFT[why]));
+    this.#fail(ticket, new ServerError(LEFT[why]));
     this.#events.left?.({ modelKey: model.key, why, state, items });
   }
 
-  /** Its time is not up, but no run can serve it in time any more: it is refused like those of whom that was known when they came. */
-  #tooLate({ model, priority }: QueuedTicket<Payload, Result>): ServerError {
-    const { waitMs } = this.#forecast(model, priority);
-    return new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs: Math.max(1, waitMs) });
+  /** Their time is not up, but no run can serve them in time any more: they are refused like those of whom that was known when they came. */
+  #giveUp(tickets: readonly QueuedTicket<Payload, Result>[]): void {
+    const [first] = tickets;
+    if (first === undefined) return;
+    const { model, priority } = first;
+    const retryAfterMs = Math.max(1, this.#forecast(model, priority).waitMs);
+    for (const ticket of tickets) {
+      model.asked({ turnedAway: true });
+      this.#fail(ticket, new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs }));
+      this.#events.left?.({ modelKey: model.key, why: 'late', state: 'waiting', items: ticket.items });
+    }
   }
 
   /** Settles a ticket that waits or runs. While it runs, its permits stay with the run, because the lane is busy with it. */
@@ -284,10 +294,12 @@ export class Core<Payload, Result> {
       return;
     }
     ticket.model.queue.remove(ticket);
-    this.#giveBack(ticket.model, ticket.permits);
+    this.#giveBack(ticket.grant, ticket.permits);
   }
 
-  #giveBack(model: QueuedModel<Payload, Result>, permits: number): void {
+  #giveBack(grant: Grant<Payload, Result>, permits: number): void {
+    const { model } = grant;
+    grant.permits -= permits;
     model.permits -= permits;
     this.#permits -= permits;
     this.#whenDone(model);

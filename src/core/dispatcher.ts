@@ -1,6 +1,6 @@
 import { ServerError } from '../errors.ts';
-import { isFull, runAhead } from './ahead.ts';
-import { firstFreeMs, modelsToServe } from './candidates.ts';
+import { runAhead, someIsFull } from './ahead.ts';
+import { firstFreeMs, modelsToServe, waitingModels, type ModelToServe } from './candidates.ts';
 import { Alarm } from './clock.ts';
 import type { CoreEvents } from './events.ts';
 import { LaneSlot } from './lane-slot.ts';
@@ -19,12 +19,14 @@ export interface DispatcherOptions<Payload, Result> {
   readonly models: ReadonlyMap<string, QueuedModel<Payload, Result>>;
   /** Settles the tickets whose deadline has passed. */
   readonly expire: () => void;
-  /** Settles a waiting ticket that no run can serve in time any more. */
-  readonly giveUp: (ticket: QueuedTicket<Payload, Result>) => void;
+  /** Settles waiting tickets of one model and priority that no run can serve in time any more. */
+  readonly giveUp: (tickets: readonly QueuedTicket<Payload, Result>[]) => void;
+  /** Whether no other request is in the core. */
+  readonly isAlone: (ticket: QueuedTicket<Payload, Result>) => boolean;
   /** The ticket's run has ended: its deadline no longer counts. */
   readonly forget: (ticket: QueuedTicket<Payload, Result>) => void;
-  /** The permits of a run that has ended. */
-  readonly giveBack: (model: QueuedModel<Payload, Result>, items: number) => void;
+  /** Gives back the permits of a ticket that is on no lane any more. */
+  readonly giveBack: (ticket: QueuedTicket<Payload, Result>) => void;
   /** One run more, or less, of which the tickets are being settled. */
   readonly settling: (model: QueuedModel<Payload, Result>, by: 1 | -1) => void;
 }
@@ -43,6 +45,8 @@ export class Dispatcher<Payload, Result> {
   readonly #runs = new Set<Run<Payload, Result>>();
   /** Rings when a batch has waited for company long enough. */
   readonly #wake: Alarm;
+  /** For all lanes, until something has started or left. */
+  #waiting: readonly ModelToServe<Payload, Result>[] | undefined;
   #due = false;
   #dueSinceMs = 0;
 
@@ -98,11 +102,11 @@ export class Dispatcher<Payload, Result> {
   }
 
   /**
-   * Looks for work for the lanes before this turn of the event loop ends, or once it has lasted too long. `model`: the one that has more work now; without
-   * it only free lanes are looked at.
+   * Looks for work for the lanes before this turn of the event loop ends, or once it has lasted too long. `hasFilled`: there is a full batch now that was not
+   * full before; otherwise busy lanes are no reason to look (they are looked at when a run ends, too).
    */
-  soon(model?: QueuedModel<Payload, Result>): void {
-    if (!this.#hasRoom(model)) return;
+  soon(hasFilled = false): void {
+    if (!this.#hasRoom(hasFilled)) return;
     const nowMs = this.#options.clock.now();
     if (this.#due) {
       if (nowMs - this.#dueSinceMs >= LONGEST_TURN_MS) this.#dispatch();
@@ -116,10 +120,9 @@ export class Dispatcher<Payload, Result> {
     });
   }
 
-  /** Whether a lane is free, or could be sent a full batch of the model. */
-  #hasRoom(model: QueuedModel<Payload, Result> | undefined): boolean {
-    const full = model !== undefined && isFull(model);
-    for (const slot of this.#slots.values()) if (slot.run === undefined || (full && slot.takesAhead)) return true;
+  /** Whether a lane is free, or could be sent a full batch. */
+  #hasRoom(hasFilled: boolean): boolean {
+    for (const slot of this.#slots.values()) if (slot.run === undefined || (hasFilled && slot.takesAhead)) return true;
     return false;
   }
 
@@ -132,36 +135,46 @@ export class Dispatcher<Payload, Result> {
     }
     this.#wake.set(wakeMs);
     this.#sendAhead(nowMs);
+    this.#waiting = undefined;
+  }
+
+  #toServe(slot: LaneSlot<Payload, Result>, nowMs: number): ModelToServe<Payload, Result>[] {
+    this.#waiting ??= waitingModels(this.#options.models, this.#slots.size, nowMs);
+    return modelsToServe(slot, this.#slots, this.#waiting, nowMs);
   }
 
   /** Sends full batches to busy lanes, first to the one that will be free first. */
   #sendAhead(nowMs: number): void {
+    const { models, isAlone } = this.#options;
+    if (!someIsFull(models.values())) return;
     const busy: { readonly slot: LaneSlot<Payload, Result>; readonly freeMs: number }[] = [];
     for (const slot of this.#slots.values())
       if (slot.takesAhead) busy.push({ slot, freeMs: Math.max(nowMs, slot.freeMs) });
     if (busy.length > 1) busy.sort((one, other) => one.freeMs - other.freeMs);
     for (const { slot, freeMs } of busy) {
-      const candidates = modelsToServe(slot, this.#slots, this.#options.models, nowMs);
-      const next = chooseNext(candidates, freeMs, ({ model }) => firstFreeMs(model, this.#slots));
-      const run = next === undefined ? undefined : runAhead(next, freeMs, this.#slots.size);
+      const next = chooseNext(this.#toServe(slot, nowMs), freeMs, ({ model }) => firstFreeMs(model, this.#slots));
+      const run =
+        next === undefined ? undefined : runAhead(next, { startMs: freeMs, lanes: this.#slots.size, isAlone });
       if (run !== undefined) this.#start(slot, run);
     }
   }
 
   /** Starts a run on a free lane if there is one to start; else says when to look again. */
   #serve(slot: LaneSlot<Payload, Result>, nowMs: number): number {
+    const { isAlone } = this.#options;
     let wakeMs = Infinity;
-    let candidates = modelsToServe(slot, this.#slots, this.#options.models, nowMs);
+    let candidates = this.#toServe(slot, nowMs);
     forgive(candidates);
     for (;;) {
       const next = chooseNext(candidates, nowMs, ({ model }) => firstFreeMs(model, this.#slots));
       if (next === undefined) break;
       const { model, head, resting } = next;
-      const batch = nextBatch(model, { head, resting, nowMs, lanes: model.lanesOf(this.#slots.size) });
+      const batch = nextBatch(model, { head, resting, nowMs, lanes: model.lanesOf(this.#slots.size), isAlone });
       if ('late' in batch) {
-        for (const ticket of batch.late) this.#options.giveUp(ticket);
+        this.#options.giveUp(batch.late);
         // Another may be at the head of the model now.
-        candidates = modelsToServe(slot, this.#slots, this.#options.models, nowMs);
+        this.#waiting = undefined;
+        candidates = this.#toServe(slot, nowMs);
         continue;
       }
       if ('take' in batch) {
@@ -179,6 +192,7 @@ export class Dispatcher<Payload, Result> {
   /** Sends a run to its lane; where that runs another, it begins after it. */
   #start(slot: LaneSlot<Payload, Result>, run: Run<Payload, Result>): void {
     const { model, batch, predictedMs, startedMs } = run;
+    this.#waiting = undefined;
     slot.begin(model);
     const tickets = batch.take.map((ticket) => {
       if (ticket.state !== 'waiting') return { id: ticket.sequence, payload: undefined };
@@ -266,11 +280,12 @@ export class Dispatcher<Payload, Result> {
   }
 
   /** A ticket is on no lane any more. */
-  #release({ model, items, cost, permits }: QueuedTicket<Payload, Result>): void {
+  #release(ticket: QueuedTicket<Payload, Result>): void {
+    const { model, items, cost } = ticket;
     model.runningItems -= items;
     // Sums of fractions drift.
     model.runningCost = model.runningItems === 0 ? 0 : model.runningCost - cost;
-    this.#options.giveBack(model, permits);
+    this.#options.giveBack(ticket);
   }
 
   #learn(run: Run<Payload, Result>, report: RunReport<Result> | undefined, wallMs: number): void {

@@ -25,9 +25,9 @@ export class LaneSlot<Payload, Result> {
     this.lane = lane;
   }
 
-  /** Tickets that go on in the lane's next run of the model, oldest first. */
-  resting(model: QueuedModel<Payload, Result>): readonly QueuedTicket<Payload, Result>[] {
-    return this.#resting.get(model) ?? [];
+  /** Tickets that go on in the lane's next run of their model, oldest first; at least one of each model named. */
+  restingByModel(): ReadonlyMap<QueuedModel<Payload, Result>, readonly QueuedTicket<Payload, Result>[]> {
+    return this.#resting;
   }
 
   /** All that rest here, of every model. */

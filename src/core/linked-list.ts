@@ -10,6 +10,10 @@ export class LinkedList<T> {
     return this.#first;
   }
 
+  get last(): Link<T> | undefined {
+    return this.#last;
+  }
+
   push(value: T): Link<T> {
     const link: Link<T> = { value, previous: this.#last, next: undefined };
     if (this.#last === undefined) this.#first = link;

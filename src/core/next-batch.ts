@@ -8,7 +8,8 @@ type Found<Payload, Result> =
   | { readonly waitUntilMs: number }
   | { readonly late: readonly QueuedTicket<Payload, Result>[] };
 
-/** The next batch of a model on a lane: those that rest there, and newcomers as far as the limits leave room. `lanes`: how many may run the model. */
+/** The next batch of a model on a lane: those that rest there, and newcomers as far as the limits leave room. `lanes`: how many may run the model;
+ * `isAlone`: whether no other request is there. */
 export function nextBatch<P, R>(
   model: QueuedModel<P, R>,
   {
@@ -16,11 +17,13 @@ export function nextBatch<P, R>(
     resting,
     nowMs,
     lanes,
+    isAlone,
   }: {
     head: QueuedTicket<P, R> | undefined;
     resting: readonly QueuedTicket<P, R>[];
     nowMs: number;
     lanes: number;
+    isAlone: (ticket: QueuedTicket<P, R>) => boolean;
   },
 ): Found<P, R> {
   if (resting.length === 0) {
@@ -30,11 +33,17 @@ export function nextBatch<P, R>(
     const limits = model.knowsRuns ? model.limits : { ...model.limits, maxItems: 1, maxDelayMs: 0 };
     const paceOf = pace(model, shapeKey);
     const waiting = { [Symbol.iterator]: () => model.queue.alike(head) };
-    if (paceOf !== undefined && isLate(head, paceOf, nowMs)) return { late: lateOnes(waiting, paceOf, nowMs) };
+    // Alone, it is late by its own time only, and running it costs nobody anything: it has its try.
+    if (paceOf !== undefined && isLate(head, paceOf, nowMs) && !isAlone(head))
+      return { late: lateOnes(waiting, paceOf, nowMs) };
     return formBatch(waiting, limits, nowMs, {
       company: company(model, shapeKey, nowMs),
       pace: paceOf,
-      backlog: { cost: model.queue.costOf(head.priority), lanes },
+      backlog: {
+        cost: model.queue.costOf(head.priority),
+        lanes,
+        newest: { [Symbol.iterator]: () => model.queue.newest(head) },
+      },
     });
   }
   const take = [...resting];

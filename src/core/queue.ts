@@ -138,6 +138,12 @@ export class WaitingQueue<T extends Queueable<T>> {
     }
   }
 
+  /** The tickets of a head's shape and priority, the last to come first. Do not change the queue while walking. */
+  *newest({ shapeKey, priority }: T): Generator<T, void> {
+    let link = this.#levels[priority - 1]?.byShape.get(shapeKey)?.last;
+    for (; link !== undefined; link = link.previous) yield link.value;
+  }
+
   /** How many different shapes wait, counted in each priority. */
   get shapes(): number {
     let shapes = 0;

@@ -32,13 +32,20 @@ export interface TicketHandle<Result> {
 /** A model with its tickets. */
 export type QueuedModel<Payload, Result> = ModelState<QueuedTicket<Payload, Result>>;
 
-/** What the core adds to an item. */
-export interface TicketOrigin<Payload, Result> {
+/** What was granted: the same for every ticket of the request. */
+export interface Grant<Payload, Result> {
+  readonly model: QueuedModel<Payload, Result>;
   readonly priority: number;
   readonly deadlineMs: number;
+  /** Those taken for the request and not given back, whoever holds them. */
+  permits: number;
+}
+
+/** What the core adds to an item. */
+export interface TicketOrigin<Payload, Result> {
   readonly sequence: number;
   readonly enqueuedMs: number;
-  readonly model: QueuedModel<Payload, Result>;
+  readonly grant: Grant<Payload, Result>;
   /** Permits that it gives back when it settles: 0 if its request keeps them. */
   readonly permits: number;
   readonly onCancel: (ticket: QueuedTicket<Payload, Result>) => void;
@@ -56,6 +63,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   readonly deadlineMs: number;
   readonly sequence: number;
   readonly enqueuedMs: number;
+  readonly grant: Grant<Payload, Result>;
   readonly model: QueuedModel<Payload, Result>;
   readonly permits: number;
   readonly done: Promise<TicketReply<Result>>;
@@ -79,12 +87,13 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     this.items = request.items;
     this.cost = request.cost;
     this.shapeKey = request.shapeKey;
-    this.priority = origin.priority;
-    this.deadlineMs = origin.deadlineMs;
+    this.priority = origin.grant.priority;
+    this.deadlineMs = origin.grant.deadlineMs;
     this.onProgress = request.onProgress;
     this.sequence = origin.sequence;
     this.enqueuedMs = origin.enqueuedMs;
-    this.model = origin.model;
+    this.grant = origin.grant;
+    this.model = origin.grant.model;
     this.permits = origin.permits;
     this.#onCancel = origin.onCancel;
     let resolve: (reply: TicketReply<Result>) => void = ignore;

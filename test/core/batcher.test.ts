@@ -186,6 +186,30 @@ test('late tickets behind the head are passed', () => {
   });
 });
 
+function newest(tickets: readonly BatchTicket[]): BatchTicket[] {
+  return [...tickets].reverse();
+}
+
+test('under overload, no more of a long line is looked at than some batches hold', () => {
+  const pace = { fit: { a: 1, b: 10 }, margin: 1, mostCost: Infinity };
+  const waiting = [
+    ticket(1, 1, 0, 40),
+    ticket(1, 1, 0, 40),
+    ...Array.from({ length: 4096 }, () => ticket(1, 1, 18, 58)),
+  ];
+  let seen = 0;
+  function* walked(line: readonly BatchTicket[]): Generator<BatchTicket> {
+    for (const one of line) {
+      seen += 1;
+      yield one;
+    }
+  }
+  const backlog = { cost: 4098, lanes: 1, newest: walked(newest(waiting)) };
+  const batch = formBatch(walked(waiting), { ...limits, maxItems: 20 }, 28, { pace, backlog });
+  assert.deepEqual(batch, { take: waiting.slice(-20), items: 20, cost: 20, cut: 'items' });
+  assert.ok(seen < 64, `${seen} tickets`);
+});
+
 test('where more waits than the lanes can serve, first tickets that allow only a small run are passed', () => {
   const pace = { fit: { a: 1, b: 10 }, margin: 1, mostCost: Infinity };
   const wide = { ...limits, maxItems: 20 };
@@ -193,23 +217,25 @@ test('where more waits than the lanes can serve, first tickets that allow only a
   const waiting = [ticket(1, 1, 0, 40), ticket(1, 1, 0, 40), ...Array.from({ length: 18 }, () => ticket(1, 1, 18, 58))];
   const small = { take: waiting.slice(0, 2), items: 2, cost: 2, cut: 'time' };
   assert.deepEqual(formBatch(waiting, wide, 28, { pace }), small);
-  assert.deepEqual(formBatch(waiting, wide, 28, { pace, backlog: { cost: 20, lanes: 1 } }), {
+  assert.deepEqual(formBatch(waiting, wide, 28, { pace, backlog: { cost: 20, lanes: 1, newest: newest(waiting) } }), {
     take: waiting.slice(2),
     items: 18,
     cost: 18,
     cut: 'empty',
   });
   const few = waiting.slice(0, 4);
-  assert.deepEqual(formBatch(few, wide, 28, { pace, backlog: { cost: 4, lanes: 8 } }), small);
+  assert.deepEqual(formBatch(few, wide, 28, { pace, backlog: { cost: 4, lanes: 8, newest: newest(few) } }), small);
 });
 
 test('nobody is passed for the sake of lower priorities', () => {
   const pace = { fit: { a: 1, b: 10 }, margin: 1, mostCost: Infinity };
   const first = [ticket(1, 1, 0, 40), ticket(1, 1, 0, 40)].map((one) => ({ ...one, priority: 1 }));
   const waiting = [...first, ...Array.from({ length: 18 }, () => ticket(1, 1, 18, 58))];
-  const taken = formBatch(waiting, { ...limits, maxItems: 20 }, 28, { pace, backlog: { cost: 2, lanes: 1 } });
+  const taken = formBatch(waiting, { ...limits, maxItems: 20 }, 28, {
+    ...{ pace, backlog: { cost: 2, lanes: 1, newest: newest(first) } },
+  });
   assert.deepEqual(taken, { take: first, items: 2, cost: 2, cut: 'time' });
-  const crowd = { pace, backlog: { cost: 20, lanes: 1 } };
+  const crowd = { pace, backlog: { cost: 20, lanes: 1, newest: newest(first) } };
   assert.deepEqual(formBatch(waiting, { ...limits, maxItems: 20 }, 28, crowd), taken, 'not even where all is crowded');
 });
 

@@ -149,6 +149,17 @@ test('a ticket that no run can serve in time any more is given up when a lane is
   assert.equal(await settled(other), 'other');
 });
 
+test('a request that is alone is not given up: what makes it late is its own time', async () => {
+  const seenRuns = [1, 2].map((items) => ({ shapeKey: '', items, cost: items, runMs: 10, wallMs: 10 }));
+  const { core, clock, lane } = setUp({ seenRuns });
+  const admission = core.admit({ modelKey: 'm', items: 2, deadlineMs: 25 });
+  for (const payload of ['first', 'second']) admission.enqueue({ payload, items: 1, cost: 1, shapeKey: payload });
+  await clock.advance(16);
+  lane.current?.finish();
+  await clock.turn();
+  assert.deepEqual(lane.batches, [['first'], ['second']]);
+});
+
 test('different shapes never share a run', async () => {
   const { clock, lane, send } = setUp();
   for (const [payload, shapeKey] of ['a1', 'b1', 'a2', 'b2'].map((name) => [name, name[0]]))

@@ -27,6 +27,7 @@ test('serves the highest priority first, each in order of arrival', () => {
   for (const ticket of [third, first, second]) queue.add(ticket);
   assert.deepEqual(queue.head(3), { ticket: first, level: 1 });
   assert.deepEqual([...queue.alike(first)], [first, second, third]);
+  assert.deepEqual([...queue.newest(first)], [second, first], 'of one priority');
 });
 
 test('a line that is not served rises, and falls back when it is', () => {

@@ -157,11 +157,26 @@ for (const [what, stages] of slow)
     assert.deepEqual((await outcome(stages, 900))[1], 'ok');
   });
 
-test('tensors are over at the deadline of their request, too, or when they can no longer be in time', async () => {
+test('tensors are over at the deadline of their request, too', async () => {
   assert.deepEqual(await outcome({ arriveMs: 30, runMs: 80 }, 100, rows(2)), [100, 'DEADLINE_EXCEEDED']);
-  // The first run ends at 70; another could not end by 100, so nothing waits for that.
-  assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, 100, rows(5)), [70, 'DEADLINE_EXCEEDED']);
+  assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, 100, rows(5)), [100, 'DEADLINE_EXCEEDED']);
   assert.deepEqual(await outcome({ arriveMs: 30, runMs: 40 }, 900, rows(5)), [150, 'ok']);
+});
+
+test('a request that others made late is refused when no run can serve it in time any more', async () => {
+  const { clock, ask, metrics } = setUp({ runMs: 40 });
+  const over = [ask(rows(2), 900), ask(rows(2), 70)].map((answer) =>
+    answer.then(
+      () => [clock.now(), 'ok'],
+      (error: unknown) => [clock.now(), toServerError(error).code],
+    ),
+  );
+  await clock.advance(1000);
+  metrics.stop();
+  assert.deepEqual(await Promise.all(over), [
+    [40, 'ok'],
+    [40, 'WAIT_TOO_LONG'],
+  ]);
 });
 
 test('if one of several tickets of a request on tensors fails, those that still wait are not run', async () => {
