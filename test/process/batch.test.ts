@@ -151,8 +151,8 @@ test('results that are there are not overwritten, unless that is asked for', asy
 test('a progress record of another input is refused', async (t) => {
   const files = await filesOf(t, [square(1)]);
   const record = { nextByte: 1, nextLine: 2, resultsBytes: 0, errorsBytes: 0, answered: 0, failed: 0 };
-  const input = { head: 'other', headBytes: 5 };
-  await writeFile(`${files.output}.progress`, JSON.stringify({ format: 1, input, checkpoint: record }));
+  const batch = { head: 'other', headBytes: 5, errors: 'errors.jsonl' };
+  await writeFile(`${files.output}.progress`, JSON.stringify({ format: 1, batch, checkpoint: record }));
   const { code, text } = await run(files);
   assert.equal(code, 1);
   assert.match(text, /is of another input/);
@@ -214,4 +214,35 @@ test('of two batches with the same results, the second is told why it cannot', a
   await ended;
   assert.equal(code, 1);
   assert.match(text, /another process is writing .*results\.jsonl/);
+});
+
+test('a batch goes on only with the file of errors that it was begun with', async (t) => {
+  const files = await filesOf(
+    t,
+    Array.from({ length: 20_000 }, (_, index) => square(index)),
+  );
+  const child = start(files);
+  const ended = once(child, 'close');
+  await grown(files.output, 0);
+  child.kill('SIGKILL');
+  await ended;
+  const other = `${files.errors}.other`;
+  await writeFile(other, 'precious\n');
+  const { code, text } = await run({ ...files, errors: other });
+  assert.equal(code, 1);
+  assert.match(text, /was begun with --errors errors\.jsonl/);
+  assert.equal(await readFile(other, 'utf8'), 'precious\n');
+});
+
+test('two batches do not write one file of errors', async (t) => {
+  const files = await filesOf(t, [square(1)]);
+  const slow = JSON.stringify({ square: { simulate: { runMs: 50_000 } } });
+  const child = start(files, '--model-options', slow);
+  const ended = once(child, 'close');
+  while (!existsSync(`${files.output}.progress`)) await new Promise((resolve) => setTimeout(resolve, 5));
+  const { code, text } = await run({ ...files, output: `${files.output}.other` });
+  assert.equal(code, 1);
+  assert.match(text, /another process is writing .*errors\.jsonl/);
+  child.kill('SIGKILL');
+  await ended;
 });

@@ -8,7 +8,7 @@ import type { JobRunner } from '../run-job.ts';
 import {
   BEGINNING,
   loadCheckpoint,
-  markInput,
+  markBatch,
   removeCheckpoint,
   saveCheckpoint,
   type Checkpoint,
@@ -42,7 +42,7 @@ export interface Batch {
 }
 
 /** Files of a batch, held by this process alone. */
-interface BatchFiles {
+interface OpenFiles {
   readonly results: FileHandle;
   readonly errors: FileHandle | undefined;
   readonly from: Checkpoint;
@@ -56,7 +56,7 @@ export async function startBatch(flags: BatchFlags, parts: BatchParts): Promise<
   const { input, output } = flags;
   const record = `${output}.progress`;
   const { size: totalBytes } = await checkFiles(flags);
-  const mark = await markInput(input);
+  const mark = await markBatch(flags);
   const files = await openFiles(flags, record, parts.log);
   const { from } = files;
   const ordered = new OrderedOutput(files, from, async (checkpoint) => {
@@ -109,8 +109,22 @@ function isSame(one: Stats, other: Stats): boolean {
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-/** Locks the results, of whatever name. What held them when it was killed is no hindrance, once it is certain that it is gone. */
-async function lockResults(output: string, log: BatchParts['log']): Promise<() => Promise<void>> {
+async function lockAll(files: readonly string[], log: BatchParts['log']): Promise<() => Promise<void>> {
+  const unlocks: (() => Promise<void>)[] = [];
+  const unlock = async (): Promise<void> => {
+    for (const one of unlocks) await one();
+  };
+  try {
+    for (const file of files) unlocks.push(await lock(file, log));
+    return unlock;
+  } catch (error) {
+    await unlock();
+    throw error;
+  }
+}
+
+/** Locks a file of results, of whatever name. What held it when it was killed is no hindrance, once it is certain that it is gone. */
+async function lock(output: string, log: BatchParts['log']): Promise<() => Promise<void>> {
   const busy = new AbortController();
   const file = await realpath(output).catch(() => output);
   return takeLock(`${file}.lock`, {
@@ -122,12 +136,9 @@ async function lockResults(output: string, log: BatchParts['log']): Promise<() =
 }
 
 /** Opens the files of results and cuts off what came after the checkpoint. */
-async function openFiles(
-  { input, output, errors, force }: BatchFlags,
-  record: string,
-  log: BatchParts['log'],
-): Promise<BatchFiles> {
-  const unlock = await lockResults(output, log);
+async function openFiles(flags: BatchFlags, record: string, log: BatchParts['log']): Promise<OpenFiles> {
+  const { output, errors, force } = flags;
+  const unlock = await lockAll(errors === undefined ? [output] : [output, errors], log);
   const opened = new Map<string, FileHandle>();
   const release = async (): Promise<void> => {
     for (const file of opened.values()) await file.close();
@@ -141,7 +152,7 @@ async function openFiles(
     }
   };
   try {
-    const saved = force ? undefined : await loadCheckpoint(record, input);
+    const saved = force ? undefined : await loadCheckpoint(record, flags);
     const from = saved ?? BEGINNING;
     const openAt = async (file: string, bytes: number): Promise<FileHandle> => {
       const handle = await open(file, force ? 'w' : 'a')
@@ -155,7 +166,6 @@ async function openFiles(
       return handle;
     };
     const results = await openAt(output, from.resultsBytes);
-    if (errors === undefined && from.errorsBytes > 0) throw new Error('this batch was begun with --errors');
     return {
       results,
       errors: errors === undefined ? undefined : await openAt(errors, from.errorsBytes),
