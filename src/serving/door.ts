@@ -203,9 +203,9 @@ export class Door implements Queues {
     ride: Ride & { readonly listener?: ItemListener },
   ): Promise<Ran[]> {
     const [only] = items;
-    if (only !== undefined && items.length === 1) return [await this.#runner.run(model, only, { ...ride, index: 0 })];
+    if (only !== undefined && items.length === 1) return [await this.#runner.run(model, only, ride)];
     const started: Promise<Ran>[] = [];
-    await inSlices(items, (item, index) => void started.push(this.#runner.run(model, item, { ...ride, index })));
+    await inSlices(items, (item, index) => void started.push(this.#runner.run(model, item, ride, index)));
     return Promise.all(started);
   }
 

@@ -44,11 +44,11 @@ export class ItemRunner {
     this.#clock = clock;
   }
 
-  /** Prepares an item, unless it is prepared, and runs its ticket; takes one permit. Never rejects. */
-  async run(model: ServedModel, item: Item | PreparedItem, ride: ItemRide & { readonly index: number }): Promise<Ran> {
+  /** Prepares an item, unless it is prepared, and runs its ticket; takes one permit. `index`: in the request. Never rejects. */
+  async run(model: ServedModel, item: Item | PreparedItem, ride: ItemRide, index = 0): Promise<Ran> {
     try {
       if (model.task.serve !== undefined && (item.kind === 'json' || item.kind === 'raw'))
-        return await this.#serve(model, item, ride);
+        return await this.#serve(model, item, ride, index);
       return await this.#runOne(model, item, ride);
     } catch (error) {
       return { error: toServerError(error) };
@@ -56,10 +56,10 @@ export class ItemRunner {
   }
 
   /** An item of a task with `serve`: its permit stays with it until it is done. */
-  async #serve(model: ServedModel, item: Item, ride: ItemRide & { readonly index: number }): Promise<Ran> {
+  async #serve(model: ServedModel, item: Item, ride: ItemRide, index: number): Promise<Ran> {
     const { serve } = model.task;
     if (serve === undefined) throw new ServerError('INTERNAL');
-    const { permits, timing, listener, index } = ride;
+    const { permits, timing, listener } = ride;
     const context = new LaneServeContext({
       model,
       permits,

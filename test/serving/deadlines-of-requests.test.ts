@@ -217,7 +217,7 @@ test('items whose turn comes when the time is up, or the client has left, are no
     const permits = core.admit({ modelKey: 'm', items: 5, deadlineMs: 100 });
     const ride = { permits, cancellation, deadline: new Deadline(100, clock), timing: emptyTiming() };
     const item: Item = { kind: 'json', value: 1 };
-    const ran = [0, 1, 2, 3, 4].map((index) => runner.run(light, item, { ...ride, index }));
+    const ran = [0, 1, 2, 3, 4].map((index) => runner.run(light, item, ride, index));
     await clock.advance(1000);
     metrics.stop();
     const last = (await Promise.all(ran)).at(-1);
@@ -240,7 +240,7 @@ test('items that come prepared count with the time that preparing them took', as
   const { clock, core, model, runner, cancellation, metrics } = setUp({ runMs: 1 });
   const permits = core.admit({ modelKey: 'm', items: 2, deadlineMs: Infinity });
   const ride = { permits, cancellation, deadline: new Deadline(Infinity, clock), timing: emptyTiming() };
-  const ran = [PREPARED, PREPARED].map((item, index) => runner.run(model, item, { ...ride, index }));
+  const ran = [PREPARED, PREPARED].map((item, index) => runner.run(model, item, ride, index));
   await clock.advance(1000);
   await Promise.all(ran);
   metrics.stop();

@@ -108,7 +108,7 @@ function setUp(serve: (item: Item, context: ServeContext) => Promise<unknown>, q
     const listener = onEvent === undefined ? undefined : { onEvent, onReply: () => undefined };
     const ride = { permits, cancellation, deadline: new Deadline(Infinity), timing: emptyTiming(), listener };
     const ran = await Promise.all(
-      values.map((value, index) => runner.run(model, { kind: 'json', value }, { ...ride, index })),
+      values.map((value, index) => runner.run(model, { kind: 'json', value }, ride, index)),
     );
     permits.close();
     return ran.map((one) => {

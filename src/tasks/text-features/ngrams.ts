@@ -18,9 +18,12 @@ const listsSchema = z.strictObject({
   quadgrams: z.array(z.string()),
 });
 
-/** The index of the first feature of one length, and the offset of each n-gram from it. */
+/** The n-grams of one length, and the index of each one's feature; their features follow one another. */
 interface Lengths {
   readonly length: number;
+  /** Index of the first feature, and of the one after the last. */
+  readonly first: number;
+  readonly end: number;
   readonly places: ReadonlyMap<string, number>;
 }
 
@@ -41,9 +44,10 @@ export async function createNgramFeatures({ files, signature }: TaskSource): Pro
     throw new Error(`files.ngrams lists ${count} n-grams where the model takes ${width}`);
   let offset = 0;
   const lengths = [unigrams, bigrams, trigrams, quadgrams].map((list, index): Lengths => {
-    const places = new Map(list.map((ngram, at) => [ngram, offset + at]));
+    const first = offset;
+    const places = new Map(list.map((ngram, at) => [ngram, first + at]));
     offset += list.length;
-    return { length: index + 1, places };
+    return { length: index + 1, first, end: offset, places };
   });
   return {
     lightLength: LIGHT_LENGTH,
@@ -65,13 +69,15 @@ function normalise(text: string): string {
 
 function shares(text: string, lengths: readonly Lengths[], count: number): Float32Array {
   const features = new Float32Array(count);
-  for (const { length, places } of lengths) {
+  for (const { length, first, end, places } of lengths) {
     const total = text.length - length + 1;
     for (let at = 0; at < total; at += 1) {
       const place = places.get(text.slice(at, at + length));
       if (place !== undefined) features[place] = (features[place] ?? 0) + 1;
     }
-    if (total > 0) for (const place of places.values()) features[place] = (features[place] ?? 0) / total;
+    if (total <= 0) continue;
+    // By index: to iterate over the map takes as long as counting.
+    for (let place = first; place < end; place += 1) features[place] = (features[place] ?? 0) / total;
   }
   return features;
 }
