@@ -23,7 +23,7 @@ const rooms = {
   salad: { rooms: ['config'], packages: ['undici'] },
   jobs: { rooms: ['config', 'core', 'dialects', 'serving'] },
   http: {
-    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'serving', 'jobs'],
+    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'salad', 'serving', 'jobs'],
     packages: ['express', 'undici'],
   },
 };

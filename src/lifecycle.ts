@@ -21,6 +21,8 @@ import { createLogs, type Log, type Logs } from './log.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import { findGpus, hiddenGpu } from './lanes/cuda.ts';
 import { planLanes, type LanePlan } from './lanes/plan.ts';
+import { readGpu } from './salad/gpu.ts';
+import { logFields } from './salad/identity.ts';
 import { isOnSalad, SaladNode } from './salad/node.ts';
 import { queuesOf } from './serving/served-model.ts';
 import type { LoadFailure } from './repository/models-dir.ts';
@@ -104,7 +106,7 @@ async function openProbePort(services: Services): Promise<ProbePort | undefined>
 
 function defaultLogs(config: Config): Logs {
   const pretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
-  return createLogs({ level: config.LOG_LEVEL, pretty });
+  return createLogs({ level: config.LOG_LEVEL, pretty, fields: logFields(config) });
 }
 
 /** Logs each phase of the server; without a model the line does not say ready, because /ready is 503. */
@@ -126,6 +128,7 @@ async function start(parts: Parts): Promise<void> {
     if (phase === 'draining') stop.abort();
   });
   if (isOnSalad(config)) parts.salad = new SaladNode(config, log);
+  const gpuTold = tellGpu(services);
   parts.plan = await startLanes(lanes, config, log);
   const notPulled = await pullModels(config, log, stop.signal);
   const { failed } = await repository.start();
@@ -133,6 +136,7 @@ async function start(parts: Parts): Promise<void> {
   checkModels([...notPulled, ...failed], services);
   if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
     log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
+  await gpuTold;
   const source = config.JOB_SOURCE === 'none' ? undefined : await openJobs(config, log);
   state.enter(
     'ready',
@@ -142,6 +146,17 @@ async function start(parts: Parts): Promise<void> {
   );
   parts.salad?.tellWork(() => workOf(parts));
   if (source !== undefined) await pullJobs(source, parts);
+}
+
+/** Finds the name of the GPU for replies and results, on SaladCloud alone. */
+async function tellGpu({ node, log }: Services): Promise<void> {
+  if (node === undefined) return;
+  try {
+    const gpu = await readGpu();
+    if (gpu !== undefined) node.nameGpu(gpu.name);
+  } catch (error) {
+    log.warn({ reason: messageOf(error) }, 'the GPU has no name: nvidia-smi does not answer');
+  }
 }
 
 /** Items waiting and running. */
@@ -164,13 +179,13 @@ async function openJobs(config: Config, log: Log): Promise<JobSource> {
 
 /** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
 async function pullJobs(source: JobSource, parts: Parts): Promise<void> {
-  const { config, door, log, metrics, repository, state, plan } = parts.services;
+  const { config, door, log, metrics, repository, state, plan, node } = parts.services;
   if (state.phase !== 'ready') {
     await source.close();
     return;
   }
   const most = jobsAhead(repository.list(), plan().lanes);
-  parts.worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, most });
+  parts.worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, most, node });
   log.info({ source: source.name, queue: config.JOB_QUEUE, most }, 'pulling jobs');
   // Nothing but a restart brings the source back.
   parts.worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone'));

@@ -31,6 +31,8 @@ export type Log = Logger;
 export interface LogOptions {
   readonly level: string;
   readonly pretty: boolean;
+  /** In every line. */
+  readonly fields?: Readonly<Record<string, string>> | null;
   /** For tests; default: stdout. */
   readonly stream?: DestinationStream;
 }
@@ -47,7 +49,7 @@ export interface Logs {
 const LAST_LINES_MS = 1000;
 
 /** The server's logs. With `stream` they go there, else to stdout, without ever waiting for its reader. */
-export function createLogs({ level, pretty, stream }: LogOptions): Logs {
+export function createLogs({ level, pretty, fields = null, stream }: LogOptions): Logs {
   const output =
     stream === undefined
       ? stdoutOutput((lines) => log.warn({ lines }, 'log lines were dropped: nobody read the output'))
@@ -55,7 +57,7 @@ export function createLogs({ level, pretty, stream }: LogOptions): Logs {
   const out = stream ?? output ?? { write: () => undefined };
   const options: LoggerOptions = {
     level,
-    base: null,
+    base: fields,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ severity: SEVERITIES[label] ?? label.toUpperCase() }) },
   };

@@ -18,6 +18,7 @@ import { deviceName } from './lanes/lane.ts';
 import { Lanes } from './lanes/lanes.ts';
 import { graphKey } from './lanes/protocol.ts';
 import { TrialProcess } from './trial/trial-process.ts';
+import { identityOf } from './salad/identity.ts';
 import type { SaladNode } from './salad/node.ts';
 import type { JobWorker } from './jobs/worker.ts';
 import type { LanePlan } from './lanes/plan.ts';
@@ -90,9 +91,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
   });
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
   const door = createDoor(config, { core, cpu, models: repository, state, metrics, log, budget });
-  state.onChange((phase) => {
-    if (phase === 'ready') alone.summarise();
-  });
+  summariseWhenReady(state, alone);
   const parts: Parts = {
     core,
     cpu,
@@ -110,11 +109,18 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
       door,
       cpuThreads,
       budget,
+      node: identityOf(config),
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
       refreshGauges: () => refreshGauges(metrics, { core, repository, phase: state.phase }),
     },
   };
   return parts;
+}
+
+function summariseWhenReady(state: ServerState, alone: AloneLog): void {
+  state.onChange((phase) => {
+    if (phase === 'ready') alone.summarise();
+  });
 }
 
 function createDoor(

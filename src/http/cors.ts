@@ -10,10 +10,16 @@ const EXPOSED = [
   'Retry-After-Ms',
   'Server-Timing',
   'X-Batch-Size',
+  'X-GPU-Name',
   'X-Ignored-Fields',
   'X-Lane',
+  'X-Model-ID',
   'X-Model-Version',
+  'X-Processing-Time',
+  'X-Realtime-Factor',
   'X-Request-Id',
+  'X-Salad-Container-Group-ID',
+  'X-Salad-Machine-ID',
   'X-Should-Retry',
 ].join(', ');
 /** How long a browser keeps the answer to a preflight; Chromium's maximum is two hours. */

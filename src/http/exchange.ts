@@ -12,6 +12,7 @@ import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
 import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
 import { bodyGone } from './linger.ts';
+import { addNodeHeaders } from './node-headers.ts';
 import { isOfCrowds, type Refusals } from './refusals.ts';
 import { limitReading } from './slow-reader.ts';
 import type { Services } from './services.ts';
@@ -149,6 +150,7 @@ export class Exchange implements AccessRecord, Requester {
       'X-Request-Id': this.id,
     };
     if (this.timing !== undefined) this.#addTiming(head, this.timing);
+    if (this.#services.node !== undefined) addNodeHeaders(head, this.#services.node, this);
     Object.assign(head, headers);
     // Replies also depend on the origin, if some origins may read them (cors.ts).
     const origin = response.getHeader('Vary');

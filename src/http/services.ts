@@ -5,6 +5,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { Door } from '../serving/door.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { ServerState } from '../state.ts';
+import type { NodeIdentity } from '../salad/identity.ts';
 import type { BodyBudget } from './body-budget.ts';
 
 /** What routes may use. */
@@ -21,6 +22,8 @@ export interface Services {
   /** Threads of the CPU pool. */
   readonly cpuThreads: number;
   readonly budget: BodyBudget;
+  /** The node of SaladCloud; undefined elsewhere. */
+  readonly node?: NodeIdentity | undefined;
   /** What `carpool` chose at start, in words: lanes, devices. */
   readonly plan: () => { lanes: number; why: string };
   /** Brings the gauges up to date, before a scrape. */

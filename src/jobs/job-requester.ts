@@ -6,6 +6,9 @@ import type { Requester } from '../serving/requester.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { RequestTiming } from '../serving/timing.ts';
 
+/** The ids of a node. */
+export type NodeFacts = Readonly<Record<string, string>>;
+
 /** A job at the door. Its time limit is the job's own: that of the model's requests suits a client that waits, and a job has none. */
 export class JobRequester implements Requester {
   readonly id = randomUUID();
@@ -16,9 +19,12 @@ export class JobRequester implements Requester {
   timing: RequestTiming | undefined;
   model: ServedModel | undefined;
   ignored: readonly string[] = [];
+  /** Where it is served, for its result. */
+  readonly node: NodeFacts | undefined;
   readonly #releases: (() => void)[] = [];
 
-  constructor(deadline: Deadline, cancellation: Cancellation) {
+  constructor(deadline: Deadline, cancellation: Cancellation, node?: NodeFacts) {
+    this.node = node;
     this.deadline = deadline;
     this.cancellation = cancellation;
   }

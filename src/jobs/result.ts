@@ -55,7 +55,7 @@ function lineOf(id: string, requester: JobRequester, { status, body }: Response)
   return Buffer.concat([Buffer.from(`${head.slice(0, -1)},${response}`), ...body, Buffer.from(`},${tail.slice(1)}`)]);
 }
 
-function factsOf({ model, timing, deadline, ignored }: JobRequester): Record<string, unknown> {
+function factsOf({ model, timing, deadline, ignored, node }: JobRequester): Record<string, unknown> {
   return {
     ...(model === undefined ? {} : { model: { name: model.name, version: model.version } }),
     timing: {
@@ -70,6 +70,7 @@ function factsOf({ model, timing, deadline, ignored }: JobRequester): Record<str
             batchItems: timing.batchItems,
           }),
     },
+    ...(node === undefined ? {} : { node }),
     ...(ignored.length === 0 ? {} : { ignored_fields: ignored.slice(0, MOST_NAMES) }),
   };
 }

@@ -7,7 +7,7 @@ import type { Log } from '../log.ts';
 import { Cancellation } from '../serving/cancellation.ts';
 import { Deadline } from '../serving/deadline.ts';
 import type { Door } from '../serving/door.ts';
-import { JobRequester } from './job-requester.ts';
+import { JobRequester, type NodeFacts } from './job-requester.ts';
 import type { Job } from './job.ts';
 import { answeredResult, failedResult, type JobResult } from './result.ts';
 
@@ -43,6 +43,8 @@ export interface JobRunnerParts {
   readonly log: Pick<Log, 'error'>;
   /** Time limit of jobs that name none. */
   readonly timeoutMs: number;
+  /** Where this server is, for results; absent where that has no name. */
+  readonly node?: { readonly facts: NodeFacts } | undefined;
 }
 
 /** Takes jobs through the door. One that is refused because the server is full waits for its turn. */
@@ -72,7 +74,7 @@ export class JobRunner {
     const deadline = new Deadline(job.timeoutMs ?? this.#parts.timeoutMs, this.#parts.clock);
     try {
       for (;;) {
-        const requester = new JobRequester(deadline, cancellation);
+        const requester = new JobRequester(deadline, cancellation, this.#parts.node?.facts);
         const served = await this.#try(job, requester);
         if (served === undefined || 'answer' in served || !WAITED_FOR.has(served.error.code)) return served;
         const leftMs = Math.min(deadline.leftMs(), waitMs - deadline.elapsedMs);

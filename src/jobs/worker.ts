@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Door } from '../serving/door.ts';
 import { JobLoop, type JobEvents } from './loop.ts';
-import { JobRunner } from './run-job.ts';
+import { JobRunner, type JobRunnerParts } from './run-job.ts';
 import type { ClaimedJob, JobSource } from './source.ts';
 
 export interface WorkerParts {
@@ -15,6 +15,7 @@ export interface WorkerParts {
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'jobSeconds' | 'jobLeases'>;
   readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
+  readonly node?: JobRunnerParts['node'];
   /** Most jobs held at one time. */
   readonly most: number;
 }
@@ -26,8 +27,8 @@ export class JobWorker {
   readonly #loop: JobLoop<ClaimedJob>;
 
   /** Begins. */
-  constructor({ source, door, clock, log, metrics, config, most }: WorkerParts) {
-    const runner = new JobRunner({ door, clock, log, timeoutMs: config.JOB_TIMEOUT_MS });
+  constructor({ source, door, clock, log, metrics, config, most, node }: WorkerParts) {
+    const runner = new JobRunner({ door, clock, log, timeoutMs: config.JOB_TIMEOUT_MS, node });
     const events = countJobs(metrics, source.name);
     this.#loop = new JobLoop({ source, runner, clock, log, most, events });
     this.ended = this.#loop.run();

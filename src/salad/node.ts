@@ -6,7 +6,10 @@ import { Imds } from './imds.ts';
 type SaladConfig = Pick<Config, 'SALAD_METADATA_URI' | 'SALAD_MACHINE_ID' | 'SALAD_CONTAINER_GROUP_ID'>;
 
 /** Whether this process runs on SaladCloud, which sets these variables in every container. */
-export function isOnSalad({ SALAD_MACHINE_ID, SALAD_CONTAINER_GROUP_ID }: SaladConfig): boolean {
+export function isOnSalad({
+  SALAD_MACHINE_ID,
+  SALAD_CONTAINER_GROUP_ID,
+}: Omit<SaladConfig, 'SALAD_METADATA_URI'>): boolean {
   return SALAD_MACHINE_ID !== '' || SALAD_CONTAINER_GROUP_ID !== '';
 }
 

@@ -68,7 +68,10 @@ export class ItemRunner {
       limits: () => limitsOf(ride),
       run: (work, ticketRun) => runTicket(ticketOf(model, work, ticketRun.onProgress), ride, ticketRun),
       onEvent: listener === undefined ? undefined : (event) => listener.onEvent(index, event),
-      onCount: (unit, amount) => this.#metrics.work.inc({ model: model.name, unit }, amount),
+      onCount: (unit, amount) => {
+        this.#metrics.work.inc({ model: model.name, unit }, amount);
+        if (unit === 'audio_seconds') ride.timing.audioSeconds = (ride.timing.audioSeconds ?? 0) + amount;
+      },
     });
     const startMs = this.#begin(ride);
     try {

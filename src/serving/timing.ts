@@ -10,6 +10,8 @@ export interface RequestTiming {
   batchItems: number;
   /** Lanes it ran on. */
   readonly lanes: Set<number>;
+  /** Of speech that was transcribed. */
+  audioSeconds?: number;
 }
 
 export function emptyTiming(): RequestTiming {

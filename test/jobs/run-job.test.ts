@@ -51,6 +51,18 @@ test('the answer is a line of the batch output, with the id of the job', async (
   assert.deepEqual(response, { status_code: 200, request_id: response.request_id, body: { result: 1 } });
 });
 
+test('a result names the node, if it has a name', async () => {
+  const { runner } = rig(() => ANSWER);
+  assert.equal(told(await runner.run(job()))['node'], undefined);
+  const door = {
+    enter: () => ({}),
+    walk: () => Promise.resolve(ANSWER),
+  } as unknown as Door;
+  const node = { facts: { machine_id: 'm' } };
+  const named = new JobRunner({ door, clock: new FakeClock(), log: { error: () => undefined }, timeoutMs: 1, node });
+  assert.deepEqual(told(await named.run(job()))['node'], { machine_id: 'm' });
+});
+
 test('text and bytes become JSON', async () => {
   const text = rig(() => ({ contentType: 'text/plain; charset=utf-8', chunks: [Buffer.from('1\n"two"')] }));
   const bytes = rig(() => ({ contentType: 'image/png', chunks: [Buffer.from([1, 2]), Buffer.from([3])] }));
