@@ -23,6 +23,9 @@ const WAITED_FOR: ReadonlySet<ErrorCode> = new Set([
 /** Not the job's fault, and not to be waited for here: another server may serve it. */
 const GIVEN_BACK: ReadonlySet<ErrorCode> = new Set(['DRAINING', 'FAILED', 'CANCELLED']);
 
+/** A job that has lost so many lanes may be why: it is not tried again here, because lanes that die often end the server. */
+const MOST_LANES_LOST = 2;
+
 /** Longest wait before a refused job tries again; it tries earlier when another job has ended. */
 const LONGEST_WAIT_MS = 1000;
 
@@ -72,11 +75,13 @@ export class JobRunner {
     { cancellation = new Cancellation(), waitMs = Infinity }: ServeOptions = {},
   ): Promise<Served | undefined> {
     const deadline = new Deadline(job.timeoutMs ?? this.#parts.timeoutMs, this.#parts.clock);
+    let lanesLost = 0;
     try {
       for (;;) {
         const requester = new JobRequester(deadline, cancellation, this.#parts.node?.facts);
         const served = await this.#try(job, requester);
         if (served === undefined || 'answer' in served || !WAITED_FOR.has(served.error.code)) return served;
+        if (served.error.code === 'LANE_LOST' && ++lanesLost === MOST_LANES_LOST) return served;
         const leftMs = Math.min(deadline.leftMs(), waitMs - deadline.elapsedMs);
         if (leftMs <= 0) return served;
         await this.#turn(Math.min(served.error.retryAfterMs ?? LONGEST_WAIT_MS, LONGEST_WAIT_MS, leftMs));

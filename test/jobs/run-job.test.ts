@@ -163,3 +163,13 @@ test('what is released at the end of a request is released once for each try', a
   await runner.run(job());
   assert.equal(released, 1);
 });
+
+test('a job that has lost two lanes has failed, so that one that kills lanes does not end the server', async () => {
+  const { runner, calls, clock } = rig(() => {
+    throw new ServerError('LANE_LOST');
+  });
+  const served = runner.run(job());
+  await clock.advance(60_000);
+  assert.equal((await served)?.kind, 'failed');
+  assert.equal(calls.length, 2);
+});
