@@ -35,6 +35,11 @@ export const ERRORS = {
   },
   DRAINING: { status: 503, retryable: true, message: 'The server is shutting down.' },
   FAILED: { status: 503, retryable: true, message: 'The server has failed and is about to be replaced.' },
+  STORAGE_UNAVAILABLE: {
+    status: 503,
+    retryable: true,
+    message: 'The store of jobs cannot be read or written at the moment.',
+  },
   LANE_LOST: { status: 503, retryable: true, message: 'The worker running this request was lost.' },
   RUN_TOO_LONG: {
     status: 504,

@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config/options.ts';
 import { systemClock } from './core/clock.ts';
 import { jobsAhead } from './jobs/ahead.ts';
+import { LocalSource } from './jobs/local/source.ts';
+import { JobStore } from './jobs/local/store.ts';
 import type { JobSource } from './jobs/source.ts';
 import { openSource } from './jobs/sources.ts';
 import { JobWorker } from './jobs/worker.ts';
@@ -64,10 +66,12 @@ export function startEngine(config: Config, logs: Logs): Engine {
 /** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws a StartError where it cannot listen. */
 export async function startServer(config: Config, logs: Logs = defaultLogs(config)): Promise<CarpoolServer> {
   const { log } = logs;
-  const parts = createParts(config, logs);
+  const jobs = config.JOBS_DIR === '' ? undefined : await openStore(config, log);
+  const parts = createParts(config, logs, jobs);
   logPhases(parts.services);
   const server = createHttpServer(parts.services);
   const refuse = (error: unknown, option: PortOption): never => {
+    void jobs?.close();
     throw new StartError(listenProblem(config, error, option), { cause: error });
   };
   const listening = await listenOnMany(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) =>
@@ -146,6 +150,22 @@ async function start(parts: Parts): Promise<void> {
   );
   parts.salad?.tellWork(() => workOf(parts));
   if (source !== undefined) await pullJobs(source, parts);
+  if (services.jobs !== undefined) await pullJobs(new LocalSource(services.jobs, systemClock, log), parts);
+}
+
+async function openStore(config: Config, log: Log): Promise<JobStore> {
+  try {
+    return await JobStore.open({
+      folder: config.JOBS_DIR,
+      limitBytes: config.JOB_STORE_BYTES,
+      attempts: config.JOB_ATTEMPTS,
+      resultTtlMs: config.JOB_RESULT_TTL_MS,
+      clock: systemClock,
+      log,
+    });
+  } catch (error) {
+    throw new StartError(`JOBS_DIR: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Finds the name of the GPU for replies and results, on SaladCloud alone. */
@@ -185,10 +205,12 @@ async function pullJobs(source: JobSource, parts: Parts): Promise<void> {
     return;
   }
   const most = jobsAhead(repository.list(), plan().lanes);
-  parts.worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, most, node });
-  log.info({ source: source.name, queue: config.JOB_QUEUE, most }, 'pulling jobs');
+  const worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, most, node });
+  parts.workers.push(worker);
+  const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
+  log.info({ source: source.name, ...queue, most }, 'pulling jobs');
   // Nothing but a restart brings the source back.
-  parts.worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone'));
+  worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone'));
 }
 
 /** Throws a StartError with every failure if MODEL_ERRORS is `exit` or no model is left to serve. */
@@ -227,20 +249,21 @@ async function drain(parts: Parts, started: Promise<void>, close?: () => Promise
   const { services, core, cpu, lanes, trials } = parts;
   const { config, state, repository, metrics, log } = services;
   state.enter('draining', 'asked to stop');
-  parts.worker?.stop();
+  for (const worker of parts.workers) worker.stop();
   trials.close();
   // A lane that is loading a model is as busy as one that runs it.
   const loaded = Promise.all([repository.close(), started.catch(() => undefined)]);
   const idle = loaded
-    .then(() => Promise.all([core.idle(), parts.worker?.ended.catch(() => undefined)]))
+    .then(() => Promise.all([core.idle(), ...parts.workers.map(({ ended }) => ended.catch(() => undefined))]))
     .then(() => lanes.idle());
   const finished = await Promise.race([idle.then(() => true), sleep(config.DRAIN_GRACE_MS, false, { ref: false })]);
   if (!finished) {
     log.error({ busy: lanes.busy, graceMs: config.DRAIN_GRACE_MS }, 'the grace to finish work has run out');
     core.failAll(new ServerError('DRAINING'), { running: true });
-    if (parts.worker !== undefined) await giveUp(parts.worker);
+    await Promise.all(parts.workers.map(giveUp));
   }
   await close?.();
+  await services.jobs?.close();
   metrics.stop();
   await parts.salad?.close();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);

@@ -20,11 +20,13 @@ import { graphKey } from './lanes/protocol.ts';
 import { TrialProcess } from './trial/trial-process.ts';
 import { identityOf } from './salad/identity.ts';
 import type { SaladNode } from './salad/node.ts';
+import type { JobStore } from './jobs/local/store.ts';
 import type { JobWorker } from './jobs/worker.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
+import { refreshJobGauges } from './jobs/local/metrics.ts';
 import { countCoreEvents, refreshGauges } from './serving/core-metrics.ts';
 import { Door, type DoorParts } from './serving/door.ts';
 import { AloneLog } from './serving/alone-log.ts';
@@ -48,14 +50,16 @@ export interface Parts {
   readonly trials: TrialProcess;
   /** Undefined until the lanes have started. */
   plan: LanePlan | undefined;
-  /** Absent until the server is ready, and without JOB_SOURCE. */
-  worker?: JobWorker;
+  /** None until the server is ready, and without JOB_SOURCE and JOBS_DIR. */
+  readonly workers: JobWorker[];
   /** Absent elsewhere than on SaladCloud. */
   salad?: SaladNode;
 }
 
 /** Makes every part, and starts none. */
-export function createParts(config: Config, { log, access }: Logs): Parts {
+// One list of parts: splitting it would only hide it.
+// eslint-disable-next-line max-lines-per-function
+export function createParts(config: Config, { log, access }: Logs, jobs?: JobStore): Parts {
   const metrics = createMetrics();
   const state = new ServerState();
   const events: CoreEvents = countCoreEvents(metrics, (key) => loader.find(key));
@@ -98,6 +102,7 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
     lanes,
     trials,
     plan: undefined,
+    workers: [],
     services: {
       config,
       version: VERSION,
@@ -110,8 +115,12 @@ export function createParts(config: Config, { log, access }: Logs): Parts {
       cpuThreads,
       budget,
       node: identityOf(config),
+      jobs,
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
-      refreshGauges: () => refreshGauges(metrics, { core, repository, phase: state.phase }),
+      refreshGauges() {
+        refreshGauges(metrics, { core, repository, phase: state.phase });
+        if (jobs !== undefined) refreshJobGauges(metrics, jobs);
+      },
     },
   };
   return parts;

@@ -114,6 +114,8 @@ export function createMetrics() {
       'source',
       'outcome',
     ]),
+    storedJobs: gauge('stored_jobs', 'Jobs in JOBS_DIR', ['status']),
+    jobStoreBytes: gauge('job_store_bytes', 'Bytes of the jobs in JOBS_DIR and their results', []),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),
     runningItems: gauge('running_items', 'Items running', ['model']),
     permitsUsed: gauge('permits_used', 'Permits taken: items in preparation, waiting and running', ['model']),

@@ -91,8 +91,19 @@ export const OPTIONS = {
   JOB_RESULT_TTL_MS: integer(
     86_400_000,
     [1000, 30 * 86_400_000],
-    'How long results are kept where the queue keeps them.',
+    'How long results are kept in the queue and in JOBS_DIR.',
     'ms',
+  ),
+  // Paths of this machine are not shown to clients.
+  JOBS_DIR: {
+    ...text('', 'Folder in which jobs of `POST /v1/jobs` are kept until they have ended; empty: none are taken.'),
+    secret: true,
+  },
+  JOB_STORE_BYTES: integer(
+    1024 * MIB,
+    [MIB, 1_000_000 * MIB],
+    'Most bytes of all jobs in JOBS_DIR, results included; beyond it new ones are refused.',
+    'bytes',
   ),
   JOB_TIMEOUT_MS: ms(3_600_000, 1, 'Time limit of a job that names none; its wait in this server counts.'),
   JOB_WAIT_MS: ms(

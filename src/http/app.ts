@@ -10,6 +10,7 @@ import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
+import { addJobs } from './jobs.ts';
 import { addOpenAiModels } from './openai-models.ts';
 import { dialectOf, operationAt } from '../dialects/operation-table.ts';
 import type { Services } from './services.ts';
@@ -37,6 +38,7 @@ export function createApp(services: Services): Express {
   });
   addOipManagement(routes, services);
   addOpenAiModels(routes, services);
+  addJobs(routes, services);
   routes.answerOtherMethods();
   app.use((request: Request, response: Response) => {
     const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });

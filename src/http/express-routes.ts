@@ -11,7 +11,7 @@ import type { Services } from './services.ts';
 export type Handler = (exchange: Exchange, request: Request) => Promise<void>;
 
 /** A method that a path takes, for the 405 of the others. */
-type Method = 'get' | 'post';
+type Method = 'get' | 'post' | 'delete';
 
 interface Route {
   readonly dialect: Dialect;

@@ -1,5 +1,6 @@
 import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
+import type { JobStore } from '../jobs/local/store.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Door } from '../serving/door.ts';
@@ -24,6 +25,8 @@ export interface Services {
   readonly budget: BodyBudget;
   /** The node of SaladCloud; undefined elsewhere. */
   readonly node?: NodeIdentity | undefined;
+  /** Jobs that clients have sent; undefined without JOBS_DIR. */
+  readonly jobs?: JobStore | undefined;
   /** What `carpool` chose at start, in words: lanes, devices. */
   readonly plan: () => { lanes: number; why: string };
   /** Brings the gauges up to date, before a scrape. */

@@ -24,7 +24,7 @@ const LONGEST_TIMEOUT_MS = 7 * 86_400_000;
 
 /** All members of a job but its body. */
 const ENVELOPE = z.strictObject({
-  custom_id: z.string().min(1).max(MOST_ID_CHARACTERS),
+  custom_id: z.string().min(1).max(MOST_ID_CHARACTERS).optional(),
   method: z.literal('POST').optional(),
   url: z.string().startsWith('/'),
   priority: z.int().min(1).max(3).optional(),
@@ -43,9 +43,9 @@ export class JobError extends ServerError {
 
 /**
  * Reads a job from a line of OpenAI's batch format: `{"custom_id", "method": "POST", "url": "/v1/embeddings", "body": {...}}`, with `priority` and
- * `timeout_ms` beside it. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
+ * `timeout_ms` beside it. A job without a `custom_id` is called `defaultId`, or else is none. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
  */
-export function readJob(bytes: Uint8Array): Job {
+export function readJob(bytes: Uint8Array, defaultId?: string): Job {
   const members = jsonMembers(bytes);
   if (members === undefined) throw new JobError(null, 'A job must be a JSON object.');
   const envelope: Record<string, unknown> = {};
@@ -53,7 +53,8 @@ export function readJob(bytes: Uint8Array): Job {
   const parsed = ENVELOPE.safeParse(envelope);
   const id = typeof envelope['custom_id'] === 'string' ? envelope['custom_id'].slice(0, MOST_ID_CHARACTERS) : null;
   if (!parsed.success) throw new JobError(id, problemsOf(parsed.error));
-  const { custom_id, url, priority, timeout_ms: timeoutMs } = parsed.data;
+  const { custom_id = defaultId, url, priority, timeout_ms: timeoutMs } = parsed.data;
+  if (custom_id === undefined) throw new JobError(null, 'custom_id: must be a text of its own for each job');
   const match = operationAt(url);
   if (match === undefined) throw new JobError(custom_id, `url: there is no operation at ${url.slice(0, 200)}`);
   const body = members.get('body');

@@ -101,7 +101,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
           break;
         }
         log.warn({ source: source.name, reason: messageOf(error) }, 'jobs cannot be claimed');
-        await this.#wait(waitMs);
+        await this.#waitOrStop(waitMs);
       }
     }
     return undefined;
@@ -120,7 +120,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
 
   async #serve(claimed: Claimed): Promise<JobOutcome> {
     const { source, clock, events } = this.#parts;
-    const cancellation = new Cancellation();
+    const cancellation = claimed.cancellation ?? new Cancellation();
     const lease = new Lease({
       clock,
       leaseMs: source.leaseMs,
@@ -145,11 +145,12 @@ export class JobLoop<Claimed extends ClaimedJob> {
     }
   }
 
-  async #resultOf({ bytes, place, problem }: Claimed, cancellation: Cancellation): Promise<JobResult | undefined> {
+  async #resultOf(claimed: Claimed, cancellation: Cancellation): Promise<JobResult | undefined> {
+    const { bytes, place, problem, defaultId } = claimed;
     let job: Job;
     try {
       if (problem !== undefined) throw new JobError(null, problem);
-      job = readJob(bytes);
+      job = readJob(bytes, defaultId);
     } catch (error) {
       if (error instanceof JobError) return unreadResult(error, place);
       throw error;
@@ -185,6 +186,19 @@ export class JobLoop<Claimed extends ClaimedJob> {
 
   #wait(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.#parts.clock.after(delayMs, resolve));
+  }
+
+  #waitOrStop(delayMs: number): Promise<void> {
+    const { signal } = this.#stop;
+    return new Promise((resolve) => {
+      const done = (): void => {
+        forget();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const forget = this.#parts.clock.after(delayMs, done);
+      signal.addEventListener('abort', done, { once: true });
+    });
   }
 
   /** Resolves when at most so many jobs are held. */

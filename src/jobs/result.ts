@@ -42,6 +42,12 @@ export function unreadResult(error: JobError, place?: string): JobResult {
   return { line: Buffer.from(JSON.stringify(line)), kind: 'unreadable' };
 }
 
+/** The result of a job during which the server has ended so often that it is not tried again. */
+export function lostResult(id: string, attempts: number): JobResult {
+  const error = { code: 'server_lost', message: `The server ended ${attempts} times while it ran this job.` };
+  return { line: Buffer.from(JSON.stringify({ id: null, custom_id: id, response: null, error })), kind: 'failed' };
+}
+
 interface Response {
   readonly status: number;
   readonly body: readonly Uint8Array[];

@@ -1,3 +1,4 @@
+import type { Cancellation } from '../serving/cancellation.ts';
 import type { JobResult } from './result.ts';
 
 /** Where jobs come from: a file, or a queue that many servers share. */
@@ -32,6 +33,10 @@ export interface ClaimedJob {
   readonly place?: string;
   /** Why the message has no bytes. */
   readonly problem?: string;
+  /** What it is called if it has no `custom_id`. */
+  readonly defaultId?: string;
+  /** The source cancels it when the job is not wanted any more; then it is given back. */
+  readonly cancellation?: Cancellation;
 }
 
 /** The job is not this server's any more, so its result is not stored. */

@@ -53,6 +53,7 @@ test('every metric has a value after a request, but those of streams, of jobs, o
       'carpool_jobs_held',
       'carpool_job_seconds',
       'carpool_job_leases_total',
+      'carpool_stored_jobs',
       'carpool_late_runs_total',
       'carpool_lane_losses_total',
     ],

@@ -1,0 +1,129 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import { OPENAI } from '../dialects/openai/dialect.ts';
+import { ServerError } from '../errors.ts';
+import { readJob } from '../jobs/job.ts';
+import { JOB_STATUSES, type JobRecord } from '../jobs/local/record.ts';
+import type { JobStore } from '../jobs/local/store.ts';
+import { readBody } from './body.ts';
+import type { Exchange } from './exchange.ts';
+import type { Routes } from './express-routes.ts';
+import { header } from './headers.ts';
+import type { Services } from './services.ts';
+
+/** Longest key of a job. */
+const MOST_KEY_CHARACTERS = 512;
+
+/** `/v1/jobs`: jobs that are stored, and served when their turn comes. */
+export function addJobs(routes: Routes, services: Services): void {
+  const { config } = services;
+  routes.add('post', '/v1/jobs', { dialect: OPENAI, handle: (exchange) => createJob(exchange, services) });
+  routes.add('get', '/v1/jobs', {
+    dialect: OPENAI,
+    async handle(exchange, request) {
+      const { limit, ...which } = read(LIST, request.query);
+      // One more tells whether there are more.
+      const found = await storeOf(services).list({ ...which, most: limit + 1 });
+      const data = found.slice(0, limit).map((record) => viewOf(record, config.JOB_RESULT_TTL_MS));
+      const [first, last] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
+      await exchange.json({ object: 'list', data, first_id: first, last_id: last, has_more: found.length > limit });
+    },
+  });
+  routes.add('get', '/v1/jobs/:id', {
+    dialect: OPENAI,
+    async handle(exchange, request) {
+      const store = storeOf(services);
+      // The result is read first: the record is then at least as new.
+      const line = await store.resultOf(idOf(request));
+      await replyWith(exchange, viewOf(store.find(idOf(request)), config.JOB_RESULT_TTL_MS), line);
+    },
+  });
+  routes.add('delete', '/v1/jobs/:id', {
+    dialect: OPENAI,
+    async handle(exchange, request) {
+      const record = await storeOf(services).cancel(idOf(request));
+      await exchange.json(viewOf(record, config.JOB_RESULT_TTL_MS));
+    },
+  });
+}
+
+const LIST = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+  after: z.string().max(100).optional(),
+  status: z.enum(JOB_STATUSES).optional(),
+});
+
+async function createJob(exchange: Exchange, services: Services): Promise<void> {
+  const store = storeOf(services);
+  const { phase } = services.state;
+  if (phase === 'draining') throw new ServerError('DRAINING');
+  if (phase === 'failed') throw new ServerError('FAILED');
+  const body = await readBody(exchange.request, {
+    limitBytes: services.config.BODY_LIMIT_BYTES,
+    budget: services.budget,
+    cancellation: exchange.cancellation,
+    deadline: exchange.deadline,
+  });
+  try {
+    const job = readJob(body.bytes, '');
+    const customId = job.id === '' ? null : job.id;
+    const key = keyOf(exchange) ?? customId;
+    const record = await store.add({ bytes: body.bytes, customId, key, priority: job.priority });
+    await exchange.json(viewOf(record, services.config.JOB_RESULT_TTL_MS), 202);
+  } finally {
+    body.release();
+  }
+}
+
+/** https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/ */
+function keyOf({ request }: Exchange): string | undefined {
+  const key = header(request, 'idempotency-key');
+  if (key !== undefined && (key === '' || key.length > MOST_KEY_CHARACTERS))
+    throw new ServerError('BAD_REQUEST', `Idempotency-Key must have 1 to ${MOST_KEY_CHARACTERS} characters.`);
+  return key;
+}
+
+/** The store, for clients that may use it: those that may ask for inference. */
+function storeOf({ config, jobs }: Services): JobStore {
+  if (!config.INFERENCE_API) throw new ServerError('FORBIDDEN', 'This server takes jobs from its queue only.');
+  if (jobs === undefined)
+    throw new ServerError('NOT_FOUND', 'This server keeps no jobs: they need JOBS_DIR, a folder on its disk.');
+  return jobs;
+}
+
+function idOf({ params }: Request): string {
+  return typeof params['id'] === 'string' ? params['id'] : '';
+}
+
+/** The query of a list. Throws BAD_REQUEST. */
+function read<Schema extends z.ZodType>(schema: Schema, query: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(query);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => [...path.map(String), message].join(': '));
+  throw new ServerError('BAD_REQUEST', problems.join('; '));
+}
+
+function viewOf(record: JobRecord, resultTtlMs: number) {
+  const { id, customId, status, attempts, priority, createdMs, endedMs } = record;
+  return {
+    id,
+    object: 'job',
+    custom_id: customId,
+    status,
+    attempts,
+    priority,
+    created_at: seconds(createdMs),
+    ended_at: endedMs === null ? null : seconds(endedMs),
+    expires_at: endedMs === null ? null : seconds(endedMs + resultTtlMs),
+  };
+}
+
+function seconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}
+
+/** The result is sent as it was stored: it may be large. */
+function replyWith(exchange: Exchange, view: object, line = Buffer.from('null') as Uint8Array): Promise<void> {
+  const head = Buffer.from(`${JSON.stringify(view).slice(0, -1)},"result":`);
+  return exchange.reply({ contentType: 'application/json', chunks: [head, line, Buffer.from('}')] });
+}
