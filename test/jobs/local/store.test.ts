@@ -112,13 +112,16 @@ test('a full store takes no more jobs until one is deleted, and old ones are for
 test('a disk that is full refuses jobs, and takes them again when it has room', async (t) => {
   const { folder, open } = await rig(t);
   let isFull = false;
-  class FullLevel extends ClassicLevel<string, Uint8Array> {
-    override batch(...args: unknown[]): never {
+  const levelOf = (at: string): ClassicLevel<string, Uint8Array> => {
+    const level = new ClassicLevel<string, Uint8Array>(at, { valueEncoding: 'view' });
+    const batch = level.batch.bind(level) as (...args: unknown[]) => never;
+    level.batch = (...args: unknown[]): never => {
       if (isFull) throw Object.assign(new Error('No space left on device'), { code: 'ENOSPC' });
-      return (super.batch as (...all: unknown[]) => never)(...args);
-    }
-  }
-  const store = await open({}, await Database.open(folder, (at) => new FullLevel(at, { valueEncoding: 'view' })));
+      return batch(...args);
+    };
+    return level;
+  };
+  const store = await open({}, await Database.open(folder, levelOf));
   const { id } = await store.add(job('a'));
   await store.begin(1, RUNNING);
   isFull = true;
