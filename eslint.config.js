@@ -10,6 +10,7 @@ const rooms = {
   tensors: { rooms: [] },
   core: { rooms: [] },
   outbound: { rooms: [] },
+  storage: { rooms: ['config', 'outbound'], packages: ['undici'] },
   onnx: { rooms: ['tensors'], packages: ['onnxruntime-node'] },
   trial: { rooms: ['tensors', 'onnx'] },
   programs: { rooms: ['tensors', 'onnx', 'lanes', 'tasks'], packages: ['onnxruntime-node', 'piscina'] },
@@ -21,9 +22,9 @@ const rooms = {
   hub: { rooms: ['repository', 'config'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   salad: { rooms: ['config'], packages: ['undici'] },
-  jobs: { rooms: ['config', 'core', 'dialects', 'serving'] },
+  jobs: { rooms: ['config', 'core', 'dialects', 'serving', 'storage'] },
   http: {
-    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'salad', 'serving', 'jobs'],
+    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'salad', 'serving', 'jobs', 'storage'],
     packages: ['express', 'undici'],
   },
 };
