@@ -19,8 +19,8 @@ export interface Job {
   readonly timeoutMs: number | undefined;
 }
 
-const MOST_ID_CHARACTERS = 512;
-const LONGEST_TIMEOUT_MS = 7 * 86_400_000;
+export const MOST_ID_CHARACTERS = 512;
+export const LONGEST_TIMEOUT_MS = 7 * 86_400_000;
 
 /** All members of a job but its body. */
 const ENVELOPE = z.strictObject({
@@ -45,8 +45,7 @@ export class JobError extends ServerError {
  * Reads a job from a line of OpenAI's batch format: `{"custom_id", "method": "POST", "url": "/v1/embeddings", "body": {...}}`, with `priority` and
  * `timeout_ms` beside it. A job without a `custom_id` is called `defaultId`, or else is none. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
  */
-export function readJob(bytes: Uint8Array, defaultId?: string): Job {
-  const members = jsonMembers(bytes);
+export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMembers(bytes)): Job {
   if (members === undefined) throw new JobError(null, 'A job must be a JSON object.');
   const envelope: Record<string, unknown> = {};
   for (const [name, range] of members) if (name !== 'body') envelope[name] = valueOf(bytes, name, range);
@@ -70,6 +69,7 @@ function valueOf(bytes: Uint8Array, name: string, { start, end }: Range): unknow
   }
 }
 
-function problemsOf(error: z.ZodError): string {
+/** What is wrong with a job, in one line. */
+export function problemsOf(error: z.ZodError): string {
   return error.issues.map(({ path, message }) => [...path.map(String), message].join(': ')).join('; ');
 }

@@ -2,7 +2,9 @@ import type { Clock } from '../core/ticket.ts';
 import { asError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Cancellation } from '../serving/cancellation.ts';
+import { readCommandJob, type CommandJob, type CommandRunner } from './command-job.ts';
 import { JobError, readJob, type Job } from './job.ts';
+import { jsonMembers } from './json-members.ts';
 import { Lease } from './lease.ts';
 import { unreadResult, type JobResult, type ResultKind } from './result.ts';
 import type { JobRunner } from './run-job.ts';
@@ -18,6 +20,8 @@ const GIVE_BACK_DELAY_MS = 0;
 export interface JobLoopParts<Claimed extends ClaimedJob> {
   readonly source: JobSource<Claimed>;
   readonly runner: Pick<JobRunner, 'run'>;
+  /** Absent: jobs that run commands are not served. */
+  readonly commands?: CommandRunner | undefined;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn' | 'error'>;
   /** Most jobs held at one time: those that run, and those whose turn comes next. */
@@ -146,16 +150,23 @@ export class JobLoop<Claimed extends ClaimedJob> {
   }
 
   async #resultOf(claimed: Claimed, cancellation: Cancellation): Promise<JobResult | undefined> {
-    const { bytes, place, problem, defaultId } = claimed;
-    let job: Job;
+    const { runner, commands } = this.#parts;
+    let job: Job | CommandJob;
     try {
-      if (problem !== undefined) throw new JobError(null, problem);
-      job = readJob(bytes, defaultId);
+      job = this.#read(claimed);
     } catch (error) {
-      if (error instanceof JobError) return unreadResult(error, place);
+      if (error instanceof JobError) return unreadResult(error, claimed.place);
       throw error;
     }
-    return this.#parts.runner.run(job, cancellation);
+    return 'command' in job ? commands?.run(job, { cancellation }) : runner.run(job, cancellation);
+  }
+
+  #read({ bytes, problem, defaultId }: Claimed): Job | CommandJob {
+    if (problem !== undefined) throw new JobError(null, problem);
+    const members = jsonMembers(bytes);
+    if (members?.has('command') !== true) return readJob(bytes, defaultId, members);
+    if (this.#parts.commands === undefined) throw new JobError(null, 'command: this server runs no commands');
+    return readCommandJob(bytes, defaultId);
   }
 
   /** Rejects when all tries have failed, or the lease has ended. */

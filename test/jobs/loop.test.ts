@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { CommandJob, CommandRunner } from '../../src/jobs/command-job.ts';
 import { JobLoop, type JobOutcome } from '../../src/jobs/loop.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import type { JobResult } from '../../src/jobs/result.ts';
@@ -86,7 +87,7 @@ class Runner {
   }
 }
 
-function rig(source: Queue, most = 4) {
+function rig(source: Queue, most = 4, commands?: CommandRunner) {
   const clock = new FakeClock();
   const runner = new Runner();
   const warnings: unknown[] = [];
@@ -100,7 +101,7 @@ function rig(source: Queue, most = 4) {
     extended: () => undefined,
     ended: (outcome: JobOutcome) => void outcomes.push(outcome),
   };
-  const loop = new JobLoop<Message>({ source, runner, clock, log: log as never, most, events });
+  const loop = new JobLoop<Message>({ source, runner, commands, clock, log: log as never, most, events });
   return { clock, runner, loop, warnings, outcomes };
 }
 
@@ -136,6 +137,27 @@ test('a message that is no job is reported as failed, and the others go on', asy
   await run;
   assert.ok(source.events.includes('done x unreadable'));
   assert.deepEqual(outcomes, ['unreadable', 'answered']);
+});
+
+test('a job with a command goes to the runner of commands, and is unreadable where there is none', async () => {
+  const command = { id: 'c', bytes: Buffer.from('{"custom_id":"c","command":"true"}') };
+  const ran: string[] = [];
+  for (const commands of [
+    undefined,
+    {
+      run(job: CommandJob) {
+        ran.push(job.command);
+        return Promise.resolve(RESULT);
+      },
+    },
+  ]) {
+    const source = new Queue([]);
+    source.waiting.push(command);
+    const { loop, outcomes } = rig(source, 4, commands);
+    await loop.run();
+    assert.deepEqual(outcomes, [commands === undefined ? 'unreadable' : 'answered']);
+  }
+  assert.deepEqual(ran, ['true']);
 });
 
 test('a claim is extended while its job runs and until it has been reported', async () => {
