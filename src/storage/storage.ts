@@ -10,7 +10,7 @@ export interface Storage {
   /** Stores bytes whole or not at all. */
   write(place: string, bytes: Uint8Array, options: WriteCall): Promise<void>;
   /** Brings an object to a file, whole or not at all: by parallel ranges to a temporary file beside it, which is checked, synchronised and renamed. */
-  download(place: string, file: string, options: StorageCall): Promise<ObjectFacts>;
+  download(place: string, file: string, options: DownloadCall): Promise<ObjectFacts>;
   /** Stores a file in parallel parts, whole or not at all. Resolves when it is stored. */
   upload(file: string, place: string, options: WriteCall): Promise<void>;
   /** All objects whose place begins with the prefix, page by page. */
@@ -30,6 +30,11 @@ export interface StorageCall {
 
 export interface ReadCall extends StorageCall {
   readonly limitBytes: number;
+}
+
+export interface DownloadCall extends StorageCall {
+  /** Rejects with TOO_LARGE above it, before more is on the disk; default: none. */
+  readonly limitBytes?: number;
 }
 
 export interface WriteCall extends StorageCall {
