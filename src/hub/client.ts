@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
+import { retrying } from '../transfer/retry.ts';
 import { VERSION } from '../version.ts';
-import { HubError, isPassing, refusalError } from './hub-error.ts';
+import { HubError, refusalError } from './hub-error.ts';
 import { ENDLESS, followRedirects, redirectProblem } from './redirects.ts';
+import { hubRetry, type HubRetry } from './retry.ts';
 
 /** The routes of the Hugging Face hub (https://huggingface.co/docs/hub/api) as huggingface_hub uses them. */
 
@@ -27,18 +28,7 @@ export interface ClientOptions {
   readonly silenceMs: number;
   /** Longest time for a whole answer of the hub, files excepted. */
   readonly answerMs: number;
-  readonly retry: RetryPolicy;
-}
-
-export interface RetryPolicy {
-  /** Failures in a row after which to give up. */
-  readonly attempts: number;
-  /** First wait; it doubles each time. */
-  readonly firstDelayMs: number;
-  /** Ends the attempt under way and the wait for the next. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called after each failure that will be retried, before the wait. */
-  readonly onRetry?: (error: unknown, waitMs: number) => void;
+  readonly retry: HubRetry;
 }
 
 /** A repository at one commit. */
@@ -60,7 +50,6 @@ const CONNECT_LIMIT_MS = 10_000;
 const MOST_PAGES = 100;
 const MOST_FILES = 100_000;
 const JSON_LIMIT_BYTES = 32 * 1024 * 1024;
-const LONGEST_DELAY_MS = 30_000;
 
 const hex = z.string().regex(/^[0-9a-f]{40,64}$/);
 const revisionSchema = z.object({ sha: hex });
@@ -144,7 +133,7 @@ export class HubClient {
   /** Reads a whole answer within its time limit; retries while that fails for passing reasons. */
   #answer<Answer>(repository: string, read: (signal: AbortSignal) => Promise<Answer>): Promise<Answer> {
     const { retry, answerMs } = this.#options;
-    return retrying(retry, async () => {
+    return retrying(hubRetry(retry), async () => {
       const late = new AbortController();
       const timer = setTimeout(() => {
         late.abort(new HubError(`${repository}: an answer of the hub takes too long`, { isPassing: true }));
@@ -249,30 +238,4 @@ async function readLimited({ body }: Opened, repository: string): Promise<string
 function nextPage(link: string | string[] | undefined, base: string): string | undefined {
   const [, target] = /<([^>]*)>\s*;[^,]*rel="?next"?/.exec([link ?? ''].flat().join(',')) ?? [];
   return target === undefined ? undefined : new URL(target, base).href;
-}
-
-/**
- * Retries `work` while it fails for passing reasons. `work` calls `noteProgress` when it has got on: failures before that
- * no longer count. Rejects with the last error, or with the signal's reason.
- */
-export async function retrying<Result>(
-  { attempts, firstDelayMs, signal, onRetry }: RetryPolicy,
-  work: (noteProgress: () => void) => Promise<Result>,
-): Promise<Result> {
-  let failures = 0;
-  for (;;) {
-    try {
-      signal?.throwIfAborted();
-      return await work(() => (failures = 0));
-    } catch (error) {
-      failures += 1;
-      signal?.throwIfAborted();
-      if (!isPassing(error) || failures >= attempts) throw error;
-      const backoffMs = firstDelayMs * 2 ** (failures - 1) * (0.5 + Math.random());
-      const askedMs = error instanceof HubError ? (error.retryAfterMs ?? 0) : 0;
-      const waitMs = Math.min(LONGEST_DELAY_MS, Math.max(backoffMs, askedMs));
-      onRetry?.(error, waitMs);
-      await sleep(waitMs, undefined, signal === undefined ? {} : { signal });
-    }
-  }
 }

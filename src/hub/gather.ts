@@ -1,12 +1,14 @@
 import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import pLimit from 'p-limit';
-import type { HubClient, HubFile, RetryPolicy, Snapshot } from './client.ts';
+import { Together } from '../transfer/together.ts';
+import type { HubClient, HubFile, Snapshot } from './client.ts';
 import { downloadFile, isIntact } from './download.ts';
 import { HubError } from './hub-error.ts';
-import { Together, type DownloadParts } from './pieces.ts';
+import type { DownloadParts } from './pieces.ts';
 import { linkOrCopy } from './place.ts';
 import { megabytes, type Progress } from './progress.ts';
+import type { HubRetry } from './retry.ts';
 
 export interface PullTuning {
   readonly pieceBytes: number;
@@ -26,7 +28,7 @@ interface GatherParts {
   readonly snapshot: Snapshot;
   readonly hidden: string;
   readonly target: string;
-  readonly retry: RetryPolicy;
+  readonly retry: HubRetry;
   readonly tuning: PullTuning;
 }
 

@@ -1,3 +1,5 @@
+import { isNetworkError } from '../transfer/retry.ts';
+
 /** Why something cannot be fetched from a hub; the message says what to do. */
 export class HubError extends Error {
   /** True if a retry may help. */
@@ -61,13 +63,11 @@ function explain(status: number, code: string, { page, hasToken }: Asked): strin
 }
 
 const UNWRITABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
-const NETWORK_CODE =
-  /^(UND_ERR_(?!ABORTED|INVALID|DESTROYED|CLOSED)|ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EPIPE|EHOST|ENET|HPE_)/;
 
 /** True if a retry may help: after a broken connection, or from a busy hub. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof HubError) return error.isPassing;
-  return NETWORK_CODE.test(codeOf(error));
+  return isNetworkError(error);
 }
 
 /** A HubError for an error of the network or the disk; any other error as it is. */
@@ -79,7 +79,7 @@ export function toHubError(error: unknown, { endpoint, folder }: { endpoint: str
       cause: error,
     });
   if (UNWRITABLE.has(code)) return new HubError(`${folder} cannot be written (${code})`, { cause: error });
-  if (NETWORK_CODE.test(code))
+  if (isNetworkError(error))
     return new HubError(
       `${placeOf(error) ?? endpoint} cannot be reached (${code}): check the connection, HTTPS_PROXY and HF_ENDPOINT; run it again, it goes on where it stopped`,
       { cause: error },

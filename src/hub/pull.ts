@@ -3,13 +3,14 @@ import path from 'node:path';
 import type { DtypeChoice } from '../dtype.ts';
 import { hasAllFiles, readPulled, type Pulled } from '../repository/pulled.ts';
 import { messageOf } from '../errors.ts';
-import { HubClient, type RetryPolicy, type Snapshot } from './client.ts';
+import { HubClient, type Snapshot } from './client.ts';
 import { gather, sum, type PullTuning } from './gather.ts';
 import { HubError, toHubError } from './hub-error.ts';
 import { takeLock } from '../file-lock.ts';
 import { makeFolder, putInPlace } from './place.ts';
 import { choosePullFiles } from './plan.ts';
 import type { Progress } from './progress.ts';
+import type { HubRetry } from './retry.ts';
 import type { HubReference } from '../config/hub-reference.ts';
 
 export interface PullOptions {
@@ -127,7 +128,7 @@ async function pullInto({ reference, target, hidden, before }: Place, options: P
   const { endpoint, token, credentials = '' } = options;
   const { repository, revision } = reference;
   const { attempts, firstDelayMs } = tuning;
-  const retry: RetryPolicy = { attempts, firstDelayMs, signal: options.signal, onRetry: noteRetries(options.onNote) };
+  const retry: HubRetry = { attempts, firstDelayMs, signal: options.signal, onRetry: noteRetries(options.onNote) };
   const { silenceMs, answerMs } = tuning;
   const client = new HubClient({ endpoint, token, credentials, silenceMs, answerMs, retry });
   try {

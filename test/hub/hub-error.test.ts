@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HubError, isPassing, refusalError, toHubError } from '../../src/hub/hub-error.ts';
-import { retrying } from '../../src/hub/client.ts';
 
 const coded = (code: string): Error => Object.assign(new Error('as the system says it'), { code });
 const PLACES = { endpoint: 'https://hub.example', folder: '/models' };
@@ -43,24 +42,4 @@ test('some refusals are worth another try', () => {
   assert.ok(passing(403, true));
   const { message } = refusalError({ status: 403, code: '', isElsewhere: false, retryAfterMs: undefined }, asked);
   assert.match(message, /the token in HF_TOKEN may not read it \(403\): see https:\/\/hub\.example\/a\/b/);
-});
-
-test('tries are counted from the last progress', async () => {
-  const outcomes = ['fail', 'fail', 'progress', 'fail', 'done'];
-  let at = 0;
-  const result = await retrying({ attempts: 3, firstDelayMs: 0 }, (noteProgress) => {
-    const outcome = outcomes[at];
-    at += 1;
-    if (outcome === 'done') return Promise.resolve('done');
-    if (outcome === 'progress') noteProgress();
-    return Promise.reject(coded('ECONNRESET'));
-  });
-  assert.equal(result, 'done');
-  let tries = 0;
-  const giveUp = retrying({ attempts: 3, firstDelayMs: 0 }, () => {
-    tries += 1;
-    return Promise.reject(coded('ECONNRESET'));
-  });
-  await assert.rejects(giveUp, { code: 'ECONNRESET' });
-  assert.equal(tries, 3);
 });
