@@ -120,6 +120,7 @@ export function createParts(config: Config, { log, access }: Logs, jobs?: JobSto
       refreshGauges() {
         refreshGauges(metrics, { core, repository, phase: state.phase });
         if (jobs !== undefined) refreshJobGauges(metrics, jobs);
+        for (const worker of parts.workers) worker.refreshGauges();
       },
     },
   };

@@ -109,11 +109,13 @@ export function createMetrics() {
     ),
     jobs: counter('jobs_total', 'Jobs that this server has claimed, by what became of them', ['source', 'outcome']),
     jobsHeld: gauge('jobs_held', 'Jobs claimed and not reported yet', ['source']),
+    oldestJobSeconds: gauge(
+      'job_oldest_seconds',
+      'Age of the oldest job held, since it was sent, or claimed where that is not known; 0: none is held',
+      ['source'],
+    ),
     jobSeconds: histogram('job_seconds', 'From the claim of a job to the end of its report', ['source']),
-    jobLeases: counter('job_leases_total', "Extensions of leases, by whether the job was still this server's", [
-      'source',
-      'outcome',
-    ]),
+    jobLeases: counter('job_leases_total', 'Extensions of leases, by what became of them', ['source', 'outcome']),
     storedJobs: gauge('stored_jobs', 'Jobs in JOBS_DIR', ['status']),
     jobStoreBytes: gauge('job_store_bytes', 'Bytes of the jobs in JOBS_DIR and their results', []),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),

@@ -10,10 +10,11 @@ import { unreadResult, type JobResult, type ResultKind } from './result.ts';
 import type { JobRunner } from './run-job.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from './source.ts';
 
-/** Tries of a report, and the wait before the second, which doubles. */
-const REPORT_TRIES = 6;
+/** The wait before the second try of a claim or a report, which doubles. */
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 30_000;
+/** A report is tried for as long as a lease, and at least for so long: a job may have run for hours when its source is away for a moment. */
+const SHORTEST_REPORT_MS = 10_000;
 /** Jobs that are given back are somebody else's at once: this server is about to stop. */
 const GIVE_BACK_DELAY_MS = 0;
 
@@ -36,15 +37,20 @@ export type JobOutcome = ResultKind | 'given_back' | 'lost';
 export interface JobEvents {
   claimed(jobs: number): void;
   ended(outcome: JobOutcome, heldForMs: number): void;
-  extended(isOurs: boolean): void;
+  /** What became of an attempt to extend a lease. */
+  lease(outcome: LeaseOutcome): void;
 }
+
+/** `failed`: it could not be said whether it was extended; that is asked again. `lost`: the job is not this server's any more. */
+export type LeaseOutcome = 'extended' | 'failed' | 'lost';
 
 /** Claims jobs from a source while there is room for them, has them served, and reports each once. */
 export class JobLoop<Claimed extends ClaimedJob> {
   readonly #parts: JobLoopParts<Claimed>;
   readonly #stop = new AbortController();
   readonly #cancellation = new Cancellation();
-  #held = 0;
+  /** Since when each was waiting: from its sending where that is known, else from its claim. */
+  readonly #held = new Map<Claimed, number>();
   #isExhausted = false;
   #areAllReported = true;
   #failure: Error | undefined;
@@ -59,6 +65,11 @@ export class JobLoop<Claimed extends ClaimedJob> {
     return this.#isExhausted && this.#areAllReported;
   }
 
+  /** When the oldest of the jobs held was sent, or claimed where that is not known, as Date.now() tells it; undefined: none is held. */
+  get oldestAtMs(): number | undefined {
+    return this.#held.size === 0 ? undefined : Math.min(...this.#held.values());
+  }
+
   /**
    * Resolves when the source has no more jobs, or after `stop`, when all that are held have been reported or given back. Rejects with a SourceError,
    * and if a job without a lease cannot be reported.
@@ -69,7 +80,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
     const fewest = Math.ceil(most / 4);
     while (!this.#stop.signal.aborted) {
       await this.#freed(most - fewest);
-      const claimed = await this.#claim(most - this.#held);
+      const claimed = await this.#claim(most - this.#held.size);
       if (claimed === undefined) break;
       this.#parts.events?.claimed(claimed.length);
       for (const one of claimed) void this.#hold(one);
@@ -112,28 +123,29 @@ export class JobLoop<Claimed extends ClaimedJob> {
   }
 
   async #hold(claimed: Claimed): Promise<void> {
-    const { clock, events } = this.#parts;
+    const { source, clock, events } = this.#parts;
     const claimedAtMs = clock.now();
-    this.#held += 1;
+    this.#held.set(claimed, claimed.sentAtMs ?? Date.now());
     const outcome = await this.#serve(claimed).catch((error: unknown) => this.#lose(error));
+    source.forget?.(claimed);
     if (outcome === 'given_back' || outcome === 'lost') this.#areAllReported = false;
     events?.ended(outcome, clock.now() - claimedAtMs);
-    this.#held -= 1;
+    this.#held.delete(claimed);
     this.#onFreed?.();
   }
 
   async #serve(claimed: Claimed): Promise<JobOutcome> {
-    const { source, clock, events } = this.#parts;
+    const { source, clock, log, events } = this.#parts;
     const cancellation = claimed.cancellation ?? new Cancellation();
     const lease = new Lease({
       clock,
       leaseMs: source.leaseMs,
-      extend: async () => {
-        const isOurs = (await source.extend?.(claimed)) ?? true;
-        events?.extended(isOurs);
-        return isOurs;
+      extend: () => this.#extend(claimed),
+      onLost: () => {
+        log.warn({ source: source.name, job: claimed.place }, 'the lease of a job was lost');
+        events?.lease('lost');
+        cancellation.cancel();
       },
-      onLost: () => cancellation.cancel(),
     });
     this.#cancellation.add(cancellation);
     try {
@@ -149,8 +161,22 @@ export class JobLoop<Claimed extends ClaimedJob> {
     }
   }
 
+  async #extend(claimed: Claimed): Promise<boolean> {
+    const { source, events } = this.#parts;
+    try {
+      const isOurs = (await source.extend?.(claimed)) ?? true;
+      if (isOurs) events?.lease('extended');
+      return isOurs;
+    } catch (error) {
+      events?.lease('failed');
+      throw error;
+    }
+  }
+
+  /** Undefined if it was not served and is to be given back. */
   async #resultOf(claimed: Claimed, cancellation: Cancellation): Promise<JobResult | undefined> {
     const { runner, commands } = this.#parts;
+    if (claimed.turn !== undefined && !(await claimed.turn)) return undefined;
     let job: Job | CommandJob;
     try {
       job = this.#read(claimed);
@@ -169,14 +195,17 @@ export class JobLoop<Claimed extends ClaimedJob> {
     return readCommandJob(bytes, defaultId);
   }
 
-  /** Rejects when all tries have failed, or the lease has ended. */
+  /** Rejects when it has failed for long enough, or the lease has ended. */
   async #report(lease: Lease, report: () => Promise<void>): Promise<void> {
-    for (let tries = 1, waitMs = FIRST_WAIT_MS; ; tries += 1, waitMs *= 2) {
+    const { source, clock } = this.#parts;
+    const untilMs = clock.now() + Math.max(source.leaseMs ?? 0, SHORTEST_REPORT_MS);
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
       try {
         await report();
         return;
       } catch (error) {
-        if (tries === REPORT_TRIES || lease.isLost || error instanceof LeaseLostError) throw error;
+        const isLate = clock.now() + waitMs > untilMs;
+        if (isLate || lease.isLost || error instanceof LeaseLostError) throw error;
         await this.#wait(waitMs);
       }
     }
@@ -214,6 +243,6 @@ export class JobLoop<Claimed extends ClaimedJob> {
 
   /** Resolves when at most so many jobs are held. */
   async #freed(held: number): Promise<void> {
-    while (this.#held > held) await new Promise<void>((resolve) => (this.#onFreed = resolve));
+    while (this.#held.size > held) await new Promise<void>((resolve) => (this.#onFreed = resolve));
   }
 }

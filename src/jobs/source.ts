@@ -21,6 +21,8 @@ export interface JobSource<Claimed extends ClaimedJob = ClaimedJob> {
   done(claimed: Claimed, result: JobResult): Promise<void>;
   /** The job was not served; another server may have it, after the delay. */
   giveBack(claimed: Claimed, delayMs: number): Promise<void>;
+  /** Called once for each job, when this server is through with it, reported or not. */
+  forget?(claimed: Claimed): void;
   /** Called once, when no job is claimed any more. */
   close(): Promise<void>;
 }
@@ -37,6 +39,10 @@ export interface ClaimedJob {
   readonly defaultId?: string;
   /** The source cancels it when the job is not wanted any more; then it is given back. */
   readonly cancellation?: Cancellation;
+  /** When it was put into its source, as Date.now() tells it. */
+  readonly sentAtMs?: number;
+  /** Resolves when the job may begin; with false if it is to be given back, because one that comes before it was. */
+  readonly turn?: Promise<boolean>;
 }
 
 /** The job is not this server's any more, so its result is not stored. */

@@ -13,7 +13,7 @@ export interface WorkerParts {
   readonly door: Door;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'jobSeconds' | 'jobLeases'>;
+  readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'oldestJobSeconds' | 'jobSeconds' | 'jobLeases'>;
   readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
   readonly node?: JobRunnerParts['node'];
   /** Most jobs held at one time. */
@@ -25,9 +25,13 @@ export class JobWorker {
   /** Resolves when it has stopped and all its jobs are reported or given back; rejects if its source is gone. */
   readonly ended: Promise<void>;
   readonly #loop: JobLoop<ClaimedJob>;
+  readonly #metrics: Pick<Metrics, 'oldestJobSeconds'>;
+  readonly #source: string;
 
   /** Begins. */
   constructor({ source, door, clock, log, metrics, config, most, node }: WorkerParts) {
+    this.#metrics = metrics;
+    this.#source = source.name;
     const runner = new JobRunner({ door, clock, log, timeoutMs: config.JOB_TIMEOUT_MS, node });
     const events = countJobs(metrics, source.name);
     this.#loop = new JobLoop({ source, runner, clock, log, most, events });
@@ -35,6 +39,12 @@ export class JobWorker {
     this.ended.catch((error: unknown) =>
       log.error({ source: source.name, err: asError(error) }, 'no more jobs are pulled'),
     );
+  }
+
+  /** Sets the gauges that are not kept up to date by events, before a scrape. */
+  refreshGauges(): void {
+    const { oldestAtMs = Date.now() } = this.#loop;
+    this.#metrics.oldestJobSeconds.set({ source: this.#source }, Math.max(0, Date.now() - oldestAtMs) / 1000);
   }
 
   /** Claims no more jobs. */
@@ -56,6 +66,6 @@ function countJobs({ jobs, jobsHeld, jobSeconds, jobLeases }: WorkerParts['metri
       jobs.inc({ source, outcome });
       jobSeconds.observe({ source }, heldForMs / 1000);
     },
-    extended: (isOurs) => jobLeases.inc({ source, outcome: isOurs ? 'extended' : 'lost' }),
+    lease: (outcome) => jobLeases.inc({ source, outcome }),
   };
 }

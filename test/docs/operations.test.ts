@@ -51,6 +51,7 @@ test('every metric has a value after a request, but those of streams, of jobs, o
       'carpool_left_total',
       'carpool_jobs_total',
       'carpool_jobs_held',
+      'carpool_job_oldest_seconds',
       'carpool_job_seconds',
       'carpool_job_leases_total',
       'carpool_stored_jobs',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CommandJob, CommandRunner } from '../../src/jobs/command-job.ts';
-import { JobLoop, type JobOutcome } from '../../src/jobs/loop.ts';
+import { JobLoop, type JobOutcome, type LeaseOutcome } from '../../src/jobs/loop.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import type { JobResult } from '../../src/jobs/result.ts';
 import { SourceError, type ClaimedJob, type JobSource } from '../../src/jobs/source.ts';
@@ -96,13 +96,14 @@ function rig(source: Queue, most = 4, commands?: CommandRunner) {
     error: (fields: unknown) => void warnings.push(fields),
   };
   const outcomes: JobOutcome[] = [];
+  const leases: LeaseOutcome[] = [];
   const events = {
     claimed: () => undefined,
-    extended: () => undefined,
+    lease: (outcome: LeaseOutcome) => void leases.push(outcome),
     ended: (outcome: JobOutcome) => void outcomes.push(outcome),
   };
   const loop = new JobLoop<Message>({ source, runner, commands, clock, log: log as never, most, events });
-  return { clock, runner, loop, warnings, outcomes };
+  return { clock, runner, loop, warnings, outcomes, leases };
 }
 
 test('it claims what it has room for, and each job is reported once', async () => {
@@ -178,16 +179,18 @@ test('a claim is extended while its job runs and until it has been reported', as
 test('a job whose claim is lost is cancelled and never reported', async () => {
   const source = new Queue(['a'], 100);
   source.extendAnswer = false;
-  const { clock, loop, outcomes } = rig(source);
+  const { clock, loop, outcomes, leases, warnings } = rig(source);
   const run = loop.run();
   await clock.advance(60);
   await run;
   assert.deepEqual(source.events, ['claim a', 'extend a', 'close']);
   assert.deepEqual(outcomes, ['lost']);
+  assert.deepEqual(leases, ['lost']);
+  assert.deepEqual(warnings, [{ source: 'memory', job: undefined }]);
 });
 
-test('a report that fails is tried again; when all tries have failed, the lease gives the job to another server', async () => {
-  const source = new Queue(['a'], 1000);
+test('a report that fails is tried again for as long as a lease; then the lease gives the job to another server', async () => {
+  const source = new Queue(['a'], 7000);
   source.failures = Infinity;
   const { clock, runner, loop, warnings, outcomes } = rig(source);
   const run = loop.run();
@@ -211,6 +214,42 @@ test('without a lease a report that cannot be made ends the loop with its error'
   await run;
   assert.ok(source.events.includes('back b'));
   assert.equal(loop.isExhausted, false);
+});
+
+test('a job waits for its turn with its claim extended, and goes back if the one before it did', async () => {
+  const source = Object.assign(new Queue([], 100), {
+    forget: ({ id }: Message) => void source.events.push(`forget ${id}`),
+  });
+  const turns: ((isNext: boolean) => void)[] = [];
+  for (const id of ['a', 'b'])
+    source.waiting.push({ ...message(id), turn: new Promise((resolve) => void turns.push(resolve)) });
+  const { clock, runner, loop, leases } = rig(source);
+  const run = loop.run();
+  await clock.advance(60);
+  assert.equal(runner.running, '');
+  assert.deepEqual(leases, ['extended', 'extended']);
+  turns[0]?.(true);
+  turns[1]?.(false);
+  await clock.turn();
+  assert.equal(runner.running, 'a');
+  runner.end('a');
+  await run;
+  assert.deepEqual(source.events.slice(3, -1), ['back b', 'forget b', 'done a', 'forget a']);
+});
+
+test('the oldest job is the one that was sent first', async () => {
+  const source = new Queue(['a']);
+  source.waiting.push({ ...message('b'), sentAtMs: 17 });
+  const { clock, runner, loop } = rig(source);
+  assert.equal(loop.oldestAtMs, undefined);
+  const run = loop.run();
+  await clock.turn();
+  assert.equal(loop.oldestAtMs, 17);
+  runner.end('b');
+  await clock.turn();
+  assert.ok(Number(loop.oldestAtMs) > 17);
+  runner.end('a');
+  await run;
 });
 
 test('after stop nothing is claimed, and what is held is served', async () => {

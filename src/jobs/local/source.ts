@@ -60,11 +60,11 @@ export class LocalSource implements JobSource<LocalJob> {
   async close(): Promise<void> {}
 
   #claimed({ record, bytes }: BegunJob): LocalJob {
-    const { id } = record;
+    const { id, createdMs: sentAtMs } = record;
     const cancellation = new Cancellation();
     this.#running.set(id, cancellation);
     return {
-      ...{ id, cancellation, defaultId: id, place: `job ${id}`, bytes: bytes ?? new Uint8Array(0) },
+      ...{ id, cancellation, defaultId: id, sentAtMs, place: `job ${id}`, bytes: bytes ?? new Uint8Array(0) },
       ...(bytes === undefined ? { problem: 'its body is lost' } : {}),
     };
   }

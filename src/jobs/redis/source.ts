@@ -193,7 +193,9 @@ function jobOf(id: string, fields: readonly string[], deliveries: number): Redis
   const at = fields.findIndex((name, index) => index % 2 === 0 && name === 'job');
   const text = at < 0 ? undefined : fields[at + 1];
   const bytes = Buffer.from(text ?? JSON.stringify(fields));
-  return { id, deliveries, bytes, place: `message ${id}`, ...(text === undefined ? { problem: NO_JOB } : {}) };
+  const sentAtMs = Number.parseInt(id, 10);
+  const place = `message ${id}`;
+  return { id, deliveries, bytes, place, sentAtMs, ...(text === undefined ? { problem: NO_JOB } : {}) };
 }
 
 /** A job that ends the process that runs it would otherwise end one server after another, for ever. */

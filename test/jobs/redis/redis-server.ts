@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { createClient } from '@redis/client';
+import { freePort } from '../../free-port.ts';
 
 /** False, or why tests that need a Redis server are skipped. */
 export const withoutRedis: false | string =
@@ -90,13 +90,4 @@ export class RedisServer {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
