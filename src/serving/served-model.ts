@@ -49,7 +49,7 @@ export function queuesOf({ key, graph }: Pick<ServedModel, 'key' | 'graph'>): re
 }
 
 /** Most items in a run, and in the queue, if neither model.json nor a program says. */
-const MAX_ITEMS = 32;
+const MAX_ITEMS = 64;
 const QUEUE_ITEMS = 256;
 /** Full runs of each lane that there are permits for: one runs, one is sent ahead of its turn, and two wait. */
 const RUNS_OF_LANE = 4;

@@ -83,7 +83,7 @@ async function loadEncoder(source: ModelSource, death?: { step: number; lane: nu
   const steps = rig.requests;
   await rig.checkServed([model], LANES);
   const graph = model.graph?.key ?? '';
-  assert.deepEqual([rig.core.depth(graph).queueItems, rig.loader.find(graph)], [4 * 32 * LANES.length, model]);
+  assert.deepEqual([rig.core.depth(graph).queueItems, rig.loader.find(graph)], [4 * 64 * LANES.length, model]);
   await rig.loader.unload(model);
   await rig.checkServed([], LANES);
   assert.deepEqual([rig.core.depth(graph).queueItems, rig.loader.find(graph)], [0, undefined]);
