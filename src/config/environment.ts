@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { parseFlags } from './flags.ts';
 import { messageOf } from '../errors.ts';
 import { parseObject } from './option.ts';
-import type { Config } from './options.ts';
+import { OPTIONS, type Config } from './options.ts';
 import { readConfig } from './read.ts';
 
 /** The only reader of the environment. */
@@ -43,4 +43,11 @@ export function installEnvironment(): NodeJS.ProcessEnv {
     ONNXRUNTIME_NODE_INSTALL: 'true',
     ...(https === undefined ? {} : { GLOBAL_AGENT_HTTPS_PROXY: https, GLOBAL_AGENT_HTTP_PROXY: https }),
   };
+}
+
+/** What programs of jobs get of this process's environment: all but its own secrets. Those that they may need as well, such as the keys of a bucket, are none of its options. */
+export function commandEnvironment(): Readonly<Record<string, string | undefined>> {
+  const isSecret = (name: string): boolean =>
+    Object.entries(OPTIONS).some(([key, { secret }]) => key === name && secret);
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !isSecret(name)));
 }

@@ -117,6 +117,48 @@ export const OPTIONS = {
     'Replies to that worker that are kept for ten minutes, for an attempt that comes again; 0: none.',
     'bytes',
   ),
+  JOB_COMMANDS: list(
+    'Programs that jobs of a queue may run, as they name them, separated by commas; `true`: any program; empty: none. Whoever can write to the queue runs them with the rights of this server.',
+  ),
+  // Paths of this machine are not shown to clients.
+  JOB_FOLDERS: {
+    ...list(
+      'Folders, beside the next three, that such jobs may name in `local_path`, with all below them. Their files are deleted before and after each job that uses them.',
+    ),
+    secret: true,
+  },
+  INPUT_DIR: {
+    ...text('/input', 'Folder of every command, for its inputs; emptied before and after each.'),
+    secret: true,
+  },
+  OUTPUT_DIR: {
+    ...text('/output', 'Folder of every command, for its outputs; emptied before and after each.'),
+    secret: true,
+  },
+  CHECKPOINT_DIR: {
+    ...text('/checkpoint', 'Folder of every command, for its checkpoints; emptied before and after each.'),
+    secret: true,
+  },
+  KELPIE_STATE_FILE: {
+    ...text('kelpie-state.json', 'File that tells commands which of their files are being moved.'),
+    secret: true,
+  },
+  JOB_SETTLE_MS: ms(1000, 10, 'A checkpoint is stored when it has not changed for so long.'),
+  JOB_STOP_GRACE_MS: ms(
+    15_000,
+    0,
+    'How long a command may take to end after SIGINT; then it gets SIGKILL. In a drain, the rest of DRAIN_GRACE_MS is for its last checkpoint.',
+  ),
+  JOB_UPLOAD_ERRORS: integer(
+    3,
+    [1, 1000],
+    'A command is stopped and given back when so many attempts in a row to store its checkpoints have failed.',
+  ),
+  JOB_UPLOAD_LATE_MS: ms(
+    3_600_000,
+    1000,
+    'A command is stopped and given back when its checkpoints have waited so long to be stored.',
+  ),
   DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
   FAILED_GRACE_MS: ms(10_000, 0, 'After the server has failed: how long until the process ends itself by SIGKILL.'),
   READY_WHEN_FULL: boolean(

@@ -40,15 +40,25 @@ export interface SyncFolder {
 export type CommandPhase = 'downloading' | 'running' | 'uploading';
 
 export interface CommandRunOptions {
-  /** Stops the program; then the job is given back. */
+  /** The job is not wanted any more, or not this server's: ends the program, and stores nothing more. */
   readonly cancellation: Cancellation;
+  /** The server stops: ends the program, and stores its checkpoint. */
+  readonly draining: AbortSignal;
   readonly onPhase?: (phase: CommandPhase) => void;
 }
 
+/** A command that is to be given back. For so long this server should claim nothing, because another is likelier to run it. */
+export interface CommandGivenBack {
+  readonly restMs: number;
+}
+
+/** Undefined: it was cancelled. */
+export type CommandServed = JobResult | CommandGivenBack | undefined;
+
 /** Runs the commands of jobs. */
 export interface CommandRunner {
-  /** Resolves when all outputs are stored, or the program has failed; undefined: it was cancelled, or this server cannot run it. */
-  run(job: CommandJob, options: CommandRunOptions): Promise<JobResult | undefined>;
+  /** Resolves when all outputs are stored, or the program has failed or was stopped. */
+  run(job: CommandJob, options: CommandRunOptions): Promise<CommandServed>;
 }
 
 const MOST_CHARACTERS = 128 * 1024;

@@ -2,11 +2,11 @@ import type { Clock } from '../core/ticket.ts';
 import { asError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Cancellation } from '../serving/cancellation.ts';
-import { readCommandJob, type CommandJob, type CommandRunner } from './command-job.ts';
+import { readCommandJob, type CommandJob, type CommandRunner, type CommandServed } from './command-job.ts';
 import { JobError, readJob, type Job } from './job.ts';
 import { jsonMembers } from './json-members.ts';
 import { Lease } from './lease.ts';
-import { unreadResult, type JobResult, type ResultKind } from './result.ts';
+import { unreadResult, type ResultKind } from './result.ts';
 import type { JobRunner } from './run-job.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from './source.ts';
 
@@ -149,11 +149,15 @@ export class JobLoop<Claimed extends ClaimedJob> {
     });
     this.#cancellation.add(cancellation);
     try {
-      const result = await this.#resultOf(claimed, cancellation);
+      const served = await this.#resultOf(claimed, cancellation);
       if (lease.isLost) return 'lost';
+      const result = served !== undefined && 'kind' in served ? served : undefined;
       await this.#report(lease, () =>
         result === undefined ? source.giveBack(claimed, GIVE_BACK_DELAY_MS) : source.done(claimed, result),
       );
+      lease.end();
+      // While the job counts as held, less is claimed.
+      if (served !== undefined && 'restMs' in served) await this.#waitOrStop(served.restMs);
       return result?.kind ?? 'given_back';
     } finally {
       lease.end();
@@ -174,7 +178,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
   }
 
   /** Undefined if it was not served and is to be given back. */
-  async #resultOf(claimed: Claimed, cancellation: Cancellation): Promise<JobResult | undefined> {
+  async #resultOf(claimed: Claimed, cancellation: Cancellation): Promise<CommandServed> {
     const { runner, commands } = this.#parts;
     if (claimed.turn !== undefined && !(await claimed.turn)) return undefined;
     let job: Job | CommandJob;
@@ -184,7 +188,8 @@ export class JobLoop<Claimed extends ClaimedJob> {
       if (error instanceof JobError) return unreadResult(error, claimed.place);
       throw error;
     }
-    return 'command' in job ? commands?.run(job, { cancellation }) : runner.run(job, cancellation);
+    const draining = this.#stop.signal;
+    return 'command' in job ? commands?.run(job, { cancellation, draining }) : runner.run(job, cancellation);
   }
 
   #read({ bytes, problem, defaultId }: Claimed): Job | CommandJob {

@@ -4,6 +4,7 @@ import { asError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Door } from '../serving/door.ts';
+import type { CommandRunner } from './command-job.ts';
 import { JobLoop, type JobEvents } from './loop.ts';
 import { JobRunner, type JobRunnerParts } from './run-job.ts';
 import type { ClaimedJob, JobSource } from './source.ts';
@@ -16,6 +17,8 @@ export interface WorkerParts {
   readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'oldestJobSeconds' | 'jobSeconds' | 'jobLeases'>;
   readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
   readonly node?: JobRunnerParts['node'];
+  /** Absent: jobs that run commands are not served. */
+  readonly commands?: CommandRunner | undefined;
   /** Most jobs held at one time. */
   readonly most: number;
 }
@@ -29,12 +32,12 @@ export class JobWorker {
   readonly #source: string;
 
   /** Begins. */
-  constructor({ source, door, clock, log, metrics, config, most, node }: WorkerParts) {
+  constructor({ source, door, clock, log, metrics, config, commands, most, node }: WorkerParts) {
     this.#metrics = metrics;
     this.#source = source.name;
     const runner = new JobRunner({ door, clock, log, timeoutMs: config.JOB_TIMEOUT_MS, node });
     const events = countJobs(metrics, source.name);
-    this.#loop = new JobLoop({ source, runner, clock, log, most, events });
+    this.#loop = new JobLoop({ source, runner, commands, clock, log, most, events });
     this.ended = this.#loop.run();
     this.ended.catch((error: unknown) =>
       log.error({ source: source.name, err: asError(error) }, 'no more jobs are pulled'),

@@ -1,0 +1,12 @@
+import { systemClock } from '../../../src/core/clock.ts';
+import { Child } from '../../../src/jobs/commands/child.ts';
+
+/** Stands for a server that is killed while it runs a command: prints the command's processes, and waits. */
+await Child.start({
+  command: '/bin/sh',
+  arguments: ['-c', 'sleep 1000 & echo $$ $!; wait'],
+  environment: process.env,
+  clock: systemClock,
+  output: { line: (_stream, text) => console.log(text), dropped: () => undefined },
+});
+setInterval(() => undefined, 1000);

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { isAlive, Rig, told, until } from './rig.ts';
+
+const STATE = { during: [['state/', 'checkpoint']], after: [['out/', 'output']] } as const;
+
+/** Announces that it runs by a file, because a signal must not come before its trap is set. */
+const READY = 'touch ready; while :; do sleep 0.02; done';
+
+async function started(rig: Rig): Promise<void> {
+  await until('the program runs', () => existsSync(`${rig.folder('more')}/ready`));
+}
+
+test('a cancelled command gets SIGINT, and is not done even if it ends with 0; nothing more is stored', async (t) => {
+  const rig = await Rig.open(t);
+  const script = `trap 'echo 1 > "$CHECKPOINT_DIR/state"; echo 1 > "$OUTPUT_DIR/x"; exit 0' INT; cd ${rig.folder('more')}; ${READY}`;
+  const served = rig.script(script, { ...STATE, before: [['none/', 'more']] });
+  await started(rig);
+  rig.cancellation.cancel();
+  assert.equal(await served, undefined);
+  assert.deepEqual(rig.storage.done, []);
+});
+
+test('a cancelled command that does not listen is killed with its whole group', async (t) => {
+  const rig = await Rig.open(t, { JOB_STOP_GRACE_MS: 50 });
+  const pids = rig.folder('pids');
+  const script = `trap '' INT; sleep 1000 & echo $$ $! > ${pids}; cd ${rig.folder('more')}; ${READY}`;
+  const served = rig.script(script, { before: [['none/', 'more']] });
+  await started(rig);
+  rig.cancellation.cancel();
+  assert.equal(await served, undefined);
+  for (const pid of (await readFile(pids, 'utf8')).trim().split(' '))
+    await until('it is gone', () => !isAlive(Number(pid)));
+});
+
+test('a server that stops has the checkpoint written and stored, and gives the command back', async (t) => {
+  const rig = await Rig.open(t);
+  const script = `trap 'echo 7 > "$CHECKPOINT_DIR/state"; exit 0' INT; cd ${rig.folder('more')}; ${READY}`;
+  const served = rig.script(script, { ...STATE, before: [['none/', 'more']] });
+  const next = rig.script('true', { id: 'next' });
+  await started(rig);
+  rig.draining.abort();
+  assert.deepEqual(await served, { restMs: 0 });
+  assert.deepEqual(rig.storage.done, ['upload state']);
+  assert.equal(await next, undefined);
+});
+
+test('when the time to stop has run out, the command is killed at once', async (t) => {
+  const rig = await Rig.open(t);
+  const served = rig.script(`trap '' INT; cd ${rig.folder('more')}; ${READY}`, { before: [['none/', 'more']] });
+  await started(rig);
+  rig.draining.abort();
+  rig.cancellation.cancel();
+  assert.deepEqual(await served, { restMs: 0 });
+});
+
+test('a command that takes longer than it may has failed', async (t) => {
+  const rig = await Rig.open(t);
+  const { kind, body } = told(await rig.script('sleep 1000', { timeoutMs: 200 }));
+  assert.deepEqual([kind, body?.error?.message], ['failed', 'it took longer than 200 ms']);
+});
+
+test('what a program leaves running ends with it', async (t) => {
+  const rig = await Rig.open(t);
+  const { body } = told(await rig.script('sleep 1000 & echo $!'));
+  const pid = Number(body?.['output_tail']);
+  await until('it is gone', () => !isAlive(pid));
+});
