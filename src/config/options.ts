@@ -74,10 +74,22 @@ export const OPTIONS = {
   INFERENCE_API: boolean(true, 'Whether inference requests are taken over HTTP; `carpool work` does without.'),
   JOB_SOURCE: choice(
     'none',
-    ['none', 'redis'],
+    ['none', 'nats', 'redis'],
     'The kind of queue that jobs are pulled from, beside requests over HTTP.',
   ),
-  JOB_QUEUE: text('carpool', 'Name of that queue. redis: the key of a stream.'),
+  JOB_QUEUE: text('carpool', 'Name of that queue. nats: a stream; redis: the key of a stream.'),
+  NATS_URL: {
+    ...text(
+      'nats://localhost:4222',
+      'NATS servers of JOB_SOURCE=nats, separated by commas; `tls:` for TLS, `user:password@` or `token@` before the first.',
+    ),
+    secret: true,
+  },
+  NATS_CREDS: { ...text('', 'File of credentials (`.creds`) for NATS; empty: none.'), secret: true },
+  NATS_CA: {
+    ...text('', 'File of certificates that NATS servers may be signed with; empty: those of Node.'),
+    secret: true,
+  },
   REDIS_URL: {
     ...text('redis://localhost:6379', 'Redis server of JOB_SOURCE=redis; `rediss:` for TLS.'),
     secret: true,

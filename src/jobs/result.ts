@@ -2,6 +2,7 @@ import type { Answer } from '../dialects/shared/operation.ts';
 import type { ServerError } from '../errors.ts';
 import type { JobRequester } from './job-requester.ts';
 import type { JobError } from './job.ts';
+import { jsonMembers } from './json-members.ts';
 
 /** What became of a job, as a line of OpenAI's batch output. https://platform.openai.com/docs/api-reference/batch/request-output */
 export interface JobResult {
@@ -46,6 +47,17 @@ export function unreadResult(error: JobError, place?: string): JobResult {
 export function lostResult(id: string, attempts: number): JobResult {
   const error = { code: 'server_lost', message: `The server ended ${attempts} times while it ran this job.` };
   return { line: Buffer.from(JSON.stringify({ id: null, custom_id: id, response: null, error })), kind: 'failed' };
+}
+
+/** A result in place of one that its queue cannot hold; the names are kept. */
+export function tooLargeResult(line: Uint8Array, why: string): Uint8Array {
+  const members = jsonMembers(line);
+  const valueOf = (name: string): unknown => {
+    const { start, end } = members?.get(name) ?? { start: 0, end: 0 };
+    return end === 0 ? null : JSON.parse(Buffer.from(line.buffer, line.byteOffset + start, end - start).toString());
+  };
+  const error = { code: 'result_too_large', message: `The result cannot be stored: ${why}` };
+  return Buffer.from(JSON.stringify({ id: valueOf('id'), custom_id: valueOf('custom_id'), response: null, error }));
 }
 
 interface Response {

@@ -10,6 +10,17 @@ export interface SourceParts {
 
 /** The queues that JOB_SOURCE names. Each is loaded only where it is used, because clients of queues are large. */
 const SOURCES: Readonly<Record<string, (parts: SourceParts) => Promise<JobSource>>> = {
+  async nats({ config, log }) {
+    const { NatsSource } = await import('./nats/source.ts');
+    return NatsSource.open({
+      address: { url: config.NATS_URL, credsFile: config.NATS_CREDS, caFile: config.NATS_CA },
+      queue: config.JOB_QUEUE,
+      leaseMs: config.JOB_LEASE_MS,
+      attempts: config.JOB_ATTEMPTS,
+      resultTtlMs: config.JOB_RESULT_TTL_MS,
+      log,
+    });
+  },
   async redis({ config, log }) {
     const { RedisSource } = await import('./redis/source.ts');
     return RedisSource.open({

@@ -11,7 +11,7 @@ import { freePort } from '../../free-port.ts';
 export const withoutRedis: false | string =
   spawnSync('redis-server', ['--version']).status === 0 ? false : 'redis-server is not installed';
 
-/** A Redis server of its own on a free port of the loopback interface, without files, gone after the test. */
+/** A Redis server of its own on a free port of the loopback interface. */
 export class RedisServer {
   readonly port: number;
   readonly #folder: string;
@@ -22,13 +22,17 @@ export class RedisServer {
     this.#folder = folder;
   }
 
+  /** Starts one that is gone after the test. */
   static async start(t: TestContext): Promise<RedisServer> {
+    const server = await RedisServer.startFor();
+    t.after(() => server.stop());
+    return server;
+  }
+
+  /** Starts one that lives until `stop`. */
+  static async startFor(): Promise<RedisServer> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-redis-'));
     const server = new RedisServer(await freePort(), folder);
-    t.after(async () => {
-      await server.kill();
-      await rm(folder, { recursive: true, force: true });
-    });
     await server.restart();
     return server;
   }
@@ -66,6 +70,11 @@ export class RedisServer {
     if (child === undefined || child.exitCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
   }
 
   /** Sends one command. */
