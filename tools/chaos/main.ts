@@ -1,0 +1,46 @@
+import { parseArgs } from 'node:util';
+import { natsQueue } from '../queues/nats.ts';
+import type { RealQueue } from '../queues/real-queue.ts';
+import { redisQueue } from '../queues/redis.ts';
+import { storm } from './storm.ts';
+
+/** `node dist/tools/chaos/main.js [queue ...] [--jobs 1000] [--workers 3] [--events 20] [--lease-ms 2000] [--seed n]`: a storm on each queue. */
+
+const QUEUES: Readonly<Record<string, () => Promise<RealQueue>>> = { nats: natsQueue, redis: redisQueue };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    jobs: { type: 'string', default: '1000' },
+    workers: { type: 'string', default: '3' },
+    events: { type: 'string', default: '20' },
+    'lease-ms': { type: 'string', default: '2000' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+  },
+});
+const seed = Number(values.seed);
+for (const name of positionals.length > 0 ? positionals : Object.keys(QUEUES)) {
+  const open = QUEUES[name];
+  if (open === undefined) throw new Error(`there is no queue ${name}; there are ${Object.keys(QUEUES).join(', ')}`);
+  console.log(`${name}: --seed ${seed}`);
+  const queue = await open();
+  try {
+    const report = await storm(queue, {
+      jobs: Number(values.jobs),
+      workers: Number(values.workers),
+      events: Number(values.events),
+      leaseMs: Number(values['lease-ms']),
+      seed,
+      runMs: 100,
+      limitMs: 600_000,
+    });
+    const { jobs, kills, pauses, restarts, seconds, calmMs, oldestHoldMs } = report;
+    console.log(
+      `${jobs} jobs, each with one right result, in ${seconds.toFixed(0)} s; ${kills} workers killed, ${pauses} stopped for longer than a lease, ` +
+        `the queue killed ${restarts} times; done ${Math.round(calmMs)} ms after the last of it` +
+        (oldestHoldMs > 0 ? `; longest without a sign of life ${oldestHoldMs} ms` : ''),
+    );
+  } finally {
+    await queue.stop();
+  }
+}
