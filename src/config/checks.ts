@@ -4,6 +4,8 @@ import { isObject } from '../json.ts';
 import { hideCredentials } from './option.ts';
 import type { Config } from './options.ts';
 
+const SHORTEST_LEASE_MS = 1000;
+
 /** Problems between values that are each valid alone; looks at MODELS_DIR. */
 export function checkTogether(config: Config): string[] {
   const problems = [...checkPlaces(config)];
@@ -23,6 +25,8 @@ export function checkTogether(config: Config): string[] {
     problems.push(
       `CORS_ORIGINS: ${origin} is not an origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
     );
+  if (config.JOB_LEASE_MS > 0 && config.JOB_LEASE_MS < SHORTEST_LEASE_MS)
+    problems.push(`JOB_LEASE_MS: shorter than ${SHORTEST_LEASE_MS} ms, it would end before it can be extended`);
   return problems;
 }
 

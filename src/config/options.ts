@@ -74,10 +74,11 @@ export const OPTIONS = {
   INFERENCE_API: boolean(true, 'Whether inference requests are taken over HTTP; `carpool work` does without.'),
   JOB_SOURCE: choice(
     'none',
-    ['none', 'nats', 'redis'],
+    ['none', 'nats', 'redis', 'sqs'],
     'The kind of queue that jobs are pulled from, beside requests over HTTP.',
   ),
-  JOB_QUEUE: text('carpool', 'Name of that queue. nats: a stream; redis: the key of a stream.'),
+  JOB_QUEUE: text('carpool', 'Name of that queue. nats: a stream; redis: the key of a stream; sqs: its name or URL.'),
+  JOB_RESULTS_QUEUE: text('', 'sqs: name or URL of the queue that results go to.'),
   NATS_URL: {
     ...text(
       'nats://localhost:4222',
@@ -95,9 +96,9 @@ export const OPTIONS = {
     secret: true,
   },
   JOB_LEASE_MS: ms(
-    60_000,
-    1000,
-    'After a server has died, another one takes its jobs over when so much time has passed.',
+    0,
+    0,
+    'After a server has died, another one takes its jobs over when so much time has passed. 0: a minute; with sqs five.',
   ),
   JOB_ATTEMPTS: integer(4, [1, 1000], 'How often a job that fails is tried; then it is a dead letter.'),
   JOB_RESULT_TTL_MS: integer(

@@ -8,6 +8,10 @@ export interface SourceParts {
   readonly log: Log;
 }
 
+/** What JOB_LEASE_MS 0 stands for. Calls to SQS may hang for a minute or two, and each costs money. */
+const LEASES_MS: Readonly<Record<string, number>> = { sqs: 300_000 };
+const LEASE_MS = 60_000;
+
 /** The queues that JOB_SOURCE names. Each is loaded only where it is used, because clients of queues are large. */
 const SOURCES: Readonly<Record<string, (parts: SourceParts) => Promise<JobSource>>> = {
   async nats({ config, log }) {
@@ -32,12 +36,23 @@ const SOURCES: Readonly<Record<string, (parts: SourceParts) => Promise<JobSource
       log,
     });
   },
+  async sqs({ config, log }) {
+    const { SqsSource } = await import('./sqs/source.ts');
+    return SqsSource.open({
+      queue: config.JOB_QUEUE,
+      results: config.JOB_RESULTS_QUEUE,
+      leaseMs: config.JOB_LEASE_MS,
+      attempts: config.JOB_ATTEMPTS,
+      log,
+    });
+  },
 };
 
 /** Opens the source that JOB_SOURCE names. Rejects if it cannot be reached. */
-export function openSource(parts: SourceParts): Promise<JobSource> {
-  const { JOB_SOURCE } = parts.config;
+export function openSource({ config, ...parts }: SourceParts): Promise<JobSource> {
+  const { JOB_SOURCE, JOB_LEASE_MS } = config;
   const open = SOURCES[JOB_SOURCE];
   if (open === undefined) throw new Error(`there is no source ${JOB_SOURCE}`);
-  return open(parts);
+  const leaseMs = JOB_LEASE_MS || (LEASES_MS[JOB_SOURCE] ?? LEASE_MS);
+  return open({ ...parts, config: { ...config, JOB_LEASE_MS: leaseMs } });
 }

@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { SendMessageRequest, SQS } from '@aws-sdk/client-sqs';
+import type { Log } from '../../log.ts';
+import { retryDelayMs } from '../backoff.ts';
+import type { JobResult } from '../result.ts';
+import { LeaseLostError, type JobSource } from '../source.ts';
+import { clientFor, within, type CallOptions } from './client.ts';
+import { isAtLimit, isGone, isRefusal } from './errors.ts';
+import { deadLetter, jobsOf, resultMessage, type SqsJob } from './messages.ts';
+import { findQueue, type Queue } from './queues.ts';
+import { StoredIds } from './stored.ts';
+
+export interface SqsOptions {
+  /** Name or URL. */
+  readonly queue: string;
+  /** Name or URL of the queue that results go to. */
+  readonly results: string;
+  readonly leaseMs: number;
+  /** A failed job is tried so often, if the queue lets it; then it is a dead letter. */
+  readonly attempts: number;
+  readonly log: Pick<Log, 'info' | 'warn'>;
+  /** Longest wait for a message, at most 20 s. */
+  readonly waitMs?: number;
+}
+
+interface Queues {
+  readonly jobs: Queue;
+  readonly results: Queue;
+  readonly dead: Queue | undefined;
+}
+
+const MOST_MESSAGES = 10;
+/** A poll is never cut off, so this is how long a server that has nothing to do takes to stop. */
+const WAIT_MS = 10_000;
+const LONGEST_CALL_MS = 10_000;
+/** A message can be in flight for so long, and no longer. */
+const LONGEST_FLIGHT_MS = 12 * 3_600_000;
+/** Visibility timeout of a job whose result is about to be stored. */
+const CLOSING_MS = 60_000;
+const MOST_STORED = 10_000;
+
+/**
+ * Jobs in an SQS queue, standard or FIFO, each the body of a message. Results go to another queue. A message that is received is nobody else's until its
+ * visibility timeout ends. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/
+ */
+export class SqsSource implements JobSource<SqsJob> {
+  readonly name = 'sqs';
+  readonly leaseMs: number;
+  readonly #options: SqsOptions;
+  readonly #sqs: SQS;
+  readonly #queues: Queues;
+  /** Far below the lease, so that an extension that hangs can be tried again. */
+  readonly #limitMs: number;
+  readonly #stored = new StoredIds(MOST_STORED);
+  #attempt = randomUUID();
+  /** What the last poll brings after the end. */
+  #rest: Promise<unknown> | undefined;
+
+  private constructor(options: SqsOptions, sqs: SQS, queues: Queues) {
+    this.#options = options;
+    this.#sqs = sqs;
+    this.#queues = queues;
+    this.leaseMs = options.leaseMs;
+    this.#limitMs = Math.min(LONGEST_CALL_MS, Math.max(1000, options.leaseMs / 10));
+  }
+
+  /** Looks up the queues. Rejects if one is not there, or may not be used. */
+  static async open(options: SqsOptions): Promise<SqsSource> {
+    const { queue, results, leaseMs, log } = options;
+    if (leaseMs > LONGEST_FLIGHT_MS) throw new Error('JOB_LEASE_MS: SQS knows no lease of more than 12 hours');
+    if (results === '') throw new Error('JOB_RESULTS_QUEUE: name the queue that results go to: SQS keeps none');
+    const sqs = clientFor(queue);
+    try {
+      const [jobs, ends] = await Promise.all([findQueue(sqs, queue), findQueue(sqs, results)]);
+      if (jobs.url === ends.url) throw new Error('JOB_RESULTS_QUEUE: results would be jobs, being in the same queue');
+      const dead = jobs.redrive === undefined ? undefined : await findQueue(sqs, jobs.redrive.url);
+      tellQueues({ jobs, results: ends, dead }, log);
+      return new SqsSource(options, sqs, { jobs, results: ends, dead });
+    } catch (error) {
+      sqs.destroy();
+      throw error;
+    }
+  }
+
+  async claim(most: number, signal: AbortSignal): Promise<readonly SqsJob[]> {
+    if (signal.aborted) return [];
+    const poll = this.#receive(most);
+    const forget = new AbortController();
+    const ended = once(signal, 'abort', { signal: forget.signal }).catch(() => undefined);
+    const jobs = await Promise.race([poll, ended.then(() => undefined)]).finally(() => forget.abort());
+    if (jobs !== undefined) return jobs;
+    // Messages on their way to a call that is cut off would be nobody's until their visibility timeout has ended.
+    this.#rest = poll.then((late) => Promise.all(late.map((job) => this.giveBack(job, 0)))).catch(() => undefined);
+    return [];
+  }
+
+  async extend(job: SqsJob): Promise<boolean> {
+    const { leaseMs } = this;
+    try {
+      if (Date.now() + leaseMs > job.claimedAtMs + LONGEST_FLIGHT_MS) this.#stopAtLimit(job);
+      await this.#setVisibility(job, leaseMs);
+      return true;
+    } catch (error) {
+      if (isGone(error)) return false;
+      if (isAtLimit(error)) this.#stopAtLimit(job);
+      throw error;
+    }
+  }
+
+  async done(job: SqsJob, result: JobResult): Promise<void> {
+    const { jobs } = this.#queues;
+    const attempts = Math.min(this.#options.attempts, jobs.redrive?.maxReceives ?? Infinity);
+    if (result.kind === 'failed' && job.deliveries < attempts) {
+      await this.giveBack(job, retryDelayMs(job.deliveries));
+      return;
+    }
+    await this.#stored.once(job.id, () => this.#store(job, result));
+    await this.#delete(job);
+    job.leave(true);
+  }
+
+  async giveBack(job: SqsJob, delayMs: number): Promise<void> {
+    try {
+      await this.#setVisibility(job, delayMs);
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+    job.leave(false);
+  }
+
+  forget(job: SqsJob): void {
+    job.leave(false);
+  }
+
+  async close(): Promise<void> {
+    await this.#rest;
+    this.#sqs.destroy();
+  }
+
+  async #receive(most: number): Promise<readonly SqsJob[]> {
+    const { jobs } = this.#queues;
+    const { waitMs = WAIT_MS } = this.#options;
+    const claimedAtMs = Date.now();
+    try {
+      const { Messages: messages = [] } = await within(waitMs + this.#limitMs, (options) =>
+        this.#sqs.receiveMessage(
+          {
+            QueueUrl: jobs.url,
+            MaxNumberOfMessages: Math.min(most, MOST_MESSAGES),
+            WaitTimeSeconds: Math.ceil(waitMs / 1000),
+            VisibilityTimeout: secondsOf(this.leaseMs),
+            MessageAttributeNames: ['All'],
+            MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId', 'SentTimestamp'],
+            // A call whose answer was lost brings the same messages when it is made again.
+            ...(jobs.isFifo ? { ReceiveRequestAttemptId: this.#attempt } : {}),
+          },
+          options,
+        ),
+      );
+      this.#attempt = randomUUID();
+      return jobsOf(messages, jobs, claimedAtMs).flatMap((job) => this.#wanted(job));
+    } catch (error) {
+      if (isRefusal(error)) this.#attempt = randomUUID();
+      throw error;
+    }
+  }
+
+  /** None if its result is stored: it only has to go. A job that ends the process that runs it is a dead letter after its attempts. */
+  #wanted(job: SqsJob): readonly SqsJob[] {
+    const { deliveries, id } = job;
+    if (this.#stored.has(id)) {
+      void this.#delete(job)
+        .then(() => job.leave(true))
+        .catch(() => job.leave(false));
+      return [];
+    }
+    if (deliveries <= this.#options.attempts) return [job];
+    return [{ ...job, problem: `it was received ${deliveries - 1} times, and no server has told how it ended` }];
+  }
+
+  async #store(job: SqsJob, result: JobResult): Promise<void> {
+    const { dead, results } = this.#queues;
+    await this.#confirm(job);
+    const isDead = result.kind === 'failed' || result.kind === 'unreadable';
+    await this.#send(
+      isDead && dead !== undefined ? deadLetter(job, result, dead) : resultMessage(job, result, results),
+    );
+  }
+
+  /**
+   * Makes sure that the job is still this server's. If this server dies before it can delete the job, that comes again soon, and a FIFO queue still knows
+   * its result, for five minutes.
+   */
+  async #confirm(job: SqsJob): Promise<void> {
+    try {
+      await this.#setVisibility(job, Math.min(CLOSING_MS, this.leaseMs));
+    } catch (error) {
+      if (isGone(error)) throw new LeaseLostError();
+      if (!isAtLimit(error)) throw error;
+    }
+  }
+
+  async #delete({ receipt }: SqsJob): Promise<void> {
+    const { url } = this.#queues.jobs;
+    try {
+      await this.#call((options) => this.#sqs.deleteMessage({ QueueUrl: url, ReceiptHandle: receipt }, options));
+    } catch (error) {
+      throw isGone(error) ? new LeaseLostError() : error;
+    }
+  }
+
+  #setVisibility({ receipt }: SqsJob, visibleAfterMs: number): Promise<unknown> {
+    const { url } = this.#queues.jobs;
+    const request = { QueueUrl: url, ReceiptHandle: receipt, VisibilityTimeout: secondsOf(visibleAfterMs) };
+    return this.#call((options) => this.#sqs.changeMessageVisibility(request, options));
+  }
+
+  #send(message: SendMessageRequest): Promise<unknown> {
+    return this.#call((options) => this.#sqs.sendMessage(message, options));
+  }
+
+  #call<Value>(call: (options: CallOptions) => Promise<Value>): Promise<Value> {
+    return within(this.#limitMs, call);
+  }
+
+  /** Stops a job that SQS lets nobody keep for longer, while it is still this server's. Throws. */
+  #stopAtLimit({ cancellation, place }: SqsJob): never {
+    if (!cancellation.cancelled)
+      this.#options.log.warn({ job: place }, 'a job has taken 12 hours, the most that SQS allows: it is given back');
+    cancellation.cancel();
+    throw new Error('SQS keeps no message in flight for more than 12 hours');
+  }
+}
+
+function secondsOf(ms: number): number {
+  return Math.ceil(ms / 1000);
+}
+
+function tellQueues({ jobs, results, dead }: Queues, log: SqsOptions['log']): void {
+  const names = { queue: jobs.name, results: results.name, deadLetters: dead?.name };
+  log.info({ ...names, maxReceiveCount: jobs.redrive?.maxReceives }, 'queues of SQS found');
+  if (dead === undefined)
+    log.warn({ queue: jobs.name }, 'the queue has no dead-letter queue: jobs that cannot be served go to the results');
+}
