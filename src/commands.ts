@@ -10,6 +10,8 @@ import { startServer, StartError, type CarpoolServer } from './lifecycle.ts';
 import { exitCodeOf, listenToStop } from './signals.ts';
 import { helpText } from './config/help.ts';
 import { nearName } from './near-name.ts';
+import { BENCH_STORAGE_USAGE, benchFlags, benchStorage } from './storage/bench-command.ts';
+import { StorageError } from './storage/storage.ts';
 import { VERSION } from './version.ts';
 
 /**
@@ -24,6 +26,7 @@ const USAGE = [
   '       carpool work [flags]              serves the jobs of a queue (JOB_SOURCE), and probes',
   '       carpool batch <requests.jsonl> -o <results.jsonl>    answers the lines of a file',
   '       carpool pull hf:<owner>/<name>    brings a model from a hub into that folder',
+  '       carpool bench-storage s3://<bucket>/<prefix>    measures how fast a storage is reached',
   '       carpool install-cuda              fetches what models need to run on an NVIDIA GPU',
   '       carpool --version',
   '`carpool <command> --help` says more.',
@@ -39,6 +42,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['work', { help: helpText, run: work }],
   ['batch', { help: () => BATCH_USAGE, run: batch }],
   ['pull', { help: () => PULL_USAGE, run: pull }],
+  ['bench-storage', { help: () => BENCH_STORAGE_USAGE, run: measure }],
   ['install-cuda', { help: () => INSTALL_CUDA_USAGE, run: bringCuda }],
 ]);
 
@@ -126,6 +130,33 @@ async function batch(argv: readonly string[]): Promise<void> {
   });
   const isWhole = await runBatch(config, flags, { stderr: process.stderr, signal: stop.signal });
   process.exit(stoppedBy !== undefined && !isWhole ? exitCodeOf(stoppedBy) : isWhole ? 0 : 1);
+}
+
+async function measure(argv: readonly string[]): Promise<void> {
+  const flags = benchFlags(argv);
+  if ('problem' in flags) {
+    refuse(flags.problem, BENCH_STORAGE_USAGE);
+    return;
+  }
+  const config = readOrTell(flags.rest);
+  if (config === undefined) return;
+  const stop = new AbortController();
+  let stoppedBy: NodeJS.Signals | undefined;
+  listenToStop({
+    onStop(signal) {
+      stoppedBy = signal;
+      stop.abort(new Error(`stopped by ${signal}`));
+    },
+    onInsist: (signal) => process.exit(exitCodeOf(signal)),
+  });
+  try {
+    console.log(await benchStorage(config, flags, stop.signal));
+  } catch (error) {
+    console.error(
+      error instanceof Error && (error instanceof StorageError || stop.signal.aborted) ? error.message : error,
+    );
+    process.exitCode = stoppedBy === undefined ? 1 : exitCodeOf(stoppedBy);
+  }
 }
 
 async function serve(argv: readonly string[]): Promise<void> {

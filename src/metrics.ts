@@ -7,6 +7,8 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 const SECONDS = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100,
 ];
+/** From 1 Mbit/s to 10 Gbit/s, in bytes. */
+const RATES = [1.25e5, 2.5e5, 6.25e5, 1.25e6, 2.5e6, 6.25e6, 1.25e7, 2.5e7, 6.25e7, 1.25e8, 2.5e8, 6.25e8, 1.25e9];
 const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024];
 
 /** Not labelled `quantile`, which only summaries may have: these are since the last scrape. */
@@ -118,6 +120,23 @@ export function createMetrics() {
     jobLeases: counter('job_leases_total', 'Extensions of leases, by what became of them', ['source', 'outcome']),
     storedJobs: gauge('stored_jobs', 'Jobs in JOBS_DIR', ['status']),
     jobStoreBytes: gauge('job_store_bytes', 'Bytes of the jobs in JOBS_DIR and their results', []),
+    storageBytes: counter('storage_bytes_total', 'Bytes moved to and from storage, those of failed attempts too', [
+      'scheme',
+      'direction',
+    ]),
+    storageCalls: counter('storage_calls_total', 'Calls of storage, by what came of them', [
+      'scheme',
+      'operation',
+      'outcome',
+    ]),
+    storageSeconds: histogram('storage_call_seconds', 'Calls of storage, with their retries', ['scheme', 'operation']),
+    storageRate: histogram(
+      'storage_transfer_rate',
+      'Bytes a second of transfers of at least 1 MB that succeeded',
+      ['scheme', 'direction'],
+      RATES,
+    ),
+    storageRetries: counter('storage_retries_total', 'Attempts that failed and were made again', ['scheme']),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),
     runningItems: gauge('running_items', 'Items running', ['model']),
     permitsUsed: gauge('permits_used', 'Permits taken: items in preparation, waiting and running', ['model']),

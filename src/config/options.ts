@@ -172,6 +172,15 @@ export const OPTIONS = {
     1000,
     'A command is stopped and given back when its checkpoints have waited so long to be stored.',
   ),
+  AWS_ENDPOINT_URL_S3: text(
+    '',
+    "URL of the S3 storage of `s3://` places, if it is not Amazon's. Credentials and AWS_REGION are read by Amazon's SDK as its documentation says.",
+  ),
+  S3_ADDRESSING: choice(
+    'auto',
+    ['auto', 'path', 'host'],
+    "Where the bucket's name stands in requests to it. auto: in the host's name at Amazon, in the path elsewhere.",
+  ),
   DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
   FAILED_GRACE_MS: ms(10_000, 0, 'After the server has failed: how long until the process ends itself by SIGKILL.'),
   READY_WHEN_FULL: boolean(

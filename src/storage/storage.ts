@@ -1,6 +1,7 @@
 /**
  * Stored objects, wherever they are. A place is `s3://bucket/key`, `https://...` (or `http://...`), or `file:///...` with an absolute path.
- * Each method rejects with a StorageError or, once the signal is aborted, with its reason; passing failures have been retried by then.
+ * Each method rejects with a StorageError, with the error of the local file or disk, or once the signal is aborted with its reason; passing failures
+ * have been retried by then.
  */
 export interface Storage {
   /** What is known of an object without its bytes; undefined: there is none. */

@@ -21,7 +21,7 @@ export async function writeWhole<Result>(
 ): Promise<Result> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${randomUUID()}.part`);
-  const handle = await open(temporary, 'wx');
+  const handle = await open(temporary, 'wx+');
   try {
     const result = await filled(handle, write);
     if (onlyIfAbsent) await link(temporary, file);

@@ -35,7 +35,7 @@ test('docs/operations.md lists exactly the metrics of the server, with type and 
   for (const [name, , , meaning] of rows) assert.ok((meaning ?? '').length > 10, name);
 });
 
-test('every metric has a value after a request, but those of streams, of jobs, of tasks that count their work, and of what goes wrong', async () => {
+test('every metric has a value after a request, but those of streams, of jobs, of storage, of tasks that count their work, and of what goes wrong', async () => {
   await using server = await startTestServer({ MODELS: 'square', DEFAULT_MODEL: 'square' });
   assert.equal((await post(`${server.url}/predict`, '{"data":3}')).status, 200);
   const text = Buffer.from((await ask(`${server.url}/metrics`)).bytes).toString();
@@ -55,6 +55,11 @@ test('every metric has a value after a request, but those of streams, of jobs, o
       'carpool_job_seconds',
       'carpool_job_leases_total',
       'carpool_stored_jobs',
+      'carpool_storage_bytes_total',
+      'carpool_storage_calls_total',
+      'carpool_storage_call_seconds',
+      'carpool_storage_transfer_rate',
+      'carpool_storage_retries_total',
       'carpool_late_runs_total',
       'carpool_lane_losses_total',
     ],

@@ -1,0 +1,100 @@
+import { isNetworkError } from '../../transfer/retry.ts';
+import { StorageError, type StorageErrorKind } from '../storage.ts';
+
+/** What the errors of the SDK have that is of use; the rest (signatures, key ids) goes nowhere. */
+interface S3Failure {
+  readonly name: string;
+  readonly status: number | undefined;
+  readonly retryAfter: string | undefined;
+}
+
+/** Refusals that pass though their status does not say so: damage on the way, a clock that the SDK corrects by the answer, a token that it renews. */
+const PASSING: ReadonlySet<string> = new Set([
+  'BadDigest',
+  'ExpiredToken',
+  'IncompleteBody',
+  'InternalError',
+  'OperationAborted',
+  'RequestTimeTooSkewed',
+  'RequestTimeout',
+  'SlowDown',
+  'ThrottlingException',
+  'TimeoutError',
+  'XAmzContentChecksumMismatch',
+  'XAmzContentSHA256Mismatch',
+]);
+
+const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 425, 429]);
+
+const KINDS: ReadonlyMap<number, StorageErrorKind> = new Map([
+  [401, 'FORBIDDEN'],
+  [403, 'FORBIDDEN'],
+  [404, 'NOT_FOUND'],
+  [412, 'CHANGED'],
+  [413, 'TOO_LARGE'],
+  [501, 'NOT_SUPPORTED'],
+]);
+
+const KINDS_BY_NAME: ReadonlyMap<string, StorageErrorKind> = new Map([
+  ['EntityTooLarge', 'TOO_LARGE'],
+  ['InvalidBucketName', 'BAD_PLACE'],
+  ['KeyTooLongError', 'BAD_PLACE'],
+]);
+
+/** An attempt that failed for a reason that passes: it took too long, or its bytes were fewer or others than they should be. */
+export class PassingError extends Error {}
+
+/** Whether a retry may help. */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof StorageError) return false;
+  if (error instanceof PassingError || isNetworkError(error)) return true;
+  const { name, status = 0 } = failureOf(error);
+  return PASSING.has(name) || PASSING_STATUSES.has(status) || (status >= 500 && status !== 501);
+}
+
+/** How long the storage asks to wait. */
+export function askedDelayMs(error: unknown): number | undefined {
+  const seconds = Number(failureOf(error).retryAfter);
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+}
+
+export function statusOf(error: unknown): number | undefined {
+  return failureOf(error).status;
+}
+
+/** The StorageError of a failure, or the error itself if it comes from the disk. The SDK's own is no cause of it: it has key ids and signed requests. */
+export function toStorageError(error: unknown, place: string): Error {
+  if (error instanceof StorageError) return error;
+  if (error instanceof PassingError) return new StorageError('UNAVAILABLE', `${place}: ${error.message}`);
+  const { name, status } = failureOf(error);
+  if (name === 'CredentialsProviderError')
+    return new StorageError(
+      'FORBIDDEN',
+      `${place}: there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
+    );
+  if (status !== undefined) {
+    const kind = KINDS_BY_NAME.get(name) ?? KINDS.get(status) ?? 'UNAVAILABLE';
+    return new StorageError(kind, `${place}: the storage answered ${status}${name === '' ? '' : ` (${name})`}`);
+  }
+  if (isNetworkError(error) || name === 'TimeoutError')
+    return new StorageError('UNAVAILABLE', `${place}: the storage cannot be reached (${codeOf(error) ?? name})`);
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+function failureOf(error: unknown): S3Failure {
+  const { name, $metadata, $response } = (error ?? {}) as {
+    name?: unknown;
+    $metadata?: { httpStatusCode?: number };
+    $response?: { headers?: Record<string, string> };
+  };
+  return {
+    // A code of S3 is one word; what else a server may send is not shown.
+    name: typeof name === 'string' && /^[A-Za-z0-9]{1,64}$/.test(name) ? name : '',
+    status: $metadata?.httpStatusCode,
+    retryAfter: $response?.headers?.['retry-after'],
+  };
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
