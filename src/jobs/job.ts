@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { operationAt, type Match } from '../dialects/operation-table.ts';
 import { messageOf, ServerError } from '../errors.ts';
 import { jsonMembers, type Range } from './json-members.ts';
+import { PLACE_REFERENCE, type PlaceReference } from './place-reference.ts';
 
 /** A request for inference that comes from elsewhere than HTTP: from a queue or a file. */
 export interface Job {
@@ -9,8 +10,12 @@ export interface Job {
   readonly id: string;
   /** What its `url` asks for. */
   readonly match: Match;
-  /** Its body as it came, not parsed yet. */
+  /** Its body as it came, not parsed yet; empty if it lies elsewhere. */
   readonly body: Uint8Array;
+  /** Where its body lies, if not here. */
+  readonly bodyAt?: PlaceReference | undefined;
+  /** Where its answer goes; absent: into its result. */
+  readonly output?: PlaceReference | undefined;
   /** Absent: JSON. */
   readonly contentType?: string | undefined;
   /** 1 (highest) to 3; absent: the default. */
@@ -29,6 +34,7 @@ const ENVELOPE = z.strictObject({
   url: z.string().startsWith('/'),
   priority: z.int().min(1).max(3).optional(),
   timeout_ms: z.int().min(1).max(LONGEST_TIMEOUT_MS).optional(),
+  output: PLACE_REFERENCE.optional(),
 });
 
 /** A job that cannot be read; `id` is its `custom_id` if that could be. */
@@ -42,8 +48,8 @@ export class JobError extends ServerError {
 }
 
 /**
- * Reads a job from a line of OpenAI's batch format: `{"custom_id", "method": "POST", "url": "/v1/embeddings", "body": {...}}`, with `priority` and
- * `timeout_ms` beside it. A job without a `custom_id` is called `defaultId`, or else is none. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
+ * Reads a job from a line of OpenAI's batch format: `{"custom_id", "method": "POST", "url": "/v1/embeddings", "body": {...}}`, with `priority`,
+ * `timeout_ms` and `output` beside it. The body, too, may be a place. A job without a `custom_id` is called `defaultId`, or else is none. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
  */
 export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMembers(bytes)): Job {
   if (members === undefined) throw new JobError(null, 'A job must be a JSON object.');
@@ -52,13 +58,33 @@ export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMem
   const parsed = ENVELOPE.safeParse(envelope);
   const id = typeof envelope['custom_id'] === 'string' ? envelope['custom_id'].slice(0, MOST_ID_CHARACTERS) : null;
   if (!parsed.success) throw new JobError(id, problemsOf(parsed.error));
-  const { custom_id = defaultId, url, priority, timeout_ms: timeoutMs } = parsed.data;
+  const { custom_id = defaultId, url, priority, timeout_ms: timeoutMs, output } = parsed.data;
   if (custom_id === undefined) throw new JobError(null, 'custom_id: must be a text of its own for each job');
   const match = operationAt(url);
   if (match === undefined) throw new JobError(custom_id, `url: there is no operation at ${url.slice(0, 200)}`);
-  const body = members.get('body');
-  if (body === undefined || bytes[body.start] !== 0x7b) throw new JobError(custom_id, 'body: must be a JSON object');
-  return { id: custom_id, match, body: bytes.subarray(body.start, body.end), priority, timeoutMs };
+  const at = members.get('body');
+  const body = at === undefined ? new Uint8Array(0) : bytes.subarray(at.start, at.end);
+  const bodyAt = referenceIn(body, custom_id);
+  if (bodyAt === undefined && body[0] !== OPEN_BRACE) throw new JobError(custom_id, 'body: must be a JSON object');
+  const job = { id: custom_id, match, priority, timeoutMs, ...(output === undefined ? {} : { output }) };
+  return bodyAt === undefined ? { ...job, body } : { ...job, body: new Uint8Array(0), bodyAt };
+}
+
+const QUOTE = 0x22;
+const OPEN_BRACE = 0x7b;
+/** A longer body is no place: it need not be looked at. */
+const LONGEST_REFERENCE = 8192;
+
+/** The place that stands for a body: a text, or an object with a `url` and nothing else of its operation's. Throws a JobError for a text that is no place. */
+function referenceIn(body: Uint8Array, id: string): PlaceReference | undefined {
+  if (body.byteLength > LONGEST_REFERENCE) return undefined;
+  const members = body[0] === OPEN_BRACE ? jsonMembers(body) : undefined;
+  const names = [...(members?.keys() ?? [])];
+  const isReference = names.includes('url') && names.every((name) => name === 'url' || name === 'content_type');
+  if (body[0] !== QUOTE && !isReference) return undefined;
+  const parsed = PLACE_REFERENCE.safeParse(valueOf(body, 'body', { start: 0, end: body.byteLength }));
+  if (!parsed.success) throw new JobError(id, `body: ${problemsOf(parsed.error)}`);
+  return parsed.data;
 }
 
 function valueOf(bytes: Uint8Array, name: string, { start, end }: Range): unknown {

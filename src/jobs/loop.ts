@@ -7,7 +7,8 @@ import { JobError, readJob, type Job } from './job.ts';
 import { jsonMembers } from './json-members.ts';
 import { Lease } from './lease.ts';
 import { unreadResult, type ResultKind } from './result.ts';
-import type { JobRunner } from './run-job.ts';
+import { JobRoom } from './room.ts';
+import type { JobPhase, JobRunner, RunOptions } from './run-job.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from './source.ts';
 
 /** The wait before the second try of a claim or a report, which doubles. */
@@ -25,8 +26,10 @@ export interface JobLoopParts<Claimed extends ClaimedJob> {
   readonly commands?: CommandRunner | undefined;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn' | 'error'>;
-  /** Most jobs held at one time: those that run, and those whose turn comes next. */
+  /** Most jobs held for the lanes at one time: those that run, and those whose turn comes next. */
   readonly most: number;
+  /** Jobs whose inputs are fetched beside those; default: none. */
+  readonly prefetch?: number;
   readonly events?: JobEvents;
 }
 
@@ -51,13 +54,14 @@ export class JobLoop<Claimed extends ClaimedJob> {
   readonly #cancellation = new Cancellation();
   /** Since when each was waiting: from its sending where that is known, else from its claim. */
   readonly #held = new Map<Claimed, number>();
+  readonly #room: JobRoom;
   #isExhausted = false;
   #areAllReported = true;
   #failure: Error | undefined;
-  #onFreed: (() => void) | undefined;
 
   constructor(parts: JobLoopParts<Claimed>) {
     this.#parts = parts;
+    this.#room = new JobRoom(parts.most, parts.prefetch);
   }
 
   /** Whether every job of the source has been reported; once `run` has resolved. */
@@ -79,13 +83,13 @@ export class JobLoop<Claimed extends ClaimedJob> {
     // Several at a time, because most sources are asked over a network.
     const fewest = Math.ceil(most / 4);
     while (!this.#stop.signal.aborted) {
-      await this.#freed(most - fewest);
-      const claimed = await this.#claim(most - this.#held.size);
+      await this.#room.has(fewest);
+      const claimed = await this.#claim(this.#room.free);
       if (claimed === undefined) break;
       this.#parts.events?.claimed(claimed.length);
       for (const one of claimed) void this.#hold(one);
     }
-    await this.#freed(0);
+    await this.#room.empty();
     await source.close();
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -126,15 +130,17 @@ export class JobLoop<Claimed extends ClaimedJob> {
     const { source, clock, events } = this.#parts;
     const claimedAtMs = clock.now();
     this.#held.set(claimed, claimed.sentAtMs ?? Date.now());
-    const outcome = await this.#serve(claimed).catch((error: unknown) => this.#lose(error));
+    const place = this.#room.enter();
+    const onPhase = (phase: JobPhase): void => place.begin(phase);
+    const outcome = await this.#serve(claimed, onPhase).catch((error: unknown) => this.#lose(error));
     source.forget?.(claimed);
     if (outcome === 'given_back' || outcome === 'lost') this.#areAllReported = false;
     events?.ended(outcome, clock.now() - claimedAtMs);
     this.#held.delete(claimed);
-    this.#onFreed?.();
+    place.leave();
   }
 
-  async #serve(claimed: Claimed): Promise<JobOutcome> {
+  async #serve(claimed: Claimed, onPhase: (phase: JobPhase) => void): Promise<JobOutcome> {
     const { source, clock, log, events } = this.#parts;
     const cancellation = claimed.cancellation ?? new Cancellation();
     const lease = new Lease({
@@ -149,7 +155,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
     });
     this.#cancellation.add(cancellation);
     try {
-      const served = await this.#resultOf(claimed, cancellation);
+      const served = await this.#resultOf(claimed, { cancellation, onPhase });
       if (lease.isLost) return 'lost';
       const result = served !== undefined && 'kind' in served ? served : undefined;
       await this.#report(lease, () =>
@@ -178,7 +184,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
   }
 
   /** Undefined if it was not served and is to be given back. */
-  async #resultOf(claimed: Claimed, cancellation: Cancellation): Promise<CommandServed> {
+  async #resultOf(claimed: Claimed, options: Required<RunOptions>): Promise<CommandServed> {
     const { runner, commands } = this.#parts;
     if (claimed.turn !== undefined && !(await claimed.turn)) return undefined;
     let job: Job | CommandJob;
@@ -189,7 +195,9 @@ export class JobLoop<Claimed extends ClaimedJob> {
       throw error;
     }
     const draining = this.#stop.signal;
-    return 'command' in job ? commands?.run(job, { cancellation, draining }) : runner.run(job, cancellation);
+    return 'command' in job
+      ? commands?.run(job, { cancellation: options.cancellation, draining })
+      : runner.run(job, options);
   }
 
   #read({ bytes, problem, defaultId }: Claimed): Job | CommandJob {
@@ -244,10 +252,5 @@ export class JobLoop<Claimed extends ClaimedJob> {
       const forget = this.#parts.clock.after(delayMs, done);
       signal.addEventListener('abort', done, { once: true });
     });
-  }
-
-  /** Resolves when at most so many jobs are held. */
-  async #freed(held: number): Promise<void> {
-    while (this.#held.size > held) await new Promise<void>((resolve) => (this.#onFreed = resolve));
   }
 }

@@ -3,6 +3,7 @@ import type { ServerError } from '../errors.ts';
 import type { JobRequester } from './job-requester.ts';
 import type { JobError } from './job.ts';
 import { jsonMembers } from './json-members.ts';
+import type { StoredAnswer } from './job-places.ts';
 
 /** What became of a job, as a line of OpenAI's batch output. https://platform.openai.com/docs/api-reference/batch/request-output */
 export interface JobResult {
@@ -26,6 +27,12 @@ const MOST_NAMES = 20;
 /** The result of a job that was served. */
 export function answeredResult(id: string, requester: JobRequester, answer: Answer): JobResult {
   return { line: lineOf(id, requester, { status: 200, body: jsonOf(answer) }), kind: 'answered' };
+}
+
+/** The result of a job whose answer lies in a place of its own. */
+export function storedResult(id: string, requester: JobRequester, stored: StoredAnswer): JobResult {
+  const body = [Buffer.from(JSON.stringify(stored))];
+  return { line: lineOf(id, requester, { status: 200, body }), kind: 'answered' };
 }
 
 /** The result of a job that was refused or has failed, told in the shape of its operation's dialect. */

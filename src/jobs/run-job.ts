@@ -4,12 +4,13 @@ import type { Clock } from '../core/ticket.ts';
 import type { Answer } from '../dialects/shared/operation.ts';
 import { ServerError, toServerError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { Cancellation } from '../serving/cancellation.ts';
+import { Cancellation, withSignal } from '../serving/cancellation.ts';
 import { Deadline } from '../serving/deadline.ts';
 import type { Door } from '../serving/door.ts';
 import { JobRequester, type NodeFacts } from './job-requester.ts';
+import type { FetchedBody, JobPlaces } from './job-places.ts';
 import type { Job } from './job.ts';
-import { answeredResult, failedResult, type JobResult } from './result.ts';
+import { answeredResult, failedResult, storedResult, type JobResult } from './result.ts';
 
 /** Refusals that pass: a job has no client that could come again, so it waits itself. */
 const WAITED_FOR: ReadonlySet<ErrorCode> = new Set([
@@ -34,8 +35,16 @@ export type Served =
   | { readonly requester: JobRequester; readonly answer: Answer }
   | { readonly requester: JobRequester; readonly error: ServerError };
 
-export interface ServeOptions {
+/** What a job is waiting for: its inputs, its model, or the storage of its answer. Only the second needs a lane. */
+export type JobPhase = 'fetching' | 'serving' | 'storing';
+
+export interface RunOptions {
   readonly cancellation?: Cancellation;
+  /** Called when a phase begins; the first is `serving` if nothing is said. */
+  readonly onPhase?: (phase: JobPhase) => void;
+}
+
+export interface ServeOptions extends RunOptions {
   /** How long it may wait for room; absent: as long as its time limit. */
   readonly waitMs?: number;
 }
@@ -46,6 +55,8 @@ export interface JobRunnerParts {
   readonly log: Pick<Log, 'error'>;
   /** Time limit of jobs that name none. */
   readonly timeoutMs: number;
+  /** Where bodies and answers of jobs may lie; absent: nowhere but in the jobs. */
+  readonly places?: JobPlaces | undefined;
   /** Where this server is, for results; absent where that has no name. */
   readonly node?: { readonly facts: NodeFacts } | undefined;
 }
@@ -59,27 +70,39 @@ export class JobRunner {
     this.#parts = parts;
   }
 
-  /** The result of a job, be it an answer or an error. Undefined if it was not served and is to be given back to its source. */
-  async run(job: Job, cancellation = new Cancellation()): Promise<JobResult | undefined> {
-    const served = await this.serve(job, { cancellation });
+  /**
+   * The result of a job, be it an answer or an error; an answer with a place of its own is stored there by then. Undefined if it was not served and is to be
+   * given back to its source.
+   */
+  async run(job: Job, options: RunOptions = {}): Promise<JobResult | undefined> {
+    const cancellation = options.cancellation ?? new Cancellation();
+    const served = await this.serve(job, { ...options, cancellation });
     if (served === undefined) return undefined;
     const { requester } = served;
-    return 'answer' in served
-      ? answeredResult(job.id, requester, served.answer)
-      : failedResult(job.id, requester, served.error);
+    if ('error' in served) return failedResult(job.id, requester, served.error);
+    if (job.output === undefined) return answeredResult(job.id, requester, served.answer);
+    options.onPhase?.('storing');
+    const { output } = job;
+    try {
+      const stored = await withSignal(cancellation, (signal) => this.#places().store(output, served.answer, signal));
+      return storedResult(job.id, requester, stored);
+    } catch (thrown) {
+      return cancellation.cancelled ? undefined : failedResult(job.id, requester, this.#note(thrown, requester));
+    }
   }
 
-  /** The same, before it is put into the shape of a result. */
+  /** The same, before it is stored and put into the shape of a result. */
   async serve(
     job: Job,
-    { cancellation = new Cancellation(), waitMs = Infinity }: ServeOptions = {},
+    { cancellation = new Cancellation(), waitMs = Infinity, onPhase }: ServeOptions = {},
   ): Promise<Served | undefined> {
     const deadline = new Deadline(job.timeoutMs ?? this.#parts.timeoutMs, this.#parts.clock);
+    const inputs = new JobInputs(job, onPhase);
     let lanesLost = 0;
     try {
       for (;;) {
         const requester = new JobRequester(deadline, cancellation, this.#parts.node?.facts);
-        const served = await this.#try(job, requester);
+        const served = await this.#try(inputs, requester);
         if (served === undefined || 'answer' in served || !WAITED_FOR.has(served.error.code)) return served;
         if (served.error.code === 'LANE_LOST' && ++lanesLost === MOST_LANES_LOST) return served;
         const leftMs = Math.min(deadline.leftMs(), waitMs - deadline.elapsedMs);
@@ -88,14 +111,15 @@ export class JobRunner {
         if (cancellation.cancelled) return undefined;
       }
     } finally {
+      inputs.release();
       this.#wakeOne();
     }
   }
 
   /** Undefined if it is to be given back. */
-  async #try(job: Job, requester: JobRequester): Promise<Served | undefined> {
+  async #try(inputs: JobInputs, requester: JobRequester): Promise<Served | undefined> {
     try {
-      return { requester, answer: await this.#answer(job, requester) };
+      return { requester, answer: await this.#answer(inputs, requester) };
     } catch (thrown) {
       const error = this.#note(thrown, requester);
       return GIVEN_BACK.has(error.code) || requester.cancellation.cancelled ? undefined : { requester, error };
@@ -104,8 +128,11 @@ export class JobRunner {
     }
   }
 
-  async #answer({ match, body, contentType, priority }: Job, requester: JobRequester): Promise<Answer> {
+  async #answer(inputs: JobInputs, requester: JobRequester): Promise<Answer> {
+    const { match, output, priority } = inputs.job;
     requester.dialect = match.operation.dialect;
+    if (output !== undefined) await this.#places().checkOutput(output);
+    const { body, contentType } = await this.#bodyOf(inputs, requester);
     const { door } = this.#parts;
     const entry = door.enter(match.operation, requester, match.name, match.version);
     return door.walk(entry, {
@@ -118,6 +145,29 @@ export class JobRunner {
         throw new ServerError('BAD_REQUEST', 'A job is answered whole: leave out `stream`.', { param: 'stream' });
       },
     });
+  }
+
+  /** Fetches the body if it lies elsewhere, once. Before the door, so that nothing is held up by a slow storage. */
+  async #bodyOf(
+    inputs: JobInputs,
+    { cancellation, deadline }: JobRequester,
+  ): Promise<Pick<Job, 'body' | 'contentType'>> {
+    const { bodyAt } = inputs.job;
+    if (bodyAt === undefined) return inputs.job;
+    inputs.fetched ??= await inputs.fetching(() =>
+      withSignal(cancellation, async (signal, end) => {
+        const forget = this.#parts.clock.after(deadline.leftMs(), () => end(new ServerError('DEADLINE_EXCEEDED')));
+        return this.#places().fetchBody(bodyAt, signal).finally(forget);
+      }),
+    );
+    const { bytes, contentType } = inputs.fetched;
+    return { body: bytes, contentType };
+  }
+
+  #places(): JobPlaces {
+    const { places } = this.#parts;
+    if (places === undefined) throw new ServerError('INVALID_INPUT', 'Jobs have no places here.');
+    return places;
   }
 
   #note(thrown: unknown, { id }: JobRequester): ServerError {
@@ -143,6 +193,31 @@ export class JobRunner {
   #wakeOne(): void {
     const [first] = this.#waiting;
     first?.();
+  }
+}
+
+/** A job, and its body if that had to be fetched. */
+class JobInputs {
+  readonly job: Job;
+  fetched: FetchedBody | undefined;
+  readonly #onPhase: RunOptions['onPhase'];
+
+  constructor(job: Job, onPhase: RunOptions['onPhase']) {
+    this.job = job;
+    this.#onPhase = onPhase;
+  }
+
+  async fetching<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.#onPhase?.('fetching');
+    try {
+      return await work();
+    } finally {
+      this.#onPhase?.('serving');
+    }
+  }
+
+  release(): void {
+    this.fetched?.release();
   }
 }
 

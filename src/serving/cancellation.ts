@@ -1,3 +1,5 @@
+import { ServerError } from '../errors.ts';
+
 /** Work that a request has begun, and that ends with it. */
 export interface Cancellable {
   cancel(): void;
@@ -44,5 +46,21 @@ export class Cancellation {
   remove(work: Cancellable): void {
     if (this.#first === work) this.#first = undefined;
     else this.#others?.delete(work);
+  }
+}
+
+/** Does work that knows signals alone; a cancellation ends it with CANCELLED. */
+export async function withSignal<Result>(
+  cancellation: Cancellation,
+  work: (signal: AbortSignal, end: (reason: Error) => void) => Promise<Result>,
+): Promise<Result> {
+  const ended = new AbortController();
+  const end = (reason: Error): void => ended.abort(reason);
+  const cancel = { cancel: () => end(new ServerError('CANCELLED')) };
+  cancellation.add(cancel);
+  try {
+    return await work(ended.signal, end);
+  } finally {
+    cancellation.remove(cancel);
   }
 }

@@ -30,6 +30,24 @@ test('the method may be left out', () => {
   assert.equal(readJob(Buffer.from(JSON.stringify({ ...LINE, method: undefined }))).id, 'a');
 });
 
+test('a body and an answer may have places of their own', () => {
+  const read = (more: object) => readJob(Buffer.from(JSON.stringify({ ...LINE, ...more })));
+  for (const place of ['s3://bucket/a key', 'https://host/x?sig=1', 'http://host/x', 'file:///data/x']) {
+    assert.deepEqual(read({ body: place }).bodyAt, { place });
+    assert.equal(read({ body: place }).body.byteLength, 0);
+    assert.deepEqual(read({ body: { url: place, content_type: 'audio/wav' } }).bodyAt, {
+      place,
+      contentType: 'audio/wav',
+    });
+    assert.deepEqual(read({ output: place }).output, { place });
+    assert.equal(read({ output: { url: place } }).output?.place, place);
+  }
+  // What has more than a place is a body.
+  for (const body of [{ url: 's3://b/k', model: 'm' }, { data: 's3://b/k' }, { url: 's3://b/k', x: 'x'.repeat(9000) }])
+    assert.equal(read({ body }).bodyAt, undefined);
+  assert.equal(read({}).output, undefined);
+});
+
 test('what is wrong with a job is told by the name of its member, and with its id where that can be read', () => {
   const cases: [unknown, string | null, RegExp][] = [
     ['nonsense', null, /must be a JSON object/],
@@ -42,6 +60,11 @@ test('what is wrong with a job is told by the name of its member, and with its i
     [{ ...LINE, url: 'predict' }, 'a', /url/],
     [{ ...LINE, body: undefined }, 'a', /body: must be a JSON object/],
     [{ ...LINE, body: [1] }, 'a', /body: must be a JSON object/],
+    [{ ...LINE, body: 'nowhere' }, 'a', /body: must be a place/],
+    [{ ...LINE, body: { url: 'ftp://host/x' } }, 'a', /body: (url: )?must be a place/],
+    [{ ...LINE, output: '/data/x' }, 'a', /output: must be a place/],
+    [{ ...LINE, output: { url: 's3://b/k', more: 1 } }, 'a', /output: must be a place/],
+    [{ ...LINE, output: `s3://b/${'k'.repeat(5000)}` }, 'a', /output: must be a place/],
     [{ ...LINE, priority: 4 }, 'a', /priority/],
     [{ ...LINE, timeout_ms: 0 }, 'a', /timeout_ms/],
     [{ ...LINE, webhok: 'x' }, 'a', /webhok/],

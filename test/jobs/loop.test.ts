@@ -4,8 +4,8 @@ import type { CommandJob, CommandRunner } from '../../src/jobs/command-job.ts';
 import { JobLoop, type JobOutcome, type LeaseOutcome } from '../../src/jobs/loop.ts';
 import type { Job } from '../../src/jobs/job.ts';
 import type { JobResult } from '../../src/jobs/result.ts';
+import type { JobPhase, RunOptions } from '../../src/jobs/run-job.ts';
 import { SourceError, type ClaimedJob, type JobSource } from '../../src/jobs/source.ts';
-import type { Cancellation } from '../../src/serving/cancellation.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 
 interface Message extends ClaimedJob {
@@ -69,11 +69,13 @@ const RESULT: JobResult = { line: new Uint8Array(0), kind: 'answered' };
 /** Serves jobs when it is told to; those that are cancelled are given back. */
 class Runner {
   readonly #jobs = new Map<string, (result: JobResult | undefined) => void>();
+  readonly phases = new Map<string, (phase: JobPhase) => void>();
 
-  run({ id }: Job, cancellation: Cancellation): Promise<JobResult | undefined> {
+  run({ id }: Job, { cancellation, onPhase }: RunOptions = {}): Promise<JobResult | undefined> {
     return new Promise((resolve) => {
       this.#jobs.set(id, resolve);
-      cancellation.add({ cancel: () => resolve(undefined) });
+      this.phases.set(id, (phase) => onPhase?.(phase));
+      cancellation?.add({ cancel: () => resolve(undefined) });
     });
   }
 
@@ -87,7 +89,7 @@ class Runner {
   }
 }
 
-function rig(source: Queue, most = 4, commands?: CommandRunner) {
+function rig(source: Queue, most = 4, commands?: CommandRunner, prefetch = 0) {
   const clock = new FakeClock();
   const runner = new Runner();
   const warnings: unknown[] = [];
@@ -102,7 +104,7 @@ function rig(source: Queue, most = 4, commands?: CommandRunner) {
     lease: (outcome: LeaseOutcome) => void leases.push(outcome),
     ended: (outcome: JobOutcome) => void outcomes.push(outcome),
   };
-  const loop = new JobLoop<Message>({ source, runner, commands, clock, log: log as never, most, events });
+  const loop = new JobLoop<Message>({ source, runner, commands, clock, log: log as never, most, prefetch, events });
   return { clock, runner, loop, warnings, outcomes, leases };
 }
 
@@ -126,6 +128,38 @@ test('it claims what it has room for, and each job is reported once', async () =
   assert.equal(source.events.at(-1), 'close');
   assert.deepEqual(outcomes, Array(6).fill('answered'));
   assert.equal(loop.isExhausted, true);
+});
+
+test('inputs of the next jobs come, and answers are stored, while the lane is busy', async () => {
+  const source = new Queue(['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+  const { clock, runner, loop } = rig(source, 1, undefined, 2);
+  const begin = async (id: string, phase: JobPhase): Promise<void> => {
+    runner.phases.get(id)?.(phase);
+    await clock.turn();
+  };
+  const run = loop.run();
+  await clock.turn();
+  assert.equal(runner.running, 'a');
+  await begin('a', 'fetching');
+  assert.equal(runner.running, 'a,b');
+  await begin('b', 'fetching');
+  assert.equal(runner.running, 'a,b,c');
+  await begin('c', 'fetching');
+  // Two are fetched ahead, and one for the lane.
+  assert.equal(runner.running, 'a,b,c');
+  await begin('a', 'serving');
+  assert.equal(runner.running, 'a,b,c');
+  await begin('a', 'storing');
+  assert.equal(runner.running, 'a,b,c,d');
+  for (const id of ['b', 'c', 'd']) await begin(id, 'storing');
+  // Answers that wait for their storage are not many more than jobs.
+  assert.equal(runner.running, 'a,b,c,d');
+  for (const id of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) {
+    runner.end(id);
+    await clock.turn();
+  }
+  await run;
+  assert.equal(source.events.filter((event) => event.startsWith('done')).length, 7);
 });
 
 test('a message that is no job is reported as failed, and the others go on', async () => {

@@ -135,7 +135,7 @@ test('a job is given back when the server drains, has failed, or the job is canc
   const { runner, clock } = rig(() => {
     throw new ServerError('QUEUE_FULL');
   });
-  const waiting = runner.run(job(), cancellation);
+  const waiting = runner.run(job(), { cancellation });
   await clock.turn();
   cancellation.cancel();
   await clock.advance(1000);

@@ -1,0 +1,56 @@
+import type { JobPhase } from './run-job.ts';
+
+/** A job that is held. */
+export interface JobPlace {
+  begin(phase: JobPhase): void;
+  leave(): void;
+}
+
+/**
+ * How many jobs may be claimed. Only those that are served, or whose turn comes next, take the room of the lanes; the inputs of some more are fetched beside them, and
+ * answers are stored while the lanes go on. Each of these is limited too: a storage that has become slow must not fill the memory.
+ */
+export class JobRoom {
+  readonly #most: number;
+  readonly #prefetch: number;
+  readonly #held: Record<JobPhase, number> = { fetching: 0, serving: 0, storing: 0 };
+  #onChange: (() => void) | undefined;
+
+  constructor(most: number, prefetch = 0) {
+    this.#most = most;
+    this.#prefetch = prefetch;
+  }
+
+  /** How many more jobs may be held; 0 or more. */
+  get free(): number {
+    const { fetching, serving, storing } = this.#held;
+    if (storing >= this.#most + this.#prefetch) return 0;
+    return Math.max(0, this.#most - serving - Math.max(0, fetching - this.#prefetch));
+  }
+
+  enter(): JobPlace {
+    let phase: JobPhase | undefined;
+    const go = (next: JobPhase | undefined): void => {
+      if (phase !== undefined) this.#held[phase] -= 1;
+      if (next !== undefined) this.#held[next] += 1;
+      phase = next;
+      this.#onChange?.();
+    };
+    go('serving');
+    return { begin: go, leave: () => go(undefined) };
+  }
+
+  /** Resolves when so many more may be held. */
+  has(jobs: number): Promise<void> {
+    return this.#until(() => this.free >= jobs);
+  }
+
+  /** Resolves when none is held. */
+  empty(): Promise<void> {
+    return this.#until(() => Object.values(this.#held).every((jobs) => jobs === 0));
+  }
+
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo()) await new Promise<void>((resolve) => (this.#onChange = resolve));
+  }
+}
