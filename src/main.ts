@@ -2,6 +2,7 @@
 import './no-telemetry.ts';
 // Without this import a respawned worker thread fails with 'Module did not self-register'.
 import 'onnxruntime-node';
+import { parseAliases } from './config/model-aliases.ts';
 import type { Config } from './config/options.ts';
 import { countCores } from './lanes/cores.ts';
 import { systemClock } from './core/clock.ts';
@@ -86,6 +87,7 @@ export function createParts(config: Config, { log, access }: Logs, jobs?: JobSto
   const repository = new Repository<ServedModel>({
     modelsDir: config.MODELS_DIR,
     names: config.MODELS,
+    aliases: parseAliases(config.MODEL_ALIASES),
     overrides: config.MODEL_OPTIONS,
     dtype: config.DTYPE,
     control: config.MODEL_CONTROL,

@@ -39,6 +39,9 @@ export const OPTIONS = {
   HF_TOKEN: { ...text('', 'Token for private and gated models; sent to HF_ENDPOINT alone.'), secret: true },
   HF_ENDPOINT: text('https://huggingface.co', 'The hub that models are pulled from: another one, or a mirror.'),
   DEFAULT_MODEL: text('', 'Model of `POST /predict`; empty: the only model, if there is just one.'),
+  MODEL_ALIASES: list(
+    'Other names that requests may call models by, `alias=model`, separated by commas, e.g. `gpt-4o-mini=chat`.',
+  ),
   MODEL_OPTIONS: object(
     'JSON object: model name to fields that override its model.json, e.g. `{"square":{"queue":{"maxItems":8}}}`.',
   ),

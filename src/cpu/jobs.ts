@@ -1,6 +1,6 @@
 import { deserialize, serialize } from 'node:v8';
 import { operationNamed, operationOf } from '../dialects/operations.ts';
-import { readModelName } from '../dialects/shared/model-name.ts';
+import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
 import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/operation.ts';
 import { finishItem, type ItemResult } from '../dialects/shared/results.ts';
 import { errorOf, plainError, type ErrorCode, type PlainError } from '../errors.ts';
@@ -100,12 +100,12 @@ function findModel(models: CpuModels | undefined, name: string | undefined): Cpu
   for (const reading of readModelName(name)) {
     const found = all.find(
       (model) =>
-        model.name === reading.name &&
+        (model.name === reading.name || model.aliases.includes(reading.name)) &&
         (reading.version === undefined ? model.isCurrent : model.version === reading.version),
     );
     if (found !== undefined) return found;
   }
-  return undefined;
+  return isPlaceholder(name) && all.length === 1 ? all[0] : undefined;
 }
 
 /** Items prepared or refused one by one; a task with `serve` takes them as they came. */

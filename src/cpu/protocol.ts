@@ -35,6 +35,8 @@ export interface CpuModels {
 export interface CpuModel {
   readonly name: string;
   readonly version: string;
+  /** Other names for it. */
+  readonly aliases: readonly string[];
   /** Whether a name without a version means this one. */
   readonly isCurrent: boolean;
   readonly source: TaskSource;

@@ -48,7 +48,7 @@ export function createApp(services: Services): Express {
     // A page sees a 404 only if its preflight has succeeded.
     if (isOfAll || (isUnknown && isAllowedPreflight(request, response))) answerOtherMethod(exchange, ['get', 'post']);
     else if (Object.hasOwn(PROBES, request.path)) answerOtherMethod(exchange, ['get']);
-    else if (isUnknown) exchange.fail(new ServerError('NOT_FOUND'));
+    else if (isUnknown) exchange.fail(nothingAt(request.path));
     else answerOtherMethod(exchange, ['post']);
   });
   app.use((thrown: unknown, request: Request, response: Response, next: NextFunction) => {
@@ -62,6 +62,16 @@ export function createApp(services: Services): Express {
     new Exchange(request, response, { services, dialect: dialectOf(request.path) }).fail(error);
   });
   return app;
+}
+
+/** Clients of OpenAI are often given the address of the server as their base URL. */
+function nothingAt(path: string): ServerError {
+  const meant = `/v1${path}`;
+  if (operationAt(meant) === undefined && path !== '/models') return new ServerError('NOT_FOUND');
+  return new ServerError(
+    'NOT_FOUND',
+    `There is nothing at ${path}. Clients of OpenAI need a base URL that ends in /v1.`,
+  );
 }
 
 /** TEI's fields of `GET /info`, for the model that its routes would use; none if there is no text model. */

@@ -1,32 +1,36 @@
 import { OPENAI } from '../dialects/openai/dialect.ts';
+import type { ServedModel } from '../serving/served-model.ts';
 import type { Routes } from './express-routes.ts';
 import type { Services } from './services.ts';
 
 /** Start of this server: the API needs a time for every model, and model folders have none that means anything. */
 const CREATED = Math.floor(Date.now() / 1000);
 
-/** `GET /v1/models` and `/v1/models/<name>`: all loaded models, of any task. */
-export function addOpenAiModels(routes: Routes, services: Services): void {
-  const describe = ({ name, description }: { name: string; description: { task: string } }): unknown => ({
-    id: name,
-    object: 'model',
-    created: CREATED,
-    owned_by: 'carpool',
-    task: description.task,
-  });
+/** `GET /v1/models` and `/v1/models/<name>`: all loaded models, of any task, by each name that they have. */
+export function addOpenAiModels(routes: Routes, { repository, door }: Services): void {
   routes.add('get', '/v1/models', {
     dialect: OPENAI,
     handle(exchange) {
-      const byName = new Map(services.repository.list().map((model) => [model.name, model]));
-      return exchange.json({ object: 'list', data: Array.from(byName.values(), describe) });
+      const models = new Map(repository.list().map((model) => [model.name, model])).values();
+      const data = [...models].flatMap((model) =>
+        [model.name, ...repository.aliasesOf(model.name)].map((id) => describe(id, model)),
+      );
+      return exchange.json({ object: 'list', data });
     },
   });
   routes.add('get', '/v1/models/*name', {
     dialect: OPENAI,
     handle(exchange, request) {
       // A name may have an owner in front, with a slash.
-      const { name } = request.params as { name?: readonly string[] };
-      return exchange.json(describe(services.door.models.findByName((name ?? []).join('/'))));
+      const { name = [] } = request.params as { name?: readonly string[] };
+      const id = name.join('/');
+      const model = door.models.findByName(id);
+      return exchange.json(describe(repository.aliasesOf(model.name).includes(id) ? id : model.name, model));
     },
   });
+}
+
+/** `root` is the model that an alias stands for, as vLLM names it. */
+function describe(id: string, { name, description: { task } }: ServedModel): unknown {
+  return { id, object: 'model', created: CREATED, owned_by: 'carpool', ...(id === name ? {} : { root: name }), task };
 }

@@ -20,6 +20,8 @@ export interface RepositoryOptions<Loaded> {
   readonly modelsDir: string;
   /** Models to load at start; `poll` watches only these. Absent or empty: all. */
   readonly names?: readonly string[];
+  /** Model by another name for it; a model that is called so itself comes first. */
+  readonly aliases?: ReadonlyMap<string, string>;
   /** Model name to fields that override its `model.json`. */
   readonly overrides: Readonly<Record<string, unknown>>;
   /** Which weight files to take in folders of the hub's layout; default: `auto`. */
@@ -101,9 +103,9 @@ export class Repository<Loaded> {
     return { failed };
   }
 
-  /** The version of a model that serves; by default the highest. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
+  /** The version of a model, by its name or an alias, that serves; by default the highest. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
   find(name: string, version?: string): Loaded {
-    const entry = this.#entries.get(name);
+    const entry = this.#entryOf(name);
     if (entry === undefined) throw unknownModel(name, version);
     return entry.find(version);
   }
@@ -115,7 +117,13 @@ export class Repository<Loaded> {
 
   /** The versions of a model that serve, ascending; empty for a model that is unknown or not loaded. */
   versions(name: string): readonly string[] {
-    return this.#entries.get(name)?.versions ?? [];
+    return this.#entryOf(name)?.versions ?? [];
+  }
+
+  /** Other names for a model, which no model has itself. */
+  aliasesOf(name: string): readonly string[] {
+    const aliases = [...(this.#options.aliases ?? [])];
+    return aliases.flatMap(([alias, model]) => (model === name && !this.#entries.has(alias) ? alias : []));
   }
 
   /** Every version that has a folder (as of the last look) or is being unloaded. */
@@ -234,6 +242,10 @@ export class Repository<Loaded> {
     const entry = this.#entries.get(name) ?? new ModelEntry<Loaded>(name);
     this.#entries.set(name, entry);
     return entry;
+  }
+
+  #entryOf(name: string): ModelEntry<Loaded> | undefined {
+    return this.#entries.get(name) ?? this.#entries.get(this.#options.aliases?.get(name) ?? '');
   }
 
   #sorted(): ModelEntry<Loaded>[] {

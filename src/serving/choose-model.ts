@@ -1,6 +1,6 @@
 import type { CpuModels } from '../cpu/protocol.ts';
 import { operationNamed, sharingPathsOf } from '../dialects/operations.ts';
-import { readModelName } from '../dialects/shared/model-name.ts';
+import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
 import type { ModelChoice, Operation, StandIn } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
 import type { ServedModel } from './served-model.ts';
@@ -14,6 +14,8 @@ export interface Models {
   find(name: string, version?: string): ServedModel;
   list(): readonly ServedModel[];
   versions(name: string): readonly string[];
+  /** Other names for a model. */
+  aliasesOf(name: string): readonly string[];
 }
 
 /** What the choice may ask of the queues, which the core knows by key. */
@@ -24,6 +26,9 @@ export interface Queues {
   /** The number of items for which there are permits. */
   room(queue: string): number;
 }
+
+/** Most models that an error lists. */
+const MOST_TOLD = 20;
 
 /** Chooses the model of a request, wherever the request names it, if it does. */
 export class ModelChooser {
@@ -67,13 +72,17 @@ export class ModelChooser {
 
   /** The model of a request whose body is read; `name` is a model's own, `name:version`, or one with an owner in front as hubs have it. Throws as `given`. */
   choose(operation: ServedOperation, name: string | undefined): ServedModel {
-    const model = name === undefined || name === '' ? this.#unnamed(operation.models) : this.findByName(name);
-    return this.#fitting(operation, model);
+    return this.#fitting(operation, isAbsent(name) ? this.#unnamed(operation.models) : this.#named(operation, name));
   }
 
   /** The model, if it fits and has room. Throws QUEUE_FULL or the operation's own refusal. */
   check(operation: ServedOperation, model: ServedModel): ServedModel {
     return this.#fitting(operation, model);
+  }
+
+  #named(operation: ServedOperation, name: string): ServedModel {
+    const only = isPlaceholder(name) && !this.#isKnown(name) ? this.only(operation) : undefined;
+    return only ?? this.findByName(name);
   }
 
   /** Finds a model by what clients of hubs call it. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
@@ -89,7 +98,7 @@ export class ModelChooser {
       }
     }
     throw failure instanceof ServerError && failure.code === 'MODEL_NOT_FOUND'
-      ? new ServerError('MODEL_NOT_FOUND', `The model '${name.slice(0, 100)}' does not exist.`)
+      ? new ServerError('MODEL_NOT_FOUND', `The model '${name.slice(0, 100)}' does not exist. ${this.#told()}`)
       : failure;
   }
 
@@ -119,6 +128,7 @@ export class ModelChooser {
       all: list.map((model) => ({
         name: model.name,
         version: model.version,
+        aliases: this.#models.aliasesOf(model.name),
         isCurrent: this.#models.find(model.name) === model,
         source: model.taskSource,
         room: this.#queues.room(model.key),
@@ -194,8 +204,24 @@ export class ModelChooser {
     return first !== undefined && full.length === fitting.length ? this.#queues.refusal(first) : undefined;
   }
 
+  #isKnown(name: string): boolean {
+    return this.#models.versions(name).length > 0;
+  }
+
+  /** What there is, for those who have asked for something else. */
+  #told(): string {
+    const names = [...new Set(this.#models.list().map(({ name }) => name))];
+    if (names.length === 0) return 'No model is loaded.';
+    const told = names.slice(0, MOST_TOLD).join(', ');
+    return `There ${names.length === 1 ? 'is' : 'are'} ${told}${names.length > MOST_TOLD ? ', and more' : ''}.`;
+  }
+
   #someFree(operation: ServedOperation): boolean {
     const isFree = (model: ServedModel): boolean => this.#fullQueue(operation, model) === undefined;
     return this.#models.list().some((model) => operation.models.fits(model) && isFree(model));
   }
+}
+
+function isAbsent(name: string | undefined): name is undefined | '' {
+  return name === undefined || name === '';
 }

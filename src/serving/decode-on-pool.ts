@@ -65,7 +65,7 @@ export class PoolDecoder {
   /** Decodes a body again and prepares its items, which have their permits: handing over the body costs less than handing over decoded items. */
   async prepare({ entry, call, context }: Reading<ItemsOperation>, model: ServedModel, count: number) {
     const { name, version, taskSource: source } = model;
-    const all = [{ name, version, isCurrent: true, source, room: count }];
+    const all = [{ name, version, aliases: [], isCurrent: true, source, room: count }];
     const models = { [entry.operation.name]: { all, unnamed: source.key, isGiven: true } };
     const job: DecodeJob = { kind: 'decode', operation: entry.operation.name, body: call.body, context, models };
     const decoded = await this.#cpu.run<'decode'>(job, limitsOf(call.requester));

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { flagOf } from '../../src/config/flags.ts';
+import { parseAliases } from '../../src/config/model-aliases.ts';
 import { ConfigError, type Option } from '../../src/config/option.ts';
 import { OPTIONS } from '../../src/config/options.ts';
 import { readConfig, type ConfigSources } from '../../src/config/read.ts';
@@ -222,4 +223,21 @@ test('/info shows no password of a URL, nor does a problem with one', () => {
   assert.match(nested, /ftp:\/\/\*\*\*@files\/a\?x=y@z/);
   const [problem] = problemsOf(() => read({ env: { HF_ENDPOINT: 'https://me:secret@hub example' } }));
   assert.doesNotMatch(problem ?? '', /secret/);
+});
+
+test('aliases are read, and each that cannot be is named', () => {
+  const problems: string[] = [];
+  const aliases = parseAliases(['gpt-4o-mini=chat', ' a = b ', 'a=c', 'x', 'x=', '=x', 'x=y=z'], problems);
+  assert.deepEqual(
+    [...aliases],
+    [
+      ['gpt-4o-mini', 'chat'],
+      ['a', 'b'],
+    ],
+  );
+  assert.deepEqual(
+    problems.map((problem) => /^MODEL_ALIASES: (\S+?):? /.exec(problem)?.[1]),
+    ['a', 'x', 'x=', '=x', 'x=y=z'],
+  );
+  assert.match(problemsOf(() => read({ flags: { MODEL_ALIASES: 'x' } })).join(), /MODEL_ALIASES: x/);
 });

@@ -97,7 +97,7 @@ test('anything else becomes INTERNAL; the detail is the cause, for the log alone
 
 /** A model of numbers that has so much room, as the one that every body is for. */
 const given = (room: number, source = numbers): CpuModels => ({
-  all: [{ name: 'm', version: '1', isCurrent: true, source, room }],
+  all: [{ name: 'm', version: '1', aliases: [], isCurrent: true, source, room }],
   unnamed: source.key,
   isGiven: true,
 });

@@ -168,6 +168,25 @@ test('models are listed, and one is found by its name, with an owner too', async
     assert.equal(((await ask(`${server.url}/v1/models/${path}`)).json as { id: string }).id, 'talker', path);
   const unknown = await ask(`${server.url}/v1/models/nope`);
   assert.deepEqual([unknown.status, errorOf(unknown.json).code], [404, 'model_not_found']);
+  assert.match(errorOf(unknown.json).message, /'nope' does not exist\. There are talker, .*vectors/);
+});
+
+test('a name that clients send because they must stands for the only model of the task', async () => {
+  await using server = await startStubServer(all);
+  for (const model of ['tgi', 'dummy', 'default', 'http://localhost:8000/v1']) {
+    const { status, json } = await post(`${server.url}/v1/embeddings`, JSON.stringify({ model, input: 'abc' }));
+    assert.deepEqual([status, (json as { model: string }).model], [200, 'vectors'], model);
+  }
+  await using two = await startStubServer([vectors, { ...vectors, name: 'more' }]);
+  const { status, json } = await post(`${two.url}/v1/embeddings`, '{"model":"tgi","input":"abc"}');
+  assert.deepEqual([status, errorOf(json).code], [404, 'model_not_found']);
+});
+
+test('where only /v1 is missing before a path, the error says so', async () => {
+  await using server = await startStubServer(all);
+  const { status, json } = await post(`${server.url}/chat/completions`, '{}');
+  assert.equal(status, 404);
+  assert.match(JSON.stringify(json), /base URL that ends in \/v1/);
 });
 
 test('a chat is answered as the API has it; several choices get seeds of their own', async () => {

@@ -192,6 +192,7 @@ function servedModel({ name, task, calls = {}, serve, isPlain = false }: StubMod
 function repositoryOf(served: readonly ServedModel[], loads: string[]) {
   return {
     list: () => served,
+    aliasesOf: () => [],
     versions: (name: string) => served.filter((model) => model.name === name).map(({ version }) => version),
     find(name: string, version = '1') {
       const found = served.find((model) => model.name === name && model.version === version);

@@ -217,3 +217,19 @@ test('a version that its loader loses serves no longer, says why, and can be loa
   await rig.repository.lose('a', lost, 'too late');
   assert.deepEqual([servedIds(rig), rig.states()], [serving, ['a/1: READY', 'a/2: READY']]);
 });
+
+test('a model is found by its aliases, unless a model is called so itself', async (t) => {
+  const modelsDir = await makeFolder(t, { 'a/model.onnx': 'x', 'b/model.onnx': 'x' });
+  const aliases = new Map([
+    ['gpt', 'a'],
+    ['b', 'a'],
+    ['lost', 'nothing'],
+  ]);
+  const { repository } = createRig(t, modelsDir, { aliases });
+  await repository.start();
+  assert.equal(repository.find('gpt').id, repository.find('a').id);
+  assert.deepEqual(repository.versions('gpt'), ['1']);
+  assert.notEqual(repository.find('b').id, repository.find('a').id);
+  assert.throws(() => repository.find('lost'), isServerError('MODEL_NOT_FOUND', /'lost'/));
+  assert.deepEqual([repository.aliasesOf('a'), repository.aliasesOf('b')], [['gpt'], []]);
+});

@@ -14,3 +14,11 @@ export function readModelName(name: string): ModelReading[] {
     return plain === undefined || version === undefined ? [{ name: one }] : [{ name: one }, { name: plain, version }];
   });
 }
+
+/** Names that clients send because they have to send one: huggingface_hub's `tgi`, LangChain's `dummy`, the address of the server. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set(['default', 'dummy', 'tgi']);
+
+/** Whether a name says only that the client does not care. */
+export function isPlaceholder(name: string): boolean {
+  return PLACEHOLDERS.has(name) || /^https?:\/\//.test(name);
+}
