@@ -7,7 +7,7 @@ import { HubError } from './hub/hub-error.ts';
 import { BATCH_USAGE, batchFlags } from './jobs/file/flags.ts';
 import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, StartError, type CarpoolServer } from './lifecycle.ts';
-import { exitCodeOf, listenToStop } from './signals.ts';
+import { endBy, exitCodeOf, listenToStop } from './signals.ts';
 import { helpText } from './config/help.ts';
 import { nearName } from './near-name.ts';
 import { BENCH_STORAGE_USAGE, benchFlags, benchStorage } from './storage/bench-command.ts';
@@ -18,7 +18,7 @@ import { VERSION } from './version.ts';
  * `carpool serve` and `carpool pull`. Exit codes of `serve`: 0 after a drain that finished everything, 1 when the server could not start, 2 for bad
  * configuration or usage; a failed server, and a drain whose grace ran out, end by SIGKILL (as PID 1 by an abort), because a
  * lane may be busy and an orderly exit would wait for it. Of `pull`: 0 when the model is there, 1 when it could not be fetched, 2 for
- * bad usage, 128 and the number of the signal that stopped it.
+ * bad usage, 128 and the number of the signal that stopped it. A stopped `batch` ends by the signal itself, and so does `serve` as the command of a Kelpie job.
  */
 
 const USAGE = [
@@ -129,7 +129,8 @@ async function batch(argv: readonly string[]): Promise<void> {
     onInsist: () => process.kill(process.pid, 'SIGKILL'),
   });
   const isWhole = await runBatch(config, flags, { stderr: process.stderr, signal: stop.signal });
-  process.exit(stoppedBy !== undefined && !isWhole ? exitCodeOf(stoppedBy) : isWhole ? 0 : 1);
+  if (stoppedBy !== undefined && !isWhole) endBy(stoppedBy);
+  process.exit(isWhole ? 0 : 1);
 }
 
 async function measure(argv: readonly string[]): Promise<void> {
@@ -174,7 +175,7 @@ async function work(argv: readonly string[]): Promise<void> {
 async function run(config: Config): Promise<void> {
   const server = await startServer(config);
   endWhenFailed(server, config.FAILED_GRACE_MS);
-  stopOnSignals(server, config.DRAIN_GRACE_MS);
+  stopOnSignals(server, config);
   try {
     await server.started;
   } catch (error) {
@@ -207,15 +208,22 @@ async function kill(server: CarpoolServer): Promise<void> {
 /** Limit of what comes after a drain's grace (closing connections and threads), and after the stop of a pull. Then the process ends anyway. */
 const LAST_STEPS_MS = 10_000;
 
-function stopOnSignals(server: CarpoolServer, graceMs: number): void {
-  listenToStop({ onStop: () => void drainAndEnd(server, graceMs), onInsist: () => void kill(server) });
+type StopConfig = Pick<Config, 'DRAIN_GRACE_MS' | 'KELPIE_JOB_ID'>;
+
+function stopOnSignals(server: CarpoolServer, config: StopConfig): void {
+  listenToStop({
+    onStop: (signal) => void drainAndEnd(server, signal, config),
+    onInsist: () => void kill(server),
+  });
 }
 
-async function drainAndEnd(server: CarpoolServer, graceMs: number): Promise<void> {
-  setTimeout(() => void kill(server), graceMs + LAST_STEPS_MS).unref();
+async function drainAndEnd(server: CarpoolServer, signal: NodeJS.Signals, config: StopConfig): Promise<void> {
+  setTimeout(() => void kill(server), config.DRAIN_GRACE_MS + LAST_STEPS_MS).unref();
   try {
     if (await server.drain()) {
       await server.flushLogs();
+      // To Kelpie's worker, code 0 after a cancellation means that the job is completed, and any other one that it has failed.
+      if (config.KELPIE_JOB_ID !== '') endBy(signal);
       process.exit(0);
     }
     await kill(server);

@@ -141,7 +141,7 @@ async function start(parts: Parts): Promise<void> {
   if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
     log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
   await gpuTold;
-  const source = config.JOB_SOURCE === 'none' ? undefined : await openJobs(config, log);
+  const source = config.JOB_SOURCE === 'none' ? undefined : await openJobs(config, log, parts.salad);
   state.enter(
     'ready',
     loaded.length > 0
@@ -179,9 +179,10 @@ async function tellGpu({ node, log }: Services): Promise<void> {
   }
 }
 
-/** Items waiting and running. */
-function workOf({ core, services }: Parts): number {
+/** Items waiting and running, and what it would cost to lose the commands that run. */
+function workOf({ core, services, workers }: Parts): number {
   let items = 0;
+  for (const { commandCost } of workers) items += commandCost;
   for (const key of services.repository.list().flatMap(queuesOf)) {
     const { waiting, running } = core.depth(key);
     items += waiting + running;
@@ -189,9 +190,9 @@ function workOf({ core, services }: Parts): number {
   return items;
 }
 
-async function openJobs(config: Config, log: Log): Promise<JobSource> {
+async function openJobs(config: Config, log: Log, salad?: SaladNode): Promise<JobSource> {
   try {
-    return await openSource({ config, log });
+    return await openSource({ config, log, salad: salad?.imds });
   } catch (error) {
     throw new StartError(`JOB_SOURCE=${config.JOB_SOURCE}: ${messageOf(error)}`, { cause: error });
   }
@@ -204,7 +205,7 @@ async function pullJobs(source: JobSource, parts: Parts): Promise<void> {
     await source.close();
     return;
   }
-  const most = jobsAhead(repository.list(), plan().lanes);
+  const most = source.most ?? jobsAhead(repository.list(), plan().lanes);
   const worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, most, node });
   parts.workers.push(worker);
   const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};

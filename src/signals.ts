@@ -11,6 +11,16 @@ export function exitCodeOf(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal];
 }
 
+/**
+ * Ends the process by the signal, as if nothing had listened to it: whoever has started it can then tell that it was stopped, and did not fail. As PID 1 of
+ * a container, which no signal of its own ends, it has the exit code instead.
+ */
+export function endBy(signal: NodeJS.Signals): never {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  process.exit(exitCodeOf(signal));
+}
+
 const endNow = (signal: NodeJS.Signals): void => process.exit(exitCodeOf(signal));
 
 /**

@@ -21,8 +21,7 @@ export function checkTogether(config: Config): string[] {
     problems.push('HEADERS_TIMEOUT_MS: longer than BODY_TIMEOUT_MS, which includes it');
   if (config.PROBE_PORT > 0 && config.PROBE_PORT === config.PORT)
     problems.push('PROBE_PORT: the same as PORT, which answers probes too; choose another one, or -1 for none');
-  if (!/^https?:\/\/[^/]/.test(config.SALAD_METADATA_URI) || !URL.canParse(config.SALAD_METADATA_URI))
-    problems.push(`SALAD_METADATA_URI: expected an http address, got ${hideCredentials(config.SALAD_METADATA_URI)}`);
+  problems.push(...checkAddresses(config));
   for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
     problems.push(
       `CORS_ORIGINS: ${origin} is not an origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
@@ -30,6 +29,12 @@ export function checkTogether(config: Config): string[] {
   if (config.JOB_LEASE_MS > 0 && config.JOB_LEASE_MS < SHORTEST_LEASE_MS)
     problems.push(`JOB_LEASE_MS: shorter than ${SHORTEST_LEASE_MS} ms, it would end before it can be extended`);
   return problems;
+}
+
+function checkAddresses(config: Config): string[] {
+  return (['SALAD_METADATA_URI', 'KELPIE_API_URL'] as const)
+    .filter((name) => !/^https?:\/\/[^/]/.test(config[name]) || !URL.canParse(config[name]))
+    .map((name) => `${name}: expected an http address, got ${hideCredentials(config[name])}`);
 }
 
 /** Whether a browser can send the text as `Origin`; desktop shells and extensions have schemes of their own (tauri://localhost). */

@@ -77,7 +77,7 @@ export const OPTIONS = {
   INFERENCE_API: boolean(true, 'Whether inference requests are taken over HTTP; `carpool work` does without.'),
   JOB_SOURCE: choice(
     'none',
-    ['none', 'nats', 'redis', 'sqs'],
+    ['none', 'kelpie', 'nats', 'redis', 'sqs'],
     'The kind of queue that jobs are pulled from, beside requests over HTTP.',
   ),
   JOB_QUEUE: text('carpool', 'Name of that queue. nats: a stream; redis: the key of a stream; sqs: its name or URL.'),
@@ -98,6 +98,23 @@ export const OPTIONS = {
     ...text('redis://localhost:6379', 'Redis server of JOB_SOURCE=redis; `rediss:` for TLS.'),
     secret: true,
   },
+  KELPIE_API_URL: text('https://kelpie.saladexamples.com', "Kelpie's API, of JOB_SOURCE=kelpie."),
+  KELPIE_API_KEY: {
+    ...text('', 'Key of that API; empty: SALAD_API_KEY, or else the token of the SaladCloud node, identifies it.'),
+    secret: true,
+  },
+  KELPIE_JOB_ID: text(
+    '',
+    "Set by Kelpie's worker where this process is the command of a job: it then ends by the signal that stops it.",
+  ),
+  KELPIE_POLL_MS: ms(10_000, 1, 'kelpie: how long until the API is asked again after it had no job.'),
+  MAX_TIME_WITH_NO_WORK_S: integer(
+    0,
+    [0, 30 * 86_400],
+    'kelpie: a node that has had no work for so long is replaced, as it may be banned from the jobs that there are; 0: never.',
+    's',
+  ),
+  MAX_JOB_FAILURES: integer(5, [1, 1000], 'kelpie: a node on which so many jobs in a row have failed is replaced.'),
   JOB_LEASE_MS: ms(
     0,
     0,
@@ -224,6 +241,12 @@ export const OPTIONS = {
     'Set by SaladCloud: the node. Without it and the next one the server is not on SaladCloud.',
   ),
   SALAD_CONTAINER_GROUP_ID: text('', 'Set by SaladCloud: the container group.'),
+  SALAD_ORGANIZATION_NAME: text('', 'Set by SaladCloud: the organization, beside SALAD_API_KEY.'),
+  SALAD_PROJECT_NAME: text('', "Set by SaladCloud: the project, for Kelpie's API."),
+  SALAD_API_KEY: {
+    ...text('', "Key of SaladCloud's API, by which Kelpie's API may be asked; empty: none."),
+    secret: true,
+  },
   ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
   LOG_LEVEL: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'Lowest level that is logged.'),
   LOG_FORMAT: choice('auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines elsewhere.'),

@@ -2,7 +2,14 @@ import type { Clock } from '../core/ticket.ts';
 import { asError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Cancellation } from '../serving/cancellation.ts';
-import { readCommandJob, type CommandJob, type CommandRunner, type CommandServed } from './command-job.ts';
+import { CommandCosts } from './command-costs.ts';
+import {
+  readCommandJob,
+  type CommandJob,
+  type CommandPhase,
+  type CommandRunner,
+  type CommandServed,
+} from './command-job.ts';
 import { JobError, readJob, type Job } from './job.ts';
 import { jsonMembers } from './json-members.ts';
 import { Lease } from './lease.ts';
@@ -10,6 +17,7 @@ import { unreadResult, type ResultKind } from './result.ts';
 import { JobRoom } from './room.ts';
 import type { JobPhase, JobRunner, RunOptions } from './run-job.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from './source.ts';
+import { waitOrStop } from './wait.ts';
 
 /** The wait before the second try of a claim or a report, which doubles. */
 const FIRST_WAIT_MS = 200;
@@ -55,6 +63,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
   /** Since when each was waiting: from its sending where that is known, else from its claim. */
   readonly #held = new Map<Claimed, number>();
   readonly #room: JobRoom;
+  readonly #costs = new CommandCosts<Cancellation>();
   #isExhausted = false;
   #areAllReported = true;
   #failure: Error | undefined;
@@ -72,6 +81,11 @@ export class JobLoop<Claimed extends ClaimedJob> {
   /** When the oldest of the jobs held was sent, or claimed where that is not known, as Date.now() tells it; undefined: none is held. */
   get oldestAtMs(): number | undefined {
     return this.#held.size === 0 ? undefined : Math.min(...this.#held.values());
+  }
+
+  /** What it would cost to lose the commands that run. */
+  get commandCost(): number {
+    return this.#costs.total;
   }
 
   /**
@@ -120,7 +134,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
           break;
         }
         log.warn({ source: source.name, reason: messageOf(error) }, 'jobs cannot be claimed');
-        await this.#waitOrStop(waitMs);
+        await waitOrStop(this.#parts.clock, waitMs, signal);
       }
     }
     return undefined;
@@ -145,8 +159,12 @@ export class JobLoop<Claimed extends ClaimedJob> {
     const cancellation = claimed.cancellation ?? new Cancellation();
     const lease = new Lease({
       clock,
-      leaseMs: source.leaseMs,
-      extend: () => this.#extend(claimed),
+      leaseMs: claimed.leaseMs ?? source.leaseMs,
+      extend: async () => {
+        const isOurs = await this.#extend(claimed);
+        if (isOurs) this.#costs.rise(cancellation);
+        return isOurs;
+      },
       onLost: () => {
         log.warn({ source: source.name, job: claimed.place }, 'the lease of a job was lost');
         events?.lease('lost');
@@ -163,10 +181,11 @@ export class JobLoop<Claimed extends ClaimedJob> {
       );
       lease.end();
       // While the job counts as held, less is claimed.
-      if (served !== undefined && 'restMs' in served) await this.#waitOrStop(served.restMs);
+      if (served !== undefined && 'restMs' in served) await waitOrStop(clock, served.restMs, this.#stop.signal);
       return result?.kind ?? 'given_back';
     } finally {
       lease.end();
+      this.#costs.end(cancellation);
       this.#cancellation.remove(cancellation);
     }
   }
@@ -194,10 +213,11 @@ export class JobLoop<Claimed extends ClaimedJob> {
       if (error instanceof JobError) return unreadResult(error, claimed.place);
       throw error;
     }
-    const draining = this.#stop.signal;
-    return 'command' in job
-      ? commands?.run(job, { cancellation: options.cancellation, draining })
-      : runner.run(job, options);
+    if (!('command' in job)) return runner.run(job, options);
+    const { cancellation } = options;
+    this.#costs.begin(cancellation);
+    const onPhase = (phase: CommandPhase): void => this.#costs.tell(cancellation, phase);
+    return commands?.run(job, { cancellation, draining: this.#stop.signal, onPhase });
   }
 
   #read({ bytes, problem, defaultId }: Claimed): Job | CommandJob {
@@ -239,18 +259,5 @@ export class JobLoop<Claimed extends ClaimedJob> {
 
   #wait(delayMs: number): Promise<void> {
     return new Promise((resolve) => void this.#parts.clock.after(delayMs, resolve));
-  }
-
-  #waitOrStop(delayMs: number): Promise<void> {
-    const { signal } = this.#stop;
-    return new Promise((resolve) => {
-      const done = (): void => {
-        forget();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const forget = this.#parts.clock.after(delayMs, done);
-      signal.addEventListener('abort', done, { once: true });
-    });
   }
 }

@@ -12,6 +12,8 @@ export interface JobSource<Claimed extends ClaimedJob = ClaimedJob> {
   claim(most: number, signal: AbortSignal): Promise<readonly Claimed[] | undefined>;
   /** How long a claim lasts unless it is extended; undefined: for ever. */
   readonly leaseMs?: number;
+  /** Most jobs to hold at one time; absent: as many as keep the lanes busy. */
+  readonly most?: number;
   /** Makes a claim last `leaseMs` from now. False: the job is not this server's any more. Must end well before the lease. */
   extend?(claimed: Claimed): Promise<boolean>;
   /**
@@ -33,6 +35,8 @@ export interface ClaimedJob {
   readonly bytes: Uint8Array;
   /** Where it stands in its source, e.g. `line 17`, for messages about a job that cannot be read. */
   readonly place?: string;
+  /** How long this claim lasts, if not as long as those of its source. */
+  readonly leaseMs?: number;
   /** Why the message has no bytes. */
   readonly problem?: string;
   /** What it is called if it has no `custom_id`. */

@@ -1,11 +1,14 @@
 import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
+import type { KelpieNode } from './kelpie/credentials.ts';
 import type { JobSource } from './source.ts';
 
 /** What opening a source may use. */
 export interface SourceParts {
   readonly config: Config;
   readonly log: Log;
+  /** The node; absent elsewhere than on SaladCloud. */
+  readonly salad?: KelpieNode | undefined;
 }
 
 /** What JOB_LEASE_MS 0 stands for. Calls to SQS may hang for a minute or two, and each costs money. */
@@ -45,6 +48,10 @@ const SOURCES: Readonly<Record<string, (parts: SourceParts) => Promise<JobSource
       attempts: config.JOB_ATTEMPTS,
       log,
     });
+  },
+  async kelpie(parts) {
+    const { openKelpie } = await import('./kelpie/open.ts');
+    return openKelpie(parts);
   },
 };
 

@@ -50,6 +50,11 @@ export class JobWorker {
     this.#metrics.oldestJobSeconds.set({ source: this.#source }, Math.max(0, Date.now() - oldestAtMs) / 1000);
   }
 
+  /** What it would cost to lose the commands that run. */
+  get commandCost(): number {
+    return this.#loop.commandCost;
+  }
+
   /** Claims no more jobs. */
   stop(): void {
     this.#loop.stop();

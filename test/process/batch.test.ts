@@ -116,7 +116,7 @@ test('a stopped batch ends in order, says how to go on, and goes on', async (t) 
   const ended = once(child, 'close');
   await grown(files.output, 0);
   child.kill('SIGTERM');
-  assert.deepEqual(await ended, [143, null]);
+  assert.deepEqual(await ended, [null, 'SIGTERM']);
   assert.match(child.text(), /run it again/);
   const { text, code } = await run(files);
   assert.equal(code, 0);
