@@ -144,7 +144,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
     const { source, clock, events } = this.#parts;
     const claimedAtMs = clock.now();
     this.#held.set(claimed, claimed.sentAtMs ?? Date.now());
-    const place = this.#room.enter();
+    const place = this.#room.enter(claimed.bytes.byteLength);
     const onPhase = (phase: JobPhase): void => place.begin(phase);
     const outcome = await this.#serve(claimed, onPhase).catch((error: unknown) => this.#lose(error));
     source.forget?.(claimed);

@@ -1,5 +1,8 @@
 import type { JobPhase } from './run-job.ts';
 
+/** Most bytes of the messages of jobs held; when there are more, none is claimed. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
 /** A job that is held. */
 export interface JobPlace {
   begin(phase: JobPhase): void;
@@ -8,12 +11,13 @@ export interface JobPlace {
 
 /**
  * How many jobs may be claimed. Only those that are served, or whose turn comes next, take the room of the lanes; the inputs of some more are fetched beside them, and
- * answers are stored while the lanes go on. Each of these is limited too: a storage that has become slow must not fill the memory.
+ * answers are stored while the lanes go on. Each of these is limited too, and so are the bytes of their messages: a storage that has become slow must not fill the memory.
  */
 export class JobRoom {
   readonly #most: number;
   readonly #prefetch: number;
   readonly #held: Record<JobPhase, number> = { fetching: 0, serving: 0, storing: 0 };
+  #bytes = 0;
   #onChange: (() => void) | undefined;
 
   constructor(most: number, prefetch = 0) {
@@ -24,11 +28,14 @@ export class JobRoom {
   /** How many more jobs may be held; 0 or more. */
   get free(): number {
     const { fetching, serving, storing } = this.#held;
+    if (this.#bytes > MOST_BYTES) return 0;
     if (storing >= this.#most + this.#prefetch) return 0;
     return Math.max(0, this.#most - serving - Math.max(0, fetching - this.#prefetch));
   }
 
-  enter(): JobPlace {
+  /** `bytes`: of its message. */
+  enter(bytes: number): JobPlace {
+    this.#bytes += bytes;
     let phase: JobPhase | undefined;
     const go = (next: JobPhase | undefined): void => {
       if (phase !== undefined) this.#held[phase] -= 1;
@@ -36,8 +43,12 @@ export class JobRoom {
       phase = next;
       this.#onChange?.();
     };
+    const leave = (): void => {
+      this.#bytes -= bytes;
+      go(undefined);
+    };
     go('serving');
-    return { begin: go, leave: () => go(undefined) };
+    return { begin: go, leave };
   }
 
   /** Resolves when so many more may be held. */
