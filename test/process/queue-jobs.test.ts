@@ -6,13 +6,13 @@ import { redisQueue } from '../../tools/queues/redis.ts';
 import { freePort } from '../free-port.ts';
 import { withoutNats } from '../jobs/nats/nats-server.ts';
 import { withoutRedis } from '../jobs/redis/redis-server.ts';
+import { until } from '../until.ts';
 import { Carpool } from './carpool.ts';
 
 const QUEUES = [
   { name: 'redis', open: redisQueue, skip: withoutRedis },
   { name: 'nats', open: natsQueue, skip: withoutNats },
 ];
-const RESULT_LIMIT_MS = 60_000;
 
 function start(t: TestContext, env: Readonly<Record<string, string>>, command = 'work'): Carpool {
   const server = Carpool.spawn({ MODELS: 'square', ...env }, command);
@@ -37,13 +37,8 @@ async function rig(t: TestContext, open: () => Promise<RealQueue>) {
 
 /** The result of a job, once it is there. */
 async function resultOf(queue: RealQueue, id: string): Promise<Result> {
-  const limitMs = performance.now() + RESULT_LIMIT_MS;
-  for (;;) {
-    const line = await queue.result(id);
-    if (line !== undefined) return JSON.parse(line) as Result;
-    if (performance.now() > limitMs) throw new Error(`job ${id} has no result after ${RESULT_LIMIT_MS} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const line = await until(`the result of job ${id}`, () => queue.result(id));
+  return JSON.parse(line) as Result;
 }
 
 interface Result {
@@ -88,7 +83,7 @@ for (const { name, open, skip } of QUEUES) {
       start({ ...env, MODEL_OPTIONS: '{}' });
       for (const id of ids) await resultOf(queue, id);
       // A result is stored before its job is taken off the queue.
-      while ((await queue.jobs()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await until('an empty queue', async () => (await queue.jobs()) === 0 || undefined);
     },
   );
 

@@ -8,6 +8,9 @@ import { storm } from './storm.ts';
 
 const QUEUES: Readonly<Record<string, () => Promise<RealQueue>>> = { nats: natsQueue, redis: redisQueue };
 
+/** Beyond its lease a job may be held until a worker has started and looks for it. */
+const LATE_MS = 30_000;
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -19,6 +22,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const seed = Number(values.seed);
+const leaseMs = Number(values['lease-ms']);
 for (const name of positionals.length > 0 ? positionals : Object.keys(QUEUES)) {
   const open = QUEUES[name];
   if (open === undefined) throw new Error(`there is no queue ${name}; there are ${Object.keys(QUEUES).join(', ')}`);
@@ -29,11 +33,13 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(QUEUES)) {
       jobs: Number(values.jobs),
       workers: Number(values.workers),
       events: Number(values.events),
-      leaseMs: Number(values['lease-ms']),
+      leaseMs,
       seed,
       runMs: 100,
       limitMs: 600_000,
     });
+    if (report.oldestHoldMs > leaseMs + LATE_MS)
+      throw new Error(`a job was held for ${report.oldestHoldMs} ms without a sign of life`);
     const { jobs, kills, pauses, restarts, seconds, calmMs, oldestHoldMs } = report;
     console.log(
       `${jobs} jobs, each with one right result, in ${seconds.toFixed(0)} s; ${kills} workers killed, ${pauses} stopped for longer than a lease, ` +

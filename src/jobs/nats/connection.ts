@@ -10,7 +10,7 @@ export interface NatsAddress {
   readonly url: string;
   /** A `.creds` file; empty: none. */
   readonly credsFile: string;
-  /** Certificates that TLS trusts beside those of the system; empty: none. */
+  /** Certificates that TLS trusts instead of Node's; empty: Node's. */
   readonly caFile: string;
 }
 

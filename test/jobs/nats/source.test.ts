@@ -4,6 +4,7 @@ import { RetentionPolicy } from '@nats-io/jetstream';
 import { NatsSource, type NatsJob, type NatsOptions } from '../../../src/jobs/nats/source.ts';
 import type { JobResult, ResultKind } from '../../../src/jobs/result.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
+import { until } from '../../until.ts';
 import { lastOf, NatsServer, withoutNats } from './nats-server.ts';
 
 const only = { skip: withoutNats };
@@ -36,7 +37,6 @@ async function claimOne(source: NatsSource): Promise<NatsJob> {
   throw new Error('there is no job');
 }
 
-const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 const result = (kind: ResultKind): JobResult => ({ kind, line: Buffer.from(`{"custom_id":"${kind}"}`) });
 const textOf = (job: NatsJob | undefined): string => Buffer.from(job?.bytes ?? []).toString();
 
@@ -74,7 +74,7 @@ test('what a dead server held is delivered again after its lease, and only one r
   const held = await claimOne(slow);
   const taken = await claimOne(quick);
   assert.deepEqual([taken.id, taken.deliveries], [seq, 2]);
-  while (performance.now() < held.claim.endsAtMs) await pause();
+  await until('the end of the claim', () => performance.now() >= held.claim.endsAtMs || undefined);
   assert.equal(await slow.extend(held), false);
   await assert.rejects(slow.giveBack(held, 0), LeaseLostError);
   await quick.done(taken, result('answered'));
@@ -89,10 +89,11 @@ test('a claim that is extended is not taken over', only, async (t) => {
   const nats = await client();
   await nats.jetstream.publish('jobs', 'a');
   const held = await claimOne(first);
-  for (let step = 0; step < 3; step += 1) {
-    assert.deepEqual(await second.claim(1, RUNNING), []);
-    assert.equal(await first.extend(held), true);
-  }
+  const extending = setInterval(() => void first.extend(held).catch(() => undefined), 250);
+  t.after(() => clearInterval(extending));
+  // Each waits for half of the lease.
+  for (let step = 0; step < 3; step += 1) assert.deepEqual(await second.claim(1, RUNNING), []);
+  clearInterval(extending);
   await first.done(held, result('answered'));
 });
 
@@ -165,7 +166,10 @@ test('a claim ends when it is told to', only, async (t) => {
   const nats = await client();
   const stop = new AbortController();
   const claimed = source.claim(1, stop.signal);
-  while ((await nats.manager.consumers.info('jobs', 'carpool')).num_waiting === 0);
+  await until(
+    'a server that waits',
+    async () => (await nats.manager.consumers.info('jobs', 'carpool')).num_waiting || undefined,
+  );
   stop.abort();
   assert.deepEqual(await claimed, []);
   await nats.jetstream.publish('jobs', 'a');
@@ -186,11 +190,7 @@ test('while NATS is away claims fail, and after its restart work goes on', only,
   await assert.rejects(source.done(held, result('answered')), /no connection/);
   assert.deepEqual(warnings, ['the connection to NATS has failed']);
   await server.restart();
-  let again: NatsJob | undefined;
-  while (again === undefined) {
-    await pause();
-    again = await claimOne(source).catch(() => undefined);
-  }
+  const again = await until('the job', () => claimOne(source).catch(() => undefined));
   await source.done(again, result('answered'));
   assert.equal(again.id, seq);
   assert.equal((await lastOf(nats, 'jobs-results', `jobs-results.${seq}`))?.string(), '{"custom_id":"answered"}');

@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { RedisSource, type RedisJob, type RedisOptions } from '../../../src/jobs/redis/source.ts';
 import type { JobResult, ResultKind } from '../../../src/jobs/result.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
+import { until } from '../../until.ts';
 import { RedisServer, withoutRedis } from './redis-server.ts';
 
 const only = { skip: withoutRedis };
@@ -75,14 +76,14 @@ test(
 
 test('a claim that is extended is not taken over; one that was taken over cannot be extended', only, async (t) => {
   const { open, add } = await rig(t);
-  const [first, second] = [await open(), await open()];
+  const [first, second] = [await open({ leaseMs: 3000 }), await open({ leaseMs: 3000 })];
   await add('a');
   const held = await claimOne(first);
-  for (let step = 0; step < 4; step += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    assert.equal(await first.extend(held), true);
-    assert.deepEqual(await second.claim(1, RUNNING), []);
-  }
+  const extending = setInterval(() => void first.extend(held).catch(() => undefined), 250);
+  t.after(() => clearInterval(extending));
+  // Each waits for half of the lease.
+  for (let step = 0; step < 3; step += 1) assert.deepEqual(await second.claim(1, RUNNING), []);
+  clearInterval(extending);
   await claimOne(second);
   assert.equal(await first.extend(held), false);
 });
@@ -148,14 +149,14 @@ test('while Redis is away claims fail, and after its restart work goes on', only
   await assert.rejects(source.claim(1, RUNNING));
   await assert.rejects(source.done(held, result('answered')));
   await server.restart();
-  let stored = false;
-  while (!stored)
+  await until('a result', async () => {
     try {
       await source.done(await claimOne(source), result('answered'));
-      stored = true;
+      return true;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      return undefined;
     }
+  });
   assert.equal(await server.ask('GET', `jobs:result:${id}`), '"answered"');
 });
 
