@@ -5,6 +5,8 @@ import { StallingProxy } from '../jobs/sqs/stalling-proxy.ts';
 import { Carpool } from './carpool.ts';
 
 const GROUPS = 8;
+/** Most jobs that are sent between two disturbances. */
+const MOST_BETWEEN = 50;
 const LEASE_MS = 2000;
 const ENV = {
   ...{ MODELS: 'square', JOB_SOURCE: 'sqs', JOB_LEASE_MS: String(LEASE_MS), JOB_ATTEMPTS: '1000' },
@@ -35,6 +37,7 @@ export class SqsChaos {
   readonly #jobs: string;
   readonly #results: string;
   readonly #workers: Worker[] = [];
+  readonly #servers: Carpool[] = [];
   readonly #t: TestContext;
   readonly #left: Disturbance[] = [];
   readonly #done: Disturbance[] = [];
@@ -68,7 +71,7 @@ export class SqsChaos {
     const { jobs } = this.#options;
     const ids: string[] = [];
     while (ids.length < jobs) {
-      for (let left = jobs / DISTURBANCES.length; left > 0 && ids.length < jobs; left -= 1)
+      for (let left = Math.min(jobs / DISTURBANCES.length, MOST_BETWEEN); left > 0 && ids.length < jobs; left -= 1)
         ids.push(await this.#send(ids.length));
       await this.#disturb();
     }
@@ -76,7 +79,8 @@ export class SqsChaos {
     for (const { proxy } of this.#workers) proxy.mode = 'pass';
     while ((await this.#mq.count(this.#jobs)) > 0) await sleep(100);
     await this.#checkResults(ids);
-    return `${jobs} jobs; ${this.#done.join(', ')}`;
+    const lost = this.#servers.flatMap(({ logs }) => logs).filter(({ msg }) => msg === 'the lease of a job was lost');
+    return `${jobs} jobs; ${lost.length} leases lost; ${this.#done.join(', ')}`;
   }
 
   async #addWorker(): Promise<void> {
@@ -90,6 +94,7 @@ export class SqsChaos {
     const queues = { JOB_QUEUE: through(this.#jobs), JOB_RESULTS_QUEUE: through(this.#results) };
     const server = Carpool.spawn({ ...ENV, ...queues }, 'work');
     this.#t.after(() => server[Symbol.asyncDispose]());
+    this.#servers.push(server);
     return server;
   }
 

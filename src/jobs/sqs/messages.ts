@@ -1,4 +1,4 @@
-import type { Message, MessageAttributeValue, SendMessageRequest } from '@aws-sdk/client-sqs';
+import type { Message, MessageAttributeValue, SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs';
 import { Cancellation } from '../../serving/cancellation.ts';
 import type { JobResult } from '../result.ts';
 import type { ClaimedJob } from '../source.ts';
@@ -21,6 +21,9 @@ export interface SqsJob extends ClaimedJob {
   /** Ends the wait of the next job of its group, which goes back if this one did. */
   readonly leave: (isGone: boolean) => void;
 }
+
+/** A message to a queue. */
+export type Outgoing = Omit<SendMessageBatchRequestEntry, 'Id'>;
 
 type Attributes = Readonly<Record<string, MessageAttributeValue>>;
 
@@ -62,7 +65,7 @@ function jobOf(message: Message, claimedAtMs: number): SqsJob | undefined {
 }
 
 /** The result of a job as a message. A FIFO queue takes that of a job once in five minutes. One that is too large is replaced by an error that says so. */
-export function resultMessage(job: SqsJob, { line }: JobResult, queue: Queue): SendMessageRequest {
+export function resultMessage(job: SqsJob, { line }: JobResult, queue: Queue): Outgoing {
   const attributes = { JobId: ofText(job.id) };
   const text = textOf(line);
   const bytes = sizeOf(text, attributes);
@@ -73,7 +76,7 @@ export function resultMessage(job: SqsJob, { line }: JobResult, queue: Queue): S
  * A job that cannot be served, with the reason in the attribute `Result`, as far as there is room: the dead-letter queue takes a message as large as the
  * queue of jobs does.
  */
-export function deadLetter(job: SqsJob, { line }: JobResult, queue: Queue): SendMessageRequest {
+export function deadLetter(job: SqsJob, { line }: JobResult, queue: Queue): Outgoing {
   const own = { JobId: ofText(job.id), Deliveries: ofText(String(job.deliveries)), Result: ofText(textOf(line)) };
   const kept = Object.entries(job.attributes).filter(([name]) => !Object.hasOwn(own, name));
   const sent = Object.fromEntries(kept.slice(0, MOST_ATTRIBUTES - Object.keys(own).length));
@@ -81,9 +84,9 @@ export function deadLetter(job: SqsJob, { line }: JobResult, queue: Queue): Send
   return messageOf(job, queue, job.body, sizeOf(job.body, whole) > queue.limitBytes ? job.attributes : whole);
 }
 
-function messageOf(job: SqsJob, { url, isFifo }: Queue, text: string, attributes: Attributes): SendMessageRequest {
+function messageOf(job: SqsJob, { isFifo }: Queue, text: string, attributes: Attributes): Outgoing {
   return {
-    ...{ QueueUrl: url, MessageBody: text, MessageAttributes: attributes },
+    ...{ MessageBody: text, MessageAttributes: attributes },
     ...(isFifo ? { MessageGroupId: job.group ?? job.id, MessageDeduplicationId: job.id } : {}),
   };
 }
@@ -106,7 +109,12 @@ function ofText(text: string): MessageAttributeValue {
   return { DataType: 'String', StringValue: text };
 }
 
-/** As SQS counts it: the body, and names, types and values of the attributes. */
+/** As SQS counts it. */
+export function bytesOf({ MessageBody: text = '', MessageAttributes: attributes = {} }: Outgoing): number {
+  return sizeOf(text, attributes);
+}
+
+/** The body, and names, types and values of the attributes. */
 function sizeOf(text: string, attributes: Attributes): number {
   let bytes = Buffer.byteLength(text);
   for (const [name, { DataType: type = '', StringValue: value = '', BinaryValue: binary }] of Object.entries(

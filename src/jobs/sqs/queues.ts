@@ -1,5 +1,6 @@
 import type { SQS } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
+import { messageOf } from '../../errors.ts';
 import { isUrl, within } from './client.ts';
 
 /** A queue as SQS describes it. */
@@ -26,8 +27,16 @@ const LARGEST_MESSAGE_BYTES = 1_048_576;
 
 const POLICY = z.object({ deadLetterTargetArn: z.string(), maxReceiveCount: z.coerce.number() });
 
-/** Looks up a queue by its name or URL. Rejects if it is not there, or may not be used. */
+/** Looks up a queue by its name or URL. Rejects with its name if it is not there, or may not be used. */
 export async function findQueue(sqs: SQS, queue: string): Promise<Queue> {
+  try {
+    return await lookUp(sqs, queue);
+  } catch (error) {
+    throw new Error(`queue ${queue}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function lookUp(sqs: SQS, queue: string): Promise<Queue> {
   const url = isUrl(queue) ? queue : await urlOf(sqs, queue);
   const { Attributes: attributes = {} } = await within(OPEN_LIMIT_MS, (options) =>
     sqs.getQueueAttributes({ QueueUrl: url, AttributeNames: ['All'] }, options),

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import type { SendMessageRequest, SQS } from '@aws-sdk/client-sqs';
 import type { Log } from '../../log.ts';
 import { retryDelayMs } from '../backoff.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type JobSource } from '../source.ts';
-import { clientFor, within, type CallOptions } from './client.ts';
+import { Calls, type Queues } from './calls.ts';
+import { clientFor } from './client.ts';
 import { isAtLimit, isGone, isRefusal } from './errors.ts';
 import { deadLetter, jobsOf, resultMessage, type SqsJob } from './messages.ts';
-import { findQueue, type Queue } from './queues.ts';
+import { findQueue } from './queues.ts';
 import { StoredIds } from './stored.ts';
 
 export interface SqsOptions {
@@ -24,16 +24,11 @@ export interface SqsOptions {
   readonly waitMs?: number;
 }
 
-interface Queues {
-  readonly jobs: Queue;
-  readonly results: Queue;
-  readonly dead: Queue | undefined;
-}
-
 const MOST_MESSAGES = 10;
 /** A poll is never cut off, so this is how long a server that has nothing to do takes to stop. */
 const WAIT_MS = 10_000;
 const LONGEST_CALL_MS = 10_000;
+const SHORTEST_CALL_MS = 1000;
 /** A message can be in flight for so long, and no longer. */
 const LONGEST_FLIGHT_MS = 12 * 3_600_000;
 /** Visibility timeout of a job whose result is about to be stored. */
@@ -48,21 +43,18 @@ export class SqsSource implements JobSource<SqsJob> {
   readonly name = 'sqs';
   readonly leaseMs: number;
   readonly #options: SqsOptions;
-  readonly #sqs: SQS;
+  readonly #calls: Calls;
   readonly #queues: Queues;
-  /** Far below the lease, so that an extension that hangs can be tried again. */
-  readonly #limitMs: number;
   readonly #stored = new StoredIds(MOST_STORED);
   #attempt = randomUUID();
   /** What the last poll brings after the end. */
   #rest: Promise<unknown> | undefined;
 
-  private constructor(options: SqsOptions, sqs: SQS, queues: Queues) {
+  private constructor(options: SqsOptions, calls: Calls, queues: Queues) {
     this.#options = options;
-    this.#sqs = sqs;
+    this.#calls = calls;
     this.#queues = queues;
     this.leaseMs = options.leaseMs;
-    this.#limitMs = Math.min(LONGEST_CALL_MS, Math.max(1000, options.leaseMs / 10));
   }
 
   /** Looks up the queues. Rejects if one is not there, or may not be used. */
@@ -75,8 +67,11 @@ export class SqsSource implements JobSource<SqsJob> {
       const [jobs, ends] = await Promise.all([findQueue(sqs, queue), findQueue(sqs, results)]);
       if (jobs.url === ends.url) throw new Error('JOB_RESULTS_QUEUE: results would be jobs, being in the same queue');
       const dead = jobs.redrive === undefined ? undefined : await findQueue(sqs, jobs.redrive.url);
-      tellQueues({ jobs, results: ends, dead }, log);
-      return new SqsSource(options, sqs, { jobs, results: ends, dead });
+      const found = { jobs, results: ends, dead };
+      tellQueues(found, log);
+      // Far below the lease, so that an extension that hangs can be tried again.
+      const limitMs = Math.min(LONGEST_CALL_MS, Math.max(SHORTEST_CALL_MS, leaseMs / 10));
+      return new SqsSource(options, new Calls(sqs, found, limitMs), found);
     } catch (error) {
       sqs.destroy();
       throw error;
@@ -99,7 +94,7 @@ export class SqsSource implements JobSource<SqsJob> {
     const { leaseMs } = this;
     try {
       if (Date.now() + leaseMs > job.claimedAtMs + LONGEST_FLIGHT_MS) this.#stopAtLimit(job);
-      await this.#setVisibility(job, leaseMs);
+      await this.#calls.setVisibility(job, leaseMs);
       return true;
     } catch (error) {
       if (isGone(error)) return false;
@@ -122,7 +117,7 @@ export class SqsSource implements JobSource<SqsJob> {
 
   async giveBack(job: SqsJob, delayMs: number): Promise<void> {
     try {
-      await this.#setVisibility(job, delayMs);
+      await this.#calls.setVisibility(job, delayMs);
     } catch (error) {
       if (!isGone(error)) throw error;
     }
@@ -135,29 +130,16 @@ export class SqsSource implements JobSource<SqsJob> {
 
   async close(): Promise<void> {
     await this.#rest;
-    this.#sqs.destroy();
+    this.#calls.close();
   }
 
   async #receive(most: number): Promise<readonly SqsJob[]> {
     const { jobs } = this.#queues;
     const { waitMs = WAIT_MS } = this.#options;
     const claimedAtMs = Date.now();
+    const asked = { most: Math.min(most, MOST_MESSAGES), waitMs, visibilityMs: this.leaseMs, attempt: this.#attempt };
     try {
-      const { Messages: messages = [] } = await within(waitMs + this.#limitMs, (options) =>
-        this.#sqs.receiveMessage(
-          {
-            QueueUrl: jobs.url,
-            MaxNumberOfMessages: Math.min(most, MOST_MESSAGES),
-            WaitTimeSeconds: Math.ceil(waitMs / 1000),
-            VisibilityTimeout: secondsOf(this.leaseMs),
-            MessageAttributeNames: ['All'],
-            MessageSystemAttributeNames: ['ApproximateReceiveCount', 'MessageGroupId', 'SentTimestamp'],
-            // A call whose answer was lost brings the same messages when it is made again.
-            ...(jobs.isFifo ? { ReceiveRequestAttemptId: this.#attempt } : {}),
-          },
-          options,
-        ),
-      );
+      const messages = await this.#calls.receive(asked);
       this.#attempt = randomUUID();
       return jobsOf(messages, jobs, claimedAtMs).flatMap((job) => this.#wanted(job));
     } catch (error) {
@@ -183,9 +165,8 @@ export class SqsSource implements JobSource<SqsJob> {
     const { dead, results } = this.#queues;
     await this.#confirm(job);
     const isDead = result.kind === 'failed' || result.kind === 'unreadable';
-    await this.#send(
-      isDead && dead !== undefined ? deadLetter(job, result, dead) : resultMessage(job, result, results),
-    );
+    if (isDead && dead !== undefined) await this.#calls.sendDeadLetter(deadLetter(job, result, dead));
+    else await this.#calls.sendResult(resultMessage(job, result, results));
   }
 
   /**
@@ -194,34 +175,19 @@ export class SqsSource implements JobSource<SqsJob> {
    */
   async #confirm(job: SqsJob): Promise<void> {
     try {
-      await this.#setVisibility(job, Math.min(CLOSING_MS, this.leaseMs));
+      await this.#calls.setVisibility(job, Math.min(CLOSING_MS, this.leaseMs));
     } catch (error) {
       if (isGone(error)) throw new LeaseLostError();
       if (!isAtLimit(error)) throw error;
     }
   }
 
-  async #delete({ receipt }: SqsJob): Promise<void> {
-    const { url } = this.#queues.jobs;
+  async #delete(job: SqsJob): Promise<void> {
     try {
-      await this.#call((options) => this.#sqs.deleteMessage({ QueueUrl: url, ReceiptHandle: receipt }, options));
+      await this.#calls.delete(job);
     } catch (error) {
       throw isGone(error) ? new LeaseLostError() : error;
     }
-  }
-
-  #setVisibility({ receipt }: SqsJob, visibleAfterMs: number): Promise<unknown> {
-    const { url } = this.#queues.jobs;
-    const request = { QueueUrl: url, ReceiptHandle: receipt, VisibilityTimeout: secondsOf(visibleAfterMs) };
-    return this.#call((options) => this.#sqs.changeMessageVisibility(request, options));
-  }
-
-  #send(message: SendMessageRequest): Promise<unknown> {
-    return this.#call((options) => this.#sqs.sendMessage(message, options));
-  }
-
-  #call<Value>(call: (options: CallOptions) => Promise<Value>): Promise<Value> {
-    return within(this.#limitMs, call);
   }
 
   /** Stops a job that SQS lets nobody keep for longer, while it is still this server's. Throws. */
@@ -231,10 +197,6 @@ export class SqsSource implements JobSource<SqsJob> {
     cancellation.cancel();
     throw new Error('SQS keeps no message in flight for more than 12 hours');
   }
-}
-
-function secondsOf(ms: number): number {
-  return Math.ceil(ms / 1000);
 }
 
 function tellQueues({ jobs, results, dead }: Queues, log: SqsOptions['log']): void {

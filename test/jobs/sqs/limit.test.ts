@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { buffer } from 'node:stream/consumers';
+import { json } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { SqsSource } from '../../../src/jobs/sqs/source.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
 import './sqs-server.ts';
 
 /**
- * Answers of SQS that no server of its kind gives (12 hours in flight, an expired handle), as AWS writes them: error codes in `__type` and in the header of
- * the older query protocol. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-json.html
+ * Answers of SQS that no server of its kind gives: 12 hours in flight, an expired handle.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
  */
 const AT_LIMIT =
   'Value 300 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond the limit [43200 seconds]';
@@ -27,28 +27,26 @@ function md5(text: string): string {
 async function rig(t: TestContext) {
   const calls: string[] = [];
   let refusal: string | undefined;
+  const answer = (call: string, ids: readonly string[]): unknown => {
+    if (refusal !== undefined && call === 'ChangeMessageVisibilityBatch')
+      return { Failed: ids.map((Id) => ({ Id, Code: 'InvalidParameterValue', Message: refusal, SenderFault: true })) };
+    if (call === 'GetQueueAttributes') return { Attributes: {} };
+    const message = { MessageId: 'm', ReceiptHandle: 'AQEB', Body: 'a', MD5OfBody: md5('a') };
+    if (call === 'ReceiveMessage') return { Messages: [message] };
+    return { Successful: ids.map((Id) => ({ Id, MessageId: 'r', MD5OfMessageBody: md5(LINE) })) };
+  };
   const server = createServer((request, response) => {
-    void answer(request).then(({ status, body, code }) => {
-      if (code !== undefined) response.setHeader('x-amzn-query-error', `${code};Sender`);
-      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body));
+    void json(request).then((body) => {
+      const call = String(request.headers['x-amz-target']).replace('AmazonSQS.', '');
+      calls.push(call);
+      const { Entries: entries = [] } = body as { readonly Entries?: readonly { readonly Id: string }[] };
+      const told = answer(
+        call,
+        entries.map(({ Id }) => Id),
+      );
+      response.setHeader('content-type', 'application/x-amz-json-1.0').end(JSON.stringify(told));
     });
   });
-  const answer = async (request: IncomingMessage) => {
-    await buffer(request);
-    const call = String(request.headers['x-amz-target']).replace('AmazonSQS.', '');
-    calls.push(call);
-    if (refusal !== undefined && call === 'ChangeMessageVisibility') {
-      const code = 'InvalidParameterValue';
-      return { status: 400, code, body: { __type: `com.amazon.coral.service#${code}`, message: refusal } };
-    }
-    const message = { MessageId: 'm', ReceiptHandle: 'AQEB', Body: 'a', MD5OfBody: md5('a') };
-    const bodies: Record<string, unknown> = {
-      GetQueueAttributes: { Attributes: {} },
-      ReceiveMessage: { Messages: [message] },
-      SendMessage: { MessageId: 'r', MD5OfMessageBody: md5(LINE) },
-    };
-    return { status: 200, body: bodies[call] ?? {}, code: undefined };
-  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const told: string[] = [];
@@ -90,7 +88,7 @@ test('its result, if there is one by then, is stored, and it is deleted', async 
   refuse(AT_LIMIT);
   calls.length = 0;
   await source.done(job, { kind: 'answered', line: Buffer.from(LINE) });
-  assert.deepEqual(calls, ['ChangeMessageVisibility', 'SendMessage', 'DeleteMessage']);
+  assert.deepEqual(calls, ['ChangeMessageVisibilityBatch', 'SendMessageBatch', 'DeleteMessageBatch']);
 });
 
 test('a job whose handle is not valid any more is lost, and its result is not stored', async (t) => {
@@ -99,5 +97,14 @@ test('a job whose handle is not valid any more is lost, and its result is not st
   assert.equal(await source.extend(job), false);
   calls.length = 0;
   await assert.rejects(source.done(job, { kind: 'answered', line: Buffer.from(LINE) }), LeaseLostError);
-  assert.deepEqual(calls, ['ChangeMessageVisibility']);
+  assert.deepEqual(calls, ['ChangeMessageVisibilityBatch']);
+});
+
+test('a job whose result is stored is only deleted when it comes again', async (t) => {
+  const { source, job, calls } = await rig(t);
+  await source.done(job, { kind: 'answered', line: Buffer.from(LINE) });
+  calls.length = 0;
+  assert.deepEqual(await source.claim(1, new AbortController().signal), []);
+  while (calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(calls, ['ReceiveMessage', 'DeleteMessageBatch']);
 });

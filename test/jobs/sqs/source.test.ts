@@ -82,10 +82,11 @@ test(
   'what a dead server held comes again when its lease has ended, and the one that had it stores nothing',
   only,
   async (t) => {
-    const { open, add, results } = await rig(t);
-    const [slow, quick] = [await open({ leaseMs: 1000 }), await open()];
+    const { open, add, jobs, results } = await rig(t);
+    const [slow, quick] = [await open(), await open()];
     const id = await add('a');
     const held = await claimOne(slow);
+    await mq.endVisibility(jobs, held.receipt);
     const again = await claimOne(quick);
     assert.deepEqual([again.id, again.deliveries], [id, 2]);
     assert.equal(await slow.extend(held), false);
@@ -190,23 +191,19 @@ test('a job whose lease is lost sends those behind it back', only, async (t) => 
   assert.equal(await a2.turn, false);
 });
 
-test('a job that is delivered twice has one result: of one server always, of two in a FIFO queue', only, async (t) => {
+test('a FIFO queue of results takes one result of a job', only, async (t) => {
   const { open, add, jobs, results } = await rig(t, {}, { fifo: true });
-  const [first, second] = [await open({ leaseMs: 1000 }), await open()];
+  const source = await open();
   const id = await add('a');
-  const held = await claimOne(first);
-  await first.giveBack(held, 0);
-  const [once, twice] = [await claimOne(first), await claimOne(second)];
-  assert.equal(twice.id, id);
-  await second.giveBack(twice, 0);
-  const third = await claimOne(second);
-  await second.done(third, result('answered'));
-  assert.equal(once.id, id);
+  await source.done(await claimOne(source), result('answered'));
   assert.equal(await mq.count(jobs), 0);
-  await mq.sqs.sendMessage({
-    ...{ QueueUrl: results, MessageBody: 'again', MessageGroupId: id, MessageDeduplicationId: id },
-  });
-  assert.equal((await mq.take(results)).length, 1);
+  const again = { MessageBody: 'again', MessageGroupId: id, MessageDeduplicationId: id };
+  await mq.sqs.sendMessage({ QueueUrl: results, ...again });
+  const taken = await mq.take(results);
+  assert.deepEqual(
+    taken.map(({ Body: body = '' }) => (JSON.parse(body) as { response: unknown }).response),
+    ['answered'],
+  );
 });
 
 test('a result that is too large is an error with its size', only, async (t) => {
@@ -249,13 +246,13 @@ test('a call that hangs ends far before the lease, and the next one may succeed'
   const proxy = await StallingProxy.start(mq.url);
   t.after(() => proxy.stop());
   const through = (url: string): string => url.replace(mq.url, proxy.url);
-  const source = await open({ queue: through(jobs), results: through(results), leaseMs: 20_000 });
+  const source = await open({ queue: through(jobs), results: through(results), leaseMs: 40_000 });
   await add('a');
   const job = await claimOne(source);
   proxy.mode = 'deaf';
-  await assert.rejects(source.extend(job), /has not answered within 2000 ms/);
+  await assert.rejects(source.extend(job), /has not answered within 4000 ms/);
   proxy.mode = 'mute';
-  await assert.rejects(source.done(job, result('answered')), /has not answered within 2000 ms/);
+  await assert.rejects(source.done(job, result('answered')), /has not answered within 4000 ms/);
   proxy.mode = 'pass';
   assert.equal(await source.extend(job), true);
   await source.done(job, result('answered'));
@@ -270,7 +267,7 @@ test(
     const proxy = await StallingProxy.start(mq.url);
     t.after(() => proxy.stop());
     const through = (url: string): string => url.replace(mq.url, proxy.url);
-    const source = await open({ queue: through(jobs), results: through(results), leaseMs: 20_000 });
+    const source = await open({ queue: through(jobs), results: through(results), leaseMs: 40_000 });
     await add('a');
     proxy.mode = 'mute';
     await assert.rejects(source.claim(1, RUNNING), /has not answered within/);

@@ -111,6 +111,11 @@ export class SqsServer {
     return id;
   }
 
+  /** What happens to a message of a dead server when its lease has ended. */
+  async endVisibility(url: string, receipt: string): Promise<void> {
+    await this.sqs.changeMessageVisibility({ QueueUrl: url, ReceiptHandle: receipt, VisibilityTimeout: 0 });
+  }
+
   /** Takes all messages that a queue has, with at least one, off it. */
   async take(url: string, fewest = 1): Promise<Message[]> {
     const taken: Message[] = [];
@@ -138,7 +143,7 @@ export class SqsServer {
 
   /** Undefined when it answers; or why it does not. */
   async #ready(): Promise<Error | undefined> {
-    for (const endsAt = Date.now() + 60_000; ;)
+    for (const endsAt = Date.now() + 120_000; ;)
       try {
         await this.sqs.listQueues({});
         return undefined;
