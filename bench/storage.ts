@@ -62,6 +62,7 @@ async function main(): Promise<void> {
           file,
         });
         if (way.direction === 'down' && (await digestOf(received)) !== digest) throw new Error('other bytes came back');
+        console.error(`${nameOf(way)}: ${one.seconds.toFixed(1)} s`);
         found.set(way, [...(found.get(way) ?? []), one]);
       }
     console.log(table(found));

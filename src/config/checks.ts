@@ -9,7 +9,7 @@ const SHORTEST_LEASE_MS = 1000;
 
 /** Problems between values that are each valid alone; looks at MODELS_DIR. */
 export function checkTogether(config: Config): string[] {
-  const problems = [...checkPlaces(config)];
+  const problems = [...checkPlaces(config), ...checkStorage(config)];
   for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
     if (!isObject(options)) problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
   if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
@@ -42,6 +42,11 @@ function isOrigin(text: string): boolean {
   if (text === '*') return true;
   if (/^https?:/i.test(text)) return URL.canParse(text) && new URL(text).origin === text;
   return text !== 'file://' && /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/.test(text);
+}
+
+function checkStorage({ AWS_ENDPOINT_URL_S3: url }: Config): string[] {
+  if (url === '' || (/^https?:\/\/[^/]/.test(url) && URL.canParse(url))) return [];
+  return [`AWS_ENDPOINT_URL_S3: expected the address of a storage, got ${hideCredentials(url)}`];
 }
 
 function checkPlaces({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {

@@ -51,35 +51,36 @@ export interface OpenedPiece {
 const PROGRESS_BYTES = 256 * 1024;
 const LEAST_BYTES = 16 * 1024;
 
+/** What came is written in blocks of at least this size, except the last: of TLS it comes in records of 16 KiB, and each write is a task of another thread. */
+const BLOCK_BYTES = 256 * 1024;
+
 /** Fetches a piece and writes it to its place in the file; after a connection that broke or was too slow, it goes on where that ended. */
 export async function fetchPiece(piece: Piece, parts: PieceParts): Promise<void> {
-  const { retry, open, handle, onBytes } = parts;
-  let at = piece.from;
+  const { retry, open } = parts;
+  const place = new PlaceInFile(piece, parts);
   await retrying(retry, async (noteProgress) => {
     // The connection broke behind the last byte: there is no range to ask for.
-    if (at >= piece.to) return;
-    const startedAt = at;
-    const slow = watchPace(() => at, parts);
+    if (place.at >= piece.to) return;
+    const startedAt = place.at;
+    const slow = watchPace(() => place.at, parts);
     try {
       const signal = AbortSignal.any([slow.signal, ...(retry.signal === undefined ? [] : [retry.signal])]);
-      const isWholeFile = piece.isWhole && at === 0;
-      const { body, isRange } = await open(isWholeFile ? undefined : [at, piece.to - 1], signal);
+      const isWholeFile = piece.isWhole && startedAt === 0;
+      const { body, isRange } = await open(isWholeFile ? undefined : [startedAt, piece.to - 1], signal);
       try {
         if (!isWholeFile && !isRange) {
           if (!piece.isWhole) throw parts.noRanges();
-          onBytes(-at);
-          at = 0;
+          place.restart();
         }
         for await (const chunk of body as AsyncIterable<Buffer>) {
-          if (at + chunk.length > piece.to) throw parts.wrongSize('more');
-          await writeAll(handle, chunk, at);
-          at += chunk.length;
-          onBytes(chunk.length);
-          if (at - startedAt > PROGRESS_BYTES) noteProgress();
+          if (place.at + chunk.length > piece.to) throw parts.wrongSize('more');
+          await place.take(chunk);
+          if (place.at - startedAt > PROGRESS_BYTES) noteProgress();
         }
       } finally {
         // The rest of a body that was not read to its end is not wanted.
         body.on('error', () => undefined).destroy();
+        await place.flush();
       }
     } catch (error) {
       slow.signal.throwIfAborted();
@@ -87,8 +88,51 @@ export async function fetchPiece(piece: Piece, parts: PieceParts): Promise<void>
     } finally {
       slow.stop();
     }
-    if (at < piece.to) throw parts.wrongSize('less');
+    if (place.at < piece.to) throw parts.wrongSize('less');
   });
+}
+
+/** Where the next byte of a piece goes. */
+class PlaceInFile {
+  /** Behind the last byte that has come. */
+  at: number;
+  readonly #parts: Pick<PieceParts, 'handle' | 'onBytes'>;
+  /** Not written yet. */
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  constructor({ from }: Piece, parts: Pick<PieceParts, 'handle' | 'onBytes'>) {
+    this.at = from;
+    this.#parts = parts;
+  }
+
+  async take(chunk: Buffer): Promise<void> {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    this.at += chunk.length;
+    this.#parts.onBytes(chunk.length);
+    if (this.#bytes >= BLOCK_BYTES) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const [first, ...others] = this.#chunks;
+    if (first === undefined) return;
+    const block = others.length === 0 ? first : Buffer.concat(this.#chunks);
+    const position = this.at - this.#bytes;
+    this.#chunks = [];
+    this.#bytes = 0;
+    for (let written = 0; written < block.length;) {
+      const length = block.length - written;
+      const { bytesWritten } = await this.#parts.handle.write(block, written, length, position + written);
+      written += bytesWritten;
+    }
+  }
+
+  /** The file comes from its beginning again. */
+  restart(): void {
+    this.#parts.onBytes(-this.at);
+    this.at = 0;
+  }
 }
 
 /** A signal that ends an attempt that is too slow, so that it is retried. */
@@ -101,11 +145,4 @@ function watchPace(position: () => number, { paceMs, tooSlow }: PieceParts): { s
     before = now;
   }, paceMs);
   return { signal: slow.signal, stop: () => clearInterval(timer) };
-}
-
-async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
-  for (let written = 0; written < chunk.length;) {
-    const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, position + written);
-    written += bytesWritten;
-  }
 }

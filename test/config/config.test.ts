@@ -221,6 +221,8 @@ test('/info shows no password of a URL, nor does a problem with one', () => {
   assert.doesNotMatch(secret, /p%40ss|hf_secret/);
   const nested = shown({ MODEL_OPTIONS: '{"a":{"description":"from ftp://me:secret@files/a?x=y@z"}}' });
   assert.match(nested, /ftp:\/\/\*\*\*@files\/a\?x=y@z/);
+  const [storage] = problemsOf(() => read({ env: { AWS_ENDPOINT_URL_S3: 'minio:9000' } }));
+  assert.equal(storage, 'AWS_ENDPOINT_URL_S3: expected the address of a storage, got minio:9000');
   const [problem] = problemsOf(() => read({ env: { HF_ENDPOINT: 'https://me:secret@hub example' } }));
   assert.doesNotMatch(problem ?? '', /secret/);
 });
