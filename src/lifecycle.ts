@@ -5,6 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config/options.ts';
 import { systemClock } from './core/clock.ts';
 import { jobsAhead } from './jobs/ahead.ts';
+import { openCommands } from './jobs/commands/open.ts';
+import type { Commands } from './jobs/commands/runner.ts';
 import { LocalSource } from './jobs/local/source.ts';
 import { JobStore } from './jobs/local/store.ts';
 import type { JobSource } from './jobs/source.ts';
@@ -141,7 +143,7 @@ async function start(parts: Parts): Promise<void> {
   if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
     log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
   await gpuTold;
-  const source = config.JOB_SOURCE === 'none' ? undefined : await openJobs(config, log, parts.salad);
+  const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(services, parts.salad);
   state.enter(
     'ready',
     loaded.length > 0
@@ -149,7 +151,7 @@ async function start(parts: Parts): Promise<void> {
       : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
   );
   parts.salad?.tellWork(() => workOf(parts));
-  if (source !== undefined) await pullJobs(source, parts);
+  if (queue !== undefined) await pullJobs(queue.source, parts, queue.commands);
   if (services.jobs !== undefined) await pullJobs(new LocalSource(services.jobs, systemClock, log), parts);
 }
 
@@ -190,28 +192,38 @@ function workOf({ core, services, workers }: Parts): number {
   return items;
 }
 
-async function openJobs(config: Config, log: Log, salad?: SaladNode): Promise<JobSource> {
-  try {
-    return await openSource({ config, log, salad: salad?.imds });
-  } catch (error) {
-    throw new StartError(`JOB_SOURCE=${config.JOB_SOURCE}: ${messageOf(error)}`, { cause: error });
-  }
+interface Queue {
+  readonly source: JobSource;
+  readonly commands: Commands | undefined;
+}
+
+async function openQueue(services: Services, salad?: SaladNode): Promise<Queue> {
+  const { config, log } = services;
+  const failed = (what: string, error: unknown): never => {
+    throw new StartError(`${what}: ${messageOf(error)}`, { cause: error });
+  };
+  const commands = await openCommands(services).catch((error: unknown) => failed('JOB_COMMANDS', error));
+  const source = await openSource({ config, log, salad: salad?.imds }).catch((error: unknown) =>
+    failed(`JOB_SOURCE=${config.JOB_SOURCE}`, error),
+  );
+  return { source, commands };
 }
 
 /** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
-async function pullJobs(source: JobSource, parts: Parts): Promise<void> {
+async function pullJobs(source: JobSource, parts: Parts, commands?: Commands): Promise<void> {
   const { config, door, log, metrics, repository, state, plan, node } = parts.services;
   if (state.phase !== 'ready') {
     await source.close();
     return;
   }
-  const most = source.most ?? jobsAhead(repository.list(), plan().lanes);
-  const worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, most, node });
+  // Commands run one at a time, and what is held for hours cannot be had by another server.
+  const most = commands === undefined ? (source.most ?? jobsAhead(repository.list(), plan().lanes)) : 1;
+  const worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, commands, most, node });
   parts.workers.push(worker);
   const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
   log.info({ source: source.name, ...queue, most }, 'pulling jobs');
   // Nothing but a restart brings the source back.
-  worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone'));
+  worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone')).finally(() => void commands?.close());
 }
 
 /** Throws a StartError with every failure if MODEL_ERRORS is `exit` or no model is left to serve. */

@@ -120,6 +120,11 @@ export function createMetrics() {
     jobLeases: counter('job_leases_total', 'Extensions of leases, by what became of them', ['source', 'outcome']),
     storedJobs: gauge('stored_jobs', 'Jobs in JOBS_DIR', ['status']),
     jobStoreBytes: gauge('job_store_bytes', 'Bytes of the jobs in JOBS_DIR and their results', []),
+    commandBacklog: gauge(
+      'command_backlog_files',
+      'Checkpoint files of the command that runs that have changed and are not stored yet',
+      [],
+    ),
     storageBytes: counter('storage_bytes_total', 'Bytes moved to and from storage, those of failed attempts too', [
       'scheme',
       'direction',

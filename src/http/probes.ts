@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config/options.ts';
+import { allowsCommands } from '../jobs/commands/programs.ts';
 import { pathOf } from './headers.ts';
 import { queuesOf } from '../serving/served-model.ts';
 import { probeHead, type ByPath, type ProbeReply, type StalledReply } from './probe-reply.ts';
@@ -21,9 +22,9 @@ function isFull({ repository, door }: Services): boolean {
   return repository.list().some((model) => queuesOf(model).some((queue) => door.isFull(queue)));
 }
 
-/** Whether there is nothing to serve: MODELS_DIR holds no model (yet), or all are unloaded. */
-function isEmpty({ repository }: Services): boolean {
-  return repository.list().length === 0;
+/** Whether there is nothing to serve: MODELS_DIR holds no model (yet), or all are unloaded; commands of jobs need none. */
+function isEmpty({ repository, config }: Services): boolean {
+  return repository.list().length === 0 && !allowsCommands(config.JOB_COMMANDS);
 }
 
 const started: Probe = ({ state }) => ({ ok: state.started, body: { started: state.started } });

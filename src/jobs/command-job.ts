@@ -44,6 +44,8 @@ export interface CommandRunOptions {
   readonly cancellation: Cancellation;
   /** The server stops: ends the program, and stores its checkpoint. */
   readonly draining: AbortSignal;
+  /** Whether the job is this server's at this moment: then it may store something. */
+  readonly isHeld: () => boolean;
   readonly onPhase?: (phase: CommandPhase) => void;
 }
 

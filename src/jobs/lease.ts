@@ -31,6 +31,11 @@ export class Lease {
     return this.#isLost;
   }
 
+  /** Whether it lasts at this moment: a process that was stopped for a while learns that it is lost only later. */
+  get lasts(): boolean {
+    return !this.#isLost && this.#options.clock.now() < this.#endsAtMs;
+  }
+
   end(): void {
     this.#forget?.();
     this.#forget = undefined;

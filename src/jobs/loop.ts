@@ -173,7 +173,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
     });
     this.#cancellation.add(cancellation);
     try {
-      const served = await this.#resultOf(claimed, { cancellation, onPhase });
+      const served = await this.#resultOf(claimed, { cancellation, onPhase }, lease);
       if (lease.isLost) return 'lost';
       const result = served !== undefined && 'kind' in served ? served : undefined;
       await this.#report(lease, () =>
@@ -203,7 +203,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
   }
 
   /** Undefined if it was not served and is to be given back. */
-  async #resultOf(claimed: Claimed, options: Required<RunOptions>): Promise<CommandServed> {
+  async #resultOf(claimed: Claimed, options: Required<RunOptions>, lease: Lease): Promise<CommandServed> {
     const { runner, commands } = this.#parts;
     if (claimed.turn !== undefined && !(await claimed.turn)) return undefined;
     let job: Job | CommandJob;
@@ -217,7 +217,8 @@ export class JobLoop<Claimed extends ClaimedJob> {
     const { cancellation } = options;
     this.#costs.begin(cancellation);
     const onPhase = (phase: CommandPhase): void => this.#costs.tell(cancellation, phase);
-    return commands?.run(job, { cancellation, draining: this.#stop.signal, onPhase });
+    const draining = this.#stop.signal;
+    return commands?.run(job, { cancellation, draining, isHeld: () => lease.lasts, onPhase });
   }
 
   #read({ bytes, problem, defaultId }: Claimed): Job | CommandJob {

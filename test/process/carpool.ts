@@ -58,10 +58,14 @@ export class Carpool {
   }
 
   /** Starts it and waits for nothing. */
-  static spawn(env: Readonly<Record<string, string>>, command = 'serve'): Carpool {
+  static spawn(
+    env: Readonly<Record<string, string>>,
+    command = 'serve',
+    cwd = fileURLToPath(new URL('.', import.meta.url)),
+  ): Carpool {
     const child = spawn(process.execPath, [CLI, command], {
       env: { ...SERVER_ENV, ...env },
-      cwd: fileURLToPath(new URL('.', import.meta.url)),
+      cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     return new Carpool(child);

@@ -3,6 +3,11 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { CommandRefused } from './refused.ts';
 
+/** Whether JOB_COMMANDS allows any program. */
+export function allowsCommands(list: readonly string[]): boolean {
+  return list.some((entry) => entry !== 'false');
+}
+
 /** Which programs jobs may run: all (`true`), none (empty, or `false`), or those of a list. */
 export class AllowedPrograms {
   readonly #list: readonly string[];
@@ -10,12 +15,8 @@ export class AllowedPrograms {
 
   /** `searchPath`: the server's PATH. */
   constructor(list: readonly string[], searchPath: string) {
-    this.#list = list.filter((entry) => entry !== 'false');
+    this.#list = list;
     this.#searchPath = searchPath;
-  }
-
-  get any(): boolean {
-    return this.#list.length > 0;
   }
 
   /** What is to be started for a job's `command`. Of a list, a program is looked for in the server's PATH, not in one of the job. Throws a CommandRefused. */

@@ -27,6 +27,8 @@ export interface RunParts {
   /** From SIGINT to SIGKILL. */
   readonly graceMs: number;
   readonly onPhase: (phase: CommandPhase) => void;
+  /** Told how many files wait to be stored. */
+  readonly onBacklog: (files: number) => void;
 }
 
 /** When a command is to stop before its own end. */
@@ -65,7 +67,7 @@ export class CommandRun {
 
   /** Rejects with a CommandRefused if the job cannot be run on any try. */
   async run(): Promise<CommandOutcome> {
-    const { folders, state, log } = this.#parts;
+    const { folders, state, log, onBacklog } = this.#parts;
     const rules = this.#resolve();
     const used = [...rules.before, ...rules.during, ...rules.after].map(({ folder }) => folder);
     const forget = this.#listen();
@@ -77,6 +79,7 @@ export class CommandRun {
       return outcome;
     } finally {
       forget();
+      onBacklog(0);
       await folders
         .prepare(used)
         .catch((error: unknown) => log.warn({ reason: messageOf(error) }, 'folders of a job cannot be emptied'));
@@ -111,10 +114,10 @@ export class CommandRun {
   }
 
   #syncOf(rules: readonly FolderRule[]): SyncDuring {
-    const { transfers, temporary, clock, log, limits } = this.#parts;
+    const { transfers, temporary, clock, log, limits, onBacklog } = this.#parts;
     const { signal } = this.#transfers;
     const onTrouble = (error: Error): void => this.#stopFor(error);
-    return new SyncDuring({ rules, transfers, temporary, clock, log, limits, signal, onTrouble });
+    return new SyncDuring({ rules, transfers, temporary, clock, log, limits, signal, onBacklog, onTrouble });
   }
 
   /** Resolves when the program has ended, by itself or because it was to stop. */

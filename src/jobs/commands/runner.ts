@@ -4,13 +4,13 @@ import type { Config } from '../../config/options.ts';
 import type { Clock } from '../../core/ticket.ts';
 import type { Log } from '../../log.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { CommandJob, CommandRunOptions, CommandRunner, CommandServed } from '../command-job.ts';
+import type { CommandJob, CommandPhase, CommandRunOptions, CommandRunner, CommandServed } from '../command-job.ts';
 import { JobError } from '../job.ts';
 import type { NodeFacts } from '../job-requester.ts';
 import { unreadResult } from '../result.ts';
 import { JobFolders } from './folders.ts';
 import type { CommandReport } from './outcome.ts';
-import { AllowedPrograms } from './programs.ts';
+import { AllowedPrograms, allowsCommands } from './programs.ts';
 import { CommandRefused } from './refused.ts';
 import { commandResult } from './result.ts';
 import { CommandRun, type RunParts, type StopSignals } from './run-command.ts';
@@ -39,8 +39,16 @@ export interface CommandsParts {
   readonly log: Log;
   /** What programs get of the server's own variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Told how many files of the command that runs wait to be stored. */
+  readonly onBacklog: (files: number) => void;
   /** Where this server is, for results. */
   readonly node?: { readonly facts: NodeFacts } | undefined;
+}
+
+interface RunContext {
+  readonly temporary: TemporaryFolder;
+  readonly onPhase: (phase: CommandPhase) => void;
+  readonly mayStore: () => boolean;
 }
 
 /**
@@ -64,8 +72,8 @@ export class Commands implements CommandRunner {
 
   /** Undefined where JOB_COMMANDS allows none. Makes the folders that every command has, and empties them; rejects if that cannot be done. */
   static async open(parts: CommandsParts): Promise<Commands | undefined> {
+    if (!allowsCommands(parts.config.JOB_COMMANDS)) return undefined;
     const commands = new Commands(parts);
-    if (!commands.#programs.any) return undefined;
     await commands.#folders.prepare([]);
     await TemporaryFolder.removeLeft();
     return commands;
@@ -75,9 +83,14 @@ export class Commands implements CommandRunner {
     return this.#turn(() => this.#run(job, options));
   }
 
+  /** Closes connections to the storage. */
+  close(): Promise<void> {
+    return this.#parts.storage.close();
+  }
+
   async #run(
     job: CommandJob,
-    { cancellation, draining, onPhase = () => undefined }: CommandRunOptions,
+    { cancellation, draining, isHeld, onPhase = () => undefined }: CommandRunOptions,
   ): Promise<CommandServed> {
     const cancelled = new AbortController();
     const cancellable = { cancel: () => cancelled.abort() };
@@ -85,7 +98,11 @@ export class Commands implements CommandRunner {
     const temporary = new TemporaryFolder();
     try {
       if (cancelled.signal.aborted || draining.aborted) return undefined;
-      return await this.#runIn(job, { temporary, onPhase }, { cancelled: cancelled.signal, draining });
+      return await this.#runIn(
+        job,
+        { temporary, onPhase, mayStore: isHeld },
+        { cancelled: cancelled.signal, draining },
+      );
     } catch (error) {
       if (error instanceof CommandRefused) return unreadResult(new JobError(job.id, error.message));
       throw error;
@@ -97,10 +114,10 @@ export class Commands implements CommandRunner {
 
   async #runIn(
     job: CommandJob,
-    { temporary: folder, onPhase }: { temporary: TemporaryFolder } & Pick<RunParts, 'onPhase'>,
+    { temporary: folder, onPhase, mayStore }: RunContext,
     signals: StopSignals,
   ): Promise<CommandServed> {
-    const { storage, clock, config, node } = this.#parts;
+    const { storage, clock, config, node, onBacklog } = this.#parts;
     const { compression } = job;
     const log = this.#parts.log.child({ jobId: job.id });
     const temporary = (name: string): string => folder.fileOf(name);
@@ -109,7 +126,7 @@ export class Commands implements CommandRunner {
     const run = new CommandRun(
       job,
       {
-        transfers: new Transfers({ storage, compression, events: this.#state, temporary }),
+        transfers: new Transfers({ storage, compression, events: this.#state, temporary, mayStore }),
         folders: this.#folders,
         temporary,
         state: this.#state,
@@ -124,6 +141,7 @@ export class Commands implements CommandRunner {
         },
         graceMs: config.JOB_STOP_GRACE_MS,
         onPhase,
+        onBacklog,
       },
       signals,
     );

@@ -19,6 +19,8 @@ export interface SyncDuringParts {
   readonly limits: SyncLimits;
   /** Ends all of it. */
   readonly signal: AbortSignal;
+  /** Told after each look how many files have changed and are not stored. */
+  readonly onBacklog: (files: number) => void;
   /** Uploads are behind, or fail: a limit is passed, and nothing more is tried. */
   readonly onTrouble: (error: Error) => void;
 }
@@ -147,6 +149,7 @@ export class SyncDuring {
       const found = pattern.filter(await scanFolder(folder), ({ name }) => name);
       this.#folders[index]?.observe(found, this.#parts.clock.now(), areStored);
     }
+    this.#parts.onBacklog(this.#changes(Infinity, 0).length);
   }
 
   #changes(atMs: number, settleMs: number): readonly Change[] {

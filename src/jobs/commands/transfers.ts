@@ -26,6 +26,8 @@ export interface TransfersParts {
   readonly storage: Pick<Storage, 'list' | 'download' | 'upload' | 'remove'>;
   readonly compression: boolean;
   readonly events: TransferEvents;
+  /** Whether anything may be stored at this moment. */
+  readonly mayStore: () => boolean;
   /** For compressed copies. */
   readonly temporary: (name: string) => string;
 }
@@ -69,6 +71,7 @@ export class Transfers {
   /** Stores one file; `source` is the file, or a copy of it. */
   async upload(file: string, place: string, signal: AbortSignal, source = file): Promise<void> {
     const { storage, compression, events } = this.#parts;
+    this.#check();
     events.began('upload', file);
     try {
       if (!compression) await storage.upload(source, place, { signal });
@@ -85,6 +88,7 @@ export class Transfers {
 
   async remove(place: string, signal: AbortSignal): Promise<void> {
     const { storage, compression } = this.#parts;
+    this.#check();
     await storage.remove(compression ? place + GZIP_ENDING : place, { signal });
   }
 
@@ -105,6 +109,11 @@ export class Transfers {
     } finally {
       events.ended('download', target);
     }
+  }
+
+  /** What another server has stored since must not be overwritten by what is older. */
+  #check(): void {
+    if (!this.#parts.mayStore()) throw new Error('the lease of the job has ended');
   }
 
   async #withCopy(use: (copy: string) => Promise<void>): Promise<void> {

@@ -36,6 +36,8 @@ test('the last checkpoint is stored before the job is reported, whatever was on 
   held.abort();
   assert.equal(told(await served).kind, 'answered');
   assert.equal(await rig.storage.read('s3://b/state/state'), '2\n');
+  assert.ok(rig.backlog.includes(1));
+  assert.equal(rig.backlog.at(-1), 0);
 });
 
 test('files are stored in the order of the rules, and within a rule the oldest first', async (t) => {

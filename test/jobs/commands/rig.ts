@@ -24,20 +24,26 @@ export interface ScriptJob {
   readonly timeoutMs?: number;
 }
 
+type RigParts = Pick<Rig, 'root' | 'storage' | 'lines' | 'backlog'>;
+
 /** Runs commands in a folder of the test, beside a storage in another. Logs are kept. */
 export class Rig {
   readonly root: string;
   readonly storage: FolderStorage;
   readonly lines: readonly Record<string, unknown>[];
+  /** What was told of files that wait, in order. */
+  readonly backlog: readonly number[];
   readonly cancellation = new Cancellation();
   readonly draining = new AbortController();
   readonly phases: CommandPhase[] = [];
+  isHeld = true;
   readonly #commands: Commands;
 
-  private constructor({ root, storage, lines }: Pick<Rig, 'root' | 'storage' | 'lines'>, commands: Commands) {
+  private constructor({ root, storage, lines, backlog }: RigParts, commands: Commands) {
     this.root = root;
     this.storage = storage;
     this.lines = lines;
+    this.backlog = backlog;
     this.#commands = commands;
   }
 
@@ -51,6 +57,7 @@ export class Rig {
     const storage = new FolderStorage(path.join(root, 'storage'));
     const lines: Record<string, unknown>[] = [];
     const stream = { write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>) };
+    const backlog: number[] = [];
     const commands = await Commands.open({
       config: {
         JOB_COMMANDS: ['true'],
@@ -68,10 +75,11 @@ export class Rig {
       storage: storage as never,
       clock: systemClock,
       log: createLogs({ level: 'info', pretty: false, stream }).log,
+      onBacklog: (files) => void backlog.push(files),
       environment: { PATH: process.env['PATH'], SERVER: 'yes' },
     });
     if (commands === undefined) throw new Error('commands are off');
-    return new Rig({ root, storage, lines }, commands);
+    return new Rig({ root, storage, lines, backlog }, commands);
   }
 
   folder(name: string): string {
@@ -94,7 +102,7 @@ export class Rig {
     const onPhase = (phase: CommandPhase): void => {
       phases.push(phase);
     };
-    return this.#commands.run(job, { cancellation, draining, onPhase });
+    return this.#commands.run(job, { cancellation, draining, onPhase, isHeld: () => this.isHeld });
   }
 
   async script(text: string, job: ScriptJob = {}): Promise<CommandServed> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { isAlive, Rig, told, until } from './rig.ts';
 
@@ -54,6 +54,18 @@ test('when the time to stop has run out, the command is killed at once', async (
   rig.draining.abort();
   rig.cancellation.cancel();
   assert.deepEqual(await served, { restMs: 0 });
+});
+
+test('a server whose lease has ended stores nothing more, also before it is told', async (t) => {
+  const rig = await Rig.open(t);
+  const served = rig.script(`cd ${rig.folder('more')}; ${READY}`, { ...STATE, before: [['none/', 'more']] });
+  await started(rig);
+  rig.isHeld = false;
+  await writeFile(rig.folder('checkpoint/state'), '1');
+  await until('it has tried', () => rig.lines.some(({ reason }) => reason === 'the lease of the job has ended'));
+  rig.cancellation.cancel();
+  assert.equal(await served, undefined);
+  assert.deepEqual(rig.storage.done, []);
 });
 
 test('a command that takes longer than it may has failed', async (t) => {

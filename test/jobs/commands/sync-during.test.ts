@@ -43,6 +43,7 @@ async function rig(t: TestContext) {
     log: { warn: () => undefined },
     limits: { settleMs: 20, errors: 3, lateMs: 60_000 },
     signal: end.signal,
+    onBacklog: () => undefined,
     onTrouble: (error) => assert.fail(error),
   });
   return { sync, root, hooks, uploads, file: (name: string) => path.join(folder, name) };
