@@ -46,9 +46,9 @@ export async function measureQueue(open: () => Promise<RealQueue>, load: QueueLo
   return rows;
 }
 
-function envOf({ env }: RealQueue, { runMs }: QueueLoad): Readonly<Record<string, string>> {
+function envOf(queue: RealQueue, { runMs }: QueueLoad): Readonly<Record<string, string>> {
   return {
-    ...env,
+    ...queue.env(queue.port),
     MODELS: 'square',
     LANES: '1',
     INFERENCE_API: 'false',

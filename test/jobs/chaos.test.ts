@@ -16,7 +16,7 @@ async function survives(t: TestContext, open: () => Promise<RealQueue>): Promise
   const report = await storm(queue, {
     jobs: 100,
     workers: 2,
-    events: 3,
+    events: 4,
     seed,
     leaseMs: 1000,
     runMs: 50,

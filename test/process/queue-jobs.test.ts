@@ -27,7 +27,7 @@ async function rig(t: TestContext, open: () => Promise<RealQueue>) {
   return {
     queue,
     start: (env: Readonly<Record<string, string>> = {}, command?: string) =>
-      start(t, { ...queue.env, ...env }, command),
+      start(t, { ...queue.env(queue.port), ...env }, command),
     send: (data: number) => {
       const job = { custom_id: `r${data}`, url: '/predict/square', body: { data } };
       return queue.send(JSON.stringify(job), String((sent += 1)));

@@ -1,63 +1,80 @@
 import { Carpool } from '../../test/process/carpool.ts';
+import type { RealQueue } from '../queues/real-queue.ts';
+import { StallingProxy } from './stalling-proxy.ts';
+
+interface Worker {
+  process: Carpool;
+  /** Its way to the queue. */
+  readonly proxy: StallingProxy;
+}
 
 /** Workers that are killed and stopped on the way, each a real process; there are always as many. */
 export class Crew {
+  readonly #queue: RealQueue;
   readonly #env: Readonly<Record<string, string>>;
-  #workers: Carpool[] = [];
-  #paused: Carpool | undefined;
+  readonly #workers: Worker[] = [];
 
-  constructor(env: Readonly<Record<string, string>>) {
+  constructor(queue: RealQueue, env: Readonly<Record<string, string>>) {
+    this.#queue = queue;
     this.#env = env;
   }
 
   /** Starts so many; resolves when each pulls jobs. */
   async start(count: number): Promise<void> {
-    for (let index = 0; index < count; index += 1) this.#workers.push(this.#spawn());
+    for (let index = 0; index < count; index += 1) {
+      const proxy = await StallingProxy.start(this.#queue.port);
+      this.#workers.push({ proxy, process: this.#spawn(proxy) });
+    }
     await this.#started();
   }
 
-  get count(): number {
-    return this.#workers.length;
+  /** SIGKILL to one of them, and another one in its place, which may still be starting when this resolves. */
+  async kill(random: () => number): Promise<void> {
+    const worker = this.#one(random);
+    await worker.process[Symbol.asyncDispose]();
+    worker.process = this.#spawn(worker.proxy);
   }
 
-  /** SIGKILL, and another one in its place, which may still be starting when this resolves. */
-  async kill(index: number): Promise<void> {
-    const worker = this.#workers[index];
-    if (worker === undefined) return;
-    await worker[Symbol.asyncDispose]();
-    this.#workers[index] = this.#spawn();
+  /** Stops the process of one of them where it stands; returns how it goes on as if nothing had been. */
+  pause(random: () => number): () => void {
+    const { process } = this.#one(random);
+    process.signal('SIGSTOP');
+    return () => process.signal('SIGCONT');
   }
 
-  /** Stops the process where it stands; `resume` lets it go on as if nothing had been. */
-  pause(index: number): void {
-    this.#paused = this.#workers[index];
-    this.#paused?.signal('SIGSTOP');
-  }
-
-  resume(): void {
-    this.#paused?.signal('SIGCONT');
-    this.#paused = undefined;
+  /** Lets the network between the queue and one of them stand still; returns how it goes on. */
+  stall(random: () => number): () => void {
+    const { proxy } = this.#one(random);
+    proxy.stall();
+    return () => proxy.resume();
   }
 
   /** SIGTERM to all, once they have started; resolves with how each has ended: an exit code or a signal. */
   async stop(): Promise<readonly (number | string | null)[]> {
-    this.resume();
     await this.#started();
-    for (const worker of this.#workers) worker.signal('SIGTERM');
-    const exits = await Promise.all(this.#workers.map((worker) => worker.exit()));
+    for (const { process } of this.#workers) process.signal('SIGTERM');
+    const exits = await Promise.all(this.#workers.map(({ process }) => process.exit()));
     return exits.map(({ code, signal }) => signal ?? code);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const worker of this.#workers) await worker[Symbol.asyncDispose]();
-    this.#workers = [];
+    for (const { process, proxy } of this.#workers) {
+      await process[Symbol.asyncDispose]();
+      await proxy.stop();
+    }
+  }
+
+  #one(random: () => number): Worker {
+    const worker = this.#workers[Math.floor(random() * this.#workers.length)];
+    if (worker === undefined) throw new Error('there are no workers');
+    return worker;
   }
 
   async #started(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.log((line) => line['msg'] === 'pulling jobs')));
+    await Promise.all(this.#workers.map(({ process }) => process.log((line) => line['msg'] === 'pulling jobs')));
   }
 
-  #spawn(): Carpool {
-    return Carpool.spawn(this.#env, 'work');
+  #spawn({ port }: StallingProxy): Carpool {
+    return Carpool.spawn({ ...this.#queue.env(port), ...this.#env }, 'work');
   }
 }

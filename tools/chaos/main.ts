@@ -40,9 +40,9 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(QUEUES)) {
     });
     if (report.oldestHoldMs > leaseMs + LATE_MS)
       throw new Error(`a job was held for ${report.oldestHoldMs} ms without a sign of life`);
-    const { jobs, kills, pauses, restarts, seconds, calmMs, oldestHoldMs } = report;
+    const { jobs, kills, pauses, stalls, restarts, seconds, calmMs, oldestHoldMs } = report;
     console.log(
-      `${jobs} jobs, each with one right result, in ${seconds.toFixed(0)} s; ${kills} workers killed, ${pauses} stopped for longer than a lease, ` +
+      `${jobs} jobs, each with one right result, in ${seconds.toFixed(0)} s; ${kills} workers killed, ${pauses} stopped and ${stalls} cut off for longer than a lease, ` +
         `the queue killed ${restarts} times; done ${Math.round(calmMs)} ms after the last of it` +
         (oldestHoldMs > 0 ? `; longest without a sign of life ${oldestHoldMs} ms` : ''),
     );

@@ -7,7 +7,7 @@ import type { RealQueue } from '../queues/real-queue.ts';
 export interface StormOptions {
   readonly jobs: number;
   readonly workers: number;
-  /** Kills, stops and restarts. */
+  /** Kills, stops, stalls and restarts. */
   readonly events: number;
   readonly seed: number;
   readonly leaseMs: number;
@@ -23,6 +23,8 @@ interface Blown {
   readonly kills: number;
   /** Workers that were stopped for longer than a lease, and went on. */
   readonly pauses: number;
+  /** Workers whose network stood still for longer than a lease. */
+  readonly stalls: number;
   /** How often the queue's server was killed. */
   readonly restarts: number;
 }
@@ -54,8 +56,7 @@ export async function storm(queue: RealQueue, options: StormOptions): Promise<St
   const random = uniform(seed);
   const beganMs = performance.now();
   const ledger = new Ledger(queue);
-  await using crew = new Crew({
-    ...queue.env,
+  await using crew = new Crew(queue, {
     MODELS: 'square',
     MODEL_OPTIONS: `{"square":{"batching":{"maxItems":2},"simulate":{"runMs":${runMs}}}}`,
     JOB_LEASE_MS: String(leaseMs),
@@ -107,24 +108,24 @@ async function blow(
   crew: Crew,
   { events, leaseMs, random }: StormOptions & { readonly random: () => number },
 ): Promise<Blown> {
-  let [kills, pauses, restarts] = [0, 0, 0];
+  let [kills, pauses, stalls, restarts] = [0, 0, 0, 0];
   for (let event = 0; event < events; event += 1) {
     await sleep(leaseMs * random());
-    const index = Math.floor(random() * crew.count);
-    // The first three are one of each kind, so that a short storm has all of them.
-    const kind = event < 3 ? (event + 0.5) / 3 : random();
-    if (kind < 1 / 3) {
-      await crew.kill(index);
+    // The first four are one of each kind, so that a short storm has all of them.
+    const kind = event < 4 ? event : Math.floor(4 * random());
+    if (kind === 0) {
+      await crew.kill(random);
       kills += 1;
-    } else if (kind < 2 / 3) {
-      crew.pause(index);
+    } else if (kind === 1 || kind === 2) {
+      const resume = kind === 1 ? crew.pause(random) : crew.stall(random);
       await sleep(leaseMs * (1 + random()));
-      crew.resume();
-      pauses += 1;
+      resume();
+      if (kind === 1) pauses += 1;
+      else stalls += 1;
     } else {
       await queue.restart();
       restarts += 1;
     }
   }
-  return { kills, pauses, restarts };
+  return { kills, pauses, stalls, restarts };
 }

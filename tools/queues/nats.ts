@@ -13,7 +13,8 @@ export async function natsQueue(): Promise<RealQueue> {
   const messages = async (stream: string): Promise<number> => (await manager.streams.info(stream)).state.messages;
   return {
     name: 'nats',
-    env: { JOB_SOURCE: 'nats', JOB_QUEUE: STREAM, NATS_URL: server.url },
+    port: server.port,
+    env: (port) => ({ JOB_SOURCE: 'nats', JOB_QUEUE: STREAM, NATS_URL: `nats://127.0.0.1:${port}` }),
     send: async (job, msgID) => String((await jetstream.publish(STREAM, job, { msgID, timeout: 2000 })).seq),
     result: async (id) => (await lastOf(client, `${STREAM}-results`, `${STREAM}-results.${id}`))?.string(),
     jobs: () => messages(STREAM),

@@ -2,8 +2,10 @@
 export interface RealQueue {
   /** As JOB_SOURCE names it. */
   readonly name: string;
-  /** What a worker needs to find it. */
-  readonly env: Readonly<Record<string, string>>;
+  /** Of its server, on the loopback interface. */
+  readonly port: number;
+  /** What a worker needs to find it at a port: that of its server, or of a proxy before it. */
+  env(port: number): Readonly<Record<string, string>>;
   /**
    * Puts a job on the queue; resolves with the name of its result. Rejects while the queue is away, and is called again then: a queue that can tell
    * by the key that it has the job already does not take it twice.

@@ -14,7 +14,8 @@ export async function redisQueue(): Promise<RealQueue> {
   const ask = (...args: string[]): Promise<unknown> => client.sendCommand(args);
   return {
     name: 'redis',
-    env: { JOB_SOURCE: 'redis', JOB_QUEUE: STREAM, REDIS_URL: server.url },
+    port: server.port,
+    env: (port) => ({ JOB_SOURCE: 'redis', JOB_QUEUE: STREAM, REDIS_URL: `redis://127.0.0.1:${port}` }),
     send: async (job) => String(await ask('XADD', STREAM, '*', 'job', job)),
     result: async (id) => ((await ask('GET', `${STREAM}:result:${id}`)) as string | null) ?? undefined,
     jobs: async () => Number(await ask('XLEN', STREAM)),

@@ -42,7 +42,8 @@ const textOf = (job: NatsJob | undefined): string => Buffer.from(job?.bytes ?? [
 
 test('a job is claimed by one server, and its result lies under its number', only, async (t) => {
   const { open, client } = await rig(t);
-  const [first, second] = [await open(), await open()];
+  // Both make the streams.
+  const [first, second] = await Promise.all([open(), open()]);
   const nats = await client();
   const { seq } = await nats.jetstream.publish('jobs', 'a');
   await nats.jetstream.publish('jobs', 'b');
