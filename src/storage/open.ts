@@ -32,9 +32,15 @@ function openS3({ AWS_ENDPOINT_URL_S3, S3_ADDRESSING }: StorageConfig, { events 
   });
 }
 
-type Open = (config: StorageConfig, parts: StorageParts) => Storage;
+type Open = (config: StorageConfig, parts: StorageParts, scheme: string) => Storage;
 
-const openHttp: Open = (_config, { allowsPrivate = (): boolean => false }) => new HttpStorage({ allowsPrivate });
+function openHttp(
+  _config: StorageConfig,
+  { events, allowsPrivate = () => false }: StorageParts,
+  scheme: string,
+): Storage {
+  return new HttpStorage({ allowsPrivate, limits: { onRetry: () => events?.retried(scheme) } });
+}
 
 /** The kinds of places, by the scheme of their URL. Each is opened only when it is used. */
 const KINDS: ReadonlyMap<string, Open> = new Map([
@@ -50,7 +56,7 @@ export function openStorage(config: StorageConfig, parts: StorageParts = {}): St
   return new StorageByScheme(opened, (scheme) => {
     const open = KINDS.get(scheme);
     if (open === undefined) return undefined;
-    const storage = open(config, parts);
+    const storage = open(config, parts, scheme);
     return parts.events === undefined ? storage : new CountedStorage(storage, scheme, parts.events);
   });
 }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { createMetrics } from '../../src/metrics.ts';
 import { CountedStorage } from '../../src/storage/counted.ts';
@@ -18,6 +21,26 @@ test('a place of no kind is refused, and what it holds is not repeated', async (
       return true;
     });
   await storage.close();
+});
+
+test('a retry is counted under the scheme of its place', async (t) => {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked += 1;
+    response.writeHead(asked === 1 ? 503 : 200).end('bytes');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close().closeAllConnections());
+  const metrics = createMetrics();
+  metrics.stop();
+  const config = { AWS_ENDPOINT_URL_S3: '', S3_ADDRESSING: 'auto' } as const;
+  const storage = openStorage(config, { events: countStorage(metrics), allowsPrivate: () => true });
+  t.after(() => storage.close());
+  const { port } = server.address() as AddressInfo;
+  const bytes = await storage.read(`http://127.0.0.1:${port}/x`, { signal, limitBytes: 100 });
+  assert.equal(Buffer.from(bytes).toString(), 'bytes');
+  assert.match(await metrics.registry.metrics(), /carpool_storage_retries_total\{scheme="http"\} 1\n/);
 });
 
 test('calls are counted by scheme, operation and outcome, and bytes by direction', async () => {

@@ -3,7 +3,7 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { Guard, MOST_REDIRECTS, REDIRECTS } from '../../outbound/guard.ts';
 import { VERSION } from '../../version.ts';
 import { StorageError } from '../storage.ts';
-import type { RetryPolicy } from './retry.ts';
+import type { HttpRetry } from './retry.ts';
 
 export interface HttpOptions {
   /** Whether the host of a URL may be at an address of this machine or its networks. Asked for each redirect too. */
@@ -11,7 +11,7 @@ export interface HttpOptions {
   readonly limits?: Partial<HttpLimits>;
 }
 
-export interface HttpLimits extends RetryPolicy {
+export interface HttpLimits extends HttpRetry {
   readonly connectMs: number;
   /** A request that moves less than 16 KiB in this time is ended and tried again. */
   readonly paceMs: number;

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ServerError } from '../../errors.ts';
+import { retrying as retryingAll, type RetryPolicy } from '../../transfer/retry.ts';
 import { StorageError } from '../storage.ts';
 
 /** A failure that may pass: the request is tried again. */
@@ -13,16 +13,8 @@ export class Passing extends Error {
   }
 }
 
-export interface RetryPolicy {
-  /** Failures in a row after which to give up. */
-  readonly attempts: number;
-  /** First wait; it doubles each time. */
-  readonly firstDelayMs: number;
-}
-
-const LONGEST_DELAY_MS = 20_000;
-/** A server that asks for more is not waited for so long. */
-const LONGEST_ASKED_MS = 60_000;
+/** How often and when a request is tried again. */
+export type HttpRetry = Pick<RetryPolicy, 'attempts' | 'firstDelayMs' | 'onRetry'>;
 
 /**
  * Does the work, and again while it fails for reasons that may pass: all but StorageErrors and refusals of the guard. `work` calls `noteProgress` when it
@@ -30,25 +22,25 @@ const LONGEST_ASKED_MS = 60_000;
  */
 export async function retrying<Result>(
   shown: string,
-  { attempts, firstDelayMs, signal }: RetryPolicy & { readonly signal: AbortSignal },
+  { attempts, firstDelayMs, onRetry, signal }: HttpRetry & { readonly signal: AbortSignal },
   work: (noteProgress: () => void) => Promise<Result>,
 ): Promise<Result> {
-  let failures = 0;
-  for (;;) {
-    try {
-      signal.throwIfAborted();
-      return await work(() => (failures = 0));
-    } catch (error) {
-      signal.throwIfAborted();
-      if (error instanceof ServerError) throw new StorageError('BAD_PLACE', `${shown}: ${error.message}`);
-      if (error instanceof StorageError) throw error;
-      failures += 1;
-      if (failures >= attempts) throw new StorageError('UNAVAILABLE', `${shown}: ${reasonOf(error)}`, { cause: error });
-      const backoffMs = firstDelayMs * 2 ** (failures - 1) * (0.5 + Math.random());
-      const askedMs = error instanceof Passing ? Math.min(error.retryAfterMs, LONGEST_ASKED_MS) : 0;
-      await sleep(Math.max(Math.min(LONGEST_DELAY_MS, backoffMs), askedMs), undefined, { signal });
-    }
+  try {
+    return await retryingAll({ attempts, firstDelayMs, onRetry, signal, isPassing, askedDelayMs }, work);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ServerError) throw new StorageError('BAD_PLACE', `${shown}: ${error.message}`);
+    if (error instanceof StorageError) throw error;
+    throw new StorageError('UNAVAILABLE', `${shown}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+function isPassing(error: unknown): boolean {
+  return !(error instanceof StorageError) && !(error instanceof ServerError);
+}
+
+function askedDelayMs(error: unknown): number | undefined {
+  return error instanceof Passing ? error.retryAfterMs : undefined;
 }
 
 /** The codes of the network's errors say what happened, and their messages may hold addresses. */
