@@ -64,7 +64,11 @@ export function createParts(config: Config, { log, access }: Logs, jobs?: JobSto
   const metrics = createMetrics();
   const state = new ServerState();
   const events: CoreEvents = countCoreEvents(metrics, (key) => loader.find(key));
-  const core: TensorCore = new Core({ clock: systemClock, events });
+  const core: TensorCore = new Core({
+    clock: systemClock,
+    events,
+    weights: { clients: 100 - config.JOB_SHARE_PERCENT, jobs: config.JOB_SHARE_PERCENT },
+  });
   const fail = (detail: string): void => {
     // Probes and refusals show the reason to clients, so it must not hold paths of this machine.
     const reason = publicReason(detail, config.MODELS_DIR);

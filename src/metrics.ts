@@ -144,8 +144,12 @@ export function createMetrics() {
     storageRetries: counter('storage_retries_total', 'Attempts that failed and were made again', ['scheme']),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),
     runningItems: gauge('running_items', 'Items running', ['model']),
-    permitsUsed: gauge('permits_used', 'Permits taken: items in preparation, waiting and running', ['model']),
-    permitsLimit: gauge('permits_limit', 'Permits there are', ['model']),
+    permitsUsed: gauge(
+      'permits_used',
+      'Permits taken by requests and jobs: items in preparation, waiting and running',
+      ['model'],
+    ),
+    permitsLimit: gauge('permits_limit', 'Permits there are, for requests and for jobs each', ['model']),
     predictedWaitSeconds: gauge(
       'predicted_wait_seconds',
       'How long a new item would wait for its run: the figure to scale by',

@@ -115,6 +115,12 @@ export const OPTIONS = {
     's',
   ),
   MAX_JOB_FAILURES: integer(5, [1, 1000], 'kelpie: a node on which so many jobs in a row have failed is replaced.'),
+  JOB_SHARE_PERCENT: integer(
+    50,
+    [1, 99],
+    'The part of the lane time that jobs get where there is too little for them and for requests over HTTP; either gets what the other leaves.',
+    'percent',
+  ),
   JOB_LEASE_MS: ms(
     0,
     0,

@@ -1,6 +1,6 @@
 import { ServerError } from '../errors.ts';
 import type { Grant, TicketHandle } from './queued-ticket.ts';
-import { LOWEST_PRIORITY, type AdmittedItem } from './ticket.ts';
+import { LOWEST_PRIORITY, type AdmittedItem, type Party } from './ticket.ts';
 
 /** What a request asks for before its body is prepared. */
 export interface AdmissionRequest {
@@ -9,6 +9,8 @@ export interface AdmissionRequest {
   readonly items: number;
   /** 1 (highest) to LOWEST_PRIORITY; default DEFAULT_PRIORITY. */
   readonly priority?: number;
+  /** Default: clients. */
+  readonly party?: Party | undefined;
   /** On the core's clock; Infinity: none. */
   readonly deadlineMs: number;
 }

@@ -1,5 +1,6 @@
 import { timeOf } from './estimator.ts';
 import type { LaneSlot } from './lane-slot.ts';
+import type { Parties } from './parties.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
 import type { Candidate } from './scheduler.ts';
 
@@ -15,22 +16,32 @@ const NONE: readonly never[] = [];
 
 type Slots<Payload, Result> = ReadonlyMap<number, LaneSlot<Payload, Result>>;
 
-/** The models of which tickets wait, as a lane that runs all of them could serve them; `lanes`: how many there are. */
+/** What a decision is made from. */
+export interface Scene {
+  readonly parties: Parties;
+  /** How many there are. */
+  readonly lanes: number;
+  readonly nowMs: number;
+}
+
+/** The models of which tickets wait, as a lane that runs all of them could serve them. */
 export function waitingModels<Payload, Result>(
   models: ReadonlyMap<string, QueuedModel<Payload, Result>>,
-  lanes: number,
-  nowMs: number,
+  { parties, lanes, nowMs }: Scene,
 ): ModelToServe<Payload, Result>[] {
+  const { turn } = parties;
   const waiting: ModelToServe<Payload, Result>[] = [];
   for (const model of models.values()) {
-    const head = model.queue.head(nowMs);
+    const head = model.queue.head(nowMs, turn);
     if (head === undefined) continue;
     const { ticket, level } = head;
     const { dueMs, runMs, isBacklogged, isFlooded } = hurry(model, ticket, model.lanesOf(lanes));
     const { share } = model;
-    const { sequence } = ticket;
+    const { sequence, party } = ticket;
+    const partyShare = parties.shareOf(party);
     // In one piece: spreading two objects took half of the time of a decision between twenty models.
-    waiting.push({ model, head: ticket, resting: NONE, level, share, sequence, dueMs, runMs, isBacklogged, isFlooded });
+    // prettier-ignore
+    waiting.push({ model, head: ticket, resting: NONE, level, share, partyShare, sequence, dueMs, runMs, isBacklogged, isFlooded });
   }
   return waiting;
 }
@@ -40,7 +51,7 @@ export function modelsToServe<Payload, Result>(
   slot: LaneSlot<Payload, Result>,
   slots: Slots<Payload, Result>,
   waiting: readonly ModelToServe<Payload, Result>[],
-  nowMs: number,
+  { parties, nowMs }: Scene,
 ): ModelToServe<Payload, Result>[] {
   const candidates = waiting.filter(({ model }) => model.runsOn(slot.id) && !isLeftToOthers(slot, slots, model, nowMs));
   for (const [model, resting] of slot.restingByModel()) {
@@ -48,7 +59,8 @@ export function modelsToServe<Payload, Result>(
     const waits = candidates[index];
     const level = Math.min(waits?.level ?? Infinity, ...resting.map(({ priority }) => priority));
     const sequence = resting[0]?.sequence ?? Infinity;
-    const common = { model, head: waits?.head, resting, level, share: model.share, sequence };
+    const partyShare = parties.shareOf((resting[0] ?? waits?.head)?.party ?? 'clients');
+    const common = { model, head: waits?.head, resting, level, share: model.share, partyShare, sequence };
     candidates.splice(index < 0 ? candidates.length : index, 1, { ...common, ...hurry(model, waits?.head, 1) });
   }
   return candidates;

@@ -5,35 +5,19 @@ import { nextTurn } from './clock.ts';
 import { Deadlines } from './deadlines.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Fit } from './estimator.ts';
+import type { CoreOptions, Depth } from './core-options.ts';
 import type { CoreEvents } from './events.ts';
 import { forecast, type Forecast } from './forecast.ts';
 import { ModelState, type ModelOptions } from './model-state.ts';
+import { Parties } from './parties.ts';
 import { QueuedTicket, type Grant, type QueuedModel, type TicketHandle } from './queued-ticket.ts';
 import { rejoin } from './scheduler.ts';
-import { DEFAULT_PRIORITY, type AdmittedItem, type Clock, type Lane } from './ticket.ts';
+import { DEFAULT_PRIORITY, type AdmittedItem, type Clock, type Lane, type Party } from './ticket.ts';
 
 /** Retry-After of a full queue before any run has ended: a guess. */
 const UNKNOWN_WAIT_MS = 1000;
 const DEFAULT_AGING_MS = 1000;
 const LEFT = { cancelled: 'CANCELLED', expired: 'DEADLINE_EXCEEDED' } as const;
-
-export interface CoreOptions {
-  readonly clock: Clock;
-  readonly events?: CoreEvents;
-  /** A priority that is not served for this long rises one level. */
-  readonly agingMs?: number;
-  /** Calls back when everything that arrives in this turn of the event loop is there; default `nextTurn`. */
-  readonly defer?: (callback: () => void) => void;
-}
-
-/** All in items. */
-export interface Depth {
-  readonly waiting: number;
-  readonly running: number;
-  /** Waiting, running and in preparation. */
-  readonly permits: number;
-  readonly queueItems: number;
-}
 
 /**
  * Admits requests, keeps their tickets in order, and gives each free lane its next batch.
@@ -46,6 +30,7 @@ export class Core<Payload, Result> {
   readonly #events: CoreEvents;
   readonly #agingMs: number;
   readonly #models = new Map<string, QueuedModel<Payload, Result>>();
+  readonly #parties: Parties;
   readonly #deadlines: Deadlines<QueuedTicket<Payload, Result>>;
   readonly #dispatcher: Dispatcher<Payload, Result>;
   readonly #port: AdmissionPort<Payload, Result> = {
@@ -55,6 +40,7 @@ export class Core<Payload, Result> {
   };
   readonly #onCancel = (ticket: QueuedTicket<Payload, Result>): void => this.#leave(ticket, 'cancelled');
   #sequence = 0;
+  #queuePart = 1;
   #permits = 0;
   #settlingRuns = 0;
   #onIdle: (() => void)[] = [];
@@ -66,6 +52,7 @@ export class Core<Payload, Result> {
     if (!(agingMs > 0)) throw new RangeError(`agingMs must be above 0, not ${agingMs}`);
     this.#clock = clock;
     this.#events = events;
+    this.#parties = new Parties(options.weights);
     this.#agingMs = agingMs;
     this.#deadlines = new Deadlines(clock, (ticket) => this.#leave(ticket, 'expired'));
     this.#dispatcher = new Dispatcher({
@@ -73,6 +60,7 @@ export class Core<Payload, Result> {
       events,
       defer,
       models: this.#models,
+      parties: this.#parties,
       expire: () => this.#deadlines.expire(),
       giveUp: (tickets) => this.#giveUp(tickets),
       isAlone: ({ grant }) => grant.permits === this.#permits,
@@ -99,7 +87,9 @@ export class Core<Payload, Result> {
   /** Throws an Error when the key is taken: each load of a model version has a key of its own. */
   addModel(key: string, options: ModelOptions): void {
     if (this.#models.has(key)) throw new Error(`model key ${key} is in use`);
-    this.#models.set(key, new ModelState(key, options, this.#agingMs));
+    const model = new ModelState<QueuedTicket<Payload, Result>>(key, options, this.#agingMs);
+    model.queuePart = this.#queuePart;
+    this.#models.set(key, model);
   }
 
   /** Admits nothing more for the model; resolves when all that was admitted, in preparation included, has settled. */
@@ -119,13 +109,13 @@ export class Core<Payload, Result> {
    * error of `failAll`.
    */
   admit(request: AdmissionRequest): Admission<Payload, Result> {
-    const { modelKey, items, priority = DEFAULT_PRIORITY, deadlineMs } = request;
+    const { modelKey, items, priority = DEFAULT_PRIORITY, party = 'clients', deadlineMs } = request;
     try {
-      const model = this.#check(request, priority);
-      model.permits += items;
+      const model = this.#check(request, priority, party);
+      model.countPermits(party, items);
       this.#permits += items;
       model.asked({ turnedAway: false });
-      return new Admission(this.#port, { model, priority, deadlineMs, permits: items }, items);
+      return new Admission(this.#port, { model, priority, party, deadlineMs, permits: items }, items);
     } catch (error) {
       if (error instanceof ServerError) this.#events.refused?.({ modelKey, code: error.code, items });
       throw error;
@@ -152,14 +142,25 @@ export class Core<Payload, Result> {
   depth(key: string): Depth {
     const model = this.#models.get(key);
     if (model === undefined) return { waiting: 0, running: 0, permits: 0, queueItems: 0 };
-    const { queue, runningItems, permits, queueItems } = model;
-    return { waiting: queue.items, running: runningItems, permits, queueItems };
+    const { queue, runningItems, permits, mostItems } = model;
+    return { waiting: queue.items, running: runningItems, permits, queueItems: mostItems };
   }
 
-  /** True when no further item of this model would be admitted, because there are no permits. */
-  isFull(key: string): boolean {
+  /** True when no further item of this model and party would be admitted, because there are no permits. */
+  isFull(key: string, party: Party = 'clients'): boolean {
     const model = this.#models.get(key);
-    return model !== undefined && model.permits >= model.queueItems;
+    return model !== undefined && model.room(party) <= 0;
+  }
+
+  /** Lets all models, those that come later included, admit only a part of what their queues could hold: above 0, up to 1. */
+  limitQueues(part: number): void {
+    this.#queuePart = part;
+    for (const model of this.#models.values()) model.queuePart = part;
+  }
+
+  /** Items for which a party has permits; 0 for an unknown model. */
+  room(key: string, party: Party): number {
+    return this.#models.get(key)?.room(party) ?? 0;
   }
 
   /** Settles what a lane runs with this error, without waiting for it. The lane stays busy, and the permits taken, until its run ends. */
@@ -195,13 +196,13 @@ export class Core<Payload, Result> {
     });
   }
 
-  #check(request: AdmissionRequest, priority: number): QueuedModel<Payload, Result> {
+  #check(request: AdmissionRequest, priority: number, party: Party): QueuedModel<Payload, Result> {
     const { modelKey, items, deadlineMs } = request;
     if (this.#failure !== undefined) throw this.#failure;
     const model = this.#models.get(modelKey);
     if (model === undefined || model.removal !== undefined) throw new ServerError('MODEL_UNAVAILABLE');
     checkRequest(items, priority, model.queueItems);
-    if (model.permits + items > model.queueItems) throw this.#full(model, priority);
+    if (items > model.room(party)) throw this.#full(model, priority);
     const nowMs = this.#clock.now();
     model.arrivals.add(items * model.estimator.costPerItem, priority, nowMs);
     const leftMs = deadlineMs - nowMs;
@@ -230,9 +231,9 @@ export class Core<Payload, Result> {
   }
 
   #take(grant: Grant<Payload, Result>): boolean {
-    const { model } = grant;
-    if (this.#failure !== undefined || model.removal !== undefined || model.permits >= model.queueItems) return false;
-    model.permits += 1;
+    const { model, party } = grant;
+    if (this.#failure !== undefined || model.removal !== undefined || model.room(party) <= 0) return false;
+    model.countPermits(party, 1);
     grant.permits += 1;
     this.#permits += 1;
     return true;
@@ -252,6 +253,7 @@ export class Core<Payload, Result> {
     const { shapeKey } = item;
     if (model.waitingTickets === 0 && model.runningItems === 0) rejoin(model.share, this.#models.values());
     const wasFull = isFull(model);
+    this.#parties.comes(ticket);
     model.queue.add(ticket);
     if (this.#failure !== undefined) this.#fail(ticket, this.#failure);
     else if (deadlineMs <= nowMs) this.#leave(ticket, 'expired');
@@ -294,13 +296,14 @@ export class Core<Payload, Result> {
       return;
     }
     ticket.model.queue.remove(ticket);
+    this.#parties.leaves(ticket);
     this.#giveBack(ticket.grant, ticket.permits);
   }
 
   #giveBack(grant: Grant<Payload, Result>, permits: number): void {
     const { model } = grant;
     grant.permits -= permits;
-    model.permits -= permits;
+    model.countPermits(grant.party, -permits);
     this.#permits -= permits;
     this.#whenDone(model);
   }

@@ -5,6 +5,7 @@ import { Alarm } from './clock.ts';
 import type { CoreEvents } from './events.ts';
 import { LaneSlot } from './lane-slot.ts';
 import { nextBatch } from './next-batch.ts';
+import type { Parties } from './parties.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
 import { finishedEvent, planRun, runOn, startedEvent, type Run } from './run.ts';
 import { charge, chooseNext, correct, forgive } from './scheduler.ts';
@@ -17,6 +18,7 @@ export interface DispatcherOptions<Payload, Result> {
   /** Calls back later in this turn of the event loop, so that what arrives together runs together. */
   readonly defer: (callback: () => void) => void;
   readonly models: ReadonlyMap<string, QueuedModel<Payload, Result>>;
+  readonly parties: Parties;
   /** Settles the tickets whose deadline has passed. */
   readonly expire: () => void;
   /** Settles waiting tickets of one model and priority that no run can serve in time any more. */
@@ -139,8 +141,10 @@ export class Dispatcher<Payload, Result> {
   }
 
   #toServe(slot: LaneSlot<Payload, Result>, nowMs: number): ModelToServe<Payload, Result>[] {
-    this.#waiting ??= waitingModels(this.#options.models, this.#slots.size, nowMs);
-    return modelsToServe(slot, this.#slots, this.#waiting, nowMs);
+    const { models, parties } = this.#options;
+    const scene = { parties, lanes: this.#slots.size, nowMs };
+    this.#waiting ??= waitingModels(models, scene);
+    return modelsToServe(slot, this.#slots, this.#waiting, scene);
   }
 
   /** Sends full batches to busy lanes, first to the one that will be free first. */
@@ -191,17 +195,21 @@ export class Dispatcher<Payload, Result> {
 
   /** Sends a run to its lane; where that runs another, it begins after it. */
   #start(slot: LaneSlot<Payload, Result>, run: Run<Payload, Result>): void {
-    const { model, batch, predictedMs, startedMs } = run;
+    const { model, batch, jobsPart, predictedMs, startedMs } = run;
+    const { parties } = this.#options;
     this.#waiting = undefined;
     slot.begin(model);
     const tickets = batch.take.map((ticket) => {
       if (ticket.state !== 'waiting') return { id: ticket.sequence, payload: undefined };
       model.queue.take(ticket, startedMs);
+      parties.leaves(ticket);
+      parties.runs(ticket, 1);
       model.runningItems += ticket.items;
       model.runningCost += ticket.cost;
       return { id: ticket.sequence, payload: ticket.start(startedMs) };
     });
     charge(model.share, predictedMs);
+    parties.charge(jobsPart, predictedMs);
     const isFree = slot.run === undefined;
     if (isFree) slot.run = run;
     else slot.ahead = run;
@@ -283,14 +291,16 @@ export class Dispatcher<Payload, Result> {
   #release(ticket: QueuedTicket<Payload, Result>): void {
     const { model, items, cost } = ticket;
     model.runningItems -= items;
+    this.#options.parties.runs(ticket, -1);
     // Sums of fractions drift.
     model.runningCost = model.runningItems === 0 ? 0 : model.runningCost - cost;
     this.#options.giveBack(ticket);
   }
 
   #learn(run: Run<Payload, Result>, report: RunReport<Result> | undefined, wallMs: number): void {
-    const { model, batch, fitKey, fitCost, predictedMs } = run;
+    const { model, batch, jobsPart, fitKey, fitCost, predictedMs } = run;
     correct(model.share, predictedMs, wallMs);
+    this.#options.parties.correct(jobsPart, predictedMs, wallMs);
     if (report === undefined) return;
     model.estimator.record(fitKey, { items: batch.items, cost: fitCost, runMs: report.runMs, wallMs });
     if (report.maxItems !== undefined) model.lowerMaxItems(report.maxItems);

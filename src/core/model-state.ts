@@ -3,12 +3,12 @@ import { ArrivalRate } from './arrival-rate.ts';
 import { Estimator, timeOf, type RunSample } from './estimator.ts';
 import { WaitingQueue, type Queueable } from './queue.ts';
 import type { Rival, Share } from './scheduler.ts';
-import type { BatchLimits } from './ticket.ts';
+import type { BatchLimits, Party } from './ticket.ts';
 
 /** How a model is added to the core. */
 export interface ModelOptions {
   readonly limits: BatchLimits;
-  /** Most items waiting and running together: the number of permits. */
+  /** Most items of each party waiting and running together: the number of its permits. */
   readonly queueItems: number;
   /** Ids of the lanes that hold the model; default: every lane. */
   readonly lanes?: readonly number[];
@@ -46,6 +46,9 @@ export class ModelState<T extends Queueable<T>> implements Rival {
   service: { readonly ms: number; readonly cost: number } | undefined;
   /** Items admitted and not given back: in preparation, waiting or running. */
   permits = 0;
+  readonly permitsOf: Record<Party, number> = { clients: 0, jobs: 0 };
+  /** The part of `queueItems` that is in use. */
+  queuePart = 1;
   runningItems = 0;
   /** Runs that have ended, and whose tickets do not all have their replies yet. Permits are back before. */
   settlingRuns = 0;
@@ -103,6 +106,23 @@ export class ModelState<T extends Queueable<T>> implements Rival {
         ? `a run of this model may take ${seconds(this.runLimitMs)} (runLimitMs in model.json)`
         : `its time limit leaves ${seconds(leftMs)} (REQUEST_TIMEOUT_MS, queue.timeoutMs in model.json, or the request's own)`;
     throw new ServerError('TOO_LARGE', `This input would run for about ${seconds(ms)}; ${limit}.`);
+  }
+
+  /** Permits taken by a party, or given back. */
+  countPermits(party: Party, by: number): void {
+    this.permits += by;
+    this.permitsOf[party] += by;
+  }
+
+  /** Permits that are left to a party. A request of many items is not refused for ever because only a part is in use. */
+  room(party: Party): number {
+    const taken = this.permitsOf[party];
+    return taken === 0 ? this.queueItems : this.mostItems - taken;
+  }
+
+  /** Permits of each party that are in use now: at least a full batch. */
+  get mostItems(): number {
+    return Math.min(this.queueItems, Math.max(this.#limits.maxItems, Math.ceil(this.queueItems * this.queuePart)));
   }
 
   get waitingTickets(): number {

@@ -40,7 +40,7 @@ export function nextBatch<P, R>(
       company: company(model, shapeKey, nowMs),
       pace: paceOf,
       backlog: {
-        cost: model.queue.costOf(head.priority),
+        cost: model.queue.costOf(head),
         lanes,
         newest: { [Symbol.iterator]: () => model.queue.newest(head) },
       },

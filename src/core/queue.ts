@@ -1,6 +1,6 @@
 import { LinkedList, type Link } from './linked-list.ts';
 import { effectiveLevel } from './scheduler.ts';
-import { LOWEST_PRIORITY, type Ticket } from './ticket.ts';
+import { LOWEST_PRIORITY, PARTIES, type Party, type Ticket } from './ticket.ts';
 
 /** Where a ticket stands: among all of its priority, and among those it could share a run with. */
 export interface Place<T> {
@@ -21,20 +21,29 @@ export interface LevelDepth {
   cost: number;
 }
 
+/** Tickets of one priority and party, in order of arrival. */
+class Line<T> {
+  tickets = 0;
+  cost = 0;
+  readonly byAge = new LinkedList<T>();
+  readonly byShape = new Map<string, LinkedList<T>>();
+}
+
 class Level<T> implements LevelDepth {
   readonly priority: number;
   tickets = 0;
   items = 0;
   cost = 0;
-  /** When its first ticket was last taken to run. */
+  /** When the first ticket of one of its lines was last taken to run. */
   takenMs = -Infinity;
-  readonly byAge = new LinkedList<T>();
-  readonly byShape = new Map<string, LinkedList<T>>();
+  readonly lines: Readonly<Record<Party, Line<T>>> = { clients: new Line(), jobs: new Line() };
 
   constructor(priority: number) {
     this.priority = priority;
   }
 }
+
+const OTHER: Readonly<Record<Party, Party>> = { clients: 'jobs', jobs: 'clients' };
 
 /** The ticket to serve next, and the effective level it competes at. */
 export interface Head<T> {
@@ -43,9 +52,9 @@ export interface Head<T> {
 }
 
 /**
- * The waiting tickets of one model: a line per priority, each in order of arrival. A line whose first ticket is not served
- * rises (`effectiveLevel`), and falls back when it is: lower priorities get an occasional run, not an equal
- * share. Every operation is O(1) in the number of tickets, and company of one shape is found without walking over the others.
+ * The waiting tickets of one model: a level per priority, with a line for each party in order of arrival. A level of which no first ticket is served
+ * rises (`effectiveLevel`), and falls back when one is: lower priorities get an occasional run, not an equal
+ * share. Which of two parties comes first is not for the queue to say. Every operation is O(1) in the number of tickets, and company of one shape is found without walking over the others.
  */
 export class WaitingQueue<T extends Queueable<T>> {
   readonly #levels: readonly Level<T>[] = Array.from(
@@ -56,7 +65,7 @@ export class WaitingQueue<T extends Queueable<T>> {
   #tickets = 0;
   #items = 0;
 
-  /** A line rises one priority per `agingMs` without being served. */
+  /** A level rises one priority per `agingMs` without being served. */
   constructor(agingMs: number) {
     this.#agingMs = agingMs;
   }
@@ -75,9 +84,9 @@ export class WaitingQueue<T extends Queueable<T>> {
     return cost;
   }
 
-  /** Of the tickets of one priority. */
-  costOf(priority: number): number {
-    return this.#levels[priority - 1]?.cost ?? 0;
+  /** Of the tickets of one priority and party. */
+  costOf({ priority, party }: Pick<T, 'priority' | 'party'>): number {
+    return this.#levels[priority - 1]?.lines[party].cost ?? 0;
   }
 
   /** Sums by priority, priority 1 first. */
@@ -87,9 +96,10 @@ export class WaitingQueue<T extends Queueable<T>> {
 
   add(ticket: T): void {
     const level = this.#levelOf(ticket);
-    let alike = level.byShape.get(ticket.shapeKey);
-    if (alike === undefined) level.byShape.set(ticket.shapeKey, (alike = new LinkedList()));
-    ticket.place = { byAge: level.byAge.push(ticket), byShape: alike.push(ticket) };
+    const { byAge, byShape } = level.lines[ticket.party];
+    let alike = byShape.get(ticket.shapeKey);
+    if (alike === undefined) byShape.set(ticket.shapeKey, (alike = new LinkedList()));
+    ticket.place = { byAge: byAge.push(ticket), byShape: alike.push(ticket) };
     this.#count(level, ticket, 1);
   }
 
@@ -99,10 +109,11 @@ export class WaitingQueue<T extends Queueable<T>> {
     if (place === undefined) return;
     ticket.place = undefined;
     const level = this.#levelOf(ticket);
-    level.byAge.remove(place.byAge);
-    const alike = level.byShape.get(ticket.shapeKey);
+    const { byAge, byShape } = level.lines[ticket.party];
+    byAge.remove(place.byAge);
+    const alike = byShape.get(ticket.shapeKey);
     alike?.remove(place.byShape);
-    if (alike?.first === undefined) level.byShape.delete(ticket.shapeKey);
+    if (alike?.first === undefined) byShape.delete(ticket.shapeKey);
     this.#count(level, ticket, -1);
   }
 
@@ -110,53 +121,54 @@ export class WaitingQueue<T extends Queueable<T>> {
   take(ticket: T, nowMs: number): void {
     const level = this.#levelOf(ticket);
     // Tickets that run before the first of their line do not count as service of it.
-    if (level.byAge.first?.value === ticket) level.takenMs = nowMs;
+    if (level.lines[ticket.party].byAge.first?.value === ticket) level.takenMs = nowMs;
     this.remove(ticket);
   }
 
-  /** Best effective level first, then order of arrival. */
-  head(nowMs: number): Head<T> | undefined {
+  /** Best effective level first, then the party whose turn it is, then order of arrival. */
+  head(nowMs: number, turn: Party = 'clients'): Head<T> | undefined {
     let best: Head<T> | undefined;
-    for (const { byAge, takenMs } of this.#levels) {
-      const ticket = byAge.first?.value;
-      if (ticket === undefined) continue;
-      const unservedMs = nowMs - Math.max(takenMs, ticket.enqueuedMs);
-      const level = effectiveLevel(ticket.priority, unservedMs, this.#agingMs);
-      const isOlder = best !== undefined && level === best.level && ticket.sequence < best.ticket.sequence;
-      if (best === undefined || level < best.level || isOlder) best = { ticket, level };
-    }
+    for (const { lines, takenMs } of this.#levels)
+      for (const party of PARTIES) {
+        const ticket = lines[party].byAge.first?.value;
+        if (ticket === undefined) continue;
+        const unservedMs = nowMs - Math.max(takenMs, ticket.enqueuedMs);
+        const level = effectiveLevel(ticket.priority, unservedMs, this.#agingMs);
+        if (best === undefined || level < best.level || (level === best.level && isBefore(ticket, best.ticket, turn)))
+          best = { ticket, level };
+      }
     return best;
   }
 
-  /** A head, then the tickets of its shape by priority and arrival. Do not change the queue while walking. */
+  /** A head, then the tickets of its shape by priority, its own party first, and arrival. Do not change the queue while walking. */
   *alike(head: T): Generator<T, void> {
     yield head;
-    for (const { byShape } of this.#levels) {
-      for (let link = byShape.get(head.shapeKey)?.first; link !== undefined; link = link.next) {
-        if (link.value !== head) yield link.value;
-      }
-    }
+    for (const { lines } of this.#levels)
+      for (const { byShape } of [lines[head.party], lines[OTHER[head.party]]])
+        for (let link = byShape.get(head.shapeKey)?.first; link !== undefined; link = link.next) {
+          if (link.value !== head) yield link.value;
+        }
   }
 
-  /** The tickets of a head's shape and priority, the last to come first. Do not change the queue while walking. */
-  *newest({ shapeKey, priority }: T): Generator<T, void> {
-    let link = this.#levels[priority - 1]?.byShape.get(shapeKey)?.last;
+  /** The tickets of a head's shape, priority and party, the last to come first. Do not change the queue while walking. */
+  *newest({ shapeKey, priority, party }: T): Generator<T, void> {
+    let link = this.#levels[priority - 1]?.lines[party].byShape.get(shapeKey)?.last;
     for (; link !== undefined; link = link.previous) yield link.value;
   }
 
-  /** How many different shapes wait, counted in each priority. */
+  /** How many different shapes wait, counted in each priority; tickets of two parties share runs. */
   get shapes(): number {
     let shapes = 0;
-    for (const level of this.#levels) shapes += level.byShape.size;
+    for (const { lines } of this.#levels) shapes += Math.max(...PARTIES.map((party) => lines[party].byShape.size));
     return shapes;
   }
 
-  /** All waiting tickets, by priority and arrival. */
+  /** All waiting tickets, by priority, party and arrival. */
   all(): T[] {
     const tickets: T[] = [];
-    for (const level of this.#levels) {
-      for (let link = level.byAge.first; link !== undefined; link = link.next) tickets.push(link.value);
-    }
+    for (const { lines } of this.#levels)
+      for (const party of PARTIES)
+        for (let link = lines[party].byAge.first; link !== undefined; link = link.next) tickets.push(link.value);
     return tickets;
   }
 
@@ -169,9 +181,17 @@ export class WaitingQueue<T extends Queueable<T>> {
   #count(level: Level<T>, ticket: T, sign: 1 | -1): void {
     this.#tickets += sign;
     this.#items += sign * ticket.items;
-    level.tickets += sign;
     level.items += sign * ticket.items;
-    // Sums of fractions drift; an empty level has no cost.
-    level.cost = level.tickets === 0 ? 0 : level.cost + sign * ticket.cost;
+    for (const sums of [level, level.lines[ticket.party]]) {
+      sums.tickets += sign;
+      // Sums of fractions drift; what is empty has no cost.
+      sums.cost = sums.tickets === 0 ? 0 : sums.cost + sign * ticket.cost;
+    }
   }
+}
+
+type Ordered = Pick<Ticket, 'party' | 'sequence'>;
+
+function isBefore(one: Ordered, other: Ordered, turn: Party): boolean {
+  return one.party === other.party ? one.sequence < other.sequence : one.party === turn;
 }

@@ -1,7 +1,7 @@
 import type { ServerError } from '../errors.ts';
 import type { ModelState } from './model-state.ts';
 import type { Place } from './queue.ts';
-import type { AdmittedItem, RunReport, Ticket, TicketState } from './ticket.ts';
+import type { AdmittedItem, Party, RunReport, Ticket, TicketState } from './ticket.ts';
 
 /** How a ticket's time was spent; over all its runs, where it took several. */
 export interface TicketTiming {
@@ -36,6 +36,7 @@ export type QueuedModel<Payload, Result> = ModelState<QueuedTicket<Payload, Resu
 export interface Grant<Payload, Result> {
   readonly model: QueuedModel<Payload, Result>;
   readonly priority: number;
+  readonly party: Party;
   readonly deadlineMs: number;
   /** Those taken for the request and not given back, whoever holds them. */
   permits: number;
@@ -60,6 +61,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   readonly cost: number;
   readonly shapeKey: string;
   readonly priority: number;
+  readonly party: Party;
   readonly deadlineMs: number;
   readonly sequence: number;
   readonly enqueuedMs: number;
@@ -88,6 +90,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     this.cost = request.cost;
     this.shapeKey = request.shapeKey;
     this.priority = origin.grant.priority;
+    this.party = origin.grant.party;
     this.deadlineMs = origin.grant.deadlineMs;
     this.onProgress = request.onProgress;
     this.sequence = origin.sequence;

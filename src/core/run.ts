@@ -2,6 +2,7 @@ import { ServerError, toServerError } from '../errors.ts';
 import type { Batch } from './batcher.ts';
 import { timeOf } from './estimator.ts';
 import type { FinishedEvent, StartedEvent } from './events.ts';
+import { jobsPartOf } from './parties.ts';
 import type { QueuedModel, QueuedTicket } from './queued-ticket.ts';
 import type { Lane, RunReport, TicketOfRun } from './ticket.ts';
 
@@ -14,6 +15,8 @@ export interface Run<Payload, Result> {
   /** The key under which the estimator books its time. */
   readonly fitKey: string;
   readonly fitCost: number;
+  /** Of jobs in its cost. */
+  readonly jobsPart: number;
   /** 0 while nothing is known of run times. */
   readonly predictedMs: number;
   /** Of a batch that was sent ahead: the predicted start, until the run before it has ended. */
@@ -32,7 +35,7 @@ export function planRun<Payload, Result>(
   const fitCost = model.stepping ? batch.items : batch.cost;
   const fit = model.estimator.wallFit(fitKey);
   const predictedMs = fit === undefined ? 0 : timeOf(fit, fitCost);
-  return { model, batch, newcomers, fitKey, fitCost, predictedMs, startedMs };
+  return { model, batch, newcomers, fitKey, fitCost, jobsPart: jobsPartOf(batch), predictedMs, startedMs };
 }
 
 /** Runs tickets on a lane; an error is returned, not thrown. */

@@ -26,6 +26,8 @@ export interface Candidate {
   /** Effective level of its head. */
   readonly level: number;
   readonly share: Share;
+  /** Of its head's party, over all models: between two parties it comes first. */
+  readonly partyShare: Share;
   /** Arrival of its head. */
   readonly sequence: number;
   /** When its run has to start. */
@@ -88,6 +90,7 @@ function isMoreUrgent(one: Candidate, other: Candidate): boolean {
 }
 
 function isServedLess(one: Candidate, other: Candidate): boolean {
+  if (one.partyShare.servedMs !== other.partyShare.servedMs) return one.partyShare.servedMs < other.partyShare.servedMs;
   if (one.share.servedMs !== other.share.servedMs) return one.share.servedMs < other.share.servedMs;
   return one.sequence < other.sequence;
 }

@@ -16,6 +16,10 @@ export interface Clock {
 export const DEFAULT_PRIORITY = 2;
 export const LOWEST_PRIORITY = 3;
 
+/** Who asks: clients that wait for their answer, or jobs. Where there is too little lane time for both, they share it by weight. */
+export type Party = 'clients' | 'jobs';
+export const PARTIES: readonly Party[] = ['clients', 'jobs'];
+
 /**
  * waiting -> running -> settled, or waiting -> settled (cancelled, expired, refused at drain).
  * A ticket whose client left or whose deadline passed while running is settled at once; its late result is dropped, and its
@@ -34,14 +38,15 @@ export interface TicketRequest<Payload> {
   readonly shapeKey: string;
   /** 1 (highest) to LOWEST_PRIORITY. */
   readonly priority: number;
+  readonly party: Party;
   /** On the core's clock. */
   readonly deadlineMs: number;
   /** Called with the progress that a run reports of a ticket that goes on in the next one. Be quick, do not throw. */
   readonly onProgress?: ((progress: unknown) => void) | undefined;
 }
 
-/** One prepared item, or a block of rows that came together. Priority and deadline are the admission's. */
-export type AdmittedItem<Payload> = Omit<TicketRequest<Payload>, 'priority' | 'deadlineMs'>;
+/** One prepared item, or a block of rows that came together. Priority, party and deadline are the admission's. */
+export type AdmittedItem<Payload> = Omit<TicketRequest<Payload>, 'priority' | 'party' | 'deadlineMs'>;
 
 /** An admitted item, waiting or running. */
 export interface Ticket<Payload = unknown> extends TicketRequest<Payload> {

@@ -3,7 +3,7 @@ import type { RequestHandler } from 'express';
 import { pinoHttp } from 'pino-http';
 import type { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { RequestTiming } from '../serving/timing.ts';
+import { realtimeFactor, type RequestTiming } from '../serving/timing.ts';
 import { requestIdOf, type Trace } from './trace.ts';
 
 /**
@@ -54,13 +54,18 @@ function fieldsOf(record: AccessRecord): Record<string, unknown> {
     durationMs: rounded(record.elapsedMs),
     ...(firstEventMs === undefined ? {} : { firstEventMs: rounded(firstEventMs) }),
     ...(model === undefined ? {} : { model: model.name, version: model.version, items: record.items }),
-    ...(timing === undefined ? {} : timingFields(timing)),
+    ...(timing === undefined ? {} : timingFields(timing, record.elapsedMs)),
     ...(error === undefined ? {} : { code: error.code }),
   };
 }
 
-function timingFields({ queueMs, runMs, batchItems, lanes }: RequestTiming): Record<string, unknown> {
-  return { queueMs: rounded(queueMs), runMs: rounded(runMs), batch: batchItems, lane: [...lanes].join(',') };
+function timingFields(timing: RequestTiming, elapsedMs: number): Record<string, unknown> {
+  const { queueMs, runMs, batchItems, lanes } = timing;
+  const factor = realtimeFactor(timing, elapsedMs);
+  return {
+    ...{ queueMs: rounded(queueMs), runMs: rounded(runMs), batch: batchItems, lane: [...lanes].join(',') },
+    ...(factor === undefined ? {} : { realtimeFactor: rounded(factor) }),
+  };
 }
 
 function levelOf({ status, quiet }: AccessRecord): 'warn' | 'debug' | 'info' {

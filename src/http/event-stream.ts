@@ -37,7 +37,7 @@ export class EventStream {
   end(): void {
     this.#stop();
     const { response } = this.#exchange;
-    response.end();
+    this.#exchange.endStream();
     this.#exchange.limitReading(response.writableLength);
   }
 

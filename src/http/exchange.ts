@@ -12,7 +12,7 @@ import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
 import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
 import { bodyGone } from './linger.ts';
-import { addNodeHeaders } from './node-headers.ts';
+import { addNodeHeaders, STREAM_TRAILERS, timeHeaders } from './node-headers.ts';
 import { isOfCrowds, type Refusals } from './refusals.ts';
 import { limitReading } from './slow-reader.ts';
 import type { Services } from './services.ts';
@@ -150,7 +150,7 @@ export class Exchange implements AccessRecord, Requester {
       'X-Request-Id': this.id,
     };
     if (this.timing !== undefined) this.#addTiming(head, this.timing);
-    if (this.#services.node !== undefined) addNodeHeaders(head, this.#services.node, this);
+    if (this.#services.node !== undefined) addNodeHeaders(head, this);
     Object.assign(head, headers);
     // Replies also depend on the origin, if some origins may read them (cors.ts).
     const origin = response.getHeader('Vary');
@@ -202,7 +202,20 @@ export class Exchange implements AccessRecord, Requester {
       'X-Accel-Buffering': 'no',
       'X-Request-Id': this.id,
       ...(this.model === undefined ? {} : { 'X-Model-Version': this.model.version }),
+      ...(this.#services.node === undefined || this.model === undefined ? {} : { 'X-Model-ID': this.model.name }),
+      ...(this.#hasTrailers ? { Trailer: STREAM_TRAILERS } : {}),
     });
+  }
+
+  /** Ends a reply of server-sent events. */
+  endStream(): void {
+    if (this.#hasTrailers) this.response.addTrailers(timeHeaders(this));
+    this.response.end();
+  }
+
+  /** HTTP/1.0 has no chunks, and so no place for them. */
+  get #hasTrailers(): boolean {
+    return this.#services.node !== undefined && this.request.httpVersion === '1.1';
   }
 
   /** Sends an error in the shape of the dialect; an error that is not a ServerError is logged and sent as INTERNAL. */

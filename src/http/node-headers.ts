@@ -1,6 +1,14 @@
+import type { ServerResponse } from 'node:http';
 import type { NodeIdentity } from '../salad/identity.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import type { RequestTiming } from '../serving/timing.ts';
+import { realtimeFactor, type RequestTiming } from '../serving/timing.ts';
+
+/** What the reference servers of SaladCloud tell with each reply. https://docs.salad.com/container-engine/how-to-guides/environment-variables */
+
+/** Makes a reply name the node, whatever it will be. */
+export function nameNode(response: ServerResponse, { headers }: NodeIdentity): void {
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+}
 
 interface Answered {
   readonly model: Pick<ServedModel, 'name'> | undefined;
@@ -8,17 +16,20 @@ interface Answered {
   readonly elapsedMs: number;
 }
 
-/** Adds what the reference servers of SaladCloud tell with a reply to inference; times in seconds. */
-export function addNodeHeaders(
-  head: Record<string, string | number>,
-  { headers }: NodeIdentity,
-  { model, timing, elapsedMs }: Answered,
-): void {
-  if (model === undefined) return;
-  Object.assign(head, headers);
-  head['X-Model-ID'] = model.name;
-  if (timing === undefined) return;
-  const seconds = elapsedMs / 1000;
-  head['X-Processing-Time'] = seconds.toFixed(3);
-  if (timing.audioSeconds !== undefined) head['X-Realtime-Factor'] = (timing.audioSeconds / seconds).toFixed(2);
+/** Adds what is known of a request when its reply is sent. */
+export function addNodeHeaders(head: Record<string, string | number>, answered: Answered): void {
+  if (answered.model !== undefined) head['X-Model-ID'] = answered.model.name;
+  Object.assign(head, timeHeaders(answered));
+}
+
+/** What a stream tells at its end, in trailers (RFC 9110 6.5). */
+export const STREAM_TRAILERS = 'X-Processing-Time, X-Realtime-Factor';
+
+/** Seconds, and for speech the seconds of audio in each. */
+export function timeHeaders({ timing, elapsedMs }: Omit<Answered, 'model'>): Record<string, string> {
+  const factor = timing === undefined ? undefined : realtimeFactor(timing, elapsedMs);
+  return {
+    'X-Processing-Time': (elapsedMs / 1000).toFixed(3),
+    ...(factor === undefined ? {} : { 'X-Realtime-Factor': factor.toFixed(2) }),
+  };
 }

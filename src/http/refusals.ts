@@ -4,6 +4,7 @@ import { ServerError, type ErrorCode } from '../errors.ts';
 import type { AccessRecord } from './access-log.ts';
 import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
 import { HeldBack } from './held-back.ts';
+import { timeHeaders } from './node-headers.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestIdOf } from './trace.ts';
@@ -40,8 +41,11 @@ export class Refusals {
   readonly heldBack = new HeldBack();
   readonly #counters = new Map<Dialect, Map<number, Counters>>();
 
-  constructor({ metrics, access }: Pick<Services, 'metrics' | 'access'>) {
+  readonly #isOnNode: boolean;
+
+  constructor({ metrics, access, node }: Pick<Services, 'metrics' | 'access' | 'node'>) {
     this.#metrics = metrics;
+    this.#isOnNode = node !== undefined;
     this.log = new RefusalLog(access);
   }
 
@@ -54,6 +58,7 @@ export class Refusals {
       'Content-Type': 'application/json',
       'Content-Length': Buffer.byteLength(text),
       'X-Request-Id': id,
+      ...(this.#isOnNode ? timeHeaders({ timing: undefined, elapsedMs: performance.now() - startMs }) : {}),
       ...retryHeaders(error),
       ...headers,
     });

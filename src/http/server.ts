@@ -19,6 +19,7 @@ import { Exchange } from './exchange.ts';
 import { jobIdOf, pathOf } from './headers.ts';
 import { serveOperation } from './inference.ts';
 import { isFromHere } from './management.ts';
+import { nameNode } from './node-headers.ts';
 import { answerProbe, PROBES } from './probes.ts';
 import { QueueJobs } from './queue-jobs.ts';
 import { isOfCrowds, Refusals } from './refusals.ts';
@@ -96,6 +97,7 @@ function connectionLimits({ config, log }: Services): ConnectionLimits {
 function dispatch(app: RequestListener, call: Call): void {
   const { request, response, connections } = call;
   call.allowOrigin?.(request, response);
+  if (call.services.node !== undefined) nameNode(response, call.services.node);
   const connection = connections.receive(request, response);
   const refusal = readTarget(request);
   const path = pathOf(request);
@@ -145,6 +147,9 @@ function enter({ operation, name, version }: Match, call: Call): void {
   }
   let entry: Entry | undefined;
   let refusal: unknown;
+  // A refusal before the body knows no more of the model than its path.
+  if (services.node !== undefined && name !== undefined && services.repository.versions(name).length > 0)
+    response.setHeader('X-Model-ID', name);
   try {
     const found = services.door.entryOf(operation, name, version);
     if (found instanceof ServerError) refusal = found;

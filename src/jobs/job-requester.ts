@@ -12,6 +12,7 @@ export type NodeFacts = Readonly<Record<string, string>>;
 /** A job at the door. Its time limit is the job's own: that of the model's requests suits a client that waits, and a job has none. */
 export class JobRequester implements Requester {
   readonly id = randomUUID();
+  readonly party = 'jobs';
   readonly deadline: Deadline;
   readonly cancellation: Cancellation;
   dialect: Dialect = HTTP;

@@ -1,5 +1,6 @@
 import type { Answer } from '../dialects/shared/operation.ts';
 import type { ServerError } from '../errors.ts';
+import { realtimeFactor } from '../serving/timing.ts';
 import type { JobRequester } from './job-requester.ts';
 import type { JobError } from './job.ts';
 import { jsonMembers } from './json-members.ts';
@@ -67,6 +68,21 @@ export function tooLargeResult(line: Uint8Array, why: string): Uint8Array {
   return Buffer.from(JSON.stringify({ id: valueOf('id'), custom_id: valueOf('custom_id'), response: null, error }));
 }
 
+/** The result of a job whose report could not be made of it: the message is a dead letter, and what was computed is in it. */
+export function mapFailedResult(message: string, { line }: JobResult): JobResult {
+  const told = JSON.stringify({ id: null, custom_id: null, response: null, error: { code: 'map_failed', message } });
+  return {
+    line: Buffer.concat([Buffer.from(`${told.slice(0, -1)},"result":`), line, Buffer.from('}')]),
+    kind: 'unreadable',
+  };
+}
+
+/** The result of a message that no job could be made of because the user's module is gone; another try may find it. */
+export function mapLostResult(message: string): JobResult {
+  const line = { id: null, custom_id: null, response: null, error: { code: 'map_lost', message } };
+  return { line: Buffer.from(JSON.stringify(line)), kind: 'failed' };
+}
+
 interface Response {
   readonly status: number;
   readonly body: readonly Uint8Array[];
@@ -81,6 +97,7 @@ function lineOf(id: string, requester: JobRequester, { status, body }: Response)
 }
 
 function factsOf({ model, timing, deadline, ignored, node }: JobRequester): Record<string, unknown> {
+  const factor = timing === undefined ? undefined : realtimeFactor(timing, deadline.elapsedMs);
   return {
     ...(model === undefined ? {} : { model: { name: model.name, version: model.version } }),
     timing: {
@@ -93,6 +110,7 @@ function factsOf({ model, timing, deadline, ignored, node }: JobRequester): Reco
             runMs: rounded(timing.runMs),
             finishMs: rounded(timing.finishMs),
             batchItems: timing.batchItems,
+            ...(factor === undefined ? {} : { realtimeFactor: rounded(factor) }),
           }),
     },
     ...(node === undefined ? {} : { node }),

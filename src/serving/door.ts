@@ -1,6 +1,6 @@
 import type { Clock } from '../core/ticket.ts';
-import { DEFAULT_PRIORITY } from '../core/ticket.ts';
-import type { Depth } from '../core/core.ts';
+import { DEFAULT_PRIORITY, type Party } from '../core/ticket.ts';
+import type { Depth } from '../core/core-options.ts';
 import type { CpuPool } from '../cpu/pool.ts';
 import type { PreparedItem } from '../cpu/protocol.ts';
 import type {
@@ -63,19 +63,22 @@ export interface DoorParts {
  * The one way in to inference, for HTTP and jobs alike: choose the model, take permits, decode, prepare, run, finish, encode. It knows nothing of
  * sockets. A request is refused whole (QUEUE_FULL, WAIT_TOO_LONG, ...) or let in whole; after that each item stands for itself.
  */
-export class Door implements Queues {
-  readonly models: ModelChooser;
+export class Door {
   readonly #parts: DoorParts;
-  readonly #decoder: Decoder;
+  readonly #sides: Readonly<Record<Party, Side>>;
   readonly #runner: ItemRunner;
   readonly #answerer: ItemAnswerer;
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
-    this.models = new ModelChooser(parts.models, this, parts.defaultModel);
-    this.#decoder = new Decoder({ ...parts, models: this.models, queues: this });
+    this.#sides = { clients: new Side('clients', parts), jobs: new Side('jobs', parts) };
     this.#runner = new ItemRunner(parts);
     this.#answerer = new ItemAnswerer(parts);
+  }
+
+  /** Chooses models for requests of clients. */
+  get models(): ModelChooser {
+    return this.#sides.clients.models;
   }
 
   /**
@@ -83,21 +86,28 @@ export class Door implements Queues {
    * `version` are the path's. Throws STARTING, DRAINING, FAILED, MODEL_NOT_FOUND, MODEL_UNAVAILABLE, QUEUE_FULL or the operation's own refusal.
    */
   enter(operation: Operation, requester: Requester, name?: string, version?: string): Entry {
-    const entry = this.entryOf(operation, name, version);
+    const entry = this.#entryOf(this.#sideOf(requester), { operation, name, version });
     if (entry instanceof ServerError) throw entry;
     if (entry.model !== undefined) requester.serveWith(entry.model);
     return entry;
   }
 
   /**
-   * The same where there is no requester yet, because most may be refused: the one that comes is to be told the model (`serveWith`). What many are
+   * The same where there is no requester yet, because most may be refused: the one that comes, of a client, is to be told the model (`serveWith`). What many are
    * refused with at once is returned: throwing took a seventh of what a refusal costs.
    */
   entryOf(operation: Operation, name?: string, version?: string): Entry | ServerError {
+    return this.#entryOf(this.#sides.clients, { operation, name, version });
+  }
+
+  #entryOf(
+    { models }: Side,
+    { operation, name, version }: { operation: Operation; name: string | undefined; version: string | undefined },
+  ): Entry | ServerError {
     const unready = this.unready();
     if (unready !== undefined) return unready;
-    const served = this.models.resolve(operation);
-    const model = name === undefined ? this.models.beforeBody(served) : this.models.given(served, name, version);
+    const served = models.resolve(operation);
+    const model = name === undefined ? models.beforeBody(served) : models.given(served, name, version);
     return model instanceof ServerError ? model : { operation: served, model, isNamed: name !== undefined };
   }
 
@@ -125,22 +135,17 @@ export class Door implements Queues {
       case 'tensors':
         return this.#tensors(entry as Entry<TensorsOperation>, call);
       case 'call':
-        return this.#decoder.call(entry as Entry<CallOperation>, call);
+        return this.#sideOf(call.requester).decoder.call(entry as Entry<CallOperation>, call);
     }
   }
 
+  /** Whether no further item of a client would be admitted. */
   isFull(queue: string): boolean {
-    return this.#parts.core.isFull(queue);
+    return this.#sides.clients.isFull(queue);
   }
 
-  refusal(queue: string): ServerError {
-    this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
-    return this.#parts.core.refusal(queue);
-  }
-
-  room(queue: string): number {
-    const { queueItems, permits } = this.#parts.core.depth(queue);
-    return queueItems - permits;
+  #sideOf({ party = 'clients' }: Requester): Side {
+    return this.#sides[party];
   }
 
   /** Items waiting and running, permits taken, and permits in all. */
@@ -149,13 +154,14 @@ export class Door implements Queues {
   }
 
   async #items(entry: Entry<ItemsOperation>, call: DoorCall): Promise<Answer> {
-    const read = await this.#decoder.items(entry, call);
+    const side = this.#sideOf(call.requester);
+    const read = await side.decoder.items(entry, call);
     const { operation, model, count } = read;
     const request = this.#parts.inputs.takesUrls(model) ? await this.#withInputs(read, call) : read;
     const head = headOf(model, call);
     const ride = this.#ride(model.key, count, call);
     try {
-      const readying = this.#decoder.ready(request, call);
+      const readying = side.decoder.ready(request, call);
       const { items, options, luggage, prepareMs = 0 } = readying instanceof Promise ? await readying : readying;
       ride.timing.prepareMs = prepareMs;
       const stream = operation.stream?.(options, head);
@@ -175,7 +181,7 @@ export class Door implements Queues {
    */
   async #withInputs(read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
     const { model, count, decoded } = read;
-    if (decoded.where === 'pool' || count > this.room(model.key)) return read;
+    if (decoded.where === 'pool' || count > this.#sideOf(requester).room(model.key)) return read;
     return { ...read, decoded: { ...decoded, items: await this.#parts.inputs.items(requester, decoded.items) } };
   }
 
@@ -215,7 +221,7 @@ export class Door implements Queues {
     if (model === undefined) throw operation.models.refusal();
     const { graph } = model;
     if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
-    const decoding = this.#decoder.tensors(entry, model, call);
+    const decoding = this.#sideOf(requester).decoder.tensors(entry, model, call);
     const request = decoding instanceof Promise ? await decoding : decoding;
     const { rows, priority, timeoutMs } = request;
     const { itemLimit, core, metrics } = this.#parts;
@@ -263,9 +269,37 @@ export class Door implements Queues {
 
   /** Takes permits. Throws QUEUE_FULL, WAIT_TOO_LONG and whatever else the core refuses a request with. */
   #ride(modelKey: string, items: number, { requester, priority = DEFAULT_PRIORITY }: DoorCall): Ride {
-    const { deadline, cancellation } = requester;
-    const permits: Permits = this.#parts.core.admit({ modelKey, items, priority, deadlineMs: deadline.atMs });
+    const { deadline, cancellation, party } = requester;
+    const permits: Permits = this.#parts.core.admit({ modelKey, items, priority, party, deadlineMs: deadline.atMs });
     return { permits, deadline, cancellation, timing: emptyTiming() };
+  }
+}
+
+/** What the door asks of the queues for one party, which has permits of its own. */
+class Side implements Queues {
+  readonly models: ModelChooser;
+  readonly decoder: Decoder;
+  readonly #party: Party;
+  readonly #parts: DoorParts;
+
+  constructor(party: Party, parts: DoorParts) {
+    this.#party = party;
+    this.#parts = parts;
+    this.models = new ModelChooser(parts.models, this, parts.defaultModel);
+    this.decoder = new Decoder({ ...parts, models: this.models, queues: this });
+  }
+
+  isFull(queue: string): boolean {
+    return this.#parts.core.isFull(queue, this.#party);
+  }
+
+  refusal(queue: string): ServerError {
+    this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
+    return this.#parts.core.refusal(queue);
+  }
+
+  room(queue: string): number {
+    return this.#parts.core.room(queue, this.#party);
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Party } from '../core/ticket.ts';
 import type { Dialect } from '../dialects/shared/dialect.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { Deadline } from './deadline.ts';
@@ -9,6 +10,8 @@ export interface Requester {
   readonly id: string;
   readonly deadline: Deadline;
   readonly cancellation: Cancellation;
+  /** Default: clients. */
+  readonly party?: Party;
   /** Its client, for the client's share of budgets. */
   readonly address?: string | undefined;
   /** Calls `release` when the request is over. */

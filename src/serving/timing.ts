@@ -14,6 +14,11 @@ export interface RequestTiming {
   audioSeconds?: number;
 }
 
+/** Seconds of audio that were transcribed in a second of the request's time; undefined for anything but speech. */
+export function realtimeFactor({ audioSeconds }: RequestTiming, elapsedMs: number): number | undefined {
+  return audioSeconds === undefined ? undefined : audioSeconds / Math.max(0.001, elapsedMs / 1000);
+}
+
 export function emptyTiming(): RequestTiming {
   return { prepareMs: 0, queueMs: 0, stackMs: 0, runMs: 0, splitMs: 0, finishMs: 0, batchItems: 0, lanes: new Set() };
 }

@@ -11,9 +11,12 @@ import {
   type Candidate,
 } from '../../src/core/scheduler.ts';
 
+const CLIENTS = { servedMs: 0, startMs: 0, weight: 1 };
+
 const candidate = (level: number, servedMs: number, sequence: number, hurry: Partial<Candidate> = {}): Candidate => ({
   level,
   share: { servedMs, startMs: servedMs, weight: 1 },
+  partyShare: CLIENTS,
   sequence,
   dueMs: 0,
   runMs: 10,

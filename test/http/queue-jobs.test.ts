@@ -22,25 +22,26 @@ const SLOW = {
   MODEL_OPTIONS: '{"square":{"queue":{"maxItems":1},"simulate":{"runMs":400}}}',
 };
 
-test('a job waits for room where a request would be refused', async () => {
+test('a job waits for room where a request would be refused, and not behind requests', async () => {
   await using server = await startTestServer(SLOW);
   const url = `${server.url}/predict`;
   const first = post(url, '{"data":2}');
   while ((await post(url, '{"data":2}')).status !== 429);
-  const end = await runSaladJob(url, 'a', { data: 3 });
-  assert.deepEqual(end, { state: 'succeeded', output: { result: 9 }, statuses: [200] });
+  const ends = await Promise.all([3, 4, 5].map((data) => runSaladJob(url, `job ${data}`, { data })));
+  assert.deepEqual(
+    ends,
+    [9, 16, 25].map((result) => ({ state: 'succeeded', output: { result }, statuses: [200] })),
+  );
   assert.equal((await first).status, 200);
 });
 
 test('a job that has waited for JOB_WAIT_MS is refused, as is one that comes through a proxy', async () => {
-  await using server = await startTestServer({ ...SLOW, JOB_WAIT_MS: '1' });
-  const url = `${server.url}/predict`;
-  const first = post(url, '{"data":2}');
-  while ((await post(url, '{"data":2}')).status !== 429);
+  const full = { ...modelOf(() => Promise.resolve({ json: {} })), isFull: true };
+  await using server = await startStubServer([full], { JOB_WAIT_MS: '1' });
+  const url = `${server.url}/predict/stub`;
   assert.equal((await postJob(url, { id: 'a', input: { data: 3 } })).status, 429);
   const forwarded = { 'Salad-Job-Id': 'b', 'X-Forwarded-For': '192.0.2.1' };
   assert.equal((await post(url, '{"data":3}', forwarded)).status, 429);
-  await first;
 });
 
 test("the time limit of requests is not a job's", async () => {

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../src/core/clock.ts';
 import { Core } from '../../src/core/core.ts';
-import type { Lane } from '../../src/core/ticket.ts';
+import { PARTIES, type Lane } from '../../src/core/ticket.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { ServerError } from '../../src/errors.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
@@ -11,6 +11,7 @@ import type { Services } from '../../src/http/services.ts';
 import type { LaneWork } from '../../src/lanes/protocol.ts';
 import { createLogs } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { identityOf } from '../../src/salad/identity.ts';
 import { Door } from '../../src/serving/door.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { createStatistics } from '../../src/serving/statistics.ts';
@@ -76,7 +77,8 @@ export async function startStubServer(
   for (const [index, model] of served.entries()) {
     core.addModel(model.key, { limits: model.limits, queueItems: QUEUE_ITEMS });
     if (models[index]?.isFull === true)
-      core.admit({ modelKey: model.key, items: QUEUE_ITEMS, priority: 1, deadlineMs: Infinity });
+      for (const party of PARTIES)
+        core.admit({ modelKey: model.key, items: QUEUE_ITEMS, priority: 1, party, deadlineMs: Infinity });
   }
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES);
   const cpu = poolHere(served, offThread);
@@ -103,6 +105,7 @@ export async function startStubServer(
     }),
     cpuThreads: cpu.threads,
     budget,
+    node: identityOf(config),
     plan: () => ({ lanes: 1, why: 'stub' }),
     refreshGauges: () => undefined,
   } as unknown as Services;
