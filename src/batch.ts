@@ -6,6 +6,7 @@ import { jobsAhead } from './jobs/ahead.ts';
 import { startBatch, type Batch } from './jobs/file/batch.ts';
 import { showProgress } from './jobs/file/display.ts';
 import type { BatchFlags } from './jobs/file/flags.ts';
+import { openMap } from './jobs/map/job-map.ts';
 import { JobRunner } from './jobs/run-job.ts';
 import { startEngine, type Engine } from './lifecycle.ts';
 import { createLogs } from './log.ts';
@@ -44,6 +45,9 @@ async function run({ services }: Engine, flags: BatchFlags, { stderr, signal }: 
     log,
     most: jobsAhead(services.repository.list(), services.plan().lanes),
     lineLimitBytes: config.BODY_LIMIT_BYTES,
+    map: await openMap(config).catch((error: unknown) => {
+      throw new Error(`JOB_MAP: ${messageOf(error)}`, { cause: error });
+    }),
   });
   if (batch.firstLine > 1) stderr.write(`going on at line ${batch.firstLine}\n`);
   state.onChange(() => batch.giveUp());

@@ -9,6 +9,7 @@ import { openCommands } from './jobs/commands/open.ts';
 import type { Commands } from './jobs/commands/runner.ts';
 import { LocalSource } from './jobs/local/source.ts';
 import { JobStore } from './jobs/local/store.ts';
+import { openMap, type JobMap } from './jobs/map/job-map.ts';
 import type { JobSource } from './jobs/source.ts';
 import { openSource } from './jobs/sources.ts';
 import { JobWorker } from './jobs/worker.ts';
@@ -151,8 +152,8 @@ async function start(parts: Parts): Promise<void> {
       : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
   );
   parts.salad?.tellWork(() => workOf(parts));
-  if (queue !== undefined) await pullJobs(queue.source, parts, queue.commands);
-  if (services.jobs !== undefined) await pullJobs(new LocalSource(services.jobs, systemClock, log), parts);
+  if (queue !== undefined) await pullJobs(queue, parts);
+  if (services.jobs !== undefined) await pullJobs({ source: new LocalSource(services.jobs, systemClock, log) }, parts);
 }
 
 async function openStore(config: Config, log: Log): Promise<JobStore> {
@@ -171,11 +172,13 @@ async function openStore(config: Config, log: Log): Promise<JobStore> {
 }
 
 /** Finds the name of the GPU for replies and results, on SaladCloud alone. */
-async function tellGpu({ node, log }: Services): Promise<void> {
+async function tellGpu({ node, log, access }: Services): Promise<void> {
   if (node === undefined) return;
   try {
     const gpu = await readGpu();
-    if (gpu !== undefined) node.nameGpu(gpu.name);
+    if (gpu === undefined) return;
+    node.nameGpu(gpu.name);
+    for (const one of [log, access]) one.setBindings({ gpu: gpu.name });
   } catch (error) {
     log.warn({ reason: messageOf(error) }, 'the GPU has no name: nvidia-smi does not answer');
   }
@@ -194,7 +197,8 @@ function workOf({ core, services, workers }: Parts): number {
 
 interface Queue {
   readonly source: JobSource;
-  readonly commands: Commands | undefined;
+  readonly commands?: Commands | undefined;
+  readonly map?: JobMap | undefined;
 }
 
 async function openQueue(services: Services, salad?: SaladNode): Promise<Queue> {
@@ -202,23 +206,24 @@ async function openQueue(services: Services, salad?: SaladNode): Promise<Queue> 
   const failed = (what: string, error: unknown): never => {
     throw new StartError(`${what}: ${messageOf(error)}`, { cause: error });
   };
+  const map = await openMap(config).catch((error: unknown) => failed('JOB_MAP', error));
   const commands = await openCommands(services).catch((error: unknown) => failed('JOB_COMMANDS', error));
   const source = await openSource({ config, log, salad: salad?.imds }).catch((error: unknown) =>
     failed(`JOB_SOURCE=${config.JOB_SOURCE}`, error),
   );
-  return { source, commands };
+  return { source, commands, map };
 }
 
 /** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
-async function pullJobs(source: JobSource, parts: Parts, commands?: Commands): Promise<void> {
+async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise<void> {
   const { config, door, log, metrics, repository, state, plan, node } = parts.services;
   if (state.phase !== 'ready') {
-    await source.close();
+    await Promise.all([source.close(), map?.close()]);
     return;
   }
   // Commands run one at a time, and what is held for hours cannot be had by another server.
   const most = commands === undefined ? (source.most ?? jobsAhead(repository.list(), plan().lanes)) : 1;
-  const worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, commands, most, node });
+  const worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, commands, most, node, map });
   parts.workers.push(worker);
   const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
   log.info({ source: source.name, ...queue, most }, 'pulling jobs');

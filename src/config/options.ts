@@ -115,6 +115,15 @@ export const OPTIONS = {
     's',
   ),
   MAX_JOB_FAILURES: integer(5, [1, 1000], 'kelpie: a node on which so many jobs in a row have failed is replaced.'),
+  // Paths of this machine are not shown to clients.
+  JOB_MAP: {
+    ...text(
+      '',
+      'A module (JavaScript, or TypeScript where Node takes it) that turns the messages of the queue into jobs, and results into reports; empty: they are jobs.',
+    ),
+    secret: true,
+  },
+  JOB_MAP_TIMEOUT_MS: ms(10_000, 1, 'Time limit of loading JOB_MAP, and of each call of its functions.'),
   JOB_SHARE_PERCENT: integer(
     50,
     [1, 99],

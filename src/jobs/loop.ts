@@ -13,6 +13,7 @@ import {
 import { JobError, readJob, type Job } from './job.ts';
 import { jsonMembers } from './json-members.ts';
 import { Lease } from './lease.ts';
+import type { JobMap } from './map/job-map.ts';
 import { unreadResult, type ResultKind } from './result.ts';
 import { JobRoom } from './room.ts';
 import type { JobPhase, JobRunner, RunOptions } from './run-job.ts';
@@ -32,6 +33,8 @@ export interface JobLoopParts<Claimed extends ClaimedJob> {
   readonly runner: Pick<JobRunner, 'run'>;
   /** Absent: jobs that run commands are not served. */
   readonly commands?: CommandRunner | undefined;
+  /** Turns the messages of the source into jobs; absent: they are jobs. */
+  readonly map?: Pick<JobMap, 'serve'> | undefined;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn' | 'error'>;
   /** Most jobs held for the lanes at one time: those that run, and those whose turn comes next. */
@@ -173,7 +176,9 @@ export class JobLoop<Claimed extends ClaimedJob> {
     });
     this.#cancellation.add(cancellation);
     try {
-      const served = await this.#resultOf(claimed, { cancellation, onPhase }, lease);
+      const options = { cancellation, onPhase };
+      const serve = (one: ClaimedJob): Promise<CommandServed> => this.#resultOf(one, options, lease);
+      const served = await (this.#parts.map?.serve(claimed, serve) ?? serve(claimed));
       if (lease.isLost) return 'lost';
       const result = served !== undefined && 'kind' in served ? served : undefined;
       await this.#report(lease, () =>
@@ -203,7 +208,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
   }
 
   /** Undefined if it was not served and is to be given back. */
-  async #resultOf(claimed: Claimed, options: Required<RunOptions>, lease: Lease): Promise<CommandServed> {
+  async #resultOf(claimed: ClaimedJob, options: Required<RunOptions>, lease: Lease): Promise<CommandServed> {
     const { runner, commands } = this.#parts;
     if (claimed.turn !== undefined && !(await claimed.turn)) return undefined;
     let job: Job | CommandJob;
@@ -221,7 +226,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
     return commands?.run(job, { cancellation, draining, isHeld: () => lease.lasts, onPhase });
   }
 
-  #read({ bytes, problem, defaultId }: Claimed): Job | CommandJob {
+  #read({ bytes, problem, defaultId }: ClaimedJob): Job | CommandJob {
     if (problem !== undefined) throw new JobError(null, problem);
     const members = jsonMembers(bytes);
     if (members?.has('command') !== true) return readJob(bytes, defaultId, members);

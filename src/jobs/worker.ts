@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Door } from '../serving/door.ts';
 import type { CommandRunner } from './command-job.ts';
 import { JobLoop, type JobEvents } from './loop.ts';
+import type { JobMap } from './map/job-map.ts';
 import { JobRunner, type JobRunnerParts } from './run-job.ts';
 import type { ClaimedJob, JobSource } from './source.ts';
 
@@ -21,6 +22,8 @@ export interface WorkerParts {
   readonly commands?: CommandRunner | undefined;
   /** Most jobs held at one time. */
   readonly most: number;
+  /** Turns the messages into jobs; closed at the end. */
+  readonly map?: JobMap | undefined;
 }
 
 /** Pulls jobs from a queue for a running server. */
@@ -32,13 +35,13 @@ export class JobWorker {
   readonly #source: string;
 
   /** Begins. */
-  constructor({ source, door, clock, log, metrics, config, commands, most, node }: WorkerParts) {
+  constructor({ source, door, clock, log, metrics, config, commands, most, node, map }: WorkerParts) {
     this.#metrics = metrics;
     this.#source = source.name;
     const runner = new JobRunner({ door, clock, log, timeoutMs: config.JOB_TIMEOUT_MS, node });
     const events = countJobs(metrics, source.name);
-    this.#loop = new JobLoop({ source, runner, commands, clock, log, most, events });
-    this.ended = this.#loop.run();
+    this.#loop = new JobLoop({ source, runner, commands, clock, log, most, map, events });
+    this.ended = this.#loop.run().finally(() => map?.close());
     this.ended.catch((error: unknown) =>
       log.error({ source: source.name, err: asError(error) }, 'no more jobs are pulled'),
     );

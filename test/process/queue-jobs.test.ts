@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { natsQueue } from '../../tools/queues/nats.ts';
 import type { RealQueue } from '../../tools/queues/real-queue.ts';
 import { redisQueue } from '../../tools/queues/redis.ts';
@@ -13,6 +14,9 @@ const QUEUES = [
   { name: 'redis', open: redisQueue, skip: withoutRedis },
   { name: 'nats', open: natsQueue, skip: withoutNats },
 ];
+
+/** Of docs/jobs.md; compiled tests lie two levels below the repository's root. */
+const JOB_MAP_EXAMPLE = fileURLToPath(new URL('../../../examples/job-map/map.js', import.meta.url));
 
 function start(t: TestContext, env: Readonly<Record<string, string>>, command = 'work'): Carpool {
   const server = Carpool.spawn({ MODELS: 'square', ...env }, command);
@@ -86,6 +90,19 @@ for (const { name, open, skip } of QUEUES) {
       await until('an empty queue', async () => (await queue.jobs()) === 0 || undefined);
     },
   );
+
+  test(`${name}: messages of another system are mapped to jobs, or are dead letters`, { skip }, async (t) => {
+    const { queue, start } = await rig(t, open);
+    const worker = start({ JOB_MAP: JOB_MAP_EXAMPLE });
+    const id = await queue.send('{"ticket":17,"number":9}', 'a');
+    assert.deepEqual(await resultOf(queue, id), { ticket: 17, square: 81 });
+    await queue.send('{"number":9}', 'b');
+    await until('the dead letter', async () =>
+      (await queue.deadLetters()) === 1 && (await queue.jobs()) === 0 ? true : undefined,
+    );
+    worker.port = Number((await worker.log((line) => line['msg'] === 'listening'))['port']);
+    assert.equal(await worker.metric('carpool_jobs_total', { source: name, outcome: 'unreadable' }), 1);
+  });
 
   test(`${name}: a queue that cannot be reached at start ends the process with its name`, async (t) => {
     const port = await freePort();

@@ -4,6 +4,7 @@ import type { Clock } from '../../core/ticket.ts';
 import { takeLock } from '../../file-lock.ts';
 import type { Log } from '../../log.ts';
 import { JobLoop } from '../loop.ts';
+import type { JobMap } from '../map/job-map.ts';
 import type { JobRunner } from '../run-job.ts';
 import {
   BEGINNING,
@@ -28,6 +29,8 @@ export interface BatchParts {
   /** Most jobs held at one time. */
   readonly most: number;
   readonly lineLimitBytes: number;
+  /** Turns the lines into jobs; closed at the end. */
+  readonly map?: JobMap | undefined;
 }
 
 /** A batch that is being run. */
@@ -79,6 +82,7 @@ export async function startBatch(flags: BatchFlags, parts: BatchParts): Promise<
       return isWhole;
     } finally {
       pieces.destroy();
+      await parts.map?.close();
       await files.release();
     }
   };
