@@ -59,10 +59,6 @@ export class Connection {
     }
   }
 
-  get isUp(): boolean {
-    return this.#isUp;
-  }
-
   /** Most bytes of a message, headers included. */
   get limitBytes(): number {
     return this.nats.info?.max_payload ?? 1024 * 1024;

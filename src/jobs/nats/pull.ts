@@ -1,9 +1,6 @@
 import { createInbox, deferred, nanos, type Msg } from '@nats-io/transport-node';
 import { REQUEST_LIMIT_MS, type Connection } from './connection.ts';
-import { CONSUMER } from './queue.ts';
-
-/** The stream or the consumer is not there any more. */
-export class QueueGoneError extends Error {}
+import { CONSUMER, QueueGoneError } from './queue.ts';
 
 export interface PullOptions {
   /** Name of the stream. */
@@ -19,11 +16,9 @@ const NO_MESSAGES = 404;
 const REQUEST_ENDED = 408;
 const NO_RESPONDERS = 503;
 const HEARTBEAT = 100;
-/** Most bytes at one time: as many as NATS allows in one message. */
-const MOST_BYTES = 64 * 1024 * 1024;
 
 /**
- * Up to `most` messages (and 64 MiB), as soon as there is one; none after `waitMs`, or when the signal is aborted. Rejects if there are none because the server cannot
+ * Up to `most` messages, as soon as there is one; none after `waitMs`, or when the signal is aborted. Rejects if there are none because the server cannot
  * be asked. The client's own `fetch` waits until it has as many as it was asked for, and its `consume` takes some ahead, whose leases would end meanwhile.
  * https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-13.md
  */
@@ -55,8 +50,9 @@ export async function pull(connection: Connection, { queue, most, waitMs, signal
   const timer = setTimeout(() => end(new Error('NATS does not answer')), waitMs + REQUEST_LIMIT_MS);
   signal.addEventListener('abort', stop, { once: true });
   try {
-    // With both of these the server waits, and ends the request with the first messages that it has.
-    const request = { batch: most, max_bytes: MOST_BYTES, no_wait: true, expires: nanos(waitMs) };
+    // With both of these the server waits, and ends the request with the first messages that it has. A limit in bytes besides would be told before the
+    // messages arrive, where the consumer has replicas.
+    const request = { batch: most, no_wait: true, expires: nanos(waitMs) };
     nats.publish(`${jetstream.apiPrefix}.CONSUMER.MSG.NEXT.${queue}.${CONSUMER}`, JSON.stringify(request), {
       reply: inbox,
     });

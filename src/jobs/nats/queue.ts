@@ -11,7 +11,7 @@ import {
   type StreamConfig,
   type StreamInfo,
 } from '@nats-io/jetstream';
-import { nanos } from '@nats-io/transport-node';
+import { nanos, RequestError } from '@nats-io/transport-node';
 import type { Log } from '../../log.ts';
 
 /** All servers share one consumer, so each message goes to one of them. */
@@ -19,6 +19,9 @@ export const CONSUMER = 'carpool';
 
 /** Longest time in which JetStream tells a message that was sent twice by its id. */
 const DUPLICATES_MS = 120_000;
+
+/** A stream or the consumer is not there, or nobody answers for it at the moment. */
+export class QueueGoneError extends Error {}
 
 export interface QueueOptions {
   /** Name of the stream of jobs. */
@@ -121,6 +124,13 @@ async function prepareConsumer(
   if (Object.entries(wanted).every(([name, value]) => config[name as keyof ConsumerConfig] === value)) return;
   log.warn({ queue, leaseMs }, 'the consumer gets this lease; servers with another one should be started again');
   await manager.consumers.update(queue, CONSUMER, wanted);
+}
+
+/** The error as a QueueGoneError if it says that nobody answers for a stream. */
+export function asGone(error: unknown): unknown {
+  const isUnanswered = error instanceof Error && error.cause instanceof RequestError && error.cause.isNoResponders();
+  if (!isUnanswered && !isCode(error, JetStreamApiCodes.StreamNotFound)) return error;
+  return new QueueGoneError('nobody answers for a stream of the queue', { cause: error });
 }
 
 /** Whether JetStream has refused a request with this code. */

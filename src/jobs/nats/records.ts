@@ -2,7 +2,7 @@ import { JetStreamApiCodes, type StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import { tooLargeResult } from '../result.ts';
 import type { Connection } from './connection.ts';
-import { isCode, placesOf } from './queue.ts';
+import { asGone, isCode, placesOf } from './queue.ts';
 
 /** Which job is meant. */
 export interface JobMark {
@@ -26,7 +26,7 @@ const HEADER_BYTES = 512;
 /** Somebody else stores the same result only when a lease was lost. */
 const STORE_TRIES = 5;
 
-/** What is kept of jobs beside the queue: results, dead letters, and how often they were given back. */
+/** What is kept of jobs beside the queue: results, dead letters, and how often they were given back. All that is asked of it rejects with a QueueGoneError where a stream is missing. */
 export class Records {
   readonly #connection: Connection;
   readonly #places: ReturnType<typeof placesOf>;
@@ -90,9 +90,13 @@ export class Records {
     await this.#publish(`${this.#places.givenBack}.${job.id}`, Buffer.from(String(times)), { [JOB]: markOf(job) });
   }
 
-  #last(stream: string, subject: string): Promise<StoredMsg | null> {
+  async #last(stream: string, subject: string): Promise<StoredMsg | null> {
     this.#connection.checkUp();
-    return this.#connection.manager.streams.getMessage(stream, { last_by_subj: subject });
+    try {
+      return await this.#connection.manager.streams.getMessage(stream, { last_by_subj: subject });
+    } catch (error) {
+      throw asGone(error);
+    }
   }
 
   /** `last`: the number of the message that must be the last of the subject; 0: there must be none. */
@@ -104,7 +108,11 @@ export class Records {
   ): Promise<void> {
     this.#connection.checkUp();
     const expect = last === undefined ? {} : { lastSubjectSequence: last };
-    await this.#connection.jetstream.publish(subject, bytes, { headers: headersOf(values), expect });
+    try {
+      await this.#connection.jetstream.publish(subject, bytes, { headers: headersOf(values), expect });
+    } catch (error) {
+      throw asGone(error);
+    }
   }
 }
 

@@ -6,8 +6,8 @@ import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
 import { Connection, REQUEST_LIMIT_MS, type NatsAddress } from './connection.ts';
 import { jobOf, type Delivery } from './delivery.ts';
-import { pull, QueueGoneError } from './pull.ts';
-import { placesOf, prepareQueue, type QueueOptions } from './queue.ts';
+import { pull } from './pull.ts';
+import { placesOf, prepareQueue, QueueGoneError, type QueueOptions } from './queue.ts';
 import { Records } from './records.ts';
 
 /** A message of the stream that is this server's. */
@@ -50,6 +50,7 @@ export class NatsSource implements JobSource<NatsJob> {
   readonly #records: Records;
   readonly #cancels: Subscription;
   readonly #held = new Map<number, NatsJob>();
+  #mended: Promise<void> | undefined;
 
   private constructor(options: NatsOptions, connection: Connection) {
     this.#options = options;
@@ -77,19 +78,14 @@ export class NatsSource implements JobSource<NatsJob> {
   }
 
   async claim(most: number, signal: AbortSignal): Promise<readonly NatsJob[]> {
-    const { queue, log } = this.#options;
+    const { queue } = this.#options;
     const waitMs = Math.min(WAIT_MS, Math.ceil(this.leaseMs / 2));
     const askedAtMs = performance.now();
-    try {
+    return this.#mending(async () => {
       const messages = await pull(this.#connection, { queue, most, waitMs, signal });
       if (messages.length === 0 && performance.now() - askedAtMs < PAUSE_MS) await pause(signal);
-      return await Promise.all(messages.map((message) => this.#claimed(message)));
-    } catch (error) {
-      if (!(error instanceof QueueGoneError)) throw error;
-      // The stream was deleted, or the server has lost its memory.
-      await prepareQueue(this.#connection.manager, this.#options, log);
-      return [];
-    }
+      return Promise.all(messages.map((message) => this.#claimed(message)));
+    });
   }
 
   async extend(job: NatsJob): Promise<boolean> {
@@ -101,26 +97,30 @@ export class NatsSource implements JobSource<NatsJob> {
     return true;
   }
 
-  async done(job: NatsJob, { kind, line }: JobResult): Promise<void> {
-    if (kind === 'failed' && job.deliveries < this.#options.attempts) {
-      await this.#release(job, retryDelayMs(job.deliveries));
-      return;
-    }
-    const wanted = kind === 'failed' || kind === 'unreadable' ? 'dead' : 'result';
-    const outcome = await this.#records.store(job, line, wanted);
-    if (outcome === 'dead') await this.#records.bury(job, line);
-    await this.#tell(job, outcome === 'dead' ? '+TERM it is a dead letter' : '+ACK');
+  done(job: NatsJob, { kind, line }: JobResult): Promise<void> {
+    return this.#mending(async () => {
+      if (kind === 'failed' && job.deliveries < this.#options.attempts) {
+        await this.#release(job, retryDelayMs(job.deliveries));
+        return;
+      }
+      const wanted = kind === 'failed' || kind === 'unreadable' ? 'dead' : 'result';
+      const outcome = await this.#records.store(job, line, wanted);
+      if (outcome === 'dead') await this.#records.bury(job, line);
+      await this.#tell(job, outcome === 'dead' ? '+TERM it is a dead letter' : '+ACK');
+    });
   }
 
-  async giveBack(job: NatsJob, delayMs: number): Promise<void> {
-    if (job.claim.isUnwanted) {
-      await this.#tell(job, '+TERM it was cancelled');
-      return;
-    }
-    checkHeld(job);
-    const before = job.count === 1 ? 0 : await this.#records.timesGivenBack(job);
-    await this.#records.noteGivenBack(job, before + 1);
-    await this.#release(job, delayMs);
+  giveBack(job: NatsJob, delayMs: number): Promise<void> {
+    return this.#mending(async () => {
+      if (job.claim.isUnwanted) {
+        await this.#tell(job, '+TERM it was cancelled');
+        return;
+      }
+      checkHeld(job);
+      const before = job.count === 1 ? 0 : await this.#records.timesGivenBack(job);
+      await this.#records.noteGivenBack(job, before + 1);
+      await this.#release(job, delayMs);
+    });
   }
 
   forget(job: NatsJob): void {
@@ -170,6 +170,22 @@ export class NatsSource implements JobSource<NatsJob> {
   async #release(job: NatsJob, delayMs: number): Promise<void> {
     checkHeld(job);
     await this.#tell(job, delayMs > 0 ? `-NAK {"delay":${Math.round(delayMs * 1e6)}}` : '-NAK');
+  }
+
+  /** Makes streams again that were deleted, or that the server has lost with its memory; then what failed can be done again. */
+  async #mending<Value>(action: () => Promise<Value>): Promise<Value> {
+    try {
+      return await action();
+    } catch (error) {
+      if (error instanceof QueueGoneError) await this.#mend();
+      throw error;
+    }
+  }
+
+  #mend(): Promise<void> {
+    const { manager } = this.#connection;
+    this.#mended ??= prepareQueue(manager, this.#options, this.#options.log).finally(() => (this.#mended = undefined));
+    return this.#mended;
   }
 
   /** Resolves when JetStream has taken note. */

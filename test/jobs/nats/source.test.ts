@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { RetentionPolicy } from '@nats-io/jetstream';
+import { QueueGoneError } from '../../../src/jobs/nats/queue.ts';
 import { NatsSource, type NatsJob, type NatsOptions } from '../../../src/jobs/nats/source.ts';
 import type { JobResult, ResultKind } from '../../../src/jobs/result.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
@@ -199,18 +200,28 @@ test('while NATS is away claims fail, and after its restart work goes on', only,
 
 test('a stream that was deleted is made again, and results of the one before do not count for it', only, async (t) => {
   const { open, client } = await rig(t);
-  const source = await open({ leaseMs: 1000 });
+  const source = await open();
   const nats = await client();
   await nats.jetstream.publish('jobs', 'a');
   await source.done(await claimOne(source), result('answered'));
-  const waiting = source.claim(1, RUNNING);
   await nats.manager.streams.delete('jobs');
-  assert.deepEqual(await waiting, []);
-  assert.deepEqual(await source.claim(1, RUNNING), []);
+  await assert.rejects(source.claim(1, RUNNING), QueueGoneError);
   const { seq } = await nats.jetstream.publish('jobs', 'b');
   assert.equal(seq, 1);
   await source.done(await claimOne(source), result('refused'));
   assert.equal((await lastOf(nats, 'jobs-results', 'jobs-results.1'))?.string(), '{"custom_id":"refused"}');
+});
+
+test('a stream of results that was deleted is made again, and the result is stored', only, async (t) => {
+  const { open, client } = await rig(t);
+  const source = await open();
+  const nats = await client();
+  const { seq } = await nats.jetstream.publish('jobs', 'a');
+  const job = await claimOne(source);
+  await nats.manager.streams.delete('jobs-results');
+  await assert.rejects(source.done(job, result('answered')), QueueGoneError);
+  await source.done(job, result('answered'));
+  assert.equal((await lastOf(nats, 'jobs-results', `jobs-results.${seq}`))?.string(), '{"custom_id":"answered"}');
 });
 
 test('a result that no message can hold is told, not tried for ever', only, async (t) => {
