@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { CREDENTIALS, type SqsServer } from '../jobs/sqs/sqs-server.ts';
 import { StallingProxy } from '../jobs/sqs/stalling-proxy.ts';
+import { until } from '../until.ts';
 import { Carpool } from './carpool.ts';
 
 const GROUPS = 8;
@@ -23,6 +24,7 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly jobs: number;
   readonly workers: number;
+  readonly limitMs: number;
 }
 
 interface Worker {
@@ -68,16 +70,22 @@ export class SqsChaos {
 
   /** Sends the jobs in portions, with a disturbance after each, and disturbs the workers until every result is there. What was done, in words. */
   async run(): Promise<string> {
-    const { jobs } = this.#options;
+    const { jobs, limitMs } = this.#options;
+    const endsAtMs = Date.now() + limitMs;
     const ids: string[] = [];
     while (ids.length < jobs) {
       for (let left = Math.min(jobs / DISTURBANCES.length, MOST_BETWEEN); left > 0 && ids.length < jobs; left -= 1)
         ids.push(await this.#send(ids.length));
       await this.#disturb();
     }
-    while ((await this.#countResults(jobs)) < jobs) await this.#disturb();
+    for (;;) {
+      const stored = await this.#countResults(jobs);
+      if (stored >= jobs) break;
+      assert.ok(Date.now() < endsAtMs, `not done in ${limitMs} ms: there are ${stored} results`);
+      await this.#disturb();
+    }
     for (const { proxy } of this.#workers) proxy.mode = 'pass';
-    while ((await this.#mq.count(this.#jobs)) > 0) await sleep(100);
+    await until('an empty queue', async () => (await this.#mq.count(this.#jobs)) === 0 || undefined);
     await this.#checkResults(ids);
     const lost = this.#servers.flatMap(({ logs }) => logs).filter(({ msg }) => msg === 'the lease of a job was lost');
     return `${jobs} jobs; ${lost.length} leases lost; ${this.#done.join(', ')}`;

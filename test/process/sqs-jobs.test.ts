@@ -82,7 +82,13 @@ for (const fifo of process.env['JOBS'] === undefined ? [true] : [false, true])
     async (t) => {
       const seed = Number(process.env['SEED'] ?? Date.now() % 100_000);
       t.diagnostic(`SEED=${seed}`);
-      const chaos = await SqsChaos.start(t, mq, { fifo, seed, jobs, workers: jobs < 1000 ? 2 : 3 });
+      const chaos = await SqsChaos.start(t, mq, {
+        fifo,
+        seed,
+        jobs,
+        workers: jobs < 1000 ? 2 : 3,
+        limitMs: 240 * jobs + 120_000,
+      });
       t.diagnostic(await chaos.run());
     },
   );

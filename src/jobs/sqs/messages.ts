@@ -93,7 +93,7 @@ function messageOf(job: SqsJob, { isFifo }: Queue, text: string, attributes: Att
 
 function tooLarge(text: string, bytes: number, { name, limitBytes }: Queue): string {
   const { id, custom_id } = JSON.parse(text) as { readonly id: unknown; readonly custom_id: unknown };
-  const message = `The result has ${bytes} bytes, more than the ${limitBytes} that the queue ${name} takes.`;
+  const message = `The result has ${bytes} bytes, more than the ${limitBytes} that the queue ${name} takes: give such jobs an output.`;
   return JSON.stringify({ id, custom_id, response: null, error: { code: 'result_too_large', message } });
 }
 

@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import { SQS, type Message } from '@aws-sdk/client-sqs';
 import { asError } from '../../../src/errors.ts';
 import { freePort } from '../../free-port.ts';
+import { until } from '../../until.ts';
 
 /** Folder with the jars of ElasticMQ's server; tools/elasticmq/pom.xml fetches them. */
 const jars = process.env['CARPOOL_ELASTICMQ'];
@@ -116,19 +117,20 @@ export class SqsServer {
     await this.sqs.changeMessageVisibility({ QueueUrl: url, ReceiptHandle: receipt, VisibilityTimeout: 0 });
   }
 
-  /** Takes all messages that a queue has, with at least one, off it. */
+  /** Takes all messages that a queue has off it, with so many at least. */
   async take(url: string, fewest = 1): Promise<Message[]> {
     const taken: Message[] = [];
-    for (;;) {
+    return until(`${fewest} messages in ${url}`, async () => {
       const { Messages: messages = [] } = await this.sqs.receiveMessage({
-        ...{ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: taken.length < fewest ? 20 : 0 },
+        ...{ QueueUrl: url, MaxNumberOfMessages: 10, WaitTimeSeconds: taken.length < fewest ? 10 : 0 },
         MessageAttributeNames: ['All'],
         MessageSystemAttributeNames: ['All'],
       });
-      for (const { ReceiptHandle } of messages) await this.sqs.deleteMessage({ QueueUrl: url, ReceiptHandle });
+      const Entries = messages.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle }));
+      if (Entries.length > 0) await this.sqs.deleteMessageBatch({ QueueUrl: url, Entries });
       taken.push(...messages);
-      if (messages.length === 0 && taken.length >= fewest) return taken;
-    }
+      return messages.length === 0 && taken.length >= fewest ? taken : undefined;
+    });
   }
 
   /** Messages of a queue, those that are invisible included. */

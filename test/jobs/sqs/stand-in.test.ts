@@ -7,6 +7,7 @@ import { json } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
 import { SqsSource } from '../../../src/jobs/sqs/source.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
+import { until } from '../../until.ts';
 import './sqs-server.ts';
 
 /**
@@ -27,6 +28,7 @@ function md5(text: string): string {
 async function rig(t: TestContext) {
   const calls: string[] = [];
   let refusal: string | undefined;
+  let held: Promise<void> | undefined;
   const answer = (call: string, ids: readonly string[]): unknown => {
     if (refusal !== undefined && call === 'ChangeMessageVisibilityBatch')
       return { Failed: ids.map((Id) => ({ Id, Code: 'InvalidParameterValue', Message: refusal, SenderFault: true })) };
@@ -36,9 +38,10 @@ async function rig(t: TestContext) {
     return { Successful: ids.map((Id) => ({ Id, MessageId: 'r', MD5OfMessageBody: md5(LINE) })) };
   };
   const server = createServer((request, response) => {
-    void json(request).then((body) => {
+    void json(request).then(async (body) => {
       const call = String(request.headers['x-amz-target']).replace('AmazonSQS.', '');
       calls.push(call);
+      if (call === 'SendMessageBatch') await held;
       const { Entries: entries = [] } = body as { readonly Entries?: readonly { readonly Id: string }[] };
       const told = answer(
         call,
@@ -63,7 +66,13 @@ async function rig(t: TestContext) {
   });
   const [job] = await source.claim(1, new AbortController().signal);
   assert.ok(job);
-  return { source, job, told, calls, refuse: (text: string) => (refusal = text) };
+  /** Answers about results wait until the end is called. */
+  const hold = (): (() => void) => {
+    let end = (): void => undefined;
+    held = new Promise((resolve) => (end = resolve));
+    return end;
+  };
+  return { source, job, told, calls, hold, refuse: (text: string) => (refusal = text) };
 }
 
 test('a job that has been in flight for 12 hours is stopped, which is told once, and is ours until it goes back', async (t) => {
@@ -105,6 +114,20 @@ test('a job whose result is stored is only deleted when it comes again', async (
   await source.done(job, { kind: 'answered', line: Buffer.from(LINE) });
   calls.length = 0;
   assert.deepEqual(await source.claim(1, new AbortController().signal), []);
-  while (calls.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  await until('a deletion', () => calls.length >= 2 || undefined);
   assert.deepEqual(calls, ['ReceiveMessage', 'DeleteMessageBatch']);
+});
+
+test('a job that comes again while its result is being sent is not deleted before that is there', async (t) => {
+  const { source, job, calls, hold } = await rig(t);
+  const release = hold();
+  const done = source.done(job, { kind: 'answered', line: Buffer.from(LINE) });
+  await until('a result on its way', () => calls.includes('SendMessageBatch') || undefined);
+  const [again] = await source.claim(1, new AbortController().signal);
+  assert.ok(again);
+  const second = source.done(again, { kind: 'answered', line: Buffer.from(LINE) });
+  assert.equal(calls.includes('DeleteMessageBatch'), false);
+  release();
+  await Promise.all([done, second]);
+  assert.equal(calls.filter((call) => call === 'SendMessageBatch').length, 1);
 });
