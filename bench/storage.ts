@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     const digest = await digestOf(sent);
     const found = new Map<Way, Measured[]>();
     for (let round = 0; round < Number(values.rounds); round += 1)
-      for (const way of WAYS.filter((one) => values.only === undefined || nameOf(one).includes(values.only))) {
+      for (const way of WAYS.filter((one) => values.only === undefined || new RegExp(values.only).test(nameOf(one)))) {
         const received = path.join(folder, 'received');
         const endpoint = way.breaks ? proxy.endpoint : server.endpoint;
         const file = way.direction === 'up' ? sent : received;

@@ -6,7 +6,12 @@ import type { TestContext } from 'node:test';
 /** What becomes of a request instead of being passed on. */
 export type Fault =
   /** It is answered without reaching the server, with an error of S3. */
-  | { readonly kind: 'refuse'; readonly status: number; readonly code: string }
+  | {
+      readonly kind: 'refuse';
+      readonly status: number;
+      readonly code: string;
+      readonly headers?: Record<string, string>;
+    }
   /** The connection breaks after so many bytes of the answer's body. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** It is carried out, and the connection breaks before the answer. */
@@ -68,7 +73,7 @@ export class FaultyProxy {
     if (fault?.kind === 'hang') return;
     if (fault?.kind === 'refuse') {
       incoming.resume();
-      outgoing.writeHead(fault.status, { 'content-type': 'application/xml' });
+      outgoing.writeHead(fault.status, { 'content-type': 'application/xml', ...fault.headers });
       outgoing.end(`<?xml version="1.0"?><Error><Code>${fault.code}</Code><Message>as told</Message></Error>`);
       return;
     }

@@ -57,12 +57,12 @@ const quiet = (): void => undefined;
 export async function connectS3({ endpoint, addressing, tuning }: S3Options): Promise<S3Connection> {
   const sdk = await import('@aws-sdk/client-s3');
   const isAmazon = endpoint === '' || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
-  const agent = { keepAlive: true, maxSockets: 2 * tuning.parallel };
+  // Transfers have a limit of their own; a call that waited for a connection would count as one that cannot be made.
+  const agent = { keepAlive: true, maxSockets: Infinity };
   const config: S3ClientConfig = {
     ...(endpoint === '' ? {} : { endpoint }),
     forcePathStyle: addressing === 'path' || (addressing === 'auto' && !isAmazon),
     region: await regionOf(sdk),
-    followRegionRedirects: isAmazon,
     // It writes to the console of failures that are retried here.
     logger: { trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet },
     // Attempts are counted here, for all calls alike: the SDK cannot send a stream twice.

@@ -5,7 +5,7 @@ import { StorageError, type StorageErrorKind } from '../storage.ts';
 interface S3Failure {
   readonly name: string;
   readonly status: number | undefined;
-  readonly retryAfter: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Refusals that pass though their status does not say so: damage on the way, a clock that the SDK corrects by the answer, a token that it renews. */
@@ -54,7 +54,7 @@ export function isPassing(error: unknown): boolean {
 
 /** How long the storage asks to wait. */
 export function askedDelayMs(error: unknown): number | undefined {
-  const seconds = Number(failureOf(error).retryAfter);
+  const seconds = Number(failureOf(error).headers['retry-after']);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }
 
@@ -66,19 +66,27 @@ export function statusOf(error: unknown): number | undefined {
 export function toStorageError(error: unknown, place: string): Error {
   if (error instanceof StorageError) return error;
   if (error instanceof PassingError) return new StorageError('UNAVAILABLE', `${place}: ${error.message}`);
-  const { name, status } = failureOf(error);
+  const { name, status, headers } = failureOf(error);
   if (name === 'CredentialsProviderError')
     return new StorageError(
       'FORBIDDEN',
       `${place}: there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
     );
-  if (status !== undefined) {
-    const kind = KINDS_BY_NAME.get(name) ?? KINDS.get(status) ?? 'UNAVAILABLE';
-    return new StorageError(kind, `${place}: the storage answered ${status}${name === '' ? '' : ` (${name})`}`);
-  }
+  if (status !== undefined) return new StorageError(...refusalOf({ name, status, headers }, place));
   if (isNetworkError(error) || name === 'TimeoutError')
     return new StorageError('UNAVAILABLE', `${place}: the storage cannot be reached (${codeOf(error) ?? name})`);
   return error instanceof Error ? error : new Error(String(error));
+}
+
+function refusalOf({ name, status = 0, headers }: S3Failure, place: string): [StorageErrorKind, string] {
+  const region = headers['x-amz-bucket-region'];
+  if (status === 301 || (status === 400 && region !== undefined) || name === 'AuthorizationHeaderMalformed')
+    return [
+      'BAD_PLACE',
+      `${place}: the bucket is in ${region === undefined ? 'another region' : `region ${region}`}: set AWS_REGION`,
+    ];
+  const kind = KINDS_BY_NAME.get(name) ?? KINDS.get(status) ?? 'UNAVAILABLE';
+  return [kind, `${place}: the storage answered ${status}${name === '' ? '' : ` (${name})`}`];
 }
 
 function failureOf(error: unknown): S3Failure {
@@ -91,7 +99,7 @@ function failureOf(error: unknown): S3Failure {
     // A code of S3 is one word; what else a server may send is not shown.
     name: typeof name === 'string' && /^[A-Za-z0-9]{1,64}$/.test(name) ? name : '',
     status: $metadata?.httpStatusCode,
-    retryAfter: $response?.headers?.['retry-after'],
+    headers: $response?.headers ?? {},
   };
 }
 

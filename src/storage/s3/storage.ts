@@ -28,7 +28,7 @@ import { newUpload, putObject } from './upload.ts';
 /** Objects of S3 and what speaks like it. Its SDK is loaded with the first call. */
 export class S3Storage implements Storage {
   readonly #options: S3Options;
-  /** Parts and ranges of all transfers. */
+  /** Parts, ranges and small objects of all transfers. */
   readonly #limit: LimitFunction;
   #connection: Promise<S3Connection> | undefined;
 
@@ -46,7 +46,7 @@ export class S3Storage implements Storage {
     return this.#told({ place, signal }, async ({ client, sdk }) => {
       const { bucket, key } = s3Object(place);
       const get = new sdk.GetObjectCommand({ Bucket: bucket, Key: key, ChecksumMode: 'ENABLED' });
-      const bytes = await tryAgain(this.#options, signal, async (abortSignal) => {
+      const attempt = async (abortSignal: AbortSignal): Promise<Uint8Array> => {
         const { Body, ContentLength } = await client.send(get, { abortSignal });
         const body = Body as Readable;
         try {
@@ -58,7 +58,8 @@ export class S3Storage implements Storage {
         } finally {
           body.on('error', () => undefined).destroy();
         }
-      });
+      };
+      const bytes = await this.#limit(() => tryAgain(this.#options, signal, attempt));
       onBytes?.(bytes.byteLength);
       return bytes;
     });

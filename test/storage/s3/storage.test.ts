@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, open, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { partBytesOf } from '../../../src/storage/s3/multipart.ts';
 import { withoutS3 } from '../s3-server.ts';
 import { MIB, startRig } from './rig.ts';
 
@@ -124,6 +125,12 @@ test(
       assert.ok(!JSON.stringify([error, error.cause, error.stack]).includes(server.accessKeyId));
       return true;
     });
+    const headers = { 'x-amz-bucket-region': 'eu-central-1' };
+    proxy.faults = () => ({ kind: 'refuse', status: 301, code: 'PermanentRedirect', headers });
+    await assert.rejects(storage.head(place('ten'), { signal }), {
+      kind: 'BAD_PLACE',
+      message: 's3://bucket/ten: the bucket is in region eu-central-1: set AWS_REGION',
+    });
     assert.deepEqual(await readdir(folder), ['small']);
   },
 );
@@ -145,4 +152,14 @@ test('a disk that is full fails the download and leaves nothing', { skip }, asyn
   const received = path.join(folder, 'received');
   await assert.rejects(storage.download(place('large'), received, { signal }), { message: /disk is full/ });
   assert.deepEqual(await readdir(folder), ['sent']);
+});
+
+test('parts are as large as it takes for an object to have no more than 10,000', () => {
+  for (const [size, parts] of [
+    [1, 10],
+    [100_000 * MIB, 10],
+    [100_000 * MIB + 1, 11],
+    [5_000_000 * MIB, 500],
+  ] as const)
+    assert.equal(partBytesOf(size, 10 * MIB), parts * MIB, String(size));
 });
