@@ -69,7 +69,7 @@ try {
   local.atEnd(() => queue.stop());
   await local.write(`${FOLDER}/${FILES.input}`, 'positions of atoms');
   const id = await queue.send(JSON.stringify(jobOf(local.s3.bucket)));
-  await local.startWorker(queue.env);
+  await local.startWorker(queue.env(queue.port));
   while ((await queue.result(id)) === undefined) await sleep(100, undefined, { signal: local.signal });
   await local.show(FOLDER);
   const { step, value } = JSON.parse(await local.read(`${FOLDER}/${FILES.last}`));

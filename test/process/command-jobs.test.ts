@@ -45,7 +45,14 @@ async function rig(t: TestContext) {
     const cwd = path.join(folder, `worker-${(workers += 1)}`);
     await mkdir(path.join(cwd, 'models'), { recursive: true });
     const env = {
-      ...{ ...s3.env, ...queue.env, MODELS_DIR: 'models', LANES: '1', JOB_LEASE_MS: '1000', JOB_ATTEMPTS: '1000' },
+      ...{
+        ...s3.env,
+        ...queue.env(queue.port),
+        MODELS_DIR: 'models',
+        LANES: '1',
+        JOB_LEASE_MS: '1000',
+        JOB_ATTEMPTS: '1000',
+      },
       ...{ JOB_COMMANDS: '/bin/sh', JOB_SETTLE_MS: '50' },
       ...{ INPUT_DIR: 'input', OUTPUT_DIR: 'output', CHECKPOINT_DIR: 'checkpoint' },
     };
