@@ -28,8 +28,9 @@ export class Local {
     return local;
   }
 
-  /** Aborted when all of it has taken too long. */
-  signal = AbortSignal.timeout(300_000);
+  #failed = new AbortController();
+  /** Aborted when all of it has taken too long, or a worker has ended by itself. */
+  signal = AbortSignal.any([AbortSignal.timeout(300_000), this.#failed.signal]);
   #ends = [];
   #workers = new Set();
   #started = 0;
@@ -81,6 +82,9 @@ export class Local {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#workers.add(child);
+    child.once('exit', (code) => {
+      if (this.#workers.has(child)) this.#failed.abort(new Error(`${name} has ended with ${code}`));
+    });
     let saved = 0;
     createInterface({ input: child.stdout }).on('line', (line) => {
       const { stream, severity, msg, reason } = JSON.parse(line);
@@ -101,6 +105,7 @@ export class Local {
 
   async #endWorkers() {
     const running = [...this.#workers].filter((child) => child.exitCode === null && child.signalCode === null);
+    this.#workers.clear();
     const ended = running.map((child) => once(child, 'exit'));
     for (const child of running) child.kill('SIGTERM');
     await Promise.all(ended);
