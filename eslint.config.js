@@ -23,7 +23,7 @@ const rooms = {
   hub: { rooms: ['repository', 'config', 'transfer'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   salad: { rooms: ['config'], packages: ['undici'] },
-  jobs: { rooms: ['config', 'core', 'dialects', 'serving', 'storage'] },
+  jobs: { rooms: ['config', 'core', 'dialects', 'outbound', 'serving', 'storage'], packages: ['undici'] },
   http: {
     rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'salad', 'serving', 'jobs', 'storage'],
     packages: ['express', 'undici'],

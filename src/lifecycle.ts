@@ -8,7 +8,7 @@ import { jobsAhead } from './jobs/ahead.ts';
 import { openCommands } from './jobs/commands/open.ts';
 import type { Commands } from './jobs/commands/runner.ts';
 import { LocalSource } from './jobs/local/source.ts';
-import { JobStore } from './jobs/local/store.ts';
+import { openJobsDir, type JobsDir } from './jobs/jobs-dir.ts';
 import { openMap, type JobMap } from './jobs/map/job-map.ts';
 import type { JobSource } from './jobs/source.ts';
 import { openSource } from './jobs/sources.ts';
@@ -69,12 +69,12 @@ export function startEngine(config: Config, logs: Logs): Engine {
 /** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws a StartError where it cannot listen. */
 export async function startServer(config: Config, logs: Logs = defaultLogs(config)): Promise<CarpoolServer> {
   const { log } = logs;
-  const jobs = config.JOBS_DIR === '' ? undefined : await openStore(config, log);
-  const parts = createParts(config, logs, jobs);
+  const kept = config.JOBS_DIR === '' ? undefined : await openKept(config, log);
+  const parts = createParts(config, logs, kept);
   logPhases(parts.services);
   const server = createHttpServer(parts.services);
   const refuse = (error: unknown, option: PortOption): never => {
-    void jobs?.close();
+    void kept?.close();
     throw new StartError(listenProblem(config, error, option), { cause: error });
   };
   const listening = await listenOnMany(server, { host: config.HOST, port: config.PORT }).catch((error: unknown) =>
@@ -154,18 +154,12 @@ async function start(parts: Parts): Promise<void> {
   parts.salad?.tellWork(() => workOf(parts));
   if (queue !== undefined) await pullJobs(queue, parts);
   if (services.jobs !== undefined) await pullJobs({ source: new LocalSource(services.jobs, systemClock, log) }, parts);
+  if (services.batches !== undefined) await pullJobs({ source: services.batches.source }, parts);
 }
 
-async function openStore(config: Config, log: Log): Promise<JobStore> {
+async function openKept(config: Config, log: Log): Promise<JobsDir> {
   try {
-    return await JobStore.open({
-      folder: config.JOBS_DIR,
-      limitBytes: config.JOB_STORE_BYTES,
-      attempts: config.JOB_ATTEMPTS,
-      resultTtlMs: config.JOB_RESULT_TTL_MS,
-      clock: systemClock,
-      log,
-    });
+    return await openJobsDir(config, log);
   } catch (error) {
     throw new StartError(`JOBS_DIR: ${messageOf(error)}`, { cause: error });
   }
@@ -223,7 +217,21 @@ async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise
   }
   // Commands run one at a time, and what is held for hours cannot be had by another server.
   const most = commands === undefined ? (source.most ?? jobsAhead(repository.list(), plan().lanes)) : 1;
-  const worker = new JobWorker({ source, door, clock: systemClock, log, metrics, config, commands, most, node, map });
+  // Jobs of JOBS_DIR have their messages stored with their results.
+  const outbox = source instanceof LocalSource ? undefined : parts.outbox;
+  const worker = new JobWorker({
+    source,
+    door,
+    clock: systemClock,
+    log,
+    metrics,
+    config,
+    commands,
+    most,
+    node,
+    map,
+    outbox,
+  });
   parts.workers.push(worker);
   const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
   log.info({ source: source.name, ...queue, most }, 'pulling jobs');
@@ -281,7 +289,8 @@ async function drain(parts: Parts, started: Promise<void>, close?: () => Promise
     await Promise.all(parts.workers.map(giveUp));
   }
   await close?.();
-  await services.jobs?.close();
+  await parts.outbox.close();
+  await parts.kept?.close();
   metrics.stop();
   await parts.salad?.close();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);

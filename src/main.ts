@@ -21,13 +21,14 @@ import { graphKey } from './lanes/protocol.ts';
 import { TrialProcess } from './trial/trial-process.ts';
 import { identityOf } from './salad/identity.ts';
 import type { SaladNode } from './salad/node.ts';
-import type { JobStore } from './jobs/local/store.ts';
+import { createSender, type JobsDir } from './jobs/jobs-dir.ts';
+import { Outbox } from './jobs/webhooks/outbox.ts';
 import type { JobWorker } from './jobs/worker.ts';
 import type { LanePlan } from './lanes/plan.ts';
 import type { RepositoryEvent } from './repository/changes.ts';
 import { publicReason } from './repository/reason.ts';
 import { Repository } from './repository/repository.ts';
-import { refreshJobGauges } from './jobs/local/metrics.ts';
+import { refreshJobGauges } from './jobs/metrics.ts';
 import { countCoreEvents, refreshGauges } from './serving/core-metrics.ts';
 import { Door, type DoorParts } from './serving/door.ts';
 import { AloneLog } from './serving/alone-log.ts';
@@ -53,6 +54,10 @@ export interface Parts {
   plan: LanePlan | undefined;
   /** None until the server is ready, and without JOB_SOURCE and JOBS_DIR. */
   readonly workers: JobWorker[];
+  /** What is in JOBS_DIR; undefined without it. */
+  readonly kept: JobsDir | undefined;
+  /** Webhooks that are to be sent. */
+  readonly outbox: Outbox;
   /** Absent elsewhere than on SaladCloud. */
   salad?: SaladNode;
 }
@@ -60,7 +65,7 @@ export interface Parts {
 /** Makes every part, and starts none. */
 // One list of parts: splitting it would only hide it.
 // eslint-disable-next-line max-lines-per-function
-export function createParts(config: Config, { log, access }: Logs, jobs?: JobStore): Parts {
+export function createParts(config: Config, { log, access }: Logs, kept?: JobsDir): Parts {
   const metrics = createMetrics();
   const state = new ServerState();
   const events: CoreEvents = countCoreEvents(metrics, (key) => loader.find(key));
@@ -102,6 +107,8 @@ export function createParts(config: Config, { log, access }: Logs, jobs?: JobSto
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
   const door = createDoor(config, { core, cpu, models: repository, state, metrics, log, budget });
   summariseWhenReady(state, alone);
+  const outbox = kept?.outbox ?? new Outbox({ sender: createSender(config), clock: systemClock, log });
+  outbox.onSent = (outcome) => metrics.webhooks.inc({ outcome });
   const parts: Parts = {
     core,
     cpu,
@@ -109,6 +116,8 @@ export function createParts(config: Config, { log, access }: Logs, jobs?: JobSto
     trials,
     plan: undefined,
     workers: [],
+    kept,
+    outbox,
     services: {
       config,
       version: VERSION,
@@ -121,11 +130,14 @@ export function createParts(config: Config, { log, access }: Logs, jobs?: JobSto
       cpuThreads,
       budget,
       node: identityOf(config),
-      jobs,
+      jobs: kept?.jobs,
+      batches: kept?.batches,
+      outbox,
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
       refreshGauges() {
         refreshGauges(metrics, { core, repository, phase: state.phase });
-        if (jobs !== undefined) refreshJobGauges(metrics, jobs);
+        metrics.webhooksWaiting.set(outbox.size);
+        if (kept !== undefined) refreshJobGauges(metrics, kept);
         for (const worker of parts.workers) worker.refreshGauges();
       },
     },

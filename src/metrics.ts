@@ -142,6 +142,16 @@ export function createMetrics() {
       RATES,
     ),
     storageRetries: counter('storage_retries_total', 'Attempts that failed and were made again', ['scheme']),
+    batches: gauge('batches', 'Batches of /v1/batches', ['status']),
+    fileStoreBytes: gauge(
+      'file_store_bytes',
+      'Bytes of the files of /v1/files, and of results that are being written',
+      [],
+    ),
+    webhooks: counter('webhooks_total', 'Calls of webhooks, by what came of them, and messages that were dropped', [
+      'outcome',
+    ]),
+    webhooksWaiting: gauge('webhooks_waiting', 'Webhooks that are not delivered yet', []),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),
     runningItems: gauge('running_items', 'Items running', ['model']),
     permitsUsed: gauge(

@@ -22,6 +22,8 @@ export function checkTogether(config: Config): string[] {
   if (config.PROBE_PORT > 0 && config.PROBE_PORT === config.PORT)
     problems.push('PROBE_PORT: the same as PORT, which answers probes too; choose another one, or -1 for none');
   problems.push(...checkAddresses(config));
+  if (config.WEBHOOK_SECRET !== '' && !/^(whsec_)?[A-Za-z0-9+/]{22,}={0,2}$/.test(config.WEBHOOK_SECRET))
+    problems.push('WEBHOOK_SECRET: expected at least 16 bytes in base64, perhaps behind whsec_');
   for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
     problems.push(
       `CORS_ORIGINS: ${origin} is not an origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,

@@ -144,7 +144,7 @@ export const OPTIONS = {
   ),
   // Paths of this machine are not shown to clients.
   JOBS_DIR: {
-    ...text('', 'Folder in which jobs of `POST /v1/jobs` are kept until they have ended; empty: none are taken.'),
+    ...text('', 'Folder in which jobs of `POST /v1/jobs`, files and batches are kept; empty: none are taken.'),
     secret: true,
   },
   JOB_STORE_BYTES: integer(
@@ -153,6 +153,20 @@ export const OPTIONS = {
     'Most bytes of all jobs in JOBS_DIR, results included; beyond it new ones are refused.',
     'bytes',
   ),
+  FILE_STORE_BYTES: integer(
+    4096 * MIB,
+    [MIB, 100_000_000 * MIB],
+    'Most bytes of the files of `/v1/files` in JOBS_DIR: half for requests, half for results. Beyond it uploads are refused, and batches wait.',
+    'bytes',
+  ),
+  FILE_LIMIT_BYTES: integer(200 * MIB, [1024, 100_000_000 * MIB], 'Largest file of `POST /v1/files`.', 'bytes'),
+  FILE_TTL_MS: integer(
+    30 * 86_400_000,
+    [1000, 365 * 86_400_000],
+    'How long files that do not say otherwise, and batches that have ended, are kept.',
+    'ms',
+  ),
+  BATCH_LINES: integer(50_000, [1, 1_000_000], 'Most requests in the input file of `POST /v1/batches`.'),
   JOB_TIMEOUT_MS: ms(3_600_000, 1, 'Time limit of a job that names none; its wait in this server counts.'),
   JOB_WAIT_MS: ms(
     600_000,
@@ -215,6 +229,16 @@ export const OPTIONS = {
     'auto',
     ['auto', 'path', 'host'],
     "Where the bucket's name stands in requests to it. auto: in the host's name at Amazon, in the path elsewhere.",
+  ),
+  WEBHOOK_SECRET: {
+    ...text(
+      '',
+      'Key that signs webhooks (Standard Webhooks): base64, perhaps behind `whsec_`; empty: they are not signed.',
+    ),
+    secret: true,
+  },
+  WEBHOOK_HOSTS: list(
+    'Hosts (`name` or `name:port`) that webhooks may go to though their addresses are private, separated by commas; any public host may be used.',
   ),
   DRAIN_GRACE_MS: ms(30_000, 0, 'After SIGTERM: how long admitted work may take to finish.'),
   FAILED_GRACE_MS: ms(10_000, 0, 'After the server has failed: how long until the process ends itself by SIGKILL.'),

@@ -10,6 +10,8 @@ import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
+import { addBatches } from './batches.ts';
+import { addFiles } from './files.ts';
 import { addJobs } from './jobs.ts';
 import { addOpenAiModels } from './openai-models.ts';
 import { dialectOf, operationAt } from '../dialects/operation-table.ts';
@@ -39,6 +41,8 @@ export function createApp(services: Services): Express {
   addOipManagement(routes, services);
   addOpenAiModels(routes, services);
   addJobs(routes, services);
+  addFiles(routes, services);
+  addBatches(routes, services);
   routes.answerOtherMethods();
   app.use((request: Request, response: Response) => {
     const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });

@@ -1,14 +1,13 @@
-import type { Request } from 'express';
 import { z } from 'zod';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { ServerError } from '../errors.ts';
 import { readJob } from '../jobs/job.ts';
-import { JOB_STATUSES, type JobRecord } from '../jobs/local/record.ts';
-import type { JobStore } from '../jobs/local/store.ts';
+import { JOB_STATUSES, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
 import { header } from './headers.ts';
+import { idOf, pageOf, readQuery, seconds } from './paging.ts';
 import type { Services } from './services.ts';
 
 /** Longest key of a job. */
@@ -21,12 +20,11 @@ export function addJobs(routes: Routes, services: Services): void {
   routes.add('get', '/v1/jobs', {
     dialect: OPENAI,
     async handle(exchange, request) {
-      const { limit, ...which } = read(LIST, request.query);
+      const { limit, ...which } = readQuery(LIST, request);
       // One more tells whether there are more.
       const found = await storeOf(services).list({ ...which, most: limit + 1 });
-      const data = found.slice(0, limit).map((record) => viewOf(record, config.JOB_RESULT_TTL_MS));
-      const [first, last] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
-      await exchange.json({ object: 'list', data, first_id: first, last_id: last, has_more: found.length > limit });
+      const views = found.map((record) => viewOf(record, config.JOB_RESULT_TTL_MS));
+      await exchange.json(pageOf(views, limit));
     },
   });
   routes.add('get', '/v1/jobs/:id', {
@@ -35,7 +33,7 @@ export function addJobs(routes: Routes, services: Services): void {
       const store = storeOf(services);
       // The result is read first: the record is then at least as new.
       const line = await store.resultOf(idOf(request));
-      await replyWith(exchange, viewOf(store.find(idOf(request)), config.JOB_RESULT_TTL_MS), line);
+      await replyWith(exchange, viewOf(await store.find(idOf(request)), config.JOB_RESULT_TTL_MS), line);
     },
   });
   routes.add('delete', '/v1/jobs/:id', {
@@ -68,7 +66,9 @@ async function createJob(exchange: Exchange, services: Services): Promise<void> 
     const job = readJob(body.bytes, '');
     const customId = job.id === '' ? null : job.id;
     const key = keyOf(exchange) ?? customId;
-    const record = await store.add({ bytes: body.bytes, customId, key, priority: job.priority });
+    const webhook = job.webhook ?? null;
+    if (webhook !== null) services.outbox.check(webhook);
+    const record = await store.add({ bytes: body.bytes, customId, key, priority: job.priority, webhook });
     await exchange.json(viewOf(record, services.config.JOB_RESULT_TTL_MS), 202);
   } finally {
     body.release();
@@ -84,26 +84,14 @@ function keyOf({ request }: Exchange): string | undefined {
 }
 
 /** The store, for clients that may use it: those that may ask for inference. */
-function storeOf({ config, jobs }: Services): JobStore {
+function storeOf({ config, jobs }: Services): JobBoard {
   if (!config.INFERENCE_API) throw new ServerError('FORBIDDEN', 'This server takes jobs from its queue only.');
   if (jobs === undefined)
     throw new ServerError('NOT_FOUND', 'This server keeps no jobs: they need JOBS_DIR, a folder on its disk.');
   return jobs;
 }
 
-function idOf({ params }: Request): string {
-  return typeof params['id'] === 'string' ? params['id'] : '';
-}
-
-/** The query of a list. Throws BAD_REQUEST. */
-function read<Schema extends z.ZodType>(schema: Schema, query: unknown): z.infer<Schema> {
-  const parsed = schema.safeParse(query);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => [...path.map(String), message].join(': '));
-  throw new ServerError('BAD_REQUEST', problems.join('; '));
-}
-
-function viewOf(record: JobRecord, resultTtlMs: number) {
+function viewOf(record: JobFacts, resultTtlMs: number) {
   const { id, customId, status, attempts, priority, createdMs, endedMs } = record;
   return {
     id,
@@ -116,10 +104,6 @@ function viewOf(record: JobRecord, resultTtlMs: number) {
     ended_at: endedMs === null ? null : seconds(endedMs),
     expires_at: endedMs === null ? null : seconds(endedMs + resultTtlMs),
   };
-}
-
-function seconds(ms: number): number {
-  return Math.floor(ms / 1000);
 }
 
 /** The result is sent as it was stored: it may be large. */

@@ -1,6 +1,8 @@
 import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
+import type { Batches } from '../jobs/batches/batches.ts';
 import type { JobStore } from '../jobs/local/store.ts';
+import type { Outbox } from '../jobs/webhooks/outbox.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Door } from '../serving/door.ts';
@@ -27,6 +29,10 @@ export interface Services {
   readonly node?: NodeIdentity | undefined;
   /** Jobs that clients have sent; undefined without JOBS_DIR. */
   readonly jobs?: JobStore | undefined;
+  /** Files and batches that clients have sent; undefined without JOBS_DIR. */
+  readonly batches?: Batches | undefined;
+  /** Webhooks that are to be sent. */
+  readonly outbox: Outbox;
   /** What `carpool` chose at start, in words: lanes, devices. */
   readonly plan: () => { lanes: number; why: string };
   /** Brings the gauges up to date, before a scrape. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { messageOf } from '../errors.ts';
 import { isObject } from '../json.ts';
 import type { Cancellation } from '../serving/cancellation.ts';
-import { JobError, MOST_ID_CHARACTERS, LONGEST_TIMEOUT_MS, problemsOf } from './job.ts';
+import { JobError, MOST_ID_CHARACTERS, LONGEST_TIMEOUT_MS, problemsOf, WEBHOOK } from './job.ts';
 import type { JobResult } from './result.ts';
 
 /** A job that runs a program, in the shape of Kelpie's: https://github.com/SaladTechnologies/kelpie-api */
@@ -18,6 +18,8 @@ export interface CommandJob {
   readonly compression: boolean;
   /** From the moment at which the job is begun; absent: none. */
   readonly timeoutMs: number | undefined;
+  /** Where its end is told. */
+  readonly webhook?: string | undefined;
 }
 
 /** Which folders are brought from a bucket before the program runs, and stored in one while it runs and after it. */
@@ -105,6 +107,7 @@ const COMMAND = z.strictObject({
     .default({ before: [], during: [], after: [] }),
   compression: z.boolean().default(false),
   timeout_ms: z.int().min(1).max(LONGEST_TIMEOUT_MS).optional(),
+  webhook: WEBHOOK.optional(),
   // Kelpie's API acts on these; other queues have JOB_ATTEMPTS and JOB_LEASE_MS.
   max_failures: z.int().min(1).optional(),
   heartbeat_interval: z.int().min(1).max(LONGEST_INTERVAL_S).optional(),
@@ -129,9 +132,10 @@ export function readCommandJob(bytes: Uint8Array, defaultId?: string): CommandJo
     sync,
     compression,
     timeout_ms,
+    webhook,
   } = parsed.data;
   if (id === undefined) throw new JobError(null, 'custom_id: must be a text of its own for each job');
-  return { id, command, arguments: args, environment, sync, compression, timeoutMs: timeout_ms };
+  return { id, command, arguments: args, environment, sync, compression, timeoutMs: timeout_ms, webhook };
 }
 
 function nameOf(value: unknown): string | null {

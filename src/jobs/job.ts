@@ -22,10 +22,20 @@ export interface Job {
   readonly priority: number | undefined;
   /** From the moment at which the job is begun; absent: that of its source. */
   readonly timeoutMs: number | undefined;
+  /** Where its end is told. */
+  readonly webhook?: string | undefined;
 }
 
+export const MOST_URL_CHARACTERS = 2048;
 export const MOST_ID_CHARACTERS = 512;
 export const LONGEST_TIMEOUT_MS = 7 * 86_400_000;
+
+/** The member `webhook` of a job. */
+export const WEBHOOK = z.string().max(MOST_URL_CHARACTERS).refine(isHttpUrl, 'must be an http or https URL');
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
+}
 
 /** All members of a job but its body. */
 const ENVELOPE = z.strictObject({
@@ -35,6 +45,7 @@ const ENVELOPE = z.strictObject({
   priority: z.int().min(1).max(3).optional(),
   timeout_ms: z.int().min(1).max(LONGEST_TIMEOUT_MS).optional(),
   output: PLACE_REFERENCE.optional(),
+  webhook: WEBHOOK.optional(),
 });
 
 /** A job that cannot be read; `id` is its `custom_id` if that could be. */
@@ -49,7 +60,7 @@ export class JobError extends ServerError {
 
 /**
  * Reads a job from a line of OpenAI's batch format: `{"custom_id", "method": "POST", "url": "/v1/embeddings", "body": {...}}`, with `priority`,
- * `timeout_ms` and `output` beside it. The body, too, may be a place. A job without a `custom_id` is called `defaultId`, or else is none. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
+ * `timeout_ms`, `output` and `webhook` beside it. The body, too, may be a place. A job without a `custom_id` is called `defaultId`, or else is none. The body is a view of the bytes. Throws a JobError. https://platform.openai.com/docs/api-reference/batch/request-input
  */
 export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMembers(bytes)): Job {
   if (members === undefined) throw new JobError(null, 'A job must be a JSON object.');
@@ -58,7 +69,7 @@ export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMem
   const parsed = ENVELOPE.safeParse(envelope);
   const id = typeof envelope['custom_id'] === 'string' ? envelope['custom_id'].slice(0, MOST_ID_CHARACTERS) : null;
   if (!parsed.success) throw new JobError(id, problemsOf(parsed.error));
-  const { custom_id = defaultId, url, priority, timeout_ms: timeoutMs, output } = parsed.data;
+  const { custom_id = defaultId, url, priority, timeout_ms: timeoutMs, output, webhook } = parsed.data;
   if (custom_id === undefined) throw new JobError(null, 'custom_id: must be a text of its own for each job');
   const match = operationAt(url);
   if (match === undefined) throw new JobError(custom_id, `url: there is no operation at ${url.slice(0, 200)}`);
@@ -66,7 +77,7 @@ export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMem
   const body = at === undefined ? new Uint8Array(0) : bytes.subarray(at.start, at.end);
   const bodyAt = referenceIn(body, custom_id);
   if (bodyAt === undefined && body[0] !== OPEN_BRACE) throw new JobError(custom_id, 'body: must be a JSON object');
-  const job = { id: custom_id, match, priority, timeoutMs, ...(output === undefined ? {} : { output }) };
+  const job = { id: custom_id, match, priority, timeoutMs, webhook, ...(output === undefined ? {} : { output }) };
   return bodyAt === undefined ? { ...job, body } : { ...job, body: new Uint8Array(0), bodyAt };
 }
 

@@ -14,9 +14,11 @@ import { JobError, readJob, type Job } from './job.ts';
 import { jsonMembers } from './json-members.ts';
 import { Lease } from './lease.ts';
 import type { JobMap } from './map/job-map.ts';
-import { unreadResult, type ResultKind } from './result.ts';
+import { unreadResult, type JobResult, type ResultKind } from './result.ts';
 import { JobRoom } from './room.ts';
 import type { JobPhase, JobRunner, RunOptions } from './run-job.ts';
+import { endMessageOf } from './webhooks/end-message.ts';
+import type { Outbox } from './webhooks/outbox.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from './source.ts';
 import { waitOrStop } from './wait.ts';
 
@@ -42,6 +44,8 @@ export interface JobLoopParts<Claimed extends ClaimedJob> {
   /** Jobs whose inputs are fetched beside those; default: none. */
   readonly prefetch?: number;
   readonly events?: JobEvents;
+  /** Tells the ends of jobs that name a webhook; absent: the source does, or nobody. */
+  readonly outbox?: Pick<Outbox, 'send'> | undefined;
 }
 
 /** What becomes of a job here. `given_back`: not served. `lost`: its lease ended before it did, or its end could not be reported. */
@@ -177,7 +181,11 @@ export class JobLoop<Claimed extends ClaimedJob> {
     this.#cancellation.add(cancellation);
     try {
       const options = { cancellation, onPhase };
-      const serve = (one: ClaimedJob): Promise<CommandServed> => this.#resultOf(one, options, lease);
+      let { bytes } = claimed;
+      const serve = (one: ClaimedJob): Promise<CommandServed> => {
+        ({ bytes } = one);
+        return this.#resultOf(one, options, lease);
+      };
       const served = await (this.#parts.map?.serve(claimed, serve) ?? serve(claimed));
       if (lease.isLost) return 'lost';
       const result = served !== undefined && 'kind' in served ? served : undefined;
@@ -185,6 +193,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
         result === undefined ? source.giveBack(claimed, GIVE_BACK_DELAY_MS) : source.done(claimed, result),
       );
       lease.end();
+      if (result !== undefined) this.#tellEnd({ ...claimed, bytes }, result);
       // While the job counts as held, less is claimed.
       if (served !== undefined && 'restMs' in served) await waitOrStop(clock, served.restMs, this.#stop.signal);
       return result?.kind ?? 'given_back';
@@ -248,6 +257,13 @@ export class JobLoop<Claimed extends ClaimedJob> {
         await this.#wait(waitMs);
       }
     }
+  }
+
+  /** After its result is stored. */
+  #tellEnd(job: ClaimedJob, result: JobResult): void {
+    const { outbox } = this.#parts;
+    const message = outbox && endMessageOf(job, result);
+    if (message !== undefined) outbox?.send(message);
   }
 
   #lose(error: unknown): JobOutcome {

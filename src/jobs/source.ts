@@ -31,6 +31,8 @@ export interface JobSource<Claimed extends ClaimedJob = ClaimedJob> {
 
 /** A job that is this server's until its lease ends. */
 export interface ClaimedJob {
+  /** What its source calls it; absent where it has no name there. */
+  readonly jobId?: string;
   /** The message, in the shape that `readJob` reads. */
   readonly bytes: Uint8Array;
   /** Where it stands in its source, e.g. `line 17`, for messages about a job that cannot be read. */
@@ -43,6 +45,8 @@ export interface ClaimedJob {
   readonly defaultId?: string;
   /** The source cancels it when the job is not wanted any more; then it is given back. */
   readonly cancellation?: Cancellation;
+  /** Whether a failure is its end; default: it is. */
+  readonly isLast?: boolean;
   /** When it was put into its source, as Date.now() tells it. */
   readonly sentAtMs?: number;
   /** Resolves when the job may begin; with false if it is to be given back, because one that comes before it was. */

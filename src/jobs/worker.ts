@@ -9,6 +9,7 @@ import { JobLoop, type JobEvents } from './loop.ts';
 import type { JobMap } from './map/job-map.ts';
 import { JobRunner, type JobRunnerParts } from './run-job.ts';
 import type { ClaimedJob, JobSource } from './source.ts';
+import type { Outbox } from './webhooks/outbox.ts';
 
 export interface WorkerParts {
   readonly source: JobSource;
@@ -20,6 +21,8 @@ export interface WorkerParts {
   readonly node?: JobRunnerParts['node'];
   /** Absent: jobs that run commands are not served. */
   readonly commands?: CommandRunner | undefined;
+  /** Tells the ends of jobs; absent: the source does. */
+  readonly outbox?: Pick<Outbox, 'send'> | undefined;
   /** Most jobs held at one time. */
   readonly most: number;
   /** Turns the messages into jobs; closed at the end. */
@@ -35,12 +38,12 @@ export class JobWorker {
   readonly #source: string;
 
   /** Begins. */
-  constructor({ source, door, clock, log, metrics, config, commands, most, node, map }: WorkerParts) {
+  constructor({ source, door, clock, log, metrics, config, commands, most, node, map, outbox }: WorkerParts) {
     this.#metrics = metrics;
     this.#source = source.name;
     const runner = new JobRunner({ door, clock, log, timeoutMs: config.JOB_TIMEOUT_MS, node });
     const events = countJobs(metrics, source.name);
-    this.#loop = new JobLoop({ source, runner, commands, clock, log, most, map, events });
+    this.#loop = new JobLoop({ source, runner, commands, clock, log, most, map, events, outbox });
     this.ended = this.#loop.run().finally(() => map?.close());
     this.ended.catch((error: unknown) =>
       log.error({ source: source.name, err: asError(error) }, 'no more jobs are pulled'),

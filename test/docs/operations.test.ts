@@ -60,6 +60,8 @@ test('every metric has a value after a request, but those of streams, of jobs, o
       'carpool_storage_call_seconds',
       'carpool_storage_transfer_rate',
       'carpool_storage_retries_total',
+      'carpool_batches',
+      'carpool_webhooks_total',
       'carpool_late_runs_total',
       'carpool_lane_losses_total',
     ],

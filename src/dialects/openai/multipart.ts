@@ -40,8 +40,7 @@ function readParts(bytes: Buffer, boundary: string): Promise<ReadPart[]> {
   return new Promise((resolve, reject) => {
     const parts: ReadPart[] = [];
     const form = new Busboy({
-      // Only the boundary, because the parser reads other parameters in its own way.
-      headers: { 'content-type': format({ type: FORM, parameters: { boundary } }) },
+      headers: { 'content-type': formType(boundary) },
       limits: { parts: MOST_PARTS, headerSize: MOST_HEADER_BYTES },
       // All is here already. At the default of 64 KiB the parser waits for a reader, and for ever where it skips the part itself.
       fileHwm: bytes.byteLength + 1,
@@ -59,16 +58,19 @@ function readParts(bytes: Buffer, boundary: string): Promise<ReadPart[]> {
       // Out of `end` below, so that what follows is not looked at.
       throw malformed(`it has more than ${MOST_PARTS} parts`);
     });
-    form.on('error', (error) => {
-      const isCutOff = messageOf(error).startsWith('Unexpected end');
-      reject(malformed(isCutOff ? `its last line, --${boundary}--, is missing` : messageOf(error)));
-    });
+    form.on('error', (error) => reject(malformedForm(error, boundary)));
     form.on('finish', () => resolve(parts));
     form.end(bytes);
   });
 }
 
-function boundaryOf(contentType = ''): string {
+/** The content type of a form with its boundary alone, because the parser reads other parameters in its own way. */
+export function formType(boundary: string): string {
+  return format({ type: FORM, parameters: { boundary } });
+}
+
+/** The boundary of a form. Throws UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST. */
+export function boundaryOf(contentType = ''): string {
   const { type, parameters } = parse(contentType);
   if (type !== FORM) throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This address takes multipart/form-data.');
   const { boundary = '' } = parameters;
@@ -80,6 +82,12 @@ function boundaryOf(contentType = ''): string {
 function joined(pieces: readonly Buffer[]): Uint8Array {
   const [only] = pieces;
   return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces);
+}
+
+/** BAD_REQUEST for what the parser of a form has failed with. */
+export function malformedForm(error: unknown, boundary: string): ServerError {
+  const isCutOff = messageOf(error).startsWith('Unexpected end');
+  return malformed(isCutOff ? `its last line, --${boundary}--, is missing` : messageOf(error));
 }
 
 function malformed(what: string): ServerError {

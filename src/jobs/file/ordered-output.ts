@@ -25,6 +25,7 @@ const NEWLINE = new Uint8Array([0x0a]);
 export class OrderedOutput {
   readonly #files: OutputFiles;
   readonly #save: (checkpoint: Checkpoint) => Promise<void>;
+  readonly #saveEveryMs: number;
   readonly #early = new Map<number, Written>();
   #ready: Written[] = [];
   #next = 0;
@@ -36,10 +37,16 @@ export class OrderedOutput {
   #onMove: (() => void) | undefined;
 
   /** `from`: how far the files have come already. */
-  constructor(files: OutputFiles, from: Checkpoint, save: (checkpoint: Checkpoint) => Promise<void>) {
+  constructor(
+    files: OutputFiles,
+    from: Checkpoint,
+    save: (checkpoint: Checkpoint) => Promise<void>,
+    saveEveryMs = SAVE_EVERY_MS,
+  ) {
     this.#files = files;
     this.#checkpoint = from;
     this.#save = save;
+    this.#saveEveryMs = saveEveryMs;
   }
 
   get checkpoint(): Checkpoint {
@@ -75,6 +82,11 @@ export class OrderedOutput {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Resolves when nothing is being written, whatever has come of it. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
   /** Writes what is in order, and saves how far that is. Rejects with what a write has failed with. */
   async close(): Promise<void> {
     await this.#writing;
@@ -88,7 +100,7 @@ export class OrderedOutput {
       await new Promise(setImmediate);
       while (this.#ready.length > 0) {
         await this.#write(this.#ready.splice(0));
-        if (performance.now() - this.#savedAtMs >= SAVE_EVERY_MS) await this.#saveNow();
+        if (performance.now() - this.#savedAtMs >= this.#saveEveryMs) await this.#saveNow();
         this.#onMove?.();
       }
     } catch (error) {

@@ -41,11 +41,15 @@ export class FileSource implements JobSource<ClaimedLine> {
     }
   }
 
+  /** Whether results of more lines may wait for an earlier one. */
+  get hasRoom(): boolean {
+    return this.#count - this.#output.next < MOST_AHEAD_LINES && this.#output.heldBytes < MOST_AHEAD_BYTES;
+  }
+
   async #room(signal: AbortSignal): Promise<void> {
-    const output = this.#output;
-    while (this.#count - output.next >= MOST_AHEAD_LINES || output.heldBytes >= MOST_AHEAD_BYTES) {
+    while (!this.hasRoom) {
       if (signal.aborted) return;
-      await output.moved();
+      await this.#output.moved();
     }
   }
 

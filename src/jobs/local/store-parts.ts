@@ -1,13 +1,13 @@
 import type { Clock } from '../../core/ticket.ts';
 import { ServerError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import type { Change } from './database.ts';
+import { jobData, webhookMessage, type WebhookMessage } from '../webhooks/event.ts';
+import type { Outbox } from '../webhooks/outbox.ts';
+import type { Database } from './database.ts';
 import type { JobRecord } from './record.ts';
 
-/** What goes into the store of jobs and comes out of it, and its keys on disk. */
-
 export interface JobStoreOptions {
-  readonly folder: string;
+  readonly db: Database;
   /** Most bytes of all jobs; half of it is for results. */
   readonly limitBytes: number;
   /** A job is tried so often. */
@@ -15,17 +15,9 @@ export interface JobStoreOptions {
   readonly resultTtlMs: number;
   readonly clock: Clock;
   readonly log: Pick<Log, 'warn'>;
+  readonly outbox: Pick<Outbox, 'changesOf' | 'take'>;
   /** Default: the wall clock. */
   readonly now?: () => number;
-}
-
-/** What a sender says of a job beside its message. */
-export interface NewJob {
-  readonly bytes: Uint8Array;
-  readonly customId: string | null;
-  readonly key: string | null;
-  /** Absent: the default. */
-  readonly priority: number | undefined;
 }
 
 /** A job that this server has begun. */
@@ -35,24 +27,24 @@ export interface BegunJob {
   readonly bytes: Uint8Array | undefined;
 }
 
-export const jobKey = (id: string): string => `job/${id}`;
-export const bodyKey = (id: string): string => `body/${id}`;
-export const resultKey = (id: string): string => `result/${id}`;
-/** After every key that begins so. */
-export const END = '\uffff';
-
-export function put(record: JobRecord): Change {
-  return { type: 'put', key: jobKey(record.id), value: Buffer.from(JSON.stringify(record)) };
-}
-
-export function byEnd(one: JobRecord, other: JobRecord): number {
-  return (one.endedMs ?? 0) - (other.endedMs ?? 0);
-}
-
 /** Throws QUEUE_FULL, or TOO_LARGE for a job that never has room. */
-export function checkRoom(bytes: number, { used, open, limit }: { used: number; open: number; limit: number }): void {
-  if (bytes > limit / 2) throw new ServerError('TOO_LARGE', 'The job is larger than half of JOB_STORE_BYTES.');
-  if (open + bytes <= limit / 2 && used + bytes <= limit) return;
+export function checkRoom(bytes: number, { limitBytes, usedBytes, openBytes }: Room): void {
+  if (bytes > limitBytes / 2) throw new ServerError('TOO_LARGE', 'The job is larger than half of JOB_STORE_BYTES.');
+  if (openBytes + bytes <= limitBytes / 2 && usedBytes + bytes <= limitBytes) return;
   const message = 'The store of jobs is full (JOB_STORE_BYTES): wait, or delete jobs that have ended.';
   throw new ServerError('QUEUE_FULL', message, { retryAfterMs: 5000 });
+}
+
+interface Room {
+  readonly limitBytes: number;
+  readonly usedBytes: number;
+  readonly openBytes: number;
+}
+
+/** What tells of the end of a job; undefined if nobody is to be told. */
+export function endMessage(job: JobRecord, line: Uint8Array | undefined): WebhookMessage | undefined {
+  const { webhook, status } = job;
+  if (webhook === null) return undefined;
+  const type = status === 'completed' || status === 'cancelled' ? (`job.${status}` as const) : 'job.failed';
+  return webhookMessage(type, webhook, jobData(job, line));
 }

@@ -1,44 +1,47 @@
 import { DEFAULT_PRIORITY } from '../../core/ticket.ts';
 import { ServerError } from '../../errors.ts';
 import { retryDelayMs } from '../backoff.ts';
+import { hasEnded, type JobBoard, type JobList, type JobStatus, type NewJob } from '../job-board.ts';
 import { lostResult, type JobResult } from '../result.ts';
-import { Database, type Change } from './database.ts';
-import { digestOf, hasEnded, JobIds, readRecord, type JobRecord, type JobStatus } from './record.ts';
+import { Turns } from '../turns.ts';
+import { Wake } from '../wake.ts';
+import type { Change, Database } from './database.ts';
+import { checkRoom, endMessage, type BegunJob, type JobStoreOptions } from './store-parts.ts';
+import { ReadyJobs } from './ready-jobs.ts';
 import {
-  checkRoom,
   bodyKey,
-  byEnd,
+  digestOf,
   END,
+  endedKey,
+  idOfKey,
+  JobIds,
   jobKey,
-  put,
+  nameKey,
+  readRecord,
+  recordChanges,
   resultKey,
-  type BegunJob,
-  type JobStoreOptions,
-  type NewJob,
-} from './store-parts.ts';
-import { WaitingJobs } from './waiting-jobs.ts';
+  statusKey,
+  type JobRecord,
+} from './record.ts';
 
-/** Of a job's records and keys, on disk and in memory. */
+/** Of a job's record and keys. */
 const RECORD_BYTES = 1024;
 const SWEEP_MS = 60_000;
-/** Jobs that are forgotten with one write. */
-const MOST_SWEPT = 500;
+/** A job that could not be written is looked at again after so long. */
+const DISK_RETRY_MS = 1000;
 
 /**
- * Jobs on the disk of this server, in a folder that no other may use. What `add` has resolved with is served, whatever happens to the process. The records of all are in
- * memory, too; bodies and results are not. A change of a job is written before it is shown.
+ * Jobs on the disk of this server, in a table that no other uses. What `add` has resolved with is served, whatever happens to the process. In memory are counts alone, so that
+ * there may be millions. Changes of one job are made one after the other, each written whole or not at all.
  */
-export class JobStore {
+export class JobStore implements JobBoard {
   readonly #options: JobStoreOptions;
   readonly #db: Database;
   readonly #ids = new JobIds();
-  readonly #records = new Map<string, JobRecord>();
-  readonly #byKey = new Map<string, string>();
-  /** In the order in which they have ended. */
-  readonly #ended = new Set<string>();
-  readonly #waiting: WaitingJobs;
-  /** Of each job that is being changed, its last change. */
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #counts = new Map<JobStatus, number>();
+  readonly #ready: ReadyJobs;
+  readonly #turns = new Turns();
+  readonly #wake = new Wake();
   #usedBytes = 0;
   /** Of jobs that have not ended. */
   #openBytes = 0;
@@ -46,21 +49,29 @@ export class JobStore {
   /** Called when a job that may be running is cancelled. */
   onCancel: ((id: string) => void) | undefined;
 
-  private constructor(options: JobStoreOptions, db: Database) {
+  private constructor(options: JobStoreOptions) {
     this.#options = options;
-    this.#db = db;
-    this.#waiting = new WaitingJobs(options.clock);
+    this.#db = options.db;
+    this.#ready = new ReadyJobs(options.db, options.clock, () => this.#now());
+    this.#ready.onDue = (ids) => {
+      for (const id of ids)
+        this.#change(id, (record) => this.#isLate(record) && { ...record, notBeforeMs: 0 }).catch(() =>
+          this.#ready.addLate(this.#now() + DISK_RETRY_MS),
+        );
+    };
   }
 
-  /** Opens the store with all its jobs; those that ran when the last process ended wait again. Rejects with an Error that names the cure. */
-  static async open(options: JobStoreOptions, db?: Database): Promise<JobStore> {
-    const store = new JobStore(options, db ?? (await Database.open(options.folder)));
-    const found: JobRecord[] = [];
-    for await (const [, bytes] of store.#db.entries({ gte: jobKey(''), lt: jobKey(END) }))
-      found.push(readRecord(bytes));
-    for (const record of found) store.#show(record);
-    for (const record of found.filter(hasEnded).sort(byEnd)) store.#ended.add(record.id);
-    for (const record of found) if (!hasEnded(record)) await store.#resume(record);
+  /** Opens the store with all its jobs; those that ran when the last process ended wait again. Rejects when the disk cannot be read or written. */
+  static async open(options: JobStoreOptions): Promise<JobStore> {
+    const store = new JobStore(options);
+    const running: string[] = [];
+    for await (const [, bytes] of options.db.entries({ gte: jobKey(''), lt: jobKey(END) })) {
+      const record = readRecord(bytes);
+      store.#count(record, 1);
+      if (record.status === 'running') running.push(record.id);
+    }
+    for (const id of running) await store.#resume(id);
+    await store.#ready.look();
     store.#sweepLater();
     return store;
   }
@@ -71,230 +82,212 @@ export class JobStore {
 
   /** How many jobs there are of each status. */
   count(): ReadonlyMap<JobStatus, number> {
-    const counts = new Map<JobStatus, number>();
-    for (const { status } of this.#records.values()) counts.set(status, (counts.get(status) ?? 0) + 1);
-    return counts;
+    return this.#counts;
   }
 
-  /**
-   * Stores a job, or finds the one with its key. Rejects with QUEUE_FULL when there is no room, STORAGE_UNAVAILABLE when it cannot be written, INVALID_INPUT if another
-   * message has its key.
-   */
-  async add({ bytes, customId, key, priority = DEFAULT_PRIORITY }: NewJob): Promise<JobRecord> {
-    const digest = digestOf(bytes);
-    // Without a wait between the last look and the entry below, or two would have the key.
-    while (key !== null && this.#byKey.has(key)) {
-      const known = await this.#withKey(key, digest);
-      if (known !== undefined) return known;
-    }
-    checkRoom(bytes.byteLength + RECORD_BYTES, {
-      used: this.#usedBytes,
-      open: this.#openBytes,
-      limit: this.#options.limitBytes,
-    });
-    const nowMs = this.#now();
-    const id = this.#ids.next('job_', nowMs);
-    const record: JobRecord = {
-      ...{ id, customId, key, digest, priority, createdMs: nowMs, bytes: bytes.byteLength },
-      ...{ status: 'waiting', attempts: 0, notBeforeMs: 0, endedMs: null },
-    };
-    this.#show(record);
-    return this.#inTurn(id, async () => {
-      try {
-        await this.#db.write([put(record), { type: 'put', key: bodyKey(id), value: bytes }], { sync: true });
-      } catch (error) {
-        this.#hide(record);
-        throw error;
-      }
-      this.#waiting.add(record, 0);
-      return record;
+  async add(job: NewJob): Promise<JobRecord> {
+    const { key, bytes } = job;
+    if (key === null) return this.#insert(job, digestOf(bytes));
+    // In turn, or two would have the key.
+    return this.#turns.run(`key ${key}`, async () => {
+      const digest = digestOf(bytes);
+      const [id] = await this.#db.read([nameKey(key)]);
+      const known = id === undefined ? undefined : await this.#read(Buffer.from(id).toString());
+      if (known === undefined) return this.#insert(job, digest);
+      if (known.digest === digest) return known;
+      throw new ServerError('INVALID_INPUT', `Another job has this key (custom_id or Idempotency-Key): ${known.id}.`);
     });
   }
 
-  /** Throws NOT_FOUND. */
-  find(id: string): JobRecord {
-    const record = this.#records.get(id);
+  async find(id: string): Promise<JobRecord> {
+    const record = await this.#read(id);
     if (record === undefined)
       throw new ServerError('NOT_FOUND', `There is no job ${id.slice(0, 80)}; results are kept for JOB_RESULT_TTL_MS.`);
     return record;
   }
 
-  /** A line of OpenAI's batch output; undefined if the job has none. */
   async resultOf(id: string): Promise<Uint8Array | undefined> {
     return (await this.#db.read([resultKey(id)]))[0];
   }
 
-  /** Up to `most` jobs, the newest first, from the one before `after`. */
-  async list({
-    most,
-    after,
-    status,
-  }: {
-    most: number;
-    after?: string | undefined;
-    status?: JobStatus | undefined;
-  }): Promise<JobRecord[]> {
-    const found: JobRecord[] = [];
-    for await (const key of this.#db.keys({ gte: jobKey(''), lt: jobKey(after ?? END), reverse: true })) {
-      const record = this.#records.get(key.slice(jobKey('').length));
-      if (record !== undefined && (status === undefined || record.status === status)) found.push(record);
-      if (found.length === most) break;
+  async list({ most, after, status }: JobList): Promise<JobRecord[]> {
+    const keyOf = (id: string): string => (status === undefined ? jobKey(id) : statusKey(status, id));
+    const ids: string[] = [];
+    for await (const key of this.#db.keys({ gte: keyOf(''), lt: keyOf(after ?? END), reverse: true })) {
+      ids.push(idOfKey(key));
+      if (ids.length === most) break;
     }
-    return found;
+    const records = await this.#db.read(ids.map(jobKey));
+    return records.flatMap((bytes) => (bytes === undefined ? [] : [readRecord(bytes)]));
   }
 
-  /** Ends a job that has not ended; forgets one that has. Resolves with what it was or has become. Rejects with NOT_FOUND, STORAGE_UNAVAILABLE. */
-  cancel(id: string): Promise<JobRecord> {
-    return this.#inTurn(id, async () => {
-      const record = this.find(id);
-      if (!hasEnded(record)) {
-        const cancelled = await this.#end(record, 'cancelled', undefined);
-        this.onCancel?.(id);
-        return cancelled;
-      }
-      await this.#forget([record]);
-      return record;
+  async cancel(id: string): Promise<JobRecord> {
+    let found: JobRecord | undefined;
+    await this.#change(id, async (record) => {
+      found = record;
+      if (hasEnded(record)) return 'forget';
+      found = await this.#end(record, 'cancelled', undefined);
+      this.onCancel?.(id);
+      return undefined;
     });
+    return found ?? this.find(id);
   }
 
   /** Up to `most` jobs whose turn it is, as soon as there is one and room for its result; none when the signal is aborted. */
   async begin(most: number, signal: AbortSignal): Promise<BegunJob[]> {
     for (;;) {
+      this.#wake.reset();
       const hasRoom = this.#usedBytes < this.#options.limitBytes;
-      const ids = hasRoom ? this.#waiting.first(most).filter((id) => !this.#turns.has(id)) : [];
+      const ids = hasRoom ? await this.#ready.first(most, (id) => this.#turns.has(id)) : [];
       if (signal.aborted) return [];
-      if (ids.length > 0) return this.#begin(ids);
-      await this.#waiting.changed(signal);
+      const begun = await this.#begin(ids.filter((id) => !this.#turns.has(id)));
+      if (begun.length > 0) return begun;
+      await this.#wake.wait(signal);
     }
   }
 
   async #begin(ids: readonly string[]): Promise<BegunJob[]> {
+    if (ids.length === 0) return [];
     const work = async (): Promise<BegunJob[]> => {
-      const begun = ids
-        .map((id) => this.find(id))
-        .map((record): JobRecord => ({ ...record, status: 'running', attempts: record.attempts + 1 }));
-      await this.#db.write(begun.map(put), { sync: false });
-      const bodies = await this.#db.read(ids.map(bodyKey));
-      for (const record of begun) this.#show(record);
-      return begun.map((record, index) => ({ record, bytes: bodies[index] }));
+      const stored = await this.#db.read([...ids.map(jobKey), ...ids.map(bodyKey)]);
+      const changes: Change[] = [];
+      const begun: BegunJob[] = [];
+      for (const [index, bytes] of stored.slice(0, ids.length).entries()) {
+        const before = bytes === undefined ? undefined : readRecord(bytes);
+        if (before?.status !== 'waiting') continue;
+        const record: JobRecord = { ...before, status: 'running', attempts: before.attempts + 1 };
+        changes.push(...recordChanges(before, record));
+        begun.push({ record, bytes: stored[ids.length + index] });
+      }
+      await this.#db.write(changes, { sync: false });
+      for (const { record } of begun) this.#recount({ ...record, status: 'waiting' }, record);
+      return begun;
     };
     const all = work();
-    await Promise.all(ids.map((id) => this.#inTurn(id, () => all)));
+    await Promise.all(ids.map((id) => this.#turns.run(id, () => all)));
     return all;
   }
 
   /** Stores the end of a job, or lets it be tried again. Does nothing for one that has been cancelled. Rejects with STORAGE_UNAVAILABLE. */
   finish(id: string, result: JobResult): Promise<void> {
-    return this.#inTurn(id, async () => {
-      const record = this.#records.get(id);
-      if (record?.status !== 'running') return;
-      if (result.kind !== 'failed' || record.attempts >= this.#options.attempts)
-        await this.#end(record, result.kind === 'answered' ? 'completed' : 'failed', result.line);
-      else await this.#wait(record, retryDelayMs(record.attempts));
+    return this.#change(id, async (record) => {
+      if (record.status !== 'running') return undefined;
+      if (result.kind === 'failed' && record.attempts < this.#options.attempts)
+        return this.#later(record, retryDelayMs(record.attempts));
+      await this.#end(record, result.kind === 'answered' ? 'completed' : 'failed', result.line);
+      return undefined;
     });
   }
 
   /** A job that was not served waits again. */
   giveBack(id: string, delayMs: number): Promise<void> {
-    return this.#inTurn(id, async () => {
-      const record = this.#records.get(id);
-      if (record?.status === 'running') await this.#wait({ ...record, attempts: record.attempts - 1 }, delayMs);
+    return this.#change(
+      id,
+      (record) => record.status === 'running' && this.#later({ ...record, attempts: record.attempts - 1 }, delayMs),
+    );
+  }
+
+  /** The database is closed by whoever opened it. */
+  close(): void {
+    this.#forgetSweep?.();
+    this.#ready.close();
+  }
+
+  /** Forgets jobs that ended longer ago than results are kept. */
+  async sweep(): Promise<void> {
+    const oldestMs = this.#now() - this.#options.resultTtlMs;
+    for await (const key of this.#db.keys({ gte: endedKey(0, ''), lt: endedKey(oldestMs + 1, '') }))
+      await this.#change(idOfKey(key), (record) => (hasEnded(record) ? 'forget' : undefined));
+  }
+
+  async #insert({ bytes, customId, key, priority = DEFAULT_PRIORITY, webhook }: NewJob, digest: string) {
+    const { limitBytes } = this.#options;
+    checkRoom(bytes.byteLength + RECORD_BYTES, { limitBytes, usedBytes: this.#usedBytes, openBytes: this.#openBytes });
+    const nowMs = this.#now();
+    const id = this.#ids.next('job_', nowMs);
+    const record: JobRecord = {
+      ...{ id, customId, key, digest, priority, webhook, createdMs: nowMs, bytes: bytes.byteLength },
+      ...{ status: 'waiting', attempts: 0, notBeforeMs: 0, endedMs: null },
+    };
+    const changes = recordChanges(undefined, record);
+    changes.push({ type: 'put', key: bodyKey(id), value: bytes });
+    if (key !== null) changes.push({ type: 'put', key: nameKey(key), value: Buffer.from(id) });
+    // Before it is written: others must not take its room.
+    this.#count(record, 1);
+    await this.#db.write(changes, { sync: true }).catch((error: unknown) => {
+      this.#count(record, -1);
+      throw error;
+    });
+    this.#ready.add(priority, id);
+    this.#wake.wake();
+    return record;
+  }
+
+  async #resume(id: string): Promise<void> {
+    await this.#change(id, async (record) => {
+      const { customId, attempts } = record;
+      if (attempts < this.#options.attempts) return this.#later(record, retryDelayMs(attempts));
+      await this.#end(record, 'failed', lostResult(customId ?? id, attempts).line);
+      return undefined;
     });
   }
 
-  async close(): Promise<void> {
-    this.#forgetSweep?.();
-    this.#waiting.clear();
-    await this.#db.close();
+  async #read(id: string): Promise<JobRecord | undefined> {
+    const [bytes] = await this.#db.read([jobKey(id)]);
+    return bytes === undefined ? undefined : readRecord(bytes);
   }
 
-  async #resume(record: JobRecord): Promise<void> {
-    const { id, customId, attempts, status, notBeforeMs } = record;
-    if (status === 'running' && attempts >= this.#options.attempts)
-      await this.#end(record, 'failed', lostResult(customId ?? id, attempts).line);
-    else {
-      const delayMs = status === 'running' ? retryDelayMs(attempts) : notBeforeMs - this.#now();
-      this.#show({ ...record, status: 'waiting' });
-      this.#waiting.add(record, delayMs);
-    }
+  /** Changes a job in its turn, if it is there: into the record that `change` resolves with, or not at all. */
+  async #change(id: string, change: (record: JobRecord) => Changed | Promise<Changed>): Promise<void> {
+    await this.#turns.run(id, async () => {
+      const before = await this.#read(id);
+      if (before === undefined) return;
+      const after = await change(before);
+      if (after === undefined || after === false) return;
+      await this.#write(before, after === 'forget' ? undefined : after);
+    });
+    this.#wake.wake();
   }
 
-  async #wait(record: JobRecord, delayMs: number): Promise<void> {
-    const waiting: JobRecord = { ...record, status: 'waiting', notBeforeMs: this.#now() + delayMs };
-    // Without it the job would count as begun after a crash, which it bears.
-    await this.#db.write([put(waiting)], { sync: false }).catch(() => undefined);
-    this.#show(waiting);
-    this.#waiting.add(waiting, delayMs);
+  async #write(before: JobRecord, after: JobRecord | undefined, more: readonly Change[] = []): Promise<void> {
+    // A loss of power may take back what is done again then.
+    const sync = after !== undefined && hasEnded(after);
+    await this.#db.write([...recordChanges(before, after), ...more], { sync });
+    this.#recount(before, after);
+    if (after?.status !== 'waiting') return;
+    if (after.notBeforeMs > 0) this.#ready.addLate(after.notBeforeMs);
+    else this.#ready.add(after.priority, after.id);
   }
 
   async #end(record: JobRecord, status: JobStatus, line: Uint8Array | undefined): Promise<JobRecord> {
+    const { outbox } = this.#options;
     const { id } = record;
-    const ended: JobRecord = { ...record, status, endedMs: this.#now(), bytes: line?.byteLength ?? 0 };
-    const result: Change[] = line === undefined ? [] : [{ type: 'put', key: resultKey(id), value: line }];
-    await this.#db.write([put(ended), { type: 'del', key: bodyKey(id) }, ...result], { sync: true });
-    this.#show(ended);
-    this.#waiting.remove(id);
-    this.#ended.add(id);
+    const ended: JobRecord = { ...record, status, notBeforeMs: 0, endedMs: this.#now(), bytes: line?.byteLength ?? 0 };
+    const more: Change[] = line === undefined ? [] : [{ type: 'put', key: resultKey(id), value: line }];
+    const message = endMessage(ended, line);
+    await this.#write(record, ended, message === undefined ? more : [...more, ...outbox.changesOf(message)]);
+    if (message !== undefined) outbox.take(message);
     return ended;
   }
 
-  async #forget(records: readonly JobRecord[]): Promise<void> {
-    const keys = records.flatMap(({ id }) => [jobKey(id), resultKey(id)]);
-    await this.#db.write(
-      keys.map((key) => ({ type: 'del', key })),
-      { sync: false },
-    );
-    for (const record of records) this.#hide(record);
-    this.#waiting.wake();
+  #later(record: JobRecord, delayMs: number): JobRecord {
+    return { ...record, status: 'waiting', notBeforeMs: delayMs > 0 ? this.#now() + delayMs : 0 };
   }
 
-  /** Changes of one job are made one after the other; each begins with what the one before has left. */
-  async #inTurn<Value>(id: string, work: () => Promise<Value>): Promise<Value> {
-    const before = this.#turns.get(id);
-    const mine = before === undefined ? work() : before.then(work, work);
-    this.#turns.set(id, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#turns.get(id) === mine) this.#turns.delete(id);
-      this.#waiting.wake();
-    }
+  #isLate({ status, notBeforeMs }: JobRecord): boolean {
+    return status === 'waiting' && notBeforeMs > 0;
   }
 
-  /** The job that has this key, once it is stored. */
-  async #withKey(key: string, digest: string): Promise<JobRecord | undefined> {
-    const id = this.#byKey.get(key);
-    if (id === undefined) return undefined;
-    await this.#turns.get(id)?.catch(() => undefined);
-    const known = this.#records.get(id);
-    // The other could not be stored.
-    if (known === undefined) return undefined;
-    if (known.digest !== digest)
-      throw new ServerError('INVALID_INPUT', `Another job has this key (custom_id or Idempotency-Key): ${id}.`);
-    return known;
-  }
-
-  /** Puts the record in the place of an older one. */
-  #show(record: JobRecord): void {
-    const before = this.#records.get(record.id);
-    if (before !== undefined) this.#count(before, -1);
-    this.#count(record, 1);
-    this.#records.set(record.id, record);
-    if (record.key !== null) this.#byKey.set(record.key, record.id);
-    if (record.status !== 'waiting') this.#waiting.remove(record.id);
-  }
-
-  #hide(record: JobRecord): void {
-    if (!this.#records.delete(record.id)) return;
-    this.#count(record, -1);
-    this.#ended.delete(record.id);
-    if (record.key !== null && this.#byKey.get(record.key) === record.id) this.#byKey.delete(record.key);
+  #recount(before: JobRecord, after: JobRecord | undefined): void {
+    this.#count(before, -1);
+    if (after !== undefined) this.#count(after, 1);
   }
 
   #count(record: JobRecord, sign: 1 | -1): void {
     const size = sign * (record.bytes + RECORD_BYTES);
     this.#usedBytes += size;
     if (!hasEnded(record)) this.#openBytes += size;
+    this.#counts.set(record.status, (this.#counts.get(record.status) ?? 0) + sign);
   }
 
   #sweepLater(): void {
@@ -306,23 +299,10 @@ export class JobStore {
     });
   }
 
-  /** Forgets jobs that ended longer ago than results are kept. */
-  async sweep(): Promise<void> {
-    const oldestMs = this.#now() - this.#options.resultTtlMs;
-    const isOld = ({ endedMs }: JobRecord): boolean => (endedMs ?? Infinity) <= oldestMs;
-    for (;;) {
-      const old: JobRecord[] = [];
-      for (const id of this.#ended) {
-        const record = this.#records.get(id);
-        if (record === undefined || !isOld(record) || old.length === MOST_SWEPT) break;
-        old.push(record);
-      }
-      if (old.length === 0) return;
-      await this.#forget(old);
-    }
-  }
-
   #now(): number {
     return (this.#options.now ?? Date.now)();
   }
 }
+
+/** The record that a job is to have; `forget`: none; undefined or false: the one that it has. */
+type Changed = JobRecord | 'forget' | false | undefined;

@@ -149,6 +149,8 @@ export class NatsSource implements JobSource<NatsJob> {
       place: `message ${delivery.id}`,
       sentAtMs: Number(delivery.stamp) / 1e6,
       deliveries,
+      jobId: String(delivery.id),
+      isLast: deliveries >= attempts,
       // A job that ends the process that runs it would otherwise end one server after another, for ever.
       ...(deliveries <= attempts
         ? {}

@@ -140,7 +140,9 @@ export class RedisSource implements JobSource<RedisJob> {
       String(most),
     ];
     const taken = (await this.#send(args)) as [string, number, string[]][];
-    return taken.map(([id, deliveries, fields]) => fatalAfter(this.#options.attempts, jobOf(id, fields, deliveries)));
+    return taken.map(([id, deliveries, fields]) =>
+      fatalAfter(this.#options.attempts, jobOf(id, fields, { deliveries, attempts: this.#options.attempts })),
+    );
   }
 
   async #read(most: number, signal: AbortSignal): Promise<readonly RedisJob[]> {
@@ -155,7 +157,9 @@ export class RedisSource implements JobSource<RedisJob> {
     signal.addEventListener('abort', unblock, { once: true });
     try {
       const [, streams] = await within(Promise.all([id, found]), blockMs + COMMAND_LIMIT_MS);
-      return ((streams as unknown as Found | null)?.[0]?.[1] ?? []).map(([one, fields]) => jobOf(one, fields, 1));
+      return ((streams as unknown as Found | null)?.[0]?.[1] ?? []).map(([one, fields]) =>
+        jobOf(one, fields, { deliveries: 1, attempts: this.#options.attempts }),
+      );
     } finally {
       signal.removeEventListener('abort', unblock);
     }
@@ -189,13 +193,27 @@ function connectTo({ url, log }: RedisOptions): Client {
   return client;
 }
 
-function jobOf(id: string, fields: readonly string[], deliveries: number): RedisJob {
+function jobOf(
+  id: string,
+  fields: readonly string[],
+  { deliveries, attempts }: { readonly deliveries: number; readonly attempts: number },
+): RedisJob {
   const at = fields.findIndex((name, index) => index % 2 === 0 && name === 'job');
   const text = at < 0 ? undefined : fields[at + 1];
   const bytes = Buffer.from(text ?? JSON.stringify(fields));
   const sentAtMs = Number.parseInt(id, 10);
   const place = `message ${id}`;
-  return { id, deliveries, bytes, place, sentAtMs, ...(text === undefined ? { problem: NO_JOB } : {}) };
+  const isLast = deliveries >= attempts;
+  return {
+    id,
+    jobId: id,
+    deliveries,
+    isLast,
+    bytes,
+    place,
+    sentAtMs,
+    ...(text === undefined ? { problem: NO_JOB } : {}),
+  };
 }
 
 /** A job that ends the process that runs it would otherwise end one server after another, for ever. */

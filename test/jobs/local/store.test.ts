@@ -6,9 +6,11 @@ import { test, type TestContext } from 'node:test';
 import { ClassicLevel } from 'classic-level';
 import { systemClock } from '../../../src/core/clock.ts';
 import { ServerError } from '../../../src/errors.ts';
+import { FakeClock } from '../../core/fake-clock.ts';
 import { Database } from '../../../src/jobs/local/database.ts';
 import type { JobStoreOptions } from '../../../src/jobs/local/store-parts.ts';
 import { JobStore } from '../../../src/jobs/local/store.ts';
+import type { WebhookMessage } from '../../../src/jobs/webhooks/event.ts';
 import type { ResultKind } from '../../../src/jobs/result.ts';
 
 const RUNNING = new AbortController().signal;
@@ -16,12 +18,18 @@ const RUNNING = new AbortController().signal;
 async function rig(t: TestContext) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'carpool-jobs-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const open = async (more: Partial<JobStoreOptions> = {}, db?: Database): Promise<JobStore> => {
+  const open = async (more: Partial<JobStoreOptions> = {}): Promise<JobStore & { end: () => Promise<void> }> => {
     const log = { warn: () => undefined } as never;
     const limits = { limitBytes: 1e6, attempts: 2, resultTtlMs: 60_000 };
-    const store = await JobStore.open({ folder, ...limits, clock: systemClock, log, ...more }, db);
-    t.after(() => store.close());
-    return store;
+    const outbox = { changesOf: () => [], take: () => undefined };
+    const db = more.db ?? (await Database.open(folder));
+    const store = await JobStore.open({ db, ...limits, clock: systemClock, log, outbox, ...more });
+    const end = async (): Promise<void> => {
+      store.close();
+      await db.close();
+    };
+    t.after(end);
+    return Object.assign(store, { end });
   };
   return { folder, open };
 }
@@ -31,6 +39,7 @@ const job = (text: string, key: string | null = null, priority = 2) => ({
   customId: key,
   key,
   priority,
+  webhook: null,
 });
 const result = (kind: ResultKind) => ({ kind, line: Buffer.from(`"${kind}"`) });
 const code = (expected: string) => (error: unknown) => error instanceof ServerError && error.code === expected;
@@ -47,11 +56,11 @@ test('jobs are begun by priority, and their results are there after a restart', 
   );
   assert.equal(Buffer.from(begun[0]?.bytes ?? []).toString(), 'first');
   await store.finish(first, result('answered'));
-  await store.close();
+  await store.end();
   const again = await open();
-  assert.equal(again.find(first).status, 'completed');
+  assert.equal((await again.find(first)).status, 'completed');
   assert.equal(Buffer.from((await again.resultOf(first)) ?? []).toString(), '"answered"');
-  assert.equal(again.find(late).status, 'waiting');
+  assert.equal((await again.find(late)).status, 'waiting');
   assert.deepEqual(
     (await again.list({ most: 1 })).map(({ id }) => id),
     [first],
@@ -67,9 +76,9 @@ test('a job during which the server ends too often is not tried again', async (t
   const store = await open({ attempts: 1 });
   const { id } = await store.add(job('poison'));
   await store.begin(1, RUNNING);
-  await store.close();
+  await store.end();
   const again = await open({ attempts: 1 });
-  assert.equal(again.find(id).status, 'failed');
+  assert.equal((await again.find(id)).status, 'failed');
   assert.match(Buffer.from((await again.resultOf(id)) ?? []).toString(), /server_lost/);
 });
 
@@ -88,10 +97,10 @@ test('of a cancel and an end at the same time one counts', async (t) => {
   await store.begin(1, RUNNING);
   const ends = [store.cancel(id), store.finish(id, result('answered')), store.giveBack(id, 0)];
   await Promise.all(ends);
-  assert.equal(store.find(id).status, 'cancelled');
+  assert.equal((await store.find(id)).status, 'cancelled');
   assert.equal(await store.resultOf(id), undefined);
   await store.cancel(id);
-  assert.throws(() => store.find(id), code('NOT_FOUND'));
+  await assert.rejects(store.find(id), code('NOT_FOUND'));
   assert.equal(store.usedBytes, 0);
 });
 
@@ -106,7 +115,7 @@ test('a full store takes no more jobs until one is deleted, and old ones are for
   await store.add(job('b'.repeat(1000)));
   nowMs += 60_000;
   await store.sweep();
-  assert.throws(() => store.find(id), code('NOT_FOUND'));
+  await assert.rejects(store.find(id), code('NOT_FOUND'));
 });
 
 test('a disk that is full refuses jobs, and takes them again when it has room', async (t) => {
@@ -121,15 +130,66 @@ test('a disk that is full refuses jobs, and takes them again when it has room', 
     };
     return level;
   };
-  const store = await open({}, await Database.open(folder, levelOf));
+  const store = await open({ db: await Database.open(folder, levelOf) });
   const { id } = await store.add(job('a'));
   await store.begin(1, RUNNING);
   isFull = true;
   await assert.rejects(store.add(job('b', 'k')), code('STORAGE_UNAVAILABLE'));
   await assert.rejects(store.finish(id, result('answered')), code('STORAGE_UNAVAILABLE'));
-  assert.equal(store.find(id).status, 'running');
+  assert.equal((await store.find(id)).status, 'running');
   isFull = false;
   await store.finish(id, result('answered'));
   await store.add(job('b', 'k'));
-  assert.equal(store.find(id).status, 'completed');
+  assert.equal((await store.find(id)).status, 'completed');
+});
+
+test('jobs are listed by status in pages, and a job that failed waits before it is begun again', async (t) => {
+  const { open } = await rig(t);
+  const clock = new FakeClock();
+  let nowMs = 1_000_000;
+  const store = await open({ clock, now: () => nowMs });
+  const ids: string[] = [];
+  for (const text of ['a', 'b', 'c', 'd', 'e']) ids.push((await store.add(job(text))).id);
+  const [a = '', b = ''] = ids;
+  await store.begin(2, RUNNING);
+  await store.finish(a, result('answered'));
+  await store.finish(b, result('failed'));
+  const first = await store.list({ most: 2, status: 'waiting' });
+  const second = await store.list({ most: 5, status: 'waiting', after: first[1]?.id });
+  assert.deepEqual(
+    [...first, ...second].map(({ id }) => id),
+    ids.slice(1).reverse(),
+  );
+  assert.deepEqual(
+    (await store.list({ most: 5, status: 'completed' })).map(({ id }) => id),
+    [a],
+  );
+  assert.equal((await store.begin(9, RUNNING)).length, 3);
+  const again = store.begin(9, RUNNING);
+  nowMs += 2000;
+  await clock.advance(2000);
+  const [begun] = await again;
+  assert.equal(begun?.record.id, b);
+  assert.equal(begun.record.attempts, 2);
+});
+
+test('a waiting job is told of its end where it says, and the message is stored with that', async (t) => {
+  const { open } = await rig(t);
+  const told: WebhookMessage[] = [];
+  const stored: WebhookMessage[] = [];
+  const outbox = {
+    changesOf: (message: WebhookMessage) => {
+      stored.push(message);
+      return [{ type: 'put', key: `hook/${message.id}`, value: Buffer.from('{}') }] as const;
+    },
+    take: (message: WebhookMessage) => void told.push(message),
+  };
+  const store = await open({ outbox });
+  const { id } = await store.add({ ...job('a', 'k'), webhook: 'https://example.com/hook' });
+  await store.begin(1, RUNNING);
+  await store.finish(id, result('answered'));
+  assert.deepEqual(told, stored);
+  const { type, data } = JSON.parse(told[0]?.body ?? '') as { type: string; data: unknown };
+  assert.equal(type, 'job.completed');
+  assert.deepEqual(data, { id, custom_id: 'k', status: 'completed', result: 'answered' });
 });

@@ -1,0 +1,28 @@
+import type { Request } from 'express';
+import type { z } from 'zod';
+import { ServerError } from '../errors.ts';
+
+/** The query of a list. Throws BAD_REQUEST. */
+export function readQuery<Schema extends z.ZodType>(schema: Schema, { query }: Request): z.infer<Schema> {
+  const parsed = schema.safeParse(query);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => [...path.map(String), message].join(': '));
+  throw new ServerError('BAD_REQUEST', problems.join('; '));
+}
+
+/** A page as OpenAI's clients read it. `found` holds one more than the limit if there are more. */
+export function pageOf(found: readonly { readonly id: string }[], limit: number): unknown {
+  const data = found.slice(0, limit);
+  const [first, last] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
+  return { object: 'list', data, first_id: first, last_id: last, has_more: found.length > limit };
+}
+
+/** The part of the path that names one thing. */
+export function idOf({ params }: Request): string {
+  return typeof params['id'] === 'string' ? params['id'] : '';
+}
+
+/** Unix time, as OpenAI's objects have it. */
+export function seconds(ms: number): number {
+  return Math.floor(ms / 1000);
+}

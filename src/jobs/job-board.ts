@@ -1,0 +1,52 @@
+/** `waiting` and `running` are to be served; the others have ended. `failed`: refused, or a dead letter after all its tries. */
+export const JOB_STATUSES = ['waiting', 'running', 'completed', 'failed', 'cancelled'] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+/** What clients may know of a job beside its result. Times are of the wall clock. */
+export interface JobFacts {
+  readonly id: string;
+  readonly customId: string | null;
+  readonly status: JobStatus;
+  /** Tries that have begun. */
+  readonly attempts: number;
+  readonly priority: number;
+  readonly createdMs: number;
+  /** Null: it has not ended. */
+  readonly endedMs: number | null;
+}
+
+/** What a sender says of a job. */
+export interface NewJob {
+  readonly bytes: Uint8Array;
+  readonly customId: string | null;
+  /** Another job with the same key is this one; null: it has none. */
+  readonly key: string | null;
+  /** Absent: the default. */
+  readonly priority: number | undefined;
+  /** Where its end is told; null: nowhere. */
+  readonly webhook: string | null;
+}
+
+export interface JobList {
+  readonly most: number;
+  readonly after?: string | undefined;
+  readonly status?: JobStatus | undefined;
+}
+
+/** Takes jobs from clients and tells them what became of them. All methods reject with STORAGE_UNAVAILABLE where it cannot be reached. */
+export interface JobBoard {
+  /** Resolves when the job is sure to be served; with the one of its key, if there is one. Rejects with QUEUE_FULL, TOO_LARGE, INVALID_INPUT if another message has its key. */
+  add(job: NewJob): Promise<JobFacts>;
+  /** Rejects with NOT_FOUND. */
+  find(id: string): Promise<JobFacts>;
+  /** A line of OpenAI's batch output; undefined if the job has none. */
+  resultOf(id: string): Promise<Uint8Array | undefined>;
+  /** Up to `most` jobs, the newest first, from the one before `after`. */
+  list(which: JobList): Promise<readonly JobFacts[]>;
+  /** Ends a job that has not ended; forgets one that has. Resolves with what it was or has become. Rejects with NOT_FOUND. */
+  cancel(id: string): Promise<JobFacts>;
+}
+
+export function hasEnded({ status }: Pick<JobFacts, 'status'>): boolean {
+  return status !== 'waiting' && status !== 'running';
+}
