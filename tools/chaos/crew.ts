@@ -2,6 +2,8 @@ import { Carpool } from '../../test/process/carpool.ts';
 import type { RealQueue } from '../queues/real-queue.ts';
 import { StallingProxy } from './stalling-proxy.ts';
 
+const START_TRIES = 5;
+
 interface Worker {
   process: Carpool;
   /** Its way to the queue. */
@@ -49,6 +51,16 @@ export class Crew {
     return () => proxy.resume();
   }
 
+  /** Starts those again that could not start because the queue was away: whoever runs them would. Throws if one has ended otherwise. */
+  revive(): void {
+    for (const worker of this.#workers) {
+      const { process: child, stderr } = worker.process;
+      if (child.exitCode === null && child.signalCode === null) continue;
+      if (!stderr.includes('JOB_SOURCE=')) throw new Error(`a worker has ended by itself: ${stderr}`);
+      worker.process = this.#spawn(worker.proxy);
+    }
+  }
+
   /** SIGTERM to all, once they have started; resolves with how each has ended: an exit code or a signal. */
   async stop(): Promise<readonly (number | string | null)[]> {
     await this.#started();
@@ -71,7 +83,14 @@ export class Crew {
   }
 
   async #started(): Promise<void> {
-    await Promise.all(this.#workers.map(({ process }) => process.log((line) => line['msg'] === 'pulling jobs')));
+    for (let tries = 1; ; tries += 1)
+      try {
+        for (const { process } of this.#workers) await process.log((line) => line['msg'] === 'pulling jobs');
+        return;
+      } catch (error) {
+        if (tries === START_TRIES) throw error;
+        this.revive();
+      }
   }
 
   #spawn({ port }: StallingProxy): Carpool {

@@ -1,12 +1,16 @@
 import { parseArgs } from 'node:util';
-import { natsQueue } from '../queues/nats.ts';
+import { natsCluster, natsQueue } from '../queues/nats.ts';
 import type { RealQueue } from '../queues/real-queue.ts';
 import { redisQueue } from '../queues/redis.ts';
 import { storm } from './storm.ts';
 
 /** `node dist/tools/chaos/main.js [queue ...] [--jobs 1000] [--workers 3] [--events 20] [--lease-ms 2000] [--seed n]`: a storm on each queue. */
 
-const QUEUES: Readonly<Record<string, () => Promise<RealQueue>>> = { nats: natsQueue, redis: redisQueue };
+const QUEUES: Readonly<Record<string, () => Promise<RealQueue>>> = {
+  nats: natsQueue,
+  'nats-cluster': natsCluster,
+  redis: redisQueue,
+};
 
 /** Beyond its lease a job may be held until a worker has started and looks for it. */
 const LATE_MS = 30_000;

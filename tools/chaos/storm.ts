@@ -68,13 +68,12 @@ export async function storm(queue: RealQueue, options: StormOptions): Promise<St
   await ledger.send(early, random, TWICE);
   const over = new AbortController();
   const blowing = blow(queue, crew, { ...options, random }).finally(() => over.abort());
-  const going = Promise.all([blowing, watch(ledger, over.signal), sendSlowly(ledger, jobs - early, random)]);
+  const going = Promise.all([blowing, watch(ledger, crew, over.signal), sendSlowly(ledger, jobs - early, random)]);
   const [blown] = await going.finally(() => over.abort());
   const calmAtMs = performance.now();
   while (!(await ledger.isDone())) {
     if (performance.now() - beganMs > limitMs) throw new Error(`not done in ${limitMs} ms: ${ledger.summary}`);
-    await ledger.look();
-    await sleep(POLL_MS);
+    await look(ledger, crew);
   }
   const calmMs = performance.now() - calmAtMs;
   const exits = await crew.stop();
@@ -96,11 +95,14 @@ async function sendSlowly(ledger: Ledger, jobs: number, random: () => number): P
   }
 }
 
-async function watch(ledger: Ledger, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await ledger.look();
-    await sleep(POLL_MS);
-  }
+async function watch(ledger: Ledger, crew: Crew, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await look(ledger, crew);
+}
+
+async function look(ledger: Ledger, crew: Crew): Promise<void> {
+  crew.revive();
+  await ledger.look();
+  await sleep(POLL_MS);
 }
 
 async function blow(
