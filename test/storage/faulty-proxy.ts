@@ -40,6 +40,8 @@ export class FaultyProxy {
   private constructor(target: string) {
     this.#target = new URL(target);
     this.#server = createServer((incoming, outgoing) => void this.#handle(incoming, outgoing));
+    // No connection breaks but those that a test breaks.
+    this.#server.keepAliveTimeout = 0;
   }
 
   static async start(t: TestContext, target: string): Promise<FaultyProxy> {
@@ -83,7 +85,7 @@ export class FaultyProxy {
   #pass(incoming: IncomingMessage, outgoing: ServerResponse, fault: Fault | undefined): void {
     const { method, url, rawHeaders } = incoming;
     const { hostname, port } = this.#target;
-    const passed = request({ hostname, port, method, path: url, headers: rawHeaders }, (answer) => {
+    const passed = request({ hostname, port, method, path: url, headers: rawHeaders, agent: false }, (answer) => {
       if (fault?.kind === 'lose-answer') {
         answer.resume();
         answer.on('end', () => incoming.socket.destroy());
