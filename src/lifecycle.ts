@@ -21,6 +21,7 @@ import { closeIdleConnections } from './http/connections.ts';
 import { listenOnMany, type Listening } from './http/listen.ts';
 import { listenProblem, type PortOption } from './http/listen-problem.ts';
 import { ProbePort } from './http/probe-port.ts';
+import { isEmpty } from './http/probes.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
 import type { Lanes } from './lanes/lanes.ts';
@@ -117,12 +118,13 @@ function defaultLogs(config: Config): Logs {
 }
 
 /** Logs each phase of the server; without a model the line does not say ready, because /ready is 503. */
-function logPhases({ state, log, repository }: Services): void {
+function logPhases(services: Services): void {
+  const { state, log } = services;
   state.onChange((phase, why) => {
-    const isEmpty = phase === 'ready' && repository.list().length === 0;
-    log[phase === 'failed' ? 'error' : isEmpty ? 'warn' : 'info'](
+    const isIdle = phase === 'ready' && isEmpty(services);
+    log[phase === 'failed' ? 'error' : isIdle ? 'warn' : 'info'](
       { phase, why },
-      isEmpty ? 'server is up without a model, so /ready is 503' : `server is ${phase}`,
+      isIdle ? 'server is up without a model, so /ready is 503' : `server is ${phase}`,
     );
   });
 }

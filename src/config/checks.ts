@@ -9,7 +9,7 @@ const SHORTEST_LEASE_MS = 1000;
 
 /** Problems between values that are each valid alone; looks at MODELS_DIR. */
 export function checkTogether(config: Config): string[] {
-  const problems = [...checkPlaces(config), ...checkStorage(config)];
+  const problems = [...checkPlaces(config), ...checkStorage(config), ...checkJobs(config)];
   for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
     if (!isObject(options)) problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
   if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
@@ -31,6 +31,12 @@ export function checkTogether(config: Config): string[] {
   if (config.JOB_LEASE_MS > 0 && config.JOB_LEASE_MS < SHORTEST_LEASE_MS)
     problems.push(`JOB_LEASE_MS: shorter than ${SHORTEST_LEASE_MS} ms, it would end before it can be extended`);
   return problems;
+}
+
+function checkJobs({ JOB_SOURCE, JOB_COMMANDS }: Config): string[] {
+  return JOB_SOURCE === 'kelpie' && JOB_COMMANDS.length === 0
+    ? ["JOB_COMMANDS: Kelpie's jobs run programs; name those that they may run, or true for any"]
+    : [];
 }
 
 function checkAddresses(config: Config): string[] {

@@ -23,7 +23,7 @@ function isFull({ repository, door }: Services): boolean {
 }
 
 /** Whether there is nothing to serve: MODELS_DIR holds no model (yet), or all are unloaded; commands of jobs need none. */
-function isEmpty({ repository, config }: Services): boolean {
+export function isEmpty({ repository, config }: Pick<Services, 'repository' | 'config'>): boolean {
   return repository.list().length === 0 && !allowsCommands(config.JOB_COMMANDS);
 }
 

@@ -123,6 +123,14 @@ test('options that contradict each other are reported', () => {
   assert.equal(problems.length, 5);
 });
 
+test("Kelpie's jobs run programs, so a worker that may run none is refused", () => {
+  const problems = problemsOf(() => read({ env: { JOB_SOURCE: 'kelpie', KELPIE_API_URL: 'kelpie' } }));
+  assert.equal(problems.length, 2);
+  assert.match(problems.join('\n'), /JOB_COMMANDS: Kelpie's jobs run programs/);
+  assert.match(problems.join('\n'), /KELPIE_API_URL: expected an http address, got kelpie/);
+  read({ env: { JOB_SOURCE: 'kelpie', JOB_COMMANDS: 'python' } });
+});
+
 test('values of each type are read as the environment and as JSON have them', () => {
   const fromText = read({
     env: {
