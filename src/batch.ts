@@ -40,7 +40,13 @@ export async function runBatch(config: Config, flags: BatchFlags, { stderr, sign
 async function run({ services }: Engine, flags: BatchFlags, { stderr, signal }: BatchHost): Promise<boolean> {
   const { config, door, log, state } = services;
   const batch = await startBatch(flags, {
-    runner: new JobRunner({ door, clock: systemClock, log, timeoutMs: config.JOB_TIMEOUT_MS }),
+    runner: new JobRunner({
+      door,
+      clock: systemClock,
+      log,
+      timeoutMs: config.JOB_TIMEOUT_MS,
+      rejects: services.metrics.rejects,
+    }),
     clock: systemClock,
     log,
     most: jobsAhead(services.repository.list(), services.plan().lanes),

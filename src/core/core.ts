@@ -117,7 +117,7 @@ export class Core<Payload, Result> {
       model.asked({ turnedAway: false });
       return new Admission(this.#port, { model, priority, party, deadlineMs, permits: items }, items);
     } catch (error) {
-      if (error instanceof ServerError) this.#events.refused?.({ modelKey, code: error.code, items });
+      if (error instanceof ServerError) this.#events.refused?.({ modelKey, code: error.code, items, party });
       throw error;
     }
   }

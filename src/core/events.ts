@@ -1,5 +1,5 @@
 import type { ErrorCode, ServerError } from '../errors.ts';
-import type { CutReason, RunReport, TicketState } from './ticket.ts';
+import type { CutReason, Party, RunReport, TicketState } from './ticket.ts';
 
 /** What happens in the core, for metrics and logs. Callbacks are called in the middle of the work: be quick, do not throw. */
 export interface CoreEvents {
@@ -15,6 +15,7 @@ export interface CoreEvents {
 
 export interface RefusedEvent {
   readonly modelKey: string;
+  readonly party: Party;
   readonly code: ErrorCode;
   readonly items: number;
 }

@@ -114,7 +114,7 @@ export class QueueJobs {
   }
 }
 
-type QueueServices = Pick<Services, 'config' | 'budget' | 'door' | 'log'>;
+type QueueServices = Pick<Services, 'config' | 'budget' | 'door' | 'log' | 'metrics'>;
 
 /** A job under way, and how many attempts wait for it. */
 interface JobRun {

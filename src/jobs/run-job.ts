@@ -4,6 +4,7 @@ import type { Clock } from '../core/ticket.ts';
 import type { Answer } from '../dialects/shared/operation.ts';
 import { ServerError, toServerError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { Cancellation, withSignal } from '../serving/cancellation.ts';
 import { Deadline } from '../serving/deadline.ts';
 import type { Door } from '../serving/door.ts';
@@ -57,6 +58,8 @@ export interface JobRunnerParts {
   readonly timeoutMs: number;
   /** Where bodies and answers of jobs may lie; absent: nowhere but in the jobs. */
   readonly places?: JobPlaces | undefined;
+  /** Counts jobs that had to wait because the server was full, each once. */
+  readonly rejects?: Pick<Metrics['rejects'], 'inc'> | undefined;
   /** Where this server is, for results; absent where that has no name. */
   readonly node?: { readonly facts: NodeFacts } | undefined;
 }
@@ -99,11 +102,13 @@ export class JobRunner {
     const deadline = new Deadline(job.timeoutMs ?? this.#parts.timeoutMs, this.#parts.clock);
     const inputs = new JobInputs(job, onPhase);
     let lanesLost = 0;
+    const countOnce = this.#refusalCounter(job);
     try {
       for (;;) {
         const requester = new JobRequester(deadline, cancellation, this.#parts.node?.facts);
         const served = await this.#try(inputs, requester);
         if (served === undefined || 'answer' in served || !WAITED_FOR.has(served.error.code)) return served;
+        countOnce(served);
         if (served.error.code === 'LANE_LOST' && ++lanesLost === MOST_LANES_LOST) return served;
         const leftMs = Math.min(deadline.leftMs(), waitMs - deadline.elapsedMs);
         if (leftMs <= 0) return served;
@@ -114,6 +119,16 @@ export class JobRunner {
       inputs.release();
       this.#wakeOne();
     }
+  }
+
+  /** Counts the first refusal of a job because the server is full; it may come again many times. */
+  #refusalCounter({ match }: Job): (served: Extract<Served, { error: ServerError }>) => void {
+    let isCounted = false;
+    return ({ requester, error: { code } }) => {
+      if (isCounted || (code !== 'QUEUE_FULL' && code !== 'WAIT_TOO_LONG')) return;
+      isCounted = true;
+      this.#parts.rejects?.inc({ model: requester.model?.name ?? match.name ?? '', reason: code });
+    };
   }
 
   /** Undefined if it is to be given back. */
@@ -222,10 +237,12 @@ class JobInputs {
 }
 
 /** A runner for requests that are jobs. */
-export function createJobRunner({ door, log, config }: JobServices): JobRunner {
-  return new JobRunner({ door, clock: systemClock, log, timeoutMs: config.JOB_TIMEOUT_MS });
+export function createJobRunner({ door, log, config, metrics }: JobServices): JobRunner {
+  const { rejects } = metrics;
+  return new JobRunner({ door, clock: systemClock, log, timeoutMs: config.JOB_TIMEOUT_MS, rejects });
 }
 
 interface JobServices extends Pick<JobRunnerParts, 'door' | 'log'> {
   readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
+  readonly metrics: Pick<Metrics, 'rejects'>;
 }

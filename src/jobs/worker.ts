@@ -16,7 +16,7 @@ export interface WorkerParts {
   readonly door: Door;
   readonly clock: Clock;
   readonly log: Log;
-  readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'oldestJobSeconds' | 'jobSeconds' | 'jobLeases'>;
+  readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'oldestJobSeconds' | 'jobSeconds' | 'jobLeases' | 'rejects'>;
   readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
   readonly node?: JobRunnerParts['node'];
   /** Absent: jobs that run commands are not served. */
@@ -41,7 +41,14 @@ export class JobWorker {
   constructor({ source, door, clock, log, metrics, config, commands, most, node, map, outbox }: WorkerParts) {
     this.#metrics = metrics;
     this.#source = source.name;
-    const runner = new JobRunner({ door, clock, log, timeoutMs: config.JOB_TIMEOUT_MS, node });
+    const runner = new JobRunner({
+      door,
+      clock,
+      log,
+      timeoutMs: config.JOB_TIMEOUT_MS,
+      node,
+      rejects: metrics.rejects,
+    });
     const events = countJobs(metrics, source.name);
     this.#loop = new JobLoop({ source, runner, commands, clock, log, most, map, events, outbox });
     this.ended = this.#loop.run().finally(() => map?.close());

@@ -14,7 +14,9 @@ export function nameOfKey(key: string): string {
 /** Makes metrics and statistics from events of the core. `find` gives the loaded model of a queue's key. */
 export function countCoreEvents(metrics: Metrics, find: (key: string) => ServedModel | undefined): CoreEvents {
   return {
-    refused({ modelKey, code }) {
+    refused({ modelKey, code, party }) {
+      // A job comes again and again: whoever runs it counts it once.
+      if (party === 'jobs' && (code === 'QUEUE_FULL' || code === 'WAIT_TOO_LONG')) return;
       // Counts requests, because the items of one that is refused before its body is read are not known.
       metrics.rejects.inc({ model: nameOfKey(modelKey), reason: code });
     },

@@ -294,7 +294,8 @@ class Side implements Queues {
   }
 
   refusal(queue: string): ServerError {
-    this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
+    // A job comes again and again: whoever runs it counts it once.
+    if (this.#party === 'clients') this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
     return this.#parts.core.refusal(queue);
   }
 

@@ -173,3 +173,24 @@ test('a job that has lost two lanes has failed, so that one that kills lanes doe
   assert.equal((await served)?.kind, 'failed');
   assert.equal(calls.length, 2);
 });
+
+test('a job that waits for room is counted as refused once', async () => {
+  let tries = 0;
+  const clock = new FakeClock();
+  const counted: unknown[] = [];
+  const door = {
+    enter: () => {
+      tries += 1;
+      if (tries <= 3) throw new ServerError('QUEUE_FULL');
+      return { operation: undefined, model: undefined, isNamed: false };
+    },
+    walk: () => Promise.resolve(ANSWER),
+  } as unknown as Door;
+  const rejects = { inc: (labels: unknown) => void counted.push(labels) } as never;
+  const runner = new JobRunner({ door, clock, log: { error: () => undefined }, timeoutMs: 10_000, rejects });
+  const result = runner.run(job());
+  for (let turns = 0; turns < 5; turns += 1) await clock.advance(1000);
+  assert.equal((await result)?.kind, 'answered');
+  assert.equal(tries, 4);
+  assert.deepEqual(counted, [{ model: '', reason: 'QUEUE_FULL' }]);
+});

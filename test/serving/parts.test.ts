@@ -33,7 +33,7 @@ test('refusals count requests, because the items of a refused request may be unk
   const metrics = createMetrics();
   metrics.stop();
   const { refused } = countCoreEvents(metrics, () => undefined);
-  refused?.({ modelKey: 'm/1#1', code: 'QUEUE_FULL', items: 50 });
+  refused?.({ modelKey: 'm/1#1', code: 'QUEUE_FULL', items: 50, party: 'clients' });
   assert.match(await metrics.registry.metrics(), /^carpool_rejects_total\{model="m",reason="QUEUE_FULL"\} 1$/m);
 });
 
