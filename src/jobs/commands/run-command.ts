@@ -117,7 +117,8 @@ export class CommandRun {
     const { transfers, temporary, clock, log, limits, onBacklog } = this.#parts;
     const { signal } = this.#transfers;
     const onTrouble = (error: Error): void => this.#stopFor(error);
-    return new SyncDuring({ rules, transfers, temporary, clock, log, limits, signal, onBacklog, onTrouble });
+    const mayRemove = (): boolean => this.#stop === undefined;
+    return new SyncDuring({ rules, transfers, temporary, clock, log, limits, signal, mayRemove, onBacklog, onTrouble });
   }
 
   /** Resolves when the program has ended, by itself or because it was to stop. */

@@ -21,6 +21,8 @@ export interface SyncDuringParts {
   readonly signal: AbortSignal;
   /** Told after each look how many files have changed and are not stored. */
   readonly onBacklog: (files: number) => void;
+  /** False from the moment at which the program is to stop: what it tidies up then is what the next one goes on from. */
+  readonly mayRemove: () => boolean;
   /** Uploads are behind, or fail: a limit is passed, and nothing more is tried. */
   readonly onTrouble: (error: Error) => void;
 }
@@ -42,6 +44,8 @@ interface Change {
 }
 
 const FIRST_WAIT_MS = 1000;
+/** Looking at many files takes a tenth of the time at most. */
+const LOOK_SHARE = 9;
 
 /**
  * Keeps folders in a storage while a program changes them. It looks at the folders again and again, since that also works where a file system tells of no
@@ -52,6 +56,8 @@ export class SyncDuring {
   readonly #parts: SyncDuringParts;
   readonly #folders: readonly TrackedFolder[];
   #copies = 0;
+  /** How long the last look at the folders took. */
+  #lookMs = 0;
   #errors = 0;
   /** Rings when what has changed is not stored in time. */
   readonly #late: Alarm;
@@ -86,6 +92,7 @@ export class SyncDuring {
         await this.#observe();
         const isInOrder = disorderAtMs === undefined;
         await this.#store(this.#changes(isInOrder ? clock.now() : disorderAtMs, isInOrder ? 0 : limits.settleMs));
+        if (isInOrder) await this.#removeGone(clock.now(), 0);
         return;
       } catch (error) {
         signal.throwIfAborted();
@@ -108,7 +115,7 @@ export class SyncDuring {
       try {
         await this.#round();
         this.#errors = 0;
-        waitMs = limits.settleMs / 2;
+        waitMs = Math.max(limits.settleMs / 2, this.#lookMs * LOOK_SHARE);
       } catch (error) {
         if (this.#isEnded()) break;
         this.#errors += 1;
@@ -140,21 +147,28 @@ export class SyncDuring {
     } finally {
       await Promise.all(copies.map(({ source }) => rm(source, { force: true })));
     }
-    await this.#removeGone(nowMs);
+    await this.#removeGone(nowMs, limits.settleMs);
     this.#late.set(Infinity);
   }
 
   async #observe(areStored = false): Promise<void> {
+    const beganMs = this.#parts.clock.now();
     for (const [index, { folder, pattern }] of this.#parts.rules.entries()) {
       const found = pattern.filter(await scanFolder(folder), ({ name }) => name);
       this.#folders[index]?.observe(found, this.#parts.clock.now(), areStored);
     }
+    this.#lookMs = this.#parts.clock.now() - beganMs;
     this.#parts.onBacklog(this.#changes(Infinity, 0).length);
   }
 
+  /** What is to be stored. Not what was written after a file that has not settled: a look may find the new checkpoint, and only the next one the data before it. */
   #changes(atMs: number, settleMs: number): readonly Change[] {
+    const beforeMs = Math.min(...this.#folders.map((folder) => folder.oldestUnsettledMs(atMs, settleMs)));
     return this.#folders.flatMap((folder, rule) =>
-      folder.changes(atMs, settleMs).map((file) => ({ rule, file, source: file.path })),
+      folder
+        .changes(atMs, settleMs)
+        .filter(({ modifiedMs }) => modifiedMs < beforeMs)
+        .map((file) => ({ rule, file, source: file.path })),
     );
   }
 
@@ -181,10 +195,11 @@ export class SyncDuring {
   }
 
   /** Last: what was stored in their place may be needed before. */
-  async #removeGone(nowMs: number): Promise<void> {
-    const { rules, transfers, signal, limits } = this.#parts;
+  async #removeGone(nowMs: number, settleMs: number): Promise<void> {
+    const { rules, transfers, signal, mayRemove } = this.#parts;
+    if (!mayRemove()) return;
     for (const [index, folder] of this.#folders.entries())
-      for (const name of folder.removals(nowMs, limits.settleMs)) {
+      for (const name of folder.removals(nowMs, settleMs)) {
         await transfers.remove(`${rules[index]?.prefix}${name}`, signal);
         folder.forget(name);
       }

@@ -44,6 +44,15 @@ export class TrackedFolder {
       .sort((one, other) => one.modifiedMs - other.modifiedMs || (one.name < other.name ? -1 : 1));
   }
 
+  /** When the oldest file was modified that differs from what is stored and has changed since so long before this time; Infinity: there is none. */
+  oldestUnsettledMs(nowMs: number, settleMs: number): number {
+    let oldestMs = Infinity;
+    for (const { file, sinceMs, stored, missingSinceMs } of this.#files.values())
+      if (missingSinceMs === undefined && stored !== file.print && sinceMs + settleMs > nowMs)
+        oldestMs = Math.min(oldestMs, file.modifiedMs);
+    return oldestMs;
+  }
+
   /** Names of files that are stored and have been gone for so long: not those that are being replaced by a new one. */
   removals(nowMs: number, settleMs: number): readonly string[] {
     return [...this.#files]

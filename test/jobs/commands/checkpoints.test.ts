@@ -66,6 +66,23 @@ test('a file that is deleted is deleted in the storage, and one that is replaced
   assert.ok(!existsSync(rig.storage.fileOf('s3://b/state/old')));
 });
 
+test('what a program has deleted when it ends is deleted; what it tidies up when it is stopped is kept', async (t) => {
+  const rig = await Rig.open(t);
+  await rig.store('s3://b/state/old', '1');
+  assert.equal(told(await rig.script('rm "$CHECKPOINT_DIR/old"', STATE)).kind, 'answered');
+  assert.deepEqual(rig.storage.done, ['download old', 'remove old']);
+  await rig.store('s3://b/state/last', '1');
+  const gone = rig.folder('gone');
+  const script = `trap 'rm "$CHECKPOINT_DIR/last"; touch ${gone}; sleep 0.5; exit 0' INT; touch ${rig.folder('ready')};
+    while :; do sleep 0.02; done`;
+  const served = rig.script(script, STATE);
+  await until('the program runs', () => existsSync(rig.folder('ready')));
+  rig.draining.abort();
+  assert.deepEqual(await served, { restMs: 0 });
+  assert.ok(existsSync(gone));
+  assert.equal(await rig.storage.read('s3://b/state/last'), '1');
+});
+
 test('after a crash, what was being written is not stored', async (t) => {
   const rig = await Rig.open(t, { JOB_SETTLE_MS: 1000 });
   const go = rig.folder('go');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -18,7 +18,8 @@ async function rig(t: TestContext) {
   const folder = path.join(root, 'folder');
   const temporary = path.join(root, 'temporary');
   await Promise.all([mkdir(folder), mkdir(temporary)]);
-  const hooks: { beforeCopy: () => void; onUpload: () => Promise<void> } = {
+  const hooks: { beforeCopy: () => void; onUpload: () => Promise<void>; onLook: (files: number) => void } = {
+    onLook: () => undefined,
     beforeCopy: () => undefined,
     onUpload: () => Promise.resolve(),
   };
@@ -43,7 +44,8 @@ async function rig(t: TestContext) {
     log: { warn: () => undefined },
     limits: { settleMs: 20, errors: 3, lateMs: 60_000 },
     signal: end.signal,
-    onBacklog: () => undefined,
+    mayRemove: () => true,
+    onBacklog: (files) => hooks.onLook(files),
     onTrouble: (error) => assert.fail(error),
   });
   return { sync, root, hooks, uploads, file: (name: string) => path.join(folder, name) };
@@ -80,4 +82,20 @@ test('what changes while a round is stored goes with the next one, and only its 
   await until('the new state is stored', () => uploads.length === 3);
   await sync.finish();
   assert.deepEqual(uploads, ['s3://b/run/data 1', 's3://b/run/state 1', 's3://b/run/state 4']);
+});
+
+test('a checkpoint waits for data that were written before it and are found after it', async (t) => {
+  const { sync, hooks, uploads, file } = await rig(t);
+  await sync.begin();
+  let areThere = false;
+  hooks.onLook = (files) => {
+    if (files !== 1 || areThere) return;
+    areThere = true;
+    writeFileSync(file('data'), '1');
+    utimesSync(file('data'), 1, 1);
+  };
+  await writeFile(file('state'), '1');
+  await until('both are stored', () => uploads.length === 2);
+  await sync.finish();
+  assert.deepEqual(uploads, ['s3://b/data 1', 's3://b/state 1']);
 });

@@ -49,3 +49,14 @@ test('a stored file that stays away is removed; one that comes back, or was neve
   assert.deepEqual(folder.removals(1000, SETTLE_MS), []);
   assert.deepEqual(folder.changes(1000, SETTLE_MS), [file('replaced', '2')]);
 });
+
+test('the oldest file that has not settled is told, whatever is stored or gone', () => {
+  const folder = new TrackedFolder();
+  folder.observe([file('old', '1', 10)], 0, true);
+  folder.observe([file('old', '1', 10), file('settled', '1', 20)], 0);
+  folder.observe([file('old', '1', 10), file('settled', '1', 20), file('b', '1', 40), file('a', '1', 30)], 50);
+  assert.equal(folder.oldestUnsettledMs(149, SETTLE_MS), 30);
+  folder.observe([file('old', '1', 10), file('settled', '1', 20), file('b', '1', 40)], 60);
+  assert.equal(folder.oldestUnsettledMs(149, SETTLE_MS), 40);
+  assert.equal(folder.oldestUnsettledMs(150, SETTLE_MS), Infinity);
+});
