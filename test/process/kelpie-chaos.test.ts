@@ -14,7 +14,7 @@ import { CLI, SERVER_ENV } from './carpool.ts';
 const JOBS = Number(process.env['CARPOOL_CHAOS_JOBS'] ?? 12);
 const SEED = Number(process.env['CARPOOL_CHAOS_SEED'] ?? Date.now() % 2 ** 32);
 const WORKERS = 3;
-const LIMIT_MS = 60_000 + 3000 * JOBS;
+const LIMIT_MS = 60_000 + 6000 * JOBS;
 const skip =
   withoutS3 === false && process.env['CARPOOL_SLOW_TESTS'] === undefined ? 'CARPOOL_SLOW_TESTS is not set' : withoutS3;
 /** Of calls to the API. */
