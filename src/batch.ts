@@ -46,10 +46,12 @@ async function run({ services }: Engine, flags: BatchFlags, { stderr, signal }: 
       log,
       timeoutMs: config.JOB_TIMEOUT_MS,
       rejects: services.metrics.rejects,
+      places: services.jobPlaces,
     }),
     clock: systemClock,
     log,
     most: jobsAhead(services.repository.list(), services.plan().lanes),
+    prefetch: config.JOB_PREFETCH,
     lineLimitBytes: config.BODY_LIMIT_BYTES,
     map: await openMap(config).catch((error: unknown) => {
       throw new Error(`JOB_MAP: ${messageOf(error)}`, { cause: error });

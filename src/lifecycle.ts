@@ -138,6 +138,7 @@ async function start(parts: Parts): Promise<void> {
   });
   if (isOnSalad(config)) parts.salad = new SaladNode(config, log);
   const gpuTold = tellGpu(services);
+  await services.storage.open().catch(cannotStart('STORAGE_CACHE_DIR'));
   parts.plan = await startLanes(lanes, config, log);
   const notPulled = await pullModels(config, log, stop.signal);
   const { failed } = await repository.start();
@@ -159,12 +160,15 @@ async function start(parts: Parts): Promise<void> {
   if (services.batches !== undefined) await pullJobs({ source: services.batches.source }, parts);
 }
 
-async function openKept(config: Config, log: Log): Promise<JobsDir> {
-  try {
-    return await openJobsDir(config, log);
-  } catch (error) {
-    throw new StartError(`JOBS_DIR: ${messageOf(error)}`, { cause: error });
-  }
+/** Throws a StartError for what an option names and cannot be used. */
+function cannotStart(option: string): (error: unknown) => never {
+  return (error) => {
+    throw new StartError(`${option}: ${messageOf(error)}`, { cause: error });
+  };
+}
+
+function openKept(config: Config, log: Log): Promise<JobsDir> {
+  return openJobsDir(config, log).catch(cannotStart('JOBS_DIR'));
 }
 
 /** Finds the name of the GPU for replies and results, on SaladCloud alone. */
@@ -212,7 +216,7 @@ async function openQueue(services: Services, salad?: SaladNode): Promise<Queue> 
 
 /** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
 async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise<void> {
-  const { config, door, log, metrics, repository, state, plan, node } = parts.services;
+  const { config, door, log, metrics, repository, state, plan, node, jobPlaces } = parts.services;
   if (state.phase !== 'ready') {
     await Promise.all([source.close(), map?.close()]);
     return;
@@ -231,6 +235,7 @@ async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise
     commands,
     most,
     node,
+    places: jobPlaces,
     map,
     outbox,
   });
@@ -293,6 +298,7 @@ async function drain(parts: Parts, started: Promise<void>, close?: () => Promise
   await close?.();
   await parts.outbox.close();
   await parts.kept?.close();
+  await services.storage.close();
   metrics.stop();
   await parts.salad?.close();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);

@@ -21,6 +21,7 @@ import { graphKey } from './lanes/protocol.ts';
 import { TrialProcess } from './trial/trial-process.ts';
 import { identityOf } from './salad/identity.ts';
 import type { SaladNode } from './salad/node.ts';
+import { JobPlaces } from './jobs/job-places.ts';
 import { createSender, type JobsDir } from './jobs/jobs-dir.ts';
 import { Outbox } from './jobs/webhooks/outbox.ts';
 import type { JobWorker } from './jobs/worker.ts';
@@ -36,6 +37,8 @@ import { Loader } from './serving/loader.ts';
 import type { ServedModel } from './serving/served-model.ts';
 import type { TensorCore } from './serving/tickets.ts';
 import { ServerState, type Phase } from './state.ts';
+import { countStorage } from './storage/metrics.ts';
+import { ServerStorage } from './storage/server-storage.ts';
 import { VERSION } from './version.ts';
 
 /** The composition root: every part is made here and handed to those that need it. What they do together, from start to drain, is in `lifecycle.ts`. */
@@ -105,7 +108,8 @@ export function createParts(config: Config, { log, access }: Logs, kept?: JobsDi
     onEvent: (event) => logRepository(log, event, state.phase),
   });
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
-  const door = createDoor(config, { core, cpu, models: repository, state, metrics, log, budget });
+  const storage = new ServerStorage({ config, log, events: countStorage(metrics) });
+  const door = createDoor(config, { core, cpu, models: repository, state, metrics, log, budget, storage });
   summariseWhenReady(state, alone);
   const outbox = kept?.outbox ?? new Outbox({ sender: createSender(config), clock: systemClock, log });
   outbox.onSent = (outcome) => metrics.webhooks.inc({ outcome });
@@ -129,6 +133,14 @@ export function createParts(config: Config, { log, access }: Logs, kept?: JobsDi
       door,
       cpuThreads,
       budget,
+      storage,
+      jobPlaces: new JobPlaces({
+        inputs: storage.inputs,
+        storage: storage.storage,
+        budget,
+        limitBytes: config.BODY_LIMIT_BYTES,
+        clock: systemClock,
+      }),
       node: identityOf(config),
       jobs: kept?.jobs,
       batches: kept?.batches,
@@ -155,13 +167,17 @@ function createDoor(
   { INPUT_URLS, BODY_LIMIT_BYTES, ITEM_LIMIT, DEFAULT_MODEL }: Config,
   {
     budget,
+    storage,
     ...parts
-  }: Pick<DoorParts, 'core' | 'cpu' | 'models' | 'state' | 'metrics' | 'log'> & { budget: BodyBudget },
+  }: Pick<DoorParts, 'core' | 'cpu' | 'models' | 'state' | 'metrics' | 'log'> & {
+    budget: BodyBudget;
+    storage: ServerStorage;
+  },
 ): Door {
   return new Door({
     ...parts,
     clock: systemClock,
-    inputs: new InputFetcher({ mode: INPUT_URLS, limitBytes: BODY_LIMIT_BYTES, budget }),
+    inputs: new InputFetcher({ mode: INPUT_URLS, limitBytes: BODY_LIMIT_BYTES, budget, stored: storage.inputs }),
     itemLimit: ITEM_LIMIT,
     defaultModel: DEFAULT_MODEL,
   });

@@ -9,7 +9,7 @@ const SHORTEST_LEASE_MS = 1000;
 
 /** Problems between values that are each valid alone; looks at MODELS_DIR. */
 export function checkTogether(config: Config): string[] {
-  const problems = [...checkPlaces(config), ...checkStorage(config), ...checkJobs(config)];
+  const problems = [...checkModelsDir(config), ...checkStorage(config), ...checkJobs(config)];
   for (const [model, options] of Object.entries(config.MODEL_OPTIONS))
     if (!isObject(options)) problems.push(`MODEL_OPTIONS: ${model}: expected an object`);
   if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
@@ -45,6 +45,25 @@ function checkAddresses(config: Config): string[] {
     .map((name) => `${name}: expected an http address, got ${hideCredentials(config[name])}`);
 }
 
+function checkStorage({ AWS_ENDPOINT_URL_S3: url, STORAGE_PLACES, JOB_OUTPUT }: Config): string[] {
+  const expected = 'expected s3://bucket/..., https://host/... or file:///...';
+  const problems = STORAGE_PLACES.filter((text) => !isPlacePrefix(text)).map(
+    (text) => `STORAGE_PLACES: ${hideCredentials(text)}: ${expected}`,
+  );
+  if (JOB_OUTPUT !== '' && !isPlacePrefix(JOB_OUTPUT)) problems.push(`JOB_OUTPUT: ${expected}`);
+  if (url !== '' && !(/^https?:\/\/[^/]/.test(url) && URL.canParse(url)))
+    problems.push(`AWS_ENDPOINT_URL_S3: expected the address of a storage, got ${hideCredentials(url)}`);
+  return problems;
+}
+
+/** Whether a text names a place without a query, credentials, or a way upwards. */
+function isPlacePrefix(text: string): boolean {
+  return (
+    /^(s3:\/\/[^/?#@]+|https?:\/\/[^/?#@]+|file:\/\/(?=\/))(\/[^?#]*)?$/i.test(text) &&
+    !/(^|[/\\])\.\.?([/\\]|$)/.test(text)
+  );
+}
+
 /** Whether a browser can send the text as `Origin`; desktop shells and extensions have schemes of their own (tauri://localhost). */
 function isOrigin(text: string): boolean {
   if (text === '*') return true;
@@ -52,12 +71,7 @@ function isOrigin(text: string): boolean {
   return text !== 'file://' && /^[a-z][a-z\d+.-]*:\/\/[^\s/?#]+$/.test(text);
 }
 
-function checkStorage({ AWS_ENDPOINT_URL_S3: url }: Config): string[] {
-  if (url === '' || (/^https?:\/\/[^/]/.test(url) && URL.canParse(url))) return [];
-  return [`AWS_ENDPOINT_URL_S3: expected the address of a storage, got ${hideCredentials(url)}`];
-}
-
-function checkPlaces({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {
+function checkModelsDir({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {
   const problems: string[] = [];
   const isThere = existsSync(MODELS_DIR);
   // A pull makes the folder.

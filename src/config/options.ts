@@ -1,5 +1,6 @@
 import { DTYPE_CHOICES } from '../dtype.ts';
 import { boolean, choice, integer, list, ms, object, oneOf, text } from './option.ts';
+import { STORAGE_OPTIONS } from './storage-options.ts';
 
 const MIB = 1024 * 1024;
 
@@ -179,6 +180,11 @@ export const OPTIONS = {
     'Replies to that worker that are kept for ten minutes, for an attempt that comes again; 0: none.',
     'bytes',
   ),
+  JOB_OUTPUT: text(
+    '',
+    'Place of answers that are too large for a reply to that worker (10 MB), e.g. `s3://bucket/answers/`; the reply says where each lies. Empty: they are refused.',
+  ),
+  JOB_PREFETCH: integer(8, [0, 1000], 'Jobs whose inputs are fetched beside those that the lanes have room for.'),
   JOB_COMMANDS: list(
     'Programs that jobs of a queue may run, as they name them, separated by commas; `true`: any program; empty: none. Whoever can write to the queue runs them with the rights of this server.',
   ),
@@ -221,15 +227,7 @@ export const OPTIONS = {
     1000,
     'A command is stopped and given back when its checkpoints have waited so long to be stored.',
   ),
-  AWS_ENDPOINT_URL_S3: text(
-    '',
-    "URL of the S3 storage of `s3://` places, if it is not Amazon's. Credentials and AWS_REGION are read by Amazon's SDK as its documentation says.",
-  ),
-  S3_ADDRESSING: choice(
-    'auto',
-    ['auto', 'path', 'host'],
-    "Where the bucket's name stands in requests to it. auto: in the host's name at Amazon, in the path elsewhere.",
-  ),
+  ...STORAGE_OPTIONS,
   WEBHOOK_SECRET: {
     ...text(
       '',

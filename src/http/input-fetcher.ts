@@ -1,17 +1,16 @@
 import { plainError, ServerError } from '../errors.ts';
 import type { PreparedItem } from '../cpu/protocol.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import { imageUrlOf } from '../tasks/image/input.ts';
+import { mayNameUrl, urlOf } from '../tasks/item-url.ts';
 import type { Item } from '../tasks/task.ts';
-import { Cancellation } from '../serving/cancellation.ts';
+import { Cancellation, withSignal } from '../serving/cancellation.ts';
 import type { Deadline } from '../serving/deadline.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
 import { fetchInput, type FetchedInput, type FetchLimits } from './input-url.ts';
 import { Semaphore } from './semaphore.ts';
+import type { StoredInputs } from '../storage/stored-inputs.ts';
 
-/** The tasks whose items may name an image by URL. */
-const TASKS: ReadonlySet<string> = new Set(['image-classification', 'image-to-image']);
-/** An image that takes longer is refused, so that the others of its request need not wait for it. */
+/** An image that takes longer is refused, so that the others of its request need not wait for it. What else is named is larger, and has the time of its request. */
 const LONGEST_FETCH_MS = 10_000;
 /** Fetches at one time, over all requests; further ones wait for their turn. What they hold is bounded by the budget. */
 const MOST_FETCHES = 128;
@@ -27,6 +26,8 @@ const MOST_WAITING = 4096;
 export interface InputFetcherOptions {
   /** `off`, `public` (addresses of the internet alone) or `any`. */
   readonly mode: string;
+  /** Inputs in places that the operator has named; absent: there are none. */
+  readonly stored?: StoredInputs;
   /** Largest input. */
   readonly limitBytes: number;
   readonly budget: BodyBudget;
@@ -40,6 +41,7 @@ export interface Requester {
   readonly deadline: Deadline;
   /** Its client, for the client's share of the budget. */
   readonly address?: string | undefined;
+  readonly onFetching?: ((isFetching: boolean) => void) | undefined;
   releaseLater(release: () => void): void;
 }
 
@@ -53,8 +55,9 @@ export class InputFetcher {
   }
 
   /** Whether the model's items may name anything by URL. */
-  takesUrls(model: ServedModel): boolean {
-    return this.#options.mode !== 'off' && TASKS.has(model.description.task);
+  takesUrls({ description }: ServedModel): boolean {
+    const { mode, stored } = this.#options;
+    return (mode !== 'off' || stored?.places.isEmpty === false) && mayNameUrl(description.task);
   }
 
   /**
@@ -63,7 +66,9 @@ export class InputFetcher {
   async items(
     requester: Requester,
     items: readonly (Item | PreparedItem)[],
+    { description: { task } }: Pick<ServedModel, 'description'>,
   ): Promise<readonly (Item | PreparedItem)[]> {
+    if (!items.some((item) => urlIn(item, task) !== undefined)) return items;
     const fetched = [...items];
     // Ends all fetches when one of them ends the request.
     const cancellation = new Cancellation();
@@ -74,9 +79,10 @@ export class InputFetcher {
         const index = next;
         next += 1;
         const item = items[index];
-        if (item !== undefined) fetched[index] = await this.#item(item, requester, cancellation);
+        if (item !== undefined) fetched[index] = await this.#item(item, { requester, cancellation, task });
       }
     };
+    requester.onFetching?.(true);
     try {
       await Promise.all(Array.from({ length: Math.min(items.length, MOST_OF_ONE) }, follow));
     } catch (error) {
@@ -85,16 +91,16 @@ export class InputFetcher {
       throw error;
     } finally {
       requester.cancellation.remove(cancellation);
+      requester.onFetching?.(false);
     }
     return fetched;
   }
 
   async #item(
     item: Item | PreparedItem,
-    requester: Requester,
-    cancellation: Cancellation,
+    { requester, cancellation, task }: { requester: Requester; cancellation: Cancellation; task: string },
   ): Promise<Item | PreparedItem> {
-    const url = item.kind === 'json' ? imageUrlOf(item) : undefined;
+    const url = urlIn(item, task);
     if (url === undefined || item.kind !== 'json') return item;
     const { parameters } = item;
     const { deadline } = requester;
@@ -106,10 +112,15 @@ export class InputFetcher {
     try {
       const waiter = { shares, limitMs: deadline.leftMs(), cancellation };
       const { bytes, contentType } = await this.#places.run(waiter, () =>
-        this.#fetch(url, { share, cancellation, leftMs: deadline.leftMs() }),
+        this.#fetch(url, { share, cancellation, limitMs: Math.max(0, Math.min(deadline.leftMs(), longestMs(task))) }),
       );
       requester.releaseLater(() => share.release());
-      return { kind: 'raw', contentType, bytes, ...(parameters === undefined ? {} : { parameters }) };
+      return {
+        kind: 'raw',
+        contentType: mediaType(contentType),
+        bytes,
+        ...(parameters === undefined ? {} : { parameters }),
+      };
     } catch (thrown) {
       share.release();
       const error = plainError(thrown);
@@ -121,26 +132,38 @@ export class InputFetcher {
     }
   }
 
-  async #fetch(
-    url: string,
-    { share, cancellation, leftMs }: { share: BudgetShare; cancellation: Cancellation; leftMs: number },
-  ): Promise<FetchedInput> {
-    const { mode, limitBytes, fetch = fetchInput } = this.#options;
-    const gone = new AbortController();
-    const work = { cancel: () => gone.abort() };
-    cancellation.add(work);
-    try {
-      return await fetch(url, {
-        limitBytes,
-        timeoutMs: Math.max(0, Math.min(leftMs, LONGEST_FETCH_MS)),
-        allowPrivate: mode === 'any',
-        signal: gone.signal,
-        account: share,
-      });
-    } finally {
-      cancellation.remove(work);
-    }
+  #fetch(url: string, { share, cancellation, limitMs }: FetchCall): Promise<FetchedInput> {
+    const { mode, limitBytes, stored, fetch = fetchInput } = this.#options;
+    return withSignal(cancellation, async (signal, end) => {
+      // What is neither an address of the internet nor a place of the operator's fails there.
+      if (stored !== undefined && (mode === 'off' || !/^https?:/i.test(url) || stored.places.names(url))) {
+        const tooSlow = new ServerError('INVALID_INPUT', 'The URL was not answered in time.');
+        // A moment later, so that a deadline has surely passed by then.
+        const late = setTimeout(() => end(tooSlow), Math.ceil(limitMs) + 1);
+        return stored.read(url, { limitBytes, account: share, signal }).finally(() => clearTimeout(late));
+      }
+      return fetch(url, { limitBytes, timeoutMs: limitMs, allowPrivate: mode === 'any', signal, account: share });
+    });
   }
+}
+
+interface FetchCall {
+  readonly share: BudgetShare;
+  readonly cancellation: Cancellation;
+  readonly limitMs: number;
+}
+
+function urlIn(item: Item | PreparedItem, task: string): string | undefined {
+  return item.kind === 'json' ? urlOf(item, task) : undefined;
+}
+
+function longestMs(task: string): number {
+  return task === 'transcription' ? Infinity : LONGEST_FETCH_MS;
+}
+
+/** Storages often have no useful type; then the bytes decide. */
+function mediaType(contentType: string): string {
+  return /^(image|audio|video)\//.test(contentType) ? contentType : 'application/octet-stream';
 }
 
 /** The host whose places a URL takes; an invalid URL fails by itself. */

@@ -1,10 +1,10 @@
-import { webcrypto } from 'node:crypto';
+import { createHash, webcrypto } from 'node:crypto';
 import type { Match } from '../dialects/operation-table.ts';
-import { ServerError } from '../errors.ts';
+import { ServerError, toServerError } from '../errors.ts';
 import type { Job } from '../jobs/job.ts';
 import { jsonOf } from '../jobs/result.ts';
 import { createJobRunner, type JobRunner, type Served } from '../jobs/run-job.ts';
-import { Cancellation } from '../serving/cancellation.ts';
+import { Cancellation, withSignal } from '../serving/cancellation.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import { header } from './headers.ts';
@@ -67,7 +67,7 @@ export class QueueJobs {
       release();
       forget();
     });
-    const reply = served.then((end) => this.#replyOf(end));
+    const reply = served.then((end) => withSignal(cancellation, (signal) => this.#replyOf(end, key, signal)));
     const run: JobRun = { served, reply, cancellation, forget, attempts: 0 };
     this.#runs.set(key, run);
     reply.then(
@@ -105,16 +105,26 @@ export class QueueJobs {
     }
   }
 
-  #replyOf(served: Served | undefined): JobReply {
+  async #replyOf(served: Served | undefined, key: string, signal: AbortSignal): Promise<JobReply> {
     if (served === undefined) throw this.#services.door.unready() ?? new ServerError('CANCELLED');
     const { dialect } = served.requester;
     if ('error' in served) return { error: served.error, dialect };
     const json = Buffer.concat(jsonOf(served.answer));
-    return json.byteLength <= MOST_REPLY_BYTES ? { json } : { error: tooLarge(json.byteLength), dialect };
+    if (json.byteLength <= MOST_REPLY_BYTES) return { json };
+    const { JOB_OUTPUT } = this.#services.config;
+    if (JOB_OUTPUT === '') return { error: tooLarge(json.byteLength), dialect };
+    try {
+      const place = `${JOB_OUTPUT.replace(/\/*$/, '/')}${nameOf(key)}.json`;
+      const answer = { contentType: 'application/json', chunks: [json] };
+      const stored = await this.#services.jobPlaces.store({ place }, answer, signal);
+      return { json: Buffer.from(JSON.stringify(stored)) };
+    } catch (error) {
+      return { error: toServerError(error), dialect };
+    }
   }
 }
 
-type QueueServices = Pick<Services, 'config' | 'budget' | 'door' | 'log' | 'metrics'>;
+type QueueServices = Pick<Services, 'config' | 'budget' | 'door' | 'log' | 'metrics' | 'jobPlaces'>;
 
 /** A job under way, and how many attempts wait for it. */
 interface JobRun {
@@ -131,6 +141,13 @@ interface JobRun {
 async function keyOf(path: string, { id, body }: { id: string; body: Uint8Array }): Promise<string> {
   const digest = await webcrypto.subtle.digest('SHA-256', body);
   return `${id} ${path} ${Buffer.from(digest).toString('base64url')}`;
+}
+
+/** A name for the answer of a run: the job's id, as far as a file may be called so, and what makes it its own. */
+function nameOf(key: string): string {
+  const [id = ''] = key.split(' ', 1);
+  const digest = createHash('sha256').update(key).digest('base64url').slice(0, 16);
+  return `${id.replace(/[^\w.-]/g, '_').slice(0, 100)}-${digest}`;
 }
 
 /** Copies what a run has found out to an exchange, for its headers, metrics and log line. */
@@ -159,6 +176,6 @@ function isFinal(told: JobReply): boolean {
 function tooLarge(bytes: number): ServerError {
   return new ServerError(
     'TOO_LARGE',
-    `The answer has ${bytes} bytes, and a job's result may have ${MOST_REPLY_BYTES} at most: ask for less in one job.`,
+    `The answer has ${bytes} bytes, and a job's result may have ${MOST_REPLY_BYTES} at most: ask for less in one job, or set JOB_OUTPUT.`,
   );
 }

@@ -1,6 +1,7 @@
 import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
 import type { Batches } from '../jobs/batches/batches.ts';
+import type { JobPlaces } from '../jobs/job-places.ts';
 import type { JobStore } from '../jobs/local/store.ts';
 import type { Outbox } from '../jobs/webhooks/outbox.ts';
 import type { Metrics } from '../metrics.ts';
@@ -8,6 +9,7 @@ import type { Repository } from '../repository/repository.ts';
 import type { Door } from '../serving/door.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { ServerState } from '../state.ts';
+import type { ServerStorage } from '../storage/server-storage.ts';
 import type { NodeIdentity } from '../salad/identity.ts';
 import type { BodyBudget } from './body-budget.ts';
 
@@ -25,6 +27,9 @@ export interface Services {
   /** Threads of the CPU pool. */
   readonly cpuThreads: number;
   readonly budget: BodyBudget;
+  readonly storage: ServerStorage;
+  /** Where bodies and answers of jobs may lie. */
+  readonly jobPlaces: JobPlaces;
   /** The node of SaladCloud; undefined elsewhere. */
   readonly node?: NodeIdentity | undefined;
   /** Jobs that clients have sent; undefined without JOBS_DIR. */

@@ -124,7 +124,7 @@ export class JobPlaces {
   }
 }
 
-/** Storages that were told no type say one of these. */
+/** Storages often have no useful type: what they do not call a picture or a sound is read as JSON. */
 function typeOf(contentType: string): string | undefined {
-  return ['', 'application/octet-stream', 'binary/octet-stream'].includes(contentType) ? undefined : contentType;
+  return /^(image|audio|video)\//.test(contentType) ? contentType : undefined;
 }

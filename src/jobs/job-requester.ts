@@ -20,6 +20,7 @@ export class JobRequester implements Requester {
   timing: RequestTiming | undefined;
   model: ServedModel | undefined;
   ignored: readonly string[] = [];
+  onFetching: ((isFetching: boolean) => void) | undefined;
   /** Where it is served, for its result. */
   readonly node: NodeFacts | undefined;
   readonly #releases: (() => void)[] = [];

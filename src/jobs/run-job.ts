@@ -106,6 +106,7 @@ export class JobRunner {
     try {
       for (;;) {
         const requester = new JobRequester(deadline, cancellation, this.#parts.node?.facts);
+        requester.onFetching = (isFetching) => onPhase?.(isFetching ? 'fetching' : 'serving');
         const served = await this.#try(inputs, requester);
         if (served === undefined || 'answer' in served || !WAITED_FOR.has(served.error.code)) return served;
         countOnce(served);

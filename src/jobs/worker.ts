@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Door } from '../serving/door.ts';
 import type { CommandRunner } from './command-job.ts';
+import type { JobPlaces } from './job-places.ts';
 import { JobLoop, type JobEvents } from './loop.ts';
 import type { JobMap } from './map/job-map.ts';
 import { JobRunner, type JobRunnerParts } from './run-job.ts';
@@ -17,8 +18,9 @@ export interface WorkerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'oldestJobSeconds' | 'jobSeconds' | 'jobLeases' | 'rejects'>;
-  readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
+  readonly config: Pick<Config, 'JOB_TIMEOUT_MS' | 'JOB_PREFETCH'>;
   readonly node?: JobRunnerParts['node'];
+  readonly places: JobPlaces;
   /** Absent: jobs that run commands are not served. */
   readonly commands?: CommandRunner | undefined;
   /** Tells the ends of jobs; absent: the source does. */
@@ -38,7 +40,7 @@ export class JobWorker {
   readonly #source: string;
 
   /** Begins. */
-  constructor({ source, door, clock, log, metrics, config, commands, most, node, map, outbox }: WorkerParts) {
+  constructor({ source, door, clock, log, metrics, config, commands, most, node, places, map, outbox }: WorkerParts) {
     this.#metrics = metrics;
     this.#source = source.name;
     const runner = new JobRunner({
@@ -47,10 +49,22 @@ export class JobWorker {
       log,
       timeoutMs: config.JOB_TIMEOUT_MS,
       node,
+      places,
       rejects: metrics.rejects,
     });
     const events = countJobs(metrics, source.name);
-    this.#loop = new JobLoop({ source, runner, commands, clock, log, most, map, events, outbox });
+    this.#loop = new JobLoop({
+      source,
+      runner,
+      commands,
+      clock,
+      log,
+      most,
+      prefetch: config.JOB_PREFETCH,
+      map,
+      events,
+      outbox,
+    });
     this.ended = this.#loop.run().finally(() => map?.close());
     this.ended.catch((error: unknown) =>
       log.error({ source: source.name, err: asError(error) }, 'no more jobs are pulled'),

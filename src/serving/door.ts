@@ -42,7 +42,11 @@ const LIGHT_TEXT_BYTES = 64 * 1024;
 export interface InputSource {
   /** Whether the model's items may name anything by URL. */
   takesUrls(model: ServedModel): boolean;
-  items(requester: Requester, items: readonly (Item | PreparedItem)[]): Promise<readonly (Item | PreparedItem)[]>;
+  items(
+    requester: Requester,
+    items: readonly (Item | PreparedItem)[],
+    model: ServedModel,
+  ): Promise<readonly (Item | PreparedItem)[]>;
 }
 
 export interface DoorParts {
@@ -182,7 +186,8 @@ export class Door {
   async #withInputs(read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
     const { model, count, decoded } = read;
     if (decoded.where === 'pool' || count > this.#sideOf(requester).room(model.key)) return read;
-    return { ...read, decoded: { ...decoded, items: await this.#parts.inputs.items(requester, decoded.items) } };
+    const items = await this.#parts.inputs.items(requester, decoded.items, model);
+    return { ...read, decoded: { ...decoded, items } };
   }
 
   /** Sends the answer piece by piece; the answer that is returned is empty. */

@@ -14,6 +14,8 @@ export interface Requester {
   readonly party?: Party;
   /** Its client, for the client's share of budgets. */
   readonly address?: string | undefined;
+  /** Told when inputs that the request names by URL begin to be fetched, and when they have been. */
+  readonly onFetching?: ((isFetching: boolean) => void) | undefined;
   /** Calls `release` when the request is over. */
   releaseLater(release: () => void): void;
   /** The dialect of its errors; the body may turn out to be of another one. */

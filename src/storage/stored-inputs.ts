@@ -9,7 +9,11 @@ import { StorageError, type ObjectFacts, type Storage } from './storage.ts';
 /** Who is told of memory before it is used, and may refuse it by throwing. */
 export interface MemoryAccount {
   take(bytes: number): void;
+  give(bytes: number): void;
 }
+
+/** How often an object that has grown between the question and the reading is asked for again. */
+const MOST_TRIES = 3;
 
 export interface InputCall {
   readonly limitBytes: number;
@@ -26,8 +30,8 @@ export interface StoredInput {
 export interface StoredInputsParts {
   readonly places: Places;
   readonly storage: Pick<Storage, 'head' | 'read'>;
-  /** Absent: what is asked for twice is fetched twice. */
-  readonly cache?: Pick<DiskCache, 'get'> | undefined;
+  /** Without one, what is asked for twice is fetched twice. */
+  readonly cache?: () => Pick<DiskCache, 'get'> | undefined;
 }
 
 /** Reads what a request or a job names by its place instead of holding it. */
@@ -46,7 +50,8 @@ export class StoredInputs {
    * allowed or cannot be read, TOO_LARGE above the limit, STORAGE_UNAVAILABLE where a later try may help, and what the account throws; and with the signal's reason.
    */
   async read(place: string, call: InputCall): Promise<StoredInput> {
-    const { places, cache } = this.#parts;
+    const { places } = this.#parts;
+    const cache = this.#parts.cache?.();
     try {
       await places.check(place);
       // A file of this machine would only be copied.
@@ -59,11 +64,20 @@ export class StoredInputs {
   }
 
   async #direct(place: string, { limitBytes, account, signal }: InputCall): Promise<StoredInput> {
-    const facts = await this.#parts.storage.head(place, { signal });
-    if (facts === undefined) throw new StorageError('NOT_FOUND', `${shownPlace(place)}: there is no such object`);
-    take(place, facts, { limitBytes, account });
-    const bytes = await this.#parts.storage.read(place, { signal, limitBytes: facts.size });
-    return { bytes, contentType: typeOf(facts) };
+    const { storage } = this.#parts;
+    for (let tries = 1; ; tries += 1) {
+      const facts = await storage.head(place, { signal });
+      if (facts === undefined) throw new StorageError('NOT_FOUND', `${shownPlace(place)}: there is no such object`);
+      take(place, facts, { limitBytes, account });
+      try {
+        const bytes = await storage.read(place, { signal, limitBytes: facts.size });
+        return { bytes, contentType: typeOf(facts) };
+      } catch (error) {
+        const hasGrown = error instanceof StorageError && error.kind === 'TOO_LARGE';
+        if (!hasGrown || tries === MOST_TRIES) throw error;
+        account.give(facts.size);
+      }
+    }
   }
 
   async #cached(

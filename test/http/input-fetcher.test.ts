@@ -7,6 +7,9 @@ import type { FetchLimits } from '../../src/http/input-url.ts';
 import { Cancellation } from '../../src/serving/cancellation.ts';
 import { Deadline } from '../../src/serving/deadline.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
+import { Places } from '../../src/storage/places.ts';
+import { StorageError } from '../../src/storage/storage.ts';
+import { StoredInputs } from '../../src/storage/stored-inputs.ts';
 import type { Item } from '../../src/tasks/task.ts';
 import { refusal } from '../tasks/support.ts';
 
@@ -26,19 +29,27 @@ async function ended({ signal, timeoutMs }: FetchLimits): Promise<never> {
 }
 
 interface SetUp {
+  readonly stored?: StoredInputs;
   readonly mode?: string;
   readonly task?: string;
   readonly budgetBytes?: number;
   readonly timeoutMs?: number;
 }
 
-function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 100, timeoutMs = 90_000 }: SetUp = {}) {
+function setUp({
+  mode = 'public',
+  task = 'image-classification',
+  budgetBytes = 100,
+  timeoutMs = 90_000,
+  stored,
+}: SetUp = {}) {
   const asked: [string, FetchLimits][] = [];
   let running = 0;
   let most = 0;
   const budget = new BodyBudget(budgetBytes);
   const fetcher = new InputFetcher({
     mode,
+    ...(stored === undefined ? {} : { stored }),
     limitBytes: 50,
     budget,
     async fetch(url, limits) {
@@ -69,7 +80,7 @@ function setUp({ mode = 'public', task = 'image-classification', budgetBytes = 1
     releases,
     most: () => most,
     takesUrls: () => fetcher.takesUrls(model),
-    fetch: (values: unknown[], address?: string) => fetcher.items({ ...requester, address }, items(values)),
+    fetch: (values: unknown[], address?: string) => fetcher.items({ ...requester, address }, items(values), model),
   };
 }
 
@@ -98,6 +109,67 @@ test('items name images by URL, unless that is switched off, and nothing where a
   assert.equal(setUp().takesUrls(), true);
   assert.equal(setUp({ mode: 'off' }).takesUrls(), false);
   assert.equal(setUp({ task: 'embeddings' }).takesUrls(), false);
+});
+
+/** Inputs at places that the operator has named. */
+function storedAt(places: readonly string[]): StoredInputs {
+  return new StoredInputs({
+    places: new Places(places),
+    storage: {
+      head: (place) => Promise.resolve({ size: place.length, contentType: 'Binary/Octet-Stream' }),
+      read: (place, { signal }) =>
+        place.endsWith('slow')
+          ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+          : place.endsWith('down')
+            ? Promise.reject(new StorageError('UNAVAILABLE', `${place}: answered with status 503`))
+            : Promise.resolve(Buffer.from(place)),
+    },
+  });
+}
+
+test('places that the operator has named are read from their storage, whatever INPUT_URLS says; others are refused', async () => {
+  const places = ['s3://bucket/in/', 'http://minio/'];
+  for (const mode of ['off', 'public']) {
+    const { fetch, asked, budget, takesUrls } = setUp({ mode, stored: storedAt(places), task: 'transcription' });
+    assert.equal(takesUrls(), true);
+    const named = ['s3://bucket/in/a', { audio: 'http://minio/a' }, 's3://bucket/out', 'file:///etc/passwd', 'text'];
+    const [s3, minio, outside, file, text] = await fetch(named);
+    const raw = (place: string) => ({
+      kind: 'raw',
+      contentType: 'application/octet-stream',
+      bytes: Buffer.from(place),
+    });
+    assert.deepEqual(s3, raw('s3://bucket/in/a'));
+    assert.deepEqual(minio, raw('http://minio/a'));
+    for (const one of [outside, file]) {
+      assert.ok(one?.kind === 'refused');
+      assert.match(`${one.code} ${one.message}`, /INVALID_INPUT .*STORAGE_PLACES/);
+    }
+    assert.deepEqual(text, { kind: 'json', value: 'text' });
+    assert.equal(budget.usedBytes, 16 + 14);
+    const [other] = await fetch(['https://elsewhere/good']);
+    assert.equal(other?.kind, mode === 'off' ? 'refused' : 'raw');
+    assert.equal(asked.length, mode === 'off' ? 0 : 1);
+  }
+});
+
+test('a storage that is away fails the request, so that it is tried again; an object above the limit does not', async () => {
+  const { fetch, budget } = setUp({ stored: storedAt(['s3://bucket/']) });
+  await assert.rejects(fetch(['s3://bucket/down']), refusal('STORAGE_UNAVAILABLE', /answered with status 503/));
+  const [large] = await fetch([`s3://bucket/${'x'.repeat(50)}`]);
+  assert.ok(large?.kind === 'refused');
+  assert.equal(large.code, 'TOO_LARGE');
+  assert.equal(budget.usedBytes, 0);
+});
+
+test('a request that leaves or is late ends the reading of its places', async () => {
+  const leaving = setUp({ stored: storedAt(['s3://bucket/']) });
+  const left = leaving.fetch(['s3://bucket/slow']);
+  setImmediate(() => leaving.cancellation.cancel());
+  await assert.rejects(left, refusal('CANCELLED'));
+  const late = setUp({ stored: storedAt(['s3://bucket/']), timeoutMs: 20 });
+  await assert.rejects(late.fetch(['s3://bucket/slow']), refusal('DEADLINE_EXCEEDED'));
+  assert.equal(leaving.budget.usedBytes + late.budget.usedBytes, 0);
 });
 
 test('a request has a few fetches at a time, a host some more, a client half of all', async () => {

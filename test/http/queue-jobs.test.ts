@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import type { Item } from '../../src/tasks/task.ts';
+import { filesIn, temporaryFolder } from '../storage/support.ts';
 import { until } from '../lanes/threads.ts';
 import { post, startTestServer } from './in-process.ts';
 import { postJob, runSaladJob } from './salad-worker.ts';
@@ -133,6 +137,38 @@ test('an answer beyond the 10 MB of a result ends the job with an error that say
     assert.deepEqual([state, statuses, (output as { code: string }).code], ['succeeded', [413], 'TOO_LARGE']);
   }
   assert.equal(server.items.length, 1);
+});
+
+test('an answer beyond the 10 MB goes to JOB_OUTPUT, and the reply says where', async (t) => {
+  const text = 'x'.repeat(10_000_000);
+  const folder = await temporaryFolder(t);
+  const JOB_OUTPUT = pathToFileURL(path.join(folder, 'answers')).href;
+  const models = [modelOf(() => Promise.resolve({ json: { text } }))];
+  await using server = await startStubServer(models, { JOB_OUTPUT });
+  const url = `${server.url}/predict/stub`;
+  const { state, output, statuses } = await runSaladJob(url, '../../a b', { data: 'text' });
+  assert.deepEqual([state, statuses], ['succeeded', [200]]);
+  const { stored_at: storedAt, bytes } = output as { stored_at: string; bytes: number };
+  const [file = '', ...others] = await filesIn(folder);
+  assert.deepEqual(others, []);
+  assert.match(file, /^answers\/\.\._\.\._a_b-[\w-]{16}\.json$/);
+  assert.equal(storedAt, `${JOB_OUTPUT}/${path.basename(file)}`);
+  const stored = await readFile(path.join(folder, file));
+  assert.equal(bytes, stored.length);
+  assert.deepEqual(JSON.parse(stored.toString()), { result: { text } });
+  // A later attempt gets the same reply, and nothing is stored again.
+  assert.deepEqual((await runSaladJob(url, '../../a b', { data: 'text' })).output, output);
+  assert.equal(server.items.length, 1);
+});
+
+test('an answer that cannot be stored makes the platform try again', async (t) => {
+  const folder = await temporaryFolder(t);
+  await writeFile(path.join(folder, 'file'), '');
+  const JOB_OUTPUT = pathToFileURL(path.join(folder, 'file', 'below')).href;
+  const models = [modelOf(() => Promise.resolve({ json: { text: 'x'.repeat(10_000_000) } }))];
+  await using server = await startStubServer(models, { JOB_OUTPUT });
+  const reply = await postJob(`${server.url}/predict/stub`, { id: 'a', input: { data: 'text' } });
+  assert.equal(reply.status, 503);
 });
 
 test('a job is refused with 503 while the server starts, drains or has failed', async () => {

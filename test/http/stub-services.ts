@@ -6,6 +6,7 @@ import { PARTIES, type Lane } from '../../src/core/ticket.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { ServerError } from '../../src/errors.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
+import { JobPlaces } from '../../src/jobs/job-places.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { Services } from '../../src/http/services.ts';
 import type { LaneWork } from '../../src/lanes/protocol.ts';
@@ -16,6 +17,7 @@ import { Door } from '../../src/serving/door.ts';
 import type { ServedModel } from '../../src/serving/served-model.ts';
 import { createStatistics } from '../../src/serving/statistics.ts';
 import { ServerState } from '../../src/state.ts';
+import { ServerStorage } from '../../src/storage/server-storage.ts';
 import type { Item, Reply, Task } from '../../src/tasks/task.ts';
 import type { Tensor } from '../../src/tensors/tensor.ts';
 import { poolHere } from '../cpu/pool-here.ts';
@@ -81,6 +83,7 @@ export async function startStubServer(
         core.admit({ modelKey: model.key, items: QUEUE_ITEMS, priority: 1, party, deadlineMs: Infinity });
   }
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES);
+  const stored = new ServerStorage({ config, log });
   const cpu = poolHere(served, offThread);
   const repository = repositoryOf(served, loads);
   const services = {
@@ -106,6 +109,13 @@ export async function startStubServer(
     cpuThreads: cpu.threads,
     budget,
     node: identityOf(config),
+    jobPlaces: new JobPlaces({
+      inputs: stored.inputs,
+      storage: stored.storage,
+      budget,
+      limitBytes: config.BODY_LIMIT_BYTES,
+      clock: systemClock,
+    }),
     plan: () => ({ lanes: 1, why: 'stub' }),
     refreshGauges: () => undefined,
   } as unknown as Services;

@@ -69,6 +69,10 @@ async function rig(t: TestContext, { walk = () => ANSWER, ...given }: SetUp = {}
           own += bytes;
           held += bytes;
         },
+        give(bytes: number) {
+          own -= bytes;
+          held -= bytes;
+        },
         release() {
           held -= own;
           own = 0;

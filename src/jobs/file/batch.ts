@@ -28,6 +28,8 @@ export interface BatchParts {
   readonly log: Log;
   /** Most jobs held at one time. */
   readonly most: number;
+  /** Jobs whose inputs are fetched beside those. */
+  readonly prefetch: number;
   readonly lineLimitBytes: number;
   /** Turns the lines into jobs; closed at the end. */
   readonly map?: JobMap | undefined;

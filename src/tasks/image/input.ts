@@ -1,17 +1,9 @@
 import { ServerError } from '../../errors.ts';
+import { memberOf, refuseUrl } from '../item-url.ts';
 import type { Item } from '../task.ts';
 
 /** Media types of a raw image. The format is read from the bytes, because clients often label images wrongly. */
 export const IMAGE_TYPES: readonly string[] = ['image/png', 'image/jpeg', 'image/webp'];
-
-const URL_TEXT = /^https?:\/\//i;
-
-/** The URL that an item gives in place of an image, or undefined. Tasks themselves fetch nothing. */
-export function imageUrlOf(item: Item): string | undefined {
-  if (item.kind === 'raw') return undefined;
-  const text = textIn(item.value);
-  return typeof text === 'string' && URL_TEXT.test(text) ? text : undefined;
-}
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
@@ -31,20 +23,11 @@ export function readImageBytes(item: Item): Uint8Array {
 }
 
 function textOf(value: unknown): string {
-  const text = textIn(value);
+  const text = memberOf(value, 'image');
   if (typeof text !== 'string')
     throw new ServerError('INVALID_INPUT', 'This model takes an image: base64 text, a data URL, or {"image": text}.');
-  if (URL_TEXT.test(text))
-    throw new ServerError(
-      'INVALID_INPUT',
-      'Images are not fetched from URLs here (INPUT_URLS, requests above 128 KiB); send the image.',
-    );
+  refuseUrl(text);
   return text;
-}
-
-function textIn(value: unknown): unknown {
-  const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, 'image');
-  return isObject ? (value as { image: unknown }).image : value;
 }
 
 function decodeBase64(text: string): Uint8Array {

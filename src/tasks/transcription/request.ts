@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import { memberOf, refuseUrl } from '../item-url.ts';
 import { readParameters } from '../parameters.ts';
 import type { Item } from '../task.ts';
 import { UNKNOWN_LANGUAGE, type SpeechTokens } from './speech-work.ts';
@@ -24,9 +25,11 @@ export function audioOf(item: Item): Uint8Array | string {
     );
   }
   const { value } = item;
-  const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, 'audio');
-  const text = isObject ? (value as { audio: unknown }).audio : value;
-  if (typeof text === 'string') return text;
+  const text = memberOf(value, 'audio');
+  if (typeof text === 'string') {
+    refuseUrl(text);
+    return text;
+  }
   throw new ServerError('INVALID_INPUT', 'This model takes audio: a raw body, base64 text, or {"audio": base64 text}.');
 }
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { InferenceSession } from 'onnxruntime-node';
 import sharp from 'sharp';
-import { imageUrlOf } from '../../../src/tasks/image/input.ts';
+import { urlOf } from '../../../src/tasks/item-url.ts';
 import { cropMiddle, readPreprocessing, resizedSize } from '../../../src/tasks/image/preprocessing.ts';
 import { createTask } from '../../../src/tasks/registry.ts';
 import type { Task, TaskSource } from '../../../src/tasks/task.ts';
@@ -213,8 +213,10 @@ test('an image without a resize must have the size of the graph', async () => {
 test('the URL of an item is found, and the task refuses it', async () => {
   const url = 'HTTPS://images.example/cat.png';
   assert.deepEqual(
-    [json(url), json({ image: url }), json('data:x'), json(5), raw('image/png', new Uint8Array(1))].map(imageUrlOf),
-    [url, url, undefined, undefined, undefined],
+    [json(url), json({ image: 's3://b/k' }), json('data:x'), json(5), raw('image/png', new Uint8Array(1))].map((item) =>
+      urlOf(item, 'image-classification'),
+    ),
+    [url, 's3://b/k', undefined, undefined, undefined],
   );
   const task = await taskOf();
   await assert.rejects(async () => task.prepare(json(url)), refusal('INVALID_INPUT', /not fetched from URLs/));
