@@ -99,13 +99,6 @@ test('a job that names a place which is not allowed is refused', { timeout: 60_0
   assert.deepEqual(objects.requests, []);
 });
 
-test('a cache that another server uses is refused at start', { timeout: 60_000 }, async (t) => {
-  const { options } = await rig(t);
-  await using first = await startTestServer(options);
-  assert.equal(first.state.phase, 'ready');
-  await assert.rejects(startTestServer({ ...options, JOBS_DIR: '' }), /STORAGE_CACHE_DIR: another process uses/);
-});
-
 test('a large object comes whole through cuts and changes of its server', { timeout: 60_000 }, async (t) => {
   const { objects, options, out, folder } = await rig(t);
   const text = (seed: number): Buffer => Buffer.from(JSON.stringify({ items: [...pattern(3_200_000, seed)] }));
