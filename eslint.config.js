@@ -22,7 +22,7 @@ const rooms = {
   repository: { rooms: ['tensors', 'onnx', 'tasks'] },
   hub: { rooms: ['repository', 'config', 'transfer'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
-  salad: { rooms: ['config'], packages: ['undici'] },
+  salad: { rooms: ['config', 'core', 'storage'], packages: ['undici'] },
   jobs: { rooms: ['config', 'core', 'dialects', 'outbound', 'serving', 'storage'], packages: ['undici'] },
   http: {
     rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'salad', 'serving', 'jobs', 'storage'],
@@ -56,7 +56,16 @@ const directions = Object.entries(rooms).map(([room, may]) => ({
 }));
 
 /** Files outside the rooms that may import them; all others of src/ are neutral: they know tensors, and the faces of tasks. */
-const JOINING = ['src/batch.ts', 'src/cli.ts', 'src/commands.ts', 'src/lifecycle.ts', 'src/main.ts'];
+const JOINING = [
+  'src/batch.ts',
+  'src/cli.ts',
+  'src/commands.ts',
+  'src/lifecycle.ts',
+  'src/main.ts',
+  'src/node-watch.ts',
+  'src/queue-of-jobs.ts',
+  'src/start-error.ts',
+];
 
 const neutral = {
   files: ['src/*.ts'],

@@ -4,15 +4,9 @@ import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config/options.ts';
 import { systemClock } from './core/clock.ts';
-import { jobsAhead } from './jobs/ahead.ts';
-import { openCommands } from './jobs/commands/open.ts';
-import type { Commands } from './jobs/commands/runner.ts';
 import { LocalSource } from './jobs/local/source.ts';
 import { openJobsDir, type JobsDir } from './jobs/jobs-dir.ts';
-import { openMap, type JobMap } from './jobs/map/job-map.ts';
-import type { JobSource } from './jobs/source.ts';
-import { openSource } from './jobs/sources.ts';
-import { JobWorker } from './jobs/worker.ts';
+import type { JobWorker } from './jobs/worker.ts';
 import { countCores } from './lanes/cores.ts';
 import { messageOf, ServerError } from './errors.ts';
 import { pullModels } from './hub/pull-models.ts';
@@ -24,12 +18,15 @@ import { ProbePort } from './http/probe-port.ts';
 import { isEmpty } from './http/probes.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
+import { createFitness, watchNode } from './node-watch.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import { findGpus, hiddenGpu } from './lanes/cuda.ts';
 import { planLanes, type LanePlan } from './lanes/plan.ts';
 import { readGpu } from './salad/gpu.ts';
 import { logFields } from './salad/identity.ts';
 import { isOnSalad, SaladNode } from './salad/node.ts';
+import { openQueue, pullJobs } from './queue-of-jobs.ts';
+import { cannotStart, orUnfit, StartError } from './start-error.ts';
 import { queuesOf } from './serving/served-model.ts';
 import type { LoadFailure } from './repository/models-dir.ts';
 import type { Services } from './http/services.ts';
@@ -50,9 +47,6 @@ export interface CarpoolServer {
   /** Writes out the log lines gathered so far, within a second; for the end of the process. */
   flushLogs(): Promise<void>;
 }
-
-/** The server cannot start; the message names every problem. */
-export class StartError extends Error {}
 
 /** What serves, without HTTP: for commands that bring their requests themselves. */
 export interface Engine extends Pick<CarpoolServer, 'started' | 'drain'> {
@@ -137,16 +131,21 @@ async function start(parts: Parts): Promise<void> {
     if (phase === 'draining') stop.abort();
   });
   if (isOnSalad(config)) parts.salad = new SaladNode(config, log);
+  const fitness = createFitness(parts);
+  await orUnfit(fitness.check(stop.signal));
   const gpuTold = tellGpu(services);
   await services.storage.open().catch(cannotStart('STORAGE_CACHE_DIR'));
   parts.plan = await startLanes(lanes, config, log);
   const notPulled = await pullModels(config, log, stop.signal);
+  const loadMs = performance.now();
   const { failed } = await repository.start();
+  const warmUpMs = performance.now() - loadMs;
   const loaded = repository.list();
   checkModels([...notPulled, ...failed], services);
   if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
     log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
   await gpuTold;
+  await orUnfit(fitness.checkWarmUp(warmUpMs, stop.signal));
   const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(services, parts.salad);
   state.enter(
     'ready',
@@ -155,16 +154,10 @@ async function start(parts: Parts): Promise<void> {
       : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
   );
   parts.salad?.tellWork(() => workOf(parts));
+  await watchNode(parts, fitness);
   if (queue !== undefined) await pullJobs(queue, parts);
   if (services.jobs !== undefined) await pullJobs({ source: new LocalSource(services.jobs, systemClock, log) }, parts);
   if (services.batches !== undefined) await pullJobs({ source: services.batches.source }, parts);
-}
-
-/** Throws a StartError for what an option names and cannot be used. */
-function cannotStart(option: string): (error: unknown) => never {
-  return (error) => {
-    throw new StartError(`${option}: ${messageOf(error)}`, { cause: error });
-  };
 }
 
 function openKept(config: Config, log: Log): Promise<JobsDir> {
@@ -193,57 +186,6 @@ function workOf({ core, services, workers }: Parts): number {
     items += waiting + running;
   }
   return items;
-}
-
-interface Queue {
-  readonly source: JobSource;
-  readonly commands?: Commands | undefined;
-  readonly map?: JobMap | undefined;
-}
-
-async function openQueue(services: Services, salad?: SaladNode): Promise<Queue> {
-  const { config, log } = services;
-  const failed = (what: string, error: unknown): never => {
-    throw new StartError(`${what}: ${messageOf(error)}`, { cause: error });
-  };
-  const map = await openMap(config).catch((error: unknown) => failed('JOB_MAP', error));
-  const commands = await openCommands(services).catch((error: unknown) => failed('JOB_COMMANDS', error));
-  const source = await openSource({ config, log, salad: salad?.imds }).catch((error: unknown) =>
-    failed(`JOB_SOURCE=${config.JOB_SOURCE}`, error),
-  );
-  return { source, commands, map };
-}
-
-/** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
-async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise<void> {
-  const { config, door, log, metrics, repository, state, plan, node, jobPlaces } = parts.services;
-  if (state.phase !== 'ready') {
-    await Promise.all([source.close(), map?.close()]);
-    return;
-  }
-  // Commands run one at a time, and what is held for hours cannot be had by another server.
-  const most = commands === undefined ? (source.most ?? jobsAhead(repository.list(), plan().lanes)) : 1;
-  // Jobs of JOBS_DIR have their messages stored with their results.
-  const outbox = source instanceof LocalSource ? undefined : parts.outbox;
-  const worker = new JobWorker({
-    source,
-    door,
-    clock: systemClock,
-    log,
-    metrics,
-    config,
-    commands,
-    most,
-    node,
-    places: jobPlaces,
-    map,
-    outbox,
-  });
-  parts.workers.push(worker);
-  const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
-  log.info({ source: source.name, ...queue, most }, 'pulling jobs');
-  // Nothing but a restart brings the source back.
-  worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone')).finally(() => void commands?.close());
 }
 
 /** Throws a StartError with every failure if MODEL_ERRORS is `exit` or no model is left to serve. */
@@ -300,6 +242,7 @@ async function drain(parts: Parts, started: Promise<void>, close?: () => Promise
   await parts.kept?.close();
   await services.storage.close();
   metrics.stop();
+  parts.monitor?.stop();
   await parts.salad?.close();
   if (finished) await Promise.all([lanes.close(), cpu.close()]);
   log.info({ finished }, 'stopped');

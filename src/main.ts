@@ -20,6 +20,7 @@ import { Lanes } from './lanes/lanes.ts';
 import { graphKey } from './lanes/protocol.ts';
 import { TrialProcess } from './trial/trial-process.ts';
 import { identityOf } from './salad/identity.ts';
+import type { Monitor } from './salad/monitor.ts';
 import type { SaladNode } from './salad/node.ts';
 import { JobPlaces } from './jobs/job-places.ts';
 import { createSender, type JobsDir } from './jobs/jobs-dir.ts';
@@ -63,6 +64,8 @@ export interface Parts {
   readonly outbox: Outbox;
   /** Absent elsewhere than on SaladCloud. */
   salad?: SaladNode;
+  /** Absent until the server is ready, and without a limit to judge a node by. */
+  monitor?: Monitor;
 }
 
 /** Makes every part, and starts none. */
@@ -71,7 +74,14 @@ export interface Parts {
 export function createParts(config: Config, { log, access }: Logs, kept?: JobsDir): Parts {
   const metrics = createMetrics();
   const state = new ServerState();
-  const events: CoreEvents = countCoreEvents(metrics, (key) => loader.find(key));
+  const counted = countCoreEvents(metrics, (key) => loader.find(key));
+  const events: CoreEvents = {
+    ...counted,
+    finished(event) {
+      counted.finished?.(event);
+      parts.monitor?.ran(event);
+    },
+  };
   const core: TensorCore = new Core({
     clock: systemClock,
     events,

@@ -152,6 +152,7 @@ export function createMetrics() {
       'outcome',
     ]),
     webhooksWaiting: gauge('webhooks_waiting', 'Webhooks that are not delivered yet', []),
+    queuePart: gauge('queue_part', 'Part of the queues that the monitor of the node lets be used', []),
     waitingItems: gauge('queue_items', 'Items waiting', ['model']),
     runningItems: gauge('running_items', 'Items running', ['model']),
     permitsUsed: gauge(

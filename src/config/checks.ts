@@ -24,6 +24,7 @@ export function checkTogether(config: Config): string[] {
   problems.push(...checkAddresses(config));
   if (config.WEBHOOK_SECRET !== '' && !/^(whsec_)?[A-Za-z0-9+/]{22,}={0,2}$/.test(config.WEBHOOK_SECRET))
     problems.push('WEBHOOK_SECRET: expected at least 16 bytes in base64, perhaps behind whsec_');
+  problems.push(...checkNode(config));
   for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
     problems.push(
       `CORS_ORIGINS: ${origin} is not an origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
@@ -62,6 +63,20 @@ function isPlacePrefix(text: string): boolean {
     /^(s3:\/\/[^/?#@]+|https?:\/\/[^/?#@]+|file:\/\/(?=\/))(\/[^?#]*)?$/i.test(text) &&
     !/(^|[/\\])\.\.?([/\\]|$)/.test(text)
   );
+}
+
+function checkNode(config: Config): string[] {
+  const problems: string[] = [];
+  const { NODE_MIN_UPLOAD_MBPS: upload, NODE_MIN_DOWNLOAD_MBPS: download, NODE_SPEED_PLACE: place } = config;
+  if ((upload > 0 || download > 0) && place === '') problems.push('NODE_SPEED_PLACE: say where speed is measured');
+  else if (upload > 0 && !place.endsWith('/'))
+    problems.push('NODE_SPEED_PLACE: for the speed of uploads it must be a prefix that ends in /');
+  for (const name of ['NODE_MIN_DRIVER', 'NODE_MIN_CUDA'] as const)
+    if (!/^(\d+(\.\d+)*)?$/.test(config[name]))
+      problems.push(`${name}: expected numbers and dots, got ${config[name]}`);
+  if (config.NODE_UNFIT === 'reallocate' && config.SALAD_MACHINE_ID === '' && config.SALAD_CONTAINER_GROUP_ID === '')
+    problems.push('NODE_UNFIT: there is nobody to reallocate elsewhere than on SaladCloud');
+  return problems;
 }
 
 /** Whether a browser can send the text as `Origin`; desktop shells and extensions have schemes of their own (tauri://localhost). */

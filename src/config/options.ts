@@ -1,4 +1,5 @@
 import { DTYPE_CHOICES } from '../dtype.ts';
+import { NODE_OPTIONS } from './node-options.ts';
 import { boolean, choice, integer, list, ms, object, oneOf, text } from './option.ts';
 import { STORAGE_OPTIONS } from './storage-options.ts';
 
@@ -284,6 +285,7 @@ export const OPTIONS = {
     ...text('', "Key of SaladCloud's API, by which Kelpie's API may be asked; empty: none."),
     secret: true,
   },
+  ...NODE_OPTIONS,
   ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
   LOG_LEVEL: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'Lowest level that is logged.'),
   LOG_FORMAT: choice('auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines elsewhere.'),

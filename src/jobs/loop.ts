@@ -115,6 +115,11 @@ export class JobLoop<Claimed extends ClaimedJob> {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Holds only a part of as many jobs as it was made for: above 0, up to 1. What is held already is served. */
+  limit(part: number): void {
+    this.#room.limit(part);
+  }
+
   /** Claims no more jobs; those that are held are served. */
   stop(): void {
     this.#stop.abort();

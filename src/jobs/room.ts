@@ -14,13 +14,15 @@ export interface JobPlace {
  * answers are stored while the lanes go on. Each of these is limited too, and so are the bytes of their messages: a storage that has become slow must not fill the memory.
  */
 export class JobRoom {
-  readonly #most: number;
+  readonly #mostEver: number;
+  #most: number;
   readonly #prefetch: number;
   readonly #held: Record<JobPhase, number> = { fetching: 0, serving: 0, storing: 0 };
   #bytes = 0;
   #onChange: (() => void) | undefined;
 
   constructor(most: number, prefetch = 0) {
+    this.#mostEver = most;
     this.#most = most;
     this.#prefetch = prefetch;
   }
@@ -51,9 +53,15 @@ export class JobRoom {
     return { begin: go, leave };
   }
 
-  /** Resolves when so many more may be held. */
+  /** Has room for a part of as many as it was made for: above 0, up to 1. */
+  limit(part: number): void {
+    this.#most = Math.max(1, Math.ceil(this.#mostEver * part));
+    this.#onChange?.();
+  }
+
+  /** Resolves when so many more may be held, or as many as there is room for at all. */
   has(jobs: number): Promise<void> {
-    return this.#until(() => this.free >= jobs);
+    return this.#until(() => this.free >= Math.min(jobs, this.#most));
   }
 
   /** Resolves when none is held. */

@@ -82,6 +82,11 @@ export class JobWorker {
     return this.#loop.commandCost;
   }
 
+  /** Holds only a part of as many jobs as it could: above 0, up to 1. */
+  limit(part: number): void {
+    this.#loop.limit(part);
+  }
+
   /** Claims no more jobs. */
   stop(): void {
     this.#loop.stop();

@@ -7,24 +7,59 @@ export interface Gpu {
   readonly memoryMb: number;
   readonly freeMb: number;
   readonly driver: string;
+  /** Temperature; undefined where it is not told. */
+  readonly celsius: number | undefined;
 }
 
-const QUERY = ['--query-gpu=name,memory.total,memory.free,driver_version', '--format=csv,noheader,nounits'];
+const QUERY = [
+  '--query-gpu=name,memory.total,memory.free,driver_version,temperature.gpu',
+  '--format=csv,noheader,nounits',
+];
 const LIMIT_MS = 10_000;
-const MOST_BYTES = 64 * 1024;
+const MOST_BYTES = 1024 * 1024;
 
 const run = promisify(execFile);
 
 /** The first GPU; undefined if the driver shows none. Rejects if `nvidia-smi` is not there, fails or hangs. */
 export async function readGpu(command = 'nvidia-smi'): Promise<Gpu | undefined> {
-  const { stdout } = await run(command, QUERY, { timeout: LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: MOST_BYTES });
-  return parseGpu(stdout);
+  return parseGpu(await ask(command, QUERY));
 }
 
-/** Reads a line such as `NVIDIA GeForce RTX 4090, 24564, 23987, 570.86.15`. */
+/** Reads a line such as `NVIDIA GeForce RTX 4090, 24564, 23987, 570.86.15, 41`. */
 export function parseGpu(text: string): Gpu | undefined {
-  const match = /^(.+?), (\d+), (\d+), ([\d.]+)\s*$/m.exec(text);
-  const [, name, memoryMb, freeMb, driver] = match ?? [];
+  const match = /^(.+?), (\d+), (\d+), ([\d.]+), ([^,\n]+?)\s*$/m.exec(text);
+  const [, name, memoryMb, freeMb, driver, celsius] = match ?? [];
   if (name === undefined || driver === undefined) return undefined;
-  return { name: name.trim(), memoryMb: Number(memoryMb), freeMb: Number(freeMb), driver };
+  return {
+    name: name.trim(),
+    memoryMb: Number(memoryMb),
+    freeMb: Number(freeMb),
+    driver,
+    celsius: /^\d+$/.test(celsius ?? '') ? Number(celsius) : undefined,
+  };
+}
+
+/** The newest version of CUDA that the driver takes, e.g. `12.8`; undefined if it is not told. Rejects as `readGpu`. */
+export async function readCuda(command = 'nvidia-smi'): Promise<string | undefined> {
+  return parseCuda(await ask(command, ['-q']));
+}
+
+/** Reads the line `CUDA Version : 12.8`. */
+export function parseCuda(text: string): string | undefined {
+  return /^CUDA Version\s*:\s*(\d+(?:\.\d+)*)\s*$/m.exec(text)?.[1];
+}
+
+/** Whether a version of numbers and dots is the wanted one or a later one. */
+export function isAtLeast(version: string, wanted: string): boolean {
+  const [have, want] = [version, wanted].map((text) => text.split('.').map(Number));
+  for (const [index, number] of (want ?? []).entries()) {
+    const other = have?.[index] ?? 0;
+    if (other !== number) return other > number;
+  }
+  return true;
+}
+
+async function ask(command: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await run(command, args, { timeout: LIMIT_MS, killSignal: 'SIGKILL', maxBuffer: MOST_BYTES });
+  return stdout;
 }

@@ -163,11 +163,23 @@ test('the result cannot be changed, and names the folder of models from the root
 });
 
 test('a unit stands in the name of every option that has one', () => {
-  const suffixes: Readonly<Record<string, string>> = { ms: '_MS', s: '_S', bytes: '_BYTES', percent: '_PERCENT' };
+  const suffixes: Readonly<Record<string, string>> = {
+    ms: '_MS',
+    s: '_S',
+    bytes: '_BYTES',
+    percent: '_PERCENT',
+    MB: '_MB',
+    Mbps: '_MBPS',
+    celsius: '_CELSIUS',
+  };
   for (const [name, { unit, doc }] of Object.entries<Option>(OPTIONS)) {
     const suffix = unit === undefined ? undefined : suffixes[unit];
     assert.equal(unit === undefined, suffix === undefined, name);
-    assert.equal(suffix !== undefined && name.endsWith(suffix), /_(MS|S|BYTES|PERCENT)$/.test(name), name);
+    assert.equal(
+      suffix !== undefined && name.endsWith(suffix),
+      /_(MS|S|BYTES|PERCENT|MB|MBPS|CELSIUS)$/.test(name),
+      name,
+    );
     assert.ok(doc.endsWith('.'), name);
   }
 });

@@ -15,3 +15,16 @@ test('there is no room while the messages of the jobs held are large, however fe
   place.leave();
   assert.equal(room.free, 4);
 });
+
+test('a room may be cut to a part, and nothing more comes in until there is room in that', async () => {
+  const room = new JobRoom(8);
+  const places = Array.from({ length: 4 }, () => room.enter(1));
+  room.limit(0.25);
+  assert.equal(room.free, 0);
+  const freed = room.has(4);
+  for (const place of places) place.leave();
+  await freed;
+  assert.equal(room.free, 2);
+  room.limit(1);
+  assert.equal(room.free, 8);
+});

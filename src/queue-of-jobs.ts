@@ -1,0 +1,65 @@
+import { systemClock } from './core/clock.ts';
+import type { Services } from './http/services.ts';
+import { jobsAhead } from './jobs/ahead.ts';
+import { openCommands } from './jobs/commands/open.ts';
+import type { Commands } from './jobs/commands/runner.ts';
+import { LocalSource } from './jobs/local/source.ts';
+import { openMap, type JobMap } from './jobs/map/job-map.ts';
+import type { JobSource } from './jobs/source.ts';
+import { openSource } from './jobs/sources.ts';
+import { JobWorker } from './jobs/worker.ts';
+import type { Parts } from './main.ts';
+import type { SaladNode } from './salad/node.ts';
+import { cannotStart } from './start-error.ts';
+
+/** Joins queues of jobs with the parts of the server. */
+
+/** A queue of jobs, and what some of them need. */
+export interface Queue {
+  readonly source: JobSource;
+  readonly commands?: Commands | undefined;
+  readonly map?: JobMap | undefined;
+}
+
+/** Opens what JOB_SOURCE names. Rejects with a StartError that names the option. */
+export async function openQueue(services: Services, salad?: SaladNode): Promise<Queue> {
+  const { config, log } = services;
+  const map = await openMap(config).catch(cannotStart('JOB_MAP'));
+  const commands = await openCommands(services).catch(cannotStart('JOB_COMMANDS'));
+  const source = await openSource({ config, log, salad: salad?.imds }).catch(
+    cannotStart(`JOB_SOURCE=${config.JOB_SOURCE}`),
+  );
+  return { source, commands, map };
+}
+
+/** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
+export async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise<void> {
+  const { config, door, log, metrics, repository, state, plan, node, jobPlaces } = parts.services;
+  if (state.phase !== 'ready') {
+    await Promise.all([source.close(), map?.close()]);
+    return;
+  }
+  // Commands run one at a time, and what is held for hours cannot be had by another server.
+  const most = commands === undefined ? (source.most ?? jobsAhead(repository.list(), plan().lanes)) : 1;
+  // Jobs of JOBS_DIR have their messages stored with their results.
+  const outbox = source instanceof LocalSource ? undefined : parts.outbox;
+  const worker = new JobWorker({
+    source,
+    door,
+    clock: systemClock,
+    log,
+    metrics,
+    config,
+    commands,
+    most,
+    node,
+    places: jobPlaces,
+    map,
+    outbox,
+  });
+  parts.workers.push(worker);
+  const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
+  log.info({ source: source.name, ...queue, most }, 'pulling jobs');
+  // Nothing but a restart brings the source back.
+  worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone')).finally(() => void commands?.close());
+}
