@@ -30,7 +30,11 @@ try {
   const statuses = {};
   const clients = Array.from({ length: 24 }, async () => {
     while (!crowd.signal.aborted) {
-      const { status } = await fetch(`${server.url}${path}`, { method: 'POST', body: '{"data":2}' });
+      const { status } = await fetch(`${server.url}${path}`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: '{"data":2}',
+      });
       statuses[status] = (statuses[status] ?? 0) + 1;
       if (status === 429) await new Promise((resolve) => setTimeout(resolve, 50));
     }
