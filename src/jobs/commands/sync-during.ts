@@ -4,6 +4,7 @@ import { Alarm } from '../../core/clock.ts';
 import type { Clock } from '../../core/ticket.ts';
 import { asError, messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { diskError } from '../../storage/disk-error.ts';
 import { look, scanFolder, type FoundFile } from './scan.ts';
 import { TrackedFolder } from './tracked-folder.ts';
 import type { FolderRule, Transfers } from './transfers.ts';
@@ -180,7 +181,7 @@ export class SyncDuring {
       await copyFile(path, source, constants.COPYFILE_FICLONE);
       if ((await look(path, name))?.print === print) return { ...change, source };
     } catch (error) {
-      if ((await look(path, name)) !== undefined) throw error;
+      if ((await look(path, name)) !== undefined) throw diskError(error, path);
     }
     await rm(source, { force: true });
     return undefined;
