@@ -64,7 +64,8 @@ export class JobError extends ServerError {
  */
 export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMembers(bytes)): Job {
   if (members === undefined) throw new JobError(null, 'A job must be a JSON object.');
-  const envelope: Record<string, unknown> = {};
+  // Without a prototype, so that "__proto__" is a member like any other.
+  const envelope = Object.create(null) as Record<string, unknown>;
   for (const [name, range] of members) if (name !== 'body') envelope[name] = valueOf(bytes, name, range);
   const parsed = ENVELOPE.safeParse(envelope);
   const id = typeof envelope['custom_id'] === 'string' ? envelope['custom_id'].slice(0, MOST_ID_CHARACTERS) : null;

@@ -55,6 +55,7 @@ test('what is wrong with a job is told by the name of its member, and with its i
     [{ ...LINE, custom_id: undefined }, null, /custom_id/],
     [{ ...LINE, custom_id: '' }, '', /custom_id/],
     [{ ...LINE, custom_id: 7 }, null, /custom_id/],
+    ['{"__proto__":{"url":"/predict/square"},"custom_id":"a","body":{}}', 'a', /__proto__/],
     [{ ...LINE, method: 'GET' }, 'a', /method/],
     [{ ...LINE, url: '/nowhere' }, 'a', /no operation at \/nowhere/],
     [{ ...LINE, url: 'predict' }, 'a', /url/],
