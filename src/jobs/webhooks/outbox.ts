@@ -3,6 +3,7 @@ import type { Clock } from '../../core/ticket.ts';
 import type { Log } from '../../log.ts';
 import type { Change, Database } from '../local/database.ts';
 import { END } from '../local/record.ts';
+import { DueMessages, hostOf } from './due.ts';
 import type { WebhookMessage } from './event.ts';
 import type { Sent, WebhookSender } from './sender.ts';
 
@@ -44,7 +45,7 @@ const PREFIX = 'hook/';
 export class Outbox {
   readonly #options: OutboxOptions;
   readonly #waiting = new Map<string, { readonly message: WebhookMessage; readonly forget: () => void }>();
-  readonly #due: WebhookMessage[] = [];
+  readonly #due = new DueMessages();
   readonly #calls = new Set<Promise<void>>();
   readonly #stop = new AbortController();
   #bytes = 0;
@@ -71,7 +72,7 @@ export class Outbox {
 
   /** Messages that have not been delivered. */
   get size(): number {
-    return this.#waiting.size + this.#due.length + this.#calls.size;
+    return this.#waiting.size + this.#due.size + this.#calls.size;
   }
 
   /** Throws INVALID_INPUT for a URL that no message could be sent to. */
@@ -120,7 +121,7 @@ export class Outbox {
   #wait(message: WebhookMessage, delayMs: number): void {
     const due = (): void => {
       this.#waiting.delete(message.id);
-      this.#due.push(message);
+      this.#due.add(message);
       this.#sendMore();
     };
     if (delayMs <= 0) due();
@@ -129,10 +130,11 @@ export class Outbox {
 
   #sendMore(): void {
     while (this.#calls.size < MOST_CALLS && !this.#stop.signal.aborted) {
-      const message = this.#due.shift();
-      if (message === undefined) return;
-      const call = this.#send(message).finally(() => {
+      const next = this.#due.take();
+      if (next === undefined) return;
+      const call = this.#send(next.message).finally(() => {
         this.#calls.delete(call);
+        next.ended();
         this.#sendMore();
       });
       this.#calls.add(call);
@@ -142,7 +144,7 @@ export class Outbox {
   async #send(message: WebhookMessage): Promise<void> {
     const { outcome, reason } = await this.#options.sender.send(message, this.#stop.signal);
     if (this.#stop.signal.aborted && outcome !== 'delivered') {
-      this.#due.push(message);
+      this.#due.add(message);
       return;
     }
     this.onSent?.(outcome);
@@ -180,8 +182,9 @@ export class Outbox {
 }
 
 /** What a log may show of a message: of its URL the host alone. */
-function shown({ id, url, failures }: WebhookMessage): Record<string, unknown> {
-  return { webhookId: id, host: URL.canParse(url) ? new URL(url).host : '', failures };
+function shown(message: WebhookMessage): Record<string, unknown> {
+  const { id, failures } = message;
+  return { webhookId: id, host: hostOf(message), failures };
 }
 
 function put(message: WebhookMessage, notBeforeMs: number): Change {

@@ -107,6 +107,32 @@ test('beyond ten thousand that wait, messages are dropped, which is told', () =>
   assert.equal(outbox.size, 10_000);
 });
 
+test('a host that answers nothing keeps no messages of others', async () => {
+  const sent: string[] = [];
+  const ends: (() => void)[] = [];
+  const { options, pass } = rig([], {
+    sender: {
+      check: () => undefined,
+      send({ url }) {
+        sent.push(url);
+        if (url.includes('example.org')) return Promise.resolve({ outcome: 'delivered', reason: '' });
+        return new Promise((resolve) => ends.push(() => resolve({ outcome: 'gone', reason: '' })));
+      },
+    },
+  });
+  const outbox = new Outbox(options);
+  for (let messages = 0; messages < 100; messages += 1) outbox.send(message());
+  outbox.send(webhookMessage('job.completed', 'https://example.org/hook', '{}'));
+  await pass(0);
+  assert.deepEqual(sent.slice(4), ['https://example.org/hook']);
+  for (let messages = 0; messages < 100; messages += 1) {
+    ends.shift()?.();
+    await pass(0);
+  }
+  assert.equal(sent.length, 101);
+  assert.equal(outbox.size, 0);
+});
+
 test('logs show the host of a message and nothing else of its URL', async () => {
   const lines: unknown[] = [];
   const { options, pass } = rig(['failed'], { log: { warn: (line: unknown) => void lines.push(line) } as never });
