@@ -41,6 +41,8 @@ export async function readUploadForm<Taken>(
   let refusal: Error | undefined;
   form.on('field', (field, value) => void fields.set(field, value));
   form.on('file', (_, pieces, fileName: string | undefined) => {
+    // A form that ends too early ends its files, perhaps before anybody reads them: unheard, that would end the process.
+    pieces.on('error', () => undefined);
     if (stream !== undefined) {
       pieces.resume();
       return;
@@ -57,12 +59,13 @@ export async function readUploadForm<Taken>(
   try {
     await pipeline(request, form, { end: true });
   } catch (error) {
+    // What `take` makes of the end of its pieces is no refusal of its own.
+    const reason = refusal;
     stream?.destroy(new ServerError('CANCELLED'));
     const taken = await taking?.catch(() => undefined);
     if (taken !== undefined) await drop(taken);
     throw (
-      refusal ??
-      (request.destroyed && !request.complete ? new ServerError('CANCELLED') : malformedForm(error, boundary))
+      reason ?? (request.destroyed && !request.complete ? new ServerError('CANCELLED') : malformedForm(error, boundary))
     );
   }
   const taken = await taking;

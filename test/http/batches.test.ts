@@ -102,6 +102,24 @@ test('what is wrong with a file is told as OpenAI tells it, and nothing of it st
   assert.deepEqual(answers, [200, 200, 200, 200, 200, 429, 429]);
 });
 
+test('a form that is cut off is refused at whatever place, and leaves nothing behind', async (t) => {
+  const server = await start(t);
+  const part = (name: string): string =>
+    `--b\r\nContent-Disposition: form-data; name="${name}"; filename="f"\r\n\r\nx\r\n`;
+  for (const body of [
+    part('file'),
+    `${part('file')}${part('file')}`,
+    part('file').slice(0, -4),
+    part('file').slice(0, 20),
+  ]) {
+    const headers = { 'content-type': 'multipart/form-data; boundary=b' };
+    const answer = await ask(`${server.url}/v1/files`, { method: 'POST', headers, body });
+    assert.equal(answer.status, 400);
+    assert.match(String(errorOf(answer)['message']), /its last line, --b--, is missing/);
+  }
+  assert.deepEqual(json(await ask(`${server.url}/v1/files`))['data'], []);
+});
+
 test('a client that leaves while it sends a file leaves nothing behind', async (t) => {
   const server = await start(t);
   const gone = new AbortController();
