@@ -6,6 +6,8 @@ interface S3Failure {
   readonly name: string;
   readonly status: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  /** By the date of the answer the clock is wrong, and the SDK has corrected it for the next request. */
+  readonly isClockCorrected: boolean;
 }
 
 /** Refusals that pass though their status does not say so: damage on the way, a clock that the SDK corrects by the answer, a token that it renews. */
@@ -23,6 +25,9 @@ const PASSING: ReadonlySet<string> = new Set([
   'XAmzContentChecksumMismatch',
   'XAmzContentSHA256Mismatch',
 ]);
+
+/** What the SDK calls an error without a code. */
+const NO_CODE = 'Unknown';
 
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 425, 429]);
 
@@ -48,7 +53,9 @@ export class PassingError extends Error {}
 export function isPassing(error: unknown): boolean {
   if (error instanceof StorageError) return false;
   if (error instanceof PassingError || isNetworkError(error)) return true;
-  const { name, status = 0 } = failureOf(error);
+  const { name, status = 0, isClockCorrected } = failureOf(error);
+  // An answer to HEAD has no body, and so no code that says it is the clock.
+  if (status === 403 && name === NO_CODE && isClockCorrected) return true;
   return PASSING.has(name) || PASSING_STATUSES.has(status) || (status >= 500 && status !== 501);
 }
 
@@ -66,13 +73,14 @@ export function statusOf(error: unknown): number | undefined {
 export function toStorageError(error: unknown, place: string): Error {
   if (error instanceof StorageError) return error;
   if (error instanceof PassingError) return new StorageError('UNAVAILABLE', `${place}: ${error.message}`);
-  const { name, status, headers } = failureOf(error);
+  const failure = failureOf(error);
+  const { name, status } = failure;
   if (name === 'CredentialsProviderError')
     return new StorageError(
       'FORBIDDEN',
       `${place}: there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY`,
     );
-  if (status !== undefined) return new StorageError(...refusalOf({ name, status, headers }, place));
+  if (status !== undefined) return new StorageError(...refusalOf(failure, place));
   if (isNetworkError(error) || name === 'TimeoutError')
     return new StorageError('UNAVAILABLE', `${place}: the storage cannot be reached (${codeOf(error) ?? name})`);
   return error instanceof Error ? error : new Error(String(error));
@@ -92,7 +100,7 @@ function refusalOf({ name, status = 0, headers }: S3Failure, place: string): [St
 function failureOf(error: unknown): S3Failure {
   const { name, $metadata, $response } = (error ?? {}) as {
     name?: unknown;
-    $metadata?: { httpStatusCode?: number };
+    $metadata?: { httpStatusCode?: number; clockSkewCorrected?: boolean };
     $response?: { headers?: Record<string, string> };
   };
   return {
@@ -100,6 +108,7 @@ function failureOf(error: unknown): S3Failure {
     name: typeof name === 'string' && /^[A-Za-z0-9]{1,64}$/.test(name) ? name : '',
     status: $metadata?.httpStatusCode,
     headers: $response?.headers ?? {},
+    isClockCorrected: $metadata?.clockSkewCorrected === true,
   };
 }
 
