@@ -142,14 +142,15 @@ export class Outbox {
   }
 
   async #send(message: WebhookMessage): Promise<void> {
-    const { outcome, reason } = await this.#options.sender.send(message, this.#stop.signal);
+    const { outcome, reason, retryAfterMs } = await this.#options.sender.send(message, this.#stop.signal);
     if (this.#stop.signal.aborted && outcome !== 'delivered') {
       this.#due.add(message);
       return;
     }
     this.onSent?.(outcome);
     const failures = message.failures + 1;
-    if (outcome === 'failed' && failures < MOST_TRIES) await this.#again({ ...message, failures }, reason);
+    if (outcome === 'failed' && failures < MOST_TRIES)
+      await this.#again({ ...message, failures }, reason, retryAfterMs);
     else {
       if (outcome !== 'delivered') this.#tell(message, reason);
       await this.#remove(message);
@@ -157,10 +158,10 @@ export class Outbox {
     }
   }
 
-  async #again(message: WebhookMessage, reason: string): Promise<void> {
+  async #again(message: WebhookMessage, reason: string, askedMs = 0): Promise<void> {
     const { random = Math.random, db, log } = this.#options;
     const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * WAIT_FACTOR ** (message.failures - 1));
-    const delayMs = most * (0.5 + random() / 2);
+    const delayMs = Math.max(most * (0.5 + random() / 2), Math.min(LONGEST_WAIT_MS, askedMs));
     log.warn({ ...shown(message), reason, againInMs: Math.round(delayMs) }, 'a webhook was not delivered');
     // Without it the message is sent again at the next start, which it bears.
     await db?.write([put(message, this.#now() + delayMs)], { sync: false }).catch(() => undefined);

@@ -18,6 +18,8 @@ export interface Sent {
   readonly outcome: 'delivered' | 'failed' | 'gone';
   /** Without the URL, which may hold secrets. */
   readonly reason: string;
+  /** How long the receiver asks to wait before the next try. */
+  readonly retryAfterMs?: number;
 }
 
 /** As the specification advises: a receiver has 15 to 30 s. */
@@ -60,9 +62,9 @@ export class WebhookSender {
       });
       // What it says is not read: its connection ends with the agent.
       answer.body.on('error', () => undefined).destroy();
-      const { statusCode } = answer;
+      const { statusCode, headers } = answer;
       const outcome = statusCode >= 200 && statusCode < 300 ? 'delivered' : statusCode === GONE ? 'gone' : 'failed';
-      return { outcome, reason: `status ${statusCode}` };
+      return { outcome, reason: `status ${statusCode}`, retryAfterMs: askedMs(headers['retry-after']) };
     } catch (error) {
       if (error instanceof ServerError) return { outcome: 'gone', reason: 'its address is not allowed' };
       return { outcome: 'failed', reason: late.aborted ? 'no answer in time' : messageOf(error) };
@@ -75,4 +77,11 @@ export class WebhookSender {
     const { host = '', hostname = '' } = URL.canParse(url) ? new URL(url) : {};
     return new Guard({ allowPrivate: this.#options.hosts.some((one) => one === host || one === hostname) });
   }
+}
+
+/** The wait that a `Retry-After` names, in seconds or as a date; 0 for none. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
+function askedMs(header: string | string[] | undefined): number {
+  if (typeof header !== 'string') return 0;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return ms > 0 ? ms : 0;
 }

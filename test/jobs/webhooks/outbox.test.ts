@@ -63,6 +63,32 @@ test('a message that is not taken comes again, later and later, under the same i
   assert.equal(outbox.size, 0);
 });
 
+test('a message waits as long as its receiver asks, but no longer than an hour', async () => {
+  const asked = [60_000, 1000, 86_400_000];
+  const sentAtMs: number[] = [];
+  let now = 0;
+  const { options, pass } = rig([], {
+    sender: {
+      check: () => undefined,
+      send() {
+        sentAtMs.push(now);
+        const retryAfterMs = asked.shift();
+        if (retryAfterMs === undefined) return Promise.resolve({ outcome: 'delivered', reason: 'status 204' });
+        return Promise.resolve({ outcome: 'failed', reason: 'status 429', retryAfterMs });
+      },
+    },
+  });
+  const outbox = new Outbox(options);
+  outbox.send(message());
+  await pass(0);
+  for (; outbox.size > 0 && now < 10_000_000; now += 1000) await pass(1000);
+  // The clock is read before its step.
+  assert.deepEqual(
+    sentAtMs.map((ms) => Math.ceil(ms / 1000)),
+    [0, 59, 79, 3679],
+  );
+});
+
 test('a message is given up after ten tries, or when its receiver is gone', async () => {
   const { sent, options, pass } = rig([...Array.from({ length: 10 }, () => 'failed' as const), 'gone']);
   const outbox = new Outbox(options);

@@ -65,6 +65,17 @@ test('private addresses are not called, by whatever name, unless their host is a
   assert.equal((await sender(['127.0.0.1']).send(messageTo(url), RUNNING)).outcome, 'delivered');
 });
 
+test('a wait that the receiver asks for is told, in seconds or until a date', async (t) => {
+  const waitOf = async (header: string): Promise<number | undefined> => {
+    const { host, url } = await receiver(t, (response) => response.writeHead(429, { 'Retry-After': header }).end());
+    return (await sender([host]).send(messageTo(url), RUNNING)).retryAfterMs;
+  };
+  assert.equal(await waitOf('120'), 120_000);
+  const untilDate = (await waitOf(new Date(Date.now() + 3_600_000).toUTCString())) ?? 0;
+  assert.ok(untilDate > 3_000_000 && untilDate <= 3_600_000, String(untilDate));
+  for (const none of ['0', '-5', 'soon', new Date(0).toUTCString()]) assert.equal(await waitOf(none), 0, none);
+});
+
 test('redirects are not followed, and nothing else than 2xx counts as taken', async (t) => {
   const target = await receiver(t, (response) => response.end());
   for (const [status, outcome] of [
