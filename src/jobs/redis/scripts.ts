@@ -48,3 +48,19 @@ return 1`;
 export const RELEASE = `${IS_OURS}
 redis.call('XCLAIM', KEYS[1], ARGV[1], 'nobody', 0, ARGV[3], 'IDLE', ARGV[4], 'RETRYCOUNT', ARGV[5], 'JUSTID')
 return 1`;
+
+/** Forgets a consumer that has no jobs: Redis keeps the names of all that there ever were. KEYS: stream. ARGV: group, consumer. */
+export const LEAVE = `
+if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+  redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+end`;
+
+/** Forgets the consumers without jobs that have been silent for `silentMs`: servers that died. One that lives is known again with its next claim. KEYS: stream. ARGV: group, silentMs. */
+export const FORGET_DEAD = `
+for _, one in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local facts = {}
+  for at = 1, #one, 2 do facts[one[at]] = one[at + 1] end
+  if facts.pending == 0 and facts.idle > tonumber(ARGV[2]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], facts.name)
+  end
+end`;

@@ -6,7 +6,7 @@ import type { Log } from '../../log.ts';
 import { retryDelayMs } from '../backoff.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
-import { BURY, EXTEND, FINISH, RELEASE, TAKE_OVER } from './scripts.ts';
+import { BURY, EXTEND, FINISH, FORGET_DEAD, LEAVE, RELEASE, TAKE_OVER } from './scripts.ts';
 
 /** A message of the stream that is this server's. */
 export interface RedisJob extends ClaimedJob {
@@ -24,6 +24,8 @@ export interface RedisOptions {
   /** A failed job is tried so often; then it is a dead letter. */
   readonly attempts: number;
   readonly resultTtlMs: number;
+  /** After so long a consumer without jobs is forgotten; default: a day. */
+  readonly silentMs?: number;
   readonly log: Pick<Log, 'warn'>;
 }
 
@@ -31,6 +33,8 @@ export interface RedisOptions {
 const GROUP = 'carpool';
 /** Longest wait for a new message; then those of dead servers are looked for. */
 const BLOCK_MS = 5000;
+/** A consumer without jobs that has been silent for so long is a server that has died. */
+const SILENT_MS = 86_400_000;
 /** A command that takes longer has failed. */
 const COMMAND_LIMIT_MS = 10_000;
 
@@ -67,6 +71,8 @@ export class RedisSource implements JobSource<RedisJob> {
       await Promise.all([client.connect(), reader.connect()]);
       const source = new RedisSource(options, client, reader);
       await source.#createGroup();
+      const { queue, silentMs = SILENT_MS } = options;
+      await source.#send(['EVAL', FORGET_DEAD, '1', queue, GROUP, String(silentMs)]);
       return source;
     } catch (error) {
       client.destroy();
@@ -117,6 +123,8 @@ export class RedisSource implements JobSource<RedisJob> {
 
   async close(): Promise<void> {
     if (this.#reader.isOpen) this.#reader.destroy();
+    // If that fails it is forgotten when another server starts.
+    await this.#send(['EVAL', LEAVE, '1', this.#options.queue, GROUP, this.#consumer]).catch(() => undefined);
     await this.#client.close();
   }
 

@@ -174,3 +174,30 @@ test('a server that is not there is told at once', only, async (t) => {
   await server.kill();
   await assert.rejects(open(), /ECONNREFUSED/);
 });
+
+test(
+  'Redis does not keep the consumers of servers that have stopped or died, but those that hold a job',
+  only,
+  async (t) => {
+    const { open, add, server } = await rig(t);
+    const consumers = async (): Promise<number> =>
+      ((await server.ask('XINFO', 'CONSUMERS', 'jobs', 'carpool')) as unknown[]).length;
+    await add('a');
+    await add('b');
+    const [stopping, holding, dead] = [await open(), await open({ leaseMs: 60_000 }), await open({ leaseMs: 60_000 })];
+    await stopping.done(await claimOne(stopping), result('answered'));
+    await claimOne(holding);
+    await add('c');
+    await dead.done(await claimOne(dead), result('answered'));
+    assert.equal(await consumers(), 3);
+    await stopping.close();
+    assert.equal(await consumers(), 2);
+    // It has a job, which Redis would forget with it.
+    await holding.close();
+    assert.equal(await consumers(), 2);
+    // For this server every other one has been silent for too long.
+    await open({ silentMs: -1 });
+    assert.equal(await consumers(), 1);
+    assert.equal(((await server.ask('XPENDING', 'jobs', 'carpool')) as unknown[])[0], 1);
+  },
+);
