@@ -1,7 +1,7 @@
 import type { Clock } from '../core/ticket.ts';
 import type { Answer } from '../dialects/shared/operation.ts';
 import { messageOf, ServerError } from '../errors.ts';
-import { shownPlace } from '../storage/shown-place.ts';
+import { plainPlace } from '../storage/shown-place.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { placeRefusal, type MemoryAccount, type StoredInputs } from '../storage/stored-inputs.ts';
 import { retryDelayMs } from './backoff.ts';
@@ -77,7 +77,7 @@ export class JobPlaces {
     const [first, ...others] = answer.chunks;
     const bytes = first !== undefined && others.length === 0 ? first : Buffer.concat(answer.chunks);
     const existed = await this.#write(place, { bytes, contentType }, signal);
-    const stored = { stored_at: shownPlace(place), bytes: bytes.byteLength, content_type: contentType };
+    const stored = { stored_at: plainPlace(place), bytes: bytes.byteLength, content_type: contentType };
     return existed ? { ...stored, existed } : stored;
   }
 

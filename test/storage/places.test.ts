@@ -4,7 +4,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Places } from '../../src/storage/places.ts';
-import { shownPlace } from '../../src/storage/shown-place.ts';
+import { plainPlace, shownPlace } from '../../src/storage/shown-place.ts';
 import { storageError, temporaryFolder } from './support.ts';
 
 test('a place is allowed if it is one of the list or lies below one', () => {
@@ -95,4 +95,7 @@ test('messages hold nothing that grants access', () => {
   assert.equal(shownPlace('https://user:SECRET@host/a?X-Amz-Signature=SECRET#b'), 'https://host/a');
   assert.equal(shownPlace('s3://bucket/key'), 's3://bucket/key');
   assert.equal(shownPlace(`s3://bucket/${'k'.repeat(1000)}`).length, 300);
+  const key = `s3://bucket/why?#${'k'.repeat(1000)}`;
+  assert.equal(plainPlace(key), key);
+  assert.equal(plainPlace('https://user:SECRET@host/a?X-Amz-Signature=SECRET#b'), 'https://host/a');
 });
