@@ -54,7 +54,10 @@ export class FileStorage implements Storage {
     return telling(place, signal, async () => {
       const file = fileOf(place);
       await makeFolder(path.dirname(file));
-      await writeWhole(file, (handle) => handle.writeFile(bytes), { onlyIfAbsent });
+      await asObject(
+        file,
+        writeWhole(file, (handle) => handle.writeFile(bytes), { onlyIfAbsent }),
+      );
       onBytes?.(bytes.byteLength);
     });
   }
@@ -82,9 +85,10 @@ export class FileStorage implements Storage {
       const target = fileOf(place);
       await makeFolder(path.dirname(target));
       const { size } = await stat(file);
-      await writeWhole(target, (handle) => copy({ source: file, size, target: handle }, signal, onBytes), {
+      const whole = writeWhole(target, (handle) => copy({ source: file, size, target: handle }, signal, onBytes), {
         onlyIfAbsent,
       });
+      await asObject(target, whole);
     });
   }
 
@@ -115,6 +119,18 @@ async function telling<Result>(place: string, signal: AbortSignal, work: () => P
   } catch (error) {
     signal.throwIfAborted();
     throw diskError(error, shownPlace(place));
+  }
+}
+
+/** Rejects with BAD_PLACE where what is there already is no file: whoever is told EXISTS takes what he has to store for stored. */
+async function asObject(file: string, written: Promise<unknown>): Promise<void> {
+  try {
+    await written;
+  } catch (error) {
+    const isTaken = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    const found = isTaken ? await stat(file).catch(() => undefined) : undefined;
+    if (!isTaken || found?.isFile() === true) throw error;
+    throw new StorageError('BAD_PLACE', `${shownPlace(pathToFileURL(file).href)}: there is something that is no file`);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -44,6 +44,21 @@ test('only if absent: what is there stays, and nothing is left behind', async (t
   await assert.rejects(storage.upload(file, place, absent), storageError('EXISTS'));
   assert.equal(await readFile(file, 'utf8'), 'first');
   assert.deepEqual(await filesIn(folder), ['object']);
+});
+
+test('only if absent: a folder, a link to nothing or the like is no object that is there', async (t) => {
+  const folder = await temporaryFolder(t);
+  const source = path.join(folder, 'source');
+  await writeFile(source, 'x');
+  await mkdir(path.join(folder, 'folder'));
+  await symlink('nothing', path.join(folder, 'link'));
+  const absent = { ...call, onlyIfAbsent: true };
+  for (const name of ['folder', 'folder/', 'link']) {
+    const place = `${pathToFileURL(folder).href}/${name}`;
+    await assert.rejects(storage.write(place, Buffer.from('x'), absent), storageError('BAD_PLACE'));
+    await assert.rejects(storage.upload(source, place, absent), storageError('BAD_PLACE'));
+  }
+  assert.deepEqual(await filesIn(folder), ['source']);
 });
 
 test('of many who write at one time where nothing is, one is told that it has', async (t) => {
