@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Dialect } from '../dialects/shared/dialect.ts';
 import { toServerError, type ErrorCode, type ServerError } from '../errors.ts';
 import { Cancellation } from '../serving/cancellation.ts';
@@ -69,6 +70,8 @@ export class Exchange implements AccessRecord, Requester {
   readonly #services: Services;
   readonly #refusals: ExchangeOptions['refusals'];
   #releases: (() => void)[] | undefined;
+  /** That of the request, which loses it when it is destroyed by a pipeline. */
+  readonly #socket: Socket;
   readonly #connection: Connection | undefined;
   #closed = false;
   /** All of a reply has been written, but its end waits for the rest of the body. */
@@ -86,7 +89,8 @@ export class Exchange implements AccessRecord, Requester {
     this.trace = readTraceparent(header(request, 'traceparent'));
     recordOf(response, this);
     response.on('close', () => this.end());
-    this.#connection = connectionOf(request.socket);
+    this.#socket = request.socket;
+    this.#connection = connectionOf(this.#socket);
     this.#connection?.begin(this);
     // A connection that breaks is a cancellation, not an error.
     request.on('error', ignore);
@@ -94,7 +98,7 @@ export class Exchange implements AccessRecord, Requester {
 
   /** The client's. */
   get address(): string | undefined {
-    return this.request.socket.remoteAddress;
+    return this.#socket.remoteAddress;
   }
 
   get elapsedMs(): number {
@@ -278,7 +282,7 @@ export class Exchange implements AccessRecord, Requester {
     }
     if (this.#refusals !== undefined && isOfCrowds(this.error) && code === this.error.status) {
       this.#refusals.log.add({ status: code, dialect, code: this.error.code }, () => this);
-      if (this.response.shouldKeepAlive) this.#refusals.heldBack.add(this.request.socket);
+      if (this.response.shouldKeepAlive) this.#refusals.heldBack.add(this.#socket);
     } else logRequest(access, this);
   }
 
@@ -297,7 +301,7 @@ export class Exchange implements AccessRecord, Requester {
 
   /** A client that closes the connection once it has all of a reply has not left. Node also calls a reply finished that was cut off with its connection. */
   get #isFinished(): boolean {
-    return (this.response.writableFinished && !this.request.socket.destroyed) || this.#isToldAll;
+    return (this.response.writableFinished && !this.#socket.destroyed) || this.#isToldAll;
   }
 
   get method(): string {

@@ -56,9 +56,12 @@ export async function readUploadForm<Taken>(
       form.destroy(new Error('refused'));
     });
   });
+  const { socket } = request;
   try {
     await pipeline(request, form, { end: true });
   } catch (error) {
+    // Node takes it from a request that it destroys; the refusal is still to be sent and logged.
+    request.socket = socket;
     // What `take` makes of the end of its pieces is no refusal of its own.
     const reason = refusal;
     stream?.destroy(new ServerError('CANCELLED'));

@@ -88,6 +88,8 @@ test('what is wrong with a file is told as OpenAI tells it, and nothing of it st
       'expires_after',
     ],
     [upload(server, 'a'.repeat(100_001)), 413, 'file'],
+    // Refused while most of it is still to come.
+    [upload(server, 'a'.repeat(10_000_000)), 413, 'file'],
     [post(`${server.url}/v1/files`, '{}'), 400, null],
     [post(`${server.url}/v1/files`, '--b\r\n', { 'Content-Type': 'multipart/form-data; boundary=b' }), 400, null],
   ];
