@@ -146,7 +146,7 @@ async function start(parts: Parts): Promise<void> {
     log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
   await gpuTold;
   await orUnfit(fitness.checkWarmUp(warmUpMs, stop.signal));
-  const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(services, parts.salad);
+  const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(parts);
   state.enter(
     'ready',
     loaded.length > 0
@@ -156,7 +156,7 @@ async function start(parts: Parts): Promise<void> {
   parts.salad?.tellWork(() => workOf(parts));
   await watchNode(parts, fitness);
   if (queue !== undefined) await pullJobs(queue, parts);
-  if (services.jobs !== undefined) await pullJobs({ source: new LocalSource(services.jobs, systemClock, log) }, parts);
+  if (parts.kept !== undefined) await pullJobs({ source: new LocalSource(parts.kept.jobs, systemClock, log) }, parts);
   if (services.batches !== undefined) await pullJobs({ source: services.batches.source }, parts);
 }
 
@@ -240,6 +240,7 @@ async function drain(parts: Parts, started: Promise<void>, close?: () => Promise
   await close?.();
   await parts.outbox.close();
   await parts.kept?.close();
+  await parts.board?.close();
   await services.storage.close();
   metrics.stop();
   parts.monitor?.stop();

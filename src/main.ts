@@ -22,6 +22,8 @@ import { TrialProcess } from './trial/trial-process.ts';
 import { identityOf } from './salad/identity.ts';
 import type { Monitor } from './salad/monitor.ts';
 import type { SaladNode } from './salad/node.ts';
+import { hasBoard } from './jobs/boards.ts';
+import type { QueueBoard } from './jobs/queue-board.ts';
 import { JobPlaces } from './jobs/job-places.ts';
 import { createSender, type JobsDir } from './jobs/jobs-dir.ts';
 import { Outbox } from './jobs/webhooks/outbox.ts';
@@ -58,6 +60,8 @@ export interface Parts {
   plan: LanePlan | undefined;
   /** None until the server is ready, and without JOB_SOURCE and JOBS_DIR. */
   readonly workers: JobWorker[];
+  /** Absent until the server is ready, and where jobs of clients do not go into the queue. */
+  board?: QueueBoard | undefined;
   /** What is in JOBS_DIR; undefined without it. */
   readonly kept: JobsDir | undefined;
   /** Webhooks that are to be sent. */
@@ -152,7 +156,9 @@ export function createParts(config: Config, { log, access }: Logs, kept?: JobsDi
         clock: systemClock,
       }),
       node: identityOf(config),
-      jobs: kept?.jobs,
+      get jobs() {
+        return hasBoard(config) ? parts.board : kept?.jobs;
+      },
       batches: kept?.batches,
       outbox,
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),

@@ -1,6 +1,6 @@
 import { systemClock } from './core/clock.ts';
-import type { Services } from './http/services.ts';
 import { jobsAhead } from './jobs/ahead.ts';
+import { openBoard } from './jobs/boards.ts';
 import { openCommands } from './jobs/commands/open.ts';
 import type { Commands } from './jobs/commands/runner.ts';
 import { LocalSource } from './jobs/local/source.ts';
@@ -9,7 +9,6 @@ import type { JobSource } from './jobs/source.ts';
 import { openSource } from './jobs/sources.ts';
 import { JobWorker } from './jobs/worker.ts';
 import type { Parts } from './main.ts';
-import type { SaladNode } from './salad/node.ts';
 import { cannotStart } from './start-error.ts';
 
 /** Joins queues of jobs with the parts of the server. */
@@ -21,14 +20,15 @@ export interface Queue {
   readonly map?: JobMap | undefined;
 }
 
-/** Opens what JOB_SOURCE names. Rejects with a StartError that names the option. */
-export async function openQueue(services: Services, salad?: SaladNode): Promise<Queue> {
+/** Opens what JOB_SOURCE names, also for jobs of clients. Rejects with a StartError that names the option. */
+export async function openQueue(parts: Parts): Promise<Queue> {
+  const { services, salad, outbox } = parts;
   const { config, log } = services;
   const map = await openMap(config).catch(cannotStart('JOB_MAP'));
   const commands = await openCommands(services).catch(cannotStart('JOB_COMMANDS'));
-  const source = await openSource({ config, log, salad: salad?.imds }).catch(
-    cannotStart(`JOB_SOURCE=${config.JOB_SOURCE}`),
-  );
+  const noQueue = cannotStart(`JOB_SOURCE=${config.JOB_SOURCE}`);
+  const source = await openSource({ config, log, salad: salad?.imds }).catch(noQueue);
+  parts.board = await openBoard({ config, log, outbox }).catch(noQueue);
   return { source, commands, map };
 }
 

@@ -83,6 +83,11 @@ export const OPTIONS = {
     'The kind of queue that jobs are pulled from, beside requests over HTTP.',
   ),
   JOB_QUEUE: text('carpool', 'Name of that queue. nats: a stream; redis: the key of a stream; sqs: its name or URL.'),
+  JOB_QUEUE_LIMIT: integer(
+    100_000,
+    [1, 100_000_000],
+    'nats, redis: beyond so many jobs in the queue, `POST /v1/jobs` is refused.',
+  ),
   JOB_RESULTS_QUEUE: text('', 'sqs: name or URL of the queue that results go to.'),
   NATS_URL: {
     ...text(

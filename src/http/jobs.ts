@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { ServerError } from '../errors.ts';
+import { hasBoard } from '../jobs/boards.ts';
 import { readJob } from '../jobs/job.ts';
 import { JOB_STATUSES, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
 import { readBody } from './body.ts';
@@ -83,11 +84,16 @@ function keyOf({ request }: Exchange): string | undefined {
   return key;
 }
 
-/** The store, for clients that may use it: those that may ask for inference. */
+/** Where jobs are kept, for clients that may use it: those that may ask for inference. */
 function storeOf({ config, jobs }: Services): JobBoard {
   if (!config.INFERENCE_API) throw new ServerError('FORBIDDEN', 'This server takes jobs from its queue only.');
   if (jobs === undefined)
-    throw new ServerError('NOT_FOUND', 'This server keeps no jobs: they need JOBS_DIR, a folder on its disk.');
+    throw hasBoard(config)
+      ? new ServerError('STARTING')
+      : new ServerError(
+          'NOT_FOUND',
+          'This server keeps no jobs: they need JOBS_DIR, a folder on its disk, or JOB_SOURCE=redis without JOB_MAP.',
+        );
   return jobs;
 }
 

@@ -1,8 +1,8 @@
 import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
 import type { Batches } from '../jobs/batches/batches.ts';
+import type { JobBoard } from '../jobs/job-board.ts';
 import type { JobPlaces } from '../jobs/job-places.ts';
-import type { JobStore } from '../jobs/local/store.ts';
 import type { Outbox } from '../jobs/webhooks/outbox.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -32,8 +32,8 @@ export interface Services {
   readonly jobPlaces: JobPlaces;
   /** The node of SaladCloud; undefined elsewhere. */
   readonly node?: NodeIdentity | undefined;
-  /** Jobs that clients have sent; undefined without JOBS_DIR. */
-  readonly jobs?: JobStore | undefined;
+  /** Jobs that clients have sent, in the queue of JOB_SOURCE once that is open, or in JOBS_DIR; undefined without either. */
+  readonly jobs?: JobBoard | undefined;
   /** Files and batches that clients have sent; undefined without JOBS_DIR. */
   readonly batches?: Batches | undefined;
   /** Webhooks that are to be sent. */

@@ -7,8 +7,8 @@ export interface JobFacts {
   readonly id: string;
   readonly customId: string | null;
   readonly status: JobStatus;
-  /** Tries that have begun. */
-  readonly attempts: number;
+  /** Tries that have begun; null: the queue does not tell. */
+  readonly attempts: number | null;
   readonly priority: number;
   readonly createdMs: number;
   /** Null: it has not ended. */
@@ -41,7 +41,7 @@ export interface JobBoard {
   find(id: string): Promise<JobFacts>;
   /** A line of OpenAI's batch output; undefined if the job has none. */
   resultOf(id: string): Promise<Uint8Array | undefined>;
-  /** Up to `most` jobs, the newest first, from the one before `after`. */
+  /** Up to `most` jobs, the newest first, from the one before `after`. Rejects with BAD_REQUEST where jobs cannot be listed. */
   list(which: JobList): Promise<readonly JobFacts[]>;
   /** Ends a job that has not ended; forgets one that has. Resolves with what it was or has become. Rejects with NOT_FOUND. */
   cancel(id: string): Promise<JobFacts>;

@@ -57,9 +57,13 @@ const SOURCES: Readonly<Record<string, (parts: SourceParts) => Promise<JobSource
 
 /** Opens the source that JOB_SOURCE names. Rejects if it cannot be reached. */
 export function openSource({ config, ...parts }: SourceParts): Promise<JobSource> {
-  const { JOB_SOURCE, JOB_LEASE_MS } = config;
+  const { JOB_SOURCE } = config;
   const open = SOURCES[JOB_SOURCE];
   if (open === undefined) throw new Error(`there is no source ${JOB_SOURCE}`);
-  const leaseMs = JOB_LEASE_MS || (LEASES_MS[JOB_SOURCE] ?? LEASE_MS);
-  return open({ ...parts, config: { ...config, JOB_LEASE_MS: leaseMs } });
+  return open({ ...parts, config: { ...config, JOB_LEASE_MS: leaseOf(config) } });
+}
+
+/** How long a claim lasts, in ms. */
+export function leaseOf({ JOB_SOURCE, JOB_LEASE_MS }: Config): number {
+  return JOB_LEASE_MS || (LEASES_MS[JOB_SOURCE] ?? LEASE_MS);
 }

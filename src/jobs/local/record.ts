@@ -1,5 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
+import { digestOf } from '../digest.ts';
 import { hasEnded, JOB_STATUSES } from '../job-board.ts';
 import type { Change } from './database.ts';
 
@@ -94,8 +95,4 @@ export class JobIds {
     const [time, count] = [this.#lastMs.toString(16).padStart(12, '0'), this.#count.toString(16).padStart(6, '0')];
     return `${prefix}${time}${count}${randomBytes(8).toString('hex')}`;
   }
-}
-
-export function digestOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,6 +1,7 @@
 import { DEFAULT_PRIORITY } from '../../core/ticket.ts';
 import { ServerError } from '../../errors.ts';
 import { retryDelayMs } from '../backoff.ts';
+import { digestOf } from '../digest.ts';
 import { hasEnded, type JobBoard, type JobList, type JobStatus, type NewJob } from '../job-board.ts';
 import { lostResult, type JobResult } from '../result.ts';
 import { Turns } from '../turns.ts';
@@ -10,7 +11,6 @@ import { checkRoom, endMessage, type BegunJob, type JobStoreOptions } from './st
 import { ReadyJobs } from './ready-jobs.ts';
 import {
   bodyKey,
-  digestOf,
   END,
   endedKey,
   idOfKey,

@@ -1,3 +1,5 @@
+import { NOBODY } from './keys.ts';
+
 /** What must happen at once is a script: a server may die, or lose its lease, between any two commands. Keys and arguments are named above each. */
 
 /**
@@ -27,16 +29,24 @@ export const EXTEND = `${IS_OURS}
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
 return 1`;
 
-/** Stores a result, unless there is one, and takes the job off the queue. KEYS: stream, result. ARGV: group, consumer, id, result, time to live in ms. */
+/** Stores a result, unless there is one, and takes the job off the queue. KEYS: stream, result, end. ARGV: group, consumer, id, result, end or '', time to live in ms. */
 export const FINISH = `${IS_OURS}
-redis.call('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[5])
+redis.call('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[6])
+if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 redis.call('XDEL', KEYS[1], ARGV[3])
 return 1`;
 
-/** Puts a job among the dead letters, with the reason. KEYS: stream, dead letters. ARGV: group, consumer, id, job, result, deliveries. */
+/**
+ * Puts a job among the dead letters, with the reason. One with an end is asked about by its id: its result is kept there, too.
+ * KEYS: stream, result, end, dead letters. ARGV: group, consumer, id, result, end or '', time to live in ms, job, deliveries.
+ */
 export const BURY = `${IS_OURS}
-redis.call('XADD', KEYS[2], '*', 'job', ARGV[4], 'result', ARGV[5], 'deliveries', ARGV[6], 'id', ARGV[3])
+redis.call('XADD', KEYS[4], '*', 'job', ARGV[7], 'result', ARGV[4], 'deliveries', ARGV[8], 'id', ARGV[3])
+if ARGV[5] ~= '' then
+  redis.call('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[6])
+  redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6])
+end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 redis.call('XDEL', KEYS[1], ARGV[3])
 return 1`;
@@ -46,7 +56,7 @@ return 1`;
  * KEYS: stream. ARGV: group, consumer, id, idleMs, deliveries that count.
  */
 export const RELEASE = `${IS_OURS}
-redis.call('XCLAIM', KEYS[1], ARGV[1], 'nobody', 0, ARGV[3], 'IDLE', ARGV[4], 'RETRYCOUNT', ARGV[5], 'JUSTID')
+redis.call('XCLAIM', KEYS[1], ARGV[1], '${NOBODY}', 0, ARGV[3], 'IDLE', ARGV[4], 'RETRYCOUNT', ARGV[5], 'JUSTID')
 return 1`;
 
 /** Forgets a consumer that has no jobs: Redis keeps the names of all that there ever were. KEYS: stream. ARGV: group, consumer. */

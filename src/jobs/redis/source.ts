@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
-import { createClient, type RedisClientType } from '@redis/client';
 import { messageOf } from '../../errors.ts';
-import type { Log } from '../../log.ts';
 import { retryDelayMs } from '../backoff.ts';
+import { endOf, readFacts, type QueueFacts } from '../queue-board.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
+import { COMMAND_LIMIT_MS, createConnection, within, type Client, type RedisAddress } from './client.ts';
+import { FACTS_FIELD, GROUP, JOB_FIELD, keysOf } from './keys.ts';
 import { BURY, EXTEND, FINISH, FORGET_DEAD, LEAVE, RELEASE, TAKE_OVER } from './scripts.ts';
 
 /** A message of the stream that is this server's. */
@@ -14,10 +15,11 @@ export interface RedisJob extends ClaimedJob {
   readonly id: string;
   /** How often it has been claimed, this time included, but not the times that it was given back unserved. */
   readonly deliveries: number;
+  /** Of a job of `POST /v1/jobs`. */
+  readonly facts: QueueFacts | undefined;
 }
 
-export interface RedisOptions {
-  readonly url: string;
+export interface RedisOptions extends RedisAddress {
   /** Key of the stream. Results lie at `<queue>:result:<id>`, dead letters in the stream `<queue>:dead`. */
   readonly queue: string;
   readonly leaseMs: number;
@@ -26,22 +28,15 @@ export interface RedisOptions {
   readonly resultTtlMs: number;
   /** After so long a consumer without jobs is forgotten; default: a day. */
   readonly silentMs?: number;
-  readonly log: Pick<Log, 'warn'>;
 }
 
-/** All servers are consumers of one group, so each message goes to one of them. */
-const GROUP = 'carpool';
 /** Longest wait for a new message; then those of dead servers are looked for. */
 const BLOCK_MS = 5000;
 /** A consumer without jobs that has been silent for so long is a server that has died. */
 const SILENT_MS = 86_400_000;
-/** A command that takes longer has failed. */
-const COMMAND_LIMIT_MS = 10_000;
 
 /** What XREADGROUP returns: streams with their messages, each an id and its fields. */
 type Found = readonly [string, readonly [string, readonly string[]][]][];
-
-type Client = RedisClientType<Record<string, never>, Record<string, never>, Record<string, never>, 2>;
 
 /**
  * Jobs in a Redis stream (6.2 or later), each a message with the field `job`. Many servers share it; what a dead one held is taken over when its lease
@@ -65,8 +60,8 @@ export class RedisSource implements JobSource<RedisJob> {
 
   /** Connects. Rejects if the server cannot be reached or will not have us. */
   static async open(options: RedisOptions): Promise<RedisSource> {
-    const client = connectTo(options);
-    const reader = connectTo(options);
+    const client = createConnection(options);
+    const reader = createConnection(options);
     try {
       await Promise.all([client.connect(), reader.connect()]);
       const source = new RedisSource(options, client, reader);
@@ -99,16 +94,26 @@ export class RedisSource implements JobSource<RedisJob> {
 
   async done(job: RedisJob, { kind, line }: JobResult): Promise<void> {
     const { queue, attempts, resultTtlMs } = this.#options;
-    const { id, deliveries, bytes } = job;
+    const { id, deliveries, bytes, facts } = job;
+    const { dead, result, end } = keysOf(queue);
     const text = Buffer.from(line).toString();
     if (kind === 'failed' && deliveries < attempts) {
       await this.#release(id, deliveries, retryDelayMs(deliveries));
       return;
     }
+    const kept = [
+      text,
+      facts === undefined ? '' : JSON.stringify(endOf(facts, { kind }, deliveries)),
+      String(resultTtlMs),
+    ];
     const isOurs =
       kind === 'failed' || kind === 'unreadable'
-        ? await this.#run(BURY, [queue, `${queue}:dead`], [id, Buffer.from(bytes).toString(), text, String(deliveries)])
-        : await this.#run(FINISH, [queue, `${queue}:result:${id}`], [id, text, String(resultTtlMs)]);
+        ? await this.#run(
+            BURY,
+            [queue, result(id), end(id), dead],
+            [id, ...kept, Buffer.from(bytes).toString(), String(deliveries)],
+          )
+        : await this.#run(FINISH, [queue, result(id), end(id)], [id, ...kept]);
     if (!isOurs) throw new LeaseLostError();
   }
 
@@ -184,30 +189,12 @@ export class RedisSource implements JobSource<RedisJob> {
   }
 }
 
-function connectTo({ url, log }: RedisOptions): Client {
-  // A wrong address is told at start; later a server that is gone is waited for.
-  let hasConnected = false;
-  const reconnectStrategy = (tries: number): number | false => hasConnected && Math.min(5000, 100 * 2 ** tries);
-  const client = createClient({
-    url,
-    RESP: 2,
-    // A command fails at once while there is no connection: its lease goes on.
-    disableOfflineQueue: true,
-    socket: { connectTimeout: COMMAND_LIMIT_MS, reconnectStrategy },
-  }) as unknown as Client;
-  client.on('ready', () => (hasConnected = true));
-  // Without a listener it would end the process.
-  client.on('error', (error: unknown) => log.warn({ reason: messageOf(error) }, 'the connection to Redis has failed'));
-  return client;
-}
-
 function jobOf(
   id: string,
   fields: readonly string[],
   { deliveries, attempts }: { readonly deliveries: number; readonly attempts: number },
 ): RedisJob {
-  const at = fields.findIndex((name, index) => index % 2 === 0 && name === 'job');
-  const text = at < 0 ? undefined : fields[at + 1];
+  const text = fieldOf(fields, JOB_FIELD);
   const bytes = Buffer.from(text ?? JSON.stringify(fields));
   const sentAtMs = Number.parseInt(id, 10);
   const place = `message ${id}`;
@@ -215,6 +202,8 @@ function jobOf(
   return {
     id,
     jobId: id,
+    defaultId: id,
+    facts: readFacts(fieldOf(fields, FACTS_FIELD)),
     deliveries,
     isLast,
     bytes,
@@ -224,6 +213,11 @@ function jobOf(
   };
 }
 
+function fieldOf(fields: readonly string[], name: string): string | undefined {
+  const at = fields.findIndex((field, index) => index % 2 === 0 && field === name);
+  return at < 0 ? undefined : fields[at + 1];
+}
+
 /** A job that ends the process that runs it would otherwise end one server after another, for ever. */
 function fatalAfter(attempts: number, job: RedisJob): RedisJob {
   if (job.deliveries <= attempts) return job;
@@ -231,10 +225,3 @@ function fatalAfter(attempts: number, job: RedisJob): RedisJob {
 }
 
 const NO_JOB = 'it has no field `job`';
-
-function within<Value>(promise: Promise<Value>, limitMs: number): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Redis has not answered within ${limitMs} ms`)), limitMs);
-    promise.finally(() => clearTimeout(timer)).then(resolve, reject);
-  });
-}

@@ -1,0 +1,157 @@
+import type { RedisArgument } from '@redis/client';
+import { messageOf } from '../../errors.ts';
+import { digestOf } from '../digest.ts';
+import type { JobFacts, NewJob } from '../job-board.ts';
+import {
+  cancelMessage,
+  checkSame,
+  endedJob,
+  factsOf,
+  noJob,
+  noList,
+  openJob,
+  queueFull,
+  queueUnavailable,
+  readEnd,
+  readFacts,
+  type QueueBoard,
+  type QueueEnd,
+  type QueueFacts,
+} from '../queue-board.ts';
+import type { Outbox } from '../webhooks/outbox.ts';
+import { ADD, CANCEL, FIND } from './board-scripts.ts';
+import { COMMAND_LIMIT_MS, createConnection, within, type Client, type RedisAddress } from './client.ts';
+import { GROUP, keysOf, NOBODY } from './keys.ts';
+
+export interface RedisBoardOptions extends RedisAddress {
+  /** Key of the stream. */
+  readonly queue: string;
+  readonly leaseMs: number;
+  readonly resultTtlMs: number;
+  /** Most jobs in the stream when one is added. */
+  readonly limit: number;
+  readonly outbox: Pick<Outbox, 'send'>;
+}
+
+/** A job that is in the stream, or has ended. */
+type Found = { readonly open: JobFacts; readonly facts: QueueFacts } | { readonly end: QueueEnd };
+
+const CLOSE_LIMIT_MS = 2000;
+
+/** Ids of messages. Anything else must not become part of a key. */
+const ID = /^\d{1,20}-\d{1,20}$/;
+
+/** Takes jobs into the stream that RedisSource reads, and tells what became of those. Every server of the queue can answer for each of them. */
+export class RedisBoard implements QueueBoard {
+  readonly #options: RedisBoardOptions;
+  readonly #client: Client;
+
+  private constructor(options: RedisBoardOptions, client: Client) {
+    this.#options = options;
+    this.#client = client;
+  }
+
+  /** Connects. Rejects if the server cannot be reached or will not have us. */
+  static async open(options: RedisBoardOptions): Promise<RedisBoard> {
+    const client = createConnection(options);
+    try {
+      await client.connect();
+      return new RedisBoard(options, client);
+    } catch (error) {
+      client.destroy();
+      throw error;
+    }
+  }
+
+  async add(job: NewJob): Promise<JobFacts> {
+    const { queue, limit, resultTtlMs } = this.#options;
+    const { key, bytes } = job;
+    const facts = factsOf(job);
+    const named = key === null ? '' : digestOf(Buffer.from(key));
+    const keys = [queue, keysOf(queue).name(named)];
+    const args = [
+      named,
+      bytesOf(bytes),
+      JSON.stringify(facts),
+      facts.digest,
+      limit,
+      resultTtlMs,
+      keysOf(queue).end(''),
+    ];
+    const [id, digest] = (await this.#run(ADD, keys, args)) as readonly [string?, string?];
+    if (id === undefined || digest === undefined) throw queueFull();
+    checkSame(id, digest, facts.digest);
+    return this.find(id);
+  }
+
+  async find(id: string): Promise<JobFacts> {
+    const found = await this.#find(id);
+    return 'end' in found ? endedJob(id, found.end) : found.open;
+  }
+
+  async resultOf(id: string): Promise<Uint8Array | undefined> {
+    if (!ID.test(id)) return undefined;
+    const text = (await this.#send(['GET', keysOf(this.#options.queue).result(id)])) as string | null;
+    return text === null ? undefined : Buffer.from(text);
+  }
+
+  list(): Promise<never> {
+    return Promise.reject(noList());
+  }
+
+  async cancel(id: string): Promise<JobFacts> {
+    const { queue, resultTtlMs, outbox } = this.#options;
+    const found = await this.#find(id);
+    const { end, result } = keysOf(queue);
+    if ('end' in found) {
+      await this.#send(['DEL', end(id), result(id)]);
+      return endedJob(id, found.end);
+    }
+    const { facts, open } = found;
+    const cancelled: QueueEnd = { ...facts, status: 'cancelled', attempts: open.attempts, endedMs: Date.now() };
+    const isDone = await this.#run(CANCEL, [queue, end(id)], [GROUP, id, JSON.stringify(cancelled), resultTtlMs]);
+    // It has ended in the meantime.
+    if (isDone !== 1) return this.find(id);
+    const message = cancelMessage(id, facts);
+    if (message !== undefined) outbox.send(message);
+    return endedJob(id, cancelled);
+  }
+
+  /** Waits for what has been asked, for a while. */
+  async close(): Promise<void> {
+    if (this.#client.isOpen) await within(this.#client.close(), CLOSE_LIMIT_MS).catch(() => this.#client.destroy());
+  }
+
+  async #find(id: string): Promise<Found> {
+    if (!ID.test(id)) throw noJob(id);
+    const { queue, leaseMs } = this.#options;
+    const found = (await this.#run(FIND, [queue, keysOf(queue).end(id)], [GROUP, id])) as readonly unknown[];
+    const [endText, factsText, consumer, idleMs, deliveries] = found as [string?, string?, string?, number?, number?];
+    const end = readEnd(endText);
+    if (end !== undefined) return { end };
+    const facts = readFacts(factsText);
+    if (facts === undefined) throw noJob(id);
+    const isHeld = consumer !== undefined && consumer !== NOBODY && (idleMs ?? 0) < leaseMs;
+    const now = { status: isHeld ? 'running' : 'waiting', attempts: deliveries ?? 0 } as const;
+    return { open: openJob(id, facts, now), facts };
+  }
+
+  #run(script: string, keys: readonly string[], args: readonly (RedisArgument | number)[]): Promise<unknown> {
+    const rest = args.map((value) => (typeof value === 'number' ? String(value) : value));
+    return this.#send(['EVAL', script, String(keys.length), ...keys, ...rest]);
+  }
+
+  async #send(args: readonly RedisArgument[]): Promise<unknown> {
+    try {
+      return await within(this.#client.sendCommand([...args]), COMMAND_LIMIT_MS);
+    } catch (error) {
+      // https://redis.io/docs/latest/develop/reference/eviction/
+      if (/\bOOM\b/.test(messageOf(error))) throw queueFull();
+      throw queueUnavailable(error);
+    }
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
