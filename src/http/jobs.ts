@@ -3,7 +3,7 @@ import { OPENAI } from '../dialects/openai/dialect.ts';
 import { ServerError } from '../errors.ts';
 import { hasBoard } from '../jobs/boards.ts';
 import { readJob } from '../jobs/job.ts';
-import { JOB_STATUSES, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
+import { hasEnded, JOB_STATUSES, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
@@ -32,9 +32,10 @@ export function addJobs(routes: Routes, services: Services): void {
     dialect: OPENAI,
     async handle(exchange, request) {
       const store = storeOf(services);
-      // The result is read first: the record is then at least as new.
-      const line = await store.resultOf(idOf(request));
-      await replyWith(exchange, viewOf(await store.find(idOf(request)), config.JOB_RESULT_TTL_MS), line);
+      // The record is read first: the result of a job that has ended is there.
+      const record = await store.find(idOf(request));
+      const line = hasEnded(record) ? await store.resultOf(record.id) : undefined;
+      await replyWith(exchange, viewOf(record, config.JOB_RESULT_TTL_MS), line);
     },
   });
   routes.add('delete', '/v1/jobs/:id', {
