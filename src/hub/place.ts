@@ -1,4 +1,4 @@
-import { copyFile, link, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PULLED_FILE, readPulled, type Pulled } from '../repository/pulled.ts';
@@ -21,30 +21,6 @@ export async function putInPlace(hidden: string, target: string, note: Pulled): 
   if (old !== undefined) await renameStubbornly(target, replaced);
   await renameStubbornly(folder, target);
   await rm(hidden, { recursive: true, force: true });
-}
-
-/**
- * Makes a folder and those above it. Node's `recursive` (20 to 24) never ends where an existing folder answers ENOENT when a folder is made in it, as
- * /proc and some mounts do; this rejects.
- */
-export async function makeFolder(folder: string): Promise<void> {
-  const missing: string[] = [];
-  for (let at = path.resolve(folder); !(await isThere(at)); at = path.dirname(at)) missing.unshift(at);
-  for (const one of missing)
-    await mkdir(one).catch(async (error: unknown) => {
-      // Another process was quicker.
-      if (!(await isThere(one))) throw error;
-    });
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await stat(file);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 /** Gives a file a second name, or copies it where the disk has no links; replaces what is there. */

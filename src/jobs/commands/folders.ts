@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { makeFolder } from '../../make-folder.ts';
 import { CommandRefused } from './refused.ts';
 
 /** The folders that jobs may use. Whatever lies in one is deleted before and after a job that uses it. */
@@ -29,7 +30,7 @@ export class JobFolders {
   /** Makes these folders and the server's own, where they are missing, and empties them. */
   async prepare(folders: readonly string[]): Promise<void> {
     for (const folder of new Set([...this.#own, ...folders])) {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       await emptyFolder(folder);
     }
   }

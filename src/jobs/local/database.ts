@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { ClassicLevel } from 'classic-level';
 import { messageOf, ServerError } from '../../errors.ts';
+import { makeFolder } from '../../make-folder.ts';
 
 /** What is written together, or not at all. */
 export type Change =
@@ -36,7 +36,7 @@ export class Database {
 
   /** Opens the table in a folder, which is made if need be. Rejects with an Error that says why not. */
   static async open(folder: string, levelOf = openLevel): Promise<Database> {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     const level = levelOf(folder);
     try {
       await level.open();

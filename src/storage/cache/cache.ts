@@ -4,6 +4,7 @@ import path from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { takeLock, type LockOptions } from '../../file-lock.ts';
 import type { Log } from '../../log.ts';
+import { makeFolder } from '../../make-folder.ts';
 import { shownPlace } from '../shown-place.ts';
 import { StorageError, type DownloadCall, type ObjectFacts, type Storage, type StorageCall } from '../storage.ts';
 import { nameOf, sizeIn } from './name.ts';
@@ -63,7 +64,7 @@ export class DiskCache {
   /** Opens a folder, which is made if it is not there, and removes what an earlier process has left unfinished. Rejects if another process uses it. */
   static async open(options: CacheOptions): Promise<DiskCache> {
     const { folder, log, lock } = options;
-    await mkdir(path.join(folder, 'objects'), { recursive: true });
+    await makeFolder(path.join(folder, 'objects'));
     const busy = new AbortController();
     const file = path.join(folder, 'lock');
     const unlock = await takeLock(file, {
