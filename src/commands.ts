@@ -39,8 +39,8 @@ interface Command {
 }
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([
-  ['serve', { help: helpText, run: serve }],
-  ['work', { help: helpText, run: work }],
+  ['serve', { help: () => helpText('serve'), run: serve }],
+  ['work', { help: () => helpText('work'), run: work }],
   ['batch', { help: () => BATCH_USAGE, run: batch }],
   ['pull', { help: () => PULL_USAGE, run: pull }],
   ['bench-storage', { help: () => BENCH_STORAGE_USAGE, run: measure }],
@@ -168,7 +168,7 @@ async function serve(argv: readonly string[]): Promise<void> {
 
 async function work(argv: readonly string[]): Promise<void> {
   const config = readOrTell(['--no-inference-api', ...argv]);
-  if (config?.JOB_SOURCE === 'none') refuse('Say where the jobs are: JOB_SOURCE', USAGE);
+  if (config?.JOB_SOURCE === 'none') refuse('Say where the jobs are: JOB_SOURCE=kelpie, nats, redis or sqs', USAGE);
   else if (config !== undefined) await run(config);
 }
 

@@ -198,6 +198,12 @@ test('the help names every option with its flag and what it does', () => {
   assert.equal(flagOf('MODEL_OPTIONS'), '--model-options');
 });
 
+test('the help of carpool work is its own, with the same flags', () => {
+  assert.match(helpText('work'), /^Usage: carpool work \[flags\]\n\n.*JOB_SOURCE/);
+  const flags = (help: string) => help.slice(help.indexOf('A flag beats'));
+  assert.equal(flags(helpText('work')), flags(helpText('serve')));
+});
+
 test('docs/configuration.md holds the table of the options', async () => {
   const page = await readFile(pathOf('docs/configuration.md'), 'utf8');
   const table = page.split('\n').filter((line) => line.startsWith('|'));
