@@ -86,10 +86,12 @@ async function packagesImported(folder: string): Promise<string[]> {
   for (const file of await readdir(folder, { recursive: true })) {
     if (!file.endsWith('.js')) continue;
     const text = await readFile(path.join(folder, file), 'utf8');
-    for (const [, name] of text.matchAll(
+    for (const [, atStart, later] of text.matchAll(
       /^(?:import|export) (?:[^;]*? from )?'([^'.][^']*)'|import\('([^'.][^']*)'\)/gm,
-    ))
+    )) {
+      const name = atStart ?? later;
       if (name !== undefined && !name.startsWith('node:')) found.add(name);
+    }
   }
   return [...found];
 }
