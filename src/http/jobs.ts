@@ -93,7 +93,7 @@ function storeOf({ config, jobs }: Services): JobBoard {
       ? new ServerError('STARTING')
       : new ServerError(
           'NOT_FOUND',
-          'This server keeps no jobs: they need JOBS_DIR, a folder on its disk, or JOB_SOURCE=redis without JOB_MAP.',
+          'This server keeps no jobs: they need JOBS_DIR, a folder on its disk, or JOB_SOURCE=redis or nats without JOB_MAP.',
         );
   return jobs;
 }

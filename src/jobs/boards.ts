@@ -12,6 +12,18 @@ export interface BoardParts {
 
 /** The queues that `POST /v1/jobs` can add to; each is loaded only where it is used. */
 const BOARDS: Readonly<Record<string, (parts: BoardParts) => Promise<QueueBoard>>> = {
+  async nats({ config, log, outbox }) {
+    const { NatsBoard } = await import('./nats/board.ts');
+    return NatsBoard.open({
+      address: { url: config.NATS_URL, credsFile: config.NATS_CREDS, caFile: config.NATS_CA },
+      queue: config.JOB_QUEUE,
+      leaseMs: leaseOf(config),
+      resultTtlMs: config.JOB_RESULT_TTL_MS,
+      limit: config.JOB_QUEUE_LIMIT,
+      log,
+      outbox,
+    });
+  },
   async redis({ config, log, outbox }) {
     const { RedisBoard } = await import('./redis/board.ts');
     return RedisBoard.open({

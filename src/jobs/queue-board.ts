@@ -74,6 +74,10 @@ export function noJob(id: string): ServerError {
   );
 }
 
+export function tooLargeJob(limitBytes: number): ServerError {
+  return new ServerError('TOO_LARGE', `The job does not fit into a message of the queue: ${limitBytes} bytes at most.`);
+}
+
 export function queueFull(): ServerError {
   const message = 'The queue of jobs is full (JOB_QUEUE_LIMIT, or the limits of the queue server).';
   return new ServerError('QUEUE_FULL', message, { retryAfterMs: 5000 });

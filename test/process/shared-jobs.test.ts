@@ -3,13 +3,18 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { natsQueue } from '../../tools/queues/nats.ts';
 import type { RealQueue } from '../../tools/queues/real-queue.ts';
 import { redisQueue } from '../../tools/queues/redis.ts';
+import { withoutNats } from '../jobs/nats/nats-server.ts';
 import { withoutRedis } from '../jobs/redis/redis-server.ts';
 import { until } from '../until.ts';
 import { Carpool } from './carpool.ts';
 
-const QUEUES = [{ name: 'redis', open: redisQueue, skip: withoutRedis }];
+const QUEUES = [
+  { name: 'redis', open: redisQueue, skip: withoutRedis },
+  { name: 'nats', open: natsQueue, skip: withoutNats },
+];
 const SQUARE = '/predict/square';
 
 async function rig(t: TestContext, open: () => Promise<RealQueue>) {

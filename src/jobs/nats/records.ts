@@ -1,5 +1,6 @@
 import { JetStreamApiCodes, type StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { readEnd, readFacts, type QueueEnd, type QueueFacts } from '../queue-board.ts';
 import { tooLargeResult } from '../result.ts';
 import type { Connection } from './connection.ts';
 import { asGone, isCode, placesOf } from './queue.ts';
@@ -12,9 +13,13 @@ export interface JobMark {
   readonly stamp: string;
 }
 
-/** `result`: it has one. `dead`: it is a dead letter; its result tells why. */
-export type Outcome = 'result' | 'dead';
+/** `result`: it has one. `dead`: it is a dead letter; its result tells why. `cancelled`: it has none, and is not to have one. */
+export type Outcome = 'result' | 'dead' | 'cancelled';
 
+/** Of a job of `POST /v1/jobs`: what is in it. */
+export const FACTS = 'Carpool-Facts';
+/** How it has ended. */
+const END = 'Carpool-End';
 const JOB = 'Carpool-Job';
 const OUTCOME = 'Carpool-Outcome';
 const DELIVERIES = 'Carpool-Deliveries';
@@ -22,7 +27,7 @@ const RESULT = 'Carpool-Result';
 const CUT = 'Carpool-Cut';
 
 /** Room for headers of ours in a message. */
-const HEADER_BYTES = 512;
+export const HEADER_BYTES = 512;
 /** Somebody else stores the same result only when a lease was lost. */
 const STORE_TRIES = 5;
 
@@ -37,25 +42,48 @@ export class Records {
   }
 
   /** Stores the result of a job, unless it has one. Resolves with the outcome that counts: the first. */
-  async store(job: JobMark, line: Uint8Array, outcome: Outcome): Promise<Outcome> {
+  async store(job: JobMark, line: Uint8Array, outcome: Outcome, end?: QueueEnd): Promise<Outcome> {
     const subject = `${this.#places.results}.${job.id}`;
     const { limitBytes } = this.#connection;
-    const fits = line.byteLength + HEADER_BYTES <= limitBytes;
+    const more = end === undefined ? undefined : textOfFacts(end);
+    const fits = line.byteLength + HEADER_BYTES + (more?.length ?? 0) <= limitBytes;
     const bytes = fits
       ? line
       : tooLargeResult(line, `it has ${line.byteLength} bytes; max_payload of NATS is ${limitBytes}`);
     let last = 0;
     for (let tries = 1; ; tries += 1) {
       try {
-        await this.#publish(subject, bytes, { [JOB]: markOf(job), [OUTCOME]: outcome }, last);
+        const values = { [JOB]: markOf(job), [OUTCOME]: outcome, ...(more === undefined ? {} : { [END]: more }) };
+        await this.#publish(subject, bytes, values, last);
         return outcome;
       } catch (error) {
         if (!isConflict(error) || tries === STORE_TRIES) throw error;
         const there = await this.#last(this.#places.results, subject);
-        if (there !== null && isOf(there, job)) return there.header.get(OUTCOME) === 'dead' ? 'dead' : 'result';
+        if (there !== null && isOf(there, job)) return outcomeOf(there);
         last = there?.seq ?? 0;
       }
     }
+  }
+
+  /** What `store` has stored under a job's number, by whichever stream of jobs. */
+  resultOf(id: string): Promise<StoredMsg | null> {
+    return this.#last(this.#places.results, `${this.#places.results}.${id}`);
+  }
+
+  /** Makes room for what is stored under a job's number. */
+  async forget(id: string): Promise<void> {
+    const { results } = this.#places;
+    await this.#connection.manager.streams.purge(results, { filter: `${results}.${id}` });
+  }
+
+  /** The number of the job of a name, for as long as results are kept. */
+  async nameOf(digest: string): Promise<string | undefined> {
+    const { results } = this.#places;
+    return (await this.#last(results, `${results}.name-${digest}`))?.string();
+  }
+
+  async setName(digest: string, id: string): Promise<void> {
+    await this.#publish(`${this.#places.results}.name-${digest}`, Buffer.from(id), {});
   }
 
   /** Puts a job among the dead letters, unless it is there: the message as it came, so that it can be sent again, with the result as a header where both have room. */
@@ -116,6 +144,33 @@ export class Records {
   }
 }
 
+/** Facts or an end as the value of a header, which has neither line ends nor other characters than those of ASCII. */
+export function textOfFacts(facts: QueueFacts): string {
+  return encodeURIComponent(JSON.stringify(facts));
+}
+
+/** Undefined if it has none, or others than ours. */
+export function factsIn(header: MsgHdrs | undefined): QueueFacts | undefined {
+  return readFacts(decoded(header?.get(FACTS)));
+}
+
+export function endIn({ header }: StoredMsg): QueueEnd | undefined {
+  return readEnd(decoded(header.get(END)));
+}
+
+function decoded(text = ''): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function outcomeOf({ header }: StoredMsg): Outcome {
+  const outcome = header.get(OUTCOME);
+  return outcome === 'dead' || outcome === 'cancelled' ? outcome : 'result';
+}
+
 function headersOf(values: Readonly<Record<string, string>>): MsgHdrs {
   const all = headers();
   for (const [name, value] of Object.entries(values)) all.set(name, value);
@@ -126,7 +181,8 @@ function markOf({ id, stamp }: JobMark): string {
   return `${id}-${stamp}`;
 }
 
-function isOf(message: StoredMsg, job: JobMark): boolean {
+/** Whether a result is of this job, and not of one with its number in a stream before. */
+export function isOf(message: StoredMsg, job: JobMark): boolean {
   return message.header.get(JOB) === markOf(job);
 }
 

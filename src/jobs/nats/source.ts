@@ -2,6 +2,7 @@ import type { Msg, Subscription } from '@nats-io/transport-node';
 import type { Log } from '../../log.ts';
 import { Cancellation } from '../../serving/cancellation.ts';
 import { retryDelayMs } from '../backoff.ts';
+import { endOf } from '../queue-board.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
 import { Connection, REQUEST_LIMIT_MS, type NatsAddress } from './connection.ts';
@@ -104,7 +105,10 @@ export class NatsSource implements JobSource<NatsJob> {
         return;
       }
       const wanted = kind === 'failed' || kind === 'unreadable' ? 'dead' : 'result';
-      const outcome = await this.#records.store(job, line, wanted);
+      const { facts, deliveries } = job;
+      const end = facts && endOf(facts, { kind }, deliveries);
+      const outcome = await this.#records.store(job, line, wanted, end);
+      if (outcome === 'cancelled') throw new LeaseLostError();
       if (outcome === 'dead') await this.#records.bury(job, line);
       await this.#tell(job, outcome === 'dead' ? '+TERM it is a dead letter' : '+ACK');
     });
@@ -150,6 +154,7 @@ export class NatsSource implements JobSource<NatsJob> {
       sentAtMs: Number(delivery.stamp) / 1e6,
       deliveries,
       jobId: String(delivery.id),
+      defaultId: String(delivery.id),
       isLast: deliveries >= attempts,
       // A job that ends the process that runs it would otherwise end one server after another, for ever.
       ...(deliveries <= attempts

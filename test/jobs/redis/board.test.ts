@@ -144,7 +144,8 @@ test('an id is never part of another key, and jobs of others are not answered fo
   const odd = String(await server.ask('XADD', 'jobs', '*', 'job', '{}', 'facts', '{"customId":7}'));
   for (const id of ['x:y', '-', '+', '0', '', '1-1-1', ' 1-1', '1-1\n', foreign, odd]) {
     assert.equal(await board.resultOf(id), undefined);
-    for (const asked of [board.find(id), board.cancel(id)]) assert.equal((await refusal(asked)).code, 'NOT_FOUND');
+    for (const { code } of await Promise.all([board.find(id), board.cancel(id)].map(refusal)))
+      assert.equal(code, 'NOT_FOUND');
   }
   assert.equal(await server.ask('XLEN', 'jobs'), 2);
 });
@@ -161,6 +162,8 @@ test('a full queue, a full Redis and one that is away refuse jobs; none is liste
   await server.ask('CONFIG', 'SET', 'maxmemory', '1');
   assert.equal((await refusal(large.add(newJob('{}')))).code, 'QUEUE_FULL');
   await server.kill();
-  for (const asked of [board.add(newJob('{}')), board.find(id), board.resultOf(id), board.cancel(id)])
-    assert.equal((await refusal(asked)).code, 'STORAGE_UNAVAILABLE');
+  for (const { code } of await Promise.all(
+    [board.add(newJob('{}')), board.find(id), board.resultOf(id), board.cancel(id)].map(refusal),
+  ))
+    assert.equal(code, 'STORAGE_UNAVAILABLE');
 });
