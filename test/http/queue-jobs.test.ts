@@ -146,7 +146,7 @@ test('an answer beyond the 10 MB goes to JOB_OUTPUT, and the reply says where', 
   const models = [modelOf(() => Promise.resolve({ json: { text } }))];
   await using server = await startStubServer(models, { JOB_OUTPUT });
   const url = `${server.url}/predict/stub`;
-  const { state, output, statuses } = await runSaladJob(url, '../../a b', { data: 'text' });
+  const { state, output, statuses } = await runSaladJob(url, '../../a,b', { data: 'text' });
   assert.deepEqual([state, statuses], ['succeeded', [200]]);
   const { stored_at: storedAt, bytes } = output as { stored_at: string; bytes: number };
   const [file = '', ...others] = await filesIn(folder);
@@ -157,7 +157,7 @@ test('an answer beyond the 10 MB goes to JOB_OUTPUT, and the reply says where', 
   assert.equal(bytes, stored.length);
   assert.deepEqual(JSON.parse(stored.toString()), { result: { text } });
   // A later attempt gets the same reply, and nothing is stored again.
-  assert.deepEqual((await runSaladJob(url, '../../a b', { data: 'text' })).output, output);
+  assert.deepEqual((await runSaladJob(url, '../../a,b', { data: 'text' })).output, output);
   assert.equal(server.items.length, 1);
 });
 

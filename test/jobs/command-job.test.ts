@@ -33,6 +33,7 @@ test("Kelpie's job is read, with its defaults", () => {
     sync: { before: [], during: [], after: [] },
     compression: false,
     timeoutMs: undefined,
+    webhook: undefined,
   });
   const job = read({
     custom_id: 'a',
