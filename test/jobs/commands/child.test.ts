@@ -24,7 +24,7 @@ async function start(script: string) {
 
 test('when the server is killed, the whole group of its command ends', async (t) => {
   const file = fileURLToPath(new URL('dying-server.js', import.meta.url));
-  const server = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(process.execPath, [file, 'run'], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(() => server.kill('SIGKILL'));
   const [printed] = (await once(server.stdout, 'data', { signal: AbortSignal.timeout(60_000) })) as [Buffer];
   const pids = printed.toString().trim().split(' ').map(Number);
