@@ -1,7 +1,7 @@
 import type { Clock } from '../core/ticket.ts';
 import type { Answer } from '../dialects/shared/operation.ts';
 import { messageOf, ServerError } from '../errors.ts';
-import { plainPlace } from '../storage/shown-place.ts';
+import { plainPlace, shownPlace } from '../storage/shown-place.ts';
 import { StorageError, type Storage } from '../storage/storage.ts';
 import { placeRefusal, type MemoryAccount, type StoredInputs } from '../storage/stored-inputs.ts';
 import { retryDelayMs } from './backoff.ts';
@@ -48,6 +48,8 @@ export class JobPlaces {
   /** Rejects with INVALID_INPUT unless an answer may be stored there: known before the answer is computed. */
   async checkOutput({ place }: PlaceReference): Promise<void> {
     try {
+      if (/^(s3|file):.*\/$/i.test(place))
+        throw new StorageError('BAD_PLACE', `${shownPlace(place)}: this is a folder; name an object.`);
       await this.#parts.inputs.places.check(place);
     } catch (error) {
       throw placeRefusal(error);

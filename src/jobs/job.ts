@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { operationAt, type Match } from '../dialects/operation-table.ts';
 import { messageOf, ServerError } from '../errors.ts';
+import { utf8Text } from '../json.ts';
 import { jsonMembers, type Range } from './json-members.ts';
 import { PLACE_REFERENCE, type PlaceReference } from './place-reference.ts';
 
@@ -101,7 +102,9 @@ function referenceIn(body: Uint8Array, id: string): PlaceReference | undefined {
 
 function valueOf(bytes: Uint8Array, name: string, { start, end }: Range): unknown {
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8'));
+    const text = utf8Text(bytes.subarray(start, end));
+    if (text === undefined) throw new Error('it is not valid UTF-8');
+    return JSON.parse(text);
   } catch (error) {
     throw new JobError(null, `${name}: ${messageOf(error)}`);
   }

@@ -1,3 +1,5 @@
+import { utf8Text } from '../json.ts';
+
 /** Finds the members of a JSON object without parsing their values: the body of a job is decoded by its operation, and parsing it twice would cost more than answering it. */
 
 /** Where a value begins and ends in the bytes. */
@@ -47,7 +49,7 @@ export function jsonMembers(bytes: Uint8Array): ReadonlyMap<string, Range> | und
 
 function stringOf(bytes: Uint8Array, start: number, end: number): string | undefined {
   try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')) as string;
+    return JSON.parse(utf8Text(bytes.subarray(start, end)) ?? '') as string;
   } catch {
     return undefined;
   }

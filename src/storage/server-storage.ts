@@ -43,11 +43,6 @@ export class ServerStorage {
     if (folder !== '') this.#cache = await DiskCache.open({ folder, limitBytes, storage: this.storage, log });
   }
 
-  /** What the cache takes of the disk. */
-  get cacheBytes(): number {
-    return this.#cache?.usedBytes ?? 0;
-  }
-
   async close(): Promise<void> {
     await this.#cache?.close();
     await this.storage.close();

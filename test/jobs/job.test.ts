@@ -77,3 +77,13 @@ test('what is wrong with a job is told by the name of its member, and with its i
     assert.equal(error.id, id);
   }
 });
+
+test('bytes that are not UTF-8 are refused, not read as something else', () => {
+  const bytes = Buffer.from('{"custom_id":"x\xff\xfe","url":"/predict/square","body":{"data":1}}', 'latin1');
+  assert.throws(
+    () => readJob(bytes),
+    (error) => error instanceof JobError && /custom_id: .*UTF-8/.test(error.message),
+  );
+  const name = Buffer.from('{"custom_id":"x","url":"/predict/square","b\xff":{}}', 'latin1');
+  assert.throws(() => readJob(name), JobError);
+});

@@ -259,9 +259,14 @@ test('an answer that cannot be stored fails its job, after some tries', async (t
 
 test('a place where no answer may be stored is told before anything is computed', async (t) => {
   const { run, calls } = await rig(t);
-  const result = await run(job({ output: 's3://other/x' }));
-  assert.equal(result?.kind, 'refused');
-  assert.match(JSON.stringify(responseOf(result).body), /STORAGE_PLACES/);
+  for (const [output, message] of [
+    ['s3://other/x', /STORAGE_PLACES/],
+    ['s3://bucket/answers/', /this is a folder/],
+  ] as const) {
+    const result = await run(job({ output }));
+    assert.equal(result?.kind, 'refused');
+    assert.match(JSON.stringify(responseOf(result).body), message);
+  }
   assert.equal(calls.length, 0);
 });
 

@@ -117,7 +117,7 @@ export class FileStore {
     };
     try {
       const bytes = await this.#writeAll(id, pieces);
-      return { bytes, keep: (facts) => orElse(drop, this.#keep(id, bytes, facts)), drop };
+      return { bytes, keep: (facts) => this.#keep(id, bytes, facts), drop };
     } catch (error) {
       await drop();
       throw error;
@@ -258,7 +258,7 @@ export interface ListOptions {
 /** Bytes that have arrived whole, and are on disk. */
 export interface Upload {
   readonly bytes: number;
-  /** Makes them a file. Rejects with STORAGE_UNAVAILABLE, and removes them then. */
+  /** Makes them a file. Rejects with STORAGE_UNAVAILABLE; then they are still to be dropped. */
   keep(facts: NewFile): Promise<FileRecord>;
   /** Removes them. */
   drop(): Promise<void>;
@@ -270,15 +270,6 @@ function full(message: string): ServerError {
 
 function unavailable(error: unknown): never {
   throw new ServerError('STORAGE_UNAVAILABLE', undefined, { cause: error, retryAfterMs: 5000 });
-}
-
-async function orElse<Value>(undo: () => Promise<void>, value: Promise<Value>): Promise<Value> {
-  try {
-    return await value;
-  } catch (error) {
-    await undo();
-    throw error;
-  }
 }
 
 async function writeWhole(handle: FileHandle, piece: Uint8Array): Promise<void> {
