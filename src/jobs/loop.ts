@@ -20,7 +20,7 @@ import type { JobPhase, JobRunner, RunOptions } from './run-job.ts';
 import { endMessageOf } from './webhooks/end-message.ts';
 import type { Outbox } from './webhooks/outbox.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from './source.ts';
-import { waitOrStop } from './wait.ts';
+import { waitOrStop } from '../core/wait.ts';
 
 /** The wait before the second try of a claim or a report, which doubles. */
 const FIRST_WAIT_MS = 200;

@@ -1,5 +1,6 @@
 import type { Config } from '../config/options.ts';
 import type { Clock } from '../core/ticket.ts';
+import { waitOrStop } from '../core/wait.ts';
 import { messageOf } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { isAtLeast, readCuda, readGpu, type Gpu } from './gpu.ts';
@@ -156,7 +157,7 @@ async function runCheck(check: Check, { clock, attempts, pauseMs, signal }: Chec
   const results = new Map<CheckName, CheckResult>();
   const isOpen = (name: CheckName): boolean => results.get(name)?.outcome !== 'passed';
   for (let attempt = 1; attempt <= attempts && check.names.some(isOpen); attempt += 1) {
-    if (attempt > 1) await pause(clock, pauseMs, signal);
+    if (attempt > 1) await waitOrStop(clock, pauseMs, signal);
     if (signal.aborted) break;
     const measured = await check.measure(signal).catch((error: unknown) => messageOf(error).slice(0, MOST_LETTERS));
     for (const name of check.names.filter(isOpen)) {
@@ -184,17 +185,4 @@ function resultOf(name: CheckName, found: Finding | readonly Finding[] | string)
 function added(before: CheckResult | undefined, now: CheckResult): CheckResult {
   if (before?.outcome === 'unknown' && now.outcome === 'failed') return { ...now, outcome: 'unknown' };
   return now;
-}
-
-function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      forget();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const forget = clock.after(delayMs, done);
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
-  });
 }

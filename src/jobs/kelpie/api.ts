@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '../../core/ticket.ts';
 import { messageOf } from '../../errors.ts';
-import { waitOrStop } from '../wait.ts';
+import { waitOrStop } from '../../core/wait.ts';
 import type { Credentials } from './credentials.ts';
 
 /** Kelpie's API as a worker uses it: https://github.com/SaladTechnologies/kelpie-api */

@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from '../source.ts';
-import { waitOrStop } from '../wait.ts';
+import { waitOrStop } from '../../core/wait.ts';
 import { KelpieError, type HandedOut, type KelpieApi } from './api.ts';
 import type { KelpieNode } from './credentials.ts';
 

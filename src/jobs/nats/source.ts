@@ -1,4 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/transport-node';
+import { systemClock } from '../../core/clock.ts';
+import { waitOrStop } from '../../core/wait.ts';
 import type { Log } from '../../log.ts';
 import { Cancellation } from '../../serving/cancellation.ts';
 import { retryDelayMs } from '../backoff.ts';
@@ -84,7 +86,8 @@ export class NatsSource implements JobSource<NatsJob> {
     const askedAtMs = performance.now();
     return this.#mending(async () => {
       const messages = await pull(this.#connection, { queue, most, waitMs, signal });
-      if (messages.length === 0 && performance.now() - askedAtMs < PAUSE_MS) await pause(signal);
+      if (messages.length === 0 && performance.now() - askedAtMs < PAUSE_MS)
+        await waitOrStop(systemClock, PAUSE_MS, signal);
       return Promise.all(messages.map((message) => this.#claimed(message)));
     });
   }
@@ -205,17 +208,4 @@ export class NatsSource implements JobSource<NatsJob> {
 /** Somebody else may have a job whose claim has ended: it is not taken away from them. */
 function checkHeld({ claim }: NatsJob): void {
   if (performance.now() >= claim.endsAtMs) throw new LeaseLostError();
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, PAUSE_MS);
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
-  });
 }

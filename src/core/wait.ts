@@ -1,4 +1,4 @@
-import type { Clock } from '../core/ticket.ts';
+import type { Clock } from './ticket.ts';
 
 /** Resolves after the delay, or when the signal is aborted. */
 export function waitOrStop(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
