@@ -27,6 +27,7 @@ import {
   streamOf,
   type StreamFields,
 } from './sampling.ts';
+import { STRUCTURE, structureOf } from './structure.ts';
 
 /** `developer` is OpenAI's newer word for `system`; chat templates know the older one. */
 const ROLES = { system: 'system', developer: 'system', user: 'user', assistant: 'assistant' } as const;
@@ -70,7 +71,7 @@ const schema = z.object({
   functions: z.unknown().optional(),
   tool_choice: feature('none', 'auto'),
   function_call: feature('none', 'auto'),
-  response_format: feature({ type: 'text' }),
+  ...STRUCTURE,
   modalities: feature([], ['text']),
   audio: feature(),
   prediction: feature(),
@@ -113,6 +114,7 @@ export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): Item
     top_logprobs: logprobs === true ? fields.top_logprobs : undefined,
     add_generation_prompt: fields.add_generation_prompt,
     chat_template_kwargs: fields.chat_template_kwargs,
+    ...structureOf(fields),
   };
   checkChoices(choices, body);
   checkCount(choices, itemLimit);

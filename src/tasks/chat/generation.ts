@@ -1,3 +1,5 @@
+import type { GrammarSpec } from '../../grammar/spec.ts';
+
 /** What passes between the chat task and the program that generates: the ticket's parameters, its progress and its outputs. */
 
 /** How the next token is chosen. Neutral values switch a part off. */
@@ -29,6 +31,8 @@ export interface GenerationParameters {
   readonly maxTokens: number;
   /** The answer ends with any of these, which is its last token. */
   readonly stopTokens: readonly number[];
+  /** What the answer must look like; undefined: any text. */
+  readonly grammar?: GrammarSpec;
   /** How many of the likeliest tokens are given with each token; undefined: no log probabilities at all. */
   readonly topLogprobs?: number;
   /** Log probabilities of the prompt's tokens too; goes with `topLogprobs`. */

@@ -5,8 +5,10 @@ import { SAMPLING_RANGES } from '../../ranges.ts';
 import { within } from '../options.ts';
 import type { Item } from '../task.ts';
 import { readParameters } from '../parameters.ts';
+import type { GrammarSpec } from '../../grammar/spec.ts';
 import type { Sampling } from './generation.ts';
 import type { ChatModel, SamplingDefaults } from './model.ts';
+import { grammarOf, RESPONSE_FORMAT } from './response-format.ts';
 
 /** What a chat item holds. */
 export type Prompt =
@@ -29,6 +31,8 @@ export interface ChatParameters {
   readonly echo: boolean;
   readonly addGenerationPrompt: boolean;
   readonly templateVariables: Readonly<Record<string, unknown>>;
+  /** What the answer must look like; undefined: any text. */
+  readonly grammar: GrammarSpec | undefined;
 }
 
 const MAX_STOPS = 16;
@@ -71,6 +75,7 @@ const schema = z.strictObject({
     .record(z.string(), z.unknown())
     .refine(atMost(MAX_TEMPLATE_VARIABLES), `at most ${MAX_TEMPLATE_VARIABLES} variables are expected`)
     .default({}),
+  ...RESPONSE_FORMAT,
 });
 
 /** The parameters of a request over the model's own defaults. Throws INVALID_INPUT that names the one at fault. */
@@ -99,6 +104,7 @@ export function readChatParameters(item: Item, { sampling, maxTokens, program }:
     echo: asked.echo,
     addGenerationPrompt: asked.add_generation_prompt,
     templateVariables: asked.chat_template_kwargs,
+    grammar: grammarOf(asked),
   };
 }
 

@@ -65,7 +65,12 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   const room = contextTokens - ids.length;
   if (room < Math.min(1, asked.maxTokens)) throw contextExceeded(prompt, String(ids.length), contextTokens);
   const maxTokens = Math.min(asked.maxTokens, room);
-  const { sampling, topLogprobs } = asked;
+  const { sampling, topLogprobs, grammar } = asked;
+  if (grammar !== undefined)
+    throw new ServerError('INVALID_INPUT', 'Answers of a given form are not supported by this server.', {
+      param: 'response_format',
+      reason: 'unsupported_parameter',
+    });
   const wantsPrompt = asked.echo && topLogprobs !== undefined;
   const stopTokens = asked.ignoreEnd ? [] : parts.stopTokens;
   const parameters: GenerationParameters = {

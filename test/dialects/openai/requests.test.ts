@@ -77,6 +77,17 @@ test('harmless fields and features that are switched off are taken', () => {
   assert.deepEqual(items, [{ kind: 'json', value: { messages: MESSAGES } }]);
 });
 
+test('the form of an answer goes to the task, in all its spellings', () => {
+  const form = (fields: object): unknown => chat(fields).items[0]?.parameters;
+  const format = { type: 'json_schema', json_schema: { name: 'a', schema: { type: 'string' }, strict: true } };
+  assert.deepEqual(form({ response_format: format }), { response_format: format });
+  assert.deepEqual(form({ structured_outputs: { regex: 'a+' } }), { structured_outputs: { regex: 'a+' } });
+  assert.deepEqual(form({ guided_json: { type: 'null' } }), { structured_outputs: { json: { type: 'null' } } });
+  assert.deepEqual(form({ guided_regex: 'a+' }), { structured_outputs: { regex: 'a+' } });
+  assert.deepEqual(form({ guided_choice: ['a'] }), { structured_outputs: { choice: ['a'] } });
+  assert.deepEqual(form({ guided_grammar: 'root ::= "a"' }), { structured_outputs: { grammar: 'root ::= "a"' } });
+});
+
 test('tools that are not to be called are ignored, and told', () => {
   const tools = [{ type: 'function', function: { name: 'f' } }];
   const { items, ignored } = chat({ tools, tool_choice: 'none', functions: [{ name: 'f' }], function_call: 'none' });
@@ -115,7 +126,8 @@ const badChats: [object, string][] = [
   [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages[0].content[0]'],
   [{ messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text'],
   [{ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }, 'messages[0].tool_calls'],
-  [{ response_format: { type: 'json_schema' } }, 'response_format'],
+  [{ response_format: 'json' }, 'response_format'],
+  [{ guided_choice: ['a', 1] }, 'guided_choice[1]'],
   [{ audio: {} }, 'audio'],
   [{ modalities: ['text', 'audio'] }, 'modalities'],
   [{ functions: [{}] }, 'functions'],
@@ -145,8 +157,15 @@ for (const [fields, param] of badChats)
   });
 
 test('unknown fields are ignored and named in the reply, but a misspelt known one is refused', () => {
-  const request = chat({ min_tokens: 1, top_a: 0.5, guided_json: {}, constructor: 1, __proto__: 2, nothing: null });
-  assert.deepEqual(request.ignored, ['min_tokens', 'top_a', 'guided_json', 'constructor']);
+  const request = chat({
+    min_tokens: 1,
+    top_a: 0.5,
+    guided_decoding_backend: {},
+    constructor: 1,
+    __proto__: 2,
+    nothing: null,
+  });
+  assert.deepEqual(request.ignored, ['min_tokens', 'top_a', 'guided_decoding_backend', 'constructor']);
   assert.deepEqual(request.items, [{ kind: 'json', value: { messages: MESSAGES } }]);
   assert.deepEqual(complete({}).ignored, []);
   assert.throws(

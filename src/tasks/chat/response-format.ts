@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
+import type { GrammarSpec } from '../../grammar/spec.ts';
+
+/** The parameters that say what an answer must look like: OpenAI's `response_format`, and vLLM's `structured_outputs`. */
+
+const schemaText = z.union([z.boolean(), z.record(z.string(), z.unknown())], 'a JSON Schema is expected');
+
+const responseFormat = z.discriminatedUnion(
+  'type',
+  [
+    z.object({ type: z.literal('text') }),
+    z.object({ type: z.literal('json_object') }),
+    z.object({
+      type: z.literal('json_schema'),
+      json_schema: z.object({ schema: schemaText, name: z.string().optional(), strict: z.boolean().nullish() }),
+    }),
+  ],
+  'a "type" of text, json_object or json_schema is expected',
+);
+
+const structuredOutputs = z.strictObject({
+  json: z.union([schemaText, z.string()], 'a JSON Schema, or its text, is expected').optional(),
+  regex: z.string().min(1).optional(),
+  choice: z.array(z.string()).min(1).optional(),
+  grammar: z.string().min(1).optional(),
+  json_object: z.boolean().optional(),
+});
+
+export const RESPONSE_FORMAT = {
+  response_format: responseFormat.optional(),
+  structured_outputs: structuredOutputs.optional(),
+};
+
+interface Asked {
+  readonly response_format?: z.output<typeof responseFormat> | undefined;
+  readonly structured_outputs?: z.output<typeof structuredOutputs> | undefined;
+}
+
+/** What the answer must look like; undefined: any text. Throws INVALID_INPUT if several forms are asked for. */
+export function grammarOf(asked: Asked): GrammarSpec | undefined {
+  const specs = [...ofResponseFormat(asked), ...ofStructuredOutputs(asked)];
+  if (specs.length > 1)
+    throw new ServerError('INVALID_INPUT', 'An answer can have one form only, and several are asked for.', {
+      param: 'response_format' in asked ? 'response_format' : 'structured_outputs',
+    });
+  return specs[0];
+}
+
+function ofResponseFormat({ response_format: format }: Asked): GrammarSpec[] {
+  if (format?.type === 'json_object') return [{ kind: 'json' }];
+  if (format?.type !== 'json_schema') return [];
+  return [{ kind: 'schema', schema: JSON.stringify(format.json_schema.schema) }];
+}
+
+function ofStructuredOutputs({ structured_outputs: asked }: Asked): GrammarSpec[] {
+  if (asked === undefined) return [];
+  const { json, regex, choice, grammar, json_object: object } = asked;
+  return [
+    ...(json === undefined
+      ? []
+      : [{ kind: 'schema', schema: typeof json === 'string' ? json : JSON.stringify(json) } as const]),
+    ...(regex === undefined ? [] : [{ kind: 'regex', text: regex } as const]),
+    ...(choice === undefined ? [] : [{ kind: 'choice', choices: choice } as const]),
+    ...(grammar === undefined ? [] : [{ kind: 'ebnf', text: grammar } as const]),
+    ...(object === true ? [{ kind: 'json' } as const] : []),
+  ];
+}
