@@ -34,6 +34,7 @@ export function rangeText({ min, above, max, integer }: Range): string {
  */
 export const SAMPLING_RANGES = {
   max_tokens: { min: 0, integer: true },
+  min_tokens: { min: 0, integer: true },
   temperature: { min: 0, max: 2 },
   top_p: { min: 0, max: 1 },
   top_k: { min: -1, integer: true },

@@ -1,4 +1,5 @@
 import {
+  LastUsage,
   SentText,
   usageOf,
   type Candidate,
@@ -6,20 +7,29 @@ import {
   type GenerationPiece,
   type StreamEncoder,
   type TokenLogprob,
+  type Usage,
 } from '../shared/generation-reply.ts';
 import type { AnswerHead } from '../shared/operation.ts';
 import type { ChatOptions } from './chat.ts';
+import { usageField } from './sampling.ts';
 
 /** https://platform.openai.com/docs/api-reference/chat/object */
-export function encodeChat({ id, model, created }: AnswerHead, generations: readonly Generation[]): unknown {
+export function encodeChat(
+  { id, model, created }: AnswerHead,
+  generations: readonly Generation[],
+  { includeReasoning }: Pick<ChatOptions, 'includeReasoning'>,
+): unknown {
   return {
     id: `chatcmpl-${id}`,
     object: 'chat.completion',
     created,
     model,
-    choices: generations.map(({ text, finish_reason, logprobs }, index) => ({
+    choices: generations.map(({ text, reasoning, finish_reason, logprobs }, index) => ({
       index,
-      message: { role: 'assistant', content: text, refusal: null },
+      message: {
+        ...{ role: 'assistant', content: text, refusal: null },
+        ...(includeReasoning && reasoning !== undefined ? { reasoning_content: reasoning } : {}),
+      },
       logprobs: chatLogprobs(logprobs),
       finish_reason,
     })),
@@ -46,15 +56,19 @@ interface Choice {
   readonly delta: Readonly<Record<string, unknown>>;
   readonly finishReason?: string;
   readonly logprobs?: readonly TokenLogprob[] | undefined;
+  readonly usage?: Usage | undefined;
 }
 
 /** https://platform.openai.com/docs/api-reference/chat-streaming */
 export class ChatStream implements StreamEncoder {
   readonly #head: Readonly<Record<string, unknown>>;
-  readonly #includeUsage: boolean;
+  readonly #usage: ChatOptions['usage'];
+  readonly #includeReasoning: boolean;
   readonly #sent = new SentText();
+  readonly #thoughts = new SentText();
+  readonly #lastUsage: LastUsage;
 
-  constructor({ id, model, created }: AnswerHead, { includeUsage }: ChatOptions) {
+  constructor({ id, model, created }: AnswerHead, { usage, choices, includeReasoning }: ChatOptions) {
     this.#head = {
       id: `chatcmpl-${id}`,
       object: 'chat.completion.chunk',
@@ -62,35 +76,48 @@ export class ChatStream implements StreamEncoder {
       model,
       system_fingerprint: null,
     };
-    this.#includeUsage = includeUsage;
+    this.#usage = usage;
+    this.#includeReasoning = includeReasoning;
+    this.#lastUsage = new LastUsage(choices, choices);
   }
 
-  piece(index: number, { text, logprobs }: GenerationPiece): string[] {
+  piece(index: number, { text, reasoning = '', logprobs }: GenerationPiece): string[] {
     const role = this.#sent.isFirst(index) ? [this.#chunk(index, { delta: { role: 'assistant', content: '' } })] : [];
     this.#sent.add(index, text);
-    return [...role, this.#chunk(index, { delta: { content: text }, logprobs })];
+    this.#thoughts.add(index, reasoning);
+    const deltas = [
+      ...(reasoning !== '' && this.#includeReasoning ? [{ reasoning_content: reasoning }] : []),
+      ...(text !== '' || reasoning === '' ? [{ content: text }] : []),
+    ];
+    return [
+      ...role,
+      ...deltas.map((delta, at) => this.#chunk(index, { delta, logprobs: at === 0 ? logprobs : undefined })),
+    ];
   }
 
-  done(index: number, { text, finish_reason: finishReason, logprobs }: Generation): string[] {
+  done(index: number, generation: Generation): string[] {
+    const { text, reasoning: thoughts = '', finish_reason: finishReason, logprobs } = generation;
     const rest = this.#sent.rest(index, text);
+    const reasoning = this.#thoughts.rest(index, thoughts);
     const isWhole = this.#sent.isFirst(index);
     const last =
-      rest === '' && !isWhole
+      rest === '' && reasoning === '' && !isWhole
         ? []
-        : this.piece(index, { text: rest, ...(isWhole && logprobs !== undefined ? { logprobs } : {}) });
-    return [...last, this.#chunk(index, { delta: {}, finishReason })];
+        : this.piece(index, { text: rest, reasoning, ...(isWhole && logprobs !== undefined ? { logprobs } : {}) });
+    const usage = this.#lastUsage.ended(index, generation);
+    return [...last, this.#chunk(index, { delta: {}, finishReason, usage })];
   }
 
   end(generations: readonly Generation[]): string[] {
     const usage = { ...this.#head, choices: [], usage: usageOf(generations, generations.length) };
-    return [...(this.#includeUsage ? [JSON.stringify(usage)] : []), '[DONE]'];
+    return [...(this.#usage === 'end' ? [JSON.stringify(usage)] : []), '[DONE]'];
   }
 
-  #chunk(index: number, { delta, finishReason, logprobs }: Choice): string {
+  #chunk(index: number, { delta, finishReason, logprobs, usage }: Choice): string {
     return JSON.stringify({
       ...this.#head,
       choices: [{ index, delta, logprobs: chatLogprobs(logprobs), finish_reason: finishReason ?? null }],
-      ...(this.#includeUsage ? { usage: null } : {}),
+      ...usageField(this.#usage, usage),
     });
   }
 }

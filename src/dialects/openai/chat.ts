@@ -58,7 +58,16 @@ const noCalls = z
   })
   .optional();
 
-const message = z.object({ role, content, tool_calls: noCalls, function_call: noCalls, audio: noCalls }, 'an object');
+const thoughts = z.union([z.string(), z.null()], 'a string').optional();
+
+const message = z.object(
+  {
+    ...{ role, content, tool_calls: noCalls, function_call: noCalls, audio: noCalls },
+    /** What the assistant thought, by either of two names that clients give it. */
+    ...{ reasoning_content: thoughts, reasoning: thoughts },
+  },
+  'an object',
+);
 
 const messages = list(message, 'an array of messages').check(({ value, issues }) => {
   if (value.length === 0) issues.push(issue(value, '', { reason: 'empty_input' }));
@@ -84,6 +93,8 @@ const schema = z.object({
   top_logprobs: number(SAMPLING_RANGES.top_logprobs).optional(),
   add_generation_prompt: flag.optional(),
   chat_template_kwargs: object.optional(),
+  reasoning_effort: text.optional(),
+  include_reasoning: flag.default(true),
   n: choiceCount,
   model: text.optional(),
   ...STREAMING,
@@ -95,6 +106,8 @@ const TOOLS = { tools: 'tool_choice', functions: 'function_call' } as const;
 
 export interface ChatOptions extends StreamFields {
   readonly choices: number;
+  /** Whether the answer has what the model thought before it. */
+  readonly includeReasoning: boolean;
 }
 
 /**
@@ -113,20 +126,45 @@ export function decodeChat(body: Uint8Array, { itemLimit }: DecodeContext): Item
     logprobs,
     top_logprobs: logprobs === true ? fields.top_logprobs : undefined,
     add_generation_prompt: fields.add_generation_prompt,
-    chat_template_kwargs: fields.chat_template_kwargs,
+    chat_template_kwargs: templateVariables(fields),
     ...structureOf(fields),
   };
   checkChoices(choices, body);
   checkCount(choices, itemLimit);
   const value = {
-    messages: fields.messages.map((one) => ({ role: ROLES[one.role], content: one.content ?? '' })),
+    messages: fields.messages.map(messageOf),
   };
   return {
     model: fields.model,
     ignored,
     items: Array.from({ length: choices }, (_, index) => jsonItem(value, forChoice(parameters, index))),
-    options: { choices, ...streamOf(fields) },
+    options: { choices, includeReasoning: fields.include_reasoning, ...streamOf(fields) },
   };
+}
+
+function messageOf({
+  role: who,
+  content: said,
+  reasoning_content: own,
+  reasoning,
+}: z.output<typeof message>): JsonObject {
+  const thought = own ?? reasoning ?? '';
+  return { role: ROLES[who], content: said ?? '', ...(thought === '' ? {} : { reasoning_content: thought }) };
+}
+
+/**
+ * Variables for the chat template: those of the request, and `reasoning_effort` under its own name. Effort `none` also switches off thinking in templates that
+ * only know a switch.
+ */
+export function templateVariables({
+  chat_template_kwargs: given,
+  reasoning_effort: effort,
+}: {
+  readonly chat_template_kwargs?: JsonObject | undefined;
+  readonly reasoning_effort?: string | undefined;
+}): JsonObject | undefined {
+  if (effort === undefined) return given;
+  return { reasoning_effort: effort, ...(effort === 'none' ? { enable_thinking: false } : {}), ...given };
 }
 
 /** Lists of tools that the request itself switches off. Throws BAD_REQUEST if they are to be used, which this server cannot. */

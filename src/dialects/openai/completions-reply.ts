@@ -1,4 +1,5 @@
 import {
+  LastUsage,
   SentText,
   usageOf,
   type Candidate,
@@ -6,9 +7,11 @@ import {
   type GenerationPiece,
   type StreamEncoder,
   type TokenLogprob,
+  type Usage,
 } from '../shared/generation-reply.ts';
 import type { AnswerHead } from '../shared/operation.ts';
 import type { CompletionsOptions } from './completions.ts';
+import { usageField } from './sampling.ts';
 import { textOffsets } from './text-offsets.ts';
 
 /** https://platform.openai.com/docs/api-reference/completions/object */
@@ -70,10 +73,12 @@ export class CompletionsStream implements StreamEncoder {
   readonly #head: Readonly<Record<string, unknown>>;
   readonly #options: CompletionsOptions;
   readonly #sent = new SentText();
+  readonly #lastUsage: LastUsage;
 
   constructor(head: AnswerHead, options: CompletionsOptions) {
     this.#head = objectHead(head);
     this.#options = options;
+    this.#lastUsage = new LastUsage(options.count, options.choices);
   }
 
   piece(index: number, piece: GenerationPiece): string[] {
@@ -85,25 +90,26 @@ export class CompletionsStream implements StreamEncoder {
   done(index: number, generation: Generation): string[] {
     const { text, finish_reason: finishReason } = generation;
     const logprobs = this.#sent.isFirst(index) ? wholeLogprobs(generation) : null;
-    return [this.#chunk(index, { text: this.#sent.rest(index, text) }, { logprobs, finishReason })];
+    const usage = this.#lastUsage.ended(index, generation);
+    return [this.#chunk(index, { text: this.#sent.rest(index, text) }, { logprobs, finishReason, usage })];
   }
 
   end(generations: readonly Generation[]): string[] {
-    const { includeUsage, choices } = this.#options;
+    const { usage: where, choices } = this.#options;
     const usage = { ...this.#head, choices: [], usage: usageOf(generations, choices) };
-    return [...(includeUsage ? [JSON.stringify(usage)] : []), '[DONE]'];
+    return [...(where === 'end' ? [JSON.stringify(usage)] : []), '[DONE]'];
   }
 
   #chunk(
     index: number,
     { text }: GenerationPiece,
-    { logprobs, finishReason }: { logprobs: unknown; finishReason?: string },
+    { logprobs, finishReason, usage }: { logprobs: unknown; finishReason?: string; usage?: Usage | undefined },
   ): string {
     const choice = { text, index, logprobs, finish_reason: finishReason ?? null };
     return JSON.stringify({
       ...this.#head,
       choices: [choice],
-      ...(this.#options.includeUsage ? { usage: null } : {}),
+      ...usageField(this.#options.usage, usage),
     });
   }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { parseJsonObject } from '../../json.ts';
-import { feature, fieldError, flag, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { fieldError, flag, harmless, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { checkCount, inputList, isList, textInputs } from '../shared/text-inputs.ts';
 import {
   checkChoices,
@@ -20,7 +20,7 @@ import {
 const DEFAULT_MAX_TOKENS = 16;
 
 const schema = z.object({
-  suffix: feature(''),
+  suffix: text.optional(),
   prompt: textInputs,
   n: choiceCount,
   best_of: number({ min: 1, integer: true }).optional(),
@@ -35,11 +35,14 @@ const schema = z.object({
   model: text.optional(),
   ...STREAMING,
   ...HARMLESS,
+  ...harmless(['reasoning_effort']),
 });
 
 export interface CompletionsOptions extends StreamFields {
   /** Choices of each prompt. */
   readonly choices: number;
+  /** Choices of all prompts. */
+  readonly count: number;
   /** The prompt came as a list, so the error of a bad one names its index. */
   readonly isList: boolean;
 }
@@ -52,7 +55,7 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
   const fields = readFields(schema, values);
-  const { n: choices, logprobs, echo, max_tokens: maxTokens } = fields;
+  const { n: choices, logprobs, echo, suffix, max_tokens: maxTokens } = fields;
   const prompts = inputList(fields.prompt, itemLimit);
   checkChoices(choices, body);
   checkCount(prompts.length * choices, itemLimit);
@@ -60,6 +63,8 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
     throw fieldError('best_of', "Invalid value for 'best_of': this server takes it only equal to 'n'.");
   if (maxTokens === 0 && echo !== true)
     throw fieldError('max_tokens', "Invalid value for 'max_tokens': 0 goes with 'echo' alone.");
+  // An empty suffix asks for no more than the prompt does.
+  const between = suffix === undefined || suffix === '' ? {} : { suffix };
   const parameters = {
     ...samplingOf(fields),
     max_tokens: maxTokens,
@@ -71,7 +76,7 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
   return {
     model: fields.model,
     ignored,
-    items: prompts.flatMap((prompt) => chosen.map((item) => ({ ...item, value: { prompt } }))),
-    options: { choices, isList: isList(fields.prompt), ...streamOf(fields) },
+    items: prompts.flatMap((prompt) => chosen.map((item) => ({ ...item, value: { prompt, ...between } }))),
+    options: { choices, count: prompts.length * choices, isList: isList(fields.prompt), ...streamOf(fields) },
   };
 }

@@ -7,6 +7,7 @@ import { decodeTranscription, decodeTranslation, type AudioOptions } from './aud
 import { decodeChat, type ChatOptions } from './chat.ts';
 import { ChatStream, encodeChat } from './chat-reply.ts';
 import { CompletionsStream, encodeCompletions } from './completions-reply.ts';
+import { decodeFim } from './fim.ts';
 import { decodeCompletions, type CompletionsOptions } from './completions.ts';
 import { OPENAI } from './dialect.ts';
 import { decodeEmbeddings, encodeEmbeddings, type EmbeddingsOptions } from './embeddings.ts';
@@ -48,8 +49,16 @@ const CHAT: ItemsOperation<ChatOptions> = {
   paths: ['/v1/chat/completions'],
   models: CHAT_MODELS,
   decode: decodeChat,
-  encode: (results, _, head) => jsonAnswer(encodeChat(head, allReplies(results).map(readGeneration))),
+  encode: (results, options, head) => jsonAnswer(encodeChat(head, allReplies(results).map(readGeneration), options)),
   stream: (options, head) => (options.stream ? generationStream(new ChatStream(head, options)) : undefined),
+};
+
+/** What editors ask for at the cursor, in the shape of Mistral's API: answers are those of a chat. */
+const FIM: ItemsOperation<ChatOptions> = {
+  ...CHAT,
+  name: 'openai.fim',
+  paths: ['/v1/fim/completions'],
+  decode: decodeFim,
 };
 
 /** The name of the list of prompts, if each item is for one prompt of it. */
@@ -101,6 +110,7 @@ export const OPENAI_OPERATIONS: readonly Operation[] = [
   EMBEDDINGS,
   CHAT,
   COMPLETIONS,
+  FIM,
   TRANSCRIPTIONS,
   TRANSLATIONS,
   IMAGES,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
 import { isWithin, SAMPLING_RANGES } from '../../ranges.ts';
+import type { Usage } from '../shared/generation-reply.ts';
 import { fieldError, flag, given, harmless, issue, number, object } from '../shared/body-schema.ts';
 
 /** Fields that chat, completion and OIP generate requests have in common. */
@@ -34,7 +35,12 @@ const logitBias = object.check((payload) => {
     }
 });
 
-/** Says how tokens are chosen: OpenAI's fields, and ours (from `top_k` on). */
+const MOST_STOP_TOKENS = 128;
+const stopTokens = z
+  .array(number({ min: 0, integer: true }), 'an array of token ids')
+  .max(MOST_STOP_TOKENS, `expected at most ${MOST_STOP_TOKENS} token ids`);
+
+/** Says how tokens are chosen: OpenAI's fields, and those of vLLM and others (from `top_k` on). */
 export const SAMPLING = {
   temperature: number(SAMPLING_RANGES.temperature).optional(),
   top_p: number(SAMPLING_RANGES.top_p).optional(),
@@ -47,6 +53,11 @@ export const SAMPLING = {
   min_p: number(SAMPLING_RANGES.min_p).optional(),
   repetition_penalty: number(SAMPLING_RANGES.repetition_penalty).optional(),
   ignore_eos: flag.optional(),
+  min_tokens: number(SAMPLING_RANGES.min_tokens).optional(),
+  stop_token_ids: stopTokens.optional(),
+  include_stop_str_in_output: flag.optional(),
+  /** The word of llama.cpp and Ollama for `repetition_penalty`. */
+  repeat_penalty: number(SAMPLING_RANGES.repetition_penalty).optional(),
 };
 const SAMPLING_NAMES = Object.keys(SAMPLING) as (keyof typeof SAMPLING)[];
 
@@ -54,13 +65,14 @@ type SamplingFields = { readonly [Name in keyof typeof SAMPLING]?: unknown };
 
 /** The task's parameters that say how tokens are chosen; those not given are left out. */
 export function samplingOf(fields: SamplingFields): Record<string, unknown> {
-  return given(Object.fromEntries(SAMPLING_NAMES.map((name) => [name, fields[name]])));
+  const { repeat_penalty: penalty, ...named } = Object.fromEntries(SAMPLING_NAMES.map((name) => [name, fields[name]]));
+  return given({ ...named, repetition_penalty: named['repetition_penalty'] ?? penalty });
 }
 
 /** Fields without effect here: they say how OpenAI bills, stores or routes. */
 export const HARMLESS = harmless([
   ...(['user', 'store', 'metadata', 'service_tier', 'parallel_tool_calls', 'safety_identifier'] as const),
-  ...(['prompt_cache_key', 'prompt_cache_retention', 'verbosity', 'reasoning_effort'] as const),
+  ...(['prompt_cache_key', 'prompt_cache_retention', 'verbosity'] as const),
 ]);
 
 /** How many choices a prompt gets. */
@@ -84,8 +96,17 @@ export function forChoice(parameters: Readonly<Record<string, unknown>>, choice:
 
 export interface StreamFields {
   readonly stream: boolean;
-  /** Whether a last event with the token counts is wanted. */
-  readonly includeUsage: boolean;
+  /**
+   * Where the token counts go: `end`, an event of their own, as OpenAI has it where they are asked for; `finish`, the chunk that ends the last choice,
+   * for clients that do not ask and read them there; `none`, where they are declined. Never twice, as some clients add them up.
+   */
+  readonly usage: 'end' | 'finish' | 'none';
+}
+
+/** The `usage` of a chunk; `counts` are given with the chunk that ends the last choice. */
+export function usageField(where: StreamFields['usage'], counts: Usage | undefined): { usage?: Usage | null } {
+  if (where === 'end') return { usage: null };
+  return where === 'finish' && counts !== undefined ? { usage: counts } : {};
 }
 
 export const STREAMING = { stream: flag.default(false), stream_options: object.optional() };
@@ -98,5 +119,6 @@ export function streamOf(fields: {
   const { stream, stream_options: options = {} } = fields;
   if (!stream && Object.values(options).some((value) => value !== false && value !== null))
     throw fieldError('stream_options', "'stream_options' needs 'stream': true.");
-  return { stream, includeUsage: stream && options['include_usage'] === true };
+  const { include_usage: asked } = options;
+  return { stream, usage: asked === true ? 'end' : asked === false ? 'none' : 'finish' };
 }

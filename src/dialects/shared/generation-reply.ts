@@ -17,6 +17,9 @@ export interface TokenLogprob extends Candidate {
 }
 export interface Generation {
   readonly text: string;
+  /** What the model thought before it answered, where it marks that. */
+  readonly reasoning?: string;
+  readonly reasoning_tokens?: number;
   /** Length of the echoed prompt in the text, in UTF-16 units; absent without an echo. */
   readonly echo_length?: number;
   readonly finish_reason: string;
@@ -30,6 +33,7 @@ export interface Generation {
 /** One piece of a text that is being written. */
 export interface GenerationPiece {
   readonly text: string;
+  readonly reasoning?: string;
   readonly logprobs?: readonly TokenLogprob[];
 }
 
@@ -45,17 +49,45 @@ export interface Usage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
+  readonly completion_tokens_details?: { readonly reasoning_tokens: number };
 }
 
 /** Token counts of a request: a prompt counts once, however many choices it has. The choices of a prompt are next to each other. */
 export function usageOf(generations: readonly Generation[], choices: number): Usage {
   let prompt = 0;
   let completion = 0;
+  let reasoning = 0;
   for (const [index, generation] of generations.entries()) {
     if (index % choices === 0) prompt += generation.prompt_tokens;
     completion += generation.completion_tokens;
+    reasoning += generation.reasoning_tokens ?? 0;
   }
-  return { prompt_tokens: prompt, completion_tokens: completion, total_tokens: prompt + completion };
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    ...(reasoning === 0 ? {} : { completion_tokens_details: { reasoning_tokens: reasoning } }),
+  };
+}
+
+/** The token counts of a request, told with the last of its generations to end. */
+export class LastUsage {
+  readonly #choices: number;
+  readonly #ended: Generation[] = [];
+  #left: number;
+
+  /** `count` generations in all, `choices` of each prompt. */
+  constructor(count: number, choices: number) {
+    this.#choices = choices;
+    this.#left = count;
+  }
+
+  /** A generation has ended; gives the counts of all once there are no more. */
+  ended(index: number, generation: Generation): Usage | undefined {
+    this.#ended[index] = generation;
+    this.#left -= 1;
+    return this.#left === 0 ? usageOf(this.#ended, this.#choices) : undefined;
+  }
 }
 
 /** Writes generations piece by piece; each text is the data of one server-sent event. */

@@ -71,10 +71,11 @@ export class Row {
 
   /** Chooses the next token by the logits [vocabulary], which are altered. */
   take(logits: Float32Array): RowState {
-    const { topLogprobs, maxTokens } = this.#parameters;
+    const { topLogprobs, maxTokens, minTokens = 0 } = this.#parameters;
     if (maxTokens === 0) return 'whole';
     // From the model's own logits, before the sampler alters them.
     const softmax = topLogprobs === undefined ? undefined : new LogSoftmax(logits, topLogprobs);
+    if (this.tokens.length < minTokens) for (const token of this.#stop) logits[token] = -Infinity;
     const token = this.#sampler.next(logits);
     if (token < 0) return 'broken';
     this.tokens.push(token);

@@ -3,6 +3,7 @@ import { typedView, type Tensor } from '../../tensors/tensor.ts';
 import type { Outputs, Reply } from '../task.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { GenerationProgress, TokenLogprob } from './generation.ts';
+import { ReasoningSplit, type Part, type Thinking } from './reasoning.ts';
 import { StopTexts } from './stop-texts.ts';
 import { TextStream } from './text-stream.ts';
 import { tokenBytes } from './token-bytes.ts';
@@ -13,6 +14,12 @@ export interface AnswerMemo {
   /** Tokens that end the answer and are no part of it. */
   readonly stopTokens: readonly number[];
   readonly stop: readonly string[];
+  /** What ended the answer, token or text, is part of it. */
+  readonly keepsStop?: boolean;
+  /** Stop texts are not looked for before the answer has so many tokens. */
+  readonly minTokens?: number;
+  /** The model may think before it answers, between these marks. */
+  readonly thinking?: Thinking;
   readonly logprobs: boolean;
   /** Comes before the answer. */
   readonly echo: string;
@@ -38,6 +45,8 @@ export interface ReplyPromptLogprob extends Omit<ReplyTokenLogprob, 'logprob'> {
 /** A further piece of an answer: whole characters, no part of a stop text; and the tokens that have come since the last piece. */
 export interface AnswerPiece {
   readonly text: string;
+  /** A piece of what the model thinks before it answers. */
+  readonly reasoning?: string;
   readonly token_ids: readonly number[];
   readonly logprobs?: readonly ReplyTokenLogprob[];
 }
@@ -52,10 +61,12 @@ export class Answer {
   readonly #emit: (piece: AnswerPiece) => void;
   readonly #stream: TextStream;
   readonly #stops: StopTexts;
+  readonly #reasoning: ReasoningSplit | undefined;
   readonly #tokens: number[] = [];
   readonly #logprobs: ReplyTokenLogprob[] = [];
   #promptLogprobs: readonly ReplyPromptLogprob[] = [];
   #text = '';
+  #thought = '';
   #emitted = 0;
   #generated = 0;
   #ended = false;
@@ -65,9 +76,10 @@ export class Answer {
     this.#memo = memo;
     this.#emit = emit;
     this.#stream = new TextStream(tokenizer);
-    this.#stops = new StopTexts(memo.stop);
+    this.#stops = new StopTexts(memo.stop, memo);
+    this.#reasoning = memo.thinking === undefined ? undefined : new ReasoningSplit(memo.thinking, tokenizer);
     if (memo.prompt !== undefined) this.#text = memo.echo;
-    else if (memo.echo !== '') this.#tell(memo.echo);
+    else if (memo.echo !== '') this.#tell({ text: memo.echo, reasoning: '' });
   }
 
   /** A stop text was met: the answer is whole, whatever the model writes after it. */
@@ -86,13 +98,15 @@ export class Answer {
       this.#generated += 1;
       if (this.#memo.stopTokens.includes(token)) {
         this.#ended = true;
-        return;
+        if (this.#memo.keepsStop !== true) return;
       }
       this.#tokens.push(token);
       const logprob = logprobs?.[index];
       if (logprob !== undefined) this.#logprobs.push(this.#replyLogprob(logprob));
-      const text = this.#stops.push(this.#stream.push(token));
-      if (text !== '' || this.stopped) this.#tell(text);
+      const piece = this.#reasoning?.spelling(token) ?? this.#stream.push(token);
+      const text = this.#generated > (this.#memo.minTokens ?? 0) ? this.#stops.push(piece) : piece;
+      const part = this.#split(text);
+      if (part.text !== '' || part.reasoning !== '' || this.stopped) this.#tell(part);
     }
   }
 
@@ -120,11 +134,13 @@ export class Answer {
   reply(): Reply {
     if (!this.stopped) {
       const rest = this.#stops.push(this.#stream.end());
-      this.#tell(rest + this.#stops.end());
+      this.#tell(this.#split(rest + this.#stops.end()));
     }
+    if (this.#reasoning !== undefined) this.#tell(this.#reasoning.end());
     return {
       json: {
         text: this.#text,
+        ...(this.#thought === '' ? {} : { reasoning: this.#thought, reasoning_tokens: this.#reasoning?.tokens }),
         ...(this.#memo.echo === '' ? {} : { echo_length: this.#memo.echo.length }),
         finish_reason: this.#whole() ? 'stop' : 'length',
         prompt_tokens: this.#memo.promptTokens,
@@ -140,13 +156,23 @@ export class Answer {
     return this.stopped || this.#ended;
   }
 
-  #tell(text: string): void {
+  #split(text: string): Part {
+    return this.#reasoning === undefined ? { text, reasoning: '' } : this.#reasoning.push(text);
+  }
+
+  #tell({ text, reasoning }: Part): void {
     this.#text += text;
+    this.#thought += reasoning;
     const tokens = this.#tokens.slice(this.#emitted);
-    if (text === '' && tokens.length === 0) return;
+    if (text === '' && reasoning === '' && tokens.length === 0) return;
     const logprobs = this.#logprobs.slice(this.#emitted);
     this.#emitted = this.#tokens.length;
-    this.#emit({ text, token_ids: tokens, ...(this.#memo.logprobs ? { logprobs } : {}) });
+    this.#emit({
+      text,
+      ...(reasoning === '' ? {} : { reasoning }),
+      token_ids: tokens,
+      ...(this.#memo.logprobs ? { logprobs } : {}),
+    });
   }
 
   #replyLogprob({ id, logprob, top }: TokenLogprob): ReplyTokenLogprob {

@@ -31,6 +31,8 @@ export interface GenerationParameters {
   readonly maxTokens: number;
   /** The answer ends with any of these, which is its last token. */
   readonly stopTokens: readonly number[];
+  /** None of `stopTokens` is chosen before the answer has so many tokens; default: 0. */
+  readonly minTokens?: number;
   /** What the answer must look like; undefined: any text. */
   readonly grammar?: GrammarSpec;
   /** How many of the likeliest tokens are given with each token; undefined: no log probabilities at all. */

@@ -14,18 +14,26 @@ import { grammarOf, RESPONSE_FORMAT } from './response-format.ts';
 export type Prompt =
   | { readonly messages: readonly Message[] }
   /** Text or token ids, as they are: no template. */
-  | { readonly prompt: string | readonly number[] };
+  | { readonly prompt: string | readonly number[] }
+  /** Two texts, and what lies between them is wanted. */
+  | { readonly prompt: string; readonly suffix: string };
 
 export interface Message {
   readonly role: string;
   readonly content: string;
+  /** What an assistant thought before it said that; templates know it by this name. */
+  readonly reasoning_content?: string;
   readonly name?: string;
 }
 
 export interface ChatParameters {
   readonly sampling: Sampling;
   readonly maxTokens: number;
+  readonly minTokens: number;
   readonly stop: readonly string[];
+  readonly stopTokens: readonly number[];
+  /** What ended the answer is part of it. */
+  readonly keepsStop: boolean;
   readonly ignoreEnd: boolean;
   readonly topLogprobs: number | undefined;
   readonly echo: boolean;
@@ -37,6 +45,7 @@ export interface ChatParameters {
 
 const MAX_STOPS = 16;
 const MAX_STOP_CHARACTERS = 1000;
+const MAX_STOP_TOKENS = 128;
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
 const MAX_BIASES = 1024;
 const MAX_TEMPLATE_VARIABLES = 64;
@@ -52,6 +61,7 @@ const ranged = (name: keyof typeof SAMPLING_RANGES) => within(SAMPLING_RANGES[na
 const schema = z.strictObject({
   /** 0 goes with `echo`: the prompt alone. */
   max_tokens: ranged('max_tokens'),
+  min_tokens: ranged('min_tokens'),
   temperature: ranged('temperature'),
   top_p: ranged('top_p'),
   /** -1 and 0: all. */
@@ -62,6 +72,8 @@ const schema = z.strictObject({
   frequency_penalty: ranged('frequency_penalty'),
   seed: ranged('seed'),
   stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)], 'a text or a list of texts is expected').default([]),
+  stop_token_ids: z.array(z.int().min(0), 'a list of token ids is expected').max(MAX_STOP_TOKENS).default([]),
+  include_stop_str_in_output: z.boolean().default(false),
   logprobs: z.boolean().default(false),
   top_logprobs: ranged('top_logprobs'),
   logit_bias: z
@@ -95,16 +107,26 @@ export function readChatParameters(item: Item, { sampling, maxTokens, program }:
       `Parameter "max_tokens": prompt and answer together can have ${program.contextTokens} tokens, not ${String(asked.max_tokens)}.`,
       { param: 'max_tokens', reason: 'invalid_value' },
     );
+  const { min_tokens: minTokens = 0, max_tokens: most = Math.max(maxTokens, minTokens) } = asked;
+  if (minTokens > most)
+    throw new ServerError('INVALID_INPUT', `Parameter "min_tokens": the answer has at most ${most} tokens.`, {
+      param: 'min_tokens',
+    });
+  const grammar = grammarOf(asked);
   return {
     sampling: samplingOf(asked, sampling),
-    maxTokens: asked.max_tokens ?? maxTokens,
+    maxTokens: most,
+    // An answer of a given form ends where that is complete.
+    minTokens: grammar === undefined ? minTokens : 0,
     stop: [asked.stop].flat(),
+    stopTokens: asked.stop_token_ids,
+    keepsStop: asked.include_stop_str_in_output,
     ignoreEnd: asked.ignore_eos,
     topLogprobs: asked.logprobs ? (asked.top_logprobs ?? 0) : undefined,
     echo: asked.echo,
     addGenerationPrompt: asked.add_generation_prompt,
     templateVariables: asked.chat_template_kwargs,
-    grammar: grammarOf(asked),
+    grammar,
   };
 }
 
@@ -129,32 +151,50 @@ const message = z.object({
   content: z
     .union([z.string(), z.array(part)], 'a text, or a list of parts {"type": "text", "text": ...}, is expected')
     .nullish(),
+  reasoning_content: z.string().nullish(),
   name: z.string().optional(),
 });
 const promptSchema = z.union([z.string(), z.array(z.int().min(0)).min(1)]);
+const suffixSchema = z.string().optional();
 
 const WANTED =
-  'This model takes {"messages": [{"role": ..., "content": ...}]}, or {"prompt": ...} with a text or token ids';
+  'This model takes {"messages": [{"role": ..., "content": ...}]}, or {"prompt": ...} with a text or token ids, and a "suffix" where it fills in the middle';
 
 /** The conversation or the bare prompt of an item. Throws INVALID_INPUT, TOO_LARGE (more than `maxCharacters` UTF-16 units, or as many ids). */
 export function readPrompt(item: Item, maxCharacters: number): Prompt {
   const value = item.kind === 'json' ? item.value : undefined;
   if (typeof value !== 'object' || value === null) throw new ServerError('INVALID_INPUT', `${WANTED}.`);
-  const { messages, prompt, ...others } = value as { messages?: unknown; prompt?: unknown };
+  const { messages, prompt, suffix, ...others } = value as { messages?: unknown; prompt?: unknown; suffix?: unknown };
   const [other] = Object.keys(others);
   if (other !== undefined) throw new ServerError('INVALID_INPUT', `${WANTED}; there is no field "${other}".`);
   if ((messages === undefined) === (prompt === undefined))
     throw new ServerError('INVALID_INPUT', `${WANTED}; one of the two.`);
-  const read = messages === undefined ? readBare(prompt) : readMessages(messages);
-  const length =
-    'prompt' in read ? read.prompt.length : read.messages.reduce((sum, { content }) => sum + content.length, 0);
-  if (length > maxCharacters)
+  if (messages !== undefined && suffix !== undefined)
+    throw new ServerError('INVALID_INPUT', `${WANTED}; a suffix goes with a prompt.`, { param: 'suffix' });
+  const read = messages === undefined ? readBare(prompt, suffix) : readMessages(messages);
+  if (lengthOf(read) > maxCharacters)
     throw new ServerError('TOO_LARGE', `The prompt is longer than ${maxCharacters} characters.`);
   return read;
 }
 
-function readBare(value: unknown): Prompt {
+function lengthOf(prompt: Prompt): number {
+  if ('suffix' in prompt) return prompt.prompt.length + prompt.suffix.length;
+  if ('prompt' in prompt) return prompt.prompt.length;
+  return prompt.messages.reduce(
+    (sum, { content, reasoning_content: thoughts = '' }) => sum + content.length + thoughts.length,
+    0,
+  );
+}
+
+function readBare(value: unknown, suffix: unknown): Prompt {
   const result = promptSchema.safeParse(value);
+  const rest = suffixSchema.safeParse(suffix ?? undefined);
+  if (!rest.success || (rest.data !== undefined && typeof value !== 'string'))
+    throw new ServerError('INVALID_INPUT', 'The suffix must be a text, and goes with a prompt that is a text.', {
+      param: 'suffix',
+    });
+  if (result.success && typeof result.data === 'string' && (rest.data ?? '') !== '')
+    return { prompt: result.data, suffix: rest.data ?? '' };
   if (result.success) return { prompt: result.data };
   throw new ServerError(
     'INVALID_INPUT',
@@ -175,11 +215,12 @@ function readMessages(value: unknown): Prompt {
       const path = ['messages', index, ...(issue?.path ?? [])].join('.');
       throw new ServerError('INVALID_INPUT', `${path}: ${issue?.message ?? 'invalid'}.`, { param: path });
     }
-    const { role, content, name } = result.data;
+    const { role, content, name, reasoning_content: thoughts } = result.data;
     return {
       // OpenAI's newer name of the same role; templates know the older one.
       role: role === 'developer' ? 'system' : role,
       content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join('\n'),
+      ...(thoughts === undefined || thoughts === null ? {} : { reasoning_content: thoughts }),
       ...(name === undefined ? {} : { name }),
     };
   });

@@ -1,11 +1,16 @@
+import { beginningAtEnd } from './beginning-at-end.ts';
+
 /** Ends a text that comes in pieces at its first stop text, which may lie across pieces. */
 export class StopTexts {
   readonly #stops: readonly string[];
+  readonly #keepsStop: boolean;
   #held = '';
   #stopped = false;
 
-  constructor(stops: readonly string[]) {
+  /** `keepsStop`: the stop text is the end of the text, instead of what comes before it. */
+  constructor(stops: readonly string[], { keepsStop = false }: { keepsStop?: boolean } = {}) {
     this.#stops = stops;
+    this.#keepsStop = keepsStop;
   }
 
   /** A stop text was met; nothing comes any more. */
@@ -17,11 +22,14 @@ export class StopTexts {
   push(piece: string): string {
     if (this.#stopped || piece === '') return '';
     const text = this.#held + piece;
-    const places = this.#stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
-    if (places.length > 0) {
+    const ends = this.#stops.flatMap((stop) => {
+      const place = text.indexOf(stop);
+      return place < 0 ? [] : [this.#keepsStop ? place + stop.length : place];
+    });
+    if (ends.length > 0) {
       this.#stopped = true;
       this.#held = '';
-      return text.slice(0, Math.min(...places));
+      return text.slice(0, Math.min(...ends));
     }
     const free = text.length - Math.max(0, ...this.#stops.map((stop) => beginningAtEnd(text, stop)));
     this.#held = text.slice(free);
@@ -34,11 +42,4 @@ export class StopTexts {
     this.#held = '';
     return held;
   }
-}
-
-/** Length of the longest end of `text` that is a beginning of `stop`. */
-function beginningAtEnd(text: string, stop: string): number {
-  for (let length = Math.min(text.length, stop.length - 1); length > 0; length -= 1)
-    if (text.endsWith(stop.slice(0, length))) return length;
-  return 0;
 }

@@ -5,8 +5,10 @@ import { textCalls } from '../text/calls.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import { Answer, type AnswerMemo } from './answer.ts';
 import type { GenerationParameters, GenerationProgress } from './generation.ts';
+import { infillOf, type Infill } from './infill.ts';
 import { readChatModel, stopTokensOf, type ChatModel } from './model.ts';
 import { readChatParameters, readPrompt, type ChatParameters, type Prompt } from './request.ts';
+import { thinkingAfter, thoughtMarksOf, type Thinking } from './reasoning.ts';
 import { loadChatTemplate, type ChatTemplate } from './template.ts';
 
 /**
@@ -25,7 +27,7 @@ export async function createChatTask(source: TaskSource): Promise<Task> {
   const tokenizer = await loadTokenizer(source.files);
   const template = await loadChatTemplate(source.files, tokenizer);
   const stopTokens = stopTokensOf(model, tokenizer);
-  const parts: ChatParts = { model, tokenizer, template, stopTokens };
+  const parts: ChatParts = { model, tokenizer, template, stopTokens, ...abilitiesOf(tokenizer, template) };
   const prepare = (item: Item): Prepared => prepareChat(item, parts);
   return {
     rawTypes: [],
@@ -54,6 +56,20 @@ interface ChatParts {
   readonly tokenizer: TextTokenizer;
   readonly template: ChatTemplate | undefined;
   readonly stopTokens: readonly number[];
+  /** Marks around what the model thinks before it answers, if it does. */
+  readonly marks: ReturnType<typeof thoughtMarksOf>;
+  /** Absent: the model cannot fill in the middle. */
+  readonly infill: Infill | undefined;
+}
+
+function abilitiesOf(
+  tokenizer: TextTokenizer,
+  template: ChatTemplate | undefined,
+): Pick<ChatParts, 'marks' | 'infill'> {
+  return {
+    marks: template === undefined ? undefined : thoughtMarksOf(template.source, tokenizer),
+    infill: infillOf(tokenizer),
+  };
 }
 
 function prepareChat(item: Item, parts: ChatParts): Prepared {
@@ -61,7 +77,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   const { contextTokens } = model.program;
   const asked = readChatParameters(item, model);
   const prompt = readPrompt(item, model.maxCharacters);
-  const ids = promptIds(prompt, asked, parts);
+  const { ids, thinking, ends = [] } = promptIds(prompt, asked, parts);
   const room = contextTokens - ids.length;
   if (room < Math.min(1, asked.maxTokens)) throw contextExceeded(prompt, String(ids.length), contextTokens);
   const maxTokens = Math.min(asked.maxTokens, room);
@@ -72,11 +88,13 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
       reason: 'unsupported_parameter',
     });
   const wantsPrompt = asked.echo && topLogprobs !== undefined;
-  const stopTokens = asked.ignoreEnd ? [] : parts.stopTokens;
+  const stopTokens = [...new Set([...(asked.ignoreEnd ? [] : [...parts.stopTokens, ...ends]), ...asked.stopTokens])];
+  const fewest = asked.minTokens === 0 ? {} : { minTokens: asked.minTokens };
   const parameters: GenerationParameters = {
     sampling,
     maxTokens,
     stopTokens,
+    ...fewest,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(wantsPrompt ? { promptLogprobs: true } : {}),
   };
@@ -84,6 +102,9 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
     promptTokens: ids.length,
     stopTokens,
     stop: asked.stop,
+    ...fewest,
+    ...(asked.keepsStop ? { keepsStop: true } : {}),
+    ...(thinking === undefined ? {} : { thinking }),
     logprobs: topLogprobs !== undefined,
     echo: asked.echo ? echoed(prompt, tokenizer) : '',
     ...(wantsPrompt ? { prompt: ids } : {}),
@@ -124,12 +145,19 @@ async function answerText(item: Item, context: ServeContext, tokenizer: TextToke
   return answer.reply();
 }
 
+interface EncodedPrompt {
+  readonly ids: readonly number[];
+  readonly thinking?: Thinking | undefined;
+  /** Tokens that end the answer to this prompt, besides the model's own. */
+  readonly ends?: readonly number[];
+}
+
 /** Token ids of a prompt. Throws INVALID_INPUT where there is nothing to continue. */
 function promptIds(
   prompt: Prompt,
   asked: ChatParameters,
-  { tokenizer, template, model }: ChatParts,
-): readonly number[] {
+  { tokenizer, template, model, marks, infill }: ChatParts,
+): EncodedPrompt {
   const { contextTokens } = model.program;
   // Tokenising a long text takes a hundred times as long as finding out that it has too many tokens.
   const fitting = (text: string): string => {
@@ -147,13 +175,24 @@ function promptIds(
     const { addGenerationPrompt, templateVariables } = asked;
     const text = template({ messages: prompt.messages, addGenerationPrompt, variables: templateVariables });
     // A template writes the special tokens itself.
-    return nonEmpty(tokenizer.encode(fitting(text), { addSpecialTokens: false }), tokenizer);
+    const ids = nonEmpty(tokenizer.encode(fitting(text), { addSpecialTokens: false }), tokenizer);
+    // An answer of a given form has nothing before it.
+    return marks === undefined || asked.grammar !== undefined ? { ids } : { ids, thinking: thinkingAfter(text, marks) };
   }
-  if (typeof prompt.prompt === 'string') return nonEmpty(tokenizer.encode(fitting(prompt.prompt)), tokenizer);
+  if ('suffix' in prompt) {
+    if (infill === undefined)
+      throw new ServerError('INVALID_INPUT', "The model's tokenizer has no tokens to fill in the middle.", {
+        ...{ param: 'suffix', reason: 'unsupported_parameter' },
+      });
+    if (asked.echo)
+      throw new ServerError('INVALID_INPUT', 'Parameter "echo": does not go with a suffix.', { param: 'echo' });
+    return { ids: infill.encode(fitting(prompt.prompt), fitting(prompt.suffix)), ends: infill.stopTokens };
+  }
+  if (typeof prompt.prompt === 'string') return { ids: nonEmpty(tokenizer.encode(fitting(prompt.prompt)), tokenizer) };
   const wrong = prompt.prompt.find((id) => tokenizer.idToToken(id) === undefined);
   if (wrong !== undefined)
     throw new ServerError('INVALID_INPUT', `The model has no token ${wrong}.`, { param: 'prompt' });
-  return prompt.prompt;
+  return { ids: prompt.prompt };
 }
 
 function contextExceeded(prompt: Prompt, tokens: string, contextTokens: number): ServerError {

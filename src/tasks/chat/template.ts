@@ -16,7 +16,11 @@ export interface TemplateRequest {
  * Turns a conversation into the text form that the model was trained on. A template is a program by the model's author, so it belongs on the
  * CPU pool. Throws INVALID_INPUT on messages that the template refuses, and where it does not end within five seconds.
  */
-export type ChatTemplate = (request: TemplateRequest) => string;
+export interface ChatTemplate {
+  (request: TemplateRequest): string;
+  /** The template itself, which tells a model's family. */
+  readonly source: string;
+}
 
 const RENDER_LIMIT_MS = 5000;
 const TOKENS = ['bos_token', 'eos_token', 'unk_token', 'pad_token'] as const;
@@ -35,7 +39,7 @@ export async function loadChatTemplate(
   if (text === undefined) return undefined;
   const template = parse(text);
   const tokens = Object.fromEntries(TOKENS.map((name) => [name, tokenizer.specialToken(name) ?? '']));
-  return ({ messages, addGenerationPrompt, variables }) => {
+  const render = ({ messages, addGenerationPrompt, variables }: TemplateRequest): string => {
     const values = {
       ...variables,
       ...tokens,
@@ -58,6 +62,7 @@ export async function loadChatTemplate(
       throw new ServerError('INVALID_INPUT', `The model's chat template refuses these messages: ${reason}`);
     }
   };
+  return Object.assign(render, { source: text });
 }
 
 const call = new vm.Script('render()');

@@ -19,7 +19,9 @@ const logprobs = [
 const generation = { text: 'Héllo', finish_reason: 'length', prompt_tokens: 1, completion_tokens: 2, logprobs };
 
 test('log probabilities of a chat name tokens and bytes, but no ids', () => {
-  const { choices } = encodeChat(head, [generation]) as { choices: { logprobs: unknown; finish_reason: string }[] };
+  const { choices } = encodeChat(head, [generation], { includeReasoning: true }) as {
+    choices: { logprobs: unknown; finish_reason: string }[];
+  };
   const plain = (text: string, logprob: number | null) => ({ token: text, logprob, bytes: [...Buffer.from(text)] });
   assert.deepEqual(choices[0]?.logprobs, {
     content: [
@@ -39,7 +41,7 @@ test('log probabilities of a completion are lists with offsets into the text, wh
     top_logprobs: [null, { llo: -0.5, y: -1 }],
     text_offset: [0, 2],
   });
-  const stream = new CompletionsStream(head, { choices: 1, isList: false, stream: true, includeUsage: false });
+  const stream = new CompletionsStream(head, { choices: 1, count: 1, isList: false, stream: true, usage: 'finish' });
   const offsets = logprobs.flatMap((one) =>
     stream
       .piece(0, { text: one.token, logprobs: [one] })
@@ -69,7 +71,7 @@ test('an echoed prompt has its log probabilities before those of the answer, the
     top_logprobs: [null, { x: -0.1, ' ': -2 }, { Hé: -3 }, { llo: -0.5, y: -1 }],
     text_offset: [0, 2, 3, 5],
   });
-  const stream = new CompletionsStream(head, { choices: 1, isList: false, stream: true, includeUsage: false });
+  const stream = new CompletionsStream(head, { choices: 1, count: 1, isList: false, stream: true, usage: 'finish' });
   const [chunk = ''] = stream.done(0, echoed);
   const [whole] = (JSON.parse(chunk) as { choices: { text: string; logprobs: unknown }[] }).choices;
   assert.deepEqual([whole?.text, whole?.logprobs], ['So Héllo', choices[0].logprobs]);

@@ -3,12 +3,14 @@ import { test } from 'node:test';
 import { decodeChat } from '../../../src/dialects/openai/chat.ts';
 import { decodeCompletions } from '../../../src/dialects/openai/completions.ts';
 import { ServerError } from '../../../src/errors.ts';
+import type { Item } from '../../../src/tasks/task.ts';
 
 const context = { itemLimit: 100 };
 const MESSAGES = [{ role: 'user', content: 'Hi' }];
 const chat = (fields: object) => decodeChat(Buffer.from(JSON.stringify({ messages: MESSAGES, ...fields })), context);
 const complete = (fields: object) =>
   decodeCompletions(Buffer.from(JSON.stringify({ prompt: 'a', ...fields })), context);
+const valueOf = (item: Item | undefined): unknown => (item?.kind === 'json' ? item.value : undefined);
 const refused =
   (param: string, message?: RegExp) =>
   (error: unknown): boolean =>
@@ -47,6 +49,9 @@ test('every sampling field reaches the task under its name, null is absent', () 
     stop: ['a', 'b'],
     logit_bias: { 5: -100 },
     ignore_eos: true,
+    min_tokens: 2,
+    stop_token_ids: [5],
+    include_stop_str_in_output: true,
     max_tokens: 12,
     logprobs: true,
     top_logprobs: 2,
@@ -150,22 +155,87 @@ const badChats: [object, string][] = [
   [{ top_logprob: 1 }, 'top_logprob'],
   [{ seed: 2 ** 65 }, 'seed'],
   [{ repetition_penalty: 0 }, 'repetition_penalty'],
+  [{ repeat_penalty: 0 }, 'repeat_penalty'],
+  [{ stop_token_ids: ['a'] }, 'stop_token_ids[0]'],
+  [{ min_tokens: -1 }, 'min_tokens'],
+  [{ messages: [{ role: 'assistant', content: '', reasoning_content: 1 }] }, 'messages[0].reasoning_content'],
 ];
 for (const [fields, param] of badChats)
   test(`a chat with ${JSON.stringify(fields).slice(0, 80)} is refused for ${param}`, () => {
     assert.throws(() => chat(fields), refused(param));
   });
 
+test('what other servers know is ignored, or taken where it means the same here', () => {
+  // Of llama.cpp, Ollama, vLLM, SGLang, text-generation-inference and OpenRouter.
+  const foreign = [
+    ...['cache_prompt', 'chat_template', 'continue_final_message', 'do_sample', 'documents', 'draft_model', 'dry_base'],
+    ...['early_stopping', 'format', 'id_slot', 'keep_alive', 'length_penalty', 'min_keep', 'mirostat', 'mirostat_tau'],
+    ...['n_keep', 'n_predict', 'n_probs', 'no_repeat_ngram_size', 'num_beams', 'num_ctx', 'num_predict', 'num_thread'],
+    ...['options', 'penalize_nl', 'plugins', 'presence_context', 'priority', 'prompt_logprobs', 'provider', 'raw'],
+    ...[
+      'reasoning',
+      'reasoning_format',
+      'regex',
+      'repeat_last_n',
+      'request_id',
+      'return_full_text',
+      'route',
+      'samplers',
+    ],
+    ...['skip_special_tokens', 'spaces_between_special_tokens', 'stop_regex', 'stop_sequences', 'system', 'tfs_z'],
+    ...['template', 'thinking', 'thinking_budget', 'timings_per_token', 'top_n_sigma', 'top_n_tokens', 'transforms'],
+    ...[
+      'truncate',
+      'truncate_prompt_tokens',
+      'ttl',
+      'typical_p',
+      'use_beam_search',
+      'use_cache',
+      'watermark',
+      'xtc_probability',
+    ],
+  ];
+  assert.deepEqual(chat(Object.fromEntries(foreign.map((name) => [name, 1]))).ignored, foreign);
+  assert.deepEqual(chat({ repeat_penalty: 1.2 }).items[0]?.parameters, { repetition_penalty: 1.2 });
+  assert.deepEqual(chat({ repeat_penalty: 1.2, repetition_penalty: 1.3 }).items[0]?.parameters, {
+    repetition_penalty: 1.3,
+  });
+});
+
+test('the effort of reasoning reaches the template, and what was thought goes with the messages', () => {
+  assert.deepEqual(chat({ reasoning_effort: 'low' }).items[0]?.parameters, {
+    chat_template_kwargs: { reasoning_effort: 'low' },
+  });
+  assert.deepEqual(chat({ reasoning_effort: 'none', chat_template_kwargs: { a: 1 } }).items[0]?.parameters, {
+    chat_template_kwargs: { reasoning_effort: 'none', enable_thinking: false, a: 1 },
+  });
+  for (const name of ['reasoning_content', 'reasoning']) {
+    const messages = [{ role: 'assistant', content: 'Four.', [name]: '2 + 2' }, ...MESSAGES];
+    assert.deepEqual(valueOf(chat({ messages }).items[0]), {
+      messages: [{ role: 'assistant', content: 'Four.', reasoning_content: '2 + 2' }, ...MESSAGES],
+    });
+  }
+  assert.equal(chat({ include_reasoning: false }).options.includeReasoning, false);
+});
+
+test('where token counts go in a stream follows from what is asked', () => {
+  const where = (options?: object) => chat({ stream: true, stream_options: options }).options.usage;
+  assert.deepEqual(
+    [where(), where({}), where({ include_usage: true }), where({ include_usage: false })],
+    ['finish', 'finish', 'end', 'none'],
+  );
+});
+
 test('unknown fields are ignored and named in the reply, but a misspelt known one is refused', () => {
   const request = chat({
-    min_tokens: 1,
+    length_penalty: 1,
     top_a: 0.5,
     guided_decoding_backend: {},
     constructor: 1,
     __proto__: 2,
     nothing: null,
   });
-  assert.deepEqual(request.ignored, ['min_tokens', 'top_a', 'guided_decoding_backend', 'constructor']);
+  assert.deepEqual(request.ignored, ['length_penalty', 'top_a', 'guided_decoding_backend', 'constructor']);
   assert.deepEqual(request.items, [{ kind: 'json', value: { messages: MESSAGES } }]);
   assert.deepEqual(complete({}).ignored, []);
   assert.throws(
@@ -195,10 +265,11 @@ test('prompts are texts or token ids, with the older form of log probabilities',
     { kind: 'json', value: { prompt: 'b' }, parameters },
     { kind: 'json', value: { prompt: 'b' }, parameters: { ...parameters, seed: 2 } },
   ]);
-  assert.deepEqual(options, { choices: 2, isList: true, stream: true, includeUsage: false });
+  assert.deepEqual(options, { choices: 2, count: 4, isList: true, stream: true, usage: 'finish' });
   assert.throws(() => complete({ prompt: [1, -2] }), refused('prompt[0]'));
   assert.throws(() => complete({ best_of: 2 }), refused('best_of'));
-  assert.throws(() => complete({ suffix: 'x' }), refused('suffix'));
+  assert.deepEqual(valueOf(complete({ suffix: 'x' }).items[0]), { prompt: 'a', suffix: 'x' });
+  assert.deepEqual(valueOf(complete({ suffix: '' }).items[0]), { prompt: 'a' });
   assert.equal(complete({ max_tokens: 0, echo: true }).items[0]?.parameters?.['max_tokens'], 0);
   assert.throws(() => complete({ max_tokens: 0 }), refused('max_tokens', /'echo'/));
   assert.throws(

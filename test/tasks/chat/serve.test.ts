@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ServerError } from '../../../src/errors.ts';
 import type { AnswerPiece } from '../../../src/tasks/chat/answer.ts';
@@ -120,4 +122,44 @@ test('the prompt comes first when it is to be echoed', async () => {
   const { pieces, reply } = await serve(task, item({ prompt: 'Once' }, { echo: true }), [...bytesOf(' more'), 256]);
   assert.equal(reply['text'], 'Once more');
   assert.equal(pieces[0]?.text, 'Once');
+});
+
+test('what ended the answer is part of it where that is asked for, and a stop text counts from min_tokens on', async () => {
+  const task = await createChatTask(chat.source());
+  const answer = [...bytesOf('a.b.c'), 256];
+  const text = async (parameters: object) => (await serve(task, item(HELLO, { ...parameters }), answer)).reply['text'];
+  assert.equal(await text({ stop: '.' }), 'a');
+  assert.equal(await text({ stop: '.', include_stop_str_in_output: true }), 'a.');
+  assert.equal(await text({ stop: '.', min_tokens: 2 }), 'a.b');
+  assert.equal(await text({ stop_token_ids: [98] }), 'a.');
+  assert.equal(await text({ stop_token_ids: [98], include_stop_str_in_output: true }), 'a.b');
+});
+
+test('what the model thinks before it answers is told apart', async () => {
+  const template = "{% if x %}</think>{% endif %}{{ messages[0].reasoning_content }}{{ start or 'assistant:' }}";
+  const file = join(chat.source().folder, 'thinking.jinja');
+  await writeFile(file, template);
+  const task = await createChatTask(chat.source({ files: { ...chat.without(''), chatTemplate: file } }));
+  const answer = [...bytesOf('<think>a🚗</think>\n\nb'), 256];
+  const { reply, pieces } = await serve(task, item(HELLO), answer);
+  assert.deepEqual([reply['reasoning'], reply['text'], reply['reasoning_tokens']], ['a🚗', 'b', 20]);
+  assert.deepEqual(
+    pieces.map(({ text, reasoning }) => [reasoning, text]),
+    [
+      ['a', ''],
+      ['🚗', ''],
+      [undefined, 'b'],
+    ],
+  );
+  assert.deepEqual(
+    pieces.flatMap(({ token_ids: ids }) => ids),
+    reply['token_ids'],
+  );
+  // The prompt has begun the thoughts; the answer ends within them.
+  const begun = item(HELLO, { chat_template_kwargs: { start: '<think>\n' }, max_tokens: 3 });
+  const cut = await serve(task, begun, bytesOf('Hm.'));
+  assert.deepEqual([cut.reply['reasoning'], cut.reply['text'], cut.reply['finish_reason']], ['Hm.', '', 'length']);
+  // A bare prompt is continued as it is.
+  const bare = await serve(task, item({ prompt: 'Once' }), answer);
+  assert.deepEqual([bare.reply['reasoning'], bare.reply['text']], [undefined, '<think>a🚗</think>\n\nb']);
 });
