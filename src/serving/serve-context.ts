@@ -48,25 +48,24 @@ export class LaneServeContext implements ServeContext {
     }
   }
 
-  async runEach(
+  async runEach<Result>(
     count: number,
-    work: (index: number) => Work | Promise<Work>,
-    onDone?: (index: number) => void,
-  ): Promise<readonly Outputs[]> {
+    part: (index: number, run: (work: Work) => Promise<Outputs>) => Promise<Result>,
+  ): Promise<readonly Result[]> {
     const { permits, model } = this.#parts;
-    const results: Outputs[] = [];
+    const results: Result[] = [];
     const failures: unknown[] = [];
     const abort = new AbortController();
     // One for each ticket that runs.
     setMaxListeners(0, abort.signal);
+    const run = (work: Work): Promise<Outputs> => this.run(work, undefined, abort.signal);
     let next = 0;
     const follow = async (): Promise<void> => {
       while (next < count && !abort.signal.aborted) {
         const index = next;
         next += 1;
         try {
-          results[index] = await this.run(await work(index), undefined, abort.signal);
-          onDone?.(index);
+          results[index] = await part(index, run);
         } catch (error) {
           failures.push(error);
           abort.abort();

@@ -85,15 +85,14 @@ export interface ServeContext {
    */
   run(work: Work, onProgress?: (progress: unknown) => void, signal?: AbortSignal): Promise<Outputs>;
   /**
-   * Runs `count` tickets, as many side by side as there are permits to spare (always at least one); `work` is asked for each when its
-   * turn has come, so that not all need to be in memory; `onDone` hears of each that has run, and may throw. Results in order. Rejects with the
+   * Serves `count` parts of the item, as many side by side as there are permits to spare (always at least one). `part` is called when its turn
+   * has come, so that not all need to be in memory, and runs its tickets one after another by `run`. Results in order. Rejects with the
    * first error, once what runs is cancelled.
    */
-  runEach(
+  runEach<Result>(
     count: number,
-    work: (index: number) => Work | Promise<Work>,
-    onDone?: (index: number) => void,
-  ): Promise<readonly Outputs[]>;
+    part: (index: number, run: (work: Work) => Promise<Outputs>) => Promise<Result>,
+  ): Promise<readonly Result[]>;
   /** Calls one of the task's own `calls`: on the CPU pool, or here where `light`. `give` lists buffers that go along. */
   call(name: string, argument: unknown, options?: { light?: boolean; give?: readonly ArrayBuffer[] }): Promise<unknown>;
   /** Sends a piece to a client that streams; does nothing for others. The operation's `AnswerStream` reads the event. */

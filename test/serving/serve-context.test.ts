@@ -156,7 +156,7 @@ test('one ticket with progress; events carry the number of their item', async ()
 
 test('many tickets of one item run side by side as far as permits go, and come back in order', async () => {
   const { core, lane, send } = setUp(async (_, context) => {
-    const outputs = await context.runEach(10, (index) => work(index));
+    const outputs = await context.runEach(10, (index, run) => run(work(index)));
     return outputs.map(({ y }) => elements(y));
   }, 3);
   assert.deepEqual(await send([0]), [Array.from({ length: 10 }, (_, index) => [2 * index])]);
@@ -167,7 +167,7 @@ test('many tickets of one item run side by side as far as permits go, and come b
 
 test('an item with many tickets goes on with its one permit if there is no other', async () => {
   const { core, lane, send } = setUp(async (_, context) => {
-    const outputs = await context.runEach(5, (index) => work(index));
+    const outputs = await context.runEach(5, (index, run) => run(work(index)));
     return outputs.length;
   }, 2);
   assert.deepEqual(await send([0, 0]), [5, 5]);
@@ -178,9 +178,9 @@ test('an item with many tickets goes on with its one permit if there is no other
 test('the first error ends the other tickets of its item, and no other item', async () => {
   const made: number[] = [];
   const { core, send } = setUp(async (item, context) => {
-    const outputs = await context.runEach(6, (index) => {
+    const outputs = await context.runEach(6, (index, run) => {
       if (numberOf(item) === 1) made.push(index);
-      return work(numberOf(item) === 1 && index === 1 ? -1 : index, { steps: index });
+      return run(work(numberOf(item) === 1 && index === 1 ? -1 : index, { steps: index }));
     });
     return outputs.length;
   });

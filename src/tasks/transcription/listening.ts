@@ -1,5 +1,6 @@
 import { float32, typedView, type Tensor } from '../../tensors/tensor.ts';
 import type { Outputs, ServeContext, Work } from '../task.ts';
+import { isDoubtful, leastDoubtful, type Judged } from './fallback.ts';
 import { FRAMES, SAMPLE_RATE_HZ } from './log-mel.ts';
 import { slicePcm, type Pcm } from './pcm.ts';
 import { promptTokens, type Settings } from './request.ts';
@@ -40,6 +41,7 @@ export interface StretchCall {
 
 /** Audio that the model has yet to hear. */
 type Stretch = Pick<Take, 'window' | 'start' | 'end'>;
+type Run = (work: Work) => Promise<Outputs>;
 
 /** Most runs of a window, where each leaves something to the next. */
 const MOST_ROUNDS = 4;
@@ -50,6 +52,8 @@ const LEAST_SAMPLES = 0.8 * SAMPLE_RATE_HZ;
 export class Listening {
   readonly #parts: ListeningParts;
   readonly #timestamps: boolean;
+  /** Runs of each window beyond the first of each stretch: all its stretches share one ladder of temperatures, so that its cost is bounded. */
+  readonly #repeats = new Map<number, number>();
   #language: string | undefined;
 
   constructor(parts: ListeningParts) {
@@ -70,17 +74,15 @@ export class Listening {
       .slice(from, to)
       .map(({ start, end }, index): Stretch => ({ window: from + index, start, end }));
     const [first] = stretches;
-    if (this.#language !== undefined || first === undefined) return this.#rounds([], stretches, this.language);
+    if (this.#language !== undefined || first === undefined) return this.#rounds([], stretches);
     // The first window decides the language of all, because a window with little speech could be mistaken for another language.
-    const outputs = await this.#parts.context.run(await this.#work(first, undefined));
-    this.#language = this.#languageIn(outputs);
-    this.#heard(first);
-    return this.#rounds([takeOf(first, outputs)], stretches.slice(1), this.#language);
+    const take = await this.#listen(first, (work) => this.#parts.context.run(work));
+    return this.#rounds([take], stretches.slice(1));
   }
 
   /** Runs all stretches, and then what their last runs left. */
-  async #rounds(before: readonly Take[], stretches: readonly Stretch[], language: string): Promise<Take[]> {
-    let latest = [...before, ...(await this.#run(stretches, language))];
+  async #rounds(before: readonly Take[], stretches: readonly Stretch[]): Promise<Take[]> {
+    let latest = [...before, ...(await this.#run(stretches))];
     const takes: Take[] = [];
     for (let round = 1; latest.length > 0; round += 1) {
       const rests: Stretch[] = [];
@@ -89,24 +91,36 @@ export class Listening {
         takes.push(rest?.kept ?? take);
         if (rest !== undefined) rests.push(rest.stretch);
       }
-      latest = await this.#run(rests, language);
+      latest = [...(await this.#run(rests))];
     }
     return takes;
   }
 
-  async #run(stretches: readonly Stretch[], language: string): Promise<Take[]> {
+  async #run(stretches: readonly Stretch[]): Promise<readonly Take[]> {
     if (stretches.length === 0) return [];
-    const at = (index: number): Stretch => {
+    return this.#parts.context.runEach(stretches.length, (index, run) => {
       const stretch = stretches[index];
       if (stretch === undefined) throw new RangeError(`there is no stretch ${index}`);
-      return stretch;
-    };
-    const outputs = await this.#parts.context.runEach(
-      stretches.length,
-      (index) => this.#work(at(index), language),
-      (index) => this.#heard(at(index)),
-    );
-    return outputs.map((of, index) => takeOf(at(index), of));
+      return this.#listen(stretch, run);
+    });
+  }
+
+  /** Hears a stretch, and hears it again at the next temperature as long as its text is doubtful. */
+  async #listen(stretch: Stretch, run: Run): Promise<Take> {
+    const { temperatures, thresholds } = this.#parts.settings;
+    const repeats = this.#repeats.get(stretch.window) ?? 0;
+    const most = temperatures.length - repeats;
+    const tried: Judged[] = [];
+    for (const temperature of temperatures.slice(0, most)) {
+      const take = this.#takeOf(stretch, temperature, await run(await this.#work(stretch, temperature)));
+      // Without another try, nothing depends on it.
+      const compressionRatio = most === 1 ? 0 : await this.#repetition(take);
+      tried.push({ take, compressionRatio });
+      if (!isDoubtful({ take, compressionRatio }, thresholds)) break;
+    }
+    this.#repeats.set(stretch.window, repeats + tried.length - 1);
+    this.#parts.onHeard((stretch.end - stretch.start) / SAMPLE_RATE_HZ);
+    return leastDoubtful(tried, thresholds);
   }
 
   /** The end of a window that its last run left to the next one. Whisper's own code, which goes through the audio in order, seeks there. */
@@ -122,37 +136,34 @@ export class Listening {
     return { kept: { ...take, tokens: kept }, stretch: { window: take.window, start: from, end: window.end } };
   }
 
-  #heard({ start, end }: Stretch): void {
-    this.#parts.onHeard((end - start) / SAMPLE_RATE_HZ);
-  }
-
-  async #work({ window, start, end }: Stretch, language: string | undefined): Promise<Work> {
+  async #work({ window, start, end }: Stretch, temperature: number): Promise<Work> {
     const { context, model, pcm, settings, previous } = this.#parts;
     const argument: StretchCall = slicePcm(pcm(), start, end);
     const features = (await context.call('features', argument)) as Float32Array;
     const timestamps = this.#timestamps;
-    const prompt = promptTokens({ ...settings, timestamps, language }, previous, model.tokens);
+    const prompt = promptTokens({ ...settings, timestamps, language: this.#language }, previous, model.tokens);
     const parameters: SpeechParameters = {
       prompt,
       timestamps,
       maxTokens: Math.min(model.maxTokens, model.tokens.maxPositions - prompt.length),
-      temperature: settings.temperature,
+      temperature,
       seed: settings.seed + window,
     };
     const inputs = { [FEATURES]: float32([1, model.mels, FRAMES], features) };
     return { inputs, parameters, cost: 1, bucket: '' };
   }
 
-  #languageIn(outputs: Outputs): string {
-    const token = numbers(outputs[STATS])[2];
-    const { languages } = this.#parts.model.tokens;
-    return Object.entries(languages).find(([, id]) => id === token)?.[0] ?? 'en';
+  async #repetition({ tokens }: Take): Promise<number> {
+    return (await this.#parts.context.call('repetition', tokens)) as number;
   }
-}
 
-function takeOf(stretch: Stretch, outputs: Outputs): Take {
-  const [avgLogprob = 0, noSpeechProb = NaN] = numbers(outputs[STATS]);
-  return { ...stretch, tokens: numbers(outputs[TOKENS]), avgLogprob, noSpeechProb };
+  /** The first take decides the language. */
+  #takeOf(stretch: Stretch, temperature: number, outputs: Outputs): Take {
+    const [avgLogprob = 0, noSpeechProb = NaN, language] = numbers(outputs[STATS]);
+    const { languages } = this.#parts.model.tokens;
+    this.#language ??= Object.entries(languages).find(([, id]) => id === language)?.[0] ?? 'en';
+    return { ...stretch, tokens: numbers(outputs[TOKENS]), avgLogprob, noSpeechProb, temperature };
+  }
 }
 
 function numbers(tensor: Tensor | undefined): number[] {

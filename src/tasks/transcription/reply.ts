@@ -1,6 +1,8 @@
 import { deflateSync } from 'node:zlib';
 import type { TextTokenizer } from '../text/tokenizer.ts';
+import { isSilent } from './fallback.ts';
 import { HOP_SAMPLES } from './log-mel.ts';
+import type { Thresholds } from './request.ts';
 import { joinOverlap, type Part, type Spelling } from './seam.ts';
 import { segmentsOf, type Take } from './segments.ts';
 import type { SpeechTokens } from './speech-work.ts';
@@ -31,32 +33,27 @@ export interface TranscriptParts {
   /** In order within each window. */
   readonly takes: readonly Take[];
   readonly timestamps: boolean;
-  readonly temperature: number;
+  readonly thresholds: Thresholds;
 }
-
-/** Whisper's own rule: a window is silent when the model says so and its text is unlikely as well. */
-const NO_SPEECH = 0.6;
-const UNLIKELY_LOGPROB = -1;
 
 /** Windows joined into one text, and into segments where they are wanted. */
 export function writeTranscript(
-  { windows, takes, timestamps, temperature }: TranscriptParts,
+  { windows, takes, timestamps, thresholds }: TranscriptParts,
   tokenizer: TextTokenizer,
   tokens: SpeechTokens,
 ): Transcript {
   const parts = windows.map((window): Part => ({ window, segments: [] }));
   for (const take of takes) {
-    const silent = take.noSpeechProb > NO_SPEECH && take.avgLogprob < UNLIKELY_LOGPROB;
-    if (!silent) parts[take.window]?.segments.push(...segmentsOf(take, tokens));
+    if (!isSilent(take, thresholds)) parts[take.window]?.segments.push(...segmentsOf(take, tokens));
   }
   joinAll(parts, spellingOf(tokenizer));
+  const ratioOf = memo((take: Take) => repetition(take.tokens, tokenizer, tokens));
   let text = '';
   const segments: TranscriptSegment[] = [];
   for (const part of parts) {
     const texts = part.segments.map(({ ids }) => tokenizer.decode(ids));
     text = append(text, texts.join(''));
     if (!timestamps) continue;
-    const ratio = compressionRatio(texts.join(''));
     for (const [index, { start, end, ids, take }] of part.segments.entries())
       segments.push({
         id: segments.length,
@@ -65,9 +62,9 @@ export function writeTranscript(
         end: toHundredths(end),
         text: texts[index] ?? '',
         tokens: ids,
-        temperature,
+        temperature: take.temperature,
         avg_logprob: take.avgLogprob,
-        compression_ratio: ratio,
+        compression_ratio: ratioOf(take),
         no_speech_prob: Number.isNaN(take.noSpeechProb) ? 0 : take.noSpeechProb,
       });
   }
@@ -109,6 +106,20 @@ function append(text: string, more: string): string {
 
 function toHundredths(seconds: number): number {
   return Math.round(seconds * 100) / 100;
+}
+
+function memo<Key, Value>(compute: (key: Key) => Value): (key: Key) => Value {
+  const known = new Map<Key, Value>();
+  return (key) => {
+    const value = known.has(key) ? (known.get(key) as Value) : compute(key);
+    known.set(key, value);
+    return value;
+  };
+}
+
+/** The compression ratio of the text of a take's tokens. */
+export function repetition(ids: readonly number[], tokenizer: TextTokenizer, { end }: SpeechTokens): number {
+  return compressionRatio(tokenizer.decode(ids.filter((id) => id < end)).trim());
 }
 
 /** The compression ratio of a text. One that repeats itself compresses too well: above 2.4 Whisper's own code distrusts it. */

@@ -43,6 +43,16 @@ export function audioBytes(text: string): Uint8Array {
   return Buffer.from(body, 'base64');
 }
 
+/** Where a text is doubted. */
+export interface Thresholds {
+  /** Above it a text repeats itself. */
+  readonly compressionRatio: number;
+  /** Below this mean log probability a text is unlikely. */
+  readonly logprob: number;
+  /** Above it a window with an unlikely text is silent. */
+  readonly noSpeech: number;
+}
+
 /** What a request asks for, checked. */
 export interface Settings {
   /** ISO code; undefined: to be detected. */
@@ -50,10 +60,18 @@ export interface Settings {
   readonly task: 'transcribe' | 'translate';
   /** Text before the audio, which sets names and style. */
   readonly prompt: string | undefined;
-  readonly temperature: number;
+  /** To be tried in this order until a text is not doubtful. */
+  readonly temperatures: readonly number[];
+  readonly thresholds: Thresholds;
   readonly timestamps: boolean;
   readonly seed: number;
 }
+
+const temperature = z.number().min(0).max(2);
+/** Temperatures to be tried one after another. */
+export const temperatureLadder = z.array(temperature).min(1).max(8);
+/** Those of Whisper's own code, as are the thresholds. */
+export const TEMPERATURES: readonly number[] = [0, 0.2, 0.4, 0.6, 0.8, 1];
 
 const MAX_PROMPT_CHARACTERS = 10_000;
 
@@ -61,19 +79,27 @@ const parametersSchema = z.strictObject({
   language: z.string().nullish(),
   task: z.enum(['transcribe', 'translate']).nullish(),
   prompt: z.string().max(MAX_PROMPT_CHARACTERS).nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
+  temperature: z.union([temperature, temperatureLadder]).nullish(),
+  compression_ratio_threshold: z.number().nullish(),
+  logprob_threshold: z.number().nullish(),
+  no_speech_threshold: z.number().nullish(),
   timestamps: z.boolean().nullish(),
   seed: z.number().int().min(0).nullish(),
 });
 
-/** An item's parameters. Throws INVALID_INPUT naming the one that is unknown or wrong. */
-export function readSettings(item: Item, tokens: SpeechTokens): Settings {
+/** An item's parameters; `ladder` stands for temperature 0. Throws INVALID_INPUT naming the one that is unknown or wrong. */
+export function readSettings(item: Item, tokens: SpeechTokens, ladder = TEMPERATURES): Settings {
   const { language, prompt, ...rest } = readParameters(item, parametersSchema);
   const settings: Settings = {
     language: languageCode(language ?? undefined, tokens),
     task: rest.task ?? 'transcribe',
     prompt: prompt ?? undefined,
-    temperature: rest.temperature ?? 0,
+    temperatures: temperaturesOf(rest.temperature ?? 0, ladder),
+    thresholds: {
+      compressionRatio: rest.compression_ratio_threshold ?? 2.4,
+      logprob: rest.logprob_threshold ?? -1,
+      noSpeech: rest.no_speech_threshold ?? 0.6,
+    },
     timestamps: rest.timestamps ?? false,
     seed: rest.seed ?? 0,
   };
@@ -82,6 +108,12 @@ export function readSettings(item: Item, tokens: SpeechTokens): Settings {
       param: 'task',
     });
   return settings;
+}
+
+/** As in OpenAI's API, only temperature 0 is raised where a text is doubtful. */
+function temperaturesOf(asked: number | readonly number[], ladder: readonly number[]): readonly number[] {
+  if (typeof asked !== 'number') return asked;
+  return asked === 0 ? ladder : [asked];
 }
 
 /** A language by ISO code or English name, as its code. */

@@ -12,6 +12,8 @@ export interface Take {
   readonly avgLogprob: number;
   /** NaN where the model does not say. */
   readonly noSpeechProb: number;
+  /** At which it was written. */
+  readonly temperature: number;
 }
 
 /** A stretch of text with its times in the audio. */

@@ -10,8 +10,16 @@ import { readSpeechModel } from './model-files.ts';
 import { Pace } from './pace.ts';
 import { readPcm, type Pcm } from './pcm.ts';
 import { Recording } from './recording.ts';
-import { writeTranscript, type Transcript, type TranscriptParts } from './reply.ts';
-import { audioBytes, audioOf, AUDIO_TYPES, readSettings, type Settings } from './request.ts';
+import { repetition, writeTranscript, type Transcript, type TranscriptParts } from './reply.ts';
+import {
+  audioBytes,
+  audioOf,
+  AUDIO_TYPES,
+  readSettings,
+  temperatureLadder,
+  TEMPERATURES,
+  type Settings,
+} from './request.ts';
 import type { Take } from './segments.ts';
 import type { SpeechTokens } from './speech-work.ts';
 import { readWavPart, type WavCall } from './wav-part.ts';
@@ -27,6 +35,8 @@ const options = z.strictObject({
   maxSeconds: z.number().positive().max(86_400).default(14_400),
   /** Most tokens of a window. */
   maxTokens: z.number().int().min(1).max(448).default(224),
+  /** Temperatures that a window is tried at while its text is doubtful. */
+  temperatures: temperatureLadder.default([...TEMPERATURES]),
   /** Longest time for ffmpeg to find out the length. */
   decodeSeconds: z.number().positive().max(3_600).default(300),
 });
@@ -45,6 +55,7 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
     loudness: ({ pcm, start, end }: StretchCall): Float32Array => loudness(pcm, start, end),
     features: ({ pcm, start, end }: StretchCall): Float32Array => logMel().features(readPcm(pcm, start, end)),
     prompt: async (text: string): Promise<number[]> => promptIds(await tokenizer(), text, tokens),
+    repetition: async (ids: readonly number[]): Promise<number> => repetition(ids, await tokenizer(), tokens),
     write: async (parts: TranscriptParts): Promise<Transcript> => writeTranscript(parts, await tokenizer(), tokens),
   };
   const model: Transcriber = { tokens, mels, pace: new Pace(), ...own };
@@ -62,17 +73,18 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
 interface Transcriber extends SpeechSetup {
   readonly maxSeconds: number;
   readonly decodeSeconds: number;
+  readonly temperatures: readonly number[];
   readonly pace: Pace;
 }
 
 async function transcribe(item: Item, context: ServeContext, model: Transcriber): Promise<Reply> {
   const startMs = performance.now();
-  const settings = readSettings(item, model.tokens);
+  const settings = readSettings(item, model.tokens, model.temperatures);
   const audio = await open(audioOf(item), context, model);
   const recording = new Recording({ audio, maxSeconds: model.maxSeconds, context });
   const { takes, language } = await listen(recording, { audio, settings, context, model });
-  const { timestamps, temperature, task } = settings;
-  const parts: TranscriptParts = { windows: recording.windows, takes, timestamps, temperature };
+  const { timestamps, thresholds, task } = settings;
+  const parts: TranscriptParts = { windows: recording.windows, takes, timestamps, thresholds };
   const { text, segments } = (await context.call('write', parts)) as Transcript;
   const duration = recording.pcm.samples / SAMPLE_RATE_HZ;
   context.count('audio_seconds', duration);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { refusal } from '../support.ts';
+import { compressionRatio } from '../../../src/tasks/transcription/reply.ts';
 import { MODEL, sample, samplesOf, SmallServer, wavOf, wordErrors, wordsOf } from './support.ts';
 
 const skip = MODEL === undefined ? 'there is no shared transcription model' : false;
@@ -89,6 +90,21 @@ describe('transcription by a real model', { skip }, () => {
     const reply = await server.transcribe(wavOf(audio));
     const said = Array<string[]>(6).fill(wordsOf(SAID)).flat();
     assert.ok(wordErrors(wordsOf(reply.text), said) <= 3, reply.text);
+  });
+
+  test('beats, in which the model hears one phrase over and over, give no loop', async () => {
+    let seed = 1;
+    const noise = (): number => {
+      seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff;
+      return (seed / 0x7fffffff) * 2 - 1;
+    };
+    const beats = Int16Array.from({ length: 30 * 16_000 }, (_, at) =>
+      Math.round(9000 * Math.exp(-30 * ((at / 8000) % 1)) * noise()),
+    );
+    const looping = await server.transcribe(wavOf(beats), { temperature: [0] });
+    assert.ok(compressionRatio(looping.text) > 2.4, looping.text);
+    const reply = await server.transcribe(wavOf(beats));
+    assert.ok(compressionRatio(reply.text) <= 2.4, reply.text);
   });
 
   test('an earlier text steers the spelling and is not repeated', async () => {

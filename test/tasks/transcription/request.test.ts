@@ -28,11 +28,23 @@ test('parameters have defaults', () => {
     language: undefined,
     task: 'transcribe',
     prompt: undefined,
-    temperature: 0,
+    temperatures: [0, 0.2, 0.4, 0.6, 0.8, 1],
+    thresholds: { compressionRatio: 2.4, logprob: -1, noSpeech: 0.6 },
     timestamps: false,
     seed: 0,
   });
   assert.equal(settings({}, ENGLISH).language, 'en');
+});
+
+test('temperature 0 is raised where a text is doubtful, another one or a list is taken as it is', () => {
+  const asked = (temperature: number | number[]) =>
+    readSettings(json('', { temperature }), MANY, [0, 0.5]).temperatures;
+  assert.deepEqual([asked(0), asked(0.3), asked([0]), asked([0.1, 1])], [[0, 0.5], [0.3], [0], [0.1, 1]]);
+});
+
+test('thresholds are as asked for', () => {
+  const asked = { compression_ratio_threshold: 3, logprob_threshold: -0.5, no_speech_threshold: 0.9 };
+  assert.deepEqual(settings(asked).thresholds, { compressionRatio: 3, logprob: -0.5, noSpeech: 0.9 });
 });
 
 test('a language goes by its code or its English name, in any case', () => {
@@ -47,6 +59,8 @@ test('what a model cannot do is refused, naming the parameter', () => {
     [{ task: 'sing' }, MANY, /task/],
     [{ temperature: 9 }, MANY, /temperature/],
     [{ temperature: 'hot' }, MANY, /temperature/],
+    [{ temperature: [] }, MANY, /temperature/],
+    [{ logprob_threshold: 'low' }, MANY, /logprob_threshold/],
     [{ timestamps: 'yes' }, MANY, /timestamps/],
     [{ seed: -1 }, MANY, /seed/],
     [{ prompt: 'x'.repeat(10_001) }, MANY, /prompt/],

@@ -27,7 +27,7 @@ function time(seconds: number): number {
 }
 
 function take(start: number, end: number, tokens: readonly number[]): Take {
-  return { window: 0, start: start * RATE, end: end * RATE, tokens, avgLogprob: 0, noSpeechProb: 0 };
+  return { window: 0, start: start * RATE, end: end * RATE, tokens, avgLogprob: 0, noSpeechProb: 0, temperature: 0 };
 }
 
 /** A part in which words are said evenly from its start to its end, in one segment. */

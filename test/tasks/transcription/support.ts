@@ -123,14 +123,17 @@ export function contextOn(lane: SmallLane, task: () => Task, width = 8): ServeCo
   const run = (work: Work): Promise<Outputs> => lane.run(work);
   return {
     run,
-    async runEach(count, work) {
-      const results: Outputs[] = [];
+    async runEach<Result>(
+      count: number,
+      part: (index: number, run: (work: Work) => Promise<Outputs>) => Promise<Result>,
+    ) {
+      const results: Result[] = [];
       let next = 0;
       const follow = async (): Promise<void> => {
         while (next < count) {
           const index = next;
           next += 1;
-          results[index] = await run(await work(index));
+          results[index] = await part(index, run);
         }
       };
       await Promise.all(Array.from({ length: Math.min(count, width) }, follow));
