@@ -99,14 +99,16 @@ test('a pair has its special tokens and types, also when one of its texts is emp
   assert.deepEqual(tokenizer.encode('good', { pair: 'bad' }), [2, 4, 3, 5, 3]);
   assert.deepEqual(tokenizer.encode('good', { pair: '' }), [2, 4, 3, 3]);
   assert.deepEqual(tokenizer.encode('good', { pair: 'bad', addSpecialTokens: false }), [4, 5]);
-  assert.deepEqual(tokenizer.frame([4, 4], [5]), { ids: [2, 4, 4, 3, 5, 3], typeIds: [0, 0, 0, 0, 1, 1] });
-  assert.deepEqual(tokenizer.frame([4]), { ids: [2, 4, 3], typeIds: [0, 0, 0] });
+  const places = { firstAt: 1, secondAt: 4 };
+  assert.deepEqual(tokenizer.frame([4, 4], [5]), { ids: [2, 4, 4, 3, 5, 3], typeIds: [0, 0, 0, 0, 1, 1], ...places });
+  assert.deepEqual(tokenizer.frame([4]), { ids: [2, 4, 3], typeIds: [0, 0, 0], firstAt: 1, secondAt: 0 });
 });
 
 test("RoBERTa's pairs are all of one type", () => {
   const processor = { type: 'RobertaProcessing', sep: ['[SEP]', 3], cls: ['[CLS]', 2], trim_offsets: true };
   const tokenizer = createTokenizer({ ...TINY_TOKENIZER, post_processor: processor });
-  assert.deepEqual(tokenizer.frame([4], [5]), { ids: [2, 4, 3, 3, 5, 3], typeIds: [0, 0, 0, 0, 0, 0] });
+  const places = { firstAt: 1, secondAt: 4 };
+  assert.deepEqual(tokenizer.frame([4], [5]), { ids: [2, 4, 3, 3, 5, 3], typeIds: [0, 0, 0, 0, 0, 0], ...places });
 });
 
 test('tokens, ids and special tokens can be looked up', () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sliceOrigins, spanOf, type Origins } from './origins.ts';
 import type { Normalizer, Section } from './pieces.ts';
 
 /** Added tokens, which are found in a text as they are written, before it is cut into words. */
@@ -16,22 +17,36 @@ export const addedTokenSchema = z.strictObject({
 
 export type AddedToken = z.output<typeof addedTokenSchema>;
 
-/** Calls back for the stretches of a text in order: the id of an added token, or a normalized section without one. */
+/**
+ * Calls back for the stretches of a text in order: the id of an added token, or a normalized section without one. With the text's origins, sections have
+ * theirs, and ids come with the stretch of the text that they stand for.
+ */
 export function addedTokenFinder(tokens: readonly AddedToken[], normalize: Normalizer) {
   const asWritten = new Finder(tokens.filter(({ normalized }) => !normalized).map((token) => [token.content, token]));
   const asNormalized = new Finder(
     tokens.filter(({ normalized }) => normalized).map((token) => [spellingOf(token, normalize), token]),
   );
-  return (text: string, each: (stretch: number | Section) => void): void => {
-    asWritten.find(text, (stretch, start) => {
+  return (
+    text: string,
+    each: (stretch: number | Section, span?: readonly [start: number, end: number]) => void,
+    origins?: Origins,
+  ): void => {
+    asWritten.find(text, (stretch, start, end) => {
       if (typeof stretch === 'number') {
-        each(stretch);
+        each(stretch, [start, end]);
         return;
       }
-      const section = normalize({ text: stretch, first: start === 0 });
-      asNormalized.find(section.text, (inner, at) =>
-        each(typeof inner === 'number' ? inner : { text: inner, first: section.first && at === 0 }),
-      );
+      const own = origins && sliceOrigins(origins, start, end);
+      const section = normalize({ text: stretch, first: start === 0, origins: own });
+      asNormalized.find(section.text, (inner, at, to) => {
+        if (typeof inner === 'number') each(inner, section.origins && spanOf(section.origins, at, to));
+        else
+          each({
+            text: inner,
+            first: section.first && at === 0,
+            origins: section.origins && sliceOrigins(section.origins, at, to),
+          });
+      });
     });
   };
 }
@@ -72,8 +87,8 @@ class Finder {
     if (units.length > 0) this.#starts = new RegExp(`[${units.join('')}]`, 'g');
   }
 
-  /** Calls back for each id, and for each non-empty text between two of them; `start` is where the text begins. */
-  find(text: string, each: (stretch: number | string, start: number) => void): void {
+  /** Calls back for each id, and for each non-empty text between two of them, with its place in the text. */
+  find(text: string, each: (stretch: number | string, start: number, end: number) => void): void {
     let from = 0;
     for (const { start, end, token } of this.#matches(text)) {
       if (token.single_word && !standsAlone(text, start, end)) continue;
@@ -81,11 +96,11 @@ class Finder {
       let last = end;
       if (token.lstrip) while (first > from && SPACE.test(text.charAt(first - 1))) first -= 1;
       if (token.rstrip) while (last < text.length && SPACE.test(text.charAt(last))) last += 1;
-      if (from < first) each(text.slice(from, first), from);
-      each(token.id, first);
+      if (from < first) each(text.slice(from, first), from, first);
+      each(token.id, first, last);
       from = last;
     }
-    if (from < text.length) each(text.slice(from), from);
+    if (from < text.length) each(text.slice(from), from, text.length);
   }
 
   *#matches(text: string): Generator<{ start: number; end: number; token: AddedToken }> {

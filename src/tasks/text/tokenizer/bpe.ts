@@ -40,6 +40,7 @@ export function bytePairModel(options: BpeOptions): TokenModel {
   const symbolsOf = symbolReader(options);
   return {
     vocabulary,
+    marks: { prefix: options.prefix, suffix: options.suffix },
     encode: (word) => {
       const whole = ignoreMerges ? vocabulary.get(word) : undefined;
       if (whole !== undefined) return [whole];

@@ -6,7 +6,11 @@ export interface TokenModel {
   readonly vocabulary: ReadonlyMap<string, number>;
   /** The ids of a word. Throws INVALID_INPUT if the vocabulary has neither an id for it nor one for unknown words. */
   encode(word: string): readonly number[];
+  /** Put before tokens that continue a word, and after those that end one; '' where there is none. */
+  readonly marks: { readonly prefix: string; readonly suffix: string };
 }
+
+export const UNMARKED: TokenModel['marks'] = { prefix: '', suffix: '' };
 
 /** The error for a word without an id, which the reference refuses too. */
 export function unknownWord(word: string): ServerError {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { bytePairModel } from './bpe.ts';
-import { unknownWord, type TokenModel } from './model.ts';
+import { UNMARKED, unknownWord, type TokenModel } from './model.ts';
 import { part, readPart, type PartTable } from './part.ts';
 import { isObject, type JsonObject } from '../../../json.ts';
 import { unigramModel } from './unigram.ts';
@@ -77,6 +77,7 @@ const MODELS: PartTable<TokenModel> = {
   ),
   WordLevel: part({ vocab: vocabulary, unk_token: z.string() }, ({ vocab, unk_token: unknown }) => ({
     vocabulary: vocab,
+    marks: UNMARKED,
     encode: (word) => {
       const id = vocab.get(word) ?? vocab.get(unknown);
       if (id === undefined) throw unknownWord(word);

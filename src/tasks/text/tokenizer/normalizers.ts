@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { bertNormalizer } from './bert-normalizer.ts';
 import { toByteLetters } from './byte-letters.ts';
 import { charsmapNormalizer } from './charsmap.ts';
+import { LocatedText, sliceOrigins } from './origins.ts';
 import { part, plainPart, readPart, type PartTable } from './part.ts';
 import { compilePattern, eachMatch, patternSchema } from './pattern.ts';
-import type { Normalizer } from './pieces.ts';
+import type { Normalizer, Section } from './pieces.ts';
 import { dropping, lowered, mapping, nmt, normalForm, withoutMarks } from './unicode-normalizers.ts';
 
 /** Readers of the `normalizer` of tokenizer.json, which changes texts before they are cut. */
@@ -33,7 +34,12 @@ const NORMALIZERS: PartTable<Normalizer> = {
   Precompiled: part({ precompiled_charsmap: z.string() }, ({ precompiled_charsmap: map }) =>
     mapping(charsmapNormalizer(map)),
   ),
-  Prepend: part({ prepend: z.string() }, ({ prepend }) => mapping((text) => (text === '' ? '' : prepend + text))),
+  Prepend: part(
+    { prepend: z.string() },
+    ({ prepend }) =>
+      (section) =>
+        section.text === '' ? section : prepended(section, prepend),
+  ),
   Replace: part({ pattern: patternSchema, content: z.string() }, replacing),
   Sequence: part({ normalizers: z.array(z.unknown()) }, ({ normalizers }) => {
     const all = normalizers.map(readNormalizer);
@@ -56,9 +62,15 @@ function stripping({
   strip_left: boolean;
   strip_right: boolean;
 }): Normalizer {
-  return ({ text, first }) => {
+  return ({ text, first, origins }) => {
     const begun = left ? text.replace(LEADING, '') : text;
-    return { text: right ? withoutEnd(begun) : begun, first: first && begun.length === text.length };
+    const kept = right ? withoutEnd(begun) : begun;
+    const from = text.length - begun.length;
+    return {
+      text: kept,
+      first: first && from === 0,
+      origins: origins && sliceOrigins(origins, from, from + kept.length),
+    };
   };
 }
 
@@ -71,17 +83,33 @@ function withoutEnd(text: string): string {
 
 function replacing({ pattern, content }: { pattern: z.output<typeof patternSchema>; content: string }): Normalizer {
   const regex = compilePattern(pattern);
-  return ({ text, first }) => {
-    if (text === '') return { text, first };
+  return (section) => {
+    const { text, first, origins } = section;
+    if (text === '') return section;
     let out = '';
     let from = 0;
     let begins = first;
+    const located = origins && new LocatedText(origins);
     eachMatch(text, regex, (start, end) => {
       out += text.slice(from, start) + content;
+      if (located !== undefined) {
+        located.keep(text, from, start);
+        located.add(content, Math.max(0, end - 1), Math.max(1, end));
+      }
       from = end;
       // The reference places new characters where the last of the old ones was.
       if (start === 0 && end > 0 && (content === '' || end > 1)) begins = false;
     });
-    return { text: out + text.slice(from), first: begins };
+    located?.keep(text, from, text.length);
+    return { text: out + text.slice(from), first: begins, origins: located?.finish().origins };
   };
+}
+
+/** What is put before a text stands for its first character, as in the reference. */
+export function prepended({ text, first, origins }: Section, prefix: string): Section {
+  if (origins === undefined) return { text: prefix + text, first };
+  const located = new LocatedText(origins);
+  located.add(prefix, 0, 1);
+  located.keep(text, 0, text.length);
+  return { ...located.finish(), first };
 }

@@ -68,6 +68,13 @@ export function cutAt(text: string, regex: RegExp, { behavior, inverted }: Cutti
   return parts;
 }
 
+/** Where the parts of `cutAt` begin if the matches are removed. */
+export function startsBetween(text: string, regex: RegExp, inverted: boolean): number[] {
+  return stretches(text, regex, inverted)
+    .filter(({ start, end, matches }) => start < end && !matches)
+    .map(({ start }) => start);
+}
+
 export interface Cutting {
   readonly behavior: Behavior;
   /** The texts between matches are taken for the matches. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { align, type Aligned } from './align.ts';
 import { addedTokenFinder, addedTokenSchema, spellingOf, type AddedToken } from './added-tokens.ts';
 import type { JsonObject } from '../../../json.ts';
 import type { TokenModel } from './model.ts';
@@ -13,6 +14,8 @@ export interface Pipeline {
   /** Tokens by id, as they are decoded. */
   readonly tokens: readonly (string | undefined)[];
   encode(text: string): number[];
+  /** The same ids, and where they are in the text; takes several times as long. */
+  align(text: string): Aligned;
 }
 
 /** Number of words whose ids are remembered; most texts have few different words. */
@@ -50,7 +53,7 @@ export function createPipeline(definition: JsonObject): Pipeline {
     tokens,
     encode: (text) => {
       const ids: number[] = [];
-      eachStretch(text.replace(LONE_SURROGATE, '\ufffd'), (stretch) => {
+      eachStretch(withoutHalves(text), (stretch) => {
         if (typeof stretch === 'number') ids.push(stretch);
         else
           for (const word of cut({ texts: [stretch.text], first: stretch.first }).texts)
@@ -58,7 +61,12 @@ export function createPipeline(definition: JsonObject): Pipeline {
       });
       return ids;
     },
+    align: (text) => align(withoutHalves(text), { eachStretch, cut, idsOf, tokens, marks: model.marks }),
   };
+}
+
+function withoutHalves(text: string): string {
+  return text.replace(LONE_SURROGATE, '\ufffd');
 }
 
 /** Added tokens with the ids that the reference gives them, whatever the file says: those of the vocabulary, else the next free ones. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isObject } from '../../../json.ts';
 import { part, readPart, type PartTable } from './part.ts';
 
 /** Readers of the `post_processor` of tokenizer.json, which puts special tokens around one text and around two. */
@@ -81,6 +82,22 @@ const POST_PROCESSORS: PartTable<Frames | undefined> = {
 export function readPostProcessor(definition: unknown): Frames {
   if (definition === null || definition === undefined) return BARE;
   return readFrames(definition) ?? BARE;
+}
+
+/** How a tokenizer takes spaces at the edges of its tokens out of their places. */
+export interface Trimming {
+  /** The first token begins with a space that is not in the text. */
+  readonly spaceBefore: boolean;
+}
+
+/** Undefined: spaces belong to their tokens' places. */
+export function trimmingOf(definition: unknown): Trimming | undefined {
+  if (!isObject(definition)) return undefined;
+  const { type, trim_offsets: trims, add_prefix_space: spaceBefore, processors } = definition;
+  if (type === 'Sequence' && Array.isArray(processors))
+    return processors.map(trimmingOf).find((one) => one !== undefined);
+  if ((type !== 'ByteLevel' && type !== 'RobertaProcessing') || trims === false) return undefined;
+  return { spaceBefore: spaceBefore !== false };
 }
 
 function readFrames(definition: unknown): Frames | undefined {

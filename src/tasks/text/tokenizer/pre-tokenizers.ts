@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { toByteLetters } from './byte-letters.ts';
+import { prepended } from './normalizers.ts';
+import { rewritten, sliceOrigins, type Origins } from './origins.ts';
 import { part, plainPart, readPart, type PartTable } from './part.ts';
-import { BEHAVIORS, compilePattern, cutAt, patternSchema, type Behavior } from './pattern.ts';
-import { cutEach, type Pieces, type PreTokenizer } from './pieces.ts';
+import { BEHAVIORS, compilePattern, cutAt, patternSchema, startsBetween, type Behavior } from './pattern.ts';
+import { cutEach, type Pieces, type PreTokenizer, type Section } from './pieces.ts';
 import { ALSO_PUNCTUATION, NOT_PUNCTUATION } from './reference-characters.ts';
 
 /** Readers of the `pre_tokenizer` of tokenizer.json, which cuts texts into words. */
@@ -81,11 +83,18 @@ function matchesOf(regex: RegExp): PreTokenizer {
 }
 
 function cutting(regex: RegExp, behavior: Behavior, inverted = false): PreTokenizer {
-  return cutEach((text) => cutAt(text, regex, { behavior, inverted }));
+  const cut = (text: string): string[] => cutAt(text, regex, { behavior, inverted });
+  return behavior === 'Removed' ? cutEach(cut, (text) => startsBetween(text, regex, inverted)) : cutEach(cut);
 }
 
 function byteLevel({ add_prefix_space: prefix, use_regex: cuts }: { add_prefix_space: boolean; use_regex: boolean }) {
-  return ({ texts, first }: Pieces): Pieces => {
+  const letters = (text: string): readonly string[] => (cuts ? (text.match(GPT2) ?? []) : [text]);
+  return ({ texts, first, origins }: Pieces): Pieces => {
+    if (origins !== undefined)
+      return located({ texts, first, origins }, (section) => {
+        const begun = prefix && !section.text.startsWith(' ') ? prepended(section, ' ') : section;
+        return cutSection(begun, letters(begun.text)).map((piece) => changed(piece, toByteLetters));
+      });
     const out: string[] = [];
     for (const text of texts) {
       const begun = prefix && !text.startsWith(' ') ? ` ${text}` : text;
@@ -103,10 +112,19 @@ interface Metaspace {
 }
 
 function metaspace({ replacement, scheme, splits }: Metaspace): PreTokenizer {
-  return ({ texts, first }) => {
+  const mark = (text: string): string => text.replaceAll(' ', replacement);
+  const words = (text: string): string[] => (splits ? wordsFrom(text, replacement) : [text]);
+  return ({ texts, first, origins }) => {
+    if (origins !== undefined)
+      return located({ texts, first, origins }, (section, index) => {
+        const marked = changed(section, mark);
+        const begins = scheme === 'always' || (scheme === 'first' && first && index === 0);
+        const begun = begins && !marked.text.startsWith(replacement) ? prepended(marked, replacement) : marked;
+        return cutSection(begun, words(begun.text));
+      });
     const out: string[] = [];
     for (const [index, text] of texts.entries()) {
-      let marked = text.replaceAll(' ', replacement);
+      let marked = mark(text);
       const begins = scheme === 'always' || (scheme === 'first' && first && index === 0);
       if (begins && !marked.startsWith(replacement)) marked = replacement + marked;
       if (!splits) out.push(marked);
@@ -133,4 +151,32 @@ function inLengths(text: string, length: number): string[] {
   const pieces: string[] = [];
   for (let at = 0; at < characters.length; at += length) pieces.push(characters.slice(at, at + length).join(''));
   return pieces;
+}
+
+/** Pieces of sections with origins. */
+function located(
+  { texts, first, origins }: Required<Pieces>,
+  pieces: (section: Section, index: number) => readonly Section[],
+): Pieces {
+  const all = texts.flatMap((text, index) => pieces({ text, first, origins: origins?.[index] }, index));
+  return {
+    texts: all.map(({ text }) => text),
+    first,
+    origins: all.map((piece) => piece.origins).filter((one): one is Origins => one !== undefined),
+  };
+}
+
+/** A section cut into parts that leave nothing out. */
+function cutSection({ text, first, origins }: Section, parts: readonly string[]): Section[] {
+  if (parts.length === 1) return [{ text, first, origins }];
+  let from = 0;
+  return parts.map((part) => {
+    const start = from;
+    from += part.length;
+    return { text: part, first, origins: origins && sliceOrigins(origins, start, from) };
+  });
+}
+
+function changed({ text, first, origins }: Section, change: (text: string) => string): Section {
+  return origins === undefined ? { text: change(text), first } : { ...rewritten({ text, origins }, change), first };
 }

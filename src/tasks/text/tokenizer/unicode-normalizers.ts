@@ -1,4 +1,5 @@
-import type { Normalizer } from './pieces.ts';
+import { rewritten } from './origins.ts';
+import type { Normalizer, Section } from './pieces.ts';
 import { ALSO_COMBINING, NO_CANONICAL, NO_COMPATIBILITY, NOT_COMBINING } from './reference-characters.ts';
 
 /** Normalizers by Unicode's tables. */
@@ -46,13 +47,18 @@ export function nmt(text: string): string {
 
 /** A normalizer from a function that does not change where a text begins. */
 export function mapping(change: (text: string) => string): Normalizer {
-  return ({ text, first }) => ({ text: change(text), first });
+  return (section) => changed(section, change, section.first);
 }
 
 /** A normalizer from a function that drops characters; if it drops the first one, the text begins later. */
 export function dropping(change: (text: string) => string): Normalizer {
-  return ({ text, first }) => ({
-    text: change(text),
-    first: first && text !== '' && change(String.fromCodePoint(text.codePointAt(0) ?? 0)) !== '',
-  });
+  return (section) => {
+    const { text, first } = section;
+    const begins = first && text !== '' && change(String.fromCodePoint(text.codePointAt(0) ?? 0)) !== '';
+    return changed(section, change, begins);
+  };
+}
+
+function changed({ text, origins }: Section, change: (text: string) => string, first: boolean): Section {
+  return origins === undefined ? { text: change(text), first } : { ...rewritten({ text, origins }, change), first };
 }

@@ -1,5 +1,5 @@
 import type { TokenModel } from './model.ts';
-import { unknownWord } from './model.ts';
+import { UNMARKED, unknownWord } from './model.ts';
 import { PairTable } from './pair-table.ts';
 
 /** Unigram (SentencePiece): the likeliest of all ways to cut a word into tokens. */
@@ -36,7 +36,7 @@ export function unigramModel({ vocabulary, unknownId, byteFallback }: UnigramOpt
     return [unknownId];
   };
 
-  return { vocabulary: ids, encode: (word) => likeliest(word, cut).flatMap(tokenIds) };
+  return { vocabulary: ids, marks: UNMARKED, encode: (word) => likeliest(word, cut).flatMap(tokenIds) };
 }
 
 /**

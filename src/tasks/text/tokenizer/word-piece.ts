@@ -40,6 +40,7 @@ export function wordPieceModel({ vocabulary, unknown, prefix, maxCharacters }: W
 
   return {
     vocabulary,
+    marks: { prefix, suffix: '' },
     encode: (word) => {
       const ids = hasMore(word, maxCharacters) ? undefined : cut(word);
       if (ids !== undefined) return ids;
