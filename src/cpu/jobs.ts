@@ -1,5 +1,5 @@
 import { deserialize, serialize } from 'node:v8';
-import { operationNamed, operationOf } from '../dialects/operations.ts';
+import { forOtherModels, operationNamed, operationOf } from '../dialects/operations.ts';
 import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
 import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/operation.ts';
 import { finishItem, type ItemResult } from '../dialects/shared/results.ts';
@@ -68,10 +68,18 @@ async function decodeItems(
   job: DecodeJob,
   taskOf: TaskOf,
 ): Promise<Given<CpuAnswers['decode']>> {
-  const operation = operationOf(asked, job.body, job.context);
+  let operation = operationOf(asked, job.body, job.context);
   try {
-    const { model: name, items, ignored = [], options } = await operation.decode(job.body, job.context);
-    const model = findModel(job.models[operation.name], name);
+    let request = await operation.decode(job.body, job.context);
+    const { model: name } = request;
+    const own = findModel(job.models[operation.name], name);
+    const other = own === undefined ? forOtherModels(operation) : undefined;
+    const model = other === undefined ? own : findModel(job.models[other.name], name);
+    if (other !== undefined && model !== undefined) {
+      operation = other;
+      request = await operation.decode(job.body, job.context);
+    }
+    const { items, ignored = [], options } = request;
     const fits = model !== undefined && items.length <= model.room;
     const given = fits ? await prepareItems(await taskOf(model.source), items, options) : undefined;
     return {

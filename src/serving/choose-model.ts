@@ -1,7 +1,7 @@
 import type { CpuModels } from '../cpu/protocol.ts';
-import { operationNamed, sharingPathsOf } from '../dialects/operations.ts';
+import { forOtherModels, operationNamed, sharingPathsOf } from '../dialects/operations.ts';
 import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
-import type { ModelChoice, Operation, StandIn } from '../dialects/shared/operation.ts';
+import type { ItemsOperation, ModelChoice, Operation, StandIn } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
 import type { ServedModel } from './served-model.ts';
 
@@ -78,6 +78,22 @@ export class ModelChooser {
   /** The model, if it fits and has room. Throws QUEUE_FULL or the operation's own refusal. */
   check(operation: ServedOperation, model: ServedModel): ServedModel {
     return this.#fitting(operation, model);
+  }
+
+  /** The operation itself, or the one for other models if only that suits the model that a body names (or, where it names none, any model here). */
+  suited(operation: ItemsOperation, name: string | undefined): ItemsOperation {
+    const other = forOtherModels(operation);
+    return other !== undefined && !this.#suits(operation, name) && this.#suits(other, name) ? other : operation;
+  }
+
+  #suits(operation: ItemsOperation, name: string | undefined): boolean {
+    if (isAbsent(name)) return this.#first(operation.models.fits) !== undefined;
+    try {
+      return operation.models.fits(this.#named(operation, name));
+    } catch {
+      // Thrown again once the model is chosen.
+      return false;
+    }
   }
 
   #named(operation: ServedOperation, name: string): ServedModel {

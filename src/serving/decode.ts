@@ -99,9 +99,16 @@ export class Decoder {
 
   async #itemsHere({ entry, call, context }: Reading<ItemsOperation>): Promise<ReadItems> {
     const { requester, body } = call;
-    const operation = operationOf(entry.operation, body, context);
-    requester.dialect = operation.dialect;
-    const { model: name, items, options, ignored = [] } = await operation.decode(body, context);
+    const asked = operationOf(entry.operation, body, context);
+    requester.dialect = asked.dialect;
+    const request = await asked.decode(body, context);
+    const operation = this.#models.suited(asked, request.model);
+    const {
+      model: name,
+      items,
+      options,
+      ignored = [],
+    } = operation === asked ? request : await operation.decode(body, context);
     const model = this.#choose(entry, operation, name);
     tell(requester, { model, count: items.length, ignored });
     return { operation, model, count: items.length, decoded: { where: 'here', items, options } };

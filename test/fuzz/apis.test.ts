@@ -17,6 +17,7 @@ const FIELDS = [
   ...['temperature', 'n', 'stop', 'stream', 'stream_options', 'logit_bias', 'logprobs', 'size', 'tools', 'dimensions'],
   ...['__proto__', 'constructor', 'encoding_format', 'source_sentence', 'sentences', 'role', 'content', 'type', 'text'],
   ...['documents', 'top_n', 'return_documents', 'rank_fields', 'truncation', 'truncation_side'],
+  ...['embedding_types', 'truncate', 'input_type', 'images', 'max_tokens', 'text_1', 'text_2', 'queries', 'data_1'],
 ];
 const leaf = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.constant(null));
 const { value } = fc.letrec<{ value: unknown }>((tie) => ({

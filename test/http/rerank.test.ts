@@ -13,7 +13,11 @@ const reranker: StubModel = {
     return Promise.resolve({ json: { score: text.length / 1000, tokens: 3 } });
   },
 };
-const embedder: StubModel = { name: 'embedder', task: 'embeddings', serve: () => Promise.resolve({ json: {} }) };
+const classifier: StubModel = {
+  name: 'classifier',
+  task: 'text-classification',
+  serve: () => Promise.resolve({ json: [] }),
+};
 
 interface Ranking {
   readonly id: string;
@@ -28,7 +32,7 @@ for (const path of ['/v1/rerank', '/v2/rerank', '/rerank', '/'])
     await using server = await startStubServer([reranker]);
     const { status, json, headers } = await post(
       server.url + path,
-      JSON.stringify({ ...BODY, top_n: 2, return_documents: true, max_tokens_per_doc: 9 }),
+      JSON.stringify({ ...BODY, top_n: 2, return_documents: true, max_tokens_per_doc: 9, priority: 1 }),
     );
     assert.equal(status, 200);
     const { model, results, usage } = json as Ranking;
@@ -37,7 +41,7 @@ for (const path of ['/v1/rerank', '/v2/rerank', '/rerank', '/'])
       { index: 1, relevance_score: 0.003, document: { text: 'bbb' } },
       { index: 0, relevance_score: 0.002, document: { text: 'aa' } },
     ]);
-    assert.equal(headers.get('x-ignored-fields'), 'max_tokens_per_doc');
+    assert.equal(headers.get('x-ignored-fields'), 'priority');
   });
 
 test('/rerank with texts stays that of TEI, errors too', async () => {
@@ -69,11 +73,11 @@ test('a large request is decoded and printed away from the main thread, and is a
 });
 
 test("errors have OpenAI's shape", async () => {
-  await using server = await startStubServer([reranker, embedder], { ITEM_LIMIT: '3' });
+  await using server = await startStubServer([reranker, classifier], { ITEM_LIMIT: '3' });
   const cases: [object, number, string | null, string | null][] = [
     [{ documents: [1] }, 400, 'documents[0]', 'invalid_type'],
     [{ model: 'nope' }, 404, 'model', 'model_not_found'],
-    [{ model: 'embedder' }, 400, 'model', 'wrong_task'],
+    [{ model: 'classifier' }, 400, 'model', 'wrong_task'],
     [{ documents: ['a', 'b', 'c', 'd'] }, 413, null, 'too_large'],
   ];
   for (const path of ['/v1/rerank', '/rerank'])
@@ -87,7 +91,7 @@ test("errors have OpenAI's shape", async () => {
 });
 
 test('without a reranking model, or with a full one, the error says so', async () => {
-  await using without = await startStubServer([embedder]);
+  await using without = await startStubServer([classifier]);
   const none = await post(`${without.url}/v1/rerank`, JSON.stringify({ ...BODY, model: undefined }));
   assert.equal(none.status, 404);
   await using full = await startStubServer([{ ...reranker, isFull: true }]);

@@ -132,6 +132,21 @@ test('/predict with inputs chooses a classifier by itself, unless the path has n
   for (const body of ['{"inputs":"a"}', long]) assert.equal((await post(`${full.url}/predict`, body)).status, 429);
 });
 
+test('/predict tells the score of a re-ranker as its only class, where there is no classifier', async () => {
+  const scorer: StubModel = {
+    ...reranker,
+    isPlain: true,
+    serve: (item) => Promise.resolve({ json: [{ label: 'LABEL_0', score: item.parameters?.['top_k'] === 0 ? 1 : 0 }] }),
+  };
+  await using server = await startStubServer([embedder, scorer]);
+  assert.deepEqual((await post(`${server.url}/predict`, '{"inputs":["q","a"]}')).json, [
+    { label: 'LABEL_0', score: 1 },
+  ]);
+  await using both = await startStubServer([scorer, classifier]);
+  const { json } = await post(`${both.url}/predict`, '{"inputs":["q","a"]}');
+  assert.deepEqual(json, [{ label: '["q","a"]', score: 1 }]);
+});
+
 test('POST / does what the text model is for', async () => {
   const answers = [
     [all, '{"inputs":"up"}', [[0, 1]]],

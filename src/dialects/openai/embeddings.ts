@@ -13,6 +13,10 @@ const schema = z.object({
   encoding_format: choice(['float', 'base64']).default('float'),
   dimensions: number({ min: 1, integer: true }).optional(),
   user: text.optional(),
+  /** Of NVIDIA, Voyage and others: what the texts are for. */
+  input_type: text.optional(),
+  /** TEI's and sentence-transformers'. */
+  prompt_name: text.optional(),
 });
 
 export interface EmbeddingsOptions {
@@ -28,8 +32,9 @@ export interface EmbeddingsOptions {
 export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<EmbeddingsOptions> {
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
-  const { input, model, encoding_format: encoding, dimensions } = readFields(schema, values);
-  const parameters = { normalize: true, encoding: 'base64', dimensions };
+  const { input, model, encoding_format: encoding, ...asked } = readFields(schema, values);
+  const { dimensions, input_type, prompt_name } = asked;
+  const parameters = { normalize: true, encoding: 'base64', dimensions, input_type, prompt_name };
   return {
     model,
     ignored,

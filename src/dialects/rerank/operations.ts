@@ -3,18 +3,57 @@ import { modelsFor } from '../openai/operations.ts';
 import { hasField } from '../shared/json-body.ts';
 import type { ItemsOperation, Operation } from '../shared/operation.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
+import {
+  decodeRerankByVectors,
+  decodeScoreByVectors,
+  encodeRerankByVectors,
+  encodeScoreByVectors,
+  type VectorScoreOptions,
+} from './by-vectors.ts';
 import { decodeRerank, encodeRerank, type RerankOptions } from './rerank.ts';
+import { decodeScore, encodeScore, type ScoreOptions } from './score.ts';
 
-/** The paths are those of Jina and Cohere, of Cohere's second version, and (for `documents` instead of `texts`) of TEI, as in vLLM. Errors are OpenAI's. */
+/** The paths are those of Jina and of Cohere's first version, and (for `documents` instead of `texts`) of TEI, as in vLLM. Errors are OpenAI's. */
 const RERANK: ItemsOperation<RerankOptions> = {
   ...TEXT_OPERATION,
   name: 'openai.rerank',
   dialect: OPENAI,
-  paths: ['/v1/rerank', '/v2/rerank'],
+  paths: ['/v1/rerank'],
   sharesPaths: { of: 'tei.rerank', owns: (body) => hasField(body, 'documents', { without: ['texts'] }) },
   models: modelsFor('reranking'),
   decode: decodeRerank,
   encode: encodeRerank,
 };
 
-export const RERANK_OPERATIONS: readonly Operation[] = [RERANK];
+const RERANK_BY_VECTORS: ItemsOperation<RerankOptions> = {
+  ...RERANK,
+  name: 'openai.rerankByVectors',
+  paths: [],
+  sharesPaths: { of: RERANK.name },
+  models: modelsFor('embeddings'),
+  decode: decodeRerankByVectors,
+  encode: encodeRerankByVectors,
+};
+
+/** vLLM's. */
+const SCORE: ItemsOperation<ScoreOptions> = {
+  ...TEXT_OPERATION,
+  name: 'openai.score',
+  dialect: OPENAI,
+  paths: ['/score', '/v1/score'],
+  models: modelsFor('reranking'),
+  decode: decodeScore,
+  encode: encodeScore,
+};
+
+const SCORE_BY_VECTORS: ItemsOperation<VectorScoreOptions> = {
+  ...SCORE,
+  name: 'openai.scoreByVectors',
+  paths: [],
+  sharesPaths: { of: SCORE.name },
+  models: modelsFor('embeddings'),
+  decode: decodeScoreByVectors,
+  encode: encodeScoreByVectors,
+};
+
+export const RERANK_OPERATIONS: readonly Operation[] = [RERANK, RERANK_BY_VECTORS, SCORE, SCORE_BY_VECTORS];

@@ -3,7 +3,7 @@ import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
 import { choice, fieldError, flag, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import { jsonItem, type Answer, type AnswerHead, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
-import { rankReplies } from '../shared/ranking.ts';
+import { rankReplies, type Ranked } from '../shared/ranking.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 import { checkCount, listOf, texts } from '../shared/text-inputs.ts';
 
@@ -27,6 +27,8 @@ const schema = z.object({
   return_documents: flag.default(false),
   /** Cohere's: the fields of documents that are ranked, in this order. */
   rank_fields: texts.default(['text']),
+  /** Cohere's. */
+  max_tokens_per_doc: number({ min: 1, integer: true }).optional(),
   /** Jina's. */
   truncation: flag.optional(),
   /** vLLM's. */
@@ -40,26 +42,46 @@ export interface RerankOptions {
   readonly documents?: readonly Document[];
 }
 
-/** `POST /v1/rerank`: one item per document. Throws BAD_REQUEST or TOO_LARGE. */
-export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<RerankOptions> {
+/** A request for a ranking, before it is known which kind of model ranks. */
+export interface RerankRequest {
+  readonly model: string | undefined;
+  readonly ignored: readonly string[];
+  readonly query: string;
+  /** What is ranked of each document. */
+  readonly texts: readonly string[];
+  /** Parameters of every task for texts. */
+  readonly cut: Readonly<Record<string, unknown>>;
+  readonly options: RerankOptions;
+}
+
+/** Throws BAD_REQUEST or TOO_LARGE. */
+export function readRerank(body: Uint8Array, { itemLimit }: DecodeContext): RerankRequest {
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
   const { model, query, documents, ...asked } = readFields(schema, values);
   checkCount(documents.length, itemLimit);
-  // Scores are from 0 to 1, even if a model's own library gives others.
-  const parameters = {
-    truncate: asked.truncation,
+  const cut = {
+    // Who names a length wants longer documents cut to it.
+    truncate: asked.truncation ?? (asked.max_tokens_per_doc === undefined ? undefined : true),
     truncation_direction: asked.truncation_side,
-    raw_scores: false,
+    max_tokens: asked.max_tokens_per_doc,
   };
   return {
     model,
     ignored,
-    items: documents.map((document, index) =>
-      jsonItem({ query, text: textOf(document, asked.rank_fields, index) }, parameters),
-    ),
+    query,
+    texts: documents.map((document, index) => textOf(document, asked.rank_fields, index)),
+    cut,
     options: { topN: asked.top_n, ...(asked.return_documents ? { documents } : {}) },
   };
+}
+
+/** `POST /v1/rerank` for a cross-encoder: one item per document. Throws BAD_REQUEST or TOO_LARGE. */
+export function decodeRerank(body: Uint8Array, context: DecodeContext): ItemsRequest<RerankOptions> {
+  const { model, ignored, query, texts: all, cut, options } = readRerank(body, context);
+  // Scores are from 0 to 1, even if a model's own library gives others.
+  const parameters = { ...cut, raw_scores: false };
+  return { model, ignored, items: all.map((one) => jsonItem({ query, text: one }, parameters)), options };
 }
 
 /** The text of a document; several fields become a line each. Throws BAD_REQUEST if it has none. */
@@ -77,12 +99,17 @@ function textOf(document: Document, fields: readonly string[], index: number): s
 }
 
 /** The answer, best first; the error of a bad document has its index. `meta` is what Cohere has for `usage`. */
-export function encodeRerank(
-  results: readonly ItemResult[],
+export function encodeRerank(results: readonly ItemResult[], options: RerankOptions, head: RerankHead): Answer {
+  return rankingAnswer(rankReplies(allReplies(results, 'documents')), options, head);
+}
+
+export type RerankHead = Pick<AnswerHead, 'id' | 'model'>;
+
+export function rankingAnswer(
+  ranked: readonly Ranked[],
   { topN, documents }: RerankOptions,
-  { id, model }: Pick<AnswerHead, 'id' | 'model'>,
+  { id, model }: RerankHead,
 ): Answer {
-  const ranked = rankReplies(allReplies(results, 'documents'));
   const tokens = ranked.reduce((sum, one) => sum + one.tokens, 0);
   const json = new JsonChunks();
   json.add(`{"id":${JSON.stringify(`rerank-${id}`)},"model":${JSON.stringify(model)},"results":[`);

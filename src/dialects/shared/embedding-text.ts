@@ -19,24 +19,23 @@ export function readEmbedding(reply: Reply): Embedding {
   return { base64: embedding, tokens: typeof tokens === 'number' ? tokens : 0 };
 }
 
-function viewOf({ base64 }: Embedding): DataView {
-  const { buffer, byteOffset, byteLength } = Buffer.from(base64, 'base64');
-  return new DataView(buffer, byteOffset, byteLength);
+/** The numbers of an embedding. */
+export function valuesOf({ base64 }: Embedding): Float32Array {
+  return typedView({ datatype: 'FP32', shape: [], data: Buffer.from(base64, 'base64') }) as Float32Array;
 }
 
 /** The embedding as a JSON array, each number with the fewest digits that read back to the same float32. */
-export function numbersText({ base64 }: Embedding): string {
-  const bytes = Buffer.from(base64, 'base64');
-  return `[${float32ListText(typedView({ datatype: 'FP32', shape: [], data: bytes }) as Float32Array)}]`;
+export function numbersText(embedding: Embedding): string {
+  return `[${float32ListText(valuesOf(embedding))}]`;
 }
 
 /** Dot products of one embedding with each of the others: their cosines if all have length 1. */
 export function similarities(one: Embedding, others: readonly Embedding[]): number[] {
-  const view = viewOf(one);
+  const values = valuesOf(one);
   return others.map((embedding) => {
-    const other = viewOf(embedding);
+    const other = valuesOf(embedding);
     let sum = 0;
-    for (let at = 0; at < view.byteLength; at += 4) sum += view.getFloat32(at, true) * other.getFloat32(at, true);
+    for (let at = 0; at < values.length; at += 1) sum += (values[at] ?? 0) * (other[at] ?? 0);
     return sum;
   });
 }

@@ -104,12 +104,15 @@ export interface DecodeContext {
   readonly jsonLength?: string | undefined;
 }
 
-/** Shares the paths of another operation: requests there whose bodies have this operation's shape are for this one. */
+/** Shares the paths of another operation: some requests there are for this one, by their body or by their model. */
 export interface SharedPaths {
   /** The name of the operation whose paths they are. Errors before the body is read have the shape of its dialect. */
   readonly of: string;
-  /** Whether a body is for this operation, before it is decoded. Must be quick if it is not, and never throw. */
-  owns(body: Uint8Array, context: DecodeContext): boolean;
+  /**
+   * Whether a body is for this operation, before it is decoded. Must be quick if it is not, and never throw. Absent: bodies are the same, and this operation is for
+   * those whose model fits it and not the other one.
+   */
+  owns?(body: Uint8Array, context: DecodeContext): boolean;
 }
 
 export interface ItemsRequest<Options> {

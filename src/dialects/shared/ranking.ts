@@ -16,6 +16,11 @@ export function rankReplies(replies: readonly Reply[]): Ranked[] {
     const { score, tokens } = replyJson(reply) as Pick<Ranked, 'score' | 'tokens'>;
     return { index, score, tokens };
   });
+  return bestFirst(ranked);
+}
+
+/** Sorts in place: the best first. Texts of equal score keep their order. */
+export function bestFirst(ranked: Ranked[]): Ranked[] {
   // Comparisons with NaN are always false, but a sort needs an order.
   return ranked.sort((a, b) => orderOf(b.score) - orderOf(a.score) || a.index - b.index);
 }

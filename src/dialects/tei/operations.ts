@@ -36,6 +36,12 @@ function wrongTask(message: string): ServerError {
 const EMBEDDING = modelsFor('embeddings', 'an embedding');
 const RERANKER = modelsFor('reranking', 'a re-ranker');
 const CLASSIFIER = modelsFor('text-classification', 'a classifier');
+/** As in TEI, `/predict` also tells the score of a re-ranker, its only class. */
+const PREDICTOR: ModelChoice = {
+  fits: (model) => CLASSIFIER.fits(model) || RERANKER.fits(model),
+  refusal: CLASSIFIER.refusal,
+  unnamed: [CLASSIFIER.fits],
+};
 
 /** The models that TEI's routes and `GET /info` use, as TEI serves only one: in this order, those that fit and have the call. */
 export function textModels(call: string): ((model: ModelFacts) => boolean)[] {
@@ -113,7 +119,7 @@ const PREDICT: ItemsOperation<PredictOptions> = {
     owns: (body, { contentType }) =>
       isJsonType(contentType) && hasField(body, 'inputs', { without: ['data', 'items'] }),
   },
-  models: CLASSIFIER,
+  models: PREDICTOR,
   decode: decodePredict,
   encode: encodePredict,
 };

@@ -10,7 +10,7 @@ import type { TextInput } from './encode.ts';
 import { RESULT, type EncoderTicket } from './encoder-contract.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, poolingOption, type EncoderModel } from './encoder-model.ts';
 import { readParameters } from '../parameters.ts';
-import { truncation } from './parameters.ts';
+import { cutOf, truncation } from './parameters.ts';
 import { isLightText, readTextInput } from './text-items.ts';
 
 /** A text in, its vector out: `{"embedding": [...], "tokens": n}`. */
@@ -30,6 +30,8 @@ const parameters = z.strictObject({
   ...truncation,
   normalize: z.boolean().optional(),
   prompt_name: z.string().optional(),
+  /** What the text is for, as other APIs have it: chooses a prompt if the model has one for that. */
+  input_type: z.string().optional(),
   dimensions: z.number().int().min(1).optional(),
   encoding: z.enum(['float', 'base64']).default('float'),
   all: z.boolean().default(false),
@@ -101,11 +103,9 @@ function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways):
   const input = readTextInput(item);
   if (typeof input !== 'string' && !acceptTokenIds)
     throw new ServerError('INVALID_INPUT', TOKEN_IDS_REFUSED, { reason: 'token_ids_not_accepted' });
-  const text = prompted(input, model, { asked: asked.prompt_name, usual });
-  const encoded = model.encoder.single(text, {
-    truncate: asked.truncate ?? model.autoTruncate,
-    direction: asked.truncation_direction,
-  });
+  const byType = asked.input_type === undefined ? undefined : promptFor(asked.input_type, model.files.prompts);
+  const text = prompted(input, model, { asked: asked.prompt_name, usual: byType ?? usual });
+  const encoded = model.encoder.single(text, cutOf(asked, model.autoTruncate));
   const wanted: EncoderTicket = {
     // Vectors of tokens stay as the graph gives them, unless the request asks otherwise.
     normalize: asked.normalize ?? (normalize && !all),
@@ -114,6 +114,19 @@ function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways):
   };
   const memo: Memo = { tokens: encoded.ids.length, encoding: asked.encoding, all };
   return { ...model.encoder.work(encoded, wanted), memo };
+}
+
+/** Names of prompts by the words that APIs have for the use of a text: those of sentence-transformers, Cohere, Jina, NVIDIA and Voyage. */
+const PROMPT_NAMES: readonly (readonly string[])[] = [
+  ['query', 'search_query', 'retrieval.query'],
+  ['document', 'passage', 'corpus', 'search_document', 'retrieval.passage'],
+  ['clustering', 'separation'],
+];
+
+/** The name of the model's prompt for a use of texts; undefined if it has none. */
+function promptFor(use: string, prompts: Readonly<Record<string, string>>): string | undefined {
+  const others = PROMPT_NAMES.find((names) => names.includes(use)) ?? [];
+  return [use, ...others].find((name) => Object.hasOwn(prompts, name));
 }
 
 function prompted(

@@ -19,6 +19,8 @@ export interface Truncation {
   readonly truncate: boolean;
   /** Which end of a long text is cut off. */
   readonly direction: 'left' | 'right';
+  /** Most tokens of the text (of a pair: of the second one), special tokens not counted, if fewer than the model takes. */
+  readonly mostTokens?: number | undefined;
 }
 
 /** A text, or its token ids, which are taken as they are. */
@@ -50,19 +52,21 @@ export class TokenEncoder {
   /** Ids of one text. Throws INVALID_INPUT (too long and not to be cut, no tokens, an unknown id) or TOO_LARGE. */
   single(text: TextInput, cut: Truncation): Encoded {
     if (typeof text !== 'string') return this.#given(text, cut);
-    const room = this.#limits.maxLength - this.#overhead.single;
-    const ids = this.#bare(text, room, cut);
-    this.#check(ids.length + this.#overhead.single, cut);
+    const { single: special } = this.#overhead;
+    const room = Math.min(this.#limits.maxLength - special, cut.mostTokens ?? Infinity);
+    const ids = this.#bare(text, { room, special }, cut);
+    check(ids.length, { room, special }, cut);
     return this.#filled({ ids: this.#tokenizer.frame(shorten(ids, room, cut)).ids, secondFrom: undefined });
   }
 
   /** Ids of two texts; if they are too long together, the longer one is cut first. Throws like `single`. */
   pair(first: string, second: string, cut: Truncation): Encoded {
-    const room = this.#limits.maxLength - this.#overhead.pair;
+    const { pair: special } = this.#overhead;
+    const room = this.#limits.maxLength - special;
     if (room < 2) throw new ServerError('INVALID_INPUT', 'This model has no room for two texts.');
-    const both = [this.#bare(first, room, cut), this.#bare(second, room, cut)] as const;
-    const [one, other] = both;
-    this.#check(one.length + other.length + this.#overhead.pair, cut);
+    const one = this.#bare(first, { room, special }, cut);
+    const other = this.#second(second, { room, special }, cut);
+    check(one.length + other.length, { room, special }, cut);
     const rooms = sharedRoom(one.length, other.length, room);
     const framed = this.#tokenizer.frame(shorten(one, rooms[0], cut), shorten(other, rooms[1], cut));
     const from = framed.typeIds.findIndex((type) => type > 0);
@@ -88,17 +92,29 @@ export class TokenEncoder {
     for (const id of ids)
       if (!Number.isInteger(id) || id < 0 || id >= this.#tokenizer.vocabularySize)
         throw new ServerError('INVALID_INPUT', `There is no token ${id}.`);
-    this.#check(ids.length, cut);
-    return this.#filled({ ids: shorten(ids, this.#limits.maxLength, cut), secondFrom: undefined });
+    const room = Math.min(this.#limits.maxLength, cut.mostTokens ?? Infinity);
+    check(ids.length, { room, special: 0 }, cut);
+    return this.#filled({ ids: shorten(ids, room, cut), secondFrom: undefined });
   }
 
-  #bare(text: string, room: number, cut: Truncation): readonly number[] {
+  /** The second text of a pair, cut to its own limit if the request sets one; what both may have together is another. */
+  #second(text: string, { room, special }: Room, cut: Truncation): readonly number[] {
+    const { mostTokens } = cut;
+    if (mostTokens === undefined || mostTokens >= room) return this.#bare(text, { room, special }, cut);
+    const own = { room: mostTokens, special };
+    const ids = this.#bare(text, own, cut);
+    check(ids.length, own, cut);
+    return shorten(ids, mostTokens, cut);
+  }
+
+  #bare(text: string, space: Room, cut: Truncation): readonly number[] {
+    const { room } = space;
     const { maxCharacters } = this.#limits;
     const encode = (part: string) => this.#tokenizer.encode(part, { addSpecialTokens: false });
     if (!cut.truncate) {
       if (text.length > maxCharacters) throw tooLong(maxCharacters);
       const least = text.length > room ? this.#tokenizer.leastTokens(text) : 0;
-      if (least > room) this.#refuse(`at least ${least}`);
+      if (least > room) refuse(space, `at least ${least}`);
       return encode(text);
     }
     const enough = Math.min(maxCharacters, room * GENEROUS_CHARACTERS);
@@ -109,19 +125,26 @@ export class TokenEncoder {
     return encode(text);
   }
 
-  #check(length: number, { truncate }: Truncation): void {
-    if (!truncate && length > this.#limits.maxLength) this.#refuse(String(length));
-  }
-
-  #refuse(given: string): never {
-    const { maxLength } = this.#limits;
-    throw new ServerError('INVALID_INPUT', `\`inputs\` must have less than ${maxLength} tokens. Given: ${given}`);
-  }
-
   #filled(encoded: Encoded): Encoded {
     if (encoded.ids.length === 0) throw new ServerError('INVALID_INPUT', 'The text has no tokens.');
     return encoded;
   }
+}
+
+/** Space for the tokens of a text, and the number of special ones around it. */
+interface Room {
+  readonly room: number;
+  readonly special: number;
+}
+
+function check(length: number, space: Room, { truncate }: Truncation): void {
+  if (!truncate && length > space.room) refuse(space, String(length + space.special));
+}
+
+/** In TEI's words, which clients know; special tokens count. */
+function refuse({ room, special }: Room, given: string): never {
+  const most = room + special;
+  throw new ServerError('INVALID_INPUT', `\`inputs\` must have less than ${most} tokens. Given: ${given}`);
 }
 
 /** Of a text that will be cut, this many characters a token are tokenised at first; most languages have 2 to 5. */

@@ -3,10 +3,10 @@ import { shortFloat32 } from '../../tensors/float-text.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
-import { readParameters } from '../parameters.ts';
-import { truncation } from './parameters.ts';
+import { readParameters, topKParameter } from '../parameters.ts';
+import { cutOf, truncation } from './parameters.ts';
 import { ACTIVATIONS, logitsOf } from './scores.ts';
-import { isLightText, readQueryAndText } from './text-items.ts';
+import { isLightText, readQueryAndText, readTextOrPair } from './text-items.ts';
 import { isObject, type JsonObject } from '../../json.ts';
 
 /** How well a text answers a query: `{"score": 0.97, "tokens": n}`. For cross-encoders, whose graph gives one logit. */
@@ -17,11 +17,17 @@ const options = z.strictObject({
   activation: z.enum(['sigmoid', 'none']).optional(),
 });
 /** `raw_scores` true gives the graph's own score, false its sigmoid, as in TEI; without it the score is that of the model's own library. */
-const parameters = z.strictObject({ ...truncation, raw_scores: z.boolean().optional() });
+const parameters = z.strictObject({
+  ...truncation,
+  raw_scores: z.boolean().optional(),
+  /** Asks for the reply of a classifier, with the one class, and takes its items, too: a text, and a pair in an array. TEI's `/predict` does. */
+  top_k: topKParameter,
+});
 
 interface Memo {
   readonly tokens: number;
   readonly activation: 'sigmoid' | 'none';
+  readonly isClass: boolean;
 }
 
 /** The text encoder, for scores. Throws a plain Error that names the file at fault. */
@@ -32,20 +38,27 @@ export async function chooseRerankingProgram(source: Omit<TaskSource, 'signature
 /** Builds the task. Throws a plain Error that says what is wrong with the model or its options. */
 export async function createRerankingTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
-  const model = await openEncoderModel(source, own, ({ size }) => {
+  const model = await openEncoderModel(source, own, ({ files, size }) => {
     if (size !== undefined && size !== 1) throw new Error(`reranking needs a graph of one score, not of ${size}`);
-    return {};
+    return { id2label: { 0: labelOf(files.config) } };
   });
   const usual = own.activation ?? scoreActivation(model.files.config);
+  const label = labelOf(model.files.config);
   return {
     rawTypes: [],
     isLight: isLightText,
     checkTensors: model.checkTensors,
     prepare: (item) => prepare(item, model, usual),
     isLightReply: () => true,
-    finish: (outputs, memo) => finish(outputs, memo as Memo),
+    finish: (outputs, memo) => finish(outputs, memo as Memo, label),
     calls: model.calls,
   };
+}
+
+/** The name of the only class. */
+function labelOf({ id2label }: JsonObject): string {
+  const label = isObject(id2label) ? id2label['0'] : undefined;
+  return typeof label === 'string' ? label : 'LABEL_0';
 }
 
 /** Activations by their class, as sentence-transformers writes it into config.json. */
@@ -67,20 +80,24 @@ function scoreActivation(config: JsonObject): Memo['activation'] {
 
 function prepare(item: Item, { encoder, autoTruncate }: EncoderModel, usual: Memo['activation']): Prepared {
   const asked = readParameters(item, parameters);
-  const [query, text] = readQueryAndText(item);
-  const encoded = encoder.pair(query, text, {
-    truncate: asked.truncate ?? autoTruncate,
-    direction: asked.truncation_direction,
-  });
+  const isClass = asked.top_k !== undefined;
+  const [query, text] =
+    isClass && !(item.kind === 'json' && isObject(item.value)) ? readTextOrPair(item) : readQueryAndText(item);
+  const cut = cutOf(asked, autoTruncate);
+  const encoded = text === undefined ? encoder.single(query, cut) : encoder.pair(query, text, cut);
   const { raw_scores: raw } = asked;
-  const memo: Memo = { tokens: encoded.ids.length, activation: raw === undefined ? usual : raw ? 'none' : 'sigmoid' };
+  const memo: Memo = {
+    tokens: encoded.ids.length,
+    activation: raw === undefined ? usual : raw ? 'none' : 'sigmoid',
+    isClass,
+  };
   return { ...encoder.work(encoded), memo };
 }
 
-function finish(outputs: Outputs, { tokens, activation }: Memo): Reply {
+function finish(outputs: Outputs, { tokens, activation, isClass }: Memo, label: string): Reply {
   const logits = logitsOf(outputs);
   const [score] = ACTIVATIONS[activation](logits);
   if (score === undefined || logits.length !== 1)
     throw new Error(`the run gave ${logits.length} scores instead of one`);
-  return { json: { score: shortFloat32(score), tokens } };
+  return { json: isClass ? [{ label, score: shortFloat32(score) }] : { score: shortFloat32(score), tokens } };
 }

@@ -6,7 +6,7 @@ import { TEXT_TYPES } from './text-input.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
 import { labelsOf } from './model-files.ts';
 import { readParameters, topKParameter } from '../parameters.ts';
-import { truncation } from './parameters.ts';
+import { cutOf, truncation } from './parameters.ts';
 import { ACTIVATION_NAMES, ACTIVATIONS, logitsOf, type Activation } from './scores.ts';
 import { isLightText, readTextOrPair } from './text-items.ts';
 import type { JsonObject } from '../../json.ts';
@@ -72,7 +72,7 @@ function usualActivation(config: JsonObject, classes: number): Activation {
 
 function prepare(item: Item, { encoder, autoTruncate }: EncoderModel, topK: number): Prepared {
   const asked = readParameters(item, parameters);
-  const cut = { truncate: asked.truncate ?? autoTruncate, direction: asked.truncation_direction };
+  const cut = cutOf(asked, autoTruncate);
   const [text, pair] = readTextOrPair(item);
   const encoded = pair === undefined ? encoder.single(text, cut) : encoder.pair(text, pair, cut);
   const memo: Memo = { topK: asked.top_k ?? topK, raw: asked.raw_scores };

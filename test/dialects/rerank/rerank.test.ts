@@ -39,6 +39,11 @@ test('rank_fields are the fields of a document that are ranked, in their order',
 });
 
 test('truncation reaches the task under its names', () => {
+  assert.deepEqual(decode({ max_tokens_per_doc: 9 }).items[0]?.parameters, {
+    truncate: true,
+    max_tokens: 9,
+    raw_scores: false,
+  });
   assert.deepEqual(decode({ truncation: false, truncation_side: 'left' }).items[0]?.parameters, {
     truncate: false,
     truncation_direction: 'left',
@@ -47,7 +52,7 @@ test('truncation reaches the task under its names', () => {
 });
 
 test('fields that change nothing here are named as ignored, null is absent', () => {
-  const foreign = { max_tokens_per_doc: 512, max_chunks_per_doc: 2, relevant_spans: { mode: 'enabled' }, priority: 0 };
+  const foreign = { max_chunks_per_doc: 2, relevant_spans: { mode: 'enabled' }, priority: 0 };
   const { ignored, options } = decode({ ...foreign, instruction: 'Rank.', return_documents: null, top_n: null });
   assert.deepEqual(ignored, [...Object.keys(foreign), 'instruction']);
   assert.deepEqual(options, { topN: 0 });

@@ -158,6 +158,29 @@ test('info has the labels by number', async (t) => {
   assert.deepEqual(task.calls?.['info']?.(undefined as never), { maxInputLength: 32, id2label: LABELS });
 });
 
+test('a reranker may be asked like a classifier of one class, as in TEI', async (t) => {
+  const { answer, task } = await openTiny(t, { task: 'reranking', classes: 1, config: { id2label: { 0: 'FITS' } } });
+  const { score } = (await answer(json({ query: 'good', text: 'film' }))) as { score: number };
+  for (const pair of [['good', 'film'], { query: 'good', text: 'film' }])
+    assert.deepEqual(await answer(json(pair, { top_k: 0 })), [{ label: 'FITS', score }]);
+  const [alone] = (await answer(json('good film', { top_k: 0 }))) as Scored[];
+  assert.equal(alone?.label, 'FITS');
+  assert.deepEqual(task.calls?.['info']?.(undefined as never), { maxInputLength: 32, id2label: { 0: 'FITS' } });
+});
+
+test('max_tokens cuts the text alone, not the query, and refuses where cutting is off', async (t) => {
+  const { answer, task } = await openTiny(t, { task: 'reranking', classes: 1 });
+  const query = 'good film ?';
+  const whole = (await answer(json({ query, text: 'very good film' }))) as { tokens: number };
+  const cut = (await answer(json({ query, text: 'very good film' }, { max_tokens: 2 }))) as { tokens: number };
+  assert.equal(cut.tokens, whole.tokens - 1);
+  assert.deepEqual(cut, await answer(json({ query, text: 'very good' })));
+  assert.throws(
+    () => task.prepare(json({ query, text: 'very good film' }, { max_tokens: 2, truncate: false })),
+    refusal('INVALID_INPUT', /less than 5 tokens\. Given: 6/),
+  );
+});
+
 test('a reranker scores a text for a query: a sigmoid, or the bare logit', async (t) => {
   const { answer, answers, task } = await openTiny(t, { task: 'reranking', classes: 1 });
   const item = { query: 'good film ?', text: 'the film was very good' };
@@ -169,7 +192,7 @@ test('a reranker scores a text for a query: a sigmoid, or the bare logit', async
   assert.ok(Math.abs((again as { score: number }).score - scored.score) < 2e-5);
   for (const value of ['text', null, { query: 'a' }, { query: 'a', text: 1 }, ['a', 'b']])
     assert.throws(() => task.prepare(json(value)), refusal('INVALID_INPUT', /"query"/));
-  assert.throws(() => task.prepare(json(item, { top_k: 1 })), refusal('INVALID_INPUT', /"top_k"/));
+  assert.throws(() => task.prepare(json(item, { top_n: 1 })), refusal('INVALID_INPUT', /"top_n"/));
 });
 
 test('a graph of several scores is no reranker, one of token vectors no classifier', async (t) => {
