@@ -140,17 +140,16 @@ async function start(parts: Parts): Promise<void> {
   const loadMs = performance.now();
   const { failed } = await repository.start();
   const warmUpMs = performance.now() - loadMs;
-  const loaded = repository.list();
+  const loaded = repository.list().length;
+  const asleep = repository.asleep().length;
   checkModels([...notPulled, ...failed], services);
-  if (config.DEFAULT_MODEL !== '' && repository.versions(config.DEFAULT_MODEL).length === 0)
-    log.warn({ model: config.DEFAULT_MODEL }, 'DEFAULT_MODEL is not loaded');
   await gpuTold;
   await orUnfit(fitness.checkWarmUp(warmUpMs, stop.signal));
   const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(parts);
   state.enter(
     'ready',
-    loaded.length > 0
-      ? `${loaded.length} model version(s) loaded`
+    loaded + asleep > 0
+      ? `${loaded} model version(s) loaded${asleep === 0 ? '' : `, ${asleep} model(s) to be loaded when a request comes`}`
       : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
   );
   parts.salad?.tellWork(() => workOf(parts));
@@ -190,7 +189,8 @@ function workOf({ core, services, workers }: Parts): number {
 
 /** Throws a StartError with every failure if MODEL_ERRORS is `exit` or no model is left to serve. */
 function checkModels(failed: readonly LoadFailure[], { config, repository }: Services): void {
-  if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || repository.list().length === 0))
+  const isEmpty = repository.list().length === 0 && repository.asleep().length === 0;
+  if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || isEmpty))
     throw new StartError(failed.map(({ name, reason }) => `model ${name}: ${reason}`).join('\n'));
 }
 

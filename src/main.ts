@@ -37,6 +37,7 @@ import { countCoreEvents, refreshGauges } from './serving/core-metrics.ts';
 import { Door, type DoorParts } from './serving/door.ts';
 import { AloneLog } from './serving/alone-log.ts';
 import { Loader } from './serving/loader.ts';
+import { modelsOf } from './serving/models.ts';
 import type { ServedModel } from './serving/served-model.ts';
 import type { TensorCore } from './serving/tickets.ts';
 import { ServerState, type Phase } from './state.ts';
@@ -118,12 +119,16 @@ export function createParts(config: Config, { log, access }: Logs, kept?: JobsDi
     dtype: config.DTYPE,
     control: config.MODEL_CONTROL,
     pollMs: config.MODEL_POLL_INTERVAL_MS,
+    loading: config.MODEL_LOADING,
+    keepLoadedMs: config.MODEL_KEEP_LOADED_MS,
+    memoryBytes: config.MODEL_MEMORY_BYTES,
+    clock: systemClock,
     loader,
     onEvent: (event) => logRepository(log, event, state.phase),
   });
   const budget = new BodyBudget(config.BODY_BUDGET_BYTES, config.BODY_LIMIT_BYTES);
   const storage = new ServerStorage({ config, log, events: countStorage(metrics) });
-  const door = createDoor(config, { core, cpu, models: repository, state, metrics, log, budget, storage });
+  const door = createDoor(config, { core, cpu, models: modelsOf(repository), state, metrics, log, budget, storage });
   summariseWhenReady(state, alone);
   const outbox = kept?.outbox ?? new Outbox({ sender: createSender(config), clock: systemClock, log });
   outbox.onSent = (outcome) => metrics.webhooks.inc({ outcome });

@@ -1,6 +1,6 @@
-import { DTYPE_CHOICES } from '../dtype.ts';
+import { MODELS } from './model-options.ts';
 import { NODE_OPTIONS } from './node-options.ts';
-import { boolean, choice, integer, list, ms, object, oneOf, text } from './option.ts';
+import { boolean, choice, integer, list, ms, oneOf, text } from './option.ts';
 import { STORAGE_OPTIONS } from './storage-options.ts';
 
 const MIB = 1024 * 1024;
@@ -27,42 +27,7 @@ export const OPTIONS = {
     1000,
     'On PROBE_PORT: how long the main thread may stand still until /health is 503. A restart costs a load of all models.',
   ),
-  // Paths of this machine are not shown to clients.
-  MODELS_DIR: { ...text('models', 'Folder of model folders, relative to the working folder.'), secret: true },
-  MODELS: list('Names of the models to load, separated by commas; empty: all.'),
-  CARPOOL_MODELS: list(
-    'Models to fetch from a hub into MODELS_DIR at start, `[folder=]hf:owner/name[@revision][#dtype]`, separated by commas; complete ones are not fetched again.',
-  ),
-  DTYPE: choice(
-    'auto',
-    DTYPE_CHOICES,
-    "Which weight files to take in folders of the hub's layout. auto: the most exact there is; `dtype` of model.json overrides it.",
-  ),
-  HF_TOKEN: { ...text('', 'Token for private and gated models; sent to HF_ENDPOINT alone.'), secret: true },
-  HF_ENDPOINT: text('https://huggingface.co', 'The hub that models are pulled from: another one, or a mirror.'),
-  DEFAULT_MODEL: text('', 'Model of `POST /predict`; empty: the only model, if there is just one.'),
-  MODEL_ALIASES: list(
-    'Other names that requests may call models by, `alias=model`, separated by commas, e.g. `gpt-4o-mini=chat`.',
-  ),
-  MODEL_OPTIONS: object(
-    'JSON object: model name to fields that override its model.json, e.g. `{"square":{"queue":{"maxItems":8}}}`.',
-  ),
-  MODEL_CONTROL: choice(
-    'none',
-    ['none', 'explicit', 'poll'],
-    'How models change at run time: not at all, by the repository API, or by watching the folder.',
-  ),
-  MANAGEMENT: choice(
-    'loopback',
-    ['loopback', 'any', 'off'],
-    'Who may load and unload models by the repository API: clients on this machine, any client, none.',
-  ),
-  MODEL_POLL_INTERVAL_MS: ms(5000, 100, 'How often MODEL_CONTROL=poll looks at the folder.'),
-  MODEL_ERRORS: choice(
-    'exit',
-    ['exit', 'serve'],
-    'When a model cannot be loaded at start: exit with 1, or serve the others.',
-  ),
+  ...MODELS,
   DEVICE: oneOf<DeviceChoice>(
     'auto',
     { choices: 'auto|cpu|cuda|cuda:N', isOne: isDeviceChoice },

@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { ERRORS, ServerError, toServerError } from '../errors.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
 import { teiInfo, type TextModelInfo } from '../dialects/tei/replies.ts';
+import { factsOf } from '../serving/models.ts';
 import { textModels } from '../dialects/tei/operations.ts';
 import { shownConfig } from '../config/help.ts';
 import { expressLog } from './access-log.ts';
@@ -79,7 +80,9 @@ function nothingAt(path: string): ServerError {
 }
 
 /** TEI's fields of `GET /info`, for the model that its routes would use; none if there is no text model. */
-function teiFields({ door, config, cpuThreads }: Services): Readonly<Record<string, unknown>> {
+function teiFields({ door, repository, config, cpuThreads }: Services): Readonly<Record<string, unknown>> {
+  // Asking for the page loads no model.
+  if (repository.asleep().some((source) => textModels('info').some((fits) => fits(factsOf(source))))) return {};
   const model = door.models.firstFor(textModels('info'));
   const tell = model?.task.calls?.['info'] as (() => TextModelInfo) | undefined;
   if (model === undefined || tell === undefined) return {};
@@ -97,17 +100,21 @@ function teiFields({ door, config, cpuThreads }: Services): Readonly<Record<stri
 }
 
 function overview({ version, repository, state }: Services): unknown {
+  const loaded = repository.list().map(({ name, version: modelVersion, description: { task, description } }) => ({
+    ...{ name, version: modelVersion, task, description, loaded: true },
+  }));
+  const asleep = repository.asleep().map(({ name, version: modelVersion, manifest: { task, description } }) => ({
+    ...{ name, version: String(modelVersion), task, description, loaded: false },
+  }));
   return {
     name: 'carpool',
     version,
     phase: state.phase,
-    models: repository.list().map(({ name, version: modelVersion, description }) => ({
-      name,
-      version: modelVersion,
-      task: description.task,
-      predict: `/predict/${name}`,
-      infer: `/v2/models/${name}/infer`,
-      ...(description.description === undefined ? {} : { description: description.description }),
+    models: [...loaded, ...asleep].map(({ description, ...model }) => ({
+      ...model,
+      predict: `/predict/${model.name}`,
+      infer: `/v2/models/${model.name}/infer`,
+      ...(description === undefined ? {} : { description }),
     })),
     see: ['/info', '/metrics', '/v1/models', '/v2', '/health', '/ready', '/started'],
   };
@@ -124,6 +131,7 @@ function info({ version, config, plan, repository, door }: Services): Readonly<R
       versions: repository.versions(model.name),
       queue: door.queueOf(model),
     })),
+    asleep: repository.asleep().map(({ name, manifest: { task } }) => ({ name, task })),
     config: shownConfig(config),
   };
 }

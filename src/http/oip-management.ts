@@ -10,6 +10,7 @@ import {
 } from '../dialects/oip/metadata.ts';
 import { ServerError } from '../errors.ts';
 import type { ModelDescription } from '../model.ts';
+import { ModelAsleep } from '../repository/entry.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Handler, Routes } from './express-routes.ts';
 import { readBody } from './body.ts';
@@ -26,9 +27,11 @@ export function addOipManagement(routes: Routes, services: Services): void {
   const post = (path: string, handle: Handler): void => routes.add('post', path, { dialect: OIP, handle });
   const change = (path: string, handle: Handler): void =>
     routes.add('post', path, { dialect: OIP, handle, changes: true });
+  const paths = (path: string): string[] =>
+    ['/v2/models/:model', '/v2/models/:model/versions/:version'].map((prefix) => prefix + path);
   const ofModel = (path: string, answer: (model: ServedModel) => unknown): void => {
-    for (const prefix of ['/v2/models/:model', '/v2/models/:model/versions/:version'])
-      get(prefix + path, (exchange, request) => exchange.json(answer(findModel(services, request))));
+    for (const whole of paths(path))
+      get(whole, async (exchange, request) => exchange.json(answer(await awake(services, { exchange, request }))));
   };
   const describe = (model: ServedModel): ModelDescription => ({
     ...model.description,
@@ -40,11 +43,13 @@ export function addOipManagement(routes: Routes, services: Services): void {
   ofModel('', (model) => modelMetadata(describe(model)));
   ofModel('/config', (model) => modelConfig(describe(model)));
   ofModel('/stats', (model) => modelStatistics([statisticsOf(model)]));
-  ofModel('/ready', ({ name }) => {
-    if (services.state.phase !== 'ready')
-      throw new ServerError('MODEL_UNAVAILABLE', `The server is ${services.state.phase}.`);
-    return { name, ready: true };
-  });
+  for (const path of paths('/ready'))
+    get(path, (exchange, request) => {
+      const name = nameIfServed(services, request);
+      if (services.state.phase !== 'ready')
+        throw new ServerError('MODEL_UNAVAILABLE', `The server is ${services.state.phase}.`);
+      return exchange.json({ name, ready: true });
+    });
 
   post('/v2/repository/index', async (exchange) => {
     const { ready } = await readJson(exchange, services);
@@ -76,6 +81,31 @@ export function addOipManagement(routes: Routes, services: Services): void {
     await empty(exchange);
   });
   services.log.debug({ control: config.MODEL_CONTROL }, 'model control');
+}
+
+/** The name of a model that serves, or that the first request loads. Throws MODEL_NOT_FOUND, MODEL_UNAVAILABLE. */
+function nameIfServed(services: Services, request: Request): string {
+  try {
+    return findModel(services, request).name;
+  } catch (error) {
+    if (error instanceof ModelAsleep) return error.model;
+    throw error;
+  }
+}
+
+/** The model, which is loaded if it sleeps: what its tensors are is known only then. */
+async function awake(
+  services: Services,
+  { exchange, request }: { readonly exchange: Exchange; readonly request: Request },
+): Promise<ServedModel> {
+  try {
+    return findModel(services, request);
+  } catch (error) {
+    if (!(error instanceof ModelAsleep)) throw error;
+    services.door.checkPhase();
+    await services.door.wake(error.model, exchange);
+    return findModel(services, request);
+  }
 }
 
 function findModel({ repository, state, door }: Services, request: Request): ServedModel {

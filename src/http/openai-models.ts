@@ -1,17 +1,17 @@
 import { OPENAI } from '../dialects/openai/dialect.ts';
-import type { ServedModel } from '../serving/served-model.ts';
+import type { ModelFacts } from '../dialects/shared/operation.ts';
 import type { Routes } from './express-routes.ts';
 import type { Services } from './services.ts';
 
 /** Start of this server: the API needs a time for every model, and model folders have none that means anything. */
 const CREATED = Math.floor(Date.now() / 1000);
 
-/** `GET /v1/models` and `/v1/models/<name>`: all loaded models, of any task, by each name that they have. */
+/** `GET /v1/models` and `/v1/models/<name>`: all models that can be asked for, of any task, by each name that they have. */
 export function addOpenAiModels(routes: Routes, { repository, door }: Services): void {
   routes.add('get', '/v1/models', {
     dialect: OPENAI,
     handle(exchange) {
-      const models = new Map(repository.list().map((model) => [model.name, model])).values();
+      const models = new Map(door.models.all().map((model) => [model.name, model])).values();
       const data = [...models].flatMap((model) =>
         [model.name, ...repository.aliasesOf(model.name)].map((id) => describe(id, model)),
       );
@@ -24,13 +24,13 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
       // A name may have an owner in front, with a slash.
       const { name = [] } = request.params as { name?: readonly string[] };
       const id = name.join('/');
-      const model = door.models.findByName(id);
+      const model = door.models.factsByName(id);
       return exchange.json(describe(repository.aliasesOf(model.name).includes(id) ? id : model.name, model));
     },
   });
 }
 
 /** `root` is the model that an alias stands for, as vLLM names it. */
-function describe(id: string, { name, description: { task } }: ServedModel): unknown {
+function describe(id: string, { name, description: { task } }: ModelFacts): unknown {
   return { id, object: 'model', created: CREATED, owned_by: 'carpool', ...(id === name ? {} : { root: name }), task };
 }

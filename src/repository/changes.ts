@@ -6,17 +6,20 @@ import { publicReason } from './reason.ts';
 import type { ModelsDir } from './models-dir.ts';
 import { fingerprintModel, type ModelFolder } from './scan.ts';
 import { ModelProblems, readChosenSources, type ModelSource } from './source.ts';
+import { bytesOf } from './weight-bytes.ts';
 
 /** Loads versions onto lanes, and unloads them. */
 export interface ModelLoader<Loaded> {
   load(source: ModelSource): Promise<Loaded>;
   /** Lets admitted requests finish, then frees everything. */
   unload(loaded: Loaded): Promise<void>;
+  /** Whether a request of it is waiting or running. */
+  isBusy(loaded: Loaded): boolean;
 }
 
 /** For the log. Reasons here are complete; clients see them without paths. */
 export type RepositoryEvent =
-  | { readonly kind: 'loading' | 'unloading'; readonly name: string; readonly version: string }
+  | { readonly kind: 'loading' | 'unloading' | 'asleep'; readonly name: string; readonly version: string }
   | { readonly kind: 'loaded'; readonly name: string; readonly version: string; readonly durationMs: number }
   /** Its files name a task, but it is served as tensors. */
   | { readonly kind: 'served_as_tensors'; readonly name: string; readonly version: string; readonly why: string }
@@ -42,6 +45,8 @@ export interface LoadOptions {
   readonly isForced: boolean;
   /** True: the model was asked for by name, so a folder without a model is a failure; otherwise it is skipped. */
   readonly isWanted: boolean;
+  /** True: a lazy model that does not serve is only read, and sleeps. */
+  readonly maySleep?: boolean;
   /** Called with the state of the folder that is being loaded. */
   readonly onFingerprint?: (fingerprint: string) => void;
 }
@@ -60,6 +65,8 @@ export interface ChangesOptions<Loaded> {
   readonly loader: ModelLoader<Loaded>;
   /** Which weight files to take in folders of the hub's layout; default: `auto`. */
   readonly dtype?: DtypeChoice;
+  /** Of models that do not say; default: `eager`. */
+  readonly loading?: 'eager' | 'lazy';
   readonly onEvent: OnRepositoryEvent;
 }
 
@@ -68,12 +75,14 @@ export class ModelChanges<Loaded> {
   readonly #modelsDir: ModelsDir;
   readonly #loader: ModelLoader<Loaded>;
   readonly #dtype: DtypeChoice;
+  readonly #loading: 'eager' | 'lazy';
   readonly #emit: OnRepositoryEvent;
 
-  constructor({ modelsDir, loader, dtype = 'auto', onEvent }: ChangesOptions<Loaded>) {
+  constructor({ modelsDir, loader, dtype = 'auto', loading = 'eager', onEvent }: ChangesOptions<Loaded>) {
     this.#modelsDir = modelsDir;
     this.#loader = loader;
     this.#dtype = dtype;
+    this.#loading = loading;
     this.#emit = onEvent;
   }
 
@@ -83,7 +92,16 @@ export class ModelChanges<Loaded> {
     const next: Ready<Loaded>[] = [];
     try {
       folder = await this.#open(entry.name);
-      await this.#loadAll(entry, folder, { ...options, next });
+      entry.setFolders([...folder.versions.keys()]);
+      const sources = await this.#readSources(entry, folder, options);
+      if (options.maySleep === true && entry.serving.length === 0 && this.#areLazy(sources)) {
+        entry.bytes = await bytesOf(sources);
+        entry.sleep(sources);
+        noteUnchosen(entry, folder, sources);
+        for (const { name, version } of sources) this.#emit({ kind: 'asleep', name, version: String(version) });
+        return undefined;
+      }
+      await this.#loadAll(entry, sources, { ...options, next });
     } catch (error) {
       const before = entry.serving;
       for (const ready of next) if (!before.includes(ready)) await this.#unloadVersion(ready);
@@ -97,8 +115,25 @@ export class ModelChanges<Loaded> {
       };
     }
     await this.#drain(entry, entry.serve(next));
-    noteUnchosen(entry, folder, next);
+    noteUnchosen(
+      entry,
+      folder,
+      next.map(({ source }) => source),
+    );
     return undefined;
+  }
+
+  /** Unloads a model; the next request loads it again. Never rejects. */
+  async sleep(entry: ModelEntry<Loaded>): Promise<void> {
+    const sources = entry.serving.map(({ source }) => source);
+    const displaced = entry.serve([]);
+    // Before it is unloaded, so that a request that comes meanwhile waits for the next load.
+    entry.sleep(sources);
+    await Promise.all(displaced.map((ready) => this.#unloadVersion(ready)));
+  }
+
+  #areLazy(sources: readonly ModelSource[]): boolean {
+    return sources.every(({ manifest }) => (manifest.loading ?? this.#loading) === 'lazy');
   }
 
   /** Takes all versions of a model out of service, lets them finish, and unloads them. Never rejects. */
@@ -108,21 +143,20 @@ export class ModelChanges<Loaded> {
 
   /** Takes a lost version out of service. Never rejects. */
   async lose(entry: ModelEntry<Loaded>, loaded: Loaded, reason: string): Promise<void> {
-    const kept = entry.serving.filter((ready) => ready.loaded !== loaded);
-    if (kept.length === entry.serving.length) return;
+    const before = entry.serving;
+    const kept = before.filter((ready) => ready.loaded !== loaded);
+    if (kept.length === before.length) return;
     await this.#drain(entry, entry.serve(kept));
     entry.fail(publicReason(reason, this.#modelsDir.path));
+    if (entry.onDemand && kept.length === 0) entry.sleep(before.map(({ source }) => source));
   }
 
-  /** Fills `next` with every chosen version, in order. Throws at the first that fails, after its event. */
+  /** Fills `next` with every version, in order. Throws at the first that fails, after its event. */
   async #loadAll(
     entry: ModelEntry<Loaded>,
-    folder: ModelFolder,
-    options: LoadOptions & { next: Ready<Loaded>[] },
+    sources: readonly ModelSource[],
+    { isForced, next }: LoadOptions & { next: Ready<Loaded>[] },
   ): Promise<void> {
-    const { isForced, next } = options;
-    entry.setFolders([...folder.versions.keys()]);
-    const sources = await this.#readSources(entry, folder, options);
     entry.setPhase(
       sources.map((source) => source.version),
       'loading',
@@ -199,11 +233,15 @@ export class ModelChanges<Loaded> {
   }
 }
 
-function noteUnchosen<Loaded>(entry: ModelEntry<Loaded>, folder: ModelFolder, chosen: readonly Ready<Loaded>[]): void {
+function noteUnchosen<Loaded>(
+  entry: ModelEntry<Loaded>,
+  folder: ModelFolder,
+  chosen: readonly Pick<ModelSource, 'version'>[],
+): void {
   const versions = [...folder.versions.keys()];
   entry.setFolders(versions);
   entry.setPhase(
-    versions.filter((version) => !chosen.some(({ source }) => source.version === version)),
+    versions.filter((version) => !chosen.some((source) => source.version === version)),
     'not-chosen',
   );
 }

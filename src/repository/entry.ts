@@ -1,6 +1,16 @@
 import { ServerError } from '../errors.ts';
 import type { ModelSource } from './source.ts';
 
+/** A model that is loaded when a request comes for it. */
+export class ModelAsleep extends ServerError {
+  readonly model: string;
+
+  constructor(model: string) {
+    super('MODEL_UNAVAILABLE', `Model '${model}' is not loaded: it is loaded when a request for it comes`);
+    this.model = model;
+  }
+}
+
 /** A version as the Open Inference Protocol's repository index has it. */
 export interface IndexEntry {
   readonly name: string;
@@ -16,12 +26,16 @@ export interface Ready<Loaded> {
   readonly loaded: Loaded;
 }
 
-/** The state of a version that does not serve. `not-chosen`: the version policy leaves it out, so it does not exist for clients. */
-type Phase = 'not-loaded' | 'not-chosen' | 'loading' | 'unloading' | 'unloaded' | 'failed';
+/**
+ * The state of a version that does not serve. `not-chosen`: the version policy leaves it out, so it does not exist for clients. `asleep`: a request loads
+ * it.
+ */
+type Phase = 'not-loaded' | 'not-chosen' | 'asleep' | 'loading' | 'unloading' | 'unloaded' | 'failed';
 
 const REASONS: Record<Exclude<Phase, 'failed'>, string> = {
   'not-loaded': 'not loaded',
   'not-chosen': 'not chosen by the version policy',
+  asleep: 'loaded when a request comes',
   loading: '',
   unloading: '',
   unloaded: 'unloaded',
@@ -29,6 +43,7 @@ const REASONS: Record<Exclude<Phase, 'failed'>, string> = {
 const STATES: Record<Phase, IndexEntry['state']> = {
   'not-loaded': 'UNAVAILABLE',
   'not-chosen': 'UNAVAILABLE',
+  asleep: 'UNAVAILABLE',
   loading: 'LOADING',
   unloading: 'UNLOADING',
   unloaded: 'UNAVAILABLE',
@@ -41,6 +56,14 @@ export class ModelEntry<Loaded> {
   /** Ascending by version. */
   #serving: ReadonlyMap<string, Ready<Loaded>> = new Map();
   #latest: Ready<Loaded> | undefined;
+  /** What a request would load, ascending by version; empty if none would. */
+  #asleep: readonly ModelSource[] = [];
+  /** Whether requests load it, and time unloads it. */
+  onDemand = false;
+  /** When a request last came for a model on demand. */
+  usedAtMs = 0;
+  /** Bytes of the files of a model on demand. */
+  bytes = 0;
   /** Versions that have a folder or are still being unloaded, whether they serve or not. */
   readonly #phases = new Map<number, Phase>();
   #failure = '';
@@ -49,7 +72,7 @@ export class ModelEntry<Loaded> {
     this.name = name;
   }
 
-  /** The version that serves, the highest one by default. Throws MODEL_UNAVAILABLE or MODEL_NOT_FOUND. */
+  /** The version that serves, the highest one by default. Throws MODEL_UNAVAILABLE (`ModelAsleep` if a request loads it) or MODEL_NOT_FOUND. */
   find(version?: string): Loaded {
     const ready = version === undefined ? this.#latest : this.#serving.get(version);
     if (ready === undefined) throw this.#notServing(version);
@@ -63,6 +86,27 @@ export class ModelEntry<Loaded> {
 
   get versions(): readonly string[] {
     return [...this.#serving.keys()];
+  }
+
+  /** What a request would load; empty unless the model sleeps. */
+  get asleep(): readonly ModelSource[] {
+    return this.#asleep;
+  }
+
+  /** Lets a model that does not serve be loaded by the next request for it. */
+  sleep(sources: readonly ModelSource[]): void {
+    this.#asleep = sources;
+    this.onDemand = true;
+    this.#failure = '';
+    for (const { version } of sources) this.#phases.set(version, 'asleep');
+  }
+
+  /** Neither do requests load it any more, nor does time unload it. */
+  leaveDemand(): void {
+    this.onDemand = false;
+    for (const { version } of this.#asleep)
+      if (this.#phases.get(version) === 'asleep') this.#phases.set(version, 'unloaded');
+    this.#asleep = [];
   }
 
   ready(version: number): Ready<Loaded> | undefined {
@@ -108,6 +152,7 @@ export class ModelEntry<Loaded> {
     const ascending = [...next].sort((a, b) => a.source.version - b.source.version);
     this.#serving = new Map(ascending.map((ready) => [String(ready.source.version), ready]));
     this.#latest = ascending.at(-1);
+    this.#asleep = [];
     this.#failure = '';
     return displaced;
   }
@@ -124,6 +169,8 @@ export class ModelEntry<Loaded> {
   }
 
   #notServing(version: string | undefined): ServerError {
+    if (this.#asleep.some((source) => version === undefined || String(source.version) === version))
+      return new ModelAsleep(this.name);
     const phases =
       version === undefined
         ? [...this.#phases.values()].filter((phase) => phase !== 'not-chosen')

@@ -79,6 +79,10 @@ export const manifestSchema = z.strictObject({
   example: example.optional(),
   /** Options of the task, which checks them. */
   options: z.record(z.string(), z.unknown()).default({}),
+  /** `lazy`: it is loaded when a request comes. Default: MODEL_LOADING. */
+  loading: z.enum(['eager', 'lazy']).optional(),
+  /** How long a lazy model stays loaded without a request; 0: until its memory is needed. Default: MODEL_KEEP_LOADED_MS. */
+  keepLoadedMs: milliseconds.optional(),
   versions: z
     .union([z.literal('all'), z.strictObject({ latest: count }), z.strictObject({ specific: z.array(count).min(1) })])
     .default({ latest: 1 }),

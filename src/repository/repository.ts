@@ -10,11 +10,13 @@ import {
   type ModelLoader,
   type OnRepositoryEvent,
 } from './changes.ts';
+import { OnDemand, type OnDemandClock } from './on-demand.ts';
 import { RepositoryPoll } from './poll.ts';
 import { publicReason } from './reason.ts';
 import { ModelsDir, type LoadFailure } from './models-dir.ts';
-
-export type { ModelLoader, RepositoryEvent } from './changes.ts';
+import { SharedLoads, type SharedLoad } from './shared-loads.ts';
+import { isBusy, sleepersOf } from './sleepers.ts';
+import type { ModelSource } from './source.ts';
 
 export interface RepositoryOptions<Loaded> {
   readonly modelsDir: string;
@@ -29,17 +31,14 @@ export interface RepositoryOptions<Loaded> {
   readonly control: 'none' | 'explicit' | 'poll';
   readonly loader: ModelLoader<Loaded>;
   readonly pollMs: number;
+  /** Of models that do not say; default: `eager`. */
+  readonly loading?: 'eager' | 'lazy';
+  /** How long a lazy model that does not say stays loaded without a request; default, and 0: until its memory is needed. */
+  readonly keepLoadedMs?: number;
+  /** Most bytes of files of all lazy models that are loaded; default, and 0: no limit. */
+  readonly memoryBytes?: number;
+  readonly clock: OnDemandClock;
   readonly onEvent?: OnRepositoryEvent;
-}
-
-/** A load under way. Requests for the same load join it. */
-interface SharedLoad {
-  /** The `config` of its request, as text. */
-  readonly key: string;
-  /** Resolves with why it failed, or undefined. */
-  readonly outcome: Promise<LoadProblem | undefined>;
-  /** The state of the folder that it loads. */
-  fingerprint?: string;
 }
 
 /**
@@ -56,7 +55,8 @@ export class Repository<Loaded> {
   readonly #entries = new Map<string, ModelEntry<Loaded>>();
   /** The last change of each model that was asked for; the next one waits for it. */
   readonly #tails = new Map<string, Promise<unknown>>();
-  readonly #shared = new Map<string, SharedLoad>();
+  readonly #shared = new SharedLoads();
+  readonly #onDemand: OnDemand;
   #scanError = '';
   #isClosed = false;
 
@@ -68,6 +68,14 @@ export class Repository<Loaded> {
       modelsDir: this.#modelsDir,
       onEvent: (event) => options.onEvent?.(event),
     });
+    this.#onDemand = new OnDemand(
+      {
+        sleepers: () => sleepersOf(this.#entries.values(), options),
+        load: (name) => this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted: true })),
+        unload: (name) => this.#enqueue(name, () => this.#putToSleep(name)),
+      },
+      { clock: options.clock, memoryBytes: options.memoryBytes || Infinity },
+    );
     if (options.control === 'poll') {
       const target = {
         scan: () => this.#scan(),
@@ -96,18 +104,37 @@ export class Repository<Loaded> {
     for (const name of wanted.sort()) {
       if (this.#isClosed) break;
       const isWanted = names.length > 0;
-      const problem = await this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted }));
+      const problem = await this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted, maySleep: true }));
       if (problem?.isSkipped === false) failed.push({ name, reason: problem.reason });
     }
     if (before !== undefined) this.poll?.start(before);
+    this.#onDemand.start();
     return { failed };
   }
 
-  /** The version of a model, by its name or an alias, that serves; by default the highest. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
+  /**
+   * The version of a model, by its name or an alias, that serves; by default the highest. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE, as `ModelAsleep` for
+   * one that `wake` loads.
+   */
   find(name: string, version?: string): Loaded {
     const entry = this.#entryOf(name);
     if (entry === undefined) throw unknownModel(name, version);
+    if (entry.onDemand) entry.usedAtMs = this.#options.clock.now();
     return entry.find(version);
+  }
+
+  /** Loads a model that sleeps; resolves when it serves. Throws MODEL_UNAVAILABLE, QUEUE_FULL, DRAINING. */
+  async wake(name: string): Promise<void> {
+    const entry = this.#entryOf(name);
+    if (entry !== undefined && entry.asleep.length > 0) await this.#onDemand.wake(entry.name);
+  }
+
+  /** What the next request for it loads, by name: the highest version of each model that sleeps. */
+  asleep(): readonly ModelSource[] {
+    // Asked at each request, and mostly there are none.
+    const found: ModelSource[] = [];
+    for (const { asleep } of this.#entries.values()) found.push(...asleep.slice(-1));
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Everything that serves, by name and version. */
@@ -160,9 +187,11 @@ export class Repository<Loaded> {
     if (this.poll === undefined || !(await this.#isLeftBehind(name))) await this.#checkChangeable(name);
     this.poll?.forget(name);
     // A load asked for after this unload must not be answered by one from before it.
-    this.#shared.delete(name);
+    this.#shared.forget(name);
     await this.#enqueue(name, async () => {
-      await this.#changes.unload(this.#entry(name));
+      const entry = this.#entry(name);
+      entry.leaveDemand();
+      await this.#changes.unload(entry);
       await this.#noteFolders(name);
     });
   }
@@ -179,6 +208,7 @@ export class Repository<Loaded> {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.poll?.close();
+    await this.#onDemand.close();
     await Promise.all(this.#tails.values());
   }
 
@@ -193,18 +223,13 @@ export class Repository<Loaded> {
   }
 
   #share(name: string, key: string, config: unknown): SharedLoad {
-    const load: SharedLoad = {
-      key,
-      outcome: this.#enqueue(name, () => {
+    return this.#shared.begin(name, key, (onFingerprint) =>
+      this.#enqueue(name, () => {
         if (this.#isClosed) throw new ServerError('DRAINING');
-        const onFingerprint = (fingerprint: string): void => void (load.fingerprint = fingerprint);
+        this.#entry(name).leaveDemand();
         return this.#load(name, { config, isForced: true, isWanted: true, onFingerprint });
-      }).finally(() => {
-        if (this.#shared.get(name) === load) this.#shared.delete(name);
       }),
-    };
-    this.#shared.set(name, load);
-    return load;
+    );
   }
 
   #load(
@@ -220,12 +245,22 @@ export class Repository<Loaded> {
 
   async #apply(name: string): Promise<void> {
     const isWanted = this.#options.names?.includes(name) === true;
-    await this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted }));
+    await this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted, maySleep: true }));
   }
 
   async #remove(name: string): Promise<void> {
-    await this.#enqueue(name, () => this.#changes.unload(this.#entry(name)));
+    await this.#enqueue(name, () => {
+      const entry = this.#entry(name);
+      entry.leaveDemand();
+      return this.#changes.unload(entry);
+    });
     await this.#noteFolders(name);
+  }
+
+  async #putToSleep(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (this.#isClosed || entry === undefined || !entry.onDemand) return;
+    if (entry.serving.length > 0 && !isBusy(entry, this.#options.loader)) await this.#changes.sleep(entry);
   }
 
   /** Runs a change of a model after all earlier changes of it. */

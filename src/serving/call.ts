@@ -28,8 +28,10 @@ export interface Entry<Operation extends ServedOperation = ServedOperation> {
   readonly operation: Operation;
   /** Undefined if only the body names it. */
   readonly model: ServedModel | undefined;
-  /** Whether the path has named the model; then that counts for whatever operation the body turns out to be for. */
-  readonly isNamed: boolean;
+  /** What the path names; that counts for whatever operation the body turns out to be for. */
+  readonly named: { readonly name: string; readonly version: string | undefined } | undefined;
+  /** The model is known, but sleeps. */
+  readonly asleep?: string;
 }
 
 /** A request that is being read. */
@@ -40,6 +42,6 @@ export interface Reading<Operation extends ServedOperation = ServedOperation> {
 }
 
 /** The model known before the body, if it counts for the operation that the body turned out to be for. */
-export function givenFor({ operation: asked, model, isNamed }: Entry, operation: ServedOperation) {
-  return operation === asked || isNamed ? model : undefined;
+export function givenFor({ operation: asked, model, named }: Entry, operation: ServedOperation) {
+  return operation === asked || named !== undefined ? model : undefined;
 }

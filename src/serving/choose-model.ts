@@ -1,19 +1,26 @@
 import type { CpuModels } from '../cpu/protocol.ts';
 import { forOtherModels, operationNamed, sharingPathsOf } from '../dialects/operations.ts';
 import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
-import type { ItemsOperation, ModelChoice, Operation, StandIn } from '../dialects/shared/operation.ts';
+import type { ItemsOperation, ModelChoice, ModelFacts, Operation, StandIn } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
+import { ModelAsleep } from '../repository/entry.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** An operation that is served, not one that stands for another. */
 export type ServedOperation = Exclude<Operation, StandIn>;
 
-/** The loaded models, as the repository knows them. */
+/** The models that can be asked for, as the repository knows them. */
 export interface Models {
-  /** Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. Without a version: the current one. */
+  /** Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE, as `ModelAsleep` for one that `wake` loads. Without a version: the current one. */
   find(name: string, version?: string): ServedModel;
+  /** Those that are loaded. */
   list(): readonly ServedModel[];
+  /** Of a model that is loaded. */
   versions(name: string): readonly string[];
+  /** Those that a request loads. */
+  asleep(): readonly ModelFacts[];
+  /** Loads a model that sleeps. Throws MODEL_UNAVAILABLE, QUEUE_FULL, DRAINING. */
+  wake(name: string): Promise<void>;
   /** Other names for a model. */
   aliasesOf(name: string): readonly string[];
 }
@@ -48,7 +55,7 @@ export class ModelChooser {
     let resolved = operation;
     while (resolved.kind === 'stand-in') {
       const { of } = resolved;
-      const there = of.find(({ models }) => this.#first(models.fits) !== undefined) ?? of[0];
+      const there = of.find(({ models }) => this.#firstFacts(models.fits) !== undefined) ?? of[0];
       if (there === undefined) throw new Error(`${resolved.name} stands for nothing`);
       resolved = operationNamed(there.operation);
     }
@@ -57,7 +64,7 @@ export class ModelChooser {
 
   /**
    * The model that a path names, or its refusal: QUEUE_FULL or the operation's own. Those are returned, because a crowd has many of them and throwing took
-   * a seventh of what a refusal costs. Throws MODEL_NOT_FOUND, MODEL_UNAVAILABLE.
+   * a seventh of what a refusal costs. Throws MODEL_NOT_FOUND, MODEL_UNAVAILABLE (`ModelAsleep`).
    */
   given(operation: ServedOperation, name: string, version: string | undefined): ServedModel | ServerError {
     return this.#fit(operation, this.#models.find(name, version));
@@ -87,18 +94,21 @@ export class ModelChooser {
   }
 
   #suits(operation: ItemsOperation, name: string | undefined): boolean {
-    if (isAbsent(name)) return this.#first(operation.models.fits) !== undefined;
+    const { fits } = operation.models;
+    if (isAbsent(name)) return this.#firstFacts(fits) !== undefined;
     try {
-      return operation.models.fits(this.#named(operation, name));
-    } catch {
+      return fits(this.#named(operation, name));
+    } catch (error) {
       // Thrown again once the model is chosen.
-      return false;
+      const asleep = this.#asleepOf(error);
+      return asleep !== undefined && fits(asleep);
     }
   }
 
   #named(operation: ServedOperation, name: string): ServedModel {
-    const only = isPlaceholder(name) && !this.#isKnown(name) ? this.only(operation) : undefined;
-    return only ?? this.findByName(name);
+    const only =
+      isPlaceholder(name) && !this.#isKnown(name) ? onlyOne(this.all().filter(operation.models.fits)) : undefined;
+    return only === undefined ? this.findByName(name) : this.#models.find(only.name);
   }
 
   /** Finds a model by what clients of hubs call it. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
@@ -118,7 +128,23 @@ export class ModelChooser {
       : failure;
   }
 
-  /** The model for requests that name none; undefined if none fits. */
+  /** What is known of the model that clients of hubs call so; it may sleep. Throws as `findByName`. */
+  factsByName(name: string): ModelFacts {
+    try {
+      return this.findByName(name);
+    } catch (error) {
+      const facts = this.#asleepOf(error);
+      if (facts === undefined) throw error;
+      return facts;
+    }
+  }
+
+  /** What is known of the model that sleeps, if that is the error. */
+  #asleepOf(error: unknown): ModelFacts | undefined {
+    return error instanceof ModelAsleep ? this.#models.asleep().find(({ name }) => name === error.model) : undefined;
+  }
+
+  /** The model for requests that name none; undefined if none fits. Throws `ModelAsleep`. */
   firstFor(preferred: readonly ModelChoice['fits'][]): ServedModel | undefined {
     for (const fits of preferred) {
       const model = this.#first(fits);
@@ -127,10 +153,16 @@ export class ModelChooser {
     return undefined;
   }
 
-  /** The only model that fits; undefined if there are none or several. */
-  only({ models }: ServedOperation): ServedModel | undefined {
-    const [first, second] = this.#models.list().filter(models.fits);
-    return second === undefined ? first : undefined;
+  /** The only loaded model that fits; undefined if there are none or several. */
+  onlyLoaded({ models }: ServedOperation): ServedModel | undefined {
+    return onlyOne(this.#models.list().filter(models.fits));
+  }
+
+  /** What is known of every model that can be asked for, by name. */
+  all(): readonly ModelFacts[] {
+    const asleep = this.#models.asleep();
+    const loaded = this.#models.list();
+    return asleep.length === 0 ? loaded : [...loaded, ...asleep].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The models that a request may be for, as the thread that decodes it needs them; `given` is the model if it is known already. */
@@ -188,21 +220,31 @@ export class ModelChooser {
     }
   }
 
-  /** DEFAULT_MODEL if it fits, else the first that does. */
+  /** DEFAULT_MODEL if it fits, else the first that does. Throws `ModelAsleep`. */
   #first(fits: ModelChoice['fits']): ServedModel | undefined {
-    const name = this.#defaultName;
-    if (name !== '' && this.#models.versions(name).length > 0) {
-      const model = this.#models.find(name);
-      if (fits(model)) return model;
-    }
-    const first = this.#models.list().find(fits);
+    const first = this.#firstFacts(fits);
     return first === undefined ? undefined : this.#models.find(first.name);
+  }
+
+  #firstFacts(fits: ModelChoice['fits']): ModelFacts | undefined {
+    const usual = this.#usual();
+    return usual !== undefined && fits(usual) ? usual : this.all().find(fits);
+  }
+
+  /** DEFAULT_MODEL, if there is one of this name. */
+  #usual(): ModelFacts | undefined {
+    const name = this.#defaultName;
+    if (name === '') return undefined;
+    if (this.#models.versions(name).length > 0) return this.#models.find(name);
+    return this.#models
+      .asleep()
+      .find((model) => model.name === name || this.#models.aliasesOf(model.name).includes(name));
   }
 
   /** DEFAULT_MODEL, or the only one there is. Throws MODEL_NOT_FOUND. */
   #default(): ServedModel {
     if (this.#defaultName !== '') return this.#models.find(this.#defaultName);
-    const names = new Set(this.#models.list().map(({ name }) => name));
+    const names = new Set(this.all().map(({ name }) => name));
     const [only] = names;
     if (names.size === 1 && only !== undefined) return this.#models.find(only);
     if (names.size === 0) throw new ServerError('MODEL_NOT_FOUND', 'There is no model here: none is loaded.');
@@ -214,6 +256,7 @@ export class ModelChooser {
 
   /** QUEUE_FULL where every model that fits is full. */
   #allFull(operation: ServedOperation): ServerError | undefined {
+    if (this.#models.asleep().some(operation.models.fits)) return undefined;
     const fitting = this.#models.list().filter(operation.models.fits);
     const full = fitting.flatMap((model) => this.#fullQueue(operation, model) ?? []);
     const [first] = full;
@@ -221,12 +264,12 @@ export class ModelChooser {
   }
 
   #isKnown(name: string): boolean {
-    return this.#models.versions(name).length > 0;
+    return this.#models.versions(name).length > 0 || this.#models.asleep().some((model) => model.name === name);
   }
 
   /** What there is, for those who have asked for something else. */
   #told(): string {
-    const names = [...new Set(this.#models.list().map(({ name }) => name))];
+    const names = [...new Set(this.all().map(({ name }) => name))];
     if (names.length === 0) return 'No model is loaded.';
     const told = names.slice(0, MOST_TOLD).join(', ');
     return `There ${names.length === 1 ? 'is' : 'are'} ${told}${names.length > MOST_TOLD ? ', and more' : ''}.`;
@@ -234,10 +277,15 @@ export class ModelChooser {
 
   #someFree(operation: ServedOperation): boolean {
     const isFree = (model: ServedModel): boolean => this.#fullQueue(operation, model) === undefined;
-    return this.#models.list().some((model) => operation.models.fits(model) && isFree(model));
+    const { fits } = operation.models;
+    return this.#models.list().some((model) => fits(model) && isFree(model)) || this.#models.asleep().some(fits);
   }
 }
 
 function isAbsent(name: string | undefined): name is undefined | '' {
   return name === undefined || name === '';
+}
+
+function onlyOne<One>([first, second]: readonly One[]): One | undefined {
+  return second === undefined ? first : undefined;
 }

@@ -58,7 +58,7 @@ export class PoolDecoder {
       }
       return { kind: 'decode', operation: operation.name, body: call.body, context, models };
     };
-    const key = entry.model?.taskSource.key ?? this.#models.only(operation)?.taskSource.key ?? '';
+    const key = entry.model?.taskSource.key ?? this.#models.onlyLoaded(operation)?.taskSource.key ?? '';
     return { decoded: await this.#inTurn(key, make, call), served };
   }
 

@@ -62,6 +62,11 @@ export class Decoder {
     return isLight(reading) ? this.#itemsHere(reading) : this.#itemsOnPool(reading);
   }
 
+  /** Whether the body would be given away to be decoded. */
+  givesAway({ operation, model }: Entry, call: DoorCall): boolean {
+    return operation.kind === 'call' || !isLight({ entry: { operation }, call, context: this.#context(call, model) });
+  }
+
   /** The items of a request that has its permits; one job prepares many that are not light together. */
   ready({ operation, model, count, decoded }: ReadItems, call: DoorCall): ReadyItems | Promise<ReadyItems> {
     if (decoded.where === 'pool') {
@@ -71,7 +76,7 @@ export class Decoder {
     }
     const isSmall = count === 1 || call.body.byteLength <= (operation.lightItemsBytes ?? Infinity);
     if (model.task.serve !== undefined || (isSmall && !areManyHeavy(model, decoded.items))) return decoded;
-    const entry = { operation, model, isNamed: true };
+    const entry = { operation, model, named: model };
     return this.#pool.prepare({ entry, call, context: this.#context(call, model) }, model, count);
   }
 
@@ -140,7 +145,9 @@ function isLight({
   entry: { operation },
   call: { body },
   context,
-}: Reading<ItemsOperation | TensorsOperation>): boolean {
+}: {
+  readonly entry: Pick<Entry<ItemsOperation | TensorsOperation>, 'operation'>;
+} & Pick<Reading, 'call' | 'context'>): boolean {
   return (operation.jsonBytes?.(body, context) ?? body.byteLength) <= LIGHT_JSON_BYTES;
 }
 

@@ -16,6 +16,7 @@ import type {
 import { errorOf, ServerError, toServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { ModelAsleep } from '../repository/entry.ts';
 import { inSlices } from '../slices.ts';
 import type { ServerState } from '../state.ts';
 import type { Item, Reply } from '../tasks/task.ts';
@@ -23,14 +24,15 @@ import { ownTensor } from '../tensors/rows.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import { ItemAnswerer } from './answer-items.ts';
 import type { DoorCall, Entry } from './call.ts';
-import { nameOfKey } from './core-metrics.ts';
-import { ModelChooser, type Models, type Queues } from './choose-model.ts';
-import { Decoder, type ReadItems } from './decode.ts';
+import { serveAwake, wake } from './awake.ts';
+import type { ModelChooser, Models } from './choose-model.ts';
+import type { ReadItems } from './decode.ts';
 import { tensorModelOf } from './decode-on-pool.ts';
 import { refuseEmpty } from './refuse-empty.ts';
 import type { Requester } from './requester.ts';
 import { ItemRunner, type ItemListener, type Ran } from './run-items.ts';
 import { runTensors } from './run-tensors.ts';
+import { Side } from './side.ts';
 import type { ServedModel } from './served-model.ts';
 import { limitsOf, type Permits, type Ride, type TensorCore } from './tickets.ts';
 import { emptyTiming } from './timing.ts';
@@ -111,8 +113,19 @@ export class Door {
     const unready = this.unready();
     if (unready !== undefined) return unready;
     const served = models.resolve(operation);
-    const model = name === undefined ? models.beforeBody(served) : models.given(served, name, version);
-    return model instanceof ServerError ? model : { operation: served, model, isNamed: name !== undefined };
+    const named = name === undefined ? undefined : { name, version };
+    try {
+      const model = name === undefined ? models.beforeBody(served) : models.given(served, name, version);
+      return model instanceof ServerError ? model : { operation: served, model, named };
+    } catch (error) {
+      if (!(error instanceof ModelAsleep)) throw error;
+      return { operation: served, model: undefined, named, asleep: error.model };
+    }
+  }
+
+  /** Waits for a model that sleeps to be loaded. Throws MODEL_UNAVAILABLE, QUEUE_FULL, DEADLINE_EXCEEDED, CANCELLED. */
+  wake(name: string, requester: Requester): Promise<void> {
+    return wake(name, requester, this.#parts.models);
   }
 
   /** Throws STARTING, DRAINING or FAILED unless the server is ready. */
@@ -130,8 +143,26 @@ export class Door {
     return new ServerError('FAILED', `The server has failed: ${why}`, { retryAfterMs: 1000 });
   }
 
-  /** Serves a request that was let in, from decode to encode. Throws a ServerError, to be told in the requester's dialect. */
+  /**
+   * Serves a request that was let in, from decode to encode; a model that sleeps is loaded first. Throws a ServerError, to be told in the requester's
+   * dialect.
+   */
   walk(entry: Entry, call: DoorCall): Promise<Answer> {
+    if (entry.asleep === undefined && this.#parts.models.asleep().length === 0) return this.#serve(entry, call);
+    const side = this.#sideOf(call.requester);
+    return serveAwake(entry, call, {
+      models: this.#parts.models,
+      enter: ({ operation, named }) => {
+        const again = this.#entryOf(side, { operation, name: named?.name, version: named?.version });
+        if (again instanceof ServerError) throw again;
+        return again;
+      },
+      givesAway: (one, given) => side.decoder.givesAway(one, given),
+      serve: (one, given) => this.#serve(one, given),
+    });
+  }
+
+  #serve(entry: Entry, call: DoorCall): Promise<Answer> {
     // Not copied for the sake of its type: objects made so are slow to read.
     switch (entry.operation.kind) {
       case 'items':
@@ -277,35 +308,6 @@ export class Door {
     const { deadline, cancellation, party } = requester;
     const permits: Permits = this.#parts.core.admit({ modelKey, items, priority, party, deadlineMs: deadline.atMs });
     return { permits, deadline, cancellation, timing: emptyTiming() };
-  }
-}
-
-/** What the door asks of the queues for one party, which has permits of its own. */
-class Side implements Queues {
-  readonly models: ModelChooser;
-  readonly decoder: Decoder;
-  readonly #party: Party;
-  readonly #parts: DoorParts;
-
-  constructor(party: Party, parts: DoorParts) {
-    this.#party = party;
-    this.#parts = parts;
-    this.models = new ModelChooser(parts.models, this, parts.defaultModel);
-    this.decoder = new Decoder({ ...parts, models: this.models, queues: this });
-  }
-
-  isFull(queue: string): boolean {
-    return this.#parts.core.isFull(queue, this.#party);
-  }
-
-  refusal(queue: string): ServerError {
-    // A job comes again and again: whoever runs it counts it once.
-    if (this.#party === 'clients') this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
-    return this.#parts.core.refusal(queue);
-  }
-
-  room(queue: string): number {
-    return this.#parts.core.room(queue, this.#party);
   }
 }
 

@@ -7,27 +7,18 @@ import type { ModelSource } from '../repository/source.ts';
 import { createTask } from '../tasks/registry.ts';
 import type { Item, Prepared, TaskSource } from '../tasks/task.ts';
 import { elementCount, oneByOne, type Signature, type Tensor } from '../tensors/tensor.ts';
-import type { TrialRun } from '../trial/protocol.ts';
 import type { TrialProcess } from '../trial/trial-process.ts';
 import type { AloneLog } from './alone-log.ts';
 import { bytesBeside } from './model-files.ts';
 import type { ServedGraph } from './served-model.ts';
-
-/** What a trial has found of a graph. */
-export interface Tried {
-  readonly signature: Signature;
-  /** A row that runs, and its cost: the example, or one that was made up. */
-  readonly row?: readonly Tensor[] | undefined;
-  readonly cost: number;
-  /** Runs of the trial, the larger ones last, and the memory that they took. */
-  readonly runs?: readonly TrialRun[];
-  readonly bytesPerElement?: number | undefined;
-}
+import type { Tried, TrialMemory } from './trial-memory.ts';
 
 export interface TrialParts {
   readonly trials: Pick<TrialProcess, 'open'>;
   readonly cpu: Pick<CpuPool, 'run'>;
   readonly alone: Pick<AloneLog, 'tell'>;
+  /** Absent: each load tries the graph. */
+  readonly memory?: TrialMemory;
 }
 
 /** A graph to be tried, and the lane that it is for. */
@@ -38,16 +29,27 @@ export interface GraphToTry {
   readonly lane: PlannedLane;
   /** Of a program's graph: the signature that the program gives. The example then is for the program, not for the graph. */
   readonly given?: Signature | undefined;
+  /** The state of its files. */
+  readonly stamp: string;
 }
 
 /**
  * Runs a graph in another process, to find out how its rows can be stacked and with which row a lane can be warmed. If the process is lost, the graph's
  * rows run one by one. Throws a plain Error if the graph cannot be opened, or its example not be prepared.
  */
-export async function tryGraph(
+export async function tryGraph(graph: GraphToTry, parts: TrialParts): Promise<Tried> {
+  const { memory } = parts;
+  if (memory === undefined) return (await tryOnce(graph, parts)).tried;
+  const { spec, source, lane, given, stamp } = graph;
+  const { fingerprint, manifest } = source;
+  const key = JSON.stringify([stamp, fingerprint, manifest, { ...spec, key: '' }, lane, given]);
+  return memory.remember(key, () => tryOnce(graph, parts));
+}
+
+async function tryOnce(
   { spec, source, taskSource, lane, given }: GraphToTry,
   { trials, cpu, alone }: TrialParts,
-): Promise<Tried> {
+): Promise<{ readonly tried: Tried; readonly isLost: boolean }> {
   const file = { model: spec, lane, bytes: await bytesBeside(spec.weights) };
   return trials.open(file, async (trial) => {
     const signature = given ?? trial.signature;
@@ -58,8 +60,9 @@ export async function tryGraph(
     const why = tried.kind === 'lost' ? `the trial with ${inputs}: ${tried.why}` : tried.why;
     if (why !== undefined) alone.tell(given === undefined ? source.name : `${source.name} (its tensors)`, why);
     const cost = example?.cost ?? 1;
-    if (tried.kind === 'lost') return { signature: oneByOne(signature), cost };
-    return { ...tried, signature: { ...tried.signature, empties: await trial.empties() }, cost };
+    if (tried.kind === 'lost') return { tried: { signature: oneByOne(signature), cost }, isLost: true };
+    const whole = { ...tried, signature: { ...tried.signature, empties: await trial.empties() }, cost };
+    return { tried: whole, isLost: false };
   });
 }
 

@@ -55,7 +55,7 @@ export async function planLoad(order: LoadOrder, parts: PlannerParts): Promise<L
   const unsigned = unsignedTask(key, source);
   const spec = specOf(key, source, await chooseProgram(unsigned));
   const stamp = await stampOf(spec);
-  const toTry = { spec, source, taskSource: unsigned, lane };
+  const toTry = { spec, source, taskSource: unsigned, lane, stamp };
   const tried = spec.program === undefined ? await tryGraph(toTry, parts) : undefined;
   const answer = await thread.command({ kind: 'load', model: spec, signature: tried?.signature });
   tellOf(source.name, answer, parts);

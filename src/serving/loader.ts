@@ -7,8 +7,9 @@ import { graphKey } from '../lanes/protocol.ts';
 import type { ModelLoader } from '../repository/changes.ts';
 import type { ModelSource } from '../repository/source.ts';
 import { planLoad, type PlannerParts } from './load-plan.ts';
-import type { ServedModel } from './served-model.ts';
+import { queuesOf, type ServedModel } from './served-model.ts';
 import type { TensorCore } from './tickets.ts';
+import { TrialMemory } from './trial-memory.ts';
 
 export interface LoaderParts extends PlannerParts {
   readonly lanes: Lanes;
@@ -31,7 +32,7 @@ export class Loader implements ModelLoader<ServedModel> {
   #loads = 0;
 
   constructor(parts: LoaderParts) {
-    this.#parts = parts;
+    this.#parts = { memory: new TrialMemory(), ...parts };
   }
 
   /** A model that is loaded, by its key or that of its graph. */
@@ -56,6 +57,10 @@ export class Loader implements ModelLoader<ServedModel> {
         this.#parts.log.warn({ model: source.name, why }, 'a lane died during the load; trying again');
       }
     }
+  }
+
+  isBusy(model: ServedModel): boolean {
+    return queuesOf(model).some((queue) => this.#parts.core.depth(queue).permits > 0);
   }
 
   async unload({ key, name: model, version }: ServedModel): Promise<void> {

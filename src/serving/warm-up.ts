@@ -4,7 +4,8 @@ import type { WarmRequest } from '../lanes/placements.ts';
 import type { WarmAnswer, WarmLimits } from '../lanes/protocol.ts';
 import type { ModelSource } from '../repository/source.ts';
 import { shapeKey } from '../tensors/rows.ts';
-import { sizesIn, type Tried } from './graph-trial.ts';
+import { sizesIn } from './graph-trial.ts';
+import type { Tried } from './trial-memory.ts';
 
 /** How lanes are warmed, and what the runs of the warm-up say about later ones. */
 

@@ -206,6 +206,8 @@ function repositoryOf(served: readonly ServedModel[], loads: string[]) {
   return {
     list: () => served,
     aliasesOf: () => [],
+    asleep: () => [],
+    wake: () => Promise.resolve(),
     versions: (name: string) => served.filter((model) => model.name === name).map(({ version }) => version),
     find(name: string, version = '1') {
       const found = served.find((model) => model.name === name && model.version === version);

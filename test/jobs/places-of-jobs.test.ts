@@ -47,7 +47,7 @@ async function rig(t: TestContext, { walk = () => ANSWER, ...given }: SetUp = {}
   const calls: DoorCall[] = [];
   const phases: JobPhase[] = [];
   const door = {
-    enter: (operation: unknown) => ({ operation, model: undefined, isNamed: false }),
+    enter: (operation: unknown) => ({ operation, model: undefined, named: undefined }),
     walk: async (_: unknown, call: DoorCall) => {
       calls.push(call);
       return walk(call);

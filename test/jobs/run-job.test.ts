@@ -19,7 +19,7 @@ function job(more: Readonly<Record<string, unknown>> = {}): Job {
 function rig(walk: (call: DoorCall) => Promise<Answer> | Answer, clock = new FakeClock()) {
   const calls: DoorCall[] = [];
   const door = {
-    enter: (operation: unknown) => ({ operation, model: undefined, isNamed: false }),
+    enter: (operation: unknown) => ({ operation, model: undefined, named: undefined }),
     walk: async (_: unknown, call: DoorCall) => {
       calls.push(call);
       return walk(call);
@@ -182,7 +182,7 @@ test('a job that waits for room is counted as refused once', async () => {
     enter: () => {
       tries += 1;
       if (tries <= 3) throw new ServerError('QUEUE_FULL');
-      return { operation: undefined, model: undefined, isNamed: false };
+      return { operation: undefined, model: undefined, named: undefined };
     },
     walk: () => Promise.resolve(ANSWER),
   } as unknown as Door;

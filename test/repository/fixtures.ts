@@ -3,9 +3,10 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
+import { FakeClock } from '../core/fake-clock.ts';
 import { ServerError, type ErrorCode } from '../../src/errors.ts';
-import type { RepositoryEvent } from '../../src/repository/changes.ts';
-import { Repository, type ModelLoader, type RepositoryOptions } from '../../src/repository/repository.ts';
+import type { ModelLoader, RepositoryEvent } from '../../src/repository/changes.ts';
+import { Repository, type RepositoryOptions } from '../../src/repository/repository.ts';
 import { ModelsDir } from '../../src/repository/models-dir.ts';
 import { readModelSource, type ModelSource } from '../../src/repository/source.ts';
 
@@ -81,6 +82,13 @@ export class FakeLoader implements ModelLoader<FakeModel> {
     if (this.unloadError !== undefined) throw this.unloadError;
   }
 
+  /** Ids of models that requests use. */
+  readonly busy = new Set<string>();
+
+  isBusy({ id }: FakeModel): boolean {
+    return this.busy.has(id);
+  }
+
   /** What is loaded and not unloaded. */
   get alive(): string[] {
     return [...this.#alive].sort();
@@ -107,6 +115,7 @@ export function createRig(t: TestContext, modelsDir: string, options: Partial<Re
     control: 'explicit',
     loader,
     pollMs: 3_600_000,
+    clock: new FakeClock(),
     onEvent: (event) => events.push(event),
     ...options,
   });

@@ -97,7 +97,14 @@ function setUp({ arriveMs = 0, prepareMs = 0, runMs = 0, finishMs = 0, tickets }
   state.enter('ready', 'test');
   const door = new Door({
     ...{ core, cpu, state, metrics, log: { error: () => undefined }, clock, itemLimit: 100, defaultModel: '' },
-    models: { find: () => model, list: () => [model], aliasesOf: () => [], versions: () => ['1'] },
+    models: {
+      find: () => model,
+      list: () => [model],
+      aliasesOf: () => [],
+      asleep: () => [],
+      wake: () => Promise.resolve(),
+      versions: () => ['1'],
+    },
     inputs: { takesUrls: () => false, items: (_, items) => Promise.resolve(items) },
   });
   const ask = async (path: Asked, limitMs = Infinity): Promise<unknown> => {

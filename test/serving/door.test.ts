@@ -96,7 +96,14 @@ function setUp({ queueItems = 20_000, names = ['m'], cpu, inputs }: SetUp) {
       defaultModel: '',
     },
     cpu: cpu ?? poolHere(models, jobs),
-    models: { find, list: () => models, aliasesOf: () => [], versions: (name) => (names.includes(name) ? ['1'] : []) },
+    models: {
+      find,
+      list: () => models,
+      aliasesOf: () => [],
+      asleep: () => [],
+      wake: () => Promise.resolve(),
+      versions: (name) => (names.includes(name) ? ['1'] : []),
+    },
     inputs: inputs ?? NO_URLS,
   });
   const requester = plainRequester();

@@ -40,7 +40,14 @@ function setUp() {
   const door = new Door({
     ...{ core, state, metrics, log: { error: () => undefined }, clock: systemClock, itemLimit: 100, defaultModel: '' },
     cpu: poolHere([model], []),
-    models: { find: () => model, list: () => [model], aliasesOf: () => [], versions: () => ['1'] },
+    models: {
+      find: () => model,
+      list: () => [model],
+      aliasesOf: () => [],
+      asleep: () => [],
+      wake: () => Promise.resolve(),
+      versions: () => ['1'],
+    },
     inputs: { takesUrls: () => false, items: (_, items) => Promise.resolve(items) },
   });
   const take = (modelKey: string, items: number) => core.admit({ modelKey, items, deadlineMs: Infinity });
