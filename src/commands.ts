@@ -1,5 +1,6 @@
 import { runBatch } from './batch.ts';
 import { installEnvironment, readProcessConfig } from './config/environment.ts';
+import { HASH_KEY_USAGE, hashKey } from './config/hash-key.ts';
 import { ConfigError } from './config/option.ts';
 import type { Config } from './config/options.ts';
 import { PULL_USAGE, pullFlags, pullOne } from './hub/command.ts';
@@ -13,6 +14,7 @@ import { helpText } from './config/help.ts';
 import { nearName } from './near-name.ts';
 import { BENCH_STORAGE_USAGE, benchFlags, benchStorage } from './storage/bench-command.ts';
 import { StorageError } from './storage/storage.ts';
+import { text as textOf } from 'node:stream/consumers';
 import { VERSION } from './version.ts';
 
 /**
@@ -28,6 +30,7 @@ const USAGE = [
   '       carpool batch <requests.jsonl> -o <results.jsonl>    answers the lines of a file',
   '       carpool pull hf:<owner>/<name>    brings a model from a hub into that folder',
   '       carpool bench-storage s3://<bucket>/<prefix>    measures how fast a storage is reached',
+  '       carpool hash-key [name]           makes an API key, or the hash of one',
   '       carpool install-cuda              fetches what models need to run on an NVIDIA GPU',
   '       carpool --version',
   '`carpool <command> --help` says more.',
@@ -44,6 +47,7 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['batch', { help: () => BATCH_USAGE, run: batch }],
   ['pull', { help: () => PULL_USAGE, run: pull }],
   ['bench-storage', { help: () => BENCH_STORAGE_USAGE, run: measure }],
+  ['hash-key', { help: () => HASH_KEY_USAGE, run: tellHash }],
   ['install-cuda', { help: () => INSTALL_CUDA_USAGE, run: bringCuda }],
 ]);
 
@@ -64,6 +68,16 @@ export async function main(argv: readonly string[]): Promise<void> {
 function refuse(problem: string, usage: string): void {
   console.error(`${problem}\n${usage}`);
   process.exitCode = 2;
+}
+
+async function tellHash(argv: readonly string[]): Promise<void> {
+  const [name = 'key', other] = argv;
+  if (other !== undefined || !/^[\w.-]{1,64}$/.test(name)) {
+    refuse('hash-key takes one name, of letters, digits, dots, hyphens and underscores', HASH_KEY_USAGE);
+    return;
+  }
+  const given = process.stdin.isTTY ? '' : await textOf(process.stdin);
+  console.log(hashKey(name, given === '' ? undefined : given));
 }
 
 async function bringCuda(argv: readonly string[]): Promise<void> {

@@ -4,6 +4,7 @@
  */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, retryable: false, message: 'The request is malformed.' },
+  UNAUTHORIZED: { status: 401, retryable: false, message: 'A valid API key is needed.' },
   FORBIDDEN: { status: 403, retryable: false, message: 'This is not allowed.' },
   NOT_FOUND: { status: 404, retryable: false, message: 'There is nothing at this address.' },
   MODEL_NOT_FOUND: { status: 404, retryable: false, message: 'There is no such model.' },
@@ -24,6 +25,8 @@ export const ERRORS = {
     retryable: true,
     message: 'The predicted wait and run are longer than the time limit of the request.',
   },
+  RATE_LIMITED: { status: 429, retryable: true, message: 'The API key has sent requests faster than it may.' },
+  QUOTA_EXCEEDED: { status: 429, retryable: true, message: 'The quota of the API key for this day is used up.' },
   CANCELLED: { status: 499, retryable: false, message: 'The client closed the connection.' },
   INTERNAL: { status: 500, retryable: false, message: 'Internal error.' },
   STARTING: { status: 503, retryable: true, message: 'The server is starting.' },

@@ -15,9 +15,12 @@ import { closeIdleConnections } from './http/connections.ts';
 import { listenOnMany, type Listening } from './http/listen.ts';
 import { listenProblem, type PortOption } from './http/listen-problem.ts';
 import { ProbePort } from './http/probe-port.ts';
+import { Keys } from './http/keys/keys.ts';
+import { isLoopbackHost } from './http/management.ts';
 import { isEmpty } from './http/probes.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import { createFitness, watchNode } from './node-watch.ts';
 import type { Lanes } from './lanes/lanes.ts';
 import { findGpus, hiddenGpu } from './lanes/cuda.ts';
@@ -65,7 +68,9 @@ export function startEngine(config: Config, logs: Logs): Engine {
 export async function startServer(config: Config, logs: Logs = defaultLogs(config)): Promise<CarpoolServer> {
   const { log } = logs;
   const kept = config.JOBS_DIR === '' ? undefined : await openKept(config, log);
-  const parts = createParts(config, logs, kept);
+  const metrics = createMetrics();
+  const keys = await openKeys(config, log, metrics);
+  const parts = createParts(config, logs, { kept, keys, metrics });
   logPhases(parts.services);
   const server = createHttpServer(parts.services);
   const refuse = (error: unknown, option: PortOption): never => {
@@ -86,6 +91,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
     { host: config.HOST, port, ...(probePort === undefined ? {} : { probePort }), version: VERSION },
     'listening',
   );
+  tellKeys(parts.services);
   const started = start(parts);
   return {
     port,
@@ -96,6 +102,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
       const finished = await drain(parts, started, () => closeServer(server, listening));
       // Last, so that probes are answered to the end.
       await probes?.close();
+      keys?.close();
       return finished;
     },
     flushLogs: logs.flush,
@@ -157,6 +164,17 @@ async function start(parts: Parts): Promise<void> {
   if (queue !== undefined) await pullJobs(queue, parts);
   if (parts.kept !== undefined) await pullJobs({ source: new LocalSource(parts.kept.jobs, systemClock, log) }, parts);
   if (services.batches !== undefined) await pullJobs({ source: services.batches.source }, parts);
+}
+
+function openKeys(config: Config, log: Log, metrics: Metrics): Promise<Keys | undefined> {
+  return Keys.open({ config, log, metrics }).catch(cannotStart('API_KEYS_FILE'));
+}
+
+/** Says who may use the server. */
+function tellKeys({ config, keys, log }: Services): void {
+  if (keys !== undefined) log.info({ keys: keys.count }, 'API keys are asked for');
+  else if (!isLoopbackHost(config.HOST))
+    log.warn({ host: config.HOST }, 'whoever reaches this address may use the server: there are no API keys (API_KEY)');
 }
 
 function openKept(config: Config, log: Log): Promise<JobsDir> {

@@ -11,6 +11,7 @@ import type { CoreEvents } from './core/events.ts';
 import { ServerError } from './errors.ts';
 import { BodyBudget } from './http/body-budget.ts';
 import { InputFetcher } from './http/input-fetcher.ts';
+import type { Keys } from './http/keys/keys.ts';
 import type { Services } from './http/services.ts';
 import type { Log, Logs } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -73,11 +74,18 @@ export interface Parts {
   monitor?: Monitor;
 }
 
+/** What has to be opened before. */
+export interface Opened {
+  readonly kept?: JobsDir | undefined;
+  readonly keys?: Keys | undefined;
+  readonly metrics?: Metrics;
+}
+
 /** Makes every part, and starts none. */
 // One list of parts: splitting it would only hide it.
 // eslint-disable-next-line max-lines-per-function
-export function createParts(config: Config, { log, access }: Logs, kept?: JobsDir): Parts {
-  const metrics = createMetrics();
+export function createParts(config: Config, { log, access }: Logs, opened: Opened = {}): Parts {
+  const { kept, keys, metrics = createMetrics() } = opened;
   const state = new ServerState();
   const counted = countCoreEvents(metrics, (key) => loader.find(key));
   const events: CoreEvents = {
@@ -165,6 +173,7 @@ export function createParts(config: Config, { log, access }: Logs, kept?: JobsDi
         return hasBoard(config) ? parts.board : kept?.jobs;
       },
       batches: kept?.batches,
+      keys,
       outbox,
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
       refreshGauges() {

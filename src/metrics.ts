@@ -76,6 +76,15 @@ export function createMetrics() {
       'outcome',
     ]),
     requests: counter('requests_total', 'Requests answered', ['model', 'dialect', 'code']),
+    keyRequests: counter('key_requests_total', 'Requests answered, by the API key that they came with', [
+      'key',
+      'code',
+    ]),
+    keyItems: counter('key_items_total', 'Items of requests, by their API key', ['key']),
+    keyRefusals: counter('key_refusals_total', 'Requests refused because of what their API key may do', [
+      'key',
+      'reason',
+    ]),
     items: counter('items_total', 'Items of admitted requests, by outcome', ['model', 'outcome']),
     requestSeconds: histogram('request_seconds', 'From the first header byte parsed to the end of the reply', [
       'model',

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { parseReferences } from './hub-reference.ts';
 import { isObject } from '../json.ts';
+import { parseKeys } from './api-keys.ts';
 import { parseAliases } from './model-aliases.ts';
 import { hideCredentials } from './option.ts';
 import type { Config } from './options.ts';
@@ -15,6 +16,7 @@ export function checkTogether(config: Config): string[] {
   if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
     problems.push(`DEFAULT_MODEL: ${config.DEFAULT_MODEL} is not among MODELS`);
   parseAliases(config.MODEL_ALIASES, problems);
+  parseKeys(config, problems);
   if (config.BODY_BUDGET_BYTES < config.BODY_LIMIT_BYTES)
     problems.push('BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES');
   if (config.HEADERS_TIMEOUT_MS > config.BODY_TIMEOUT_MS)

@@ -1,3 +1,4 @@
+import { ACCESS_OPTIONS } from './access-options.ts';
 import { MODELS } from './model-options.ts';
 import { NODE_OPTIONS } from './node-options.ts';
 import { boolean, choice, integer, list, ms, oneOf, text } from './option.ts';
@@ -27,6 +28,7 @@ export const OPTIONS = {
     1000,
     'On PROBE_PORT: how long the main thread may stand still until /health is 503. A restart costs a load of all models.',
   ),
+  ...ACCESS_OPTIONS,
   ...MODELS,
   DEVICE: oneOf<DeviceChoice>(
     'auto',

@@ -27,6 +27,8 @@ export interface AccessRecord {
   readonly items: number;
   readonly timing: RequestTiming | undefined;
   readonly error: ServerError | undefined;
+  /** The API key that it came with. */
+  readonly key?: { readonly name: string } | undefined;
   /** True for requests that machines repeat all the time: logged at debug only. */
   readonly quiet: boolean;
   /** True on the first call only; its caller writes the line. */
@@ -44,7 +46,7 @@ export function traceFields({ jobId, trace }: Pick<AccessRecord, 'jobId' | 'trac
 }
 
 function fieldsOf(record: AccessRecord): Record<string, unknown> {
-  const { method, path, status, dialect, firstEventMs, model, timing, error } = record;
+  const { method, path, status, dialect, firstEventMs, model, timing, error, key } = record;
   return {
     ...traceFields(record),
     method,
@@ -52,6 +54,7 @@ function fieldsOf(record: AccessRecord): Record<string, unknown> {
     status,
     dialect: dialect.name,
     durationMs: rounded(record.elapsedMs),
+    ...(key === undefined ? {} : { key: key.name }),
     ...(firstEventMs === undefined ? {} : { firstEventMs: rounded(firstEventMs) }),
     ...(model === undefined ? {} : { model: model.name, version: model.version, items: record.items }),
     ...(timing === undefined ? {} : timingFields(timing, record.elapsedMs)),

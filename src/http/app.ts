@@ -32,6 +32,7 @@ export function createApp(services: Services): Express {
   });
   routes.add('get', '/metrics', {
     dialect: HTTP,
+    scope: 'metrics',
     async handle(exchange) {
       exchange.quiet = true;
       services.refreshGauges();

@@ -29,6 +29,7 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/batches', {
     dialect: OPENAI,
+    scope: 'infer',
     async handle(exchange, request) {
       const { limit, after } = readQuery(LIST, request);
       const found = await batchesOf(services).records.list({ most: limit + 1, after });
@@ -37,6 +38,7 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/batches/:id', {
     dialect: OPENAI,
+    scope: 'infer',
     handle: async (exchange, request) => exchange.json(viewOf(await batchesOf(services).records.find(idOf(request)))),
   });
   routes.add('post', '/v1/batches/:id/cancel', {

@@ -11,7 +11,8 @@ import type { RequestTiming } from '../serving/timing.ts';
 import { logRequest, recordOf, traceFields, type AccessRecord } from './access-log.ts';
 import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
-import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
+import { addTiming, header, jobIdOf, pathOf, refusalHeaders } from './headers.ts';
+import type { ApiKey } from './keys/keyring.ts';
 import { bodyGone } from './linger.ts';
 import { addNodeHeaders, STREAM_TRAILERS, timeHeaders } from './node-headers.ts';
 import { isOfCrowds, type Refusals } from './refusals.ts';
@@ -61,7 +62,9 @@ export class Exchange implements AccessRecord, Requester {
   /** Set by the route once they are known. */
   model: ServedModel | undefined;
   timing: RequestTiming | undefined;
-  items = 0;
+  /** The API key that it came with; undefined where there are none. */
+  readonly key: ApiKey | undefined;
+  #items = 0;
   /** True for requests that machines repeat all the time: logged at debug only. */
   quiet = false;
   error: ServerError | undefined;
@@ -87,6 +90,8 @@ export class Exchange implements AccessRecord, Requester {
     this.deadline = new Deadline(options.services.config.REQUEST_TIMEOUT_MS);
     this.id = requestIdOf(request);
     this.trace = readTraceparent(header(request, 'traceparent'));
+    this.key = options.services.keys?.keyOf(request);
+    if (this.key !== undefined && request.method === 'POST') this.key.usage.countRequest();
     recordOf(response, this);
     response.on('close', () => this.end());
     this.#socket = request.socket;
@@ -94,6 +99,16 @@ export class Exchange implements AccessRecord, Requester {
     this.#connection?.begin(this);
     // A connection that breaks is a cancellation, not an error.
     request.on('error', ignore);
+  }
+
+  /** How many it has; set once they are known, which is when its key is charged for them. */
+  get items(): number {
+    return this.#items;
+  }
+
+  set items(count: number) {
+    this.key?.usage.countItems(count - this.#items);
+    this.#items = count;
   }
 
   /** The client's. */
@@ -153,7 +168,7 @@ export class Exchange implements AccessRecord, Requester {
       'Content-Length': length,
       'X-Request-Id': this.id,
     };
-    if (this.timing !== undefined) this.#addTiming(head, this.timing);
+    if (this.timing !== undefined) addTiming(head, this.timing, this);
     if (this.#services.node !== undefined) addNodeHeaders(head, this);
     Object.assign(head, headers);
     // Replies also depend on the origin, if some origins may read them (cors.ts).
@@ -226,7 +241,7 @@ export class Exchange implements AccessRecord, Requester {
   fail(thrown: unknown): void {
     const error = this.note(thrown);
     const { status, body, headers } = this.dialect.tellError(error);
-    const head: Record<string, string | number> = { ...retryHeaders(error), ...headers };
+    const head: Record<string, string | number> = { ...refusalHeaders(error), ...headers };
     // The rest of the body is not wanted: the connection is closed rather than read to the end for the next request.
     if (UNREAD.has(error.code) && !this.request.complete) head['Connection'] = 'close';
     // Node joins a text with the head; a buffer would be a second piece.
@@ -243,17 +258,6 @@ export class Exchange implements AccessRecord, Requester {
         'request failed',
       );
     return error;
-  }
-
-  #addTiming(head: Record<string, string | number>, timing: RequestTiming): void {
-    const { prepareMs, queueMs, stackMs, splitMs, runMs, finishMs, batchItems, lanes } = timing;
-    const batchMs = stackMs + splitMs;
-    head['Server-Timing'] =
-      `prepare;dur=${prepareMs.toFixed(2)}, queue;dur=${queueMs.toFixed(2)}, batch;dur=${batchMs.toFixed(2)}, ` +
-      `run;dur=${runMs.toFixed(2)}, finish;dur=${finishMs.toFixed(2)}, total;dur=${this.elapsedMs.toFixed(2)}`;
-    head['X-Batch-Size'] = batchItems;
-    head['X-Lane'] = [...lanes].join(',');
-    if (this.model !== undefined) head['X-Model-Version'] = this.model.version;
   }
 
   /** Writes metrics, statistics and the log line, once: when the response is closed, or its connection is and the response never will be. */
@@ -275,6 +279,7 @@ export class Exchange implements AccessRecord, Requester {
     // Not spread: an object that is made by copying another takes five times as long to count by.
     metrics.requests.inc({ model: labels.model, dialect: labels.dialect, code });
     metrics.requestSeconds.observe(labels, totalMs / 1000);
+    if (this.key !== undefined) this.#countForKey(this.key, code);
     if (this.firstEventMs !== undefined) metrics.firstEventSeconds.observe(labels, this.firstEventMs / 1000);
     if (model !== undefined) {
       if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);
@@ -284,6 +289,14 @@ export class Exchange implements AccessRecord, Requester {
       this.#refusals.log.add({ status: code, dialect, code: this.error.code }, () => this);
       if (this.response.shouldKeepAlive) this.#refusals.heldBack.add(this.#socket);
     } else logRequest(access, this);
+  }
+
+  /** What the server had no room for is not charged. */
+  #countForKey({ name, usage }: ApiKey, code: number): void {
+    const { keyRequests, keyItems } = this.#services.metrics;
+    keyRequests.inc({ key: name, code });
+    if (isOfCrowds(this.error)) usage.countItems(-this.#items);
+    else keyItems.inc({ key: name }, this.#items);
   }
 
   takeLogLine(): boolean {

@@ -1,5 +1,6 @@
 import type { Express, Request, Response } from 'express';
 import type { Dialect } from '../dialects/shared/dialect.ts';
+import type { Scope } from '../config/api-keys.ts';
 import { ServerError } from '../errors.ts';
 import { Exchange } from './exchange.ts';
 import { answerPreflight } from './cors.ts';
@@ -16,7 +17,10 @@ type Method = 'get' | 'post' | 'delete';
 interface Route {
   readonly dialect: Dialect;
   readonly handle: Handler;
+  /** It changes what is served, which needs permission. */
   readonly changes?: boolean;
+  /** What a key must be for, once there are keys; default: `manage` for what changes, else any key for GET and `infer` for the rest. */
+  readonly scope?: Scope | 'any';
 }
 
 /** Adds routes to the Express app and remembers them. */
@@ -30,8 +34,9 @@ export class Routes {
     this.#services = services;
   }
 
-  /** `changes`: the route changes what is served, which needs permission. */
-  add(method: Method, path: string, { dialect, handle, changes = false }: Route): void {
+  /** Adds a route. */
+  add(method: Method, path: string, { dialect, handle, changes = false, ...route }: Route): void {
+    const { scope = changes ? 'manage' : method === 'get' ? 'any' : 'infer' } = route;
     let known = this.#paths.get(path);
     if (known === undefined) this.#paths.set(path, (known = { methods: new Set(), dialect }));
     known.methods.add(method);
@@ -39,6 +44,8 @@ export class Routes {
       const exchange = new Exchange(request, response, { services: this.#services, dialect });
       // A handler may throw before it returns its promise; Express would answer that with a second exchange.
       const answer = async (): Promise<void> => {
+        const refusal = scope === 'any' ? undefined : this.#services.keys?.scopeRefusal(request, scope);
+        if (refusal !== undefined) throw refusal;
         if (changes) checkManagement(request, this.#services.config);
         await handle(exchange, request);
       };

@@ -21,6 +21,7 @@ export function addFiles(routes: Routes, services: Services): void {
   routes.add('post', '/v1/files', { dialect: OPENAI, handle: (exchange) => createFile(exchange, services) });
   routes.add('get', '/v1/files', {
     dialect: OPENAI,
+    scope: 'infer',
     async handle(exchange, request) {
       const { limit, order, ...which } = readQuery(LIST, request);
       const found = batchesOf(services).files.list({ ...which, most: limit + 1, isNewestFirst: order === 'desc' });
@@ -29,6 +30,7 @@ export function addFiles(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/files/:id', {
     dialect: OPENAI,
+    scope: 'infer',
     handle: (exchange, request) => exchange.json(fileView(batchesOf(services).files.find(idOf(request)))),
   });
   routes.add('delete', '/v1/files/:id', {
@@ -41,6 +43,7 @@ export function addFiles(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/files/:id/content', {
     dialect: OPENAI,
+    scope: 'infer',
     async handle(exchange, request) {
       const { files } = batchesOf(services);
       const { id, bytes } = files.find(idOf(request));

@@ -1,12 +1,30 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServerError } from '../errors.ts';
+import type { RequestTiming } from '../serving/timing.ts';
 
-/** What heads of requests say, and what heads of refusals do. */
+/** What heads of requests say, and what those of replies do. */
 
-/** When a refused request may come again. */
-export function retryHeaders({ retryAfterMs }: ServerError): Record<string, number> {
+/** When a refused request may come again, or what it must bring (RFC 6750 3). */
+export function refusalHeaders({ retryAfterMs, code, reason }: ServerError): Record<string, string | number> {
+  if (code === 'UNAUTHORIZED')
+    return { 'WWW-Authenticate': `Bearer realm="carpool"${reason === undefined ? '' : ', error="invalid_token"'}` };
   if (retryAfterMs === undefined) return {};
   return { 'Retry-After': Math.max(1, Math.ceil(retryAfterMs / 1000)), 'Retry-After-Ms': Math.ceil(retryAfterMs) };
+}
+
+/** Adds how the time of a request was spent (https://www.w3.org/TR/server-timing/), and who has served it. */
+export function addTiming(
+  head: Record<string, string | number>,
+  { prepareMs, queueMs, stackMs, splitMs, runMs, finishMs, batchItems, lanes }: RequestTiming,
+  { elapsedMs, model }: { readonly elapsedMs: number; readonly model: { readonly version: string } | undefined },
+): void {
+  const batchMs = stackMs + splitMs;
+  head['Server-Timing'] =
+    `prepare;dur=${prepareMs.toFixed(2)}, queue;dur=${queueMs.toFixed(2)}, batch;dur=${batchMs.toFixed(2)}, ` +
+    `run;dur=${runMs.toFixed(2)}, finish;dur=${finishMs.toFixed(2)}, total;dur=${elapsedMs.toFixed(2)}`;
+  head['X-Batch-Size'] = batchItems;
+  head['X-Lane'] = [...lanes].join(',');
+  if (model !== undefined) head['X-Model-Version'] = model.version;
 }
 
 /** The job of SaladCloud's queue that a request is. */

@@ -85,10 +85,10 @@ export function readTimeLimit({ request, deadline }: Exchange): void {
     deadline.shorten(wholeNumber(value, { name: 'X-Request-Timeout-Ms', most: LONGEST_TIMEOUT_MS }));
 }
 
-/** `X-Request-Priority` is 1 (highest) to 3. Throws BAD_REQUEST. */
-export function readPriority({ request }: Exchange): number | undefined {
+/** `X-Request-Priority` is 1 (highest) to 3; without it that of the API key counts. Throws BAD_REQUEST. */
+export function readPriority({ request, key }: Exchange): number | undefined {
   const value = header(request, 'x-request-priority');
-  return value === undefined ? undefined : wholeNumber(value, { name: 'X-Request-Priority', most: 3 });
+  return value === undefined ? key?.priority : wholeNumber(value, { name: 'X-Request-Priority', most: 3 });
 }
 
 function wholeNumber(value: string, { name, most }: { name: string; most: number }): number {

@@ -20,6 +20,7 @@ export function addJobs(routes: Routes, services: Services): void {
   routes.add('post', '/v1/jobs', { dialect: OPENAI, handle: (exchange) => createJob(exchange, services) });
   routes.add('get', '/v1/jobs', {
     dialect: OPENAI,
+    scope: 'infer',
     async handle(exchange, request) {
       const { limit, ...which } = readQuery(LIST, request);
       // One more tells whether there are more.
@@ -30,6 +31,7 @@ export function addJobs(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/jobs/:id', {
     dialect: OPENAI,
+    scope: 'infer',
     async handle(exchange, request) {
       const store = storeOf(services);
       // The record is read first: the result of a job that has ended is there.

@@ -3,7 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import type { Config } from '../config/options.ts';
 import { ServerError } from '../errors.ts';
 
-/** Who may load and unload models. There are no keys: the check is by where a request comes from, and whether a web page sent it. */
+/** Who may load and unload models, beside what their API key is for: the check is by where a request comes from, and whether a web page sent it. */
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
@@ -43,6 +43,11 @@ function notFromHere({ socket, headers }: IncomingMessage): string | undefined {
   // A web page may point its own name to this machine (DNS rebinding), but only a name that can be registered.
   if (!isNameOfHere(headers.host ?? '')) return `the Host header is the name of another one (${headers.host ?? ''})`;
   return undefined;
+}
+
+/** Whether a server that listens on HOST is reached from this machine alone. */
+export function isLoopbackHost(host: string): boolean {
+  return host.toLowerCase() === 'localhost' || isLoopback(host);
 }
 
 /** An IPv4 address may come in the form of IPv6 (::ffff:127.0.0.1). */

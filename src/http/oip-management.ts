@@ -24,7 +24,6 @@ const BODY_LIMIT_BYTES = 1024 * 1024;
 export function addOipManagement(routes: Routes, services: Services): void {
   const { repository, version, config } = services;
   const get = (path: string, handle: Handler): void => routes.add('get', path, { dialect: OIP, handle });
-  const post = (path: string, handle: Handler): void => routes.add('post', path, { dialect: OIP, handle });
   const change = (path: string, handle: Handler): void =>
     routes.add('post', path, { dialect: OIP, handle, changes: true });
   const paths = (path: string): string[] =>
@@ -51,12 +50,13 @@ export function addOipManagement(routes: Routes, services: Services): void {
       return exchange.json({ name, ready: true });
     });
 
-  post('/v2/repository/index', async (exchange) => {
+  const index: Handler = async (exchange) => {
     const { ready } = await readJson(exchange, services);
     if (ready !== undefined && typeof ready !== 'boolean')
       throw new ServerError('BAD_REQUEST', "'ready' must be true or false.");
     await exchange.json(repositoryIndex(repository.index(), ready));
-  });
+  };
+  routes.add('post', '/v2/repository/index', { dialect: OIP, handle: index, scope: 'any' });
   change('/v2/repository/models/:model/load', async (exchange, request) => {
     const { parameters, config: misplaced } = await readJson(exchange, services);
     const { config: override, ...rest } = objectOr(parameters, 'parameters');

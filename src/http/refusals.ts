@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dialect } from '../dialects/shared/dialect.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import type { AccessRecord } from './access-log.ts';
-import { header, jobIdOf, pathOf, retryHeaders } from './headers.ts';
+import { header, jobIdOf, pathOf, refusalHeaders } from './headers.ts';
 import { HeldBack } from './held-back.ts';
 import { timeHeaders } from './node-headers.ts';
 import { RefusalLog } from './refusal-log.ts';
 import type { Services } from './services.ts';
 import { readTraceparent, requestIdOf } from './trace.ts';
 
-/** What a crowd is refused with: the first four before the body is read, or after it. */
+/** What a crowd is refused with, before the body is read or after it. */
 const OF_CROWDS: ReadonlySet<ErrorCode> = new Set([
   'QUEUE_FULL',
   'STARTING',
@@ -17,6 +17,9 @@ const OF_CROWDS: ReadonlySet<ErrorCode> = new Set([
   'FAILED',
   'WAIT_TOO_LONG',
   'DEADLINE_EXCEEDED',
+  'UNAUTHORIZED',
+  'RATE_LIMITED',
+  'QUOTA_EXCEEDED',
 ]);
 
 /** Whether an error is one that many requests have at once, so that it must cost little. */
@@ -42,8 +45,10 @@ export class Refusals {
   readonly #counters = new Map<Dialect, Map<number, Counters>>();
 
   readonly #isOnNode: boolean;
+  readonly #keys: Services['keys'];
 
-  constructor({ metrics, access, node }: Pick<Services, 'metrics' | 'access' | 'node'>) {
+  constructor({ metrics, access, node, keys }: Pick<Services, 'metrics' | 'access' | 'node' | 'keys'>) {
+    this.#keys = keys;
     this.#metrics = metrics;
     this.#isOnNode = node !== undefined;
     this.log = new RefusalLog(access);
@@ -59,7 +64,7 @@ export class Refusals {
       'Content-Length': Buffer.byteLength(text),
       'X-Request-Id': id,
       ...(this.#isOnNode ? timeHeaders({ timing: undefined, elapsedMs: performance.now() - startMs }) : {}),
-      ...retryHeaders(error),
+      ...refusalHeaders(error),
       ...headers,
     });
     // Node joins a text with the head; a buffer would be a second piece.
@@ -71,6 +76,7 @@ export class Refusals {
     seconds.observe(elapsedMs / 1000);
     this.log.add({ status, dialect, code: error.code }, () => ({
       ...recordOf(request, id),
+      key: this.#keys?.keyOf(request),
       ...{ status, dialect, elapsedMs, error },
     }));
   }
@@ -99,7 +105,7 @@ export class Refusals {
 function recordOf(
   request: IncomingMessage,
   id: string,
-): Omit<AccessRecord, 'status' | 'dialect' | 'elapsedMs' | 'error'> {
+): Omit<AccessRecord, 'status' | 'dialect' | 'elapsedMs' | 'error' | 'key'> {
   return {
     id,
     jobId: jobIdOf(request),

@@ -119,8 +119,16 @@ function dispatch(app: RequestListener, call: Call): void {
     return;
   }
   const match = method === 'POST' ? operationAt(path) : undefined;
-  if (match === undefined) app(request, response);
+  const unwanted = keyRefusal(call, match);
+  if (unwanted !== undefined) refuse(call, path, unwanted);
+  else if (match === undefined) app(request, response);
   else enter(match, call);
+}
+
+/** Why the API key of a request, or its lack of one, does not let it in; undefined if it does, or if there are no keys. */
+function keyRefusal({ request, services: { keys } }: Call, match: Match | undefined): ServerError | undefined {
+  if (keys === undefined) return undefined;
+  return keys.refusal(request) ?? (match === undefined ? undefined : keys.scopeRefusal(request, 'infer'));
 }
 
 function refuse({ request, response, services, refusals }: Call, path: string, refusal: ServerError): void {

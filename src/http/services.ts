@@ -12,6 +12,7 @@ import type { ServerState } from '../state.ts';
 import type { ServerStorage } from '../storage/server-storage.ts';
 import type { NodeIdentity } from '../salad/identity.ts';
 import type { BodyBudget } from './body-budget.ts';
+import type { Keys } from './keys/keys.ts';
 
 /** What routes may use. */
 export interface Services {
@@ -36,6 +37,8 @@ export interface Services {
   readonly jobs?: JobBoard | undefined;
   /** Files and batches that clients have sent; undefined without JOBS_DIR. */
   readonly batches?: Batches | undefined;
+  /** Undefined: everyone may do everything. */
+  readonly keys?: Keys | undefined;
   /** Webhooks that are to be sent. */
   readonly outbox: Outbox;
   /** What `carpool` chose at start, in words: lanes, devices. */

@@ -35,7 +35,7 @@ test('docs/operations.md lists exactly the metrics of the server, with type and 
   for (const [name, , , meaning] of rows) assert.ok((meaning ?? '').length > 10, name);
 });
 
-test('every metric has a value after a request, but those of streams, of jobs, of storage, of tasks that count their work, and of what goes wrong', async () => {
+test('every metric has a value after a request, but those of streams, of API keys, of jobs, of storage, of tasks that count their work, and of what goes wrong', async () => {
   await using server = await startTestServer({ MODELS: 'square', DEFAULT_MODEL: 'square' });
   assert.equal((await post(`${server.url}/predict`, '{"data":3}')).status, 200);
   const text = Buffer.from((await ask(`${server.url}/metrics`)).bytes).toString();
@@ -45,6 +45,9 @@ test('every metric has a value after a request, but those of streams, of jobs, o
     names.filter((name) => !valued.has(name)),
     [
       'carpool_connections_full_total',
+      'carpool_key_requests_total',
+      'carpool_key_items_total',
+      'carpool_key_refusals_total',
       'carpool_first_event_seconds',
       'carpool_work_total',
       'carpool_rejects_total',

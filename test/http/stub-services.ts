@@ -6,6 +6,7 @@ import { PARTIES, type Lane } from '../../src/core/ticket.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { ServerError } from '../../src/errors.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
+import { Keys } from '../../src/http/keys/keys.ts';
 import { JobPlaces } from '../../src/jobs/job-places.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import type { Services } from '../../src/http/services.ts';
@@ -53,6 +54,7 @@ export interface StubServer extends AsyncDisposable {
   /** Models that were to be loaded; none ever is. */
   readonly loads: string[];
   readonly state: ServerState;
+  readonly keys: Keys | undefined;
   readonly metricsText: () => Promise<string>;
 }
 
@@ -70,6 +72,7 @@ export async function startStubServer(
   const state = new ServerState();
   state.enter('ready', 'stub');
   const metrics = createMetrics();
+  const keys = await Keys.open({ config, log, metrics });
   const items: Item[] = [];
   const loads: string[] = [];
   const offThread: string[] = [];
@@ -108,6 +111,7 @@ export async function startStubServer(
     }),
     cpuThreads: cpu.threads,
     budget,
+    keys,
     node: identityOf(config),
     jobPlaces: new JobPlaces({
       inputs: stored.inputs,
@@ -131,9 +135,11 @@ export async function startStubServer(
     offThread,
     loads,
     state,
+    keys,
     metricsText: () => metrics.registry.metrics(),
     async [Symbol.asyncDispose]() {
       metrics.stop();
+      keys?.close();
       await close(server);
     },
   };

@@ -18,6 +18,9 @@ const OPENAI_CODES: Partial<Record<ErrorCode, string | null>> = {
   MODEL_NOT_FOUND: 'model_not_found',
   QUEUE_FULL: 'rate_limit_exceeded',
   WAIT_TOO_LONG: 'rate_limit_exceeded',
+  RATE_LIMITED: 'rate_limit_exceeded',
+  QUOTA_EXCEEDED: 'insufficient_quota',
+  UNAUTHORIZED: null,
 };
 
 /** https://platform.openai.com/docs/guides/error-codes */
@@ -28,15 +31,15 @@ function tellError(error: ServerError): ToldError {
   const body = {
     error: {
       message,
-      type: openAiType(status),
+      type: code === 'QUOTA_EXCEEDED' ? 'insufficient_quota' : openAiType(status),
       param: paramOf(error),
       code: error.reason ?? (named === undefined ? code.toLowerCase() : named),
     },
   };
   // The client retries every 408, 409, 429 and 5xx unless this header says no.
   const retried = status === 408 || status === 429 || status >= 500;
-  // A request that took too long would take too long again.
-  const useful = ERRORS[code].retryable && code !== 'DEADLINE_EXCEEDED';
+  // A request that took too long would take too long again, and a quota is for a day.
+  const useful = ERRORS[code].retryable && code !== 'DEADLINE_EXCEEDED' && code !== 'QUOTA_EXCEEDED';
   return { status, body, ...(retried ? { headers: { 'X-Should-Retry': String(useful) } } : {}) };
 }
 

@@ -10,6 +10,8 @@ export const TEI: Dialect = {
 const TEI_TYPES: Partial<Record<ErrorCode, string>> = {
   QUEUE_FULL: 'Overloaded',
   WAIT_TOO_LONG: 'Overloaded',
+  RATE_LIMITED: 'Overloaded',
+  QUOTA_EXCEEDED: 'Overloaded',
   INTERNAL: 'Backend',
   INFERENCE_FAILED: 'Backend',
   RUN_TOO_LONG: 'Backend',
