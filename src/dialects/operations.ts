@@ -1,4 +1,5 @@
 import { COHERE_OPERATIONS } from './cohere/operations.ts';
+import { HF_OPERATIONS } from './hf/operations.ts';
 import { NATIVE_OPERATIONS } from './native/operations.ts';
 import { OIP_OPERATIONS } from './oip/operations.ts';
 import { OPENAI_OPERATIONS } from './openai/operations.ts';
@@ -9,6 +10,8 @@ import { TEI_OPERATIONS } from './tei/operations.ts';
 /** All operations: the server's table is made from this list, and CPU threads find their codecs in it. */
 export const OPERATIONS: readonly Operation[] = [
   ...NATIVE_OPERATIONS,
+  // Before TEI's: of the bodies at /predict, it claims those that only it can have.
+  ...HF_OPERATIONS,
   ...OIP_OPERATIONS,
   ...OPENAI_OPERATIONS,
   ...RERANK_OPERATIONS,

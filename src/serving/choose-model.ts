@@ -72,7 +72,7 @@ export class ModelChooser {
 
   /** The model of a request that names none in its path, if that is known before its body, or a refusal that is certain already. Throws as `given`. */
   beforeBody(operation: ServedOperation): ServedModel | ServerError | undefined {
-    if (sharingPathsOf(operation).some((other) => this.#someFree(other))) return undefined;
+    if (sharingPathsOf(operation).some((other) => mayDiffer(other) && this.#someFree(other))) return undefined;
     if (operation.models.unnamed === 'default') return this.#fit(operation, this.#default());
     return this.#allFull(operation);
   }
@@ -280,6 +280,11 @@ export class ModelChooser {
     const { fits } = operation.models;
     return this.#models.list().some((model) => fits(model) && isFree(model)) || this.#models.asleep().some(fits);
   }
+}
+
+/** Whether an operation may choose another model than the one whose paths it shares. */
+function mayDiffer({ sharesPaths }: ItemsOperation): boolean {
+  return sharesPaths?.isSameModel !== true;
 }
 
 function isAbsent(name: string | undefined): name is undefined | '' {

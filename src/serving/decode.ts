@@ -137,7 +137,13 @@ export class Decoder {
   }
 
   #context({ contentType, jsonLength }: DoorCall, model?: ServedModel): DecodeContext {
-    return { contentType, jsonLength, itemLimit: this.#itemLimit, floatRow: model?.task.floatRow };
+    return {
+      contentType,
+      jsonLength,
+      itemLimit: this.#itemLimit,
+      floatRow: model?.task.floatRow,
+      task: model?.description.task,
+    };
   }
 }
 

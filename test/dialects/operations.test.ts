@@ -25,10 +25,22 @@ test('every operation that shares paths is among those of the one it names', () 
 
 test("/predict with inputs is TEI's, unless there is a native field or the body is not JSON", () => {
   assert.equal(asked('native.predict', { inputs: 'a' }), 'tei.predict');
-  assert.equal(asked('native.predict', { inputs: ['a'], parameters: {} }, 'application/json'), 'tei.predict');
+  assert.equal(asked('native.predict', { inputs: ['a'] }, 'application/json'), 'tei.predict');
   for (const body of [{ inputs: 'a', data: 1 }, { inputs: 'a', items: [1] }, { data: { inputs: 'a' } }, '{"inputs":'])
     assert.equal(asked('native.predict', body), 'native.predict');
   assert.equal(asked('native.predict', { inputs: 'a' }, 'text/plain'), 'native.predict');
+});
+
+test("/predict with inputs is Hugging Face's if there are parameters, or the model is of a task that TEI lacks", () => {
+  const parameters = { candidate_labels: ['a', 'b'] };
+  assert.equal(asked('native.predict', { inputs: 'a', parameters }, 'application/json'), 'hf.predict');
+  assert.equal(asked('native.predict', { data: 'a', parameters }), 'native.predict');
+  const of = (task: string): string => {
+    const context = { task, contentType: 'application/json', itemLimit: 4 };
+    return operationOf(operationNamed('native.predict') as ItemsOperation, Buffer.from('{"inputs":"a"}'), context).name;
+  };
+  assert.equal(of('token-classification'), 'hf.predict');
+  assert.equal(of('text-classification'), 'tei.predict');
 });
 
 test("/rerank with documents is Jina's and Cohere's, unless it has texts", () => {

@@ -100,6 +100,8 @@ export interface DecodeContext {
   readonly itemLimit: number;
   /** `floatRow` of the model's task; absent if it has none, or if only the body names the model. */
   readonly floatRow?: readonly number[] | undefined;
+  /** The model's task; absent if only the body names the model. */
+  readonly task?: string | undefined;
   /** Inference-Header-Content-Length of OIP, as sent. */
   readonly jsonLength?: string | undefined;
 }
@@ -113,6 +115,8 @@ export interface SharedPaths {
    * those whose model fits it and not the other one.
    */
   owns?(body: Uint8Array, context: DecodeContext): boolean;
+  /** Where the other operation knows its model before the body, that is this one's too. */
+  readonly isSameModel?: boolean;
 }
 
 export interface ItemsRequest<Options> {

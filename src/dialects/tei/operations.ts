@@ -1,4 +1,5 @@
 import { ServerError } from '../../errors.ts';
+import { isOnlyHf } from '../hf/operations.ts';
 import { hasField, isJsonType } from '../shared/json-body.ts';
 import {
   ofTask,
@@ -148,6 +149,7 @@ const ROOT: StandIn = {
     { models: EMBEDDING, operation: 'tei.embed' },
     { models: RERANKER, operation: 'tei.rerank' },
     { models: CLASSIFIER, operation: 'native.predict' },
+    { models: { ...CLASSIFIER, fits: isOnlyHf }, operation: 'hf.root' },
   ],
 };
 

@@ -1,0 +1,26 @@
+import type { Reply } from '../../tasks/task.ts';
+import { isObject } from '../../json.ts';
+import { JsonChunks } from '../shared/json-chunks.ts';
+import type { Answer } from '../shared/operation.ts';
+import { allReplies, type ItemResult } from '../shared/results.ts';
+import type { HfOptions } from './requests.ts';
+
+/** Answers of Hugging Face's inference API: the task's replies as they are, without our `result` around them. One bad input of a list fails the request. */
+export function encodeHf(results: readonly ItemResult[], { isList, isNested }: HfOptions): Answer {
+  const replies = allReplies(results, isList ? 'inputs' : undefined);
+  const [first] = replies;
+  if (!isList && first !== undefined && 'bytes' in first)
+    return { contentType: first.contentType, chunks: [first.bytes] };
+  const json = new JsonChunks();
+  if (isList || isNested) json.add('[');
+  for (const [index, reply] of replies.entries()) json.add(`${index === 0 ? '' : ','}${JSON.stringify(plain(reply))}`);
+  if (isList || isNested) json.add(']');
+  return { contentType: 'application/json', chunks: json.finish() };
+}
+
+/** Bytes as base64 text; of an embedding its vector alone. */
+function plain(reply: Reply): unknown {
+  if ('bytes' in reply) return Buffer.from(reply.bytes).toString('base64');
+  const { json } = reply;
+  return isObject(json) && Object.hasOwn(json, 'embedding') ? json['embedding'] : json;
+}

@@ -1,0 +1,60 @@
+import { parse } from 'content-type';
+import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
+import { isObject, parseJsonObject } from '../../json.ts';
+import type { Item } from '../../tasks/task.ts';
+import { harmless, issue, object, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { isJsonType, saysJson } from '../shared/json-body.ts';
+import { jsonItem, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
+import { checkCount } from '../shared/text-inputs.ts';
+
+/** Requests of Hugging Face's inference API. */
+
+export interface HfOptions {
+  /** The inputs came as a list, and so do the answers. */
+  readonly isList: boolean;
+  /** A single answer is a list in a list, as that of a classifier of texts is. */
+  readonly isNested: boolean;
+}
+
+const schema = z.object({
+  inputs: z.unknown().check(({ value, issues }) => {
+    const isInput = typeof value === 'string' || isObject(value) || Array.isArray(value);
+    if (!isInput) issues.push(issue(value, 'a text, an object or a list of these', { reason: 'invalid_type' }));
+    else if (Array.isArray(value) && value.length === 0) issues.push(issue(value, '', { reason: 'empty_input' }));
+  }),
+  parameters: object.default({}),
+  model: text.optional(),
+  ...harmless(['options', 'stream', 'provider']),
+});
+
+/**
+ * `POST /models/<model>`: an item for each input. A body of another content type is the input itself. Throws BAD_REQUEST, INVALID_INPUT or TOO_LARGE.
+ */
+export function decodeHf(body: Uint8Array, { contentType, itemLimit, task }: DecodeContext): ItemsRequest<HfOptions> {
+  if (isBytes(body, contentType)) {
+    const { type } = parse(contentType ?? '', { parameters: false });
+    const item: Item = { kind: 'raw', contentType: isJsonType(type) ? 'application/octet-stream' : type, bytes: body };
+    return { model: undefined, items: [item], options: { isList: false, isNested: task === 'text-classification' } };
+  }
+  const values = parseJsonObject(body);
+  const ignored = unknownFields(schema, values);
+  const { inputs, parameters, model } = readFields(schema, values, 'INVALID_INPUT');
+  const isList = Array.isArray(inputs);
+  const list: readonly unknown[] = isList ? inputs : [inputs];
+  checkCount(list.length, itemLimit);
+  const isNested = task === 'text-classification' && !isList && parameters['candidate_labels'] === undefined;
+  return {
+    model,
+    ignored,
+    items: list.map((one) => jsonItem(one, parameters)),
+    options: { isList, isNested },
+  };
+}
+
+/** Whether a body is an input by itself. Clients send recordings without a type, which is then JSON's. */
+function isBytes(body: Uint8Array, contentType: string | undefined): boolean {
+  if (!isJsonType(contentType)) return true;
+  if (body.byteLength === 0) throw new ServerError('BAD_REQUEST', 'The body is empty.');
+  return !saysJson(contentType) && !/^\s*[{[]/.test(Buffer.from(body.subarray(0, 64)).toString('latin1'));
+}
