@@ -84,7 +84,7 @@ const refusals: [string, string, string, number, string | null, string | null][]
   ['an unknown encoding', 'embeddings', '{"input":"a","encoding_format":"x"}', 400, 'encoding_format', 'invalid_value'],
   ['what is not JSON', 'chat/completions', '{', 400, null, null],
   ['no messages', 'chat/completions', '{"messages":[]}', 400, 'messages', 'empty_input'],
-  ['tools', 'chat/completions', chatBody('"tools":[{"type":"function"}]'), 400, 'tools', 'unsupported_parameter'],
+  ['audio', 'chat/completions', chatBody('"audio":{"voice":"alloy"}'), 400, 'audio', 'unsupported_parameter'],
   ['a temperature out of range', 'chat/completions', chatBody('"temperature":3'), 400, 'temperature', 'invalid_value'],
   ['a temperature in words', 'chat/completions', chatBody('"temperature":"hot"'), 400, 'temperature', 'invalid_type'],
   [

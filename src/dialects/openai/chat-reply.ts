@@ -1,3 +1,4 @@
+import type { ReplyToolCall, ToolCallDelta } from '../../tasks/chat/tools/call-draft.ts';
 import {
   LastUsage,
   SentText,
@@ -9,6 +10,7 @@ import {
   type TokenLogprob,
   type Usage,
 } from '../shared/generation-reply.ts';
+import type { JsonObject } from '../../json.ts';
 import type { AnswerHead } from '../shared/operation.ts';
 import type { ChatOptions } from './chat.ts';
 import { usageField } from './sampling.ts';
@@ -17,25 +19,41 @@ import { usageField } from './sampling.ts';
 export function encodeChat(
   { id, model, created }: AnswerHead,
   generations: readonly Generation[],
-  { includeReasoning }: Pick<ChatOptions, 'includeReasoning'>,
+  { includeReasoning, isLegacy = false }: Pick<ChatOptions, 'includeReasoning' | 'isLegacy'>,
 ): unknown {
   return {
     id: `chatcmpl-${id}`,
     object: 'chat.completion',
     created,
     model,
-    choices: generations.map(({ text, reasoning, finish_reason, logprobs }, index) => ({
+    choices: generations.map(({ text, reasoning, finish_reason, logprobs, tool_calls: calls = [] }, index) => ({
       index,
       message: {
-        ...{ role: 'assistant', content: text, refusal: null },
+        ...{ role: 'assistant', content: contentOf(text, calls), refusal: null },
         ...(includeReasoning && reasoning !== undefined ? { reasoning_content: reasoning } : {}),
+        ...callsOf(calls, isLegacy),
       },
       logprobs: chatLogprobs(logprobs),
-      finish_reason,
+      finish_reason: finishReasonOf(finish_reason, isLegacy),
     })),
     usage: usageOf(generations, generations.length),
     system_fingerprint: null,
   };
+}
+
+function contentOf(text: string, calls: readonly unknown[]): string | null {
+  return text === '' && calls.length > 0 ? null : text;
+}
+
+/** The field of a message or a delta that holds calls. */
+function callsOf(calls: readonly (ReplyToolCall | ToolCallDelta)[], isLegacy: boolean): JsonObject {
+  const [first] = calls;
+  if (first === undefined) return {};
+  return isLegacy ? { function_call: first.function } : { tool_calls: calls };
+}
+
+function finishReasonOf(reason: string, isLegacy: boolean): string {
+  return isLegacy && reason === 'tool_calls' ? 'function_call' : reason;
 }
 
 function chatLogprobs(logprobs: readonly TokenLogprob[] | undefined): unknown {
@@ -64,11 +82,12 @@ export class ChatStream implements StreamEncoder {
   readonly #head: Readonly<Record<string, unknown>>;
   readonly #usage: ChatOptions['usage'];
   readonly #includeReasoning: boolean;
+  readonly #isLegacy: boolean;
   readonly #sent = new SentText();
   readonly #thoughts = new SentText();
   readonly #lastUsage: LastUsage;
 
-  constructor({ id, model, created }: AnswerHead, { usage, choices, includeReasoning }: ChatOptions) {
+  constructor({ id, model, created }: AnswerHead, { usage, choices, includeReasoning, isLegacy = false }: ChatOptions) {
     this.#head = {
       id: `chatcmpl-${id}`,
       object: 'chat.completion.chunk',
@@ -78,32 +97,57 @@ export class ChatStream implements StreamEncoder {
     };
     this.#usage = usage;
     this.#includeReasoning = includeReasoning;
+    this.#isLegacy = isLegacy;
     this.#lastUsage = new LastUsage(choices, choices);
   }
 
-  piece(index: number, { text, reasoning = '', logprobs }: GenerationPiece): string[] {
-    const role = this.#sent.isFirst(index) ? [this.#chunk(index, { delta: { role: 'assistant', content: '' } })] : [];
+  piece(index: number, piece: GenerationPiece): string[] {
+    const { text, reasoning = '', logprobs, tool_calls: calls = [] } = piece;
+    const isFirst = this.#sent.isFirst(index);
     this.#sent.add(index, text);
     this.#thoughts.add(index, reasoning);
-    const deltas = [
-      ...(reasoning !== '' && this.#includeReasoning ? [{ reasoning_content: reasoning }] : []),
-      ...(text !== '' || reasoning === '' ? [{ content: text }] : []),
-    ];
+    // Behind calls there are tokens without a text.
+    if (!isFirst && logprobs === undefined && text === '' && reasoning === '' && calls.length === 0) return [];
+    const content = text === '' && calls.length > 0 ? null : '';
+    const role = isFirst ? [this.#chunk(index, { delta: { role: 'assistant', content } })] : [];
+    const deltas = this.#deltas({ text, reasoning, calls });
     return [
       ...role,
       ...deltas.map((delta, at) => this.#chunk(index, { delta, logprobs: at === 0 ? logprobs : undefined })),
     ];
   }
 
+  #deltas({
+    text,
+    reasoning,
+    calls,
+  }: {
+    text: string;
+    reasoning: string;
+    calls: readonly ToolCallDelta[];
+  }): JsonObject[] {
+    const isEmpty = text === '' && reasoning === '' && calls.length === 0;
+    return [
+      ...(reasoning !== '' && this.#includeReasoning ? [{ reasoning_content: reasoning }] : []),
+      ...(text !== '' || isEmpty ? [{ content: text }] : []),
+      ...(calls.length > 0 ? [callsOf(calls, this.#isLegacy)] : []),
+    ];
+  }
+
   done(index: number, generation: Generation): string[] {
-    const { text, reasoning: thoughts = '', finish_reason: finishReason, logprobs } = generation;
+    const { text, reasoning: thoughts = '', logprobs, tool_calls: calls = [] } = generation;
+    const finishReason = finishReasonOf(generation.finish_reason, this.#isLegacy);
     const rest = this.#sent.rest(index, text);
     const reasoning = this.#thoughts.rest(index, thoughts);
     const isWhole = this.#sent.isFirst(index);
+    const whole = {
+      ...(logprobs === undefined ? {} : { logprobs }),
+      tool_calls: calls.map((call, place) => ({ index: place, ...call })),
+    };
     const last =
       rest === '' && reasoning === '' && !isWhole
         ? []
-        : this.piece(index, { text: rest, reasoning, ...(isWhole && logprobs !== undefined ? { logprobs } : {}) });
+        : this.piece(index, { text: rest, reasoning, ...(isWhole ? whole : {}) });
     const usage = this.#lastUsage.ended(index, generation);
     return [...last, this.#chunk(index, { delta: {}, finishReason, usage })];
   }

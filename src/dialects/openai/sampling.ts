@@ -71,7 +71,7 @@ export function samplingOf(fields: SamplingFields): Record<string, unknown> {
 
 /** Fields without effect here: they say how OpenAI bills, stores or routes. */
 export const HARMLESS = harmless([
-  ...(['user', 'store', 'metadata', 'service_tier', 'parallel_tool_calls', 'safety_identifier'] as const),
+  ...(['user', 'store', 'metadata', 'service_tier', 'safety_identifier'] as const),
   ...(['prompt_cache_key', 'prompt_cache_retention', 'verbosity'] as const),
 ]);
 

@@ -1,4 +1,5 @@
 import { ServerError } from '../../errors.ts';
+import type { ReplyToolCall, ToolCallDelta } from '../../tasks/chat/tools/call-draft.ts';
 import type { Reply } from '../../tasks/task.ts';
 import type { AnswerStream } from './operation.ts';
 import { replyJson } from './reply-json.ts';
@@ -23,6 +24,8 @@ export interface Generation {
   /** Length of the echoed prompt in the text, in UTF-16 units; absent without an echo. */
   readonly echo_length?: number;
   readonly finish_reason: string;
+  /** The tools that the model called. */
+  readonly tool_calls?: readonly ReplyToolCall[];
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly logprobs?: readonly TokenLogprob[];
@@ -35,6 +38,7 @@ export interface GenerationPiece {
   readonly text: string;
   readonly reasoning?: string;
   readonly logprobs?: readonly TokenLogprob[];
+  readonly tool_calls?: readonly ToolCallDelta[];
 }
 
 /** The generation in a reply. Throws INTERNAL if there is none. */

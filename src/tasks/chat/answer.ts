@@ -7,6 +7,9 @@ import { ReasoningSplit, type Part, type Thinking } from './reasoning.ts';
 import { StopTexts } from './stop-texts.ts';
 import { TextStream } from './text-stream.ts';
 import { tokenBytes } from './token-bytes.ts';
+import type { ToolCallDelta } from './tools/call-draft.ts';
+import { CallParser, type CallRules } from './tools/call-parser.ts';
+import { toolFormat, type ToolFormatName } from './tools/formats.ts';
 
 /** What an item's answer needs from its preparation; structured-cloneable. */
 export interface AnswerMemo {
@@ -25,6 +28,15 @@ export interface AnswerMemo {
   readonly echo: string;
   /** The prompt's tokens, where their log probabilities are wanted. */
   readonly prompt?: readonly number[];
+  /** Where the model may call tools. */
+  readonly tools?: ToolMemo;
+}
+
+/** What an answer that may call tools needs to know of them. */
+export interface ToolMemo extends Omit<CallRules, 'format' | 'inPieces'> {
+  readonly format: ToolFormatName;
+  /** Special tokens that mark calls. */
+  readonly markers: readonly number[];
 }
 
 /** A token with its log probability, in the words of OpenAI's API. */
@@ -42,13 +54,19 @@ export interface ReplyPromptLogprob extends Omit<ReplyTokenLogprob, 'logprob'> {
   readonly logprob: number | null;
 }
 
-/** A further piece of an answer: whole characters, no part of a stop text; and the tokens that have come since the last piece. */
+/** A further piece of an answer: whole characters, no part of a stop text or a marker of calls; and the tokens that have come since the last piece. */
 export interface AnswerPiece {
   readonly text: string;
   /** A piece of what the model thinks before it answers. */
   readonly reasoning?: string;
   readonly token_ids: readonly number[];
   readonly logprobs?: readonly ReplyTokenLogprob[];
+  readonly tool_calls?: readonly ToolCallDelta[];
+}
+
+/** What a step adds to an answer. */
+interface Told extends Part {
+  readonly calls?: readonly ToolCallDelta[];
 }
 
 /** OpenAI's stand-in for a token that is not among the likely ones; JSON has no infinity. */
@@ -58,10 +76,11 @@ const LEAST_LOGPROB = -9999;
 export class Answer {
   readonly #tokenizer: TextTokenizer;
   readonly #memo: AnswerMemo;
-  readonly #emit: (piece: AnswerPiece) => void;
+  readonly #emit: ((piece: AnswerPiece) => void) | undefined;
   readonly #stream: TextStream;
   readonly #stops: StopTexts;
   readonly #reasoning: ReasoningSplit | undefined;
+  readonly #calls: CallParser | undefined;
   readonly #tokens: number[] = [];
   readonly #logprobs: ReplyTokenLogprob[] = [];
   #promptLogprobs: readonly ReplyPromptLogprob[] = [];
@@ -71,20 +90,24 @@ export class Answer {
   #generated = 0;
   #ended = false;
 
-  constructor(tokenizer: TextTokenizer, memo: AnswerMemo, emit: (piece: AnswerPiece) => void) {
+  /** Without `emit`, the answer comes as a whole. */
+  constructor(tokenizer: TextTokenizer, memo: AnswerMemo, emit?: (piece: AnswerPiece) => void) {
     this.#tokenizer = tokenizer;
     this.#memo = memo;
     this.#emit = emit;
-    this.#stream = new TextStream(tokenizer);
+    this.#stream = new TextStream(tokenizer, memo.tools?.markers);
     this.#stops = new StopTexts(memo.stop, memo);
     this.#reasoning = memo.thinking === undefined ? undefined : new ReasoningSplit(memo.thinking, tokenizer);
+    const { tools } = memo;
+    if (tools !== undefined)
+      this.#calls = new CallParser({ ...tools, format: toolFormat(tools.format), inPieces: emit !== undefined });
     if (memo.prompt !== undefined) this.#text = memo.echo;
     else if (memo.echo !== '') this.#tell({ text: memo.echo, reasoning: '' });
   }
 
-  /** A stop text was met: the answer is whole, whatever the model writes after it. */
+  /** A stop text was met, or the only call is whole: so is the answer, whatever the model writes after it. */
   get stopped(): boolean {
-    return this.#stops.stopped;
+    return this.#stops.stopped || this.#calls?.done === true;
   }
 
   get generatedTokens(): number {
@@ -105,8 +128,8 @@ export class Answer {
       if (logprob !== undefined) this.#logprobs.push(this.#replyLogprob(logprob));
       const piece = this.#reasoning?.spelling(token) ?? this.#stream.push(token);
       const text = this.#generated > (this.#memo.minTokens ?? 0) ? this.#stops.push(piece) : piece;
-      const part = this.#split(text);
-      if (part.text !== '' || part.reasoning !== '' || this.stopped) this.#tell(part);
+      const told = this.#split(text);
+      if (told.text !== '' || told.reasoning !== '' || told.calls !== undefined || this.stopped) this.#tell(told);
     }
   }
 
@@ -136,13 +159,16 @@ export class Answer {
       const rest = this.#stops.push(this.#stream.end());
       this.#tell(this.#split(rest + this.#stops.end()));
     }
-    if (this.#reasoning !== undefined) this.#tell(this.#reasoning.end());
+    if (this.#reasoning !== undefined) this.#tell(this.#parse(this.#reasoning.end()));
+    if (this.#calls !== undefined) this.#tell({ reasoning: '', ...this.#calls.end(!this.#whole()) });
+    const called = this.#calls?.calls ?? [];
     return {
       json: {
         text: this.#text,
+        ...(called.length === 0 ? {} : { tool_calls: called }),
         ...(this.#thought === '' ? {} : { reasoning: this.#thought, reasoning_tokens: this.#reasoning?.tokens }),
         ...(this.#memo.echo === '' ? {} : { echo_length: this.#memo.echo.length }),
-        finish_reason: this.#whole() ? 'stop' : 'length',
+        finish_reason: this.#whole() ? (called.length > 0 ? 'tool_calls' : 'stop') : 'length',
         prompt_tokens: this.#memo.promptTokens,
         completion_tokens: this.#generated,
         token_ids: this.#tokens,
@@ -156,22 +182,30 @@ export class Answer {
     return this.stopped || this.#ended;
   }
 
-  #split(text: string): Part {
-    return this.#reasoning === undefined ? { text, reasoning: '' } : this.#reasoning.push(text);
+  #split(text: string): Told {
+    return this.#parse(this.#reasoning === undefined ? { text, reasoning: '' } : this.#reasoning.push(text));
   }
 
-  #tell({ text, reasoning }: Part): void {
+  /** Takes calls out of the text. */
+  #parse({ text, reasoning }: Part): Told {
+    if (this.#calls === undefined) return { text, reasoning };
+    const piece = this.#calls.push(text);
+    return { text: piece.text, reasoning, ...(piece.calls.length === 0 ? {} : { calls: piece.calls }) };
+  }
+
+  #tell({ text, reasoning, calls = [] }: Told): void {
     this.#text += text;
     this.#thought += reasoning;
     const tokens = this.#tokens.slice(this.#emitted);
-    if (text === '' && reasoning === '' && tokens.length === 0) return;
+    if (text === '' && reasoning === '' && tokens.length === 0 && calls.length === 0) return;
     const logprobs = this.#logprobs.slice(this.#emitted);
     this.#emitted = this.#tokens.length;
-    this.#emit({
+    this.#emit?.({
       text,
       ...(reasoning === '' ? {} : { reasoning }),
       token_ids: tokens,
       ...(this.#memo.logprobs ? { logprobs } : {}),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
     });
   }
 

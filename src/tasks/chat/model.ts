@@ -5,6 +5,7 @@ import type { ProgramSpec, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { GenerationOptions, Sampling } from './generation.ts';
+import { TOOL_FORMATS, type ToolFormatName } from './tools/formats.ts';
 
 /** A chat model's folder: what its options, config.json and generation_config.json say. */
 
@@ -26,6 +27,8 @@ const options = z.strictObject({
   drafts: z.boolean().default(true),
   /** Longest prompt in UTF-16 units. */
   maxCharacters: z.int().min(1).default(1_000_000),
+  /** How the model writes calls of tools; default: told by its chat template. */
+  toolFormat: z.enum(TOOL_FORMATS, `expected one of ${TOOL_FORMATS.join(', ')}`).optional(),
   temperature: within(SAMPLING_RANGES.temperature).optional(),
   topK: within(SAMPLING_RANGES.top_k).optional(),
   topP: within(SAMPLING_RANGES.top_p).optional(),
@@ -42,6 +45,7 @@ export interface ChatModel {
   readonly sampling: SamplingDefaults;
   readonly maxTokens: number;
   readonly maxCharacters: number;
+  readonly toolFormat: ToolFormatName | undefined;
   readonly program: GenerationOptions;
   /** Tokens that end an answer, by the configs; the tokenizer's own end joins them. */
   readonly endTokens: readonly number[];
@@ -91,6 +95,7 @@ export async function readChatModel(source: Omit<TaskSource, 'signature'>): Prom
   return {
     maxTokens: own.maxTokens,
     maxCharacters: own.maxCharacters,
+    toolFormat: own.toolFormat,
     sampling: samplingDefaults(own, generation),
     endTokens: generation.eos_token_id.length > 0 ? generation.eos_token_id : config.eos_token_id,
     program: {

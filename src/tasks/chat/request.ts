@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import type { JsonObject } from '../../json.ts';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { within } from '../options.ts';
 import type { Item } from '../task.ts';
@@ -8,23 +9,17 @@ import { readParameters } from '../parameters.ts';
 import type { GrammarSpec } from '../../grammar/spec.ts';
 import type { Sampling } from './generation.ts';
 import type { ChatModel, SamplingDefaults } from './model.ts';
+import { lengthOfMessages, readMessages, type Message } from './messages.ts';
 import { grammarOf, RESPONSE_FORMAT } from './response-format.ts';
+import { lengthOfTools, readToolUse, type ToolUse } from './tools/tool-use.ts';
 
 /** What a chat item holds. */
 export type Prompt =
-  | { readonly messages: readonly Message[] }
+  | { readonly messages: readonly Message[]; readonly toolUse: ToolUse | undefined }
   /** Text or token ids, as they are: no template. */
   | { readonly prompt: string | readonly number[] }
   /** Two texts, and what lies between them is wanted. */
   | { readonly prompt: string; readonly suffix: string };
-
-export interface Message {
-  readonly role: string;
-  readonly content: string;
-  /** What an assistant thought before it said that; templates know it by this name. */
-  readonly reasoning_content?: string;
-  readonly name?: string;
-}
 
 export interface ChatParameters {
   readonly sampling: Sampling;
@@ -145,15 +140,6 @@ function samplingOf(asked: z.output<typeof schema>, own: SamplingDefaults): Samp
   };
 }
 
-const part = z.object({ type: z.literal('text', 'only parts of type "text" can be read'), text: z.string() });
-const message = z.object({
-  role: z.string().min(1),
-  content: z
-    .union([z.string(), z.array(part)], 'a text, or a list of parts {"type": "text", "text": ...}, is expected')
-    .nullish(),
-  reasoning_content: z.string().nullish(),
-  name: z.string().optional(),
-});
 const promptSchema = z.union([z.string(), z.array(z.int().min(0)).min(1)]);
 const suffixSchema = z.string().optional();
 
@@ -164,14 +150,17 @@ const WANTED =
 export function readPrompt(item: Item, maxCharacters: number): Prompt {
   const value = item.kind === 'json' ? item.value : undefined;
   if (typeof value !== 'object' || value === null) throw new ServerError('INVALID_INPUT', `${WANTED}.`);
-  const { messages, prompt, suffix, ...others } = value as { messages?: unknown; prompt?: unknown; suffix?: unknown };
+  const { messages, prompt, suffix, tools, tool_choice, parallel_tool_calls, ...others } = value as JsonObject;
   const [other] = Object.keys(others);
   if (other !== undefined) throw new ServerError('INVALID_INPUT', `${WANTED}; there is no field "${other}".`);
   if ((messages === undefined) === (prompt === undefined))
     throw new ServerError('INVALID_INPUT', `${WANTED}; one of the two.`);
   if (messages !== undefined && suffix !== undefined)
     throw new ServerError('INVALID_INPUT', `${WANTED}; a suffix goes with a prompt.`, { param: 'suffix' });
-  const read = messages === undefined ? readBare(prompt, suffix) : readMessages(messages);
+  const toolUse = readToolUse({ tools, tool_choice, parallel_tool_calls });
+  if (messages === undefined && toolUse !== undefined)
+    throw new ServerError('INVALID_INPUT', 'tools: go with messages, not with a prompt.', { param: 'tools' });
+  const read = messages === undefined ? readBare(prompt, suffix) : { messages: readMessages(messages), toolUse };
   if (lengthOf(read) > maxCharacters)
     throw new ServerError('TOO_LARGE', `The prompt is longer than ${maxCharacters} characters.`);
   return read;
@@ -180,10 +169,7 @@ export function readPrompt(item: Item, maxCharacters: number): Prompt {
 function lengthOf(prompt: Prompt): number {
   if ('suffix' in prompt) return prompt.prompt.length + prompt.suffix.length;
   if ('prompt' in prompt) return prompt.prompt.length;
-  return prompt.messages.reduce(
-    (sum, { content, reasoning_content: thoughts = '' }) => sum + content.length + thoughts.length,
-    0,
-  );
+  return lengthOfMessages(prompt.messages) + lengthOfTools(prompt.toolUse);
 }
 
 function readBare(value: unknown, suffix: unknown): Prompt {
@@ -203,26 +189,4 @@ function readBare(value: unknown, suffix: unknown): Prompt {
       param: 'prompt',
     },
   );
-}
-
-function readMessages(value: unknown): Prompt {
-  if (!Array.isArray(value) || value.length === 0)
-    throw new ServerError('INVALID_INPUT', 'messages must be a list of at least one message.');
-  const messages = value.map((entry: unknown, index): Message => {
-    const result = message.safeParse(entry);
-    if (!result.success) {
-      const [issue] = result.error.issues;
-      const path = ['messages', index, ...(issue?.path ?? [])].join('.');
-      throw new ServerError('INVALID_INPUT', `${path}: ${issue?.message ?? 'invalid'}.`, { param: path });
-    }
-    const { role, content, name, reasoning_content: thoughts } = result.data;
-    return {
-      // OpenAI's newer name of the same role; templates know the older one.
-      role: role === 'developer' ? 'system' : role,
-      content: typeof content === 'string' ? content : (content ?? []).map(({ text }) => text).join('\n'),
-      ...(thoughts === undefined || thoughts === null ? {} : { reasoning_content: thoughts }),
-      ...(name === undefined ? {} : { name }),
-    };
-  });
-  return { messages };
 }

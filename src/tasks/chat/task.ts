@@ -1,15 +1,18 @@
 import { ServerError } from '../../errors.ts';
 import { fromTypedArray } from '../../tensors/tensor.ts';
+import type { GrammarSpec } from '../../grammar/spec.ts';
 import type { Item, Prepared, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { textCalls } from '../text/calls.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
-import { Answer, type AnswerMemo } from './answer.ts';
+import { Answer, type AnswerMemo, type AnswerPiece, type ToolMemo } from './answer.ts';
 import type { GenerationParameters, GenerationProgress } from './generation.ts';
 import { infillOf, type Infill } from './infill.ts';
 import { readChatModel, stopTokensOf, type ChatModel } from './model.ts';
 import { readChatParameters, readPrompt, type ChatParameters, type Prompt } from './request.ts';
 import { thinkingAfter, thoughtMarksOf, type Thinking } from './reasoning.ts';
 import { loadChatTemplate, type ChatTemplate } from './template.ts';
+import { grammarOfCalls } from './tools/call-grammar.ts';
+import { markersOf, toolFormat } from './tools/formats.ts';
 
 /**
  * Takes a conversation or a prompt and gives the model's answer, token by token. An item's cost is the tokens of its prompt and of the longest
@@ -25,7 +28,7 @@ const LIGHT_REPLY_BYTES = 2048;
 export async function createChatTask(source: TaskSource): Promise<Task> {
   const model = await readChatModel(source);
   const tokenizer = await loadTokenizer(source.files);
-  const template = await loadChatTemplate(source.files, tokenizer);
+  const template = await loadChatTemplate(source.files, tokenizer, { toolFormat: model.toolFormat });
   const stopTokens = stopTokensOf(model, tokenizer);
   const parts: ChatParts = { model, tokenizer, template, stopTokens, ...abilitiesOf(tokenizer, template) };
   const prepare = (item: Item): Prepared => prepareChat(item, parts);
@@ -35,7 +38,7 @@ export async function createChatTask(source: TaskSource): Promise<Task> {
     prepare,
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
     finish: (outputs, memo) => {
-      const answer = new Answer(tokenizer, memo as AnswerMemo, () => undefined);
+      const answer = new Answer(tokenizer, memo as AnswerMemo);
       answer.takeOutputs(outputs);
       return answer.reply();
     },
@@ -81,10 +84,11 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   const room = contextTokens - ids.length;
   if (room < Math.min(1, asked.maxTokens)) throw contextExceeded(prompt, String(ids.length), contextTokens);
   const maxTokens = Math.min(asked.maxTokens, room);
-  const { sampling, topLogprobs, grammar } = asked;
+  const { sampling, topLogprobs } = asked;
+  const grammar = grammarOf(prompt, asked, parts);
   if (grammar !== undefined)
     throw new ServerError('INVALID_INPUT', 'Answers of a given form are not supported by this server.', {
-      param: 'response_format',
+      param: asked.grammar === undefined ? 'tool_choice' : 'response_format',
       reason: 'unsupported_parameter',
     });
   const wantsPrompt = asked.echo && topLogprobs !== undefined;
@@ -108,6 +112,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
     logprobs: topLogprobs !== undefined,
     echo: asked.echo ? echoed(prompt, tokenizer) : '',
     ...(wantsPrompt ? { prompt: ids } : {}),
+    ...toolMemo(prompt, parts),
   };
   return {
     inputs: { prompt: fromTypedArray('INT32', [1, ids.length], Int32Array.from(ids)) },
@@ -118,16 +123,33 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   };
 }
 
+/** What the answer must look like: calls, where the request wants them, else what it asks for. */
+function grammarOf(prompt: Prompt, asked: ChatParameters, { template }: ChatParts): GrammarSpec | undefined {
+  const use = 'toolUse' in prompt ? prompt.toolUse : undefined;
+  const calls = template === undefined ? undefined : grammarOfCalls(use, toolFormat(template.toolFormat));
+  return use?.forced === true ? calls : (asked.grammar ?? calls);
+}
+
+function toolMemo(prompt: Prompt, { template, tokenizer }: ChatParts): { readonly tools?: ToolMemo } {
+  if (!('toolUse' in prompt) || prompt.toolUse === undefined || template === undefined) return {};
+  const { toolFormat: format } = template;
+  const { tools, parallel } = prompt.toolUse;
+  const ids = markersOf(toolFormat(format)).flatMap((marker) => tokenizer.tokenToId(marker) ?? []);
+  const markers = ids.filter((id) => tokenizer.specialIds.has(id));
+  return { tools: { format, names: tools.map(({ name }) => name), parallel, markers } };
+}
+
 /** Runs one ticket, and tells pieces of its answer as they come; ends it when a stop text is met. */
 async function answerText(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
   const prepared = (await context.call('prepare', item, { light: isLight(item) })) as Prepared;
   const memo = prepared.memo as AnswerMemo;
   // With log probabilities of its prompt an answer comes in one piece, because they stand first and are only known once the prompt is computed.
   const inPieces = memo.prompt === undefined;
-  const answer = new Answer(tokenizer, memo, (piece) => {
-    if (inPieces) context.emit(piece);
-  });
-  const listens = inPieces && (context.streaming || memo.stop.length > 0);
+  const emit = (piece: AnswerPiece): void => {
+    context.emit(piece);
+  };
+  const answer = new Answer(tokenizer, memo, inPieces && context.streaming ? emit : undefined);
+  const listens = inPieces && (context.streaming || memo.stop.length > 0 || memo.tools?.parallel === false);
   const ending = new AbortController();
   const listen = (progress: unknown): void => {
     // A run that computed a part of the prompt, or of others' prompts, has nothing to tell.
@@ -173,7 +195,8 @@ function promptIds(
         param: 'messages',
       });
     const { addGenerationPrompt, templateVariables } = asked;
-    const text = template({ messages: prompt.messages, addGenerationPrompt, variables: templateVariables });
+    const { messages, toolUse } = prompt;
+    const text = template({ messages, toolUse, addGenerationPrompt, variables: templateVariables });
     // A template writes the special tokens itself.
     const ids = nonEmpty(tokenizer.encode(fitting(text), { addSpecialTokens: false }), tokenizer);
     // An answer of a given form has nothing before it.

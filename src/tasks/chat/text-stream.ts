@@ -12,17 +12,20 @@ const MAX_HELD_TOKENS = 8;
  */
 export class TextStream {
   readonly #tokenizer: TextTokenizer;
+  readonly #told: readonly number[];
   /** Tokens from the last piece on; the text of the first `#before` has been given out. */
   #window: number[] = [];
   #before = 0;
 
-  constructor(tokenizer: TextTokenizer) {
+  /** `told` are special tokens that have a text all the same. */
+  constructor(tokenizer: TextTokenizer, told: readonly number[] = []) {
     this.#tokenizer = tokenizer;
+    this.#told = told;
   }
 
   /** Adds a token, and gives the text that is now certain; often none. Special tokens have no text. */
   push(token: number): string {
-    if (this.#tokenizer.specialIds.has(token)) return '';
+    if (this.#tokenizer.specialIds.has(token) && !this.#told.includes(token)) return '';
     this.#window.push(token);
     const { before, text } = this.#decode();
     const held = this.#window.length - this.#before;
@@ -41,7 +44,7 @@ export class TextStream {
   }
 
   #decode(): { before: string; text: string } {
-    const decode = (ids: readonly number[]): string => this.#tokenizer.decode(ids, { skipSpecialTokens: true });
+    const decode = (ids: readonly number[]): string => this.#tokenizer.decode(ids);
     return { before: decode(this.#window.slice(0, this.#before)), text: decode(this.#window) };
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { encodeChat } from '../../../src/dialects/openai/chat-reply.ts';
+import { ChatStream, encodeChat } from '../../../src/dialects/openai/chat-reply.ts';
 import { CompletionsStream, encodeCompletions } from '../../../src/dialects/openai/completions-reply.ts';
 import { numbersText, similarities } from '../../../src/dialects/shared/embedding-text.ts';
 import { srt, webVtt } from '../../../src/dialects/openai/transcript.ts';
@@ -125,4 +125,64 @@ test('subtitles count hours, and no text can end a cue', () => {
     webVtt(segments),
     'WEBVTT\n\n00:00:00.000 --> 01:01:01.001\nOne -> two\nthree\n\n01:01:01.250 --> 01:01:02.000\nFour\n\n',
   );
+});
+
+const call = (id: string, given: string) => ({
+  ...{ id, type: 'function' as const, function: { name: 'f', arguments: given } },
+});
+const calling = { text: '', finish_reason: 'tool_calls', prompt_tokens: 1, completion_tokens: 2 };
+
+test('a chat tells calls of tools, or the only one in the older form', () => {
+  const calls = [call('call_1', '{"a":1}'), call('call_2', '{}')];
+  const told = (isLegacy: boolean) =>
+    (
+      encodeChat(head, [{ ...calling, tool_calls: calls }], { includeReasoning: true, isLegacy }) as {
+        choices: unknown[];
+      }
+    ).choices[0];
+  const message = { role: 'assistant', content: null, refusal: null };
+  assert.deepEqual(told(false), {
+    ...{ index: 0, message: { ...message, tool_calls: calls }, logprobs: null, finish_reason: 'tool_calls' },
+  });
+  assert.deepEqual(told(true), {
+    ...{ index: 0, message: { ...message, function_call: calls[0]?.function } },
+    ...{ logprobs: null, finish_reason: 'function_call' },
+  });
+});
+
+test('a stream of a chat tells calls as they come', () => {
+  const stream = (isLegacy: boolean) =>
+    new ChatStream(head, { choices: 1, stream: true, usage: 'none', includeReasoning: true, isLegacy });
+  const told = (lines: readonly string[]) =>
+    lines.map((line) => {
+      const [choice] = (JSON.parse(line) as { choices: { delta: unknown; finish_reason: unknown }[] }).choices;
+      return choice?.finish_reason ?? choice?.delta;
+    });
+  const first = { index: 0, id: 'call_1', type: 'function' as const, function: { name: 'f', arguments: '{' } };
+  const next = { index: 0, function: { arguments: '}' } };
+  const pieces = [
+    { text: '', tool_calls: [first] },
+    { text: '', tool_calls: [next] },
+    { text: '', token_ids: [5] },
+  ];
+  const newer = stream(false);
+  const done = { ...calling, tool_calls: [call('call_1', '{}')] };
+  assert.deepEqual(told([...pieces.flatMap((piece) => newer.piece(0, piece)), ...newer.done(0, done)]), [
+    { role: 'assistant', content: null },
+    { tool_calls: [first] },
+    { tool_calls: [next] },
+    'tool_calls',
+  ]);
+  const older = stream(true);
+  assert.deepEqual(told([...pieces.flatMap((piece) => older.piece(0, piece)), ...older.done(0, done)]), [
+    { role: 'assistant', content: null },
+    { function_call: { name: 'f', arguments: '{' } },
+    { function_call: { arguments: '}' } },
+    'function_call',
+  ]);
+  assert.deepEqual(told(stream(false).done(0, done)), [
+    { role: 'assistant', content: null },
+    { tool_calls: [{ index: 0, ...call('call_1', '{}') }] },
+    'tool_calls',
+  ]);
 });

@@ -93,14 +93,45 @@ test('the form of an answer goes to the task, in all its spellings', () => {
   assert.deepEqual(form({ guided_grammar: 'root ::= "a"' }), { structured_outputs: { grammar: 'root ::= "a"' } });
 });
 
-test('tools that are not to be called are ignored, and told', () => {
-  const tools = [{ type: 'function', function: { name: 'f' } }];
-  const { items, ignored } = chat({ tools, tool_choice: 'none', functions: [{ name: 'f' }], function_call: 'none' });
-  assert.deepEqual(ignored, ['tools', 'functions']);
-  assert.deepEqual(items, [{ kind: 'json', value: { messages: MESSAGES } }]);
-  for (const choice of [undefined, 'auto', 'required', { type: 'function', function: { name: 'f' } }])
-    assert.throws(() => chat({ tools, tool_choice: choice }), refused('tools', /'tools' is not supported/));
-  assert.throws(() => chat({ tool_choice: 'required' }), refused('tool_choice'));
+const TOOLS = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
+
+test('tools and how they may be called reach the task; the older form becomes the newer', () => {
+  const named = { type: 'function', function: { name: 'f' } };
+  assert.deepEqual(chat({ tools: TOOLS, tool_choice: named, parallel_tool_calls: false }).items, [
+    {
+      kind: 'json',
+      value: { messages: MESSAGES, tools: TOOLS, tool_choice: named, parallel_tool_calls: false },
+    },
+  ]);
+  const { items, options } = chat({ functions: [TOOLS[0]?.function], function_call: { name: 'f' } });
+  assert.deepEqual(items, [
+    {
+      kind: 'json',
+      value: { messages: MESSAGES, tools: TOOLS, tool_choice: named, parallel_tool_calls: false },
+    },
+  ]);
+  assert.equal(options.isLegacy, true);
+  assert.equal(chat({ tools: TOOLS }).options.isLegacy, false);
+});
+
+test('calls of earlier turns and their results reach the task', () => {
+  const call = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{}' } };
+  const called = { name: 'f', arguments: '{}' };
+  const messages = [
+    { role: 'assistant', content: null, tool_calls: [call], refusal: null },
+    { role: 'tool', content: [{ type: 'text', text: '5' }], tool_call_id: 'call_1' },
+    { role: 'assistant', function_call: called, tool_calls: null },
+    { role: 'function', name: 'f', content: '6' },
+  ];
+  const [item] = decodeChat(Buffer.from(JSON.stringify({ messages })), context).items;
+  assert.deepEqual(item?.kind === 'json' && item.value, {
+    messages: [
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', content: [{ type: 'text', text: '5' }], tool_call_id: 'call_1' },
+      { role: 'assistant', content: null, function_call: called },
+      { role: 'function', name: 'f', content: '6' },
+    ],
+  });
 });
 
 test('content may be parts of text; developer is the system', () => {
@@ -126,16 +157,22 @@ const badChats: [object, string][] = [
   [{ messages: ['Hi'] }, 'messages[0]'],
   [{ messages: [{ role: 'user' }] }, 'messages[0].content'],
   [{ messages: [{ content: 'Hi' }] }, 'messages[0].role'],
-  [{ messages: [{ role: 'tool', content: 'Hi' }] }, 'messages[0].role'],
+  [{ messages: [{ role: 'critic', content: 'Hi' }] }, 'messages[0].role'],
+  [{ messages: [{ role: 'assistant' }] }, 'messages[0].content'],
   [{ messages: [{ role: '__proto__', content: 'Hi' }] }, 'messages[0].role'],
   [{ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] }, 'messages[0].content[0]'],
   [{ messages: [{ role: 'user', content: [{ type: 'text' }] }] }, 'messages[0].content[0].text'],
-  [{ messages: [{ role: 'assistant', content: '', tool_calls: [{}] }] }, 'messages[0].tool_calls'],
+  [{ messages: [{ role: 'assistant', content: '', tool_calls: {} }] }, 'messages[0].tool_calls'],
   [{ response_format: 'json' }, 'response_format'],
   [{ guided_choice: ['a', 1] }, 'guided_choice[1]'],
   [{ audio: {} }, 'audio'],
   [{ modalities: ['text', 'audio'] }, 'modalities'],
-  [{ functions: [{}] }, 'functions'],
+  [{ functions: [{}], tools: TOOLS }, 'functions'],
+  [{ functions: {} }, 'functions'],
+  [{ tools: {} }, 'tools'],
+  [{ tools: [5] }, 'tools[0]'],
+  [{ tools: TOOLS, tool_choice: 'any' }, 'tool_choice'],
+  [{ tools: TOOLS, parallel_tool_calls: 1 }, 'parallel_tool_calls'],
   [{ n: 0 }, 'n'],
   [{ n: 129 }, 'n'],
   [{ n: 1.5 }, 'n'],

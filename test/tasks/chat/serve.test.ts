@@ -8,7 +8,8 @@ import type { GenerationProgress } from '../../../src/tasks/chat/generation.ts';
 import { createChatTask } from '../../../src/tasks/chat/task.ts';
 import type { Item, Outputs, ServeContext, Task, Work } from '../../../src/tasks/task.ts';
 import { float32, fromTypedArray } from '../../../src/tensors/tensor.ts';
-import { HELLO, item, makeChatFolder, type ChatFolder } from './support.ts';
+import type { ReplyToolCall } from '../../../src/tasks/chat/tools/call-draft.ts';
+import { HELLO, item, makeChatFolder, textOf, type ChatFolder } from './support.ts';
 
 let chat: ChatFolder;
 before(async () => {
@@ -105,7 +106,7 @@ test('a stop text across tokens ends the ticket, and no part of it is sent', asy
     assert.equal(reply['text'], 'One. ');
     assert.equal(reply['finish_reason'], 'stop');
     assert.equal(reply['completion_tokens'], 9);
-    assert.equal(pieces.map(({ text }) => text).join(''), 'One. ');
+    assert.equal(pieces.map(({ text }) => text).join(''), streaming ? 'One. ' : '');
     assert.ok(runs < answer.length);
   }
 });
@@ -162,4 +163,45 @@ test('what the model thinks before it answers is told apart', async () => {
   // A bare prompt is continued as it is.
   const bare = await serve(task, item({ prompt: 'Once' }), answer);
   assert.deepEqual([bare.reply['reasoning'], bare.reply['text']], [undefined, '<think>a🚗</think>\n\nb']);
+});
+
+const WEATHER = { type: 'function', function: { name: 'get_weather', parameters: { type: 'object' } } };
+const CALL = '<tool_call>{"name": "get_weather", "arguments": {"city": "Paris"}}</tool_call>';
+
+test('calls of tools come beside the text, with why the answer ended', async () => {
+  const task = await createChatTask(chat.source({ options: { contextTokens: 2000 } }));
+  const asked = item({ ...HELLO, tools: [WEATHER] });
+  const { work } = await serve(task, asked, [256]);
+  assert.ok(work !== undefined);
+  assert.match(textOf(work), /<tools>\n\{"type":"function","function":\{"name":"get_weather"/);
+  for (const streaming of [true, false]) {
+    const { reply, pieces } = await serve(task, asked, [...bytesOf(`Wait.\n${CALL}`), 256], streaming);
+    const [call] = reply['tool_calls'] as ReplyToolCall[];
+    assert.ok(call !== undefined);
+    assert.match(call.id, /^call_[0-9a-f]{24}$/);
+    assert.deepEqual(call.function, { name: 'get_weather', arguments: '{"city": "Paris"}' });
+    assert.deepEqual([reply['text'], reply['finish_reason']], ['Wait.', 'tool_calls']);
+    const deltas = pieces.flatMap(({ tool_calls: calls = [] }) => calls);
+    assert.equal(deltas.map((delta) => delta.function.arguments).join(''), streaming ? '{"city": "Paris"}' : '');
+    if (!streaming) continue;
+    assert.equal(deltas[0]?.id, call.id);
+    assert.equal(pieces.flatMap(({ token_ids: ids }) => ids).length, `Wait.\n${CALL}`.length);
+    assert.equal(pieces.map(({ text }) => text).join(''), 'Wait.');
+  }
+  const cut = await serve(task, asked, bytesOf(CALL.slice(0, -14)), false);
+  assert.equal(cut.reply['finish_reason'], 'length');
+  assert.equal((cut.reply['tool_calls'] as ReplyToolCall[])[0]?.function.arguments, '{"city": "Paris"');
+  const words = await serve(task, item({ ...HELLO, tools: [WEATHER], tool_choice: 'none' }), [...bytesOf(CALL), 256]);
+  assert.deepEqual([words.reply['text'], words.reply['tool_calls']], [CALL, undefined]);
+});
+
+test('without parallel calls the ticket ends with the first', async () => {
+  const task = await createChatTask(chat.source({ options: { contextTokens: 2000 } }));
+  const asked = item({ ...HELLO, tools: [WEATHER], parallel_tool_calls: false });
+  for (const streaming of [true, false]) {
+    const { reply, runs } = await serve(task, asked, bytesOf(`${CALL}\n${CALL} and on`), streaming);
+    assert.equal((reply['tool_calls'] as unknown[]).length, 1);
+    assert.equal(reply['finish_reason'], 'tool_calls');
+    assert.ok(runs <= CALL.length + 1);
+  }
 });

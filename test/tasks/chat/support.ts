@@ -51,7 +51,7 @@ export function sentencePieceTokenizer(): TextTokenizer {
 }
 
 const TEMPLATE = [
-  "{% for message in messages %}{% if message.role == 'tool' %}{{ raise_exception('no tools here') }}{% endif %}",
+  "{% for message in messages %}{% if message.role == 'critic' %}{{ raise_exception('no critics here') }}{% endif %}",
   '{{ bos_token }}{{ message.role }}:{{ message.content }}\n{% endfor %}{% if mood %}({{ mood }}){% endif %}',
   '{% if add_generation_prompt %}assistant:{% endif %}',
 ].join('');

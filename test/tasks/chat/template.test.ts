@@ -7,12 +7,12 @@ import { loadChatTemplate, type ChatTemplate } from '../../../src/tasks/chat/tem
 import { refusal } from '../support.ts';
 import { byteTokenizer } from './support.ts';
 
-async function templateOf(t: TestContext, text: string, limitMs?: number): Promise<ChatTemplate> {
+async function templateOf(t: TestContext, text: string, renderLimitMs = 5000): Promise<ChatTemplate> {
   const folder = await mkdtemp(path.join(tmpdir(), 'carpool-template-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const file = path.join(folder, 'chat_template.jinja');
   await writeFile(file, text);
-  const template = await loadChatTemplate({ chatTemplate: file }, byteTokenizer(), limitMs);
+  const template = await loadChatTemplate({ chatTemplate: file }, byteTokenizer(), { renderLimitMs });
   assert.ok(template !== undefined);
   return template;
 }
