@@ -5,10 +5,12 @@ import { operationAt } from '../dialects/operation-table.ts';
 import { parseJsonObject } from '../json.ts';
 import { MOST_URL_CHARACTERS } from '../jobs/job.ts';
 import { batchView, type BatchRecord, type NewBatch } from '../jobs/batches/batch-record.ts';
+import { noBatch } from '../jobs/batches/batch-store.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
-import { batchesOf, checkRunning, EXPIRES_AFTER } from './files.ts';
+import { batchesOf, checkRunning, EXPIRES_AFTER, fileFor } from './files.ts';
+import { ownerOf, seen, visibleTo } from './keys/owner.ts';
 import { idOf, pageOf, readQuery } from './paging.ts';
 import type { Services } from './services.ts';
 
@@ -32,19 +34,27 @@ export function addBatches(routes: Routes, services: Services): void {
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, after } = readQuery(LIST, request);
-      const found = await batchesOf(services).records.list({ most: limit + 1, after });
+      const found = await batchesOf(services).records.list({ most: limit + 1, after, owner: visibleTo(exchange) });
       await exchange.json(pageOf(found.map(viewOf), limit));
     },
   });
   routes.add('get', '/v1/batches/:id', {
     dialect: OPENAI,
     scope: 'infer',
-    handle: async (exchange, request) => exchange.json(viewOf(await batchesOf(services).records.find(idOf(request)))),
+    handle: async (exchange, request) => exchange.json(viewOf(await batchFor(exchange, services, idOf(request)))),
   });
   routes.add('post', '/v1/batches/:id/cancel', {
     dialect: OPENAI,
-    handle: async (exchange, request) => exchange.json(viewOf(await batchesOf(services).records.cancel(idOf(request)))),
+    async handle(exchange, request) {
+      const { id } = await batchFor(exchange, services, idOf(request));
+      await exchange.json(viewOf(await batchesOf(services).records.cancel(id)));
+    },
   });
+}
+
+/** Rejects with NOT_FOUND, also for a batch of somebody else. */
+async function batchFor(exchange: Exchange, services: Services, id: string): Promise<BatchRecord> {
+  return seen(exchange, await batchesOf(services).records.find(id), () => noBatch(id));
 }
 
 const LIST = z.object({
@@ -69,7 +79,8 @@ const schema = z.object({
 });
 
 async function readBatch(exchange: Exchange, services: Services): Promise<NewBatch> {
-  const { files } = batchesOf(services);
+  // Before the body is read, it is sure that there are batches here.
+  batchesOf(services);
   checkRunning(services);
   const body = await readBody(exchange.request, {
     limitBytes: MOST_BODY_BYTES,
@@ -85,13 +96,14 @@ async function readBatch(exchange: Exchange, services: Services): Promise<NewBat
     const { input_file_id: inputId, endpoint, completion_window: window, output_expires_after: expiry } = asked;
     if (operationAt(endpoint) === undefined)
       throw fieldError('endpoint', `Invalid value for 'endpoint': there is no operation at ${endpoint.slice(0, 200)}.`);
-    if (files.find(inputId).purpose !== 'batch')
+    if (fileFor(exchange, services, inputId).purpose !== 'batch')
       throw fieldError('input_file_id', "Invalid value for 'input_file_id': expected a file of the purpose batch.");
     const { webhook = null } = asked;
     if (webhook !== null) services.outbox.check(webhook);
     const outputTtlMs = expiry === undefined ? null : expiry.seconds * 1000;
     const windowMs = WINDOWS[window];
-    return { inputId, endpoint, window, windowMs, metadata: asked.metadata ?? null, webhook, outputTtlMs };
+    const owner = ownerOf(exchange);
+    return { owner, inputId, endpoint, window, windowMs, metadata: asked.metadata ?? null, webhook, outputTtlMs };
   } finally {
     body.release();
   }

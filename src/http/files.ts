@@ -4,9 +4,10 @@ import { fieldError } from '../dialects/shared/body-schema.ts';
 import { ServerError } from '../errors.ts';
 import type { Batches } from '../jobs/batches/batches.ts';
 import type { FileRecord } from '../jobs/batches/file-record.ts';
-import type { Upload } from '../jobs/batches/file-store.ts';
+import { noFile, type Upload } from '../jobs/batches/file-store.ts';
 import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
+import { ownerOf, seen, visibleTo } from './keys/owner.ts';
 import { idOf, pageOf, readQuery, seconds } from './paging.ts';
 import { sendFile } from './send-file.ts';
 import type { Services } from './services.ts';
@@ -24,19 +25,21 @@ export function addFiles(routes: Routes, services: Services): void {
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, order, ...which } = readQuery(LIST, request);
-      const found = batchesOf(services).files.list({ ...which, most: limit + 1, isNewestFirst: order === 'desc' });
+      const { files } = batchesOf(services);
+      const owner = visibleTo(exchange);
+      const found = files.list({ ...which, owner, most: limit + 1, isNewestFirst: order === 'desc' });
       await exchange.json(pageOf(found.map(fileView), limit));
     },
   });
   routes.add('get', '/v1/files/:id', {
     dialect: OPENAI,
     scope: 'infer',
-    handle: (exchange, request) => exchange.json(fileView(batchesOf(services).files.find(idOf(request)))),
+    handle: (exchange, request) => exchange.json(fileView(fileFor(exchange, services, idOf(request)))),
   });
   routes.add('delete', '/v1/files/:id', {
     dialect: OPENAI,
     async handle(exchange, request) {
-      const id = idOf(request);
+      const { id } = fileFor(exchange, services, idOf(request));
       await batchesOf(services).files.remove(id);
       await exchange.json({ id, object: 'file', deleted: true });
     },
@@ -45,9 +48,8 @@ export function addFiles(routes: Routes, services: Services): void {
     dialect: OPENAI,
     scope: 'infer',
     async handle(exchange, request) {
-      const { files } = batchesOf(services);
-      const { id, bytes } = files.find(idOf(request));
-      await sendFile(exchange, files.pathOf(id), bytes);
+      const { id, bytes } = fileFor(exchange, services, idOf(request));
+      await sendFile(exchange, batchesOf(services).files.pathOf(id), bytes);
     },
   });
 }
@@ -74,11 +76,18 @@ async function createFile(exchange: Exchange, services: Services): Promise<void>
     (pieces) => files.receive(pieces),
     (upload) => upload.drop(),
   );
-  const record = await keep(form);
+  const record = await keep(form, ownerOf(exchange));
   await exchange.json(fileView(record));
 }
 
-async function keep({ fields, file }: Awaited<ReturnType<typeof readUploadForm<Upload>>>): Promise<FileRecord> {
+/** Throws NOT_FOUND, also for a file of somebody else. */
+export function fileFor(exchange: Exchange, services: Services, id: string): FileRecord {
+  return seen(exchange, batchesOf(services).files.find(id), () => noFile(id));
+}
+
+type Form = Awaited<ReturnType<typeof readUploadForm<Upload>>>;
+
+async function keep({ fields, file }: Form, owner: string | null): Promise<FileRecord> {
   if (file === undefined) throw missing('file');
   try {
     const purpose = fields.get('purpose');
@@ -86,7 +95,7 @@ async function keep({ fields, file }: Awaited<ReturnType<typeof readUploadForm<U
     if (purpose !== 'batch')
       throw fieldError('purpose', `Invalid value for 'purpose': this server keeps files of the purpose batch only.`);
     const ttlMs = ttlOf(fields);
-    return await file.taken.keep({ name: file.name, ttlMs });
+    return await file.taken.keep({ name: file.name, ttlMs, owner });
   } catch (error) {
     await file.taken.drop();
     throw error;

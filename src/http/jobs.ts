@@ -3,11 +3,12 @@ import { OPENAI } from '../dialects/openai/dialect.ts';
 import { ServerError } from '../errors.ts';
 import { hasBoard } from '../jobs/boards.ts';
 import { readJob } from '../jobs/job.ts';
-import { hasEnded, JOB_STATUSES, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
+import { hasEnded, JOB_STATUSES, noJob, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
 import { header } from './headers.ts';
+import { ownerOf, ownKey, seen, visibleTo } from './keys/owner.ts';
 import { idOf, pageOf, readQuery, seconds } from './paging.ts';
 import type { Services } from './services.ts';
 
@@ -24,7 +25,7 @@ export function addJobs(routes: Routes, services: Services): void {
     async handle(exchange, request) {
       const { limit, ...which } = readQuery(LIST, request);
       // One more tells whether there are more.
-      const found = await storeOf(services).list({ ...which, most: limit + 1 });
+      const found = await storeOf(services).list({ ...which, owner: visibleTo(exchange), most: limit + 1 });
       const views = found.map((record) => viewOf(record, config.JOB_RESULT_TTL_MS));
       await exchange.json(pageOf(views, limit));
     },
@@ -35,7 +36,7 @@ export function addJobs(routes: Routes, services: Services): void {
     async handle(exchange, request) {
       const store = storeOf(services);
       // The record is read first: the result of a job that has ended is there.
-      const record = await store.find(idOf(request));
+      const record = await jobFor(exchange, store, idOf(request));
       const line = hasEnded(record) ? await store.resultOf(record.id) : undefined;
       await replyWith(exchange, viewOf(record, config.JOB_RESULT_TTL_MS), line);
     },
@@ -43,7 +44,9 @@ export function addJobs(routes: Routes, services: Services): void {
   routes.add('delete', '/v1/jobs/:id', {
     dialect: OPENAI,
     async handle(exchange, request) {
-      const record = await storeOf(services).cancel(idOf(request));
+      const store = storeOf(services);
+      const { id } = await jobFor(exchange, store, idOf(request));
+      const record = await store.cancel(id);
       await exchange.json(viewOf(record, config.JOB_RESULT_TTL_MS));
     },
   });
@@ -54,6 +57,11 @@ const LIST = z.strictObject({
   after: z.string().max(100).optional(),
   status: z.enum(JOB_STATUSES).optional(),
 });
+
+/** Rejects with NOT_FOUND, also for a job of somebody else. */
+async function jobFor(exchange: Exchange, store: JobBoard, id: string): Promise<JobFacts> {
+  return seen(exchange, await store.find(id), () => noJob(id));
+}
 
 async function createJob(exchange: Exchange, services: Services): Promise<void> {
   const store = storeOf(services);
@@ -69,10 +77,12 @@ async function createJob(exchange: Exchange, services: Services): Promise<void> 
   try {
     const job = readJob(body.bytes, '');
     const customId = job.id === '' ? null : job.id;
-    const key = keyOf(exchange) ?? customId;
+    const key = ownKey(exchange, keyOf(exchange) ?? customId);
     const webhook = job.webhook ?? null;
     if (webhook !== null) services.outbox.check(webhook);
-    const record = await store.add({ bytes: body.bytes, customId, key, priority: job.priority, webhook });
+    const priority = job.priority ?? exchange.key?.priority;
+    const owner = ownerOf(exchange);
+    const record = await store.add({ bytes: body.bytes, customId, key, priority, webhook, owner });
     await exchange.json(viewOf(record, services.config.JOB_RESULT_TTL_MS), 202);
   } finally {
     body.release();

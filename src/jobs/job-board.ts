@@ -1,3 +1,5 @@
+import { ServerError } from '../errors.ts';
+
 /** `waiting` and `running` are to be served; the others have ended. `failed`: refused, or a dead letter after all its tries. */
 export const JOB_STATUSES = ['waiting', 'running', 'completed', 'failed', 'cancelled'] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
@@ -6,6 +8,8 @@ export type JobStatus = (typeof JOB_STATUSES)[number];
 export interface JobFacts {
   readonly id: string;
   readonly customId: string | null;
+  /** Name of the API key that it came with; null: it came without. */
+  readonly owner: string | null;
   readonly status: JobStatus;
   /** Tries that have begun; null: the queue does not tell. */
   readonly attempts: number | null;
@@ -25,12 +29,16 @@ export interface NewJob {
   readonly priority: number | undefined;
   /** Where its end is told; null: nowhere. */
   readonly webhook: string | null;
+  /** Name of the API key that it comes with; absent: it comes without. */
+  readonly owner?: string | null;
 }
 
 export interface JobList {
   readonly most: number;
   readonly after?: string | undefined;
   readonly status?: JobStatus | undefined;
+  /** Of this owner alone. */
+  readonly owner?: string | undefined;
 }
 
 /** Takes jobs from clients and tells them what became of them. All methods reject with STORAGE_UNAVAILABLE where it cannot be reached. */
@@ -45,6 +53,14 @@ export interface JobBoard {
   list(which: JobList): Promise<readonly JobFacts[]>;
   /** Ends a job that has not ended; forgets one that has. Resolves with what it was or has become. Rejects with NOT_FOUND. */
   cancel(id: string): Promise<JobFacts>;
+}
+
+/** Says that there is no such job. */
+export function noJob(id: string): ServerError {
+  return new ServerError(
+    'NOT_FOUND',
+    `There is no job ${id.slice(0, 80)} of POST /v1/jobs; results are kept for JOB_RESULT_TTL_MS.`,
+  );
 }
 
 export function hasEnded({ status }: Pick<JobFacts, 'status'>): boolean {

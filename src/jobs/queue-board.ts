@@ -11,6 +11,9 @@ export interface QueueBoard extends JobBoard {
   close(): Promise<void>;
 }
 
+/** Name of the API key that it came with. */
+const OWNER = z.string().nullable().default(null);
+
 /** What stands beside a job in its queue, if it has come by `POST /v1/jobs`. */
 const FACTS = z.object({
   customId: z.string().nullable(),
@@ -18,6 +21,7 @@ const FACTS = z.object({
   createdMs: z.number(),
   /** Of the message. */
   digest: z.string(),
+  owner: OWNER,
   webhook: z.string().nullable(),
 });
 
@@ -28,8 +32,8 @@ const END = FACTS.extend({ status: z.enum(JOB_STATUSES), attempts: z.int().nulla
 
 export type QueueEnd = Readonly<z.infer<typeof END>>;
 
-export function factsOf({ bytes, customId, priority = DEFAULT_PRIORITY, webhook }: NewJob): QueueFacts {
-  return { customId, priority, createdMs: Date.now(), digest: digestOf(bytes), webhook };
+export function factsOf({ bytes, customId, priority = DEFAULT_PRIORITY, webhook, owner = null }: NewJob): QueueFacts {
+  return { customId, priority, createdMs: Date.now(), digest: digestOf(bytes), webhook, owner };
 }
 
 /** Undefined if the text is none of ours: anyone who can write to the queue may have written it. */
@@ -47,12 +51,13 @@ export function endOf(facts: QueueFacts, { kind }: Pick<JobResult, 'kind'>, atte
 }
 
 export function openJob(id: string, facts: QueueFacts, now: Pick<JobFacts, 'status' | 'attempts'>): JobFacts {
-  const { customId, priority, createdMs } = facts;
-  return { id, customId, priority, createdMs, endedMs: null, ...now };
+  const { customId, owner, priority, createdMs } = facts;
+  return { id, customId, owner, priority, createdMs, endedMs: null, ...now };
 }
 
-export function endedJob(id: string, { customId, priority, createdMs, status, attempts, endedMs }: QueueEnd): JobFacts {
-  return { id, customId, status, attempts, priority, createdMs, endedMs };
+export function endedJob(id: string, end: QueueEnd): JobFacts {
+  const { customId, owner, priority, createdMs, status, attempts, endedMs } = end;
+  return { id, customId, owner, status, attempts, priority, createdMs, endedMs };
 }
 
 /** What tells that a job was cancelled; undefined if nobody is to be told. */
@@ -65,13 +70,6 @@ export function cancelMessage(id: string, { customId, webhook }: QueueFacts): We
 export function checkSame(id: string, digest: string, sent: string): void {
   if (digest === sent) return;
   throw new ServerError('INVALID_INPUT', `Another job has this key (custom_id or Idempotency-Key): ${id}.`);
-}
-
-export function noJob(id: string): ServerError {
-  return new ServerError(
-    'NOT_FOUND',
-    `There is no job ${id.slice(0, 80)} of POST /v1/jobs; results are kept for JOB_RESULT_TTL_MS.`,
-  );
 }
 
 export function tooLargeJob(limitBytes: number): ServerError {

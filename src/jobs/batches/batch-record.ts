@@ -32,6 +32,8 @@ const count = z.int().min(0);
 const RECORD = z.object({
   id: z.string(),
   status: z.enum(BATCH_STATUSES),
+  /** Name of the API key that it came with. */
+  owner: z.string().nullable().default(null),
   endpoint: z.string(),
   inputId: z.string(),
   /** As the client wrote it. */
@@ -82,14 +84,15 @@ export function isOver({ status }: Pick<BatchRecord, 'status'>): boolean {
 /** What a client asks for. */
 export type NewBatch = Pick<BatchRecord, 'endpoint' | 'inputId' | 'window' | 'metadata' | 'webhook' | 'outputTtlMs'> & {
   readonly windowMs: number;
+  readonly owner?: string | null;
 };
 
 export function newBatch(
-  { windowMs, ...asked }: NewBatch,
+  { windowMs, owner = null, ...asked }: NewBatch,
   { id, outputId, errorId, nowMs }: { id: string; outputId: string; errorId: string; nowMs: number },
 ): BatchRecord {
   return {
-    ...{ id, outputId, errorId, ...asked, status: 'validating', createdMs: nowMs, expiresMs: nowMs + windowMs },
+    ...{ id, owner, outputId, errorId, ...asked, status: 'validating', createdMs: nowMs, expiresMs: nowMs + windowMs },
     ...{ times: {}, problems: [], lines: 0, checkpoint: BEGINNING, starts: 0 },
   };
 }

@@ -209,11 +209,11 @@ export class BatchSource implements JobSource<BatchLine> {
     const record = await records.update(id, (before) =>
       before.status === 'in_progress' && status === 'completed' ? records.moved(before, 'finalizing') : before,
     );
-    const { outputId, errorId, checkpoint, outputTtlMs } = record;
+    const { outputId, errorId, checkpoint, outputTtlMs, owner } = record;
     const ttlMs = outputTtlMs ?? undefined;
     const outputs = [
-      files.outputOf(outputId, { name: `${id}_output.jsonl`, bytes: checkpoint.resultsBytes, ttlMs }),
-      files.outputOf(errorId, { name: `${id}_error.jsonl`, bytes: checkpoint.errorsBytes, ttlMs }),
+      files.outputOf(outputId, { name: `${id}_output.jsonl`, bytes: checkpoint.resultsBytes, ttlMs, owner }),
+      files.outputOf(errorId, { name: `${id}_error.jsonl`, bytes: checkpoint.errorsBytes, ttlMs, owner }),
     ];
     const { status: ended } = await records.update(
       id,

@@ -102,17 +102,18 @@ export class BatchStore {
     const open = this.#open.get(id);
     if (open !== undefined) return open;
     const [bytes] = await this.#options.db.read([BATCH_PREFIX + id]);
-    if (bytes === undefined) throw new ServerError('NOT_FOUND', `There is no batch ${id.slice(0, 80)}.`);
+    if (bytes === undefined) throw noBatch(id);
     // What was read may be older than what has been shown meanwhile.
     return this.#open.get(id) ?? readBatchRecord(bytes);
   }
 
   /** Up to `most` batches, the newest first, from the one before `after`. */
-  async list({ most, after }: { most: number; after?: string | undefined }): Promise<BatchRecord[]> {
+  async list({ most, after, owner }: BatchList): Promise<BatchRecord[]> {
     const found: BatchRecord[] = [];
     const range = { gte: BATCH_PREFIX, lt: BATCH_PREFIX + (after ?? END), reverse: true };
     for await (const [, bytes] of this.#options.db.entries(range)) {
       const record = readBatchRecord(bytes);
+      if (owner !== undefined && record.owner !== owner) continue;
       found.push(this.#open.get(record.id) ?? record);
       if (found.length === most) break;
     }
@@ -194,6 +195,18 @@ export class BatchStore {
     );
     for (const record of old) this.#count(record, -1);
   }
+}
+
+interface BatchList {
+  readonly most: number;
+  readonly after?: string | undefined;
+  /** Of this owner alone. */
+  readonly owner?: string | undefined;
+}
+
+/** Says that there is no such batch. */
+export function noBatch(id: string): ServerError {
+  return new ServerError('NOT_FOUND', `There is no batch ${id.slice(0, 80)}.`);
 }
 
 /** What tells of the end of a batch; undefined if nobody is to be told. */

@@ -8,6 +8,8 @@ export type FilePurpose = 'batch' | 'batch_output';
 const RECORD = z.object({
   id: z.string(),
   name: z.string(),
+  /** Name of the API key that it came with. */
+  owner: z.string().nullable().default(null),
   bytes: z.int(),
   purpose: z.enum(['batch', 'batch_output']),
   createdMs: z.number(),

@@ -26,6 +26,8 @@ export interface FileStoreOptions {
 export interface NewFile {
   readonly name: string;
   readonly ttlMs?: number | undefined;
+  /** Name of the API key that it comes with; absent: it comes without. */
+  readonly owner?: string | null;
 }
 
 /** Most files that clients have sent and not deleted. */
@@ -87,16 +89,15 @@ export class FileStore {
   /** Throws NOT_FOUND. */
   find(id: string): FileRecord {
     const record = this.#records.get(id);
-    if (record === undefined || !this.#isThere(record))
-      throw new ServerError('NOT_FOUND', `There is no file ${id.slice(0, 80)}.`, { param: 'id' });
+    if (record === undefined || !this.#isThere(record)) throw noFile(id);
     return record;
   }
 
   /** Up to `most` files by the time at which they came, from the one after `after`. */
-  list({ most, after, isNewestFirst, purpose }: ListOptions): FileRecord[] {
-    const all = [...this.#records.values()].filter(
-      (record) => this.#isThere(record) && (purpose === undefined || record.purpose === purpose),
-    );
+  list({ most, after, isNewestFirst, purpose, owner }: ListOptions): FileRecord[] {
+    const isAsked = (record: FileRecord): boolean =>
+      (purpose === undefined || record.purpose === purpose) && (owner === undefined || record.owner === owner);
+    const all = [...this.#records.values()].filter((record) => this.#isThere(record) && isAsked(record));
     const sign = isNewestFirst ? -1 : 1;
     all.sort((one, other) => (one.id < other.id ? -sign : sign));
     return all.filter(({ id }) => after === undefined || (isNewestFirst ? id < after : id > after)).slice(0, most);
@@ -187,12 +188,12 @@ export class FileStore {
 
   #recordOf(id: string, facts: NewFile & Pick<FileRecord, 'bytes' | 'purpose'>): FileRecord {
     const createdMs = this.now();
-    const { name, bytes, purpose, ttlMs = this.#options.ttlMs } = facts;
-    return { id, name, bytes, purpose, createdMs, expiresMs: createdMs + ttlMs, isDeleted: false };
+    const { name, bytes, purpose, owner = null, ttlMs = this.#options.ttlMs } = facts;
+    return { id, name, owner, bytes, purpose, createdMs, expiresMs: createdMs + ttlMs, isDeleted: false };
   }
 
-  async #keep(id: string, bytes: number, { name, ttlMs }: NewFile): Promise<FileRecord> {
-    const record = this.#recordOf(id, { name, ttlMs, bytes, purpose: 'batch' });
+  async #keep(id: string, bytes: number, facts: NewFile): Promise<FileRecord> {
+    const record = this.#recordOf(id, { ...facts, bytes, purpose: 'batch' });
     await this.#options.db.write([putFile(record)], { sync: true });
     this.#uploads -= 1;
     this.show(record);
@@ -253,6 +254,8 @@ export interface ListOptions {
   readonly after?: string | undefined;
   readonly isNewestFirst: boolean;
   readonly purpose?: string | undefined;
+  /** Of this owner alone. */
+  readonly owner?: string | undefined;
 }
 
 /** Bytes that have arrived whole, and are on disk. */
@@ -262,6 +265,11 @@ export interface Upload {
   keep(facts: NewFile): Promise<FileRecord>;
   /** Removes them. */
   drop(): Promise<void>;
+}
+
+/** Says that there is no such file. */
+export function noFile(id: string): ServerError {
+  return new ServerError('NOT_FOUND', `There is no file ${id.slice(0, 80)}.`, { param: 'id' });
 }
 
 function full(message: string): ServerError {

@@ -8,6 +8,7 @@ import type { Change } from './database.ts';
 const RECORD = z.object({
   id: z.string(),
   customId: z.string().nullable(),
+  owner: z.string().nullable().default(null),
   /** Another job with the same key is this one. */
   key: z.string().nullable(),
   /** Of the message. */
@@ -41,6 +42,9 @@ export const resultKey = (id: string): string => `result/${id}`;
 /** A sender's name of a job may be long. */
 export const nameKey = (key: string): string => `key/${digestOf(Buffer.from(key))}`;
 export const statusKey = (status: string, id: string): string => `status/${status}/${id}`;
+/** Jobs of one owner, whose name has no slash: all of them, or those of a status. */
+export const ownerKey = (owner: string, status: string, id: string): string => `owner/${owner}/${status}/${id}`;
+export const ANY_STATUS = 'any';
 export const readyKey = (priority: number, id: string): string => `ready/${priority}/${id}`;
 export const lateKey = (atMs: number, id: string): string => `late/${timeText(atMs)}/${id}`;
 export const endedKey = (atMs: number, id: string): string => `ended/${timeText(atMs)}/${id}`;
@@ -59,9 +63,10 @@ function timeText(atMs: number): string {
   return Math.max(0, Math.floor(atMs)).toString(16).padStart(12, '0');
 }
 
-/** The entries by which a job is found: by its status, and among those that are ready, late or ended. */
-function indexOf({ id, status, priority, notBeforeMs, endedMs }: JobRecord): string[] {
+/** The entries by which a job is found: by its owner and status, and among those that are ready, late or ended. */
+function indexOf({ id, owner, status, priority, notBeforeMs, endedMs }: JobRecord): string[] {
   const keys = [statusKey(status, id)];
+  if (owner !== null) keys.push(ownerKey(owner, ANY_STATUS, id), ownerKey(owner, status, id));
   if (status === 'waiting') keys.push(notBeforeMs > 0 ? lateKey(notBeforeMs, id) : readyKey(priority, id));
   if (endedMs !== null) keys.push(endedKey(endedMs, id));
   return keys;

@@ -2,7 +2,7 @@ import { DEFAULT_PRIORITY } from '../../core/ticket.ts';
 import { ServerError } from '../../errors.ts';
 import { retryDelayMs } from '../backoff.ts';
 import { digestOf } from '../digest.ts';
-import { hasEnded, type JobBoard, type JobList, type JobStatus, type NewJob } from '../job-board.ts';
+import { hasEnded, noJob, type JobBoard, type JobList, type JobStatus, type NewJob } from '../job-board.ts';
 import { lostResult, type JobResult } from '../result.ts';
 import { Turns } from '../turns.ts';
 import { Wake } from '../wake.ts';
@@ -10,6 +10,7 @@ import type { Change, Database } from './database.ts';
 import { checkRoom, endMessage, type BegunJob, type JobStoreOptions } from './store-parts.ts';
 import { ReadyJobs } from './ready-jobs.ts';
 import {
+  ANY_STATUS,
   bodyKey,
   END,
   endedKey,
@@ -17,6 +18,7 @@ import {
   JobIds,
   jobKey,
   nameKey,
+  ownerKey,
   readRecord,
   recordChanges,
   resultKey,
@@ -101,8 +103,7 @@ export class JobStore implements JobBoard {
 
   async find(id: string): Promise<JobRecord> {
     const record = await this.#read(id);
-    if (record === undefined)
-      throw new ServerError('NOT_FOUND', `There is no job ${id.slice(0, 80)}; results are kept for JOB_RESULT_TTL_MS.`);
+    if (record === undefined) throw noJob(id);
     return record;
   }
 
@@ -110,8 +111,11 @@ export class JobStore implements JobBoard {
     return (await this.#db.read([resultKey(id)]))[0];
   }
 
-  async list({ most, after, status }: JobList): Promise<JobRecord[]> {
-    const keyOf = (id: string): string => (status === undefined ? jobKey(id) : statusKey(status, id));
+  async list({ most, after, status, owner }: JobList): Promise<JobRecord[]> {
+    const keyOf = (id: string): string => {
+      if (owner !== undefined) return ownerKey(owner, status ?? ANY_STATUS, id);
+      return status === undefined ? jobKey(id) : statusKey(status, id);
+    };
     const ids: string[] = [];
     for await (const key of this.#db.keys({ gte: keyOf(''), lt: keyOf(after ?? END), reverse: true })) {
       ids.push(idOfKey(key));
@@ -200,13 +204,14 @@ export class JobStore implements JobBoard {
       await this.#change(idOfKey(key), (record) => (hasEnded(record) ? 'forget' : undefined));
   }
 
-  async #insert({ bytes, customId, key, priority = DEFAULT_PRIORITY, webhook }: NewJob, digest: string) {
+  async #insert({ bytes, customId, key, owner = null, ...job }: NewJob, digest: string) {
+    const { priority = DEFAULT_PRIORITY, webhook } = job;
     const { limitBytes } = this.#options;
     checkRoom(bytes.byteLength + RECORD_BYTES, { limitBytes, usedBytes: this.#usedBytes, openBytes: this.#openBytes });
     const nowMs = this.#now();
     const id = this.#ids.next('job_', nowMs);
     const record: JobRecord = {
-      ...{ id, customId, key, digest, priority, webhook, createdMs: nowMs, bytes: bytes.byteLength },
+      ...{ id, customId, owner, key, digest, priority, webhook, createdMs: nowMs, bytes: bytes.byteLength },
       ...{ status: 'waiting', attempts: 0, notBeforeMs: 0, endedMs: null },
     };
     const changes = recordChanges(undefined, record);

@@ -2,13 +2,12 @@ import { JetStreamApiCodes, JetStreamApiError, type StoredMsg } from '@nats-io/j
 import { headers } from '@nats-io/transport-node';
 import type { Log } from '../../log.ts';
 import { digestOf } from '../digest.ts';
-import type { JobFacts, NewJob } from '../job-board.ts';
+import { noJob, type JobFacts, type NewJob } from '../job-board.ts';
 import {
   cancelMessage,
   checkSame,
   endedJob,
   factsOf,
-  noJob,
   noList,
   openJob,
   queueFull,

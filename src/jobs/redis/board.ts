@@ -1,13 +1,12 @@
 import type { RedisArgument } from '@redis/client';
 import { messageOf } from '../../errors.ts';
 import { digestOf } from '../digest.ts';
-import type { JobFacts, NewJob } from '../job-board.ts';
+import { noJob, type JobFacts, type NewJob } from '../job-board.ts';
 import {
   cancelMessage,
   checkSame,
   endedJob,
   factsOf,
-  noJob,
   noList,
   openJob,
   queueFull,
