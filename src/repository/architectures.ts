@@ -1,4 +1,5 @@
 import type { GraphNames } from '../onnx/structure.ts';
+import { imageChoice } from './image-architectures.ts';
 
 /** The task of a folder in the hub's layout, by the class name in its config.json and the names in its graph. */
 
@@ -37,7 +38,8 @@ const VECTOR_OUTPUTS = ['sentence_embedding', 'last_hidden_state', 'token_embedd
 export function taskOfArchitecture(names: ReadonlySet<string>, config: HubConfig): TaskChoice {
   const architecture = architectureOf(config);
   if (architecture === '') return {};
-  if (architecture.endsWith('ForImageClassification')) return { task: 'image-classification' };
+  const image = imageChoice(architecture, names);
+  if (image !== undefined) return image;
   if (architecture === 'WhisperForConditionalGeneration') return { task: 'transcription' };
   if (architecture.endsWith('ForSequenceClassification')) {
     const isOther = SOUND.test(architecture) || (names.has('preprocessor_config.json') && !names.has('tokenizer.json'));

@@ -73,14 +73,14 @@ export function sizesIn(tried: Tried | undefined): Pick<ServedGraph, 'elementsPe
   return { elementsPerCost: Math.max(1, elements) / tried.cost, bytesPerElement: tried.bytesPerElement };
 }
 
-/** The model's example, prepared: a row with real shapes and values for the trial and the warm-up. */
+/** The model's example, prepared, or one that its task makes up: a row with real shapes and values for the trial and the warm-up. */
 async function prepareExample(
   source: ModelSource,
   taskSource: TaskSource,
   cpu: Pick<CpuPool, 'run'>,
 ): Promise<Prepared | undefined> {
   const item = await exampleItem(source);
-  if (item === undefined) return undefined;
+  if (item === undefined) return (await createTask(taskSource)).example?.();
   try {
     const task = await createTask(taskSource);
     if (task.isLight(item)) return await task.prepare(item);

@@ -4,6 +4,7 @@ import type { Item } from './task.ts';
 /** The member of an item that holds its bytes as text, by task; such an item may name a place instead. */
 const MEMBERS: Readonly<Record<string, string>> = {
   'image-classification': 'image',
+  'image-feature-extraction': 'image',
   'image-to-image': 'image',
   transcription: 'audio',
 };

@@ -26,6 +26,9 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
   'image-classification': async () => ({
     create: (await import('./image/image-classification.ts')).createImageClassificationTask,
   }),
+  'image-feature-extraction': async () => ({
+    create: (await import('./image/image-feature-extraction.ts')).createImageFeatureExtractionTask,
+  }),
   chat: async () => ({
     create: (await import('./chat/task.ts')).createChatTask,
     program: (await import('./chat/model.ts')).chooseGeneration,

@@ -119,6 +119,8 @@ export interface Task {
   isLight(item: Item): boolean;
   /** One item to one row of each input. Throws a `ServerError` (BAD_REQUEST, UNSUPPORTED_MEDIA_TYPE, TOO_LARGE or INVALID_INPUT) for an item it cannot take. */
   prepare(item: Item): Prepared | Promise<Prepared>;
+  /** A made-up item, for the trial and the warm-up of a model without an example; absent: tensors are made up from the graph alone. */
+  example?(): Prepared;
   /** For tensors sent directly, in the graph's order and of any number of rows: throws TOO_LARGE above the limits that items have. */
   checkTensors?(inputs: readonly Tensor[]): void;
   /** True when `finish` on outputs of this many bytes may happen on the main thread. */

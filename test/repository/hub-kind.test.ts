@@ -55,7 +55,14 @@ test('the class name in config.json decides the task', async (t) => {
       {},
       'reranking',
     ],
-    ['an encoder without tokenizer', { architectures: ['ViTModel'] }, {}, 'tensors'],
+    ['an encoder without tokenizer', { architectures: ['BertModel'] }, {}, 'tensors'],
+    [
+      'an encoder of images',
+      { architectures: ['ViTModel'] },
+      { 'preprocessor_config.json': {} },
+      'image-feature-extraction',
+    ],
+    ['an encoder of images without preprocessor', { architectures: ['ViTModel'] }, {}, 'tensors'],
     [
       'an encoder of texts and images',
       { architectures: ['CLIPModel'] },

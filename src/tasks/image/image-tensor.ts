@@ -1,4 +1,4 @@
-import { float32, typedView, type Tensor } from '../../tensors/tensor.ts';
+import { float32, typedView, type FixedTensor, type Tensor } from '../../tensors/tensor.ts';
 import type { Pixels } from './pixels.ts';
 
 /** Pixels to a float32 tensor of one image and back. */
@@ -11,15 +11,18 @@ export interface Range {
   readonly scale: number;
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /** The model takes blue, green, red. */
+  readonly isBlueFirst?: boolean;
 }
 
 /** Shape [1, height, width, channels] (nhwc) or [1, channels, height, width] (nchw). */
-export function imageTensor({ data, width, height, channels }: Pixels, layout: Layout, range: Range): Tensor {
+export function imageTensor({ data, width, height, channels }: Pixels, layout: Layout, range: Range): FixedTensor {
   const values = new Float32Array(data.length);
   for (let channel = 0; channel < channels; channel += 1) {
     const { start, step } = place(layout, { channel, channels, size: width * height });
     const table = Float32Array.from({ length: 256 }, (_, sample) => toModel(sample, channel, range));
-    for (let from = channel, to = start; from < data.length; from += channels, to += step)
+    const source = range.isBlueFirst === true ? channels - 1 - channel : channel;
+    for (let from = source, to = start; from < data.length; from += channels, to += step)
       values[to] = table[data[from] ?? 0] ?? 0;
   }
   return float32(layout === 'nhwc' ? [1, height, width, channels] : [1, channels, height, width], values);

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import { shortFloat32 } from '../../tensors/float-text.ts';
 import { typedView } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
@@ -12,6 +11,7 @@ import { encoderOptions, encoderProgram, openEncoderModel, poolingOption, type E
 import { readParameters } from '../parameters.ts';
 import { cutOf, truncation } from './parameters.ts';
 import { isLightText, readTextInput } from './text-items.ts';
+import { encodeVector, ENCODINGS, type VectorEncoding } from './vector-reply.ts';
 
 /** A text in, its vector out: `{"embedding": [...], "tokens": n}`. */
 
@@ -33,7 +33,7 @@ const parameters = z.strictObject({
   /** What the text is for, as other APIs have it: chooses a prompt if the model has one for that. */
   input_type: z.string().optional(),
   dimensions: z.number().int().min(1).optional(),
-  encoding: z.enum(['float', 'base64']).default('float'),
+  encoding: z.enum(ENCODINGS).default('float'),
   all: z.boolean().default(false),
 });
 
@@ -42,7 +42,7 @@ const LIGHT_REPLY_BYTES = 8_192;
 
 interface Memo {
   readonly tokens: number;
-  readonly encoding: 'float' | 'base64';
+  readonly encoding: VectorEncoding;
   readonly all: boolean;
 }
 
@@ -151,11 +151,4 @@ function finish(outputs: Outputs, { tokens, encoding, all }: Memo): Reply {
   for (let start = 0; start < values.length; start += size)
     vectors.push(encodeVector(values.subarray(start, start + size), encoding));
   return { json: { embedding: all ? vectors : vectors[0], tokens } };
-}
-
-/** The vector as numbers, or as base64 of little-endian float32, as in OpenAI's API. */
-function encodeVector(vector: Float32Array, encoding: Memo['encoding']): number[] | string {
-  return encoding === 'base64'
-    ? Buffer.from(vector.buffer, vector.byteOffset, vector.byteLength).toString('base64')
-    : Array.from(vector, shortFloat32);
 }

@@ -6,7 +6,9 @@ import { after, before, test } from 'node:test';
 import { InferenceSession } from 'onnxruntime-node';
 import sharp from 'sharp';
 import { urlOf } from '../../../src/tasks/item-url.ts';
-import { cropMiddle, readPreprocessing, resizedSize } from '../../../src/tasks/image/preprocessing.ts';
+import { cropMiddle } from '../../../src/tasks/image/placing.ts';
+import { readPreprocessing } from '../../../src/tasks/image/preprocessing.ts';
+import { resizedSize } from '../../../src/tasks/image/resizing.ts';
 import { createTask } from '../../../src/tasks/registry.ts';
 import type { Task, TaskSource } from '../../../src/tasks/task.ts';
 import { typedView, type Signature, type Tensor } from '../../../src/tensors/tensor.ts';
@@ -173,7 +175,7 @@ test('what preprocessor_config.json says, in its old and new spellings', () => {
     mean: [1, 1, 1],
     std: [1, 1, 1],
   });
-  assert.throws(() => readPreprocessing({ do_pad: true, size: { longest_edge: 5 } }), /size.*do_pad/);
+  assert.throws(() => readPreprocessing({ do_pad: true, size: { longest_edge: 5 } }), /do_pad: not supported/);
 });
 
 test('sizes of the shorter edge are those of transformers: the longer is cut to whole pixels', () => {
