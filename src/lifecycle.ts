@@ -150,6 +150,12 @@ async function start(parts: Parts): Promise<void> {
   const loaded = repository.list().length;
   const asleep = repository.asleep().length;
   checkModels([...notPulled, ...failed], services);
+  const { DEFAULT_MODEL: usual } = config;
+  if (
+    usual !== '' &&
+    !services.door.models.all().some(({ name }) => name === usual || repository.aliasesOf(name).includes(usual))
+  )
+    log.warn({ model: usual }, 'DEFAULT_MODEL names no model that is there');
   await gpuTold;
   await orUnfit(fitness.checkWarmUp(warmUpMs, stop.signal));
   const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(parts);
