@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runBatch } from './batch.ts';
 import { installEnvironment, readProcessConfig } from './config/environment.ts';
 import { HASH_KEY_USAGE, hashKey } from './config/hash-key.ts';
@@ -196,6 +197,8 @@ async function run(config: Config): Promise<void> {
   } catch (error) {
     if (server.state.phase === 'draining') return;
     console.error(error instanceof StartError ? `The server could not start:\n${error.message}` : error);
+    // Ending while a lane's thread is in ONNX Runtime would abort the process, with another exit code.
+    await Promise.race([server.drain('it could not start').catch(() => undefined), sleep(LAST_STEPS_MS)]);
     await server.flushLogs();
     process.exit(1);
   }

@@ -46,7 +46,7 @@ export interface CarpoolServer {
   /** Resolves when every model is loaded and warm; rejects with a StartError when the server cannot do its work. */
   readonly started: Promise<void>;
   /** Refuses new work, finishes what was admitted within the grace, closes. Resolves with whether all was finished. */
-  drain(): Promise<boolean>;
+  drain(why?: string): Promise<boolean>;
   /** Writes out the log lines gathered so far, within a second; for the end of the process. */
   flushLogs(): Promise<void>;
 }
@@ -61,7 +61,7 @@ export function startEngine(config: Config, logs: Logs): Engine {
   const parts = createParts(config, logs);
   logPhases(parts.services);
   const started = start(parts);
-  return { services: parts.services, started, drain: () => drain(parts, started) };
+  return { services: parts.services, started, drain: (why) => drain(parts, { started, why }) };
 }
 
 /** Starts a server: it listens and answers probes at once, and loads its models meanwhile. Throws a StartError where it cannot listen. */
@@ -98,8 +98,9 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
     probePort,
     state: parts.services.state,
     started,
-    async drain() {
-      const finished = await drain(parts, started, () => closeServer(server, listening));
+    async drain(why) {
+      const close = (): Promise<void> => closeServer(server, listening);
+      const finished = await drain(parts, { started, why, close });
       // Last, so that probes are answered to the end.
       await probes?.close();
       keys?.close();
@@ -244,10 +245,16 @@ async function startLanes(lanes: Lanes, config: Config, log: Log): Promise<LaneP
   }
 }
 
-async function drain(parts: Parts, started: Promise<void>, close?: () => Promise<void>): Promise<boolean> {
+interface Drain {
+  readonly started: Promise<void>;
+  readonly why: string | undefined;
+  readonly close?: () => Promise<void>;
+}
+
+async function drain(parts: Parts, { started, why = 'asked to stop', close }: Drain): Promise<boolean> {
   const { services, core, cpu, lanes, trials } = parts;
   const { config, state, repository, metrics, log } = services;
-  state.enter('draining', 'asked to stop');
+  state.enter('draining', why);
   for (const worker of parts.workers) worker.stop();
   trials.close();
   // A lane that is loading a model is as busy as one that runs it.
