@@ -42,14 +42,15 @@ COPY --from=base /usr/local/bin/node /usr/local/bin/node
 RUN node --version
 COPY --from=modules-cuda /app/node_modules ./node_modules
 COPY --from=app /app ./
-ENV NODE_ENV=production MODELS_DIR=/app/models
+# TEI_PORT counts only with MODEL_ID, for users of TEI's image (docs/tei.md).
+ENV NODE_ENV=production MODELS_DIR=/app/models TEI_PORT=80
 # glibc gives memory back: docs/operations.md, Tuning.
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=4194304
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://localhost:${process.env.PORT || 8000}/health`).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://localhost:${process.env.PORT || (process.env.MODEL_ID ? 80 : 8000)}/health`).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/src/cli.js", "serve"]
 
 FROM ${NODE_IMAGE} AS cpu
@@ -58,12 +59,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg locales 
   && localedef -i en_US -f UTF-8 en_US.UTF-8 && rm -rf /var/lib/apt/lists/*
 COPY --from=modules /app/node_modules ./node_modules
 COPY --from=app /app ./
-ENV NODE_ENV=production MODELS_DIR=/app/models
+# TEI_PORT counts only with MODEL_ID, for users of TEI's image (docs/tei.md).
+ENV NODE_ENV=production MODELS_DIR=/app/models TEI_PORT=80
 # glibc gives memory back: docs/operations.md, Tuning.
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=4194304
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://localhost:${process.env.PORT || 8000}/health`).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://localhost:${process.env.PORT || (process.env.MODEL_ID ? 80 : 8000)}/health`).then((reply) => process.exit(reply.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/src/cli.js", "serve"]

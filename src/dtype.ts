@@ -29,3 +29,8 @@ export type DtypeChoice = (typeof DTYPE_CHOICES)[number];
 export function isDtypeChoice(name: string): name is DtypeChoice {
   return (DTYPE_CHOICES as readonly string[]).includes(name);
 }
+
+/** The precision that the name of an ONNX file tells: of a suffix, that of the full file otherwise. */
+export function dtypeOf(file: string): Dtype {
+  return DTYPES.find((dtype) => dtype !== 'fp32' && file.endsWith(`${DTYPE_SUFFIXES[dtype]}.onnx`)) ?? 'fp32';
+}

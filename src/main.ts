@@ -194,7 +194,7 @@ function summariseWhenReady(state: ServerState, alone: AloneLog): void {
 }
 
 function createDoor(
-  { INPUT_URLS, BODY_LIMIT_BYTES, ITEM_LIMIT, DEFAULT_MODEL }: Config,
+  { INPUT_URLS, BODY_LIMIT_BYTES, ITEM_LIMIT, DEFAULT_MODEL, MODEL_ID }: Config,
   {
     budget,
     storage,
@@ -210,6 +210,7 @@ function createDoor(
     inputs: new InputFetcher({ mode: INPUT_URLS, limitBytes: BODY_LIMIT_BYTES, budget, stored: storage.inputs }),
     itemLimit: ITEM_LIMIT,
     defaultModel: DEFAULT_MODEL,
+    takesAnyName: MODEL_ID !== '',
   });
 }
 

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { nearName } from '../near-name.ts';
 import type { Option } from './option.ts';
 import { OPTIONS } from './options.ts';
+import { IDLE_TEI_FLAGS } from './tei-options.ts';
 
 /** Flags of a command by name (`models-dir`): a switch may stand alone, a value must follow. */
 export type FlagKinds = Readonly<Record<string, 'switch' | 'value'>>;
@@ -117,10 +118,15 @@ export const OPTION_FLAGS: FlagKinds = Object.fromEntries(
 
 /** The flags of options by the option's name, e.g. `{ PORT: '8000' }`, and all their problems. */
 export function parseFlags(argv: readonly string[]): { flags: Record<string, string>; problems: readonly string[] } {
-  const { values, positionals, problems } = readArguments(argv, OPTION_FLAGS);
+  const kinds = { ...IDLE_TEI_FLAGS, ...OPTION_FLAGS };
+  // TEI's one short flag, beside the flag that says that this is its command line.
+  const isTei = argv.some((argument) => argument.startsWith('--model-id'));
+  const whole = isTei ? argv.map((argument) => (argument === '-p' ? '--port' : argument)) : argv;
+  const { values, positionals, problems } = readArguments(whole, kinds);
+  const given = Object.entries(values).filter(([name]) => !Object.hasOwn(IDLE_TEI_FLAGS, name));
   const optionOf = (flag: string): string => flag.toUpperCase().replaceAll('-', '_');
   return {
-    flags: Object.fromEntries(Object.entries(values).map(([name, value]) => [optionOf(name), value])),
+    flags: Object.fromEntries(given.map(([name, value]) => [optionOf(name), value])),
     problems: [
       ...problems,
       ...positionals.map((text) => `${text}: there is no such flag${didYouMean(text, OPTION_FLAGS)}`),

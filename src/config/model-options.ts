@@ -11,11 +11,14 @@ export const MODELS = {
   CARPOOL_MODELS: list(
     'Models to fetch from a hub into MODELS_DIR at start, `[folder=]hf:owner/name[@revision][#dtype]`, separated by commas; complete ones are not fetched again.',
   ),
-  DTYPE: choice(
-    'auto',
-    DTYPE_CHOICES,
-    "Which weight files to take in folders of the hub's layout. auto: the most exact there is; `dtype` of model.json overrides it.",
-  ),
+  DTYPE: {
+    ...choice(
+      'auto',
+      DTYPE_CHOICES,
+      "Which weight files to take in folders of the hub's layout. auto: the most exact there is; `dtype` of model.json overrides it. TEI's words float16 and float32 mean auto, because weights are not converted.",
+    ),
+    same: { float16: 'auto', float32: 'auto' },
+  },
   HF_TOKEN: { ...text('', 'Token for private and gated models; sent to HF_ENDPOINT alone.'), secret: true },
   HF_ENDPOINT: text('https://huggingface.co', 'The hub that models are pulled from: another one, or a mirror.'),
   DEFAULT_MODEL: text('', 'Model of `POST /predict`; empty: the only model, if there is just one.'),

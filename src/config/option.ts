@@ -19,6 +19,8 @@ type ChoiceOption<Value extends string = string> = OptionOf<'choice', Value> & {
   /** As the help writes them: `auto|cpu`. */
   readonly choices: string;
   readonly isOne: (text: string) => text is Value;
+  /** Other words for some of them. */
+  readonly same?: Readonly<Record<string, Value>>;
 };
 export type Option = TextOption | IntegerOption | BooleanOption | ListOption | ObjectOption | ChoiceOption;
 
@@ -77,9 +79,7 @@ export function parseOption(option: Option, raw: unknown): Parsed {
     case 'text':
       return typeof raw === 'string' ? { value: raw } : { problem: 'expected text' };
     case 'choice':
-      return typeof raw === 'string' && option.isOne(raw)
-        ? { value: raw }
-        : { problem: `expected ${option.choices}, got ${JSON.stringify(raw)}` };
+      return parseChoice(option, raw);
     case 'integer':
       return parseInteger(option, raw);
     case 'boolean':
@@ -89,6 +89,12 @@ export function parseOption(option: Option, raw: unknown): Parsed {
     case 'object':
       return parseObject(raw);
   }
+}
+
+function parseChoice({ choices, isOne, same = {} }: ChoiceOption, raw: unknown): Parsed {
+  if (typeof raw === 'string' && isOne(raw)) return { value: raw };
+  if (typeof raw === 'string' && Object.hasOwn(same, raw)) return { value: same[raw] };
+  return { problem: `expected ${choices}, got ${JSON.stringify(raw)}` };
 }
 
 function parseInteger(option: IntegerOption, raw: unknown): Parsed {

@@ -3,6 +3,7 @@ import { MODELS } from './model-options.ts';
 import { NODE_OPTIONS } from './node-options.ts';
 import { boolean, choice, integer, list, ms, oneOf, text } from './option.ts';
 import { STORAGE_OPTIONS } from './storage-options.ts';
+import { TEI_OPTIONS } from './tei-options.ts';
 
 const MIB = 1024 * 1024;
 
@@ -258,6 +259,7 @@ export const OPTIONS = {
     secret: true,
   },
   ...NODE_OPTIONS,
+  ...TEI_OPTIONS,
   ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
   LOG_LEVEL: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'Lowest level that is logged.'),
   LOG_FORMAT: choice('auto', ['auto', 'json', 'pretty'], 'auto: pretty on a terminal, JSON lines elsewhere.'),

@@ -2,6 +2,8 @@ import path from 'node:path';
 import { nearName } from '../near-name.ts';
 import { checkTogether } from './checks.ts';
 import { ConfigError, parseOption, type Option } from './option.ts';
+import { asTei } from './tei.ts';
+import { isTeiOption } from './tei-options.ts';
 import { OPTIONS, type Config, type OptionName } from './options.ts';
 
 /** Where values may come from, by name of the option. A flag beats the environment, which beats carpool.json, which beats the default. */
@@ -21,7 +23,9 @@ export function readConfig(sources: ConfigSources): Config {
   const read = readValues(sources, { problems, origins });
   for (const name of [...Object.keys(sources.flags), ...Object.keys(sources.file)])
     if (!Object.hasOwn(OPTIONS, name)) problems.push(`${name}: there is no such option${didYouMean(name)}`);
-  const values = isForeignDefault(read, origins) ? { ...read, DEFAULT_MODEL: '' } : read;
+  const own = isForeignDefault(read, origins) ? { ...read, DEFAULT_MODEL: '' } : read;
+  const isSet = (name: OptionName): boolean => ['flag', 'environment'].includes(origins.get(name) ?? '');
+  const values = asTei(own, isSet, problems);
   problems.push(...checkTogether(values));
   if (problems.length > 0) throw new ConfigError(problems);
   const config = Object.freeze({ ...values, MODELS_DIR: path.resolve(values.MODELS_DIR) });
@@ -35,8 +39,10 @@ function readValues(
   { problems, origins }: { problems: string[]; origins: Map<string, string> },
 ): Config {
   const values: Record<string, unknown> = {};
+  const [, modelId] = pick('MODEL_ID', sources);
+  const isTei = modelId !== undefined && modelId !== '';
   for (const [name, option] of Object.entries<Option>(OPTIONS)) {
-    const [origin, raw] = pick(name, sources);
+    const [origin, raw] = isTeiOption(name) && !isTei ? ['default', undefined] : pick(name, sources);
     origins.set(name, origin);
     values[name] = option.default;
     if (raw === undefined) continue;

@@ -102,7 +102,7 @@ async function decodeItems(
 /** The model that a body asks for; undefined if it is not among those given, which the main thread will report. */
 function findModel(models: CpuModels | undefined, name: string | undefined): CpuModel | undefined {
   if (models === undefined) return undefined;
-  const { all, unnamed, isGiven } = models;
+  const { all, unnamed, isGiven, takesAnyName } = models;
   if (isGiven) return all[0];
   if (name === undefined || name === '') return all.find(({ source }) => source.key === unnamed);
   for (const reading of readModelName(name)) {
@@ -113,7 +113,7 @@ function findModel(models: CpuModels | undefined, name: string | undefined): Cpu
     );
     if (found !== undefined) return found;
   }
-  return isPlaceholder(name) && all.length === 1 ? all[0] : undefined;
+  return (takesAnyName || isPlaceholder(name)) && all.length === 1 ? all[0] : undefined;
 }
 
 /** Items prepared or refused one by one; a task with `serve` takes them as they came. */

@@ -30,6 +30,8 @@ export interface CpuModels {
   readonly unnamed: string | undefined;
   /** The model is known already, so a name in the body does not count. */
   readonly isGiven: boolean;
+  /** Unknown names stand for the only model. */
+  readonly takesAnyName: boolean;
 }
 
 export interface CpuModel {

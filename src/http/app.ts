@@ -15,6 +15,8 @@ import { addBatches } from './batches.ts';
 import { addFiles } from './files.ts';
 import { addJobs } from './jobs.ts';
 import { addOpenAiModels } from './openai-models.ts';
+import { readPulled } from '../repository/pulled.ts';
+import { dtypeOf } from '../dtype.ts';
 import { dialectOf, operationAt } from '../dialects/operation-table.ts';
 import type { Services } from './services.ts';
 
@@ -28,7 +30,7 @@ export function createApp(services: Services): Express {
   routes.add('get', '/', { dialect: HTTP, handle: (exchange) => exchange.json(overview(services)) });
   routes.add('get', '/info', {
     dialect: HTTP,
-    handle: (exchange) => exchange.json({ ...teiFields(services), ...info(services) }),
+    handle: async (exchange) => exchange.json({ ...(await teiFields(services)), ...info(services) }),
   });
   routes.add('get', '/metrics', {
     dialect: HTTP,
@@ -81,15 +83,24 @@ function nothingAt(path: string): ServerError {
 }
 
 /** TEI's fields of `GET /info`, for the model that its routes would use; none if there is no text model. */
-function teiFields({ door, repository, config, cpuThreads }: Services): Readonly<Record<string, unknown>> {
+async function teiFields({
+  door,
+  repository,
+  config,
+  cpuThreads,
+}: Services): Promise<Readonly<Record<string, unknown>>> {
   // Asking for the page loads no model.
   if (repository.asleep().some((source) => textModels('info').some((fits) => fits(factsOf(source))))) return {};
   const model = door.models.firstFor(textModels('info'));
   const tell = model?.task.calls?.['info'] as (() => TextModelInfo) | undefined;
   if (model === undefined || tell === undefined) return {};
-  const { name, description, limits, queueItems } = model;
+  const { name, description, limits, queueItems, taskSource } = model;
+  const pulled = await readPulled(taskSource.folder);
   return teiInfo({
     name,
+    id: pulled?.repository ?? name,
+    commit: pulled?.commit,
+    dtype: TEI_DTYPES[dtypeOf(taskSource.weights)] ?? dtypeOf(taskSource.weights),
     task: description.task,
     info: tell(),
     queueItems,
@@ -99,6 +110,9 @@ function teiFields({ door, repository, config, cpuThreads }: Services): Readonly
     threads: cpuThreads,
   });
 }
+
+/** TEI's names of precisions. */
+const TEI_DTYPES: Readonly<Record<string, string>> = { fp32: 'float32', fp16: 'float16' };
 
 function overview({ version, repository, state }: Services): unknown {
   const loaded = repository.list().map(({ name, version: modelVersion, description: { task, description } }) => ({

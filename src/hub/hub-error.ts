@@ -1,20 +1,25 @@
 import { isNetworkError } from '../transfer/retry.ts';
 
+export type HubReason = 'absent' | 'no-graph';
+
 /** Why something cannot be fetched from a hub; the message says what to do. */
 export class HubError extends Error {
   /** True if a retry may help. */
   readonly isPassing: boolean;
   /** How long the hub asks to wait. */
   readonly retryAfterMs: number | undefined;
+  /** Why, where that decides what is tried next: the repository is not there (for us), or holds no graph. */
+  readonly reason: HubReason | undefined;
 
   constructor(
     message: string,
-    options: { isPassing?: boolean; retryAfterMs?: number | undefined; cause?: unknown } = {},
+    options: { isPassing?: boolean; retryAfterMs?: number | undefined; reason?: HubReason; cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'HubError';
     this.isPassing = options.isPassing ?? false;
     this.retryAfterMs = options.retryAfterMs;
+    this.reason = options.reason;
   }
 }
 
@@ -44,6 +49,7 @@ export function refusalError({ status, code, isElsewhere, retryAfterMs }: Refusa
     {
       isPassing,
       retryAfterMs,
+      ...(status === 401 || status === 404 ? { reason: 'absent' } : {}),
     },
   );
 }

@@ -1,5 +1,5 @@
 import type { DtypeChoice } from '../dtype.ts';
-import { findGraphs } from '../repository/graph-files.ts';
+import { findGraphs, graphNames } from '../repository/graph-files.ts';
 import { tellHubKind } from '../repository/hub-kind.ts';
 import { isObject } from '../json.ts';
 import { mergeLayers } from '../repository/layers.ts';
@@ -37,7 +37,11 @@ export async function choosePullFiles(files: readonly HubFile[], options: PlanOp
   const kind = tellHubKind(names, { config: isObject(config) ? config : undefined, modules }, manifest?.task);
   const wish = chooseDtype(manifest, options);
   const graphs = findGraphs(names, kind, wish, manifest?.files);
-  if (graphs.problems.length > 0) throw new HubError(`${repository}: ${graphs.problems.join('; ')}`);
+  if (graphs.problems.length > 0)
+    throw new HubError(
+      `${repository}: ${graphs.problems.join('; ')}`,
+      graphNames(names).length === 0 ? { reason: 'no-graph' } : {},
+    );
   const weights = [...[...graphs.found.values()].map(({ file }) => file), ...namedFiles(manifest)];
   const wanted = new Set([...weights, ...Object.values(kind.assets), 'model.json']);
   for (const name of namedFiles(manifest))
@@ -50,12 +54,25 @@ export async function choosePullFiles(files: readonly HubFile[], options: PlanOp
   );
 }
 
+/** Single tensors that older exporters wrote into files of their own, named after them: BAAI/bge-m3 has one. */
+const TENSOR_FILE = /(^|\/)(Constant_\d+_attr__value|onnx__[^/]+|[^/]+\.(weight|bias))$/;
+
+/** Such files belong to the graph as it was exported: quantised ones are written anew. */
+function ofFullModel(weights: string): boolean {
+  return /(^|\/)(.*_)?model\.onnx$/.test(weights);
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1);
+}
+
 /** Weights above 2 GB keep their tensors in files beside them, under names that begin with theirs. */
 function isExternalData(path: string, weights: string): boolean {
   if (!weights.endsWith('.onnx')) return false;
   // The name that diffusers' exporter gives it.
   const old = `${weights.slice(0, weights.lastIndexOf('/') + 1)}weights.pb`;
-  return path.startsWith(`${weights}_data`) || path.startsWith(`${weights}.data`) || path === old;
+  if (path.startsWith(`${weights}_data`) || path.startsWith(`${weights}.data`) || path === old) return true;
+  return ofFullModel(weights) && folderOf(path) === folderOf(weights) && TENSOR_FILE.test(path);
 }
 
 function readManifest(text: string, repository: string): Manifest {

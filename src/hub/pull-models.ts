@@ -2,11 +2,15 @@ import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
 import type { LoadFailure } from '../repository/models-dir.ts';
 import { createLines } from './progress.ts';
+import { pullOrExport } from './exports.ts';
 import { pullModel, type PullOptions } from './pull.ts';
 import { parseReferences } from '../config/hub-reference.ts';
 import { messageOf } from '../errors.ts';
 
-export type PullConfig = Pick<Config, 'CARPOOL_MODELS' | 'MODELS_DIR' | 'DTYPE' | 'HF_TOKEN' | 'HF_ENDPOINT'>;
+export type PullConfig = Pick<
+  Config,
+  'CARPOOL_MODELS' | 'MODEL_ID' | 'MODELS_DIR' | 'DTYPE' | 'HF_TOKEN' | 'HF_ENDPOINT'
+>;
 
 /**
  * Brings the models of CARPOOL_MODELS into MODELS_DIR, one after the other; complete ones need no network. Resolves with those that failed;
@@ -18,13 +22,20 @@ export async function pullModels(config: PullConfig, log: Log, signal?: AbortSig
   for (const reference of parseReferences(config.CARPOOL_MODELS, [])) {
     const about = { model: reference.folder, repository: reference.repository };
     try {
-      const { commit, bytes, isNew } = await pullModel(reference, {
+      const options: PullOptions = {
         ...optionsOf(config),
         refresh: false,
         progress: createLines((line) => log.info({ model: reference.folder }, line)),
         onNote: (text) => log.info({ model: reference.folder }, text),
         signal,
-      });
+      };
+      // In the place of TEI, which also runs what has no ONNX file.
+      const isTei = reference.repository === config.MODEL_ID;
+      const onExport = (repository: string): void =>
+        log.warn(about, `the model has no ONNX file; its export ${repository} is taken`);
+      const { commit, bytes, isNew } = await (isTei
+        ? pullOrExport(reference, options, onExport)
+        : pullModel(reference, options));
       log.info({ ...about, commit, bytes }, isNew ? 'model pulled' : 'model is there already');
     } catch (error) {
       signal?.throwIfAborted();

@@ -116,6 +116,22 @@ function noteRetries(onNote: (text: string) => void): (error: unknown, waitMs: n
   };
 }
 
+function tuningOf({ tuning }: PullOptions): PullTuning {
+  return { ...TUNING, ...tuning };
+}
+
+function retryOf(options: PullOptions): HubRetry {
+  const { attempts, firstDelayMs } = tuningOf(options);
+  return { attempts, firstDelayMs, signal: options.signal, onRetry: noteRetries(options.onNote) };
+}
+
+/** A client of the hub; close it. */
+export function openHub(options: PullOptions): HubClient {
+  const { endpoint, token, credentials = '' } = options;
+  const { silenceMs, answerMs } = tuningOf(options);
+  return new HubClient({ endpoint, token, credentials, silenceMs, answerMs, retry: retryOf(options) });
+}
+
 interface Place {
   readonly reference: HubReference;
   readonly target: string;
@@ -125,13 +141,10 @@ interface Place {
 }
 
 async function pullInto({ reference, target, hidden, before }: Place, options: PullOptions): Promise<Pull> {
-  const tuning = { ...TUNING, ...options.tuning };
-  const { endpoint, token, credentials = '' } = options;
+  const tuning = tuningOf(options);
+  const retry = retryOf(options);
   const { repository, revision } = reference;
-  const { attempts, firstDelayMs } = tuning;
-  const retry: HubRetry = { attempts, firstDelayMs, signal: options.signal, onRetry: noteRetries(options.onNote) };
-  const { silenceMs, answerMs } = tuning;
-  const client = new HubClient({ endpoint, token, credentials, silenceMs, answerMs, retry });
+  const client = openHub(options);
   try {
     const commit = await client.commit(repository, revision);
     if (before?.commit === commit) return present(target, before);

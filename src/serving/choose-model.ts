@@ -34,6 +34,11 @@ export interface Queues {
   room(queue: string): number;
 }
 
+export interface ChooserOptions {
+  readonly defaultName: string;
+  readonly takesAnyName: boolean;
+}
+
 /** Most models that an error lists. */
 const MOST_TOLD = 20;
 
@@ -42,12 +47,14 @@ export class ModelChooser {
   readonly #models: Models;
   readonly #queues: Queues;
   readonly #defaultName: string;
+  readonly #takesAnyName: boolean;
 
-  /** `defaultName` is DEFAULT_MODEL; '' for none. */
-  constructor(models: Models, queues: Queues, defaultName: string) {
+  /** `defaultName` is DEFAULT_MODEL; '' for none. `takesAnyName`: unknown names stand for the only model of a task. */
+  constructor(models: Models, queues: Queues, { defaultName, takesAnyName }: ChooserOptions) {
     this.#models = models;
     this.#queues = queues;
     this.#defaultName = defaultName;
+    this.#takesAnyName = takesAnyName;
   }
 
   /** The operation itself, or the one it stands for. */
@@ -106,8 +113,8 @@ export class ModelChooser {
   }
 
   #named(operation: ServedOperation, name: string): ServedModel {
-    const only =
-      isPlaceholder(name) && !this.#isKnown(name) ? onlyOne(this.all().filter(operation.models.fits)) : undefined;
+    const mayBeAny = this.#takesAnyName || isPlaceholder(name);
+    const only = mayBeAny && !this.#isKnown(name) ? onlyOne(this.all().filter(operation.models.fits)) : undefined;
     return only === undefined ? this.findByName(name) : this.#models.find(only.name);
   }
 
@@ -183,6 +190,7 @@ export class ModelChooser {
       })),
       unnamed: (given ?? this.#unnamedOr(models))?.taskSource.key,
       isGiven: given !== undefined,
+      takesAnyName: this.#takesAnyName,
     };
   }
 

@@ -66,7 +66,7 @@ export class PoolDecoder {
   async prepare({ entry, call, context }: Reading<ItemsOperation>, model: ServedModel, count: number) {
     const { name, version, taskSource: source } = model;
     const all = [{ name, version, aliases: [], isCurrent: true, source, room: count }];
-    const models = { [entry.operation.name]: { all, unnamed: source.key, isGiven: true } };
+    const models = { [entry.operation.name]: { all, unnamed: source.key, isGiven: true, takesAnyName: false } };
     const job: DecodeJob = { kind: 'decode', operation: entry.operation.name, body: call.body, context, models };
     const decoded = await this.#cpu.run<'decode'>(job, limitsOf(call.requester));
     if (decoded.kind === 'refused') throw errorOf(decoded.error);

@@ -63,6 +63,8 @@ export interface DoorParts {
   /** ITEM_LIMIT, DEFAULT_MODEL ('' for none). */
   readonly itemLimit: number;
   readonly defaultModel: string;
+  /** Whether unknown names in bodies stand for the only model of a task. */
+  readonly takesAnyName?: boolean;
 }
 
 /**

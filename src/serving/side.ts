@@ -15,6 +15,8 @@ export interface SideParts {
   readonly itemLimit: number;
   /** '' for none. */
   readonly defaultModel: string;
+  /** Whether unknown names in bodies stand for the only model of a task. */
+  readonly takesAnyName?: boolean;
 }
 
 /** What the door asks of the queues for one party, which has permits of its own. */
@@ -27,7 +29,8 @@ export class Side implements Queues {
   constructor(party: Party, parts: SideParts) {
     this.#party = party;
     this.#parts = parts;
-    this.models = new ModelChooser(parts.models, this, parts.defaultModel);
+    const { defaultModel: defaultName, takesAnyName = false } = parts;
+    this.models = new ModelChooser(parts.models, this, { defaultName, takesAnyName });
     this.decoder = new Decoder({ ...parts, models: this.models, queues: this });
   }
 

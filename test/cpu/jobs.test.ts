@@ -100,6 +100,7 @@ const given = (room: number, source = numbers): CpuModels => ({
   all: [{ name: 'm', version: '1', aliases: [], isCurrent: true, source, room }],
   unnamed: source.key,
   isGiven: true,
+  takesAnyName: false,
 });
 
 /** What a thread makes of a native body. */

@@ -37,6 +37,8 @@ export interface HubSetUp {
   readonly noRanges?: boolean;
   /** Files on one page of the list. */
   readonly pageSize?: number;
+  /** Another repository, which this hub has as well. */
+  readonly besides?: FakeHub;
 }
 
 export class FakeHub {
@@ -118,6 +120,11 @@ export class FakeHub {
     const url = new URL(request.url ?? '', this.endpoint);
     const isForUs =
       url.pathname.startsWith(`/api/models/${this.repository}/`) || url.pathname.startsWith(`/${this.repository}/`);
+    const { besides } = this.#setUp;
+    if (!isForUs && besides !== undefined) {
+      besides.#answerHub(request, response);
+      return;
+    }
     const refused = isForUs ? this.#refusal(seen) : { status: 404, code: 'RepoNotFound' };
     if (refused !== undefined) {
       response.writeHead(refused.status, { 'X-Error-Code': refused.code }).end();

@@ -36,6 +36,15 @@ const BERT = {
 };
 const SMALL = ['1_Pooling/config.json', 'LICENSE', 'README.md', 'config.json', 'modules.json', 'tokenizer.json'];
 
+test('tensors in files of their own come with the graph as it was exported', async () => {
+  const tensors = ['onnx/Constant_7_attr__value', 'onnx/onnx__MatMul_12', 'onnx/embeddings.word.weight'];
+  const others = ['Constant_7_attr__value', 'onnx/pytorch_model.bin', 'onnx/LICENSE'];
+  const files = { ...BERT, ...Object.fromEntries([...tensors, ...others].map((name) => [name, 1])) };
+  const isChosen = (name: string) => tensors.includes(name) || others.includes(name);
+  assert.deepEqual((await choose(files)).filter(isChosen), tensors.toSorted());
+  assert.deepEqual((await choose(files, { dtype: 'q8' })).filter(isChosen), []);
+});
+
 test('the files that serving needs, in one dtype, with their external data', async () => {
   const data = ['onnx/model.onnx', 'onnx/model.onnx_data', 'onnx/model.onnx_data_1'];
   assert.deepEqual(await choose(BERT), [...SMALL, ...data].sort());

@@ -20,6 +20,7 @@ test('a password in HF_ENDPOINT goes to the hub alone, where there is no token, 
   const options = (HF_TOKEN: string) =>
     optionsOf({
       CARPOOL_MODELS: [],
+      MODEL_ID: '',
       MODELS_DIR: '.',
       DTYPE: 'auto',
       HF_TOKEN,

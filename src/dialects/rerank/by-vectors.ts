@@ -2,6 +2,7 @@ import { readEmbedding, similarities, type Embedding } from '../shared/embedding
 import { jsonItem, type Answer, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { bestFirst } from '../shared/ranking.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
+import { shortFloat32 } from '../../tensors/float-text.ts';
 import type { Item } from '../../tasks/task.ts';
 import { rankingAnswer, readRerank, type RerankHead, type RerankOptions } from './rerank.ts';
 import { readScore, scoreAnswer, type ScoreHead, type Scored } from './score.ts';
@@ -81,7 +82,7 @@ function compared(first: readonly Embedding[], second: readonly Embedding[]): Sc
       ? similarities(only, second)
       : first.flatMap((one, index) => similarities(one, second.slice(index, index + 1)));
   return second.map(({ tokens }, index) => ({
-    score: Math.fround(cosines[index] ?? 0),
+    score: shortFloat32(cosines[index] ?? 0),
     tokens: tokens + (first.length > 1 || index === 0 ? (first[index]?.tokens ?? 0) : 0),
   }));
 }

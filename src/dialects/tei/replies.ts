@@ -58,10 +58,17 @@ export interface TextModelInfo {
   readonly maxInputLength?: number;
   readonly pooling?: string;
   readonly id2label?: Readonly<Record<string, string>>;
+  /** Absent: true. */
+  readonly autoTruncate?: boolean;
 }
 
 export interface TeiModel {
   readonly name: string;
+  /** As the hub has it, or our own name. */
+  readonly id: string;
+  /** The commit on the hub, if the model comes from there. */
+  readonly commit: string | undefined;
+  readonly dtype: string;
   readonly task: string;
   readonly info: TextModelInfo;
   readonly queueItems: number;
@@ -72,11 +79,19 @@ export interface TeiModel {
 }
 
 /** TEI's fields of `GET /info`, for one model. */
-export function teiInfo({ name, task, info, ...limits }: TeiModel): Readonly<Record<string, unknown>> {
+export function teiInfo({
+  name,
+  id,
+  commit,
+  dtype,
+  task,
+  info,
+  ...limits
+}: TeiModel): Readonly<Record<string, unknown>> {
   return {
-    model_id: name,
-    model_sha: null,
-    model_dtype: 'float32',
+    model_id: id,
+    model_sha: commit ?? null,
+    model_dtype: dtype,
     served_model_name: name,
     model_type: modelType(task, info),
     max_concurrent_requests: limits.queueItems,
@@ -84,7 +99,7 @@ export function teiInfo({ name, task, info, ...limits }: TeiModel): Readonly<Rec
     max_batch_tokens: limits.maxCost ?? null,
     max_batch_requests: limits.maxItems,
     max_client_batch_size: limits.itemLimit,
-    auto_truncate: true,
+    auto_truncate: info.autoTruncate ?? true,
     tokenization_workers: limits.threads,
     sha: null,
     docker_label: null,

@@ -9,6 +9,8 @@ export interface TextInfo {
   readonly id2label?: Readonly<Record<string, string>>;
   readonly dimensions?: number;
   readonly prompts?: Readonly<Record<string, string>>;
+  /** Present where a text that is too long is refused. */
+  readonly autoTruncate?: false;
 }
 
 export interface TokenizeArgument {

@@ -22,6 +22,8 @@ const options = z.strictObject({
   normalize: z.boolean().optional(),
   /** The prompt for requests that name none; default: what config_sentence_transformers.json says. */
   defaultPromptName: z.string().optional(),
+  /** The same as a text. */
+  defaultPrompt: z.string().optional(),
   /** Take token ids of clients that tokenise with this model's own tokenizer. */
   acceptTokenIds: z.boolean().default(false),
 });
@@ -60,8 +62,9 @@ export async function createEmbeddingsTask(source: TaskSource): Promise<Task> {
     ...(size === undefined ? {} : { dimensions: size }),
   }));
   const { prompts, defaultPrompt, normalizes } = model.files;
-  const usual = own.defaultPromptName ?? defaultPrompt;
-  if (usual !== undefined && !Object.hasOwn(prompts, usual)) throw new Error(`there is no prompt named ${usual}`);
+  const name = own.defaultPromptName ?? defaultPrompt;
+  if (name !== undefined && !Object.hasOwn(prompts, name)) throw new Error(`there is no prompt named ${name}`);
+  const usual = own.defaultPrompt ?? (name === undefined ? '' : (prompts[name] ?? ''));
   return {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
@@ -76,8 +79,8 @@ export async function createEmbeddingsTask(source: TaskSource): Promise<Task> {
 
 interface Ways {
   readonly model: EncoderModel;
-  /** Name of the prompt for requests that name none. */
-  readonly usual: string | undefined;
+  /** The prompt for requests that name none. */
+  readonly usual: string;
   readonly normalize: boolean;
   readonly acceptTokenIds: boolean;
 }
@@ -103,8 +106,7 @@ function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways):
   const input = readTextInput(item);
   if (typeof input !== 'string' && !acceptTokenIds)
     throw new ServerError('INVALID_INPUT', TOKEN_IDS_REFUSED, { reason: 'token_ids_not_accepted' });
-  const byType = asked.input_type === undefined ? undefined : promptFor(asked.input_type, model.files.prompts);
-  const text = prompted(input, model, { asked: asked.prompt_name, usual: byType ?? usual });
+  const text = prompted(input, model, { ...asked, usual });
   const encoded = model.encoder.single(text, cutOf(asked, model.autoTruncate));
   const wanted: EncoderTicket = {
     // Vectors of tokens stay as the graph gives them, unless the request asks otherwise.
@@ -131,11 +133,19 @@ function promptFor(use: string, prompts: Readonly<Record<string, string>>): stri
 
 function prompted(
   text: TextInput,
-  { files }: EncoderModel,
-  { asked, usual }: { readonly asked: string | undefined; readonly usual: string | undefined },
+  { files: { prompts } }: EncoderModel,
+  asked: {
+    readonly prompt_name?: string | undefined;
+    readonly input_type?: string | undefined;
+    readonly usual: string;
+  },
 ): TextInput {
-  if (typeof text === 'string') return promptOf(files.prompts, asked ?? usual) + text;
-  if (asked !== undefined)
+  const { prompt_name: named, input_type: use, usual } = asked;
+  if (typeof text === 'string') {
+    const name = named ?? (use === undefined ? undefined : promptFor(use, prompts));
+    return (name === undefined ? usual : promptOf(prompts, name)) + text;
+  }
+  if (named !== undefined)
     throw new ServerError('INVALID_INPUT', 'prompt_name goes with a text, not with token ids.', {
       param: 'prompt_name',
     });

@@ -111,7 +111,11 @@ export async function openEncoderModel(
       tokenizer,
       maxCharacters,
       prompts: files.prompts,
-      info: { maxInputLength: maxLength, ...info({ files, size: known }) },
+      info: {
+        maxInputLength: maxLength,
+        ...info({ files, size: known }),
+        ...(autoTruncate ? {} : { autoTruncate }),
+      },
     }),
   };
 }
