@@ -28,7 +28,7 @@ RUN ONNXRUNTIME_NODE_INSTALL=true node node_modules/onnxruntime-node/script/inst
 
 # What both images hold, whatever the device. Mount a folder over /app/models to serve others.
 FROM scratch AS app
-COPY package.json carpool.json LICENSE /app/
+COPY package.json LICENSE /app/
 COPY --from=build /app/dist/src /app/dist/src
 COPY models /app/models
 

@@ -23,9 +23,8 @@ export function readConfig(sources: ConfigSources): Config {
   const read = readValues(sources, { problems, origins });
   for (const name of [...Object.keys(sources.flags), ...Object.keys(sources.file)])
     if (!Object.hasOwn(OPTIONS, name)) problems.push(`${name}: there is no such option${didYouMean(name)}`);
-  const own = isForeignDefault(read, origins) ? { ...read, DEFAULT_MODEL: '' } : read;
   const isSet = (name: OptionName): boolean => ['flag', 'environment'].includes(origins.get(name) ?? '');
-  const values = asTei(own, isSet, problems);
+  const values = asTei(read, isSet, problems);
   problems.push(...checkTogether(values));
   if (problems.length > 0) throw new ConfigError(problems);
   const config = Object.freeze({ ...values, MODELS_DIR: path.resolve(values.MODELS_DIR) });
@@ -52,12 +51,6 @@ function readValues(
   }
   // Each value has the type of its option's default, which the compiler cannot see here.
   return values as unknown as Config;
-}
-
-/** Whether DEFAULT_MODEL comes from carpool.json while the user has chosen models without it. */
-function isForeignDefault({ MODELS, DEFAULT_MODEL }: Config, origins: ReadonlyMap<string, string>): boolean {
-  const isNamedElsewhere = !['carpool.json', 'default'].includes(origins.get('MODELS') ?? '');
-  return origins.get('DEFAULT_MODEL') === 'carpool.json' && isNamedElsewhere && !MODELS.includes(DEFAULT_MODEL);
 }
 
 const originsOf = new WeakMap<Config, ReadonlyMap<string, string>>();

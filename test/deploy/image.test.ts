@@ -119,14 +119,7 @@ test(
       assert.ok(cpu);
       await build(image, cpu);
       const app = path.join(rootOf(image, 'cpu'), 'app');
-      assert.deepEqual((await readdir(app)).sort(), [
-        'LICENSE',
-        'carpool.json',
-        'dist',
-        'models',
-        'node_modules',
-        'package.json',
-      ]);
+      assert.deepEqual((await readdir(app)).sort(), ['LICENSE', 'dist', 'models', 'node_modules', 'package.json']);
       assert.deepEqual(await readdir(path.join(app, 'dist')), ['src']);
 
       const { dependencies } = JSON.parse(await readFile(path.join(app, 'package.json'), 'utf8')) as {
