@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { RawItem } from '../../tasks/task.ts';
 import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
-import { choice, feature, given, issue, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { choice, feature, flag, given, issue, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { chunkingFields, chunkingParameters } from './chunking.ts';
 import { fileField, formValues, parseMultipart } from './multipart.ts';
 import { AUDIO_FORMATS, type AudioFormat } from './transcript.ts';
 
@@ -26,7 +27,8 @@ const granularities = z
 
 const schema = z.object({
   stream: feature(false),
-  chunking_strategy: feature('auto'),
+  ...chunkingFields,
+  vad_filter: flag.optional(),
   'include[]': feature(),
   'known_speaker_names[]': feature(),
   'known_speaker_references[]': feature(),
@@ -60,12 +62,17 @@ async function decodeAudio(
 ): Promise<ItemsRequest<AudioOptions>> {
   const values = formValues(schema, await parseMultipart(body, contentType));
   const ignored = unknownFields(schema, values);
-  const { file, model, response_format: format, language, prompt, temperature } = readFields(schema, values);
+  const fields = readFields(schema, values);
+  const { file, model, response_format: format, language, prompt, temperature, vad_filter } = fields;
   const item: RawItem = {
     kind: 'raw',
     contentType: soundType(file.contentType),
     bytes: file.bytes,
-    parameters: given({ task, language, prompt, temperature, timestamps: TIMED.includes(format) }),
+    parameters: given({
+      ...chunkingParameters(fields),
+      ...given({ vad_filter }),
+      ...{ task, language, prompt, temperature, timestamps: TIMED.includes(format) },
+    }),
   };
   return { model, items: [item], options: { format }, ignored };
 }

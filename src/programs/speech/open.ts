@@ -6,6 +6,7 @@ import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession } from '../../onnx/session.ts';
 import type { SpeechTokens } from '../../tasks/transcription/speech-work.ts';
 import { openSpeechDecoder } from './decoder.ts';
+import { VoiceActivity } from './voice-activity.ts';
 import { SpeechProgram, type SpeechParts } from './program.ts';
 
 const optionsSchema = z.object({
@@ -27,7 +28,8 @@ export async function openSpeechParts(spec: ModelSpec, lane: LaneData): Promise<
   const { tokens, mels } = optionsSchema.parse(program.options);
   return releaseOnFailure(await openSession(spec, lane), async (encoder) => {
     const decoder = await openSpeechDecoder(decoderFile, ownOptions(spec, 'decoder'), lane);
-    return { encoder, decoder, tokens, mels, device: lane.device.kind };
+    const voice = new VoiceActivity(program.graphs['voiceActivity'], lane);
+    return { encoder, decoder, voice, tokens, mels, device: lane.device.kind };
   });
 }
 

@@ -4,6 +4,7 @@ import {
   FEATURES,
   STATS,
   TOKENS,
+  VOICE,
   type SpeechParameters,
   type SpeechTokens,
 } from '../../tasks/transcription/speech-work.ts';
@@ -15,6 +16,7 @@ import { goesOn, SteppingRun } from '../stepping-run.ts';
 import { WarmBudget } from '../warm-budget.ts';
 import type { SpeechDecoder } from './decoder.ts';
 import { Encoding } from './encoding.ts';
+import type { VoiceActivity } from './voice-activity.ts';
 import { Writing } from './writing.ts';
 
 /** Audio keys and values of all rows. */
@@ -29,6 +31,7 @@ const FRAMES = 3000;
 export interface SpeechParts {
   readonly encoder: LaneSession;
   readonly decoder: SpeechDecoder;
+  readonly voice: VoiceActivity;
   readonly tokens: SpeechTokens;
   readonly mels: number;
   readonly device: LaneData['device']['kind'];
@@ -75,20 +78,18 @@ export class SpeechProgram implements Program {
     const run = new SteppingRun();
     const named = new Set(tickets.map(({ id }) => id));
     this.#keepOnly((id) => named.has(id));
-    for (const { id, inputs, parameters } of tickets) {
+    for (const ticket of tickets) {
+      if (this.#parts.voice.add(ticket)) continue;
+      const { id, inputs, parameters } = ticket;
       const [features] = inputs ?? [];
       if (features !== undefined) this.#encoding.add({ id, features, parameters: parameters as SpeechParameters });
     }
-    if (this.#newcomersFirst()) {
-      await this.#encoding.encode(run);
-      const enough = this.#encoding.encoded >= this.#writing.cohortRows;
-      if (run.fatal === undefined && (enough || this.#encoding.waiting === 0))
-        await this.#writing.begin(this.#encoding.takeEncoded(), run);
-    } else await this.#writing.steps(run);
+    await this.#parts.voice.answer(run);
+    if (run.fatal === undefined) await this.#windows(run);
     if (run.fatal !== undefined) this.#keepOnly(() => false);
     run.runMs = this.#now() - startMs;
     const { maxItems } = this.#writing;
-    const answer = run.answer(tickets, (id) => (this.#encoding.has(id) || this.#writing.has(id) ? MORE : undefined));
+    const answer = run.answer(tickets, (id) => (this.#has(id) ? MORE : undefined));
     return maxItems === undefined ? answer : { ...answer, maxItems };
   }
 
@@ -130,13 +131,27 @@ export class SpeechProgram implements Program {
 
   async release(): Promise<void> {
     this.#keepOnly(() => false);
+    await this.#parts.voice.release();
     await this.#parts.decoder.release();
     await this.#parts.encoder.release();
   }
 
   #keepOnly(stays: (id: number) => boolean): void {
+    this.#parts.voice.keepOnly(stays);
     this.#encoding.keepOnly(stays);
     this.#writing.keepOnly(stays);
+  }
+
+  async #windows(run: SteppingRun): Promise<void> {
+    if (!this.#newcomersFirst()) return this.#writing.steps(run);
+    await this.#encoding.encode(run);
+    const enough = this.#encoding.encoded >= this.#writing.cohortRows;
+    if (run.fatal === undefined && (enough || this.#encoding.waiting === 0))
+      await this.#writing.begin(this.#encoding.takeEncoded(), run);
+  }
+
+  #has(id: number): boolean {
+    return this.#encoding.has(id) || this.#writing.has(id) || this.#parts.voice.has(id);
   }
 
   #newcomersFirst(): boolean {
@@ -151,6 +166,7 @@ function signatureOf(mels: number): Signature {
     outputs: [
       { name: TOKENS, datatype: 'INT32', shape: [-1, -1], batchAxis: 0 },
       { name: STATS, datatype: 'FP32', shape: [-1, 3], batchAxis: 0 },
+      { name: VOICE, datatype: 'FP32', shape: [-1, -1], batchAxis: 0 },
     ],
     batchable: true,
   };

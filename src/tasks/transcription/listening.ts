@@ -2,10 +2,12 @@ import { float32, typedView, type Tensor } from '../../tensors/tensor.ts';
 import type { Outputs, ServeContext, Work } from '../task.ts';
 import { isDoubtful, leastDoubtful, type Judged } from './fallback.ts';
 import { FRAMES, SAMPLE_RATE_HZ } from './log-mel.ts';
-import { slicePcm, type Pcm } from './pcm.ts';
-import { promptTokens, type Settings } from './request.ts';
+import { slicePcm, type Pcm, type StretchCall } from './pcm.ts';
+import { promptTokens } from './prompt.ts';
+import type { Settings } from './request.ts';
 import { unfinished, type Take } from './segments.ts';
 import { FEATURES, STATS, TOKENS, type SpeechParameters, type SpeechTokens } from './speech-work.ts';
+import { voiceIn } from './voice.ts';
 import type { Window } from './windows.ts';
 
 /** What a model's requests have in common. */
@@ -32,13 +34,6 @@ export interface ListeningParts {
   readonly onHeard: (seconds: number) => void;
 }
 
-/** The argument of the task's calls `features` and `loudness`. */
-export interface StretchCall {
-  readonly pcm: Pcm;
-  readonly start: number;
-  readonly end: number;
-}
-
 /** Audio that the model has yet to hear. */
 type Stretch = Pick<Take, 'window' | 'start' | 'end'>;
 type Run = (work: Work) => Promise<Outputs>;
@@ -47,6 +42,9 @@ type Run = (work: Work) => Promise<Outputs>;
 const MOST_ROUNDS = 4;
 /** Less sound than this after the last timestamp is not run again, because timestamps are not exact. */
 const LEAST_SAMPLES = 0.8 * SAMPLE_RATE_HZ;
+
+/** A window whose text is doubtful is silent where speech is nowhere this likely: Silero's own threshold for the end of speech, so that none is lost. */
+const MAYBE_SPEECH = 0.35;
 
 /** The windows of one request on their way through the lanes. */
 export class Listening {
@@ -107,16 +105,21 @@ export class Listening {
 
   /** Hears a stretch, and hears it again at the next temperature as long as its text is doubtful. */
   async #listen(stretch: Stretch, run: Run): Promise<Take> {
-    const { temperatures, thresholds } = this.#parts.settings;
+    const { temperatures, thresholds, voice } = this.#parts.settings;
     const repeats = this.#repeats.get(stretch.window) ?? 0;
     const most = temperatures.length - repeats;
     const tried: Judged[] = [];
+    let speaks: boolean | undefined;
     for (const temperature of temperatures.slice(0, most)) {
       const take = this.#takeOf(stretch, temperature, await run(await this.#work(stretch, temperature)));
       // Without another try, nothing depends on it.
       const compressionRatio = most === 1 ? 0 : await this.#repetition(take);
-      tried.push({ take, compressionRatio });
-      if (!isDoubtful({ take, compressionRatio }, thresholds)) break;
+      const judged = { take, compressionRatio };
+      const doubtful = isDoubtful(judged, thresholds);
+      if (voice.check && (doubtful || take.noSpeechProb > thresholds.noSpeech))
+        speaks ??= await this.#speaks(stretch, run);
+      tried.push(speaks === false ? { take: { ...take, tokens: [] }, compressionRatio: 0 } : judged);
+      if (!doubtful || speaks === false) break;
     }
     this.#repeats.set(stretch.window, repeats + tried.length - 1);
     this.#parts.onHeard((stretch.end - stretch.start) / SAMPLE_RATE_HZ);
@@ -151,6 +154,13 @@ export class Listening {
     };
     const inputs = { [FEATURES]: float32([1, model.mels, FRAMES], features) };
     return { inputs, parameters, cost: 1, bucket: '' };
+  }
+
+  /** Whether anybody may speak in a stretch. */
+  async #speaks({ start, end }: Stretch, run: Run): Promise<boolean> {
+    const { context, pcm } = this.#parts;
+    const voice = await voiceIn(slicePcm(pcm(), start, end), { context, run });
+    return voice.some((probability) => probability >= MAYBE_SPEECH);
   }
 
   async #repetition({ tokens }: Take): Promise<number> {

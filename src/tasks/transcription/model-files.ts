@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import type { SpeechTokens } from './speech-work.ts';
@@ -84,12 +86,22 @@ function languagesOf(added: ReadonlyMap<string, number>): Record<string, number>
   return Object.fromEntries(languages);
 }
 
+/** The voice activity model that comes with the server. */
+const SHIPPED_VOICE_ACTIVITY = fileURLToPath(new URL('../../../../models/voice-activity/model.onnx', import.meta.url));
+
+/** The file of Silero VAD 5: the model's own (`files.voiceActivity`), or that which comes with the server; undefined where there is neither. */
+export function voiceActivityFile({ files }: Files): string | undefined {
+  return files['voiceActivity'] ?? (existsSync(SHIPPED_VOICE_ACTIVITY) ? SHIPPED_VOICE_ACTIVITY : undefined);
+}
+
 /** Transcription runs by the speech program: `files.model` is the encoder, `files.decoder` the decoder with its cache merged in. */
 export async function chooseSpeechProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec> {
   const { decoder } = source.files;
   if (decoder === undefined) throw new Error('the model has no decoder (files.decoder)');
   const { tokens, mels } = await readSpeechModel(source);
-  return { kind: 'speech', graphs: { model: source.weights, decoder }, options: { tokens, mels } };
+  const voiceActivity = voiceActivityFile(source);
+  const graphs = { model: source.weights, decoder, ...(voiceActivity === undefined ? {} : { voiceActivity }) };
+  return { kind: 'speech', graphs, options: { tokens, mels } };
 }
 
 async function read<Schema extends z.ZodType>(

@@ -13,6 +13,13 @@ export interface Pcm {
   readonly samples: number;
 }
 
+/** The argument of the task's calls `samples`, `features` and `loudness`. */
+export interface StretchCall {
+  readonly pcm: Pcm;
+  readonly start: number;
+  readonly end: number;
+}
+
 export function tooLong(maxSeconds: number): ServerError {
   return new ServerError('TOO_LARGE', `The audio is longer than the ${maxSeconds} s that this model takes.`);
 }
@@ -46,7 +53,7 @@ export class PcmWriter {
   }
 
   /** Adds samples as they are. Throws TOO_LARGE beyond the limit. */
-  writeWhole(values: Int16Array): void {
+  write(values: Int16Array): void {
     let at = 0;
     while (at < values.length) {
       const count = this.#room(values.length - at);
@@ -82,20 +89,27 @@ export class PcmWriter {
 }
 
 /** Samples from `start` to `end` (not included), from -1 to 1. */
-export function readPcm({ blocks, samples }: Pcm, start: number, end: number): Float32Array {
-  const last = Math.min(end, samples);
-  const values = new Float32Array(Math.max(0, last - start));
-  let at = start;
-  while (at < last) {
-    const block = blocks[Math.floor(at / BLOCK_SAMPLES)];
-    if (block === undefined) break;
-    const offset = at % BLOCK_SAMPLES;
-    const count = Math.min(last - at, BLOCK_SAMPLES - offset);
-    const whole = new Int16Array(block, offset * 2, count);
-    for (let index = 0; index < count; index += 1) values[at - start + index] = (whole[index] as number) / 32_768;
-    at += count;
+export function readPcm(pcm: Pcm, start: number, end: number): Float32Array {
+  const values = new Float32Array(Math.max(0, Math.min(end, pcm.samples) - start));
+  let at = 0;
+  for (const whole of wholeSamples(pcm, start, end)) {
+    for (let index = 0; index < whole.length; index += 1) values[at + index] = (whole[index] as number) / 32_768;
+    at += whole.length;
   }
   return values;
+}
+
+/** Samples from `start` to `end` (not included) as they lie in their blocks. */
+export function* wholeSamples({ blocks, samples }: Pcm, start: number, end: number): Generator<Int16Array> {
+  const last = Math.min(end, samples);
+  for (let at = start; at < last;) {
+    const block = blocks[Math.floor(at / BLOCK_SAMPLES)];
+    if (block === undefined) return;
+    const offset = at % BLOCK_SAMPLES;
+    const count = Math.min(last - at, BLOCK_SAMPLES - offset);
+    yield new Int16Array(block, offset * 2, count);
+    at += count;
+  }
 }
 
 /** A stretch of samples with only the blocks that hold it, for another thread. */

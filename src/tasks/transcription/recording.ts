@@ -1,8 +1,9 @@
 import type { ServeContext } from '../task.ts';
 import type { OpenAudio } from './decode-audio.ts';
-import type { StretchCall } from './listening.ts';
 import { SAMPLE_RATE_HZ } from './log-mel.ts';
-import { PcmWriter, slicePcm, type Pcm } from './pcm.ts';
+import { PcmWriter, slicePcm, type Pcm, type StretchCall } from './pcm.ts';
+import type { GateSettings, TimeMap } from './speech-gate.ts';
+import { SpeechFilter } from './voice.ts';
 import { WindowPlanner, type Window } from './windows.ts';
 
 /** Windows of a group: 8 minutes, 15 MB. While one group runs, the next is decoded. */
@@ -15,7 +16,9 @@ const PIECE = 60 * SAMPLE_RATE_HZ;
 export interface RecordingParts {
   readonly audio: OpenAudio;
   readonly maxSeconds: number;
-  readonly context: Pick<ServeContext, 'call'>;
+  readonly context: Pick<ServeContext, 'call' | 'run'>;
+  /** Leaves out audio without speech. */
+  readonly gate: GateSettings | undefined;
 }
 
 /** A recording that is decoded while it is transcribed; it holds no more samples than are still needed. */
@@ -24,6 +27,7 @@ export class Recording {
   readonly windows: readonly Window[];
   readonly #parts: RecordingParts;
   readonly #writer: PcmWriter;
+  readonly #filter: SpeechFilter | undefined;
   readonly #planner = new WindowPlanner();
   #planned = 0;
   #ended = false;
@@ -31,10 +35,22 @@ export class Recording {
   constructor(parts: RecordingParts) {
     this.#parts = parts;
     this.#writer = new PcmWriter(parts.maxSeconds);
+    const { gate, maxSeconds, context } = parts;
+    this.#filter = gate === undefined ? undefined : new SpeechFilter(gate, maxSeconds, context);
     this.windows = this.#planner.windows;
   }
 
-  /** The audio so far, without what was freed. */
+  /** Samples so far, with those that were left out. */
+  get samples(): number {
+    return this.#filter?.samples ?? this.#writer.samples;
+  }
+
+  /** Where the audio that is heard lies in all of it; empty where nothing is left out. */
+  get stretches(): TimeMap['stretches'] {
+    return this.#filter?.stretches ?? [];
+  }
+
+  /** The audio that is heard, so far, without what was freed. */
   get pcm(): Pcm {
     return this.#writer.finish();
   }
@@ -68,7 +84,8 @@ export class Recording {
     while (!this.#ended && this.windows.length < windows) {
       const piece = await this.#parts.audio.samples.next();
       if (piece.done === true) this.#ended = true;
-      else this.#writer.writeWhole(piece.value);
+      else (this.#filter ?? this.#writer).write(piece.value);
+      await this.#filter?.forEach(this.#ended, (speech) => this.#writer.write(speech));
       const { samples } = this.pcm;
       while (samples - this.#planned >= PIECE || (this.#ended && samples > this.#planned)) {
         const end = Math.min(samples, this.#planned + PIECE);

@@ -1,10 +1,11 @@
 import { deflateSync } from 'node:zlib';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { isSilent } from './fallback.ts';
-import { HOP_SAMPLES } from './log-mel.ts';
+import { HOP_SAMPLES, SAMPLE_RATE_HZ } from './log-mel.ts';
 import type { Thresholds } from './request.ts';
 import { joinOverlap, type Part, type Spelling } from './seam.ts';
 import { segmentsOf, type Take } from './segments.ts';
+import { wholeTimes, type TimeMap } from './speech-gate.ts';
 import type { SpeechTokens } from './speech-work.ts';
 import type { Window } from './windows.ts';
 
@@ -12,6 +13,8 @@ export interface Transcript {
   readonly text: string;
   readonly segments: readonly TranscriptSegment[];
 }
+
+const HOPS_PER_SECOND = SAMPLE_RATE_HZ / HOP_SAMPLES;
 
 /** A segment as Whisper's own code reports it. */
 export interface TranscriptSegment {
@@ -32,13 +35,15 @@ export interface TranscriptParts {
   readonly windows: readonly Window[];
   /** In order within each window. */
   readonly takes: readonly Take[];
+  /** Of the audio that was kept, where some was left out. */
+  readonly stretches: TimeMap['stretches'];
   readonly timestamps: boolean;
   readonly thresholds: Thresholds;
 }
 
 /** Windows joined into one text, and into segments where they are wanted. */
 export function writeTranscript(
-  { windows, takes, timestamps, thresholds }: TranscriptParts,
+  { windows, stretches, takes, timestamps, thresholds }: TranscriptParts,
   tokenizer: TextTokenizer,
   tokens: SpeechTokens,
 ): Transcript {
@@ -54,12 +59,15 @@ export function writeTranscript(
     const texts = part.segments.map(({ ids }) => tokenizer.decode(ids));
     text = append(text, texts.join(''));
     if (!timestamps) continue;
-    for (const [index, { start, end, ids, take }] of part.segments.entries())
+    for (const [index, segment] of part.segments.entries()) {
+      const { ids, take } = segment;
+      const heard = { start: take.start / SAMPLE_RATE_HZ, end: take.end / SAMPLE_RATE_HZ };
+      const times = wholeTimes(segment, stretches);
       segments.push({
         id: segments.length,
-        seek: Math.round(take.start / HOP_SAMPLES),
-        start: toHundredths(start),
-        end: toHundredths(end),
+        seek: Math.round(wholeTimes(heard, stretches).start * HOPS_PER_SECOND),
+        start: toHundredths(times.start),
+        end: toHundredths(times.end),
         text: texts[index] ?? '',
         tokens: ids,
         temperature: take.temperature,
@@ -67,6 +75,7 @@ export function writeTranscript(
         compression_ratio: ratioOf(take),
         no_speech_prob: Number.isNaN(take.noSpeechProb) ? 0 : take.noSpeechProb,
       });
+    }
   }
   return { text: text.trim(), segments };
 }

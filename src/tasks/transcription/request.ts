@@ -1,47 +1,9 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import { memberOf, refuseUrl } from '../item-url.ts';
 import { readParameters } from '../parameters.ts';
 import type { Item } from '../task.ts';
-import { UNKNOWN_LANGUAGE, type SpeechTokens } from './speech-work.ts';
-
-/** Media types with which clients label audio; its format is read from the bytes. */
-export const AUDIO_TYPES: readonly string[] = [
-  ...['audio/wav', 'audio/x-wav', 'audio/wave', 'audio/vnd.wave', 'audio/mpeg', 'audio/mp3', 'audio/mp4', 'audio/m4a'],
-  ...['audio/x-m4a', 'audio/aac', 'audio/ogg', 'audio/opus', 'audio/flac', 'audio/x-flac', 'audio/webm', 'audio/amr'],
-  ...['audio/aiff', 'audio/x-aiff', 'video/mp4', 'video/webm', 'video/mpeg', 'application/ogg'],
-  'application/octet-stream',
-];
-
-const ANY_AUDIO = /^(?:audio|video)\/|^application\/(?:ogg|octet-stream)$/;
-
-/** The audio of an item: bytes, or base64 text not yet decoded. Throws UNSUPPORTED_MEDIA_TYPE or INVALID_INPUT. */
-export function audioOf(item: Item): Uint8Array | string {
-  if (item.kind === 'raw') {
-    if (ANY_AUDIO.test(item.contentType)) return item.bytes;
-    throw new ServerError(
-      'UNSUPPORTED_MEDIA_TYPE',
-      'This model takes audio: a raw body, or {"audio": base64} in JSON.',
-    );
-  }
-  const { value } = item;
-  const text = memberOf(value, 'audio');
-  if (typeof text === 'string') {
-    refuseUrl(text);
-    return text;
-  }
-  throw new ServerError('INVALID_INPUT', 'This model takes audio: a raw body, base64 text, or {"audio": base64 text}.');
-}
-
-/** Bytes of base64 text or of a data URL. Throws INVALID_INPUT. */
-export function audioBytes(text: string): Uint8Array {
-  const comma = text.startsWith('data:') ? text.indexOf(',') : -1;
-  if (text.startsWith('data:') && !text.slice(0, comma).endsWith(';base64'))
-    throw new ServerError('INVALID_INPUT', 'A data URL must hold base64: data:audio/wav;base64,...');
-  const body = text.slice(comma + 1).replace(/\s+/g, '');
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(body)) throw new ServerError('INVALID_INPUT', 'The audio is not valid base64.');
-  return Buffer.from(body, 'base64');
-}
+import type { GateSettings } from './speech-gate.ts';
+import type { SpeechTokens } from './speech-work.ts';
 
 /** Where a text is doubted. */
 export interface Thresholds {
@@ -51,6 +13,15 @@ export interface Thresholds {
   readonly logprob: number;
   /** Above it a window with an unlikely text is silent. */
   readonly noSpeech: number;
+}
+
+/** What to do about audio in which nobody speaks. */
+export interface VoiceSettings {
+  /** Leaves it out before anything is heard. */
+  readonly filter: boolean;
+  /** Drops a doubtful text of a window in which nobody speaks. */
+  readonly check: boolean;
+  readonly gate: GateSettings;
 }
 
 /** What a request asks for, checked. */
@@ -63,6 +34,7 @@ export interface Settings {
   /** To be tried in this order until a text is not doubtful. */
   readonly temperatures: readonly number[];
   readonly thresholds: Thresholds;
+  readonly voice: VoiceSettings;
   readonly timestamps: boolean;
   readonly seed: number;
 }
@@ -85,21 +57,39 @@ const parametersSchema = z.strictObject({
   no_speech_threshold: z.number().nullish(),
   timestamps: z.boolean().nullish(),
   seed: z.number().int().min(0).nullish(),
+  vad_filter: z.union([z.boolean(), z.literal('auto')]).nullish(),
+  vad_parameters: z
+    .strictObject({
+      threshold: z.number().min(0.2).max(1).default(0.5),
+      min_silence_duration_ms: z.number().min(0).max(60_000).default(2000),
+      speech_pad_ms: z.number().min(0).max(10_000).default(400),
+    })
+    .nullish(),
 });
 
-/** An item's parameters; `ladder` stands for temperature 0. Throws INVALID_INPUT naming the one that is unknown or wrong. */
-export function readSettings(item: Item, tokens: SpeechTokens, ladder = TEMPERATURES): Settings {
+/** What the model's folder says of all requests. */
+export interface SpeechDefaults {
+  /** What temperature 0 stands for. */
+  readonly temperatures: readonly number[];
+  readonly vadFilter: boolean;
+  /** Whether there is a voice activity model. */
+  readonly canHearVoices: boolean;
+}
+
+/** An item's parameters. Throws INVALID_INPUT naming the one that is unknown or wrong. */
+export function readSettings(item: Item, tokens: SpeechTokens, defaults: SpeechDefaults): Settings {
   const { language, prompt, ...rest } = readParameters(item, parametersSchema);
   const settings: Settings = {
     language: languageCode(language ?? undefined, tokens),
     task: rest.task ?? 'transcribe',
     prompt: prompt ?? undefined,
-    temperatures: temperaturesOf(rest.temperature ?? 0, ladder),
+    temperatures: temperaturesOf(rest.temperature ?? 0, defaults.temperatures),
     thresholds: {
       compressionRatio: rest.compression_ratio_threshold ?? 2.4,
       logprob: rest.logprob_threshold ?? -1,
       noSpeech: rest.no_speech_threshold ?? 0.6,
     },
+    voice: voiceOf(rest, defaults),
     timestamps: rest.timestamps ?? false,
     seed: rest.seed ?? 0,
   };
@@ -108,6 +98,28 @@ export function readSettings(item: Item, tokens: SpeechTokens, ladder = TEMPERAT
       param: 'task',
     });
   return settings;
+}
+
+type Parameters = z.output<typeof parametersSchema>;
+
+/** Without a word about it, voice activity is asked only where a text is doubtful. */
+function voiceOf(
+  { vad_filter: asked, vad_parameters: given }: Pick<Parameters, 'vad_filter' | 'vad_parameters'>,
+  { vadFilter, canHearVoices }: SpeechDefaults,
+): VoiceSettings {
+  const gate = {
+    threshold: given?.threshold ?? 0.5,
+    minSilenceMs: given?.min_silence_duration_ms ?? 2000,
+    padMs: given?.speech_pad_ms ?? 400,
+  };
+  const filter = asked ?? (given === undefined || given === null ? vadFilter : true);
+  if (canHearVoices) return { filter: filter !== false, check: asked !== false, gate };
+  if (filter !== true) return { filter: false, check: false, gate };
+  throw new ServerError(
+    'INVALID_INPUT',
+    'vad_filter: there is no voice activity model; name one as files.voiceActivity in model.json.',
+    { param: 'vad_filter' },
+  );
 }
 
 /** As in OpenAI's API, only temperature 0 is raised where a text is doubtful. */
@@ -132,25 +144,4 @@ const names = new Intl.DisplayNames('en', { type: 'language', fallback: 'none' }
 
 function nameOf(code: string): string | undefined {
   return names.of(code)?.toLowerCase();
-}
-
-/** The decoder's prompt up to the text; `previous` are ids of the text before. */
-export function promptTokens(
-  { language, task, timestamps }: Pick<Settings, 'language' | 'task' | 'timestamps'>,
-  previous: readonly number[],
-  tokens: SpeechTokens,
-): number[] {
-  const { startOfPrevious, languages, transcribe, translate } = tokens;
-  const prompt: number[] = [];
-  // Half of the decoder's positions are for the text; Whisper's own code cuts the earlier text likewise.
-  const most = Math.floor(tokens.maxPositions / 2) - 1;
-  if (previous.length > 0 && startOfPrevious !== undefined) prompt.push(startOfPrevious, ...previous.slice(-most));
-  prompt.push(tokens.start);
-  if (transcribe !== undefined && translate !== undefined)
-    prompt.push(
-      language === undefined ? UNKNOWN_LANGUAGE : (languages[language] ?? UNKNOWN_LANGUAGE),
-      task === 'translate' ? translate : transcribe,
-    );
-  if (!timestamps) prompt.push(tokens.noTimestamps);
-  return prompt;
 }

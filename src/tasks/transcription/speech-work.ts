@@ -36,9 +36,21 @@ export interface SpeechParameters {
   readonly seed: number;
 }
 
+/** The parameters of a ticket that asks where somebody speaks. */
+export const VOICE_TICKET = { voice: true } as const;
+
+export function isVoiceTicket(parameters: unknown): boolean {
+  return (parameters as { readonly voice?: unknown } | undefined)?.voice === true;
+}
+
 /** Inputs and outputs of a ticket, by name. */
+/** FP32 [1, mels, 3000] of a window; of a ticket that asks where somebody speaks, samples [1, n] at 16 kHz from -1 to 1. */
 export const FEATURES = 'features';
 /** INT32 [1, n], n >= 1: what the decoder wrote, with the end token if it came. */
 export const TOKENS = 'tokens';
 /** FP32 [1, 3]: mean log probability of the tokens, probability that nobody speaks (NaN: unknown), token of the language (-1: none). */
 export const STATS = 'stats';
+/** FP32 [1, n]: the probability of speech in each VOICE_CHUNK samples. Windows have none. */
+export const VOICE = 'voice';
+/** Samples at 16 kHz: 32 ms. */
+export const VOICE_CHUNK = 512;

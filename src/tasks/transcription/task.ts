@@ -4,24 +4,18 @@ import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { openAudio, type OpenAudio } from './decode-audio.ts';
-import { Listening, type SpeechSetup, type StretchCall } from './listening.ts';
+import { Listening, type SpeechSetup } from './listening.ts';
 import { LogMel, SAMPLE_RATE_HZ } from './log-mel.ts';
-import { readSpeechModel } from './model-files.ts';
+import { readSpeechModel, voiceActivityFile } from './model-files.ts';
 import { Pace } from './pace.ts';
-import { readPcm, type Pcm } from './pcm.ts';
+import { readPcm, type Pcm, type StretchCall } from './pcm.ts';
 import { Recording } from './recording.ts';
 import { repetition, writeTranscript, type Transcript, type TranscriptParts } from './reply.ts';
-import {
-  audioBytes,
-  audioOf,
-  AUDIO_TYPES,
-  readSettings,
-  temperatureLadder,
-  TEMPERATURES,
-  type Settings,
-} from './request.ts';
+import { audioBytes, audioOf, AUDIO_TYPES } from './audio-item.ts';
+import { readSettings, temperatureLadder, TEMPERATURES, type Settings, type SpeechDefaults } from './request.ts';
 import type { Take } from './segments.ts';
 import type { SpeechTokens } from './speech-work.ts';
+import { wholeTimes } from './speech-gate.ts';
 import { readWavPart, type WavCall } from './wav-part.ts';
 import { loudness } from './windows.ts';
 
@@ -37,6 +31,8 @@ const options = z.strictObject({
   maxTokens: z.number().int().min(1).max(448).default(224),
   /** Temperatures that a window is tried at while its text is doubtful. */
   temperatures: temperatureLadder.default([...TEMPERATURES]),
+  /** Whether silence is left out where a request says nothing of it. */
+  vadFilter: z.boolean().default(false),
   /** Longest time for ffmpeg to find out the length. */
   decodeSeconds: z.number().positive().max(3_600).default(300),
 });
@@ -53,12 +49,19 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
     bytes: (text: string): Uint8Array => new Uint8Array(audioBytes(text)),
     wav: (call: WavCall) => ({ samples: readWavPart(call), audio: call.audio }),
     loudness: ({ pcm, start, end }: StretchCall): Float32Array => loudness(pcm, start, end),
+    samples: ({ pcm, start, end }: StretchCall): Float32Array => readPcm(pcm, start, end),
     features: ({ pcm, start, end }: StretchCall): Float32Array => logMel().features(readPcm(pcm, start, end)),
     prompt: async (text: string): Promise<number[]> => promptIds(await tokenizer(), text, tokens),
     repetition: async (ids: readonly number[]): Promise<number> => repetition(ids, await tokenizer(), tokens),
     write: async (parts: TranscriptParts): Promise<Transcript> => writeTranscript(parts, await tokenizer(), tokens),
   };
-  const model: Transcriber = { tokens, mels, pace: new Pace(), ...own };
+  const model: Transcriber = {
+    tokens,
+    mels,
+    pace: new Pace(),
+    canHearVoices: voiceActivityFile(source) !== undefined,
+    ...own,
+  };
   return {
     rawTypes: AUDIO_TYPES,
     isLight: () => false,
@@ -70,23 +73,26 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
   };
 }
 
-interface Transcriber extends SpeechSetup {
+interface Transcriber extends SpeechSetup, SpeechDefaults {
   readonly maxSeconds: number;
   readonly decodeSeconds: number;
-  readonly temperatures: readonly number[];
   readonly pace: Pace;
 }
 
 async function transcribe(item: Item, context: ServeContext, model: Transcriber): Promise<Reply> {
   const startMs = performance.now();
-  const settings = readSettings(item, model.tokens, model.temperatures);
+  const settings = readSettings(item, model.tokens, model);
   const audio = await open(audioOf(item), context, model);
-  const recording = new Recording({ audio, maxSeconds: model.maxSeconds, context });
+  const recording = new Recording({
+    ...{ audio, maxSeconds: model.maxSeconds, context },
+    gate: settings.voice.filter ? settings.voice.gate : undefined,
+  });
   const { takes, language } = await listen(recording, { audio, settings, context, model });
   const { timestamps, thresholds, task } = settings;
-  const parts: TranscriptParts = { windows: recording.windows, takes, timestamps, thresholds };
+  const { windows, stretches } = recording;
+  const parts: TranscriptParts = { windows, stretches, takes, timestamps, thresholds };
   const { text, segments } = (await context.call('write', parts)) as Transcript;
-  const duration = recording.pcm.samples / SAMPLE_RATE_HZ;
+  const duration = recording.samples / SAMPLE_RATE_HZ;
   context.count('audio_seconds', duration);
   // Seconds of audio per second of work, with all steps and waiting.
   const realTimeFactor = (duration * 1000) / Math.max(1, performance.now() - startMs);
@@ -135,7 +141,10 @@ async function listen(
     heardSeconds += seconds;
     if (!isLong) return;
     model.pace.heard();
-    model.pace.check(audio.seconds - heardSeconds, context.leftMs());
+    model.pace.check(
+      audio.seconds - wholeTimes({ start: 0, end: heardSeconds }, recording.stretches).end,
+      context.leftMs(),
+    );
   };
   if (isLong) model.pace.begin();
   try {

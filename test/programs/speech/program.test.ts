@@ -4,7 +4,8 @@ import type { LaneTicket } from '../../../src/lanes/protocol.ts';
 import type { SpeechProgram } from '../../../src/programs/speech/program.ts';
 import type { SpeechParameters } from '../../../src/tasks/transcription/speech-work.ts';
 import { float32 } from '../../../src/tensors/tensor.ts';
-import { MODEL, sample, samplesOf, tone } from '../../tasks/transcription/support.ts';
+import { sharedModel } from '../../shared-models.ts';
+import { sample, samplesOf, tone } from '../../tasks/transcription/support.ts';
 import { finish, isMore } from '../stepping.ts';
 import { openParts, steppingProgram, ticketOf, tinyModelFolder, tokensOf } from './support.ts';
 import { TOKEN } from './tiny-whisper.ts';
@@ -32,6 +33,7 @@ const TINY: Setting = {
   timed: [TOKEN.start, TOKEN.fr, TOKEN.transcribe],
   end: TOKEN.end,
 };
+const MODEL = sharedModel('transcription');
 const REAL: Setting = {
   name: 'a real model',
   skip: MODEL === undefined ? 'there is no shared transcription model' : false,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isDoubtful, isSilent, leastDoubtful, type Judged } from '../../../src/tasks/transcription/fallback.ts';
 import { Listening } from '../../../src/tasks/transcription/listening.ts';
-import { readSettings } from '../../../src/tasks/transcription/request.ts';
+import { readSettings, TEMPERATURES } from '../../../src/tasks/transcription/request.ts';
 import {
   STATS,
   TOKENS,
@@ -41,6 +41,7 @@ test('of doubtful takes the likeliest that does not repeat itself is kept', () =
 });
 
 const TOKEN_IDS = { end: 100, timestampBegin: 200, languages: {}, maxPositions: 448 } as unknown as SpeechTokens;
+const DEFAULTS = { temperatures: TEMPERATURES, vadFilter: false, canHearVoices: false };
 const WINDOW = { start: 0, end: 480_000, overlap: 0, speechEnd: 480_000 };
 
 /** A window that is heard at each temperature as told: mean log probability and compression ratio. */
@@ -69,7 +70,7 @@ async function hear(heard: Readonly<Record<number, readonly [number, number]>>, 
     model: { tokens: TOKEN_IDS, mels: 80, maxTokens: 224 },
     pcm: () => ({ blocks: [], samples: 480_000 }),
     windows,
-    ...{ isLong: false, settings: readSettings(json(''), TOKEN_IDS), previous: [], onHeard: () => undefined },
+    ...{ isLong: false, settings: readSettings(json(''), TOKEN_IDS, DEFAULTS), previous: [], onHeard: () => undefined },
   });
   return { takes: await listening.hear(0, windows.length), asked };
 }

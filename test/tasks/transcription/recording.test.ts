@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServerError } from '../../../src/errors.ts';
-import type { StretchCall } from '../../../src/tasks/transcription/listening.ts';
+import type { StretchCall } from '../../../src/tasks/transcription/pcm.ts';
 import { Pace } from '../../../src/tasks/transcription/pace.ts';
 import { Recording } from '../../../src/tasks/transcription/recording.ts';
 import { loudness } from '../../../src/tasks/transcription/windows.ts';
@@ -27,8 +27,9 @@ function setUp(minutes: number, failAtMinute = Infinity) {
     const { pcm, start, end } = stretch as StretchCall;
     return Promise.resolve(loudness(pcm, start, end));
   };
+  const run = (): Promise<never> => Promise.reject(new Error('not used'));
   const audio = { seconds: minutes * 60, samples: samples() };
-  return { seen, recording: new Recording({ audio, maxSeconds: 100_000, context: { call } }) };
+  return { seen, recording: new Recording({ audio, maxSeconds: 100_000, context: { call, run }, gate: undefined }) };
 }
 
 const heldBytes = ({ pcm }: Recording): number => pcm.blocks.reduce((sum, { byteLength }) => sum + byteLength, 0);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { audioBytes, audioOf, promptTokens, readSettings } from '../../../src/tasks/transcription/request.ts';
+import { audioBytes, audioOf } from '../../../src/tasks/transcription/audio-item.ts';
+import { promptTokens } from '../../../src/tasks/transcription/prompt.ts';
+import { readSettings, TEMPERATURES } from '../../../src/tasks/transcription/request.ts';
 import { UNKNOWN_LANGUAGE, type SpeechTokens } from '../../../src/tasks/transcription/speech-work.ts';
 import { json, raw, refusal } from '../support.ts';
 
@@ -21,7 +23,9 @@ const ENGLISH: SpeechTokens = {
 };
 const MANY: SpeechTokens = { ...ENGLISH, languages: { en: 1, de: 2, fr: 3 }, transcribe: 8, translate: 9 };
 
-const settings = (parameters: Record<string, unknown>, tokens = MANY) => readSettings(json('', parameters), tokens);
+const DEFAULTS = { temperatures: TEMPERATURES, vadFilter: false, canHearVoices: true };
+const settings = (parameters: Record<string, unknown>, tokens = MANY, defaults = {}) =>
+  readSettings(json('', parameters), tokens, { ...DEFAULTS, ...defaults });
 
 test('parameters have defaults', () => {
   assert.deepEqual(settings({ language: null }), {
@@ -30,6 +34,7 @@ test('parameters have defaults', () => {
     prompt: undefined,
     temperatures: [0, 0.2, 0.4, 0.6, 0.8, 1],
     thresholds: { compressionRatio: 2.4, logprob: -1, noSpeech: 0.6 },
+    voice: { filter: false, check: true, gate: { threshold: 0.5, minSilenceMs: 2000, padMs: 400 } },
     timestamps: false,
     seed: 0,
   });
@@ -38,8 +43,27 @@ test('parameters have defaults', () => {
 
 test('temperature 0 is raised where a text is doubtful, another one or a list is taken as it is', () => {
   const asked = (temperature: number | number[]) =>
-    readSettings(json('', { temperature }), MANY, [0, 0.5]).temperatures;
+    settings({ temperature }, MANY, { temperatures: [0, 0.5] }).temperatures;
   assert.deepEqual([asked(0), asked(0.3), asked([0]), asked([0.1, 1])], [[0, 0.5], [0.3], [0], [0.1, 1]]);
+});
+
+test('voice activity is asked where a text is doubtful, always, or never', () => {
+  const asked = (parameters: Record<string, unknown>, defaults = {}) => {
+    const { filter, check } = settings(parameters, MANY, defaults).voice;
+    return [filter, check];
+  };
+  assert.deepEqual(asked({ vad_filter: true }), [true, true]);
+  assert.deepEqual(asked({ vad_filter: false }), [false, false]);
+  assert.deepEqual(asked({}, { vadFilter: true }), [true, true]);
+  assert.deepEqual(asked({ vad_filter: 'auto' }), [true, true]);
+  assert.deepEqual(asked({ vad_parameters: { threshold: 0.6 } }), [true, true]);
+  const without = { canHearVoices: false };
+  assert.deepEqual(asked({}, without), [false, false]);
+  assert.deepEqual(asked({ vad_filter: 'auto' }, without), [false, false]);
+  assert.throws(() => settings({ vad_filter: true }, MANY, without), refusal('INVALID_INPUT', /vad_filter/));
+  assert.deepEqual(settings({ vad_parameters: { threshold: 0.6, speech_pad_ms: 100 } }).voice.gate, {
+    ...{ threshold: 0.6, minSilenceMs: 2000, padMs: 100 },
+  });
 });
 
 test('thresholds are as asked for', () => {

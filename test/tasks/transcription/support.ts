@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type { LaneTicket, TicketOutcome } from '../../../src/lanes/protocol.ts';
 import { PROGRESS_BYTES, type LaneData } from '../../../src/device.ts';
 import type { ModelSpec } from '../../../src/model-spec.ts';
@@ -13,9 +14,9 @@ import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from 
 import type { Signature } from '../../../src/tensors/tensor.ts';
 import type { Program } from '../../../src/programs/program.ts';
 import { openProgram } from '../../../src/programs/programs.ts';
-import { sharedModel } from '../../shared-models.ts';
 
-export const MODEL = sharedModel('transcription');
+/** The model that comes with the server. */
+export const MODEL = fileURLToPath(new URL('../../../../models/transcription', import.meta.url));
 
 const NONE: Signature = { inputs: [], outputs: [], batchable: true };
 
@@ -262,6 +263,6 @@ export async function decodeAudio(bytes: Uint8Array, parts: Partial<DecodeParts>
     ...parts,
   });
   const writer = new PcmWriter(maxSeconds);
-  for await (const piece of samples) writer.writeWhole(piece);
+  for await (const piece of samples) writer.write(piece);
   return writer.finish();
 }

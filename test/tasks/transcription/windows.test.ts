@@ -11,9 +11,7 @@ const RATE = 16_000;
 function audio(parts: readonly (readonly [seconds: number, loudness: number])[]): Pcm {
   const writer = new PcmWriter(100_000);
   for (const [seconds, loud] of parts)
-    writer.writeWhole(
-      toInt16(Float32Array.from({ length: Math.round(seconds * RATE) }, (_, at) => loud * Math.sin(at))),
-    );
+    writer.write(toInt16(Float32Array.from({ length: Math.round(seconds * RATE) }, (_, at) => loud * Math.sin(at))));
   return writer.finish();
 }
 
@@ -33,7 +31,7 @@ function planWindows(pcm: Pcm, pieceSeconds = 60): readonly Window[] {
 test('samples come back from blocks as they went in, also across blocks and from a slice', () => {
   const writer = new PcmWriter(100);
   const values = Int16Array.from({ length: 25 * RATE }, (_, at) => (at * 7919) % 32_768);
-  for (let at = 0; at < values.length; at += 12_345) writer.writeWhole(values.subarray(at, at + 12_345));
+  for (let at = 0; at < values.length; at += 12_345) writer.write(values.subarray(at, at + 12_345));
   const pcm = writer.finish();
   assert.equal(pcm.samples, values.length);
   const slice = slicePcm(pcm, 159_000, 330_000);
@@ -116,7 +114,7 @@ test('every sound is in a window, windows are in order and none is longer than 3
 
 test('freed blocks take no memory, and the rest is read as before', () => {
   const writer = new PcmWriter(100);
-  writer.writeWhole(Int16Array.from({ length: 35 * RATE }, (_, at) => at % 1000));
+  writer.write(Int16Array.from({ length: 35 * RATE }, (_, at) => at % 1000));
   const before = readPcm(writer.finish(), 21 * RATE, 33 * RATE);
   writer.dropBefore(21 * RATE);
   const { blocks, samples } = writer.finish();

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeTranscription } from '../../../src/dialects/openai/audio.ts';
+import { ServerError } from '../../../src/errors.ts';
+
+/** The parameters that a form gives the task. */
+async function parametersOf(fields: Readonly<Record<string, string | readonly string[]>>): Promise<object> {
+  const form = new FormData();
+  form.append('file', new Blob([new Uint8Array(8)], { type: 'audio/wav' }), 'a.wav');
+  for (const [name, values] of Object.entries(fields)) for (const value of [values].flat()) form.append(name, value);
+  const request = new Request('http://localhost', { method: 'POST', body: form });
+  const contentType = request.headers.get('content-type') ?? '';
+  const body = new Uint8Array(await request.arrayBuffer());
+  const { items } = await decodeTranscription(body, { itemLimit: 1, contentType });
+  return items[0]?.parameters ?? {};
+}
+
+const refused = (param: string) => (error: unknown) =>
+  error instanceof ServerError && error.code === 'BAD_REQUEST' && error.param === param;
+
+test('chunking_strategy asks for voice activity, as a text, as JSON or as fields of a form', async () => {
+  const auto = { task: 'transcribe', timestamps: false, vad_filter: 'auto' };
+  assert.deepEqual(await parametersOf({ chunking_strategy: 'auto' }), auto);
+  const asked = { threshold: 0.6, speech_pad_ms: 200, min_silence_duration_ms: 500 };
+  const server = { type: 'server_vad', threshold: 0.6, prefix_padding_ms: 200, silence_duration_ms: 500 };
+  const expected = { ...auto, vad_parameters: asked };
+  assert.deepEqual(await parametersOf({ chunking_strategy: JSON.stringify(server) }), expected);
+  const fields = Object.entries(server).map(([name, value]) => [`chunking_strategy[${name}]`, String(value)]);
+  assert.deepEqual(await parametersOf(Object.fromEntries(fields) as Record<string, string>), expected);
+  assert.deepEqual(await parametersOf({ 'chunking_strategy[type]': 'server_vad' }), auto);
+  assert.deepEqual(await parametersOf({}), { task: 'transcribe', timestamps: false });
+  for (const wrong of ['often', '{', '{"type":"client_vad"}'])
+    await assert.rejects(parametersOf({ chunking_strategy: wrong }), refused('chunking_strategy'));
+});
+
+test('vad_filter is taken as faster-whisper calls it', async () => {
+  assert.deepEqual(await parametersOf({ vad_filter: 'true' }), {
+    ...{ task: 'transcribe', timestamps: false, vad_filter: true },
+  });
+});
