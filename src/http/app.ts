@@ -17,6 +17,7 @@ import { addJobs } from './jobs.ts';
 import { addOpenAiModels } from './openai-models.ts';
 import { readPulled } from '../repository/pulled.ts';
 import { dtypeOf } from '../dtype.ts';
+import { addOpenAiResponses } from './openai-responses.ts';
 import { dialectOf, operationAt } from '../dialects/operation-table.ts';
 import type { Services } from './services.ts';
 
@@ -44,6 +45,7 @@ export function createApp(services: Services): Express {
   });
   addOipManagement(routes, services);
   addOpenAiModels(routes, services);
+  addOpenAiResponses(routes);
   addJobs(routes, services);
   addFiles(routes, services);
   addBatches(routes, services);

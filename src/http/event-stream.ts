@@ -1,3 +1,4 @@
+import type { StreamEvent } from '../dialects/shared/operation.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The container gateway closes a connection after 100 s without traffic. */
@@ -27,10 +28,10 @@ export class EventStream {
   }
 
   /** Sends events, each with one line of data. */
-  send(data: readonly string[]): void {
-    if (data.length === 0) return;
+  send(events: readonly StreamEvent[]): void {
+    if (events.length === 0) return;
     this.#exchange.firstEventMs ??= this.#exchange.elapsedMs;
-    this.#write(data.map((line) => `data: ${line}\n\n`).join(''));
+    this.#write(events.map(eventText).join(''));
   }
 
   /** Ends the reply, after the last event. */
@@ -75,4 +76,8 @@ export class EventStream {
     clearInterval(this.#heartbeat);
     this.#exchange.cancellation.remove(this);
   }
+}
+
+function eventText(event: StreamEvent): string {
+  return typeof event === 'string' ? `data: ${event}\n\n` : `event: ${event.name}\ndata: ${event.data}\n\n`;
 }

@@ -1,4 +1,4 @@
-import type { Answer, Compression } from '../dialects/shared/operation.ts';
+import type { Answer, AnswerStream, Compression } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
 import type { Entry } from '../serving/call.ts';
 import { readBody } from './body.ts';
@@ -20,6 +20,7 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
   const { bytes: body, release } = await readBody(request, limitsOf(exchange, services, entry.operation.mostBodyBytes));
   exchange.releaseLater(release);
   let stream: EventStream | undefined;
+  let events: AnswerStream | undefined;
   const call = {
     requester: exchange,
     body,
@@ -27,7 +28,10 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
     jsonLength: header(request, 'inference-header-content-length'),
     accept: request.headers.accept,
     priority,
-    openStream: () => (stream = new EventStream(exchange)),
+    openStream(answer: AnswerStream) {
+      events = answer;
+      return (stream = new EventStream(exchange));
+    },
   };
   try {
     const answer = await door.walk(entry, call);
@@ -41,7 +45,8 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
       stream?.abandon();
       throw thrown;
     }
-    stream.send([JSON.stringify(exchange.dialect.tellStreamError(exchange.note(thrown)))]);
+    const error = exchange.note(thrown);
+    stream.send(events?.fail?.(error) ?? [JSON.stringify(exchange.dialect.tellStreamError(error))]);
   }
   stream?.end();
 }

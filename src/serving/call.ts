@@ -1,4 +1,4 @@
-import type { DecodeContext } from '../dialects/shared/operation.ts';
+import type { AnswerStream, DecodeContext, StreamEvent } from '../dialects/shared/operation.ts';
 import type { ServedOperation } from './choose-model.ts';
 import type { Requester } from './requester.ts';
 import type { ServedModel } from './served-model.ts';
@@ -15,12 +15,12 @@ export interface DoorCall {
   /** 1 (highest) to 3; absent: the default. */
   readonly priority?: number | undefined;
   /** Begins an answer that comes piece by piece. */
-  readonly openStream: () => Lines;
+  readonly openStream: (answer: AnswerStream) => Lines;
 }
 
-/** Takes the events of a stream; each is one line of data. */
+/** Takes the events of a stream; each has one line of data. */
 export interface Lines {
-  send(lines: readonly string[]): void;
+  send(events: readonly StreamEvent[]): void;
 }
 
 /** A request that has been let in by what is known before its body. */

@@ -229,7 +229,7 @@ export class Door {
     { model, items, ride }: { model: ServedModel; items: readonly (Item | PreparedItem)[]; ride: Ride },
     call: DoorCall,
   ): Promise<Answer> {
-    const lines = call.openStream();
+    const lines = call.openStream(stream);
     const listener = {
       onEvent: (index: number, event: unknown) => lines.send(stream.piece(index, event)),
       onReply: (index: number, reply: Reply) => lines.send(stream.done(index, reply)),

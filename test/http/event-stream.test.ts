@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServerError } from '../../src/errors.ts';
-import { post } from './in-process.ts';
+import { ask, post } from './in-process.ts';
 import { postText, RawClient } from './raw-client.ts';
 import { startStubServer, type Serve } from './stub-services.ts';
 
@@ -57,7 +57,11 @@ test('a chat streams the role first, then pieces, then why it ended', async () =
     ],
   );
   assert.equal(new Set(chunks.map(({ id }) => id)).size, 1);
-  assert.ok(chunks.every(({ object, usage }) => object === 'chat.completion.chunk' && usage === undefined));
+  assert.ok(chunks.every(({ object }) => object === 'chat.completion.chunk'));
+  assert.deepEqual(
+    chunks.flatMap(({ usage }) => usage ?? []),
+    [chunks.at(-1)?.usage],
+  );
   assert.match(await server.metricsText(), /carpool_first_event_seconds_count\{model="talker",dialect="openai"\} 1/);
 });
 
@@ -200,3 +204,27 @@ test('while nothing happens, comments keep the connection alive', async (t) => {
 async function settled(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate);
 }
+
+test('events of a response have names, and its failure is one of them', async () => {
+  const fails: Serve = async (item, context) => {
+    await speak(item, context);
+    throw new ServerError('DEADLINE_EXCEEDED');
+  };
+  for (const [serve, last] of [
+    [speak, 'response.completed'],
+    [fails, 'response.failed'],
+  ] as const) {
+    await using server = await startStubServer(talker(serve));
+    const { bytes } = await post(`${server.url}/v1/responses`, '{"input":"a","stream":true}');
+    const events = Buffer.from(bytes).toString().trim().split('\n\n');
+    const names = events.map((event) => /^event: (\S+)\ndata: (.*)$/.exec(event)?.slice(1) ?? []);
+    assert.deepEqual([names[0]?.[0], names.at(-1)?.[0]], ['response.created', last]);
+    assert.ok(names.every(([name, data = '']) => (JSON.parse(data) as { type: string }).type === name));
+  }
+});
+
+test('stored responses are asked for in vain, and the error says so', async () => {
+  await using server = await startStubServer(talker(speak));
+  const { status, json } = await ask(`${server.url}/v1/responses/resp_1`);
+  assert.deepEqual([status, (json as { error: { code: string } }).error.code], [404, 'not_found']);
+});

@@ -144,7 +144,7 @@ test('a job is given back when the server drains, has failed, or the job is canc
 
 test('a job that asks for a stream is refused by the name of the field', async () => {
   const { runner } = rig((call) => {
-    call.openStream();
+    call.openStream({ piece: () => [], done: () => [], end: () => [] });
     return ANSWER;
   });
   const { response } = told(await runner.run(job())) as {

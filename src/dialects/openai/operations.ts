@@ -12,6 +12,9 @@ import { decodeCompletions, type CompletionsOptions } from './completions.ts';
 import { OPENAI } from './dialect.ts';
 import { decodeEmbeddings, encodeEmbeddings, type EmbeddingsOptions } from './embeddings.ts';
 import { decodeImages, encodeImages } from './images.ts';
+import { encodeResponse } from './responses/output.ts';
+import { decodeResponse, type ResponseOptions } from './responses/request.ts';
+import { ResponseStream } from './responses/stream.ts';
 import { encodeTranscript } from './transcript.ts';
 
 /** Models of one task, with the error as OpenAI's clients know it. */
@@ -51,6 +54,30 @@ const CHAT: ItemsOperation<ChatOptions> = {
   decode: decodeChat,
   encode: (results, options, head) => jsonAnswer(encodeChat(head, allReplies(results).map(readGeneration), options)),
   stream: (options, head) => (options.stream ? generationStream(new ChatStream(head, options)) : undefined),
+};
+
+/** A body of this size takes a millisecond or two to parse. */
+const REFERRING_BYTES = 256 * 1024;
+
+/** Requests that refer to kept items are decoded on the main thread, where those are kept, if they are small. */
+const RESPONSES: ItemsOperation<ResponseOptions> = {
+  kind: 'items',
+  name: 'openai.responses',
+  dialect: OPENAI,
+  paths: ['/v1/responses'],
+  models: CHAT_MODELS,
+  jsonBytes: (body) =>
+    body.byteLength <= REFERRING_BYTES &&
+    Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes('item_reference')
+      ? 0
+      : body.byteLength,
+  decode: decodeResponse,
+  encode(results, options, head) {
+    const [generation] = allReplies(results).map(readGeneration);
+    if (generation === undefined) throw new ServerError('INTERNAL');
+    return jsonAnswer(encodeResponse(head, generation, options));
+  },
+  stream: (options, head) => (options.stream ? generationStream(new ResponseStream(head, options)) : undefined),
 };
 
 /** What editors ask for at the cursor, in the shape of Mistral's API: answers are those of a chat. */
@@ -109,6 +136,7 @@ const IMAGES: ItemsOperation<null> = {
 export const OPENAI_OPERATIONS: readonly Operation[] = [
   EMBEDDINGS,
   CHAT,
+  RESPONSES,
   COMPLETIONS,
   FIM,
   TRANSCRIPTIONS,

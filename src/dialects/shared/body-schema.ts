@@ -88,19 +88,20 @@ export function issue(
 
 /**
  * The fields of a body as the schema reads them. `null` counts as absent, as OpenAI has it. Throws an error of the code that names the field at fault,
- * BAD_REQUEST if a list or text is empty that must not be.
+ * BAD_REQUEST if a list or text is empty that must not be. `at` is the place of the object, where it is not the body itself.
  */
 export function readFields<Schema extends z.ZodObject>(
   schema: Schema,
   values: JsonObject,
   code: FieldErrorCode = 'BAD_REQUEST',
+  at = '',
 ): z.output<Schema> {
   const given = withoutNulls(values);
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const [first] = result.error.issues;
   if (first === undefined) throw new ServerError(code);
-  throw told(given, nearest(first), code);
+  throw told(given, nearest(first), { code, at });
 }
 
 /** Comparing a name with all known ones takes some 50 microseconds, and a body may have a million. */
@@ -152,8 +153,12 @@ function nearest(first: z.core.$ZodIssue, before: readonly PropertyKey[] = []): 
   return best === undefined ? { issue: first, path } : nearest(best, path);
 }
 
-function told(values: JsonObject, { issue: found, path }: Found, code: FieldErrorCode): ServerError {
-  const param = pathText(path);
+function told(
+  values: JsonObject,
+  { issue: found, path }: Found,
+  { code, at }: { code: FieldErrorCode; at: string },
+): ServerError {
+  const param = pathText(path, at);
   const { reason = reasonOf(found) } = (found.code === 'custom' ? (found.params ?? {}) : {}) as { reason?: Reason };
   if (reason !== 'unsupported_parameter' && valueAt(values, path) === undefined)
     return fieldError(param, `Missing required parameter: '${param}'.`, 'missing_required_parameter', code);
@@ -176,10 +181,10 @@ function valueAt(values: JsonObject, path: readonly PropertyKey[]): unknown {
 }
 
 /** `messages[0].content` */
-function pathText(path: readonly PropertyKey[]): string {
+function pathText(path: readonly PropertyKey[], at: string): string {
   return path.reduce<string>(
     (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`),
-    '',
+    at,
   );
 }
 

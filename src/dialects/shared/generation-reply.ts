@@ -1,7 +1,7 @@
 import { ServerError } from '../../errors.ts';
 import type { ReplyToolCall, ToolCallDelta } from '../../tasks/chat/tools/call-draft.ts';
 import type { Reply } from '../../tasks/task.ts';
-import type { AnswerStream } from './operation.ts';
+import type { AnswerStream, StreamEvent } from './operation.ts';
 import { replyJson } from './reply-json.ts';
 import { allReplies } from './results.ts';
 
@@ -94,14 +94,15 @@ export class LastUsage {
   }
 }
 
-/** Writes generations piece by piece; each text is the data of one server-sent event. */
+/** Writes generations piece by piece. */
 export interface StreamEncoder {
   /** A piece of an item, as the task gives it. */
-  piece(index: number, piece: GenerationPiece): string[];
+  piece(index: number, piece: GenerationPiece): StreamEvent[];
   /** The rest of an item that is done, and how it ended. */
-  done(index: number, generation: Generation): string[];
+  done(index: number, generation: Generation): StreamEvent[];
   /** What follows when all items are done. */
-  end(generations: readonly Generation[]): string[];
+  end(generations: readonly Generation[]): StreamEvent[];
+  fail?(error: ServerError): StreamEvent[];
 }
 
 /** The stream of an answer that is made of generations. */
@@ -110,6 +111,7 @@ export function generationStream(encoder: StreamEncoder, field?: string): Answer
     piece: (index, event) => encoder.piece(index, event as GenerationPiece),
     done: (index, reply) => encoder.done(index, readGeneration(reply)),
     end: (results) => encoder.end(allReplies(results, field).map(readGeneration)),
+    ...(encoder.fail === undefined ? {} : { fail: (error) => encoder.fail?.(error) ?? [] }),
   };
 }
 

@@ -170,14 +170,19 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string | number>>;
 }
 
-/** Writes an answer piece by piece; each text is the data of one server-sent event. For a task without `serve`, only `end` is called. */
+/** A server-sent event: its data, or its data with its name. */
+export type StreamEvent = string | { readonly name: string; readonly data: string };
+
+/** Writes an answer piece by piece. For a task without `serve`, only `end` is called. */
 export interface AnswerStream {
   /** What the task's `serve` emitted for an item. */
-  piece(index: number, event: unknown): string[];
+  piece(index: number, event: unknown): StreamEvent[];
   /** The rest of an item that is done. */
-  done(index: number, reply: Reply): string[];
+  done(index: number, reply: Reply): StreamEvent[];
   /** What follows when all items are done. Throws the error of the whole request, if there is one; it becomes the last event. */
-  end(results: readonly ItemResult[]): string[];
+  end(results: readonly ItemResult[]): StreamEvent[];
+  /** The events of an error after the first event; default: one, as the dialect tells the error of a stream. */
+  fail?(error: ServerError): StreamEvent[];
 }
 
 /** An answer of JSON. */
