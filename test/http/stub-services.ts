@@ -29,7 +29,7 @@ import { SHIPPED_MODELS } from '../process/carpool.ts';
 /** What a stub model does with an item; events go to a client that streams. Rejects with a ServerError for a bad item. */
 export type Serve = (
   item: Item,
-  context: { emit: (event: unknown) => void; cancelled: Promise<void> },
+  context: { emit: (event: unknown) => void; cancelled: Promise<void>; streaming: boolean },
 ) => Promise<Reply>;
 
 export interface StubModel {
@@ -184,13 +184,14 @@ function servedModel({ name, task, calls = {}, serve, isPlain = false }: StubMod
       return { inputs: {}, cost: 1, memo: item };
     },
     isLightReply: () => true,
-    finish: (_, item) => serve(item as Item, { emit: () => undefined, cancelled: new Promise(() => undefined) }),
+    finish: (_, item) =>
+      serve(item as Item, { emit: () => undefined, cancelled: new Promise(() => undefined), streaming: false }),
     calls,
   };
   const alone: Task['serve'] = (item, context): Promise<Reply> => {
     seen.push(item);
     const cancelled = new Promise<void>((resolve) => void context.onLeave(resolve));
-    return serve(item, { emit: (event) => context.emit(event), cancelled });
+    return serve(item, { emit: (event) => context.emit(event), cancelled, streaming: context.streaming });
   };
   return {
     key: `${name}/1#1`,

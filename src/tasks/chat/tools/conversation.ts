@@ -60,17 +60,14 @@ export function templateMessages(messages: readonly Message[], rendering: Render
   return skills.tools ? turns : withSystem(turns, { content: instructions(toolUse, rendering.format) });
 }
 
-function callingTurn(
-  { content, name, role }: Message,
-  calls: readonly AskedCall[],
-  { format, skills }: Rendering,
-): TemplateMessage {
-  const own = { role, ...(name === undefined ? {} : { name }) };
+function callingTurn(message: Message, calls: readonly AskedCall[], { format, skills }: Rendering): TemplateMessage {
+  const { content } = message;
   if (!skills.calls) {
     const written = writeCalls(
       format,
       calls.map((call) => call.function),
     );
+    const own = Object.fromEntries(Object.entries(message).filter(([field]) => field !== 'tool_calls'));
     return { ...own, content: content === null ? written : `${content}\n${written}` };
   }
   const given = calls.map(({ id, type, function: { name: tool, arguments: text } }) => ({
@@ -78,7 +75,7 @@ function callingTurn(
     type,
     function: { name: tool, arguments: format.argumentsAsText === true ? text : (parseObject(text) ?? text) },
   }));
-  return { ...own, content, tool_calls: given };
+  return { ...message, tool_calls: given };
 }
 
 /** A template without tools has no role for their results: they become a user's turn, several of them one, because turns must alternate. */
