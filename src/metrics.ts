@@ -107,7 +107,10 @@ export function createMetrics() {
     finishSeconds: histogram('finish_seconds', 'Turning tensors into a reply', ['model']),
     batchItems: histogram('batch_items', 'Items in a run', ['model'], SIZES),
     batchCost: counter('batch_cost_total', 'Cost of all runs, in the unit of the task', ['model']),
-    work: counter('work_total', 'Work done by models, by unit: tokens, audio_seconds', ['model', 'unit']),
+    work: counter('work_total', 'Work done by models, by unit: tokens, prompt_tokens, audio_seconds', [
+      'model',
+      'unit',
+    ]),
     cuts: counter('batches_cut_total', 'Batches by why they grew no further: items, cost, time, empty or delay', [
       'model',
       'reason',

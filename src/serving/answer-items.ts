@@ -42,6 +42,10 @@ export class ItemAnswerer {
 
   /** Throws the error of the whole request, if there is one. */
   async answer(request: RanRequest, ride: Ride): Promise<Answer> {
+    const { promptTokens } = ride.timing;
+    // Once a request, because a counter costs a microsecond.
+    if (promptTokens !== undefined)
+      this.#metrics.work.inc({ model: request.model.name, unit: 'prompt_tokens' }, promptTokens);
     const startMs = this.#clock.now();
     const isHere = request.luggage === undefined && isLight(request);
     const answer = isHere ? await this.#answerHere(request) : await this.#answerOnPool(request, ride);

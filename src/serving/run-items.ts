@@ -103,6 +103,8 @@ export class ItemRunner {
     }
     this.#tellPrepared(model, item.kind === 'prepared' ? item.prepareMs : this.#clock.now() - startMs, ride);
     const tensors = await runTicket(ticket, ride);
+    const { promptTokens } = prepared;
+    if (promptTokens !== undefined) ride.timing.promptTokens = (ride.timing.promptTokens ?? 0) + promptTokens;
     const { outputs, bytes } = outputsByName(model.signature, tensors);
     return { outputs, bytes, memo: prepared.memo };
   }

@@ -12,6 +12,8 @@ export interface RequestTiming {
   readonly lanes: Set<number>;
   /** Of speech that was transcribed. */
   audioSeconds?: number;
+  /** Of texts that have run, all items together. */
+  promptTokens?: number;
 }
 
 /** Seconds of audio that were transcribed in a second of the request's time; undefined for anything but speech. */

@@ -69,6 +69,8 @@ export interface Work {
 export interface Prepared extends Work {
   /** Anything `finish` needs from the item; structured-cloneable and small. */
   readonly memo?: unknown;
+  /** Of an item of text: counted in `carpool_work_total` once it has run. A task with `serve` counts by itself. */
+  readonly promptTokens?: number;
 }
 
 /** A reply as JSON, or as bytes of a media type (base64 text if the client takes only JSON). */
@@ -97,7 +99,7 @@ export interface ServeContext {
   call(name: string, argument: unknown, options?: { light?: boolean; give?: readonly ArrayBuffer[] }): Promise<unknown>;
   /** Sends a piece to a client that streams; does nothing for others. The operation's `AnswerStream` reads the event. */
   emit(event: unknown): void;
-  /** Counts what was done, for `carpool_work_total`: `tokens` generated, `audio_seconds` transcribed, ... */
+  /** Counts what was done, for `carpool_work_total`: `tokens` generated, `prompt_tokens`, `audio_seconds` transcribed, ... */
   count(unit: string, amount: number): void;
   /** True if the client streams, so that `emit` has an effect. */
   readonly streaming: boolean;

@@ -54,6 +54,13 @@ async function recipe(t: TestContext, hub: FakeHub, id: string): Promise<Record<
   };
 }
 
+async function promptTokens(server: Carpool, model: string): Promise<number> {
+  const text = await (await fetch(`${server.url}/metrics`)).text();
+  const [, count] =
+    new RegExp(`^carpool_work_total\\{model="${model}",unit="prompt_tokens"\\} (\\d+)$`, 'm').exec(text) ?? [];
+  return Number(count ?? NaN);
+}
+
 const cosine = (one: readonly number[], other: readonly number[]): number =>
   one.reduce((sum, value, index) => sum + value * (other[index] ?? NaN), 0);
 
@@ -75,6 +82,11 @@ test("SaladCloud's recipe for BGE-M3 runs with the image's name changed alone", 
     const answer = await server.post('/v1/embeddings', { model, input: ['good film'], encoding_format: 'float' });
     assert.deepEqual((answer.body as { data: { embedding: number[] }[] }).data[0]?.embedding, one);
   }
+  const before = await promptTokens(server, 'bge-m3');
+  const counted = await server.post('/v1/embeddings', { input: ['good film', 'very bad film !'] });
+  const { usage } = counted.body as { usage: { prompt_tokens: number } };
+  assert.ok(usage.prompt_tokens > 4);
+  assert.equal(await promptTokens(server, 'bge-m3'), before + usage.prompt_tokens);
   const info = (await (await fetch(`${server.url}/info`)).json()) as Record<string, unknown>;
   assert.deepEqual(
     [info['model_id'], info['model_sha'], info['model_dtype'], info['max_input_length'], info['max_client_batch_size']],

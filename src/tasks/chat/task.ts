@@ -164,6 +164,7 @@ async function answerText(item: Item, context: ServeContext, tokenizer: TextToke
     if (!(answer.stopped && error instanceof ServerError && error.code === 'CANCELLED')) throw error;
   }
   context.count('tokens', answer.generatedTokens);
+  context.count('prompt_tokens', memo.promptTokens);
   return answer.reply();
 }
 

@@ -77,7 +77,7 @@ export class TokenEncoder {
   work(
     { ids, secondFrom }: Encoded,
     wanted: EncoderTicket = {},
-  ): Omit<Work, 'parameters'> & { parameters: EncoderTicket } {
+  ): Omit<Work, 'parameters'> & { parameters: EncoderTicket; promptTokens: number } {
     const { fixedLength, maxLength } = this.#limits;
     const bucket = fixedLength ?? bucketLength(ids.length, maxLength);
     return {
@@ -85,6 +85,7 @@ export class TokenEncoder {
       parameters: secondFrom === undefined ? wanted : { ...wanted, secondFrom },
       cost: bucket,
       bucket: String(bucket),
+      promptTokens: ids.length,
     };
   }
 

@@ -33,14 +33,14 @@ async function serve(task: Task, asked: Item, tokens: readonly number[], streami
   const pieces: AnswerPiece[] = [];
   let work: Work | undefined;
   let runs = 0;
-  let counted = 0;
+  const counted: Record<string, number> = {};
   const context: ServeContext = {
     ...{ streaming, leftMs: () => 60_000, onLeave: () => () => undefined },
     emit: (event) => {
       pieces.push(event as AnswerPiece);
     },
-    count: (_, amount) => {
-      counted += amount;
+    count: (unit, amount) => {
+      counted[unit] = (counted[unit] ?? 0) + amount;
     },
     call: (name, argument) => Promise.resolve(task.calls?.[name]?.(argument as never)),
     runEach: () => Promise.reject(new Error('not used')),
@@ -76,7 +76,7 @@ test('answers with text, usage and why it ended', async () => {
     completion_tokens: 4,
     token_ids: bytesOf('Hey'),
   });
-  assert.equal(counted, 4);
+  assert.deepEqual(counted, { tokens: 4, prompt_tokens: reply['prompt_tokens'] });
   const cut = await serve(task, item(HELLO), bytesOf('Hey'), false);
   assert.equal(cut.reply['finish_reason'], 'length');
   assert.deepEqual(await task.finish(outputsOf([...bytesOf('Hey'), 256]), (await task.prepare(item(HELLO))).memo), {
