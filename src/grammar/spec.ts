@@ -34,6 +34,8 @@ export interface CallSpec {
   readonly begin: string;
   /** JSON Schema of the arguments. */
   readonly schema: string;
+  /** Where the schema cannot be held to, any JSON object will do; else the spec is refused. */
+  readonly loose?: boolean;
   /** The text behind the arguments. */
   readonly end: string;
 }

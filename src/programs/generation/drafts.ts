@@ -22,13 +22,13 @@ export class Drafts {
   #nextPause = FIRST_PAUSE;
 
   /** What may follow, at most `most` tokens; empty where a draft would not pay. */
-  next(prompt: Int32Array, answer: readonly number[], most: number): number[] {
+  next(prompt: Int32Array, answer: readonly number[], most: number): readonly number[] {
     if (this.#pause > 0) {
       this.#pause -= 1;
       return [];
     }
     const draft = followed(prompt, answer, Math.min(this.#length, most));
-    return draft.length < SHORT ? [] : draft;
+    return worthwhile(draft);
   }
 
   /** Of a draft of `drafted` tokens, the model has chosen the first `right` ones itself. */
@@ -38,6 +38,11 @@ export class Drafts {
     if (!pays) this.#pause = this.#nextPause;
     this.#nextPause = pays ? FIRST_PAUSE : Math.min(LONGEST_PAUSE, this.#nextPause * 2);
   }
+}
+
+/** A draft, or none where it is too short to pay. */
+export function worthwhile(draft: readonly number[]): readonly number[] {
+  return draft.length < SHORT ? [] : draft;
 }
 
 /** The tokens behind the latest place where the last ones have occurred before; beyond the text's end, it goes on as it did from there. */

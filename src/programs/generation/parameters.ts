@@ -2,6 +2,7 @@ import { ServerError } from '../../errors.ts';
 import type { GenerationParameters } from '../../tasks/chat/generation.ts';
 import type { LaneTicket } from '../../lanes/protocol.ts';
 import { typedView } from '../../tensors/tensor.ts';
+import type { LaneGrammars } from './grammars.ts';
 import { Row } from './row.ts';
 
 /** Limits of a ticket. */
@@ -15,7 +16,11 @@ export interface RowLimits {
  * The row of a new ticket. Throws INVALID_INPUT on what would fail the run of all other rows too, or never end. The task checks what clients
  * send; this is the last check before the graph.
  */
-export function readRow({ id, inputs, parameters }: LaneTicket, { contextTokens, vocabulary }: RowLimits): Row {
+export function readRow(
+  { id, inputs, parameters }: LaneTicket,
+  { contextTokens, vocabulary }: RowLimits,
+  grammars: LaneGrammars,
+): Row {
   const [tensor] = inputs ?? [];
   if (tensor?.datatype !== 'INT32') throw new ServerError('INVALID_INPUT', 'The prompt must be INT32 [1, tokens].');
   const prompt = typedView(tensor);
@@ -30,5 +35,5 @@ export function readRow({ id, inputs, parameters }: LaneTicket, { contextTokens,
       'INVALID_INPUT',
       `The prompt has ${prompt.length} tokens; the model takes ${contextTokens} of prompt and answer together.`,
     );
-  return new Row(id, prompt, { ...asked, maxTokens: Math.min(asked.maxTokens, room) });
+  return new Row(id, prompt, { ...asked, maxTokens: Math.min(asked.maxTokens, room) }, grammars);
 }

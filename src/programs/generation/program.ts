@@ -9,6 +9,7 @@ import { SteppingRun } from '../stepping-run.ts';
 import { Banks, type BankRules } from './banks.ts';
 import { compute } from './compute.ts';
 import type { Decoder } from './decoder.ts';
+import { LaneGrammars } from './grammars.ts';
 import { readRow, type RowLimits } from './parameters.ts';
 import { Prefill } from './prefill.ts';
 import { PrefixStore } from './prefix-store.ts';
@@ -58,6 +59,7 @@ export class GenerationProgram implements Program {
   readonly #banks: Banks;
   readonly #prefixes: PrefixStore;
   readonly #prefill: Prefill;
+  readonly #grammars = new LaneGrammars();
   /** The last run computed prompts, so this one is for rows that wait for their next token. */
   #owesStep = false;
   /** Time of the latest step. */
@@ -161,7 +163,7 @@ export class GenerationProgram implements Program {
    * What the only row may go on with, as a guess. Beside other rows a draft would cost all of them, for tokens of one run are the same number for each;
    * and where numbers depend on how many tokens a run has, answers would depend on drafts.
    */
-  #draft(): number[] {
+  #draft(): readonly number[] {
     const { rules, options } = this.#parts;
     const [bank, ...others] = this.#banks.all;
     if (bank?.rows.length !== 1 || others.length > 0 || this.#prefill.count > 0) return [];
@@ -203,7 +205,7 @@ export class GenerationProgram implements Program {
 
   #enter(ticket: LaneTicket, run: SteppingRun): void {
     try {
-      this.#prefill.add(readRow(ticket, this.#limits));
+      this.#prefill.add(readRow(ticket, this.#limits, this.#grammars));
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       run.ended.set(ticket.id, { ok: false, code: error.code, message: error.message });

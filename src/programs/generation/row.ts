@@ -1,10 +1,13 @@
+import { GrammarError } from '../../grammar/grammar-error.ts';
 import type { TicketOutcome } from '../../lanes/protocol.ts';
 import type { GenerationParameters, GenerationProgress, TokenLogprob } from '../../tasks/chat/generation.ts';
 import { fromTypedArray, type Tensor } from '../../tensors/tensor.ts';
 import { failed } from '../failure.ts';
 import { LogSoftmax } from '../sampler/log-softmax.ts';
 import { TokenSampler } from '../sampler/token-sampler.ts';
-import { Drafts } from './drafts.ts';
+import { Constraint } from './constraint.ts';
+import { Drafts, worthwhile } from './drafts.ts';
+import type { LaneGrammars } from './grammars.ts';
 
 /** The state of an answer after a token: it goes on, it is whole, or the model gave no logits to choose by. */
 export type RowState = 'more' | 'whole' | 'broken';
@@ -19,17 +22,21 @@ export class Row {
   readonly #parameters: GenerationParameters;
   readonly #stop: ReadonlySet<number>;
   readonly #sampler: TokenSampler;
+  readonly #constraint: Constraint | undefined;
   readonly #logprobs: TokenLogprob[] = [];
   readonly #promptLogprobs: TokenLogprob[] = [];
   readonly #drafts = new Drafts();
   #told = 0;
 
-  constructor(id: number, prompt: Int32Array, parameters: GenerationParameters) {
+  constructor(id: number, prompt: Int32Array, parameters: GenerationParameters, grammars?: LaneGrammars) {
     this.id = id;
     this.prompt = prompt;
     this.#parameters = parameters;
     this.#stop = new Set(parameters.stopTokens);
     this.#sampler = new TokenSampler(parameters.sampling, prompt);
+    const { grammar, stopTokens } = parameters;
+    if (grammar !== undefined && grammars !== undefined)
+      this.#constraint = new Constraint(grammars.of(grammar), stopTokens);
   }
 
   get lastToken(): number {
@@ -42,8 +49,9 @@ export class Row {
   }
 
   /** A draft of the next tokens, which leaves room for one more behind it; empty where there is none. */
-  draft(): number[] {
-    return this.#drafts.next(this.prompt, this.tokens, this.#parameters.maxTokens - this.tokens.length - 1);
+  draft(): readonly number[] {
+    const draft = this.#drafts.next(this.prompt, this.tokens, this.#parameters.maxTokens - this.tokens.length - 1);
+    return this.#constraint === undefined ? draft : worthwhile(this.#constraint.fitting(draft));
   }
 
   /** Of a draft of `drafted` tokens, the first `right` have been chosen. */
@@ -76,11 +84,22 @@ export class Row {
     // From the model's own logits, before the sampler alters them.
     const softmax = topLogprobs === undefined ? undefined : new LogSoftmax(logits, topLogprobs);
     if (this.tokens.length < minTokens) for (const token of this.#stop) logits[token] = -Infinity;
-    const token = this.#sampler.next(logits);
+    const left = maxTokens - this.tokens.length - 1;
+    const token = this.#constraint?.next(this.#sampler, logits, left) ?? this.#sampler.next(logits);
     if (token < 0) return 'broken';
+    // Of an answer that was cut, the end is not the model's own.
+    if (this.#constraint?.cut === true && this.#stop.has(token)) return 'whole';
     this.tokens.push(token);
     if (softmax !== undefined) this.#logprobs.push(softmax.of(token));
+    if (this.#constraint?.over === true) return this.#endByGrammar(this.#constraint);
     return this.#stop.has(token) || this.tokens.length >= maxTokens ? 'whole' : 'more';
+  }
+
+  /** Nothing but the end can come: it needs no further run. */
+  #endByGrammar({ cut }: Constraint): RowState {
+    const [end] = this.#stop;
+    if (end !== undefined && !cut && this.tokens.length < this.#parameters.maxTokens) this.tokens.push(end);
+    return 'whole';
   }
 
   /** The tokens since the last call; undefined when there are none. */
@@ -105,7 +124,13 @@ export class Row {
 
 /** The outcome of a row's ticket, by the logits of its last token, which are altered. */
 export function outcomeOf(row: Row, logits: Float32Array | undefined): TicketOutcome {
-  const state = logits === undefined ? 'broken' : row.take(logits);
+  let state: RowState;
+  try {
+    state = logits === undefined ? 'broken' : row.take(logits);
+  } catch (error) {
+    if (!(error instanceof GrammarError)) throw error;
+    return { ok: false, code: 'INVALID_INPUT', message: `The answer cannot be held to its form: ${error.message}.` };
+  }
   if (state === 'more') return { ok: true, more: true };
   if (state === 'whole') return { ok: true, outputs: row.outputs() };
   return failed('no logit is a number');

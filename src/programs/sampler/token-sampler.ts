@@ -10,6 +10,18 @@ export function plainSampling(temperature: number, seed: number): Sampling {
   };
 }
 
+/** Tokens that may be chosen. */
+export interface Allowed {
+  /** A bit for each token; those beyond its end may not be chosen. */
+  readonly mask: Uint32Array;
+  /** Further ones. */
+  readonly also: readonly number[];
+  /** Whether a token of these may be chosen after all. */
+  readonly fits: (token: number) => boolean;
+  /** The mask of those that fit; asked for when one was chosen that does not. */
+  readonly fitting: () => Uint32Array;
+}
+
 /** Chooses the tokens of one answer, and remembers them for the penalties. */
 export class TokenSampler {
   readonly #sampling: Sampling;
@@ -25,17 +37,26 @@ export class TokenSampler {
     this.#seen = new Set(sampling.repetitionPenalty === 1 ? [] : prompt);
   }
 
-  /** The next token from the logits [vocabulary], which are altered. -1 when no logit is a number above -Infinity. */
-  next(logits: Float32Array): number {
+  /** The next token from the logits [vocabulary], which are altered; of the allowed ones, where not all are. -1 when no logit is a number above -Infinity. */
+  next(logits: Float32Array, allowed?: Allowed): number {
     this.#penalise(logits);
-    const { temperature } = this.#sampling;
-    const best = argmax(logits);
-    if (best < 0) return best;
-    // Below this, dividing by the temperature gives infinities, and the likeliest token has all the weight anyway.
-    const token = temperature < 1e-5 ? best : this.#draw(logits, best);
+    this.#noise.next();
+    if (allowed !== undefined) keepOnly(logits, allowed.mask, allowed.also);
+    let token = this.#choose(logits);
+    if (allowed !== undefined && token >= 0 && !allowed.fits(token)) {
+      keepOnly(logits, allowed.fitting(), allowed.also);
+      token = this.#choose(logits);
+    }
+    if (token < 0) return token;
     if (this.#sampling.repetitionPenalty !== 1) this.#seen.add(token);
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
     return token;
+  }
+
+  #choose(logits: Float32Array): number {
+    const best = argmax(logits);
+    // Below this, dividing by the temperature gives infinities, and the likeliest token has all the weight anyway.
+    return best < 0 || this.#sampling.temperature < 1e-5 ? best : this.#draw(logits, best);
   }
 
   #penalise(logits: Float32Array): void {
@@ -52,7 +73,6 @@ export class TokenSampler {
 
   #draw(logits: Float32Array, best: number): number {
     const { temperature } = this.#sampling;
-    this.#noise.next();
     return this.#noise.draw(this.#candidates(logits, logits[best] ?? 0), { logits, best, temperature });
   }
 
@@ -69,6 +89,18 @@ export class TokenSampler {
       : head(logits, { topP, most, temperature });
     return (topP < 1 ? nucleus(ranked, topP) : ranked.tokens).filter(likelyEnough);
   }
+}
+
+/** Takes the logits of all other tokens away. */
+function keepOnly(logits: Float32Array, mask: Uint32Array, also: readonly number[]): void {
+  const kept = also.map((token) => logits[token] ?? 0);
+  for (let from = 0; from < logits.length; from += 32) {
+    const word = mask[from >> 5] ?? 0;
+    if (word === 0) logits.fill(-Infinity, from, from + 32);
+    else if (word !== 0xffffffff)
+      for (let bit = 0; bit < 32; bit += 1) if (((word >>> bit) & 1) === 0) logits[from + bit] = -Infinity;
+  }
+  for (const [index, token] of also.entries()) logits[token] = kept[index] ?? 0;
 }
 
 function* filtered(tokens: Iterable<number>, keeps: (token: number) => boolean): Generator<number> {

@@ -1,4 +1,4 @@
-import type { GrammarSpec } from '../../grammar/spec.ts';
+import type { CompiledGrammar } from '../../grammar/compiled.ts';
 
 /** What passes between the chat task and the program that generates: the ticket's parameters, its progress and its outputs. */
 
@@ -34,7 +34,7 @@ export interface GenerationParameters {
   /** None of `stopTokens` is chosen before the answer has so many tokens; default: 0. */
   readonly minTokens?: number;
   /** What the answer must look like; undefined: any text. */
-  readonly grammar?: GrammarSpec;
+  readonly grammar?: CompiledGrammar;
   /** How many of the likeliest tokens are given with each token; undefined: no log probabilities at all. */
   readonly topLogprobs?: number;
   /** Log probabilities of the prompt's tokens too; goes with `topLogprobs`. */

@@ -32,6 +32,9 @@ export const RESPONSE_FORMAT = {
   structured_outputs: structuredOutputs.optional(),
 };
 
+/** Names of the parameters. */
+export const FORM_PARAMETERS = Object.keys(RESPONSE_FORMAT) as (keyof typeof RESPONSE_FORMAT)[];
+
 interface Asked {
   readonly response_format?: z.output<typeof responseFormat> | undefined;
   readonly structured_outputs?: z.output<typeof structuredOutputs> | undefined;

@@ -1,17 +1,18 @@
 import { ServerError } from '../../errors.ts';
 import { fromTypedArray } from '../../tensors/tensor.ts';
-import type { GrammarSpec } from '../../grammar/spec.ts';
+import { Grammars } from './grammars.ts';
+import { FORM_PARAMETERS } from './response-format.ts';
 import type { Item, Prepared, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { textCalls } from '../text/calls.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import { Answer, type AnswerMemo, type AnswerPiece, type ToolMemo } from './answer.ts';
+import { formOf } from './form.ts';
 import type { GenerationParameters, GenerationProgress } from './generation.ts';
 import { infillOf, type Infill } from './infill.ts';
 import { readChatModel, stopTokensOf, type ChatModel } from './model.ts';
 import { readChatParameters, readPrompt, type ChatParameters, type Prompt } from './request.ts';
 import { thinkingAfter, thoughtMarksOf, type Thinking } from './reasoning.ts';
 import { loadChatTemplate, type ChatTemplate } from './template.ts';
-import { grammarOfCalls } from './tools/call-grammar.ts';
 import { markersOf, toolFormat } from './tools/formats.ts';
 
 /**
@@ -30,7 +31,8 @@ export async function createChatTask(source: TaskSource): Promise<Task> {
   const tokenizer = await loadTokenizer(source.files);
   const template = await loadChatTemplate(source.files, tokenizer, { toolFormat: model.toolFormat });
   const stopTokens = stopTokensOf(model, tokenizer);
-  const parts: ChatParts = { model, tokenizer, template, stopTokens, ...abilitiesOf(tokenizer, template) };
+  const grammars = new Grammars(tokenizer, stopTokens);
+  const parts: ChatParts = { model, tokenizer, template, stopTokens, grammars, ...abilitiesOf(tokenizer, template) };
   const prepare = (item: Item): Prepared => prepareChat(item, parts);
   return {
     rawTypes: [],
@@ -59,6 +61,7 @@ interface ChatParts {
   readonly tokenizer: TextTokenizer;
   readonly template: ChatTemplate | undefined;
   readonly stopTokens: readonly number[];
+  readonly grammars: Grammars;
   /** Marks around what the model thinks before it answers, if it does. */
   readonly marks: ReturnType<typeof thoughtMarksOf>;
   /** Absent: the model cannot fill in the middle. */
@@ -85,20 +88,17 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   if (room < Math.min(1, asked.maxTokens)) throw contextExceeded(prompt, String(ids.length), contextTokens);
   const maxTokens = Math.min(asked.maxTokens, room);
   const { sampling, topLogprobs } = asked;
-  const grammar = grammarOf(prompt, asked, parts);
-  if (grammar !== undefined)
-    throw new ServerError('INVALID_INPUT', 'Answers of a given form are not supported by this server.', {
-      param: asked.grammar === undefined ? 'tool_choice' : 'response_format',
-      reason: 'unsupported_parameter',
-    });
+  const grammar = formOf({ item, prompt, asked, maxTokens }, parts);
   const wantsPrompt = asked.echo && topLogprobs !== undefined;
-  const stopTokens = [...new Set([...(asked.ignoreEnd ? [] : [...parts.stopTokens, ...ends]), ...asked.stopTokens])];
+  const own = asked.ignoreEnd && grammar === undefined ? [] : [...parts.stopTokens, ...ends];
+  const stopTokens = [...new Set([...own, ...asked.stopTokens])];
   const fewest = asked.minTokens === 0 ? {} : { minTokens: asked.minTokens };
   const parameters: GenerationParameters = {
     sampling,
     maxTokens,
     stopTokens,
     ...fewest,
+    ...(grammar === undefined ? {} : { grammar }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(wantsPrompt ? { promptLogprobs: true } : {}),
   };
@@ -121,13 +121,6 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
     bucket: '',
     memo,
   };
-}
-
-/** What the answer must look like: calls, where the request wants them, else what it asks for. */
-function grammarOf(prompt: Prompt, asked: ChatParameters, { template }: ChatParts): GrammarSpec | undefined {
-  const use = 'toolUse' in prompt ? prompt.toolUse : undefined;
-  const calls = template === undefined ? undefined : grammarOfCalls(use, toolFormat(template.toolFormat));
-  return use?.forced === true ? calls : (asked.grammar ?? calls);
 }
 
 function toolMemo(prompt: Prompt, { template, tokenizer }: ChatParts): { readonly tools?: ToolMemo } {
@@ -243,10 +236,11 @@ function echoed(prompt: Prompt, tokenizer: TextTokenizer): string {
     : tokenizer.decode(prompt.prompt, { skipSpecialTokens: true });
 }
 
-/** Whether an item may be prepared on the main thread. A conversation never is: it goes through the model's template, which may loop. */
+/** Whether an item may be prepared on the main thread. A conversation never is: it goes through the model's template, which may loop; nor is the form of an answer. */
 function isLight(item: Item): boolean {
   if (item.kind === 'raw') return true;
   const isPrompt = isObject(item.value) && !Object.hasOwn(item.value, 'messages');
+  if (FORM_PARAMETERS.some((name) => item.parameters?.[name] !== undefined)) return false;
   return isPrompt && lengthOf(item.value) + lengthOf(item.parameters) <= LIGHT_CHARACTERS;
 }
 

@@ -20,6 +20,7 @@ export function grammarOfCalls(use: ToolUse | undefined, { layout, begin, bare }
       begin: `${layout.before}${tool.name}${layout.within}`,
       schema: JSON.stringify(schemaOf(tool)),
       end: layout.after,
+      loose: !tool.strict,
     })),
     ...{ before: layout.open, separator: layout.between, after: layout.close },
     most: parallel && tools.length > 1 ? MOST_FORCED_CALLS : 1,

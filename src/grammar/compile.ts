@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { writeCalls } from './calls.ts';
+import type { CompiledGrammar } from './compiled.ts';
+import { distancesOf } from './distances.ts';
+import { writeEbnf } from './ebnf.ts';
+import { GrammarError } from './grammar-error.ts';
+import { JsonRules } from './json-rules.ts';
+import { refuseLeftRecursion } from './left-recursion.ts';
+import { NetworkBuilder, type Rule } from './network.ts';
+import { parseSchema } from './parse-schema.ts';
+import { readRegex } from './regex.ts';
+import { SchemaWriter } from './schema.ts';
+import type { GrammarSpec } from './spec.ts';
+import type { TokenTrie } from './token-trie.ts';
+import { PatternWriter } from './writer.ts';
+
+/** Longest text of a regular expression or a grammar, and of all choices together, in UTF-16 units. */
+const MOST_CHARACTERS = 256 * 1024;
+
+export interface Vocabulary {
+  readonly trie: TokenTrie;
+  /** Spellings of special tokens, which stand in the trie behind a mark. */
+  readonly specials: ReadonlySet<string>;
+}
+
+/** The grammar of a spec for a vocabulary. Throws GrammarError that says what is wrong, or cannot be held to, in the spec. */
+export function compileGrammar(spec: GrammarSpec, { trie, specials }: Vocabulary): CompiledGrammar {
+  const builder = new NetworkBuilder();
+  const root = writeSpec(spec, builder, specials);
+  const network = builder.network(root);
+  const distances = distancesOf(network, trie);
+  if (spec.kind === 'ebnf') refuseLeftRecursion(network, distances);
+  return { key: keyOf(spec), network, distances, trie };
+}
+
+/** Equal for equal specs. */
+export function keyOf(spec: GrammarSpec): string {
+  return createHash('sha256').update(JSON.stringify(spec)).digest('base64');
+}
+
+function writeSpec(spec: GrammarSpec, builder: NetworkBuilder, specials: ReadonlySet<string>): Rule {
+  const json = new JsonRules(builder);
+  switch (spec.kind) {
+    case 'json':
+      return json.anyObject();
+    case 'schema':
+      return new SchemaWriter(json, parseSchema(spec.schema)).root();
+    case 'calls':
+      return writeCalls(spec, { json, specials });
+    case 'choice':
+      return writeChoices(spec.choices, builder);
+    case 'regex':
+      return writeRegex(bounded(spec.text), builder);
+    case 'ebnf':
+      return writeEbnf(builder, bounded(spec.text));
+  }
+}
+
+function writeChoices(choices: readonly string[], builder: NetworkBuilder): Rule {
+  if (choices.length === 0 || choices.includes(''))
+    throw new GrammarError('there must be a choice, and none may be empty');
+  bounded(choices.join(''));
+  const rule = builder.rule();
+  for (const one of new Set(choices)) builder.text(rule.start, one, rule.end);
+  return rule;
+}
+
+function writeRegex(text: string, builder: NetworkBuilder): Rule {
+  const rule = builder.rule();
+  const pattern = readRegex(text, { whole: true });
+  new PatternWriter(builder, { inJson: false }).write(pattern, { from: rule.start, to: rule.end });
+  return rule;
+}
+
+function bounded(text: string): string {
+  if (text.length > MOST_CHARACTERS) throw new GrammarError(`a pattern may have ${MOST_CHARACTERS} characters`);
+  return text;
+}

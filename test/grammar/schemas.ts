@@ -1,0 +1,150 @@
+/** Schemas of all that can be held to; `recursive` and the like name what they are about. */
+const name = { type: 'string' };
+const node = {
+  type: 'object',
+  properties: { v: { type: 'integer' }, kids: { type: 'array', items: { $ref: '#/$defs/node' }, maxItems: 3 } },
+  required: ['v', 'kids'],
+  additionalProperties: false,
+};
+const tagged = (kind: string, more: object): object => ({
+  type: 'object',
+  properties: { kind: { const: kind }, ...more },
+  required: ['kind'],
+});
+
+export const SCHEMAS: Readonly<Record<string, unknown>> = {
+  anything: {},
+  'any object': { type: 'object' },
+  'any array': { type: 'array' },
+  strict: {
+    type: 'object',
+    properties: { name, age: { type: 'integer', minimum: 0, maximum: 120 } },
+    required: ['name', 'age'],
+    additionalProperties: false,
+  },
+  optional: {
+    type: 'object',
+    properties: { a: { type: 'integer' }, b: { type: 'boolean' }, c: { type: 'null' } },
+    required: ['b'],
+  },
+  nothing: { type: 'object', properties: {}, additionalProperties: false },
+  'names in need of escapes': {
+    type: 'object',
+    properties: { 'a"b\\c\n': { type: 'null' }, 読: { type: 'null' }, '': { type: 'null' } },
+    required: ['a"b\\c\n', '読', ''],
+  },
+  'further properties': {
+    type: 'object',
+    properties: { ab: { type: 'integer' }, a: { type: 'string', maxLength: 2 } },
+    additionalProperties: { type: 'boolean' },
+  },
+  'required further property': { type: 'object', required: ['z'], additionalProperties: { type: 'integer' } },
+  nested: {
+    type: 'array',
+    items: {
+      type: 'object',
+      properties: { x: { type: 'string', maxLength: 9 }, y: { enum: ['red', 'gr"ün\n', 3, null, { a: [1] }] } },
+      required: ['x', 'y'],
+    },
+    minItems: 1,
+    maxItems: 3,
+  },
+  tuple: {
+    type: 'array',
+    prefixItems: [{ type: 'integer' }, { type: 'null' }],
+    items: { type: 'boolean' },
+    minItems: 2,
+    maxItems: 4,
+  },
+  'closed tuple': { type: 'array', prefixItems: [{ type: 'integer' }, { type: 'null' }], items: false },
+  recursive: { $ref: '#/$defs/node', $defs: { node } },
+  itself: { type: 'object', properties: { next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } }, required: ['next'] },
+  'several types': { type: ['string', 'null', 'integer'], maxLength: 5, minimum: 3 },
+  nullable: { type: 'integer', nullable: true },
+  'by length': { type: 'string', minLength: 3, maxLength: 5 },
+  'at least': { type: 'string', minLength: 2 },
+  pattern: { type: 'string', pattern: '^[A-Z]{3}-[0-9]{4}$' },
+  'pattern somewhere': { type: 'string', pattern: 'é"\\\\|x\\n', maxLength: 12 },
+  'pattern at one end': { type: 'string', pattern: '^a|b$' },
+  'pattern by length': { type: 'string', pattern: '^(ab)*c?$', minLength: 3, maxLength: 6 },
+  'property of unicode': { type: 'string', pattern: '^\\p{Lu}\\S*$' },
+  'whole numbers': { type: 'integer', minimum: -17, maximum: 4321 },
+  'whole numbers between others': { type: 'integer', exclusiveMinimum: 1.5, exclusiveMaximum: 12 },
+  negative: { type: 'integer', maximum: -3 },
+  decimals: { type: 'number', minimum: 1.5, maximum: 2.25 },
+  'decimals around 0': { type: 'number', exclusiveMinimum: -0.37, exclusiveMaximum: 12.5 },
+  'small decimals': { type: 'number', exclusiveMinimum: 0, maximum: 1e-5 },
+  'decimals of one whole': { type: 'number', minimum: 3.14, exclusiveMaximum: 3.15 },
+  'below 0': { type: 'number', exclusiveMaximum: 0 },
+  int32: { type: 'integer', format: 'int32' },
+  'any of': {
+    anyOf: [
+      { type: 'string', maxLength: 1 },
+      { type: 'array', items: { type: 'null' }, maxItems: 2 },
+    ],
+  },
+  'any of, beside others': {
+    type: 'object',
+    properties: { a: { type: 'null' }, b: { type: 'null' } },
+    anyOf: [{ required: ['a'] }, { required: ['b'] }],
+  },
+  'one of, by constants': { oneOf: [tagged('a', { x: { type: 'integer' } }), tagged('b', { y: name })] },
+  'one of, by types': { oneOf: [{ type: 'integer' }, { type: 'string', maxLength: 2 }] },
+  'all of': {
+    allOf: [{ $ref: '#/$defs/a' }, { type: 'object', properties: { y: { type: 'null' } }, required: ['y'] }],
+    $defs: { a: { type: 'object', properties: { x: { type: 'null' } }, required: ['x'] } },
+  },
+  constant: { const: { a: ['é', 1.5, null] } },
+  'notes beside a reference': {
+    type: 'object',
+    properties: { n: { $ref: '#/definitions/n', description: 'd', title: 't' } },
+    required: ['n'],
+    definitions: { n: { type: 'null', default: null, examples: [null], 'x-more': 1 } },
+  },
+  ...Object.fromEntries(
+    ['date', 'time', 'date-time', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid', 'uri'].map((format) => [
+      `format ${format}`,
+      { type: 'string', format },
+    ]),
+  ),
+};
+
+/** Schemas that are refused, with what the error names. */
+export const REFUSED: readonly (readonly [unknown, RegExp])[] = [
+  [{ not: {} }, /keyword "not" is not supported \(#\)/],
+  [{ type: 'array', uniqueItems: true }, /"uniqueItems"/],
+  [
+    { type: 'object', properties: { a: { type: 'integer', multipleOf: 3 } } },
+    /"multipleOf" is not supported \(#\/properties\/a\)/,
+  ],
+  [{ type: 'object', patternProperties: {} }, /"patternProperties"/],
+  [{ type: 'object', minProperties: 1 }, /"minProperties"/],
+  [{ if: {}, then: {} }, /"if"/],
+  [{ typ: 'string' }, /"typ"/],
+  [{ type: 'text' }, /type must be one or more of object/],
+  [{ type: 'string', format: 'iri' }, /format "iri" is not supported.*there are date/],
+  [{ type: 'string', pattern: '(?=a)' }, /lookahead.*\(#\)/],
+  [{ type: 'string', pattern: 'a', format: 'date' }, /"pattern" beside "format"/],
+  [{ $ref: 'https://example.com/a' }, /"\$ref" to "https:\/\/example.com\/a"/],
+  [{ $ref: '#/$defs/none' }, /nothing at "#\/\$defs\/none"/],
+  [{ $ref: '#' }, /no text can fit/],
+  [{ type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }, /no text can fit/],
+  [{ allOf: [{ $ref: '#' }] }, /circle|too many/],
+  [{ oneOf: [{ type: 'number' }, { type: 'integer' }] }, /"oneOf"/],
+  [{ type: 'integer', minimum: 3, maximum: 2 }, /no number is within the bounds/],
+  [{ type: 'integer', minimum: 2.1, maximum: 2.9 }, /no number is within the bounds/],
+  [{ type: 'array', minItems: 3, maxItems: 2 }, /minItems is above maxItems/],
+  [{ type: 'string', minLength: 3, maxLength: 2 }, /minLength is above maxLength/],
+  [{ type: 'string', enum: [1] }, /no value of the enum has the type/],
+  [{ enum: ['abc'], minLength: 2 }, /"minLength" beside/],
+  [{ type: 'object', properties: { a: {} }, required: ['b'], additionalProperties: false }, /"b" is not among/],
+  [
+    { type: 'object', properties: { a: {} }, additionalProperties: false, anyOf: [{ properties: { b: {} } }] },
+    /"additionalProperties" beside/,
+  ],
+  [false, /no value fits/],
+  [3, /must be an object/],
+  [{ type: 'string', maxLength: 1e9 }, /more than 300000 states/],
+  [{ type: 'string', pattern: '(((a{1,99}){1,99}){1,99}){1,99}' }, /more than 100000 steps/],
+  [{ type: 'array', minItems: 1e8 }, /more than 300000 states/],
+];
