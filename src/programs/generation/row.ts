@@ -84,8 +84,7 @@ export class Row {
     // From the model's own logits, before the sampler alters them.
     const softmax = topLogprobs === undefined ? undefined : new LogSoftmax(logits, topLogprobs);
     if (this.tokens.length < minTokens) for (const token of this.#stop) logits[token] = -Infinity;
-    const left = maxTokens - this.tokens.length - 1;
-    const token = this.#constraint?.next(this.#sampler, logits, left) ?? this.#sampler.next(logits);
+    const token = this.#next(logits);
     if (token < 0) return 'broken';
     // Of an answer that was cut, the end is not the model's own.
     if (this.#constraint?.cut === true && this.#stop.has(token)) return 'whole';
@@ -93,6 +92,11 @@ export class Row {
     if (softmax !== undefined) this.#logprobs.push(softmax.of(token));
     if (this.#constraint?.over === true) return this.#endByGrammar(this.#constraint);
     return this.#stop.has(token) || this.tokens.length >= maxTokens ? 'whole' : 'more';
+  }
+
+  #next(logits: Float32Array): number {
+    if (this.#constraint === undefined) return this.#sampler.next(logits);
+    return this.#constraint.next(this.#sampler, logits, this.#parameters.maxTokens - this.tokens.length - 1);
   }
 
   /** Nothing but the end can come: it needs no further run. */

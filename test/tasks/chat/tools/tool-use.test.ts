@@ -70,7 +70,7 @@ test('the grammar of calls: forced, or free until a strict tool is called', () =
       begin: '<tool_call>\n{"name": "b", "arguments": ',
       schema: '{"type":"object","properties":{},"additionalProperties":false}',
     },
-  ].map((call) => ({ ...call, end: '}\n</tool_call>' }));
+  ].map((call, index) => ({ ...call, end: '}\n</tool_call>', loose: index === 0 }));
   const around = { before: '', separator: '\n', after: '' };
   assert.deepEqual(grammar({ tool_choice: 'required' }, 'hermes'), { kind: 'calls', calls, ...around, most: 8 });
   assert.deepEqual(grammar({ tool_choice: named('a') }, 'hermes'), {
