@@ -35,7 +35,15 @@ export async function startServer(
   const logFile = path.join(folder, 'log');
   const log = openSync(logFile, 'w');
   const child = spawn(process.execPath, [cli, 'serve'], {
-    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'info', LOG_FORMAT: 'json', ...options },
+    env: {
+      ...process.env,
+      HOST: '127.0.0.1',
+      ALLOWED_HOSTS: 'bench',
+      PORT: '0',
+      LOG_LEVEL: 'info',
+      LOG_FORMAT: 'json',
+      ...options,
+    },
     stdio: ['ignore', log, log],
   });
   closeSync(log);

@@ -15,6 +15,7 @@ import { closeIdleConnections } from './http/connections.ts';
 import { listenOnMany, type Listening } from './http/listen.ts';
 import { listenProblem, type PortOption } from './http/listen-problem.ts';
 import { ProbePort } from './http/probe-port.ts';
+import { Certificate } from './http/certificate.ts';
 import { Keys } from './http/keys/keys.ts';
 import { isLoopbackHost } from './http/management.ts';
 import { isEmpty } from './http/probes.ts';
@@ -72,7 +73,8 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
   const keys = await openKeys(config, log, metrics);
   const parts = createParts(config, logs, { kept, keys, metrics });
   logPhases(parts.services);
-  const server = createHttpServer(parts.services);
+  const certificate = await Certificate.open(config, log).catch(cannotStart('TLS_CERT_FILE, TLS_KEY_FILE'));
+  const server = createHttpServer(parts.services, certificate);
   const refuse = (error: unknown, option: PortOption): never => {
     void kept?.close();
     throw new StartError(listenProblem(config, error, option), { cause: error });
@@ -104,6 +106,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
       // Last, so that probes are answered to the end.
       await probes?.close();
       keys?.close();
+      certificate?.close();
       return finished;
     },
     flushLogs: logs.flush,

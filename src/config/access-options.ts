@@ -20,4 +20,16 @@ export const ACCESS_OPTIONS = {
     ...text('', 'File of API keys in JSON, with limits for each; it is read again when it changes.'),
     secret: true,
   },
+  ALLOWED_HOSTS: list(
+    'Names that requests may have in `Host`, separated by commas; `*`: any. Empty: those of this machine where HOST is a loopback address, so that no page of another name reaches the server; elsewhere any.',
+  ),
+  // Paths of this machine are not shown to clients.
+  TLS_CERT_FILE: {
+    ...text(
+      '',
+      'File of the certificate in PEM, with those between it and its root: PORT then speaks TLS. Read again when it changes.',
+    ),
+    secret: true,
+  },
+  TLS_KEY_FILE: { ...text('', 'File of the private key of that certificate in PEM, not encrypted.'), secret: true },
 };

@@ -16,7 +16,7 @@ export function checkTogether(config: Config): string[] {
   if (config.DEFAULT_MODEL !== '' && config.MODELS.length > 0 && !config.MODELS.includes(config.DEFAULT_MODEL))
     problems.push(`DEFAULT_MODEL: ${config.DEFAULT_MODEL} is not among MODELS`);
   parseAliases(config.MODEL_ALIASES, problems);
-  parseKeys(config, problems);
+  problems.push(...checkAccess(config));
   if (config.BODY_BUDGET_BYTES < config.BODY_LIMIT_BYTES)
     problems.push('BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES');
   if (config.HEADERS_TIMEOUT_MS > config.BODY_TIMEOUT_MS)
@@ -33,6 +33,14 @@ export function checkTogether(config: Config): string[] {
     );
   if (config.JOB_LEASE_MS > 0 && config.JOB_LEASE_MS < SHORTEST_LEASE_MS)
     problems.push(`JOB_LEASE_MS: shorter than ${SHORTEST_LEASE_MS} ms, it would end before it can be extended`);
+  return problems;
+}
+
+function checkAccess(config: Config): string[] {
+  const problems: string[] = [];
+  parseKeys(config, problems);
+  if ((config.TLS_CERT_FILE === '') !== (config.TLS_KEY_FILE === ''))
+    problems.push('TLS_CERT_FILE, TLS_KEY_FILE: a certificate needs its key, and the key its certificate');
   return problems;
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { Server as TlsServer, TLSSocket } from 'node:tls';
 import { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -27,7 +28,8 @@ interface Ending {
 
 /** One connection, and the exchanges under way on it. */
 export class Connection {
-  readonly socket: Socket;
+  /** Under TLS the one that has been made secure, once it is. */
+  socket: Socket;
   /** Accepted beyond the limit, for probes only. */
   readonly isExtra: boolean;
   /** The path of its last POST, which gives the shape of the error when Node refuses a late body. */
@@ -124,6 +126,8 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #log: Log;
   readonly #metrics: Metrics;
+  /** Those under TLS whose handshake is not done, by the client's address and port: Node hands out another socket then. */
+  readonly #unsecured = new Map<string, Connection>();
   /** Idle connections, the longest idle first; those of the reserve have their own list. */
   readonly #resting = new Set<Connection>();
   readonly #restingExtra = new Set<Connection>();
@@ -140,7 +144,8 @@ export class Connections {
   /** Limits the connections of a server. */
   watch(server: Server): void {
     byServer.set(server, this);
-    server.on('connection', (socket: Socket) => this.#open(socket));
+    server.on('connection', (socket: Socket) => this.#open(socket, server instanceof TlsServer));
+    server.on('secureConnection', (socket: Socket) => this.#secure(socket));
   }
 
   /** Records that a request has come; to be called before anything else is done with it. */
@@ -165,10 +170,12 @@ export class Connections {
 
   /** Closes the connections on which the client has sent nothing yet. */
   closeUnused(): void {
-    for (const { socket } of [...this.#resting, ...this.#restingExtra]) if (socket.bytesRead === 0) socket.destroy();
+    for (const { socket, hasBegun } of [...this.#resting, ...this.#restingExtra])
+      if (socket.bytesRead === 0 || (socket instanceof TLSSocket && !hasBegun)) socket.destroy();
+    for (const { socket } of this.#unsecured.values()) socket.destroy();
   }
 
-  #open(socket: Socket): void {
+  #open(socket: Socket, isTls: boolean): void {
     const { limit, idleMs } = this.#limits;
     if (this.#all.size >= limit) this.#makeRoom();
     // Not by `maxConnections`: it counts those of one listening socket.
@@ -182,13 +189,27 @@ export class Connections {
     this.#all.add(connection);
     this.#metrics.connections.set(this.#all.size);
     byChannel.set(socket, connection);
+    const place = isTls ? placeOf(socket) : undefined;
+    if (place !== undefined) this.#unsecured.set(place, connection);
     // Load balancers open connections ahead of time; until their first request they count as idle.
     socket.setTimeout(idleMs);
     socket.once('close', () => {
+      if (place !== undefined && this.#unsecured.get(place) === connection) this.#unsecured.delete(place);
       this.#all.delete(connection);
       this.#metrics.connections.set(this.#all.size);
       connection.close();
     });
+  }
+
+  /** From here on the connection is known by the socket that requests come from. */
+  #secure(socket: Socket): void {
+    const place = placeOf(socket);
+    const connection = this.#unsecured.get(place);
+    if (connection === undefined) return;
+    this.#unsecured.delete(place);
+    connection.socket = socket;
+    byChannel.set(socket, connection);
+    socket.setTimeout(this.#limits.idleMs);
   }
 
   #makeRoom(): void {
@@ -216,6 +237,10 @@ export class Connections {
     this.#log.warn({ limit: this.#limits.limit, ...this.#untold }, 'as many connections as CONNECTION_LIMIT allows');
     this.#untold = { idleClosed: 0, refused: 0, dropped: 0 };
   }
+}
+
+function placeOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 const OUTCOMES = { idleClosed: 'idle_closed', refused: 'refused', dropped: 'dropped' } as const;

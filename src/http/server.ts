@@ -4,19 +4,23 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
+  type ServerOptions,
   type ServerResponse,
 } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { dialectOf, operationAt, type Match } from '../dialects/operation-table.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
 import { ServerError, type ErrorCode } from '../errors.ts';
 import type { Entry } from '../serving/call.ts';
 import { createApp } from './app.ts';
-import { connectionOf, Connections, mostConnections, type ConnectionLimits } from './connections.ts';
+import type { Certificate } from './certificate.ts';
+import { connectionOf, Connections, mostConnections, type Connection, type ConnectionLimits } from './connections.ts';
 import { allowOrigins } from './cors.ts';
 import { Exchange } from './exchange.ts';
 import { jobIdOf, pathOf } from './headers.ts';
+import { checkHosts } from './host-names.ts';
 import { serveOperation } from './inference.ts';
 import { isFromHere } from './management.ts';
 import { nameNode } from './node-headers.ts';
@@ -38,33 +42,25 @@ interface Call {
   readonly connections: Connections;
   readonly refusals: Refusals;
   readonly queueJobs: QueueJobs;
+  readonly checkHost: ReturnType<typeof checkHosts>;
   readonly allowOrigin: ReturnType<typeof allowOrigins>;
 }
 
 /**
  * The HTTP server. Probes and inference routes are looked up in a table first, because Express costs them a factor of five;
- * everything else goes to the Express app.
+ * everything else goes to the Express app. With a certificate it speaks TLS.
  */
-export function createHttpServer(services: Services): Server {
+export function createHttpServer(services: Services, certificate?: Certificate): Server {
   const { config } = services;
   const app = createApp(services);
   const allowOrigin = allowOrigins(config.CORS_ORIGINS);
   const refusals = new Refusals(services);
   const queueJobs = new QueueJobs(services);
-  const server = createServer(
-    {
-      maxHeaderSize: config.HEADER_LIMIT_BYTES,
-      headersTimeout: config.HEADERS_TIMEOUT_MS,
-      requestTimeout: config.BODY_TIMEOUT_MS,
-      keepAliveTimeout: config.KEEP_ALIVE_MS,
-      connectionsCheckingInterval: CHECK_EVERY_MS,
-      // Checked in `dispatch`, because Node's own refusal has no body.
-      requireHostHeader: false,
-      noDelay: true,
-    },
-    (request, response) =>
-      dispatch(app, { request, response, services, connections, refusals, queueJobs, allowOrigin }),
-  );
+  const checkHost = checkHosts(config);
+  const options = serverOptions(config);
+  const listener: RequestListener = (request, response) =>
+    dispatch(app, { request, response, services, connections, refusals, queueJobs, allowOrigin, checkHost });
+  const server = certificate?.createServer(options, listener) ?? createServer(options, listener);
   server.timeout = config.REQUEST_TIMEOUT_MS + IDLE_SLACK_MS;
   const connections = new Connections(connectionLimits(services), services);
   connections.watch(server);
@@ -81,6 +77,19 @@ export function createHttpServer(services: Services): Server {
   server.on('clientError', answerClientError);
   server.on('connect', (_, socket) => refuseSocket(socket, new ServerError('METHOD_NOT_ALLOWED')));
   return server;
+}
+
+function serverOptions(config: Services['config']): ServerOptions {
+  return {
+    maxHeaderSize: config.HEADER_LIMIT_BYTES,
+    headersTimeout: config.HEADERS_TIMEOUT_MS,
+    requestTimeout: config.BODY_TIMEOUT_MS,
+    keepAliveTimeout: config.KEEP_ALIVE_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+    // Checked in `dispatch`, because Node's own refusal has no body.
+    requireHostHeader: false,
+    noDelay: true,
+  };
 }
 
 function connectionLimits({ config, log }: Services): ConnectionLimits {
@@ -113,21 +122,19 @@ function dispatch(app: RequestListener, call: Call): void {
     answerProbe(probe, call);
     return;
   }
-  const full = connections.refusal(connection);
-  if (full !== undefined) {
-    refuse(call, path, full);
-    return;
-  }
   const match = method === 'POST' ? operationAt(path) : undefined;
-  const unwanted = keyRefusal(call, match);
+  const unwanted = refusalOf(call, connection, match);
   if (unwanted !== undefined) refuse(call, path, unwanted);
   else if (match === undefined) app(request, response);
   else enter(match, call);
 }
 
-/** Why the API key of a request, or its lack of one, does not let it in; undefined if it does, or if there are no keys. */
-function keyRefusal({ request, services: { keys } }: Call, match: Match | undefined): ServerError | undefined {
-  if (keys === undefined) return undefined;
+/** Why a request is not served: there is no room for its connection, or its name or API key is not right. Undefined if it is. */
+function refusalOf(call: Call, connection: Connection | undefined, match: Match | undefined): ServerError | undefined {
+  const { request, connections, checkHost, services } = call;
+  const refusal = connections.refusal(connection) ?? checkHost?.(request);
+  const { keys } = services;
+  if (refusal !== undefined || keys === undefined) return refusal;
   return keys.refusal(request) ?? (match === undefined ? undefined : keys.scopeRefusal(request, 'infer'));
 }
 
@@ -195,7 +202,7 @@ const MOST_REQUEST_LINE = 256;
 
 /** Input that Node's parser refuses never becomes a request; it is answered as JSON all the same. */
 function answerClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
+  if (error.code === 'ECONNRESET' || !canTell(socket)) {
     socket.destroy();
     return;
   }
@@ -205,6 +212,12 @@ function answerClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }
   const [, path] = /^[A-Z]+ (\/[^ ?\r\n]*)/.exec(error.rawPacket?.toString('latin1', 0, MOST_REQUEST_LINE) ?? '') ?? [];
   const refusal = new ServerError(PARSER_CODES[error.code ?? ''] ?? 'BAD_REQUEST');
   refuseSocket(socket, refusal, dialectOf(path ?? connection?.lastPath ?? ''));
+}
+
+/** Whether an answer can be written: none has been, and what has failed is not the handshake of TLS. */
+function canTell(socket: Socket): boolean {
+  const isHandshake = socket instanceof TLSSocket && connectionOf(socket) === undefined;
+  return socket.writable && socket.bytesWritten === 0 && !isHandshake;
 }
 
 /** Writes an answer to a socket that has no response object. */

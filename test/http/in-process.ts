@@ -3,6 +3,9 @@ import { createLogs } from '../../src/log.ts';
 import { startServer, type CarpoolServer } from '../../src/lifecycle.ts';
 import { SHIPPED_MODELS } from '../process/carpool.ts';
 
+/** Names that tests write by hand. */
+const RAW_HOSTS = 'a,test';
+
 /** A server in the test's own process, on a free port of the loopback interface. */
 export interface TestServer extends CarpoolServer, AsyncDisposable {
   readonly url: string;
@@ -12,7 +15,15 @@ export interface TestServer extends CarpoolServer, AsyncDisposable {
 export async function startTestServer(options: Readonly<Record<string, string>> = {}): Promise<TestServer> {
   const config = readConfig({
     flags: {},
-    env: { HOST: '127.0.0.1', PORT: '0', MODELS_DIR: SHIPPED_MODELS, DEVICE: 'cpu', CPU_THREADS: '1', ...options },
+    env: {
+      HOST: '127.0.0.1',
+      ALLOWED_HOSTS: RAW_HOSTS,
+      PORT: '0',
+      MODELS_DIR: SHIPPED_MODELS,
+      DEVICE: 'cpu',
+      CPU_THREADS: '1',
+      ...options,
+    },
     file: {},
   });
   const logLines: string[] = [];

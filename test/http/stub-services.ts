@@ -6,6 +6,7 @@ import { PARTIES, type Lane } from '../../src/core/ticket.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { ServerError } from '../../src/errors.ts';
 import { BodyBudget } from '../../src/http/body-budget.ts';
+import { Certificate } from '../../src/http/certificate.ts';
 import { Keys } from '../../src/http/keys/keys.ts';
 import { JobPlaces } from '../../src/jobs/job-places.ts';
 import { createHttpServer } from '../../src/http/server.ts';
@@ -123,7 +124,8 @@ export async function startStubServer(
     plan: () => ({ lanes: 1, why: 'stub' }),
     refreshGauges: () => undefined,
   } as unknown as Services;
-  const server = createHttpServer(services);
+  const certificate = await Certificate.open(config, log);
+  const server = createHttpServer(services, certificate);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   return {
@@ -140,6 +142,7 @@ export async function startStubServer(
     async [Symbol.asyncDispose]() {
       metrics.stop();
       keys?.close();
+      certificate?.close();
       await close(server);
     },
   };

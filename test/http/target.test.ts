@@ -5,7 +5,7 @@ import { startTestServer, type TestServer } from './in-process.ts';
 
 let server: TestServer;
 before(async () => {
-  server = await startTestServer({ MODELS: 'square' });
+  server = await startTestServer({ MODELS: 'square', ALLOWED_HOSTS: '*' });
 });
 after(() => server[Symbol.asyncDispose]());
 

@@ -11,6 +11,7 @@ export const SHIPPED_MODELS = fileURLToPath(new URL('../../../models', import.me
 export const SERVER_ENV = {
   PATH: process.env['PATH'] ?? '',
   HOST: '127.0.0.1',
+  ALLOWED_HOSTS: 'a,test',
   PORT: '0',
   MODELS_DIR: SHIPPED_MODELS,
   DEVICE: 'cpu',
