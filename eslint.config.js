@@ -61,6 +61,7 @@ const JOINING = [
   'src/batch.ts',
   'src/cli.ts',
   'src/commands.ts',
+  'src/index.ts',
   'src/lifecycle.ts',
   'src/main.ts',
   'src/node-watch.ts',

@@ -1,4 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseReferences } from './hub-reference.ts';
 import { isObject } from '../json.ts';
 import { parseKeys } from './api-keys.ts';
@@ -7,6 +9,7 @@ import { hideCredentials } from './option.ts';
 import type { Config } from './options.ts';
 
 const SHORTEST_LEASE_MS = 1000;
+const SHIPPED = fileURLToPath(new URL('../../../models', import.meta.url));
 
 /** Problems between values that are each valid alone; looks at MODELS_DIR. */
 export function checkTogether(config: Config): string[] {
@@ -101,7 +104,9 @@ function checkModelsDir({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): st
   const isThere = existsSync(MODELS_DIR);
   // A pull makes the folder.
   if (isThere ? !statSync(MODELS_DIR).isDirectory() : CARPOOL_MODELS.length === 0)
-    problems.push(`MODELS_DIR: there is no folder ${MODELS_DIR}`);
+    problems.push(
+      `MODELS_DIR: there is no folder ${path.resolve(MODELS_DIR)}: make it, with a folder for each model, or serve the models that come with Carpool: MODELS_DIR=${SHIPPED}`,
+    );
   const wrong: string[] = [];
   parseReferences(CARPOOL_MODELS, wrong);
   problems.push(...wrong.map((problem) => `CARPOOL_MODELS: ${problem}`));

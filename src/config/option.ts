@@ -2,7 +2,7 @@ import { isObject, type JsonObject } from '../json.ts';
 
 /** Kinds of options, and how their values are read from text and JSON. */
 
-interface OptionOf<Type extends string, Value> {
+export interface OptionOf<Type extends string, Value> {
   readonly type: Type;
   readonly default: Value;
   readonly unit?: string;

@@ -95,6 +95,11 @@ export function closeIdleConnections(server: Server): void {
   byServer.get(server)?.closeUnused();
 }
 
+/** Takes a connection that another server has accepted among those of this one. */
+export function adopt(server: Server, socket: Socket): void {
+  if (!byChannel.has(socket)) byServer.get(server)?.open(socket);
+}
+
 /**
  * How many connections the process's limit of open files allows: beyond it nothing would be accepted, not even probes. Node raises the
  * soft limit to the hard one, which only Linux shows; elsewhere the result is Infinity.
@@ -144,7 +149,7 @@ export class Connections {
   /** Limits the connections of a server. */
   watch(server: Server): void {
     byServer.set(server, this);
-    server.on('connection', (socket: Socket) => this.#open(socket, server instanceof TlsServer));
+    server.on('connection', (socket: Socket) => this.open(socket, server instanceof TlsServer));
     server.on('secureConnection', (socket: Socket) => this.#secure(socket));
   }
 
@@ -175,7 +180,7 @@ export class Connections {
     for (const { socket } of this.#unsecured.values()) socket.destroy();
   }
 
-  #open(socket: Socket, isTls: boolean): void {
+  open(socket: Socket, isTls = false): void {
     const { limit, idleMs } = this.#limits;
     if (this.#all.size >= limit) this.#makeRoom();
     // Not by `maxConnections`: it counts those of one listening socket.
