@@ -30,6 +30,15 @@ const TEXT_DECODER = /(ForCausalLM|LMHeadModel)$/;
 /** Classes that classify sound begin like this; they end like those that classify texts. */
 const SOUND = /^(Data2VecAudio|Hubert|SEW|UniSpeech|Wav2Vec2|WavLM)/;
 
+/** Classes that end like this judge the tokens of a text. */
+const TOKEN_TASKS = [['ForTokenClassification', 'token-classification']] as const;
+
+/** Tasks whose graph takes token ids alone. */
+const TEXT_TASKS: ReadonlySet<string> = new Set([
+  ...['embeddings', 'reranking', 'text-classification'],
+  ...TOKEN_TASKS.map(([, task]) => task),
+]);
+
 /** Inputs that the graph of a text encoder, or of a decoder with its cache, may have. */
 const TEXT_INPUT = /^(input_ids|attention_mask|token_type_ids|position_ids|use_cache_branch|past.*)$/;
 const VECTOR_OUTPUTS = ['sentence_embedding', 'last_hidden_state', 'token_embeddings'];
@@ -46,8 +55,15 @@ export function taskOfArchitecture(names: ReadonlySet<string>, config: HubConfig
     if (isOther) return unknown(architecture);
     return { task: isScorer(config) ? 'reranking' : 'text-classification' };
   }
+  const byTokens = TOKEN_TASKS.find(([ending]) => architecture.endsWith(ending));
+  if (byTokens !== undefined) return tokenChoice(architecture, byTokens[1], names);
   if (TEXT_DECODER.test(architecture)) return { task: 'chat' };
   return encoderChoice(architecture, names, config);
+}
+
+function tokenChoice(architecture: string, task: string, names: ReadonlySet<string>): TaskChoice {
+  if (!names.has('tokenizer.json')) return { why: `${architecture} without a tokenizer.json has no task` };
+  return names.has('preprocessor_config.json') ? unknown(architecture) : { task };
 }
 
 function encoderChoice(architecture: string, names: ReadonlySet<string>, config: HubConfig): TaskChoice {
@@ -72,7 +88,7 @@ export function taskOfGraph(
   // A graph that pools makes embeddings, whatever its class.
   if (choice.isUnknown === true && isText && odd === undefined && vector === 'sentence_embedding')
     return { task: 'embeddings' };
-  if (task !== 'embeddings' && task !== 'reranking' && task !== 'text-classification') return choice;
+  if (task === undefined || !TEXT_TASKS.has(task)) return choice;
   if (odd !== undefined) return { why: `its graph takes ${odd}, which is no input of a text model for ${task}` };
   if (task !== 'embeddings' || vector !== undefined) return choice;
   const outputs = graph.outputs.join(', ');

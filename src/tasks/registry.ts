@@ -18,6 +18,10 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     const task = await import('./text/embeddings.ts');
     return { create: task.createEmbeddingsTask, program: task.chooseEmbeddingsProgram };
   },
+  'token-classification': async () => {
+    const task = await import('./text/token-classification.ts');
+    return { create: task.createTokenClassificationTask, program: task.chooseTokenClassificationProgram };
+  },
   reranking: async () => {
     const task = await import('./text/reranking.ts');
     return { create: task.createRerankingTask, program: task.chooseRerankingProgram };

@@ -9,8 +9,8 @@ import type { TokenVectors } from './pooling.ts';
 export interface EncoderOutputs {
   /** One vector per text: the graph pools by itself, or gives scores. */
   readonly sentence: TensorSpec | undefined;
-  /** One vector per token. */
-  readonly tokens: TensorSpec | undefined;
+  /** One vector per token; of several outputs, their numbers one after the other. */
+  readonly tokens: readonly TensorSpec[];
   /** How `tokens` become one vector, where `sentence` does not give it. */
   readonly pooling: readonly Pooling[] | undefined;
   /** Numbers of a text's vector, or classes; -1 where the graph does not say. */
@@ -33,18 +33,27 @@ export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): 
   if (options.wants === 'scores') {
     const scores = ofRank(wanted, 2, ['logits']);
     if (scores === undefined) throw new Error(`no output holds a score a class; ${list(outputs)}`);
-    return { sentence: scores, tokens: undefined, pooling: undefined, size: sizeOf(scores) };
+    return { sentence: scores, tokens: [], pooling: undefined, size: sizeOf(scores) };
   }
+  if (options.wants === 'token-scores') return tokenScores({ outputs: usable }, options);
   const tokens = ofRank(
     usable.filter(({ name }) => name !== 'logits'),
     3,
     TOKEN_NAMES,
   );
   const sentence = sentenceOutput(wanted, tokens, options);
-  if (sentence !== undefined) return { sentence, tokens, pooling: undefined, size: sizeOf(sentence) };
+  if (sentence !== undefined) return { sentence, tokens: present(tokens), pooling: undefined, size: sizeOf(sentence) };
+  return pooledOutput(named ?? tokens, outputs, options);
+}
+
+/** Vectors of tokens that become one here. Throws a plain Error where nothing says how. */
+function pooledOutput(
+  pooled: TensorSpec | undefined,
+  outputs: readonly TensorSpec[],
+  options: EncoderOptions,
+): EncoderOutputs {
   if (options.ownOnly !== undefined && options.pooling === undefined)
     throw new Error(`${options.ownOnly}, and the graph has no output sentence_embedding`);
-  const pooled = named ?? tokens;
   if (pooled?.shape.length !== 3) throw new Error(`no output holds a vector a token; ${list(outputs)}`);
   const pooling = options.pooling ?? options.usualPooling;
   if (pooling === undefined)
@@ -52,7 +61,27 @@ export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): 
       'no file says how the token vectors of this decoder become one: set options.pooling in model.json, most often to "last"',
     );
   const size = sizeOf(pooled);
-  return { sentence: undefined, tokens: pooled, pooling, size: size === -1 ? -1 : size * pooling.length };
+  return { sentence: undefined, tokens: [pooled], pooling, size: size === -1 ? -1 : size * pooling.length };
+}
+
+/** The outputs with scores of tokens. Throws a plain Error where one is missing. */
+function tokenScores({ outputs }: Pick<Signature, 'outputs'>, options: EncoderOptions): EncoderOutputs {
+  const { heads, output } = options;
+  if (heads !== undefined) {
+    const found = heads.map((name) => {
+      const spec = outputs.find((one) => one.name === name && one.shape.length === 2);
+      if (spec === undefined) throw new Error(`there is no output ${name} of a number a token; ${list(outputs)}`);
+      return spec;
+    });
+    return { sentence: undefined, tokens: found, pooling: undefined, size: found.length };
+  }
+  const scores = ofRank(output === undefined ? outputs : outputs.filter(({ name }) => name === output), 3, ['logits']);
+  if (scores === undefined) throw new Error(`no output holds scores a token; ${list(outputs)}`);
+  return { sentence: undefined, tokens: [scores], pooling: undefined, size: sizeOf(scores) };
+}
+
+function present(spec: TensorSpec | undefined): readonly TensorSpec[] {
+  return spec === undefined ? [] : [spec];
 }
 
 /** The graph's own sentence vector, if it can be trusted. A pooler_output cannot: BERT's is made for another training task. */
@@ -85,7 +114,11 @@ function list(outputs: readonly TensorSpec[]): string {
 /** The program's options as they come over from the main thread. Throws a plain Error on others. */
 export function readEncoderOptions(options: Readonly<Record<string, unknown>>): EncoderOptions {
   const { wants, maxLength, padId } = options as Partial<EncoderOptions>;
-  if ((wants !== 'embedding' && wants !== 'scores') || maxLength === undefined || padId === undefined)
+  if (
+    (wants !== 'embedding' && wants !== 'scores' && wants !== 'token-scores') ||
+    maxLength === undefined ||
+    padId === undefined
+  )
     throw new Error('these are not the options of a text encoder');
   return options as unknown as EncoderOptions;
 }
@@ -98,4 +131,27 @@ export function vectorsOf(output: OrtTensor | undefined): TokenVectors | undefin
   const values = typedView(tensor.datatype === 'FP16' ? widenHalf(tensor) : tensor);
   if (!(values instanceof Float32Array)) throw new Error(`an output of ${tensor.datatype} holds no vectors`);
   return { values, size: tensor.shape.at(-1) ?? values.length };
+}
+
+/** The vectors of tokens in a run's outputs; undefined where the run gave none. An output of two axes has one number a token. */
+export function tokenVectorsOf(
+  specs: readonly TensorSpec[],
+  results: Readonly<Record<string, OrtTensor>>,
+): TokenVectors | undefined {
+  const parts = specs.flatMap(({ name, shape }) => {
+    const vectors = vectorsOf(results[name]);
+    return vectors === undefined ? [] : [shape.length === 2 ? { ...vectors, size: 1 } : vectors];
+  });
+  const [first] = parts;
+  if (first === undefined || parts.length < specs.length) return undefined;
+  if (parts.length === 1) return first;
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  const values = new Float32Array((first.values.length / first.size) * size);
+  let offset = 0;
+  for (const part of parts) {
+    for (let token = 0; token * part.size < part.values.length; token += 1)
+      values.set(part.values.subarray(token * part.size, (token + 1) * part.size), token * size + offset);
+    offset += part.size;
+  }
+  return { values, size };
 }

@@ -55,6 +55,13 @@ function greatest({ values, size }: TokenVectors): Float32Array {
   return most;
 }
 
+/** The vectors of the tokens with these indices. */
+export function vectorsAt({ values, size }: TokenVectors, indices: readonly number[]): Float32Array {
+  const kept = new Float32Array(indices.length * size);
+  for (const [at, index] of indices.entries()) kept.set(values.subarray(index * size, (index + 1) * size), at * size);
+  return kept;
+}
+
 /** Keeps the first `dimensions` numbers of each vector (all where undefined), then scales each to length 1 if asked. */
 export function finishVectors(
   vectors: TokenVectors,

@@ -19,8 +19,8 @@ import {
   type GraphShape,
   type TokenizedText,
 } from './feeds.ts';
-import { chooseOutputs, readEncoderOptions, vectorsOf, type EncoderOutputs } from './output.ts';
-import { finishVectors, poolAll, type TokenVectors } from './pooling.ts';
+import { chooseOutputs, readEncoderOptions, tokenVectorsOf, vectorsOf, type EncoderOutputs } from './output.ts';
+import { finishVectors, poolAll, vectorsAt, type TokenVectors } from './pooling.ts';
 import { warmEncoder } from './warm.ts';
 
 /** Texts take little time and come by the hundred: OpenAI takes 2,048 of them in one request. */
@@ -136,14 +136,17 @@ export class TextEncoderProgram implements Program {
     const stackedMs = performance.now();
     totals.stackMs += stackedMs - startMs;
     const { sentence, tokens } = this.#outputs;
-    const fetched = texts.some(({ wanted }) => wanted.all === true) || sentence === undefined ? [tokens] : [];
+    const fetched = texts.some(({ wanted }) => wanted.all === true) || sentence === undefined ? [...tokens] : [];
     if (sentence !== undefined && texts.some(({ wanted }) => wanted.all !== true)) fetched.push(sentence);
-    const fetches = Object.fromEntries(fetched.flatMap((spec) => (spec === undefined ? [] : [[spec.name, null]])));
+    const fetches = Object.fromEntries(fetched.map(({ name }) => [name, null]));
     const results = await this.graph.onnx.run(feeds, fetches);
     const ranMs = performance.now();
     totals.runMs += ranMs - stackedMs;
-    const read = (name: string | undefined) => (name === undefined ? undefined : vectorsOf(results[name]));
-    const batch = { sentence: read(sentence?.name), tokens: read(tokens?.name), length };
+    const batch = {
+      sentence: sentence === undefined ? undefined : vectorsOf(results[sentence.name]),
+      tokens: tokenVectorsOf(tokens, results),
+      length,
+    };
     const outcomes = texts.map((text, index): TicketOutcome => ({
       ok: true,
       outputs: [this.#result(text, index, batch)],
@@ -178,8 +181,9 @@ export class TextEncoderProgram implements Program {
     const start = (index * length + startOf(count, { length, side: this.#options.padSide })) * tokens.size;
     const own = tokens.values.subarray(start, start + count * tokens.size);
     if (wanted.all === true) {
-      const { values, size } = finishVectors({ values: own.slice(), size: tokens.size }, wanted);
-      return float32([1, count, size], values);
+      const kept = wanted.at === undefined ? own.slice() : vectorsAt({ values: own, size: tokens.size }, wanted.at);
+      const { values, size } = finishVectors({ values: kept, size: tokens.size }, wanted);
+      return float32([1, values.length / size, size], values);
     }
     const pooled = poolAll({ values: own, size: tokens.size }, this.#outputs.pooling ?? ['mean']);
     const { values, size } = finishVectors(pooled, wanted);

@@ -2,7 +2,7 @@
 
 /** Name of the input of a ticket: INT32 [1, tokens], special tokens included, no padding. */
 export const IDS = 'input_ids';
-/** Name of the output of a ticket: FP32 [1, size], or [1, tokens, size] if every token's vector was asked for. */
+/** Name of the output of a ticket: FP32 [1, size], or [1, tokens, size] if vectors of tokens were asked for. */
 export const RESULT = 'result';
 
 /** How the vectors of a text's tokens become one; `weighted-mean` gives later tokens more weight. */
@@ -11,8 +11,10 @@ export type Pooling = (typeof POOLINGS)[number];
 
 /** Options of the program. */
 export interface EncoderOptions {
-  /** A pooled vector of each text, or a score of each class. */
-  readonly wants: 'embedding' | 'scores';
+  /** A pooled vector of each text, a score of each class, or scores of each token. */
+  readonly wants: 'embedding' | 'scores' | 'token-scores';
+  /** Outputs [batch, tokens] whose numbers are the scores of a token, where no output [batch, tokens, scores] holds them. */
+  readonly heads?: readonly string[] | undefined;
   /** The vectors of several poolings are joined. Absent: the graph's own sentence vector if it has one, else `usualPooling`. */
   readonly pooling?: readonly Pooling[] | undefined;
   /** Absent: no file says, and there is no usual one. */
@@ -36,6 +38,8 @@ export interface EncoderTicket {
   readonly secondFrom?: number;
   /** Return every token's vector, unpooled. */
   readonly all?: boolean;
+  /** Of `all`, only the vectors of the tokens with these indices. */
+  readonly at?: readonly number[];
   /** Scale the vector (of each token, with `all`) to length 1. */
   readonly normalize?: boolean;
   /** Keep the first numbers of the vector, this many; done before normalising. */

@@ -39,6 +39,7 @@ interface ReadOptions {
   readonly output?: string | undefined;
   readonly paddingSide: 'left' | 'right';
   readonly pooling?: EncoderOptions['pooling'];
+  readonly heads?: EncoderOptions['heads'];
 }
 
 type Source = Omit<TaskSource, 'signature'>;
@@ -58,6 +59,7 @@ export async function encoderProgram(
     ownOnly: files.ownOnly,
     ...files.cache,
     output: options.output,
+    heads: options.heads,
     maxLength: options.maxLength ?? files.maxLength,
     padId: padIdOf(tokenizer, files),
     padSide: options.paddingSide,
@@ -73,6 +75,9 @@ function padIdOf(tokenizer: TextTokenizer, files: TextModelFiles): number {
 /** What a text encoder's task is made of. */
 export interface EncoderModel {
   readonly encoder: TokenEncoder;
+  readonly tokenizer: TextTokenizer;
+  /** Longest input in tokens, special ones included. */
+  readonly maxLength: number;
   readonly files: TextModelFiles;
   readonly autoTruncate: boolean;
   /** Length of a text's vector, or number of classes; undefined if the graph does not say. */
@@ -98,6 +103,8 @@ export async function openEncoderModel(
   const known = size === undefined || size === -1 ? undefined : size;
   return {
     encoder: new TokenEncoder(tokenizer, { maxLength, maxCharacters, fixedLength }),
+    tokenizer,
+    maxLength,
     files,
     autoTruncate,
     size: known,

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { pathOf } from '../support.ts';
+import { Carpool } from '../../process/carpool.ts';
+
+/** Answers of text tasks against those of transformers' pipelines, for tiny models of random weights in the hub's layout (tools/text-reference/make.py). */
+
+interface Case {
+  readonly text: unknown;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly answer: unknown;
+}
+
+const FOLDER = pathOf('test/tasks/text/reference');
+/** Float32 sums in another order differ in the last digits. */
+const TOLERANCE = 2e-5;
+
+let carpool: Carpool;
+before(async () => {
+  carpool = await Carpool.start({ MODELS_DIR: FOLDER });
+});
+after(() => carpool[Symbol.asyncDispose]());
+
+/** Fails where two JSON values differ by more than the tolerance in a number. */
+function close(actual: unknown, expected: unknown, path = ''): void {
+  if (typeof expected === 'number' && typeof actual === 'number') {
+    assert.ok(Math.abs(actual - expected) <= TOLERANCE, `${path}: ${actual} is not ${expected}`);
+  } else if (typeof expected === 'object' && expected !== null && typeof actual === 'object' && actual !== null) {
+    assert.deepEqual(Object.keys(actual).sort(), Object.keys(expected).sort(), path);
+    for (const [key, value] of Object.entries(expected))
+      close((actual as Record<string, unknown>)[key], value, `${path}.${key}`);
+  } else assert.deepEqual(actual, expected, path);
+}
+
+for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.json'))) {
+  const model = file.slice(0, -'.json'.length);
+  test(`answers are those of transformers: ${model}`, async () => {
+    const cases = JSON.parse(readFileSync(`${FOLDER}/${file}`, 'utf8')) as Case[];
+    for (const { text, parameters, answer } of cases) {
+      const { status, body: told } = await carpool.post(`/models/${model}`, { inputs: text, parameters });
+      assert.equal(status, 200, JSON.stringify(told));
+      close(told, answer, JSON.stringify(parameters));
+    }
+  });
+}
