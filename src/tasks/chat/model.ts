@@ -5,7 +5,7 @@ import type { ProgramSpec, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import type { GenerationOptions, Sampling } from './generation.ts';
-import { TOOL_FORMATS, type ToolFormatName } from './tools/formats.ts';
+import { TOOL_FORMATS, toolFormat, type ToolFormatName } from './tools/formats.ts';
 
 /** A chat model's folder: what its options, config.json and generation_config.json say. */
 
@@ -117,11 +117,15 @@ export async function chooseGeneration(source: Omit<TaskSource, 'signature'>): P
   return { kind: 'generation', graphs: { model: source.weights }, options: { ...program } };
 }
 
-/** All tokens that end an answer. */
-export function stopTokensOf({ endTokens }: ChatModel, tokenizer: TextTokenizer): number[] {
-  const end = tokenizer.specialToken('eos_token');
-  const own = end === undefined ? undefined : tokenizer.tokenToId(end);
-  return [...new Set(own === undefined ? endTokens : [...endTokens, own])];
+/** All tokens that end an answer; some families have one of their own for calls of tools. */
+export function stopTokensOf(
+  { endTokens }: ChatModel,
+  tokenizer: TextTokenizer,
+  format: ToolFormatName | undefined,
+): number[] {
+  const ends = [tokenizer.specialToken('eos_token'), format === undefined ? undefined : toolFormat(format).endToken];
+  const own = ends.flatMap((end) => (end === undefined ? [] : (tokenizer.tokenToId(end) ?? [])));
+  return [...new Set([...endTokens, ...own])];
 }
 
 /** The options' values, else those of a generation_config.json that samples (its defaults are Hugging Face's), else the likeliest token always. */

@@ -30,7 +30,7 @@ export async function createChatTask(source: TaskSource): Promise<Task> {
   const model = await readChatModel(source);
   const tokenizer = await loadTokenizer(source.files);
   const template = await loadChatTemplate(source.files, tokenizer, { toolFormat: model.toolFormat });
-  const stopTokens = stopTokensOf(model, tokenizer);
+  const stopTokens = stopTokensOf(model, tokenizer, template?.toolFormat);
   const grammars = new Grammars(tokenizer, stopTokens);
   const parts: ChatParts = { model, tokenizer, template, stopTokens, grammars, ...abilitiesOf(tokenizer, template) };
   const prepare = (item: Item): Prepared => prepareChat(item, parts);
@@ -92,7 +92,7 @@ function prepareChat(item: Item, parts: ChatParts): Prepared {
   const wantsPrompt = asked.echo && topLogprobs !== undefined;
   const own = asked.ignoreEnd && grammar === undefined ? [] : [...parts.stopTokens, ...ends];
   const stopTokens = [...new Set([...own, ...asked.stopTokens])];
-  const fewest = asked.minTokens === 0 ? {} : { minTokens: asked.minTokens };
+  const fewest = asked.minTokens === 0 || grammar !== undefined ? {} : { minTokens: asked.minTokens };
   const parameters: GenerationParameters = {
     sampling,
     maxTokens,
@@ -194,7 +194,8 @@ function promptIds(
     // A template writes the special tokens itself.
     const ids = nonEmpty(tokenizer.encode(fitting(text), { addSpecialTokens: false }), tokenizer);
     // An answer of a given form has nothing before it.
-    return marks === undefined || asked.grammar !== undefined ? { ids } : { ids, thinking: thinkingAfter(text, marks) };
+    const isFormed = asked.grammar !== undefined || toolUse?.forced === true;
+    return marks === undefined || isFormed ? { ids } : { ids, thinking: thinkingAfter(text, marks) };
   }
   if ('suffix' in prompt) {
     if (infill === undefined)

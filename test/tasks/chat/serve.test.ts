@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ServerError } from '../../../src/errors.ts';
 import type { AnswerPiece } from '../../../src/tasks/chat/answer.ts';
-import type { GenerationProgress } from '../../../src/tasks/chat/generation.ts';
+import type { GenerationParameters, GenerationProgress } from '../../../src/tasks/chat/generation.ts';
 import { createChatTask } from '../../../src/tasks/chat/task.ts';
 import type { Item, Outputs, ServeContext, Task, Work } from '../../../src/tasks/task.ts';
 import { float32, fromTypedArray } from '../../../src/tensors/tensor.ts';
@@ -204,4 +204,22 @@ test('without parallel calls the ticket ends with the first', async () => {
     assert.equal(reply['finish_reason'], 'tool_calls');
     assert.ok(runs <= CALL.length + 1);
   }
+});
+
+test('calls that must be made have no thoughts before them, and their form goes to the lane', async () => {
+  const template = '{% if tools %}<think></think>{% endif %}{{ messages[0].content }}<think>';
+  const file = join(chat.source().folder, 'calling.jinja');
+  await writeFile(file, template);
+  const source = chat.source({ files: { ...chat.without(''), chatTemplate: file }, options: { contextTokens: 2000 } });
+  const task = await createChatTask(source);
+  const asked = item({ ...HELLO, tools: [WEATHER], tool_choice: 'required' }, { min_tokens: 99, ignore_eos: true });
+  const { reply, work } = await serve(task, asked, [...bytesOf(CALL), 256]);
+  assert.equal((reply['tool_calls'] as ReplyToolCall[])[0]?.function.name, 'get_weather');
+  assert.equal(reply['reasoning'], undefined);
+  const parameters = work?.parameters as GenerationParameters;
+  assert.ok(parameters.grammar !== undefined);
+  assert.deepEqual([parameters.minTokens, parameters.stopTokens], [undefined, [256, 3]]);
+  const free = await serve(task, item({ ...HELLO, tools: [WEATHER] }), [...bytesOf(`Hm.</think>${CALL}`), 256]);
+  assert.equal((free.work?.parameters as GenerationParameters).grammar, undefined);
+  assert.deepEqual([free.reply['reasoning'], (free.reply['tool_calls'] as unknown[]).length], ['Hm.', 1]);
 });

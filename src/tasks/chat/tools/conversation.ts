@@ -12,6 +12,10 @@ export interface TemplateSkills {
   readonly toolsInMessage: boolean;
   /** It writes the calls of earlier turns. */
   readonly calls: boolean;
+  /** It has a role for their results. */
+  readonly results: boolean;
+  /** It tells turns that only call by their content, which is then null; others fail on that. */
+  readonly nullContent: boolean;
 }
 
 export function skillsOf(template: string): TemplateSkills {
@@ -19,6 +23,8 @@ export function skillsOf(template: string): TemplateSkills {
     tools: /\btools\b/.test(template),
     toolsInMessage: /message\[['"]tools['"]\]|message\.tools\b/.test(template),
     calls: /\btool_calls\b/.test(template),
+    results: /\btools\b|['"]tool['"]/.test(template),
+    nullContent: /content\b['"\]]*\s+is\s+(not\s+)?none/i.test(template),
   };
 }
 
@@ -75,7 +81,7 @@ function callingTurn(message: Message, calls: readonly AskedCall[], { format, sk
     type,
     function: { name: tool, arguments: format.argumentsAsText === true ? text : (parseObject(text) ?? text) },
   }));
-  return { ...message, tool_calls: given };
+  return { ...message, content: content ?? (skills.nullContent ? null : ''), tool_calls: given };
 }
 
 /** A template without tools has no role for their results: they become a user's turn, several of them one, because turns must alternate. */
@@ -85,7 +91,7 @@ function addResult(
   { format, skills, name: called }: Rendering & { readonly name: string | undefined },
 ): void {
   const known = name ?? called;
-  if (skills.tools) {
+  if (skills.results) {
     const own = known === undefined ? {} : { name: known };
     turns.push({ role: 'tool', content, ...own, tool_call_id: idFor(id, format) });
     return;

@@ -14,6 +14,8 @@ export interface ToolFormat {
   readonly header?: RegExp;
   /** How calls are written: `open`, then each call `before` NAME `within` ARGUMENTS `after`, with `between` between two, then `close`. */
   readonly layout: CallLayout;
+  /** A token that ends an answer of calls, besides those of the model's configuration. */
+  readonly endToken?: string;
   /** The chat template takes arguments as a text, and not as an object. */
   readonly argumentsAsText?: boolean;
   /** The chat template takes only ids of nine letters and digits. */
@@ -60,6 +62,7 @@ const FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
     begin: ['<|python_tag|>'],
     end: [],
     bare: true,
+    endToken: '<|eom_id|>',
     layout: { open: '', before: '{"name": "', within: '", "parameters": ', after: '}', between: '; ', close: '' },
   },
   mistral: { ...MISTRAL, header: MISTRAL_HEADER, layout: listLayout('[TOOL_CALLS]', ']') },

@@ -142,3 +142,13 @@ test('the older form of calls is read as the newer', () => {
     ],
   );
 });
+
+test('a template that knows calls and no tools keeps its role of results; a content may be empty, not null', async (t) => {
+  const template = [
+    "{% for message in messages %}[{{ message.role }}]{{ message.content + '.' }}",
+    "{% if message['tool_calls'] %}{{ message['tool_calls'] | length }}{% endif %}{% if message.role == 'tool' %}!{% endif %}{% endfor %}",
+  ].join('');
+  const { text } = await render(t, template, TALK);
+  assert.match(text, /^\[system\]Be brief\.\n\nYou may call functions/);
+  assert.ok(text.endsWith('[assistant].2[tool]3.![tool]7.!'), text);
+});
