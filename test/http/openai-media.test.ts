@@ -41,7 +41,7 @@ test('a form without sound, or that asks for what is not there, is refused by na
   const cases: [FormData, string][] = [
     [form({ model: 'ears' }), 'file'],
     [form({ model: 'ears' }, new Uint8Array(0)), 'file'],
-    [form({ 'timestamp_granularities[]': 'word' }, sound), 'timestamp_granularities[]'],
+    [form({ 'timestamp_granularities[]': 'word' }, sound), 'timestamp_granularities'],
     [form({ response_format: 'mp3' }, sound), 'response_format'],
     [form({ temperature: 'hot' }, sound), 'temperature'],
     [form({ stream: 'true' }, sound), 'stream'],

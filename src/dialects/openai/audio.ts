@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
 import type { RawItem } from '../../tasks/task.ts';
 import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
 import { choice, feature, flag, given, issue, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
@@ -16,12 +17,8 @@ const TIMED: readonly AudioFormat[] = ['srt', 'vtt', 'verbose_json'];
 const granularities = z
   .union([text, z.array(text)])
   .check(({ value, issues }) => {
-    const wrong = [value].flat().find((one) => one !== 'segment');
-    if (wrong === 'word')
-      issues.push(
-        issue(value, 'can be segment alone: this server does not time words', { reason: 'unsupported_parameter' }),
-      );
-    else if (wrong !== undefined) issues.push(issue(value, "expected 'segment'"));
+    const wrong = [value].flat().find((one) => one !== 'segment' && one !== 'word');
+    if (wrong !== undefined) issues.push(issue(value, "expected 'segment' or 'word'"));
   })
   .optional();
 
@@ -70,11 +67,22 @@ async function decodeAudio(
     bytes: file.bytes,
     parameters: given({
       ...chunkingParameters(fields),
-      ...given({ vad_filter }),
+      ...given({ vad_filter, word_timestamps: timesWords(fields) }),
       ...{ task, language, prompt, temperature, timestamps: TIMED.includes(format) },
     }),
   };
   return { model, items: [item], options: { format }, ignored };
+}
+
+/** Whether words are to have times; undefined where nobody asks. */
+function timesWords(fields: z.output<typeof schema>): true | undefined {
+  const asked = [fields.timestamp_granularities ?? [], fields['timestamp_granularities[]'] ?? []].flat(2);
+  if (!asked.includes('word')) return undefined;
+  if (fields.response_format === 'verbose_json') return true;
+  throw new ServerError('BAD_REQUEST', "Times of words need 'response_format' verbose_json.", {
+    param: 'timestamp_granularities',
+    reason: 'invalid_value',
+  });
 }
 
 /** The client's content type if it is one of audio. Many clients send no useful type; then the bytes decide. */

@@ -5,11 +5,14 @@ import { FIXED_DATATYPES, typedView } from '../../tensors/tensor.ts';
 import { openGraph, type Graph, type OwnOptions } from '../../onnx/graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
+import { tryReadOnnxModel } from '../../onnx/structure.ts';
+import { attentionOutputs, findAttention } from '../../onnx/surgery/attention-outputs.ts';
 import { constantInput } from '../../onnx/surgery/constant-input.ts';
 import { DecoderCache } from './decoder-cache.ts';
 
 const CACHE_SWITCH = 'use_cache_branch';
 const TEXT_CACHE = /^past_key_values\.\d+\.decoder\.(?:key|value)$/;
+const ATTENTION = /^cross_attentions\.(\d+)$/;
 const AUDIO_CACHE = /^past_key_values\.\d+\.encoder\.(?:key|value)$/;
 
 /** Logits of the last run, [rows, positions, vocabulary]. */
@@ -17,6 +20,12 @@ export interface Logits {
   readonly values: Float32Array;
   readonly positions: number;
   readonly vocabulary: number;
+}
+
+/** One layer's attention to the audio, [1, heads, tokens, frames]. */
+export interface Attention {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
 }
 
 /** The encoder's output for a batch: [rows, frames, width]. */
@@ -66,7 +75,28 @@ export class SpeechDecoder {
   }
 
   /** Runs prompts of one length on the encoder's output, one row for each. Throws what ONNX Runtime throws. */
-  async begin(prompts: readonly (readonly number[])[], { tensor, rows }: Hidden): Promise<[Logits, DecoderCache]> {
+  async begin(prompts: readonly (readonly number[])[], hidden: Hidden): Promise<[Logits, DecoderCache]> {
+    const present = [...this.#textCache, ...this.#audioCache].map(({ name }) => [presentOf(name), null]);
+    const fetches = Object.fromEntries([['logits', null], ...present]) as Record<string, null>;
+    const outputs = await this.#first.run(this.#firstFeeds(prompts, hidden), fetches);
+    const { rows } = hidden;
+    const cache = new DecoderCache(rows, caches(outputs, this.#textCache), caches(outputs, this.#audioCache));
+    return [logitsOf(outputs), cache];
+  }
+
+  /** Whether the graph gives its attention to the audio, in these layers. */
+  hasAttention(layers: readonly number[]): boolean {
+    return layers.length > 0 && layers.every((layer) => this.#first.session.outputNames.includes(attentionOf(layer)));
+  }
+
+  /** The attention of a text's tokens to the audio, by layer. Throws what ONNX Runtime throws. */
+  async attention(ids: readonly number[], hidden: Hidden, layers: readonly number[]): Promise<Map<number, Attention>> {
+    const fetches = Object.fromEntries(layers.map((layer) => [attentionOf(layer), null]));
+    const outputs = await this.#first.run(this.#firstFeeds([ids], hidden), fetches);
+    return new Map(layers.map((layer) => [layer, floatsOf(outputs, attentionOf(layer))]));
+  }
+
+  #firstFeeds(prompts: readonly (readonly number[])[], { tensor, rows }: Hidden): Record<string, OrtTensor> {
     const empty = [...this.#textCache, ...this.#audioCache].map((metadata): [string, OrtTensor] => {
       const [heads, width] = sizesOf(metadata);
       const shape = [rows, heads, 0, width];
@@ -74,14 +104,12 @@ export class SpeechDecoder {
       if (datatype === 'BYTES') throw new Error(`${metadata.name} is not numeric`);
       return [metadata.name, toOrt({ datatype, shape, data: new Uint8Array(0) })];
     });
-    const outputs = await this.#first.run({
+    return {
       input_ids: idsTensor(prompts),
       encoder_hidden_states: tensor,
       ...Object.fromEntries(empty),
       [CACHE_SWITCH]: new OrtTensor('bool', Uint8Array.of(0), [1]),
-    });
-    const cache = new DecoderCache(rows, caches(outputs, this.#textCache), caches(outputs, this.#audioCache));
-    return [logitsOf(outputs), cache];
+    };
   }
 
   /** Runs one more token for each row. Throws what ONNX Runtime throws. */
@@ -118,12 +146,25 @@ export class SpeechDecoder {
 
 /** Opens the decoder's two sessions; where the graph cannot be changed (weights beside the file), one session serves both. */
 export async function openSpeechDecoder(file: string, own: OwnOptions, lane: LaneData): Promise<SpeechDecoder> {
-  return releaseOnFailure(await openGraph(file, own, lane), async (first) => {
+  return releaseOnFailure(await openFirst(file, own, lane), async (first) => {
     const further = await openFurther(file, own, lane);
     return further === undefined
       ? new SpeechDecoder(first, first)
       : releaseOnFailure(further, () => new SpeechDecoder(first, further));
   });
+}
+
+/** Opens the graph with its attention to the audio among its outputs, where that can be had. */
+async function openFirst(file: string, own: OwnOptions, lane: LaneData): Promise<Graph> {
+  const graph = tryReadOnnxModel(file)?.graph;
+  const hasOwn = graph?.outputs.some(({ name }) => ATTENTION.test(name)) ?? true;
+  const found = graph === undefined || hasOwn ? [] : findAttention(graph);
+  if (found.length === 0) return openGraph(file, own, lane);
+  try {
+    return await openGraph(file, own, lane, [attentionOutputs(found)]);
+  } catch {
+    return openGraph(file, own, lane);
+  }
 }
 
 async function openFurther(file: string, own: OwnOptions, lane: LaneData): Promise<Graph | undefined> {
@@ -162,12 +203,21 @@ function idsTensor(rows: readonly (readonly number[])[]): OrtTensor {
   return new OrtTensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0]?.length ?? 0]);
 }
 
+function attentionOf(layer: number): string {
+  return `cross_attentions.${layer}`;
+}
+
 function logitsOf(outputs: Readonly<Record<string, OrtTensor>>): Logits {
-  const output = outputs['logits'];
-  const tensor = output === undefined ? undefined : fromOrt(output);
-  if (tensor === undefined || tensor.datatype === 'BYTES') throw new Error('output logits is missing');
-  const values = typedView(tensor.datatype === 'FP16' ? widenHalf(tensor) : tensor);
-  if (!(values instanceof Float32Array)) throw new Error('logits are not floating-point numbers');
-  const [, positions = 0, vocabulary = 0] = tensor.shape;
+  const { values, shape } = floatsOf(outputs, 'logits');
+  const [, positions = 0, vocabulary = 0] = shape;
   return { values, positions, vocabulary };
+}
+
+function floatsOf(outputs: Readonly<Record<string, OrtTensor>>, name: string): Attention {
+  const output = outputs[name];
+  const tensor = output === undefined ? undefined : fromOrt(output);
+  if (tensor === undefined || tensor.datatype === 'BYTES') throw new Error(`output ${name} is missing`);
+  const values = typedView(tensor.datatype === 'FP16' ? widenHalf(tensor) : tensor);
+  if (!(values instanceof Float32Array)) throw new Error(`${name} are not floating-point numbers`);
+  return { values, shape: tensor.shape };
 }

@@ -1,6 +1,7 @@
 import type { LaneData } from '../../device.ts';
 import type { LaneTicket, RunAnswer, RunLimits, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
 import {
+  ATTENTION,
   FEATURES,
   STATS,
   TOKENS,
@@ -15,6 +16,7 @@ import type { Program, WarmPlan } from '../program.ts';
 import { goesOn, SteppingRun } from '../stepping-run.ts';
 import { WarmBudget } from '../warm-budget.ts';
 import type { SpeechDecoder } from './decoder.ts';
+import { Alignment } from './alignment.ts';
 import { Encoding } from './encoding.ts';
 import type { VoiceActivity } from './voice-activity.ts';
 import { Writing } from './writing.ts';
@@ -51,6 +53,7 @@ export class SpeechProgram implements Program {
   readonly #now: () => number;
   readonly #encoding: Encoding;
   readonly #writing: Writing;
+  readonly #alignment: Alignment;
 
   constructor(parts: SpeechParts, now: () => number = () => performance.now()) {
     const { encoder, decoder, tokens, device } = parts;
@@ -58,14 +61,15 @@ export class SpeechProgram implements Program {
     this.#now = now;
     this.graph = encoder;
     this.#encoding = new Encoding(encoder, ENCODER_ROWS[device]);
-    this.#writing = new Writing({ decoder, tokens, cohortRows: COHORT_ROWS[device], now });
+    this.#alignment = new Alignment(decoder, tokens);
+    this.#writing = new Writing({ decoder, alignment: this.#alignment, tokens, cohortRows: COHORT_ROWS[device], now });
     const operator = encoder.onnx.dynamicOperator ?? decoder.dynamicOperator;
     const rowBytes = decoder.audioBytes(FRAMES / 2);
     const limits: Partial<RunLimits> = {
       maxItems: Math.max(1, Math.min(MOST_ROWS[device], Math.floor(CACHE_BYTES[device] / rowBytes))),
     };
     this.description = {
-      signature: { ...signatureOf(parts.mels), batchable: operator === undefined },
+      signature: { ...signatureOf(parts.mels, this.#alignment.isPossible), batchable: operator === undefined },
       graph: this.graph.signature,
       limits,
       stepping: true,
@@ -86,6 +90,7 @@ export class SpeechProgram implements Program {
     }
     await this.#parts.voice.answer(run);
     if (run.fatal === undefined) await this.#windows(run);
+    if (run.fatal === undefined) await this.#alignment.align(run);
     if (run.fatal !== undefined) this.#keepOnly(() => false);
     run.runMs = this.#now() - startMs;
     const { maxItems } = this.#writing;
@@ -140,6 +145,7 @@ export class SpeechProgram implements Program {
     this.#parts.voice.keepOnly(stays);
     this.#encoding.keepOnly(stays);
     this.#writing.keepOnly(stays);
+    this.#alignment.keepOnly(stays);
   }
 
   async #windows(run: SteppingRun): Promise<void> {
@@ -151,7 +157,7 @@ export class SpeechProgram implements Program {
   }
 
   #has(id: number): boolean {
-    return this.#encoding.has(id) || this.#writing.has(id) || this.#parts.voice.has(id);
+    return this.#encoding.has(id) || this.#writing.has(id) || this.#alignment.has(id) || this.#parts.voice.has(id);
   }
 
   #newcomersFirst(): boolean {
@@ -160,13 +166,15 @@ export class SpeechProgram implements Program {
   }
 }
 
-function signatureOf(mels: number): Signature {
+function signatureOf(mels: number, canAlign: boolean): Signature {
+  const attention = { name: ATTENTION, datatype: 'FP32' as const, shape: [-1, -1, -1, -1], batchAxis: 0 };
   return {
     inputs: [{ name: FEATURES, datatype: 'FP32', shape: [-1, mels, FRAMES], batchAxis: 0 }],
     outputs: [
       { name: TOKENS, datatype: 'INT32', shape: [-1, -1], batchAxis: 0 },
       { name: STATS, datatype: 'FP32', shape: [-1, 3], batchAxis: 0 },
       { name: VOICE, datatype: 'FP32', shape: [-1, -1], batchAxis: 0 },
+      ...(canAlign ? [attention] : []),
     ],
     batchable: true,
   };

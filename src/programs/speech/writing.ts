@@ -1,6 +1,7 @@
 import type { TicketOutcome } from '../../lanes/protocol.ts';
 import type { SpeechTokens } from '../../tasks/transcription/speech-work.ts';
 import type { SteppingRun } from '../stepping-run.ts';
+import type { Alignment } from './alignment.ts';
 import { Cohort, type Done } from './cohort.ts';
 import type { SpeechDecoder } from './decoder.ts';
 import type { EncodedWindow } from './encoding.ts';
@@ -14,6 +15,7 @@ const TIMESTAMPS = 1501;
 
 export interface WritingParts {
   readonly decoder: SpeechDecoder;
+  readonly alignment: Alignment;
   readonly tokens: SpeechTokens;
   /** Most windows of a cohort. */
   readonly cohortRows: number;
@@ -23,14 +25,18 @@ export interface WritingParts {
 /** Windows whose text is being written. */
 export class Writing {
   readonly #decoder: SpeechDecoder;
+  readonly #alignment: Alignment;
+  /** Windows that are to be aligned once they are written. */
+  readonly #toAlign = new Map<number, EncodedWindow>();
   readonly #tokens: SpeechTokens;
   readonly #now: () => number;
   #cohorts: Cohort[] = [];
   #cohortRows: number;
   #maxItems: number | undefined;
 
-  constructor({ decoder, tokens, cohortRows, now }: WritingParts) {
+  constructor({ decoder, alignment, tokens, cohortRows, now }: WritingParts) {
     this.#decoder = decoder;
+    this.#alignment = alignment;
     this.#tokens = tokens;
     this.#cohortRows = cohortRows;
     this.#now = now;
@@ -56,17 +62,19 @@ export class Writing {
 
   keepOnly(stays: (id: number) => boolean): void {
     for (const cohort of this.#cohorts) cohort.keepOnly(stays);
+    for (const id of this.#toAlign.keys()) if (!stays(id)) this.#toAlign.delete(id);
     this.#cohorts = this.#cohorts.filter(({ size }) => size > 0);
   }
 
   /** Begins the texts of windows: a cohort for each length of prompt. */
   async begin(windows: readonly EncodedWindow[], run: SteppingRun): Promise<void> {
+    for (const window of windows) if (window.parameters.alignFrames !== undefined) this.#toAlign.set(window.id, window);
     for (const group of this.#groups(windows)) {
       await run.halving(group, {
         runWhole: async (part) => {
           const { cohort, done } = await Cohort.begin(this.#decoder, this.#tokens, part);
           this.#cohorts.push(cohort);
-          return outcomesOf(part, done);
+          return this.#outcomesOf(part, done);
         },
         onOutOfMemory: (part) => {
           this.#shrink(part.length);
@@ -95,10 +103,22 @@ export class Writing {
   async #step(cohort: Cohort, run: SteppingRun): Promise<void> {
     const windows = cohort.ids.map((id) => ({ id }));
     await run.halving(windows, {
-      runWhole: async (part) => outcomesOf(part, await this.#cohortOf(part).step()),
+      runWhole: async (part) => this.#outcomesOf(part, await this.#cohortOf(part).step()),
       onOutOfMemory: (part) => {
         this.#shrink(part.length);
       },
+    });
+  }
+
+  #outcomesOf(windows: readonly { readonly id: number }[], done: readonly Done[]): TicketOutcome[] {
+    return windows.map(({ id }) => {
+      const outputs = done.find((entry) => entry.id === id)?.outputs;
+      const window = this.#toAlign.get(id);
+      if (outputs === undefined) return { ok: true, more: true };
+      this.#toAlign.delete(id);
+      return window !== undefined && this.#alignment.add(window, outputs)
+        ? { ok: true, more: true }
+        : { ok: true, outputs };
     });
   }
 
@@ -136,11 +156,4 @@ export class Writing {
       );
     });
   }
-}
-
-function outcomesOf(windows: readonly { readonly id: number }[], done: readonly Done[]): TicketOutcome[] {
-  return windows.map(({ id }) => {
-    const own = done.find((entry) => entry.id === id);
-    return own === undefined ? { ok: true, more: true } : { ok: true, outputs: own.outputs };
-  });
 }

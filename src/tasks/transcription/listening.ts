@@ -6,7 +6,7 @@ import { slicePcm, type Pcm, type StretchCall } from './pcm.ts';
 import { promptTokens } from './prompt.ts';
 import type { Settings } from './request.ts';
 import { unfinished, type Take } from './segments.ts';
-import { FEATURES, STATS, TOKENS, type SpeechParameters, type SpeechTokens } from './speech-work.ts';
+import { ATTENTION, FEATURES, STATS, TOKENS, type SpeechParameters, type SpeechTokens } from './speech-work.ts';
 import { voiceIn } from './voice.ts';
 import type { Window } from './windows.ts';
 
@@ -38,6 +38,9 @@ export interface ListeningParts {
 type Stretch = Pick<Take, 'window' | 'start' | 'end'>;
 type Run = (work: Work) => Promise<Outputs>;
 
+/** Of the encoder's output: 20 ms. */
+const FRAME_SAMPLES = SAMPLE_RATE_HZ / 50;
+
 /** Most runs of a window, where each leaves something to the next. */
 const MOST_ROUNDS = 4;
 /** Less sound than this after the last timestamp is not run again, because timestamps are not exact. */
@@ -58,7 +61,7 @@ export class Listening {
     this.#parts = parts;
     this.#language = parts.settings.language;
     // With timestamps the decoder keeps to what was said; without them it tends to go on where a window ends within a sentence.
-    this.#timestamps = parts.settings.timestamps || parts.isLong;
+    this.#timestamps = parts.settings.timestamps || parts.settings.words || parts.isLong;
   }
 
   /** The language that the audio is in: asked for, or heard in its first window. */
@@ -111,10 +114,11 @@ export class Listening {
     const tried: Judged[] = [];
     let speaks: boolean | undefined;
     for (const temperature of temperatures.slice(0, most)) {
-      const take = this.#takeOf(stretch, temperature, await run(await this.#work(stretch, temperature)));
+      const outputs = await run(await this.#work(stretch, temperature));
+      const take = this.#takeOf(stretch, temperature, outputs);
       // Without another try, nothing depends on it.
       const compressionRatio = most === 1 ? 0 : await this.#repetition(take);
-      const judged = { take, compressionRatio };
+      const judged = { take, compressionRatio, attention: outputs[ATTENTION] };
       const doubtful = isDoubtful(judged, thresholds);
       if (voice.check && (doubtful || take.noSpeechProb > thresholds.noSpeech))
         speaks ??= await this.#speaks(stretch, run);
@@ -123,7 +127,7 @@ export class Listening {
     }
     this.#repeats.set(stretch.window, repeats + tried.length - 1);
     this.#parts.onHeard((stretch.end - stretch.start) / SAMPLE_RATE_HZ);
-    return leastDoubtful(tried, thresholds);
+    return this.#aligned(leastDoubtful(tried, thresholds));
   }
 
   /** The end of a window that its last run left to the next one. Whisper's own code, which goes through the audio in order, seeks there. */
@@ -151,9 +155,19 @@ export class Listening {
       maxTokens: Math.min(model.maxTokens, model.tokens.maxPositions - prompt.length),
       temperature,
       seed: settings.seed + window,
+      ...(settings.words ? { alignFrames: Math.ceil((end - start) / FRAME_SAMPLES) } : {}),
     };
     const inputs = { [FEATURES]: float32([1, model.mels, FRAMES], features) };
     return { inputs, parameters, cost: 1, bucket: '' };
+  }
+
+  /** The take with the times of its tokens, where the program gave its attention. */
+  async #aligned({ take, attention }: Judged): Promise<Take> {
+    if (attention === undefined || attention.datatype === 'BYTES') return take;
+    const { buffer } = attention.data;
+    const give = buffer instanceof ArrayBuffer ? { give: [buffer] } : {};
+    const times = (await this.#parts.context.call('align', { attention, tokens: take.tokens }, give)) as number[];
+    return { ...take, times: times.map((seconds) => seconds + take.start / SAMPLE_RATE_HZ) };
   }
 
   /** Whether anybody may speak in a stretch. */

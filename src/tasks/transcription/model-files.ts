@@ -17,6 +17,8 @@ const ids = z.array(z.number().int());
 const configSchema = z.object({
   vocab_size: z.number().int(),
   num_mel_bins: z.number().int().positive(),
+  decoder_layers: z.number().int().min(0).max(1000).default(0),
+  decoder_attention_heads: z.number().int().min(0).max(1000).default(0),
   max_target_positions: z.number().int().positive().default(448),
   suppress_tokens: ids.nullish(),
   begin_suppress_tokens: ids.nullish(),
@@ -26,6 +28,7 @@ const generationSchema = z.object({
   max_initial_timestamp_index: z.number().int().nullish(),
   suppress_tokens: ids.nullish(),
   begin_suppress_tokens: ids.nullish(),
+  alignment_heads: z.array(z.tuple([z.number().int().min(0), z.number().int().min(0)])).nullish(),
 });
 const preprocessorSchema = z.object({
   n_fft: z.literal(400).default(400),
@@ -73,9 +76,21 @@ export async function readSpeechModel(source: Files): Promise<SpeechModel> {
       suppress: generation.suppress_tokens ?? config.suppress_tokens ?? [],
       beginSuppress: generation.begin_suppress_tokens ?? config.begin_suppress_tokens ?? [],
       maxInitialTimestamp: generation.max_initial_timestamp_index ?? 50,
+      alignmentHeads: generation.alignment_heads ?? lastHeads(config),
       maxPositions: config.max_target_positions,
     },
   };
+}
+
+/** As in Whisper's own code, all heads in the second half of the layers stand for heads that are not named. */
+function lastHeads({
+  decoder_layers: layers,
+  decoder_attention_heads: heads,
+}: z.output<typeof configSchema>): [number, number][] {
+  const first = Math.floor(layers / 2);
+  return Array.from({ length: layers - first }, (_, layer) =>
+    Array.from({ length: heads }, (__, head): [number, number] => [first + layer, head]),
+  ).flat();
 }
 
 function languagesOf(added: ReadonlyMap<string, number>): Record<string, number> {

@@ -4,14 +4,19 @@ import { isSilent } from './fallback.ts';
 import { HOP_SAMPLES, SAMPLE_RATE_HZ } from './log-mel.ts';
 import type { Thresholds } from './request.ts';
 import { joinOverlap, type Part, type Spelling } from './seam.ts';
-import { segmentsOf, type Take } from './segments.ts';
+import { segmentsOf, type Segment, type Take } from './segments.ts';
 import { wholeTimes, type TimeMap } from './speech-gate.ts';
 import type { SpeechTokens } from './speech-work.ts';
 import type { Window } from './windows.ts';
+import { boundWords } from './word-bounds.ts';
+import { wordsOf, type Word, type WordParts } from './words.ts';
 
 export interface Transcript {
   readonly text: string;
   readonly segments: readonly TranscriptSegment[];
+  readonly words?: readonly Word[];
+  /** What the times of words come from: attention of the decoder, or the times of segments, divided among their characters. */
+  readonly words_from?: 'attention' | 'segments';
 }
 
 const HOPS_PER_SECOND = SAMPLE_RATE_HZ / HOP_SAMPLES;
@@ -39,45 +44,93 @@ export interface TranscriptParts {
   readonly stretches: TimeMap['stretches'];
   readonly timestamps: boolean;
   readonly thresholds: Thresholds;
+  /** Asks for words. */
+  readonly words?: { readonly language: string };
 }
 
-/** Windows joined into one text, and into segments where they are wanted. */
-export function writeTranscript(
-  { windows, stretches, takes, timestamps, thresholds }: TranscriptParts,
-  tokenizer: TextTokenizer,
-  tokens: SpeechTokens,
-): Transcript {
-  const parts = windows.map((window): Part => ({ window, segments: [] }));
+/** Windows joined into one text, and into segments and words where they are wanted. */
+export function writeTranscript(parts: TranscriptParts, tokenizer: TextTokenizer, tokens: SpeechTokens): Transcript {
+  const { windows, stretches, takes, timestamps, thresholds } = parts;
+  const joined = windows.map((window): Part => ({ window, segments: [] }));
   for (const take of takes) {
-    if (!isSilent(take, thresholds)) parts[take.window]?.segments.push(...segmentsOf(take, tokens));
+    if (!isSilent(take, thresholds)) joined[take.window]?.segments.push(...segmentsOf(take, tokens));
   }
-  joinAll(parts, spellingOf(tokenizer));
+  joinAll(joined, spellingOf(tokenizer));
+  const decode = (ids: readonly number[]): string => tokenizer.decode(ids);
+  const text = joined.reduce(
+    (before, { segments }) => append(before, segments.map(({ ids }) => decode(ids)).join('')),
+    '',
+  );
+  const reply = { text: text.trim(), segments: [] };
+  if (!timestamps && parts.words === undefined) return reply;
+  const { segments, words } = timed(
+    joined.map((part) => part.segments),
+    parts.words && { decode, ...parts.words },
+  );
   const ratioOf = memo((take: Take) => repetition(take.tokens, tokenizer, tokens));
-  let text = '';
-  const segments: TranscriptSegment[] = [];
-  for (const part of parts) {
-    const texts = part.segments.map(({ ids }) => tokenizer.decode(ids));
-    text = append(text, texts.join(''));
-    if (!timestamps) continue;
-    for (const [index, segment] of part.segments.entries()) {
-      const { ids, take } = segment;
-      const heard = { start: take.start / SAMPLE_RATE_HZ, end: take.end / SAMPLE_RATE_HZ };
-      const times = wholeTimes(segment, stretches);
-      segments.push({
-        id: segments.length,
-        seek: Math.round(wholeTimes(heard, stretches).start * HOPS_PER_SECOND),
-        start: toHundredths(times.start),
-        end: toHundredths(times.end),
-        text: texts[index] ?? '',
-        tokens: ids,
-        temperature: take.temperature,
-        avg_logprob: take.avgLogprob,
-        compression_ratio: ratioOf(take),
-        no_speech_prob: Number.isNaN(take.noSpeechProb) ? 0 : take.noSpeechProb,
-      });
+  return {
+    ...reply,
+    segments: timestamps ? segments.map((segment, id) => reported(segment, { id, decode, stretches, ratioOf })) : [],
+    ...(words === undefined
+      ? {}
+      : { words: words.map((word) => reportedWord(word, stretches)), words_from: wordsFrom(segments) }),
+  };
+}
+
+/** The segments of all windows; with words in them, and as long as these say, where words are wanted. */
+function timed(
+  windows: readonly (readonly Segment[])[],
+  words: WordParts | undefined,
+): { segments: readonly Segment[]; words?: readonly Word[] } {
+  if (words === undefined) return { segments: windows.flat() };
+  const segments: Segment[] = [];
+  const all: Word[] = [];
+  for (const window of windows) {
+    const found = window.map((segment) => ({ start: segment.start, end: segment.end, words: wordsOf(segment, words) }));
+    // Times that are no more than shares of a segment's have nothing to be corrected.
+    const isAligned = window.some(({ spans }) => spans !== undefined);
+    const bounded = isAligned ? boundWords(found, segments.at(-1)?.end ?? 0) : found;
+    for (const [index, { start, end, words: own }] of bounded.entries()) {
+      const segment = window[index];
+      if (segment !== undefined) segments.push({ ...segment, start, end });
+      all.push(...own);
     }
   }
-  return { text: text.trim(), segments };
+  return { segments, words: all };
+}
+
+function wordsFrom(segments: readonly Segment[]): 'attention' | 'segments' {
+  return segments.some(({ spans }) => spans !== undefined) ? 'attention' : 'segments';
+}
+
+interface ReportParts {
+  readonly id: number;
+  readonly decode: (ids: readonly number[]) => string;
+  readonly stretches: TimeMap['stretches'];
+  readonly ratioOf: (take: Take) => number;
+}
+
+function reported(segment: Segment, { id, decode, stretches, ratioOf }: ReportParts): TranscriptSegment {
+  const { ids, take } = segment;
+  const heard = { start: take.start / SAMPLE_RATE_HZ, end: take.end / SAMPLE_RATE_HZ };
+  const { start, end } = wholeTimes(segment, stretches);
+  return {
+    id,
+    seek: Math.round(wholeTimes(heard, stretches).start * HOPS_PER_SECOND),
+    start: toHundredths(start),
+    end: toHundredths(end),
+    text: decode(ids),
+    tokens: ids,
+    temperature: take.temperature,
+    avg_logprob: take.avgLogprob,
+    compression_ratio: ratioOf(take),
+    no_speech_prob: Number.isNaN(take.noSpeechProb) ? 0 : take.noSpeechProb,
+  };
+}
+
+function reportedWord(word: Word, stretches: TimeMap['stretches']): Word {
+  const { start, end } = wholeTimes(word, stretches);
+  return { word: word.word.trim(), start: toHundredths(start), end: toHundredths(end) };
 }
 
 function joinAll(parts: readonly Part[], spelling: Spelling): void {

@@ -36,6 +36,8 @@ export interface Settings {
   readonly thresholds: Thresholds;
   readonly voice: VoiceSettings;
   readonly timestamps: boolean;
+  /** Whether words are to have times. */
+  readonly words: boolean;
   readonly seed: number;
 }
 
@@ -56,6 +58,7 @@ const parametersSchema = z.strictObject({
   logprob_threshold: z.number().nullish(),
   no_speech_threshold: z.number().nullish(),
   timestamps: z.boolean().nullish(),
+  word_timestamps: z.boolean().nullish(),
   seed: z.number().int().min(0).nullish(),
   vad_filter: z.union([z.boolean(), z.literal('auto')]).nullish(),
   vad_parameters: z
@@ -91,6 +94,7 @@ export function readSettings(item: Item, tokens: SpeechTokens, defaults: SpeechD
     },
     voice: voiceOf(rest, defaults),
     timestamps: rest.timestamps ?? false,
+    words: rest.word_timestamps ?? false,
     seed: rest.seed ?? 0,
   };
   if (settings.task === 'translate' && tokens.translate === undefined)

@@ -14,6 +14,8 @@ export interface Take {
   readonly noSpeechProb: number;
   /** At which it was written. */
   readonly temperature: number;
+  /** Where each text token begins, and last where the text ends, in seconds; undefined where attention does not say. */
+  readonly times?: readonly number[] | undefined;
 }
 
 /** A stretch of text with its times in the audio. */
@@ -23,6 +25,8 @@ export interface Segment {
   readonly end: number;
   /** Text tokens alone. */
   readonly ids: readonly number[];
+  /** Beginning and end of each token in seconds, where attention says. */
+  readonly spans?: readonly (readonly [start: number, end: number])[] | undefined;
   readonly take: Take;
 }
 
@@ -37,9 +41,12 @@ export function segmentsOf(take: Take, { timestampBegin, end: endToken }: Speech
   const segments: Segment[] = [];
   let start = take.start;
   let ids: number[] = [];
+  let before = 0;
   const close = (end: number): void => {
-    if (ids.length > 0)
-      segments.push({ start: start / SAMPLE_RATE_HZ, end: Math.max(start, end) / SAMPLE_RATE_HZ, ids, take });
+    const times = { start: start / SAMPLE_RATE_HZ, end: Math.max(start, end) / SAMPLE_RATE_HZ };
+    const spans = spansOf(take, before, before + ids.length);
+    if (ids.length > 0) segments.push({ ...times, ids, spans, take });
+    before += ids.length;
     ids = [];
   };
   for (const token of take.tokens) {
@@ -51,6 +58,11 @@ export function segmentsOf(take: Take, { timestampBegin, end: endToken }: Speech
   }
   close(take.end);
   return segments;
+}
+
+function spansOf({ times }: Take, from: number, to: number): Segment['spans'] {
+  if (times === undefined) return undefined;
+  return Array.from({ length: to - from }, (_, at) => [times[from + at] ?? 0, times[from + at + 1] ?? 0] as const);
 }
 
 /** The rest of a take that stopped before its end. */
@@ -114,5 +126,6 @@ function part(segment: Segment, from: number, to: number): Segment {
     start: segment.start + from * perToken,
     end: segment.start + to * perToken,
     ids: segment.ids.slice(from, to),
+    spans: segment.spans?.slice(from, to),
   };
 }

@@ -21,6 +21,8 @@ export interface SpeechTokens {
   readonly beginSuppress: readonly number[];
   /** The latest first timestamp, in steps of 0.02 s. */
   readonly maxInitialTimestamp: number;
+  /** Heads whose attention follows the audio, [layer, head]. */
+  readonly alignmentHeads: readonly (readonly [layer: number, head: number])[];
   /** Positions of the decoder: prompt and text together. */
   readonly maxPositions: number;
 }
@@ -34,6 +36,8 @@ export interface SpeechParameters {
   /** 0: the likeliest token each time. */
   readonly temperature: number;
   readonly seed: number;
+  /** Asks for ATTENTION to so many frames of 20 ms. */
+  readonly alignFrames?: number;
 }
 
 /** The parameters of a ticket that asks where somebody speaks. */
@@ -52,5 +56,21 @@ export const TOKENS = 'tokens';
 export const STATS = 'stats';
 /** FP32 [1, n]: the probability of speech in each VOICE_CHUNK samples. Windows have none. */
 export const VOICE = 'voice';
+/** FP32 [1, heads, tokens, frames]: the attention of the alignment heads to the audio, for the tokens of `alignedTokens`. Where it was asked for and there is text. */
+export const ATTENTION = 'attention';
 /** Samples at 16 kHz: 32 ms. */
 export const VOICE_CHUNK = 512;
+
+/**
+ * A window's text as the decoder is given it to be aligned (whisper/timing.py): start, language and task, no timestamps, the text's tokens, end. `language`
+ * stands where the prompt leaves it open.
+ */
+export function alignedTokens(
+  prompt: readonly number[],
+  text: readonly number[],
+  { tokens, language }: { readonly tokens: SpeechTokens; readonly language: number },
+): number[] {
+  const start = prompt.slice(prompt.lastIndexOf(tokens.start)).filter((id) => id !== tokens.noTimestamps);
+  const begin = start.map((id) => (id === UNKNOWN_LANGUAGE ? language : id));
+  return [...begin, tokens.noTimestamps, ...text, tokens.end];
+}

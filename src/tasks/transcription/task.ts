@@ -15,6 +15,7 @@ import { audioBytes, audioOf, AUDIO_TYPES } from './audio-item.ts';
 import { readSettings, temperatureLadder, TEMPERATURES, type Settings, type SpeechDefaults } from './request.ts';
 import type { Take } from './segments.ts';
 import type { SpeechTokens } from './speech-work.ts';
+import { align, type AlignCall } from './token-times.ts';
 import { wholeTimes } from './speech-gate.ts';
 import { readWavPart, type WavCall } from './wav-part.ts';
 import { loudness } from './windows.ts';
@@ -53,6 +54,11 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
     features: ({ pcm, start, end }: StretchCall): Float32Array => logMel().features(readPcm(pcm, start, end)),
     prompt: async (text: string): Promise<number[]> => promptIds(await tokenizer(), text, tokens),
     repetition: async (ids: readonly number[]): Promise<number> => repetition(ids, await tokenizer(), tokens),
+    align: ({ attention, tokens: ids }: AlignCall): number[] =>
+      align(
+        attention,
+        ids.filter((id) => id < tokens.end),
+      ),
     write: async (parts: TranscriptParts): Promise<Transcript> => writeTranscript(parts, await tokenizer(), tokens),
   };
   const model: Transcriber = {
@@ -88,15 +94,22 @@ async function transcribe(item: Item, context: ServeContext, model: Transcriber)
     gate: settings.voice.filter ? settings.voice.gate : undefined,
   });
   const { takes, language } = await listen(recording, { audio, settings, context, model });
-  const { timestamps, thresholds, task } = settings;
+  const { timestamps, thresholds, task, words: wantsWords } = settings;
   const { windows, stretches } = recording;
-  const parts: TranscriptParts = { windows, stretches, takes, timestamps, thresholds };
-  const { text, segments } = (await context.call('write', parts)) as Transcript;
+  const parts: TranscriptParts = {
+    windows,
+    stretches,
+    takes,
+    timestamps,
+    thresholds,
+    ...(wantsWords ? { words: { language } } : {}),
+  };
+  const { text, segments, ...words } = (await context.call('write', parts)) as Transcript;
   const duration = recording.samples / SAMPLE_RATE_HZ;
   context.count('audio_seconds', duration);
   // Seconds of audio per second of work, with all steps and waiting.
   const realTimeFactor = (duration * 1000) / Math.max(1, performance.now() - startMs);
-  return { json: { text, language, task, duration, segments, real_time_factor: realTimeFactor } };
+  return { json: { text, language, task, duration, segments, ...words, real_time_factor: realTimeFactor } };
 }
 
 /** Opens the audio; what is too long for the model, or for the time that is left, is refused here. */

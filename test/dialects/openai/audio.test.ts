@@ -33,6 +33,17 @@ test('chunking_strategy asks for voice activity, as a text, as JSON or as fields
     await assert.rejects(parametersOf({ chunking_strategy: wrong }), refused('chunking_strategy'));
 });
 
+test('times of words are asked for by timestamp_granularities, in verbose_json alone', async () => {
+  const verbose = { response_format: 'verbose_json' };
+  for (const name of ['timestamp_granularities[]', 'timestamp_granularities']) {
+    const asked = await parametersOf({ ...verbose, [name]: ['segment', 'word'] });
+    assert.deepEqual(asked, { task: 'transcribe', timestamps: true, word_timestamps: true });
+    assert.deepEqual(await parametersOf({ ...verbose, [name]: 'segment' }), { task: 'transcribe', timestamps: true });
+    await assert.rejects(parametersOf({ [name]: 'word' }), refused('timestamp_granularities'));
+    await assert.rejects(parametersOf({ ...verbose, [name]: 'letter' }), refused(name));
+  }
+});
+
 test('vad_filter is taken as faster-whisper calls it', async () => {
   assert.deepEqual(await parametersOf({ vad_filter: 'true' }), {
     ...{ task: 'transcribe', timestamps: false, vad_filter: true },

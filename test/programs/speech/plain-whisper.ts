@@ -99,10 +99,31 @@ function plainEncoder(features: Float32Array, { conv, bias }: Weights): Vector[]
   );
 }
 
+/** How each head of each token of a text looks at the audio: [token][head][frame]. */
+export function plainAttention(features: Float32Array, ids: readonly number[]): Vector[][] {
+  const weights = tinyWeights();
+  const audioKeys = plainEncoder(features, weights).map((vector) => times(vector, weights.audioK.data));
+  const after = plainText(weights);
+  return ids.map((_, position) => {
+    const query = times(after(ids, position), weights.audioQ.data);
+    return Array.from({ length: HEADS }, (_head, head) => sharesOf(query, audioKeys, head));
+  });
+}
+
 /** Logits of the token behind `position`. */
 function plainDecoder(hidden: readonly Vector[], weights: Weights): Scores {
   const audioKeys = hidden.map((vector) => times(vector, weights.audioK.data));
   const audioValues = hidden.map((vector) => times(vector, weights.audioV.data));
+  const text = plainText(weights);
+  return (ids, position) => {
+    const after = text(ids, position);
+    const audio = look(times(after, weights.audioQ.data), audioKeys, audioValues);
+    return times(plus(after, times(audio, weights.audioO.data)), weights.head.data, VOCABULARY);
+  };
+}
+
+/** The token at `position` after it has looked at those before it. */
+function plainText(weights: Weights): Scores {
   return (ids, position) => {
     const words = ids
       .slice(0, position + 1)
@@ -116,22 +137,24 @@ function plainDecoder(hidden: readonly Vector[], weights: Weights): Scores {
     const keys = words.map((vector) => times(vector, weights.k.data));
     const values = words.map((vector) => times(vector, weights.v.data));
     const own = look(times(word, weights.q.data), keys, values);
-    const after = plus(word, times(own, weights.o.data));
-    const audio = look(times(after, weights.audioQ.data), audioKeys, audioValues);
-    return times(plus(after, times(audio, weights.audioO.data)), weights.head.data, VOCABULARY);
+    return plus(word, times(own, weights.o.data));
   };
 }
 
 /** Attention of one query over all keys, head by head. */
 function look(query: Vector, keys: readonly Vector[], values: readonly Vector[]): number[] {
   return Array.from({ length: HEADS }, (_, head) => {
-    const part = (vector: Vector): Vector => vector.slice(head * SIZE, (head + 1) * SIZE);
-    const scores = keys.map((key) => dot(part(query), part(key)) / Math.sqrt(SIZE));
-    const shares = logSoftmax(scores).map(Math.exp);
+    const shares = sharesOf(query, keys, head);
     return Array.from({ length: SIZE }, (_, place) =>
       values.reduce((sum, value, row) => sum + at(shares, row) * at(value, head * SIZE + place), 0),
     );
   }).flat();
+}
+
+function sharesOf(query: Vector, keys: readonly Vector[], head: number): number[] {
+  const part = (vector: Vector): Vector => vector.slice(head * SIZE, (head + 1) * SIZE);
+  const scores = keys.map((key) => dot(part(query), part(key)) / Math.sqrt(SIZE));
+  return logSoftmax(scores).map(Math.exp);
 }
 
 function logSoftmax(values: Vector): number[] {

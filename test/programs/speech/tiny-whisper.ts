@@ -252,6 +252,8 @@ export async function writeTinyWhisper(folder: string): Promise<void> {
       model_type: 'whisper',
       vocab_size: VOCABULARY,
       num_mel_bins: MELS,
+      decoder_layers: 1,
+      decoder_attention_heads: HEADS,
       max_target_positions: POSITIONS,
     }),
     'generation_config.json': JSON.stringify({

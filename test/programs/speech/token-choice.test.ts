@@ -21,6 +21,7 @@ const TOKENS: SpeechTokens = {
   suppress: [3],
   beginSuppress: [10],
   maxInitialTimestamp: 4,
+  alignmentHeads: [],
   maxPositions: 448,
 };
 

@@ -33,7 +33,7 @@ test('a text is doubtful when it is unlikely or repeats itself, but silence is n
 });
 
 test('of doubtful takes the likeliest that does not repeat itself is kept', () => {
-  const kept = (...takes: Judged[]): number => leastDoubtful(takes, THRESHOLDS).temperature;
+  const kept = (...takes: Judged[]): number => leastDoubtful(takes, THRESHOLDS).take.temperature;
   assert.equal(kept(judged(-0.2, 9, 0, 0), judged(-3, 1, 0, 0.2), judged(-2, 1, 0, 0.4)), 0.4);
   assert.equal(kept(judged(-0.2, 9, 0, 0), judged(-0.3, 8, 0, 0.2)), 0);
   assert.equal(kept(judged(-0.2, 9, 0, 0), judged(-0.9, 1, 0, 0.2)), 0.2);

@@ -19,6 +19,7 @@ const ENGLISH: SpeechTokens = {
   suppress: [],
   beginSuppress: [],
   maxInitialTimestamp: 50,
+  alignmentHeads: [],
   maxPositions: 448,
 };
 const MANY: SpeechTokens = { ...ENGLISH, languages: { en: 1, de: 2, fr: 3 }, transcribe: 8, translate: 9 };
@@ -36,6 +37,7 @@ test('parameters have defaults', () => {
     thresholds: { compressionRatio: 2.4, logprob: -1, noSpeech: 0.6 },
     voice: { filter: false, check: true, gate: { threshold: 0.5, minSilenceMs: 2000, padMs: 400 } },
     timestamps: false,
+    words: false,
     seed: 0,
   });
   assert.equal(settings({}, ENGLISH).language, 'en');

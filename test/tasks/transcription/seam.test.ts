@@ -18,6 +18,7 @@ const TOKENS: SpeechTokens = {
   suppress: [],
   beginSuppress: [],
   maxInitialTimestamp: 50,
+  alignmentHeads: [],
   maxPositions: 448,
 };
 const RATE = 16_000;

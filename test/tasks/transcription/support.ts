@@ -9,6 +9,7 @@ import { openAudio, type DecodeParts } from '../../../src/tasks/transcription/de
 import { PcmWriter, type Pcm } from '../../../src/tasks/transcription/pcm.ts';
 import { readWavPart } from '../../../src/tasks/transcription/wav-part.ts';
 import { createTranscriptionTask } from '../../../src/tasks/transcription/task.ts';
+import type { Word } from '../../../src/tasks/transcription/words.ts';
 import type { TranscriptSegment } from '../../../src/tasks/transcription/reply.ts';
 import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from '../../../src/tasks/task.ts';
 import type { Signature } from '../../../src/tensors/tensor.ts';
@@ -159,6 +160,8 @@ export interface Spoken {
   readonly duration: number;
   readonly real_time_factor: number;
   readonly segments: readonly TranscriptSegment[];
+  readonly words?: readonly Word[];
+  readonly words_from?: string;
 }
 
 /** A served model in small: task, program, one lane. */

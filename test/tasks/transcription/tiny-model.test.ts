@@ -90,6 +90,17 @@ describe('transcription by a tiny model', () => {
     assert.deepEqual(facts(again), facts(reply));
   });
 
+  test('words have times from the attention of the decoder, in order and within their segments', async () => {
+    const reply = await server.transcribe(wavOf(toInt16(tone(600, 30))), { timestamps: true, word_timestamps: true });
+    const words = reply.words ?? [];
+    assert.equal(reply.words_from, 'attention');
+    assert.equal(words.map(({ word }) => word).join(''), reply.text.replaceAll(' ', ''));
+    for (const [index, { start, end }] of words.entries())
+      assert.ok(start >= (words[index - 1]?.start ?? 0) && end >= start && end <= 30, `${start} to ${end}`);
+    const plainReply = await server.transcribe(wavOf(toInt16(tone(600, 30))), { timestamps: true });
+    assert.deepEqual([plainReply.text, plainReply.words], [reply.text, undefined]);
+  });
+
   test('a seed decides what is drawn above temperature 0', async () => {
     const draw = async (seed: number): Promise<string> =>
       (await server.transcribe(wavOf(CLIP), { temperature: 1, seed })).text;
