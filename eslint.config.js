@@ -63,6 +63,8 @@ const JOINING = [
   'src/commands.ts',
   'src/index.ts',
   'src/lifecycle.ts',
+  'src/models-command.ts',
+  'src/run-command.ts',
   'src/main.ts',
   'src/node-watch.ts',
   'src/queue-of-jobs.ts',

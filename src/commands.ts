@@ -11,6 +11,9 @@ import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, type CarpoolServer } from './lifecycle.ts';
 import { StartError } from './start-error.ts';
 import { endBy, exitCodeOf, listenToStop } from './signals.ts';
+import { LIST_USAGE, RM_USAGE, listCommand, modelsFlags, removeCommand } from './models-command.ts';
+import { RUN_USAGE, runCommand, runFlags } from './run-command.ts';
+import { messageOf } from './errors.ts';
 import { helpText } from './config/help.ts';
 import { nearName } from './near-name.ts';
 import { BENCH_STORAGE_USAGE, benchFlags, benchStorage } from './storage/bench-command.ts';
@@ -30,6 +33,9 @@ const USAGE = [
   '       carpool work [flags]              serves the jobs of a queue (JOB_SOURCE), and probes',
   '       carpool batch <requests.jsonl> -o <results.jsonl>    answers the lines of a file',
   '       carpool pull hf:<owner>/<name>    brings a model from a hub into that folder',
+  '       carpool list                      shows the models of that folder',
+  '       carpool rm <model>                deletes one',
+  '       carpool run <model> [input]       asks one, or talks with it',
   '       carpool bench-storage s3://<bucket>/<prefix>    measures how fast a storage is reached',
   '       carpool hash-key [name]           makes an API key, or the hash of one',
   '       carpool install-cuda              fetches what models need to run on an NVIDIA GPU',
@@ -47,6 +53,9 @@ const COMMANDS: ReadonlyMap<string, Command> = new Map([
   ['work', { help: () => helpText('work'), run: work }],
   ['batch', { help: () => BATCH_USAGE, run: batch }],
   ['pull', { help: () => PULL_USAGE, run: pull }],
+  ['list', { help: () => LIST_USAGE, run: list }],
+  ['rm', { help: () => RM_USAGE, run: remove }],
+  ['run', { help: () => RUN_USAGE, run: runModel }],
   ['bench-storage', { help: () => BENCH_STORAGE_USAGE, run: measure }],
   ['hash-key', { help: () => HASH_KEY_USAGE, run: tellHash }],
   ['install-cuda', { help: () => INSTALL_CUDA_USAGE, run: bringCuda }],
@@ -123,6 +132,46 @@ async function pull(argv: readonly string[]): Promise<void> {
   } catch (error) {
     console.error(error instanceof Error && (error instanceof HubError || stop.signal.aborted) ? error.message : error);
     process.exitCode = stoppedBy === undefined ? 1 : exitCodeOf(stoppedBy);
+  }
+}
+
+async function list(argv: readonly string[]): Promise<void> {
+  const flags = modelsFlags(argv, 0);
+  const config = 'problem' in flags ? undefined : readOrTell(flags.rest);
+  if ('problem' in flags) refuse(flags.problem, LIST_USAGE);
+  else if (config !== undefined) console.log(await listCommand(config, flags));
+}
+
+async function remove(argv: readonly string[]): Promise<void> {
+  const flags = modelsFlags(argv, 1);
+  const config = 'problem' in flags ? undefined : readOrTell(flags.rest);
+  if ('problem' in flags) refuse(flags.problem, RM_USAGE);
+  else if (config !== undefined) console.log(await removeCommand(config, flags));
+}
+
+async function runModel(argv: readonly string[]): Promise<void> {
+  const flags = runFlags(argv);
+  if ('problem' in flags) {
+    refuse(flags.problem, RUN_USAGE);
+    return;
+  }
+  const config = readOrTell(flags.rest);
+  if (config === undefined) return;
+  const stop = new AbortController();
+  listenToStop({
+    onStop(signal) {
+      process.exitCode = exitCodeOf(signal);
+      stop.abort(new Error(`stopped by ${signal}`));
+    },
+    onInsist: (signal) => process.exit(exitCodeOf(signal)),
+  });
+  const { stdin, stdout, stderr } = process;
+  try {
+    await runCommand(config, flags, { stdin, stdout, stderr, signal: stop.signal });
+    process.exit();
+  } catch (error) {
+    if (!stop.signal.aborted) console.error(messageOf(error));
+    process.exit(process.exitCode ?? 1);
   }
 }
 
