@@ -42,6 +42,25 @@ test("a speech model in the hub's layout is served, and clips sent together get 
   assert.deepEqual(together.map(textOf), [...alone, ...alone, ...alone]);
 });
 
+test('a stream tells the text as it is heard, and then all of it', async () => {
+  const clip = wavOf(
+    toInt16(Float32Array.from([300, 2500, 600].flatMap((hz) => [...tone(hz, 19), ...new Float32Array(48_000)]))),
+  );
+  const { text } = (await transcribe(clip, { response_format: 'verbose_json' })).json as { text: string };
+  const { bytes, headers } = await transcribe(clip, { stream: 'true' });
+  assert.match(headers.get('content-type') ?? '', /^text\/event-stream/);
+  const events = Buffer.from(bytes)
+    .toString()
+    .split('\n\n')
+    .filter((block) => block !== '')
+    .map((block) => JSON.parse(block.replace(/^data: /, '')) as { type: string; delta?: string; text?: string });
+  const deltas = events.slice(0, -1);
+  assert.ok(deltas.length > 1 && deltas.every(({ type }) => type === 'transcript.text.delta'));
+  assert.equal(deltas.map(({ delta }) => delta).join(''), text);
+  const usage = { type: 'duration', seconds: 66 };
+  assert.deepEqual(events.at(-1), { type: 'transcript.text.done', text, usage });
+});
+
 test('the native and the OpenAI route give one text', async () => {
   const [clip = new Uint8Array()] = CLIPS;
   const { json } = await ask(`${server.url}/predict/whisper`, {

@@ -9,6 +9,7 @@ import { AUDIO_FORMATS, type AudioFormat } from './transcript.ts';
 
 export interface AudioOptions {
   readonly format: AudioFormat;
+  readonly stream: boolean;
 }
 
 /** The segments of these forms have times; the other forms need none. */
@@ -23,7 +24,7 @@ const granularities = z
   .optional();
 
 const schema = z.object({
-  stream: feature(false),
+  stream: flag.default(false),
   ...chunkingFields,
   vad_filter: flag.optional(),
   'include[]': feature(),
@@ -37,6 +38,7 @@ const schema = z.object({
   response_format: choice(AUDIO_FORMATS).default('json'),
   language: text.optional(),
   prompt: text.optional(),
+  hotwords: text.optional(),
   temperature: number({ min: 0, max: 1 }).optional(),
   model: text.optional(),
 });
@@ -60,7 +62,12 @@ async function decodeAudio(
   const values = formValues(schema, await parseMultipart(body, contentType));
   const ignored = unknownFields(schema, values);
   const fields = readFields(schema, values);
-  const { file, model, response_format: format, language, prompt, temperature, vad_filter } = fields;
+  const { file, model, response_format: format, language, prompt, hotwords, temperature, vad_filter, stream } = fields;
+  if (stream && (format === 'srt' || format === 'vtt'))
+    throw new ServerError('BAD_REQUEST', `A stream of events has no form '${format}'.`, {
+      param: 'response_format',
+      reason: 'invalid_value',
+    });
   const item: RawItem = {
     kind: 'raw',
     contentType: soundType(file.contentType),
@@ -68,10 +75,10 @@ async function decodeAudio(
     parameters: given({
       ...chunkingParameters(fields),
       ...given({ vad_filter, word_timestamps: timesWords(fields) }),
-      ...{ task, language, prompt, temperature, timestamps: TIMED.includes(format) },
+      ...{ task, language, prompt, hotwords, temperature, timestamps: TIMED.includes(format) },
     }),
   };
-  return { model, items: [item], options: { format }, ignored };
+  return { model, items: [item], options: { format, stream }, ignored };
 }
 
 /** Whether words are to have times; undefined where nobody asks. */

@@ -15,6 +15,7 @@ import { decodeImages, encodeImages } from './images.ts';
 import { encodeResponse } from './responses/output.ts';
 import { decodeResponse, type ResponseOptions } from './responses/request.ts';
 import { ResponseStream } from './responses/stream.ts';
+import { TranscriptStream } from './transcript-stream.ts';
 import { encodeTranscript } from './transcript.ts';
 
 /** Models of one task, with the error as OpenAI's clients know it. */
@@ -114,6 +115,7 @@ const TRANSCRIPTIONS: ItemsOperation<AudioOptions> = {
   models: SPEECH_MODELS,
   decode: decodeTranscription,
   encode: encodeTranscript,
+  stream: ({ stream }) => (stream ? new TranscriptStream() : undefined),
 };
 
 const TRANSLATIONS: ItemsOperation<AudioOptions> = {

@@ -36,7 +36,7 @@ export function encodeTranscript(results: readonly ItemResult[], { format }: { r
 /** A transcript as text of a media type. */
 export function transcriptText(transcript: Transcript, format: AudioFormat): { contentType: string; text: string } {
   const plain = 'text/plain; charset=utf-8';
-  const usage = { type: 'duration', seconds: Math.ceil(transcript.duration) };
+  const usage = usageOf(transcript);
   switch (format) {
     case 'json':
       return { contentType: 'application/json', text: JSON.stringify({ text: transcript.text, usage }) };
@@ -51,6 +51,11 @@ export function transcriptText(transcript: Transcript, format: AudioFormat): { c
     case 'vtt':
       return { contentType: 'text/vtt; charset=utf-8', text: webVtt(transcript.segments) };
   }
+}
+
+/** Whisper's models are paid for by the second. */
+export function usageOf({ duration }: Transcript): { readonly type: 'duration'; readonly seconds: number } {
+  return { type: 'duration', seconds: Math.ceil(duration) };
 }
 
 const names = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'code' });
@@ -94,7 +99,7 @@ function time(seconds: number, point: string): string {
 }
 
 /** The transcript of a reply. Throws a plain Error when the task gave something else. */
-function readTranscript(value: unknown): Transcript {
+export function readTranscript(value: unknown): Transcript {
   const transcript = value as Partial<Transcript> | undefined;
   if (typeof transcript?.text !== 'string' || !Array.isArray(transcript.segments))
     throw new ServerError('INTERNAL', undefined, { cause: new Error('the task gave no transcript') });

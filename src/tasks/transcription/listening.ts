@@ -32,6 +32,8 @@ export interface ListeningParts {
   readonly previous: readonly number[];
   /** Called after each stretch that was heard; what it throws ends the request. */
   readonly onHeard: (seconds: number) => void;
+  /** Called with what was heard in a window, in the order in which they are done. */
+  readonly onWindow?: ((index: number, takes: readonly Take[]) => void) | undefined;
 }
 
 /** Audio that the model has yet to hear. */
@@ -69,41 +71,36 @@ export class Listening {
     return this.#language ?? 'en';
   }
 
-  /** What is heard in the windows from `from` to `to` (not included), in order within each window. */
+  /** What is heard in the windows from `from` to `to` (not included), in order. */
   async hear(from: number, to: number): Promise<readonly Take[]> {
-    const stretches = this.#parts.windows
-      .slice(from, to)
-      .map(({ start, end }, index): Stretch => ({ window: from + index, start, end }));
-    const [first] = stretches;
-    if (this.#language !== undefined || first === undefined) return this.#rounds([], stretches);
     // The first window decides the language of all, because a window with little speech could be mistaken for another language.
-    const take = await this.#listen(first, (work) => this.#parts.context.run(work));
-    return this.#rounds([take], stretches.slice(1));
+    const isFirst = this.#language === undefined && to > from;
+    const run: Run = (work) => this.#parts.context.run(work);
+    const first = isFirst ? await this.#listen(this.#whole(from), run) : undefined;
+    const takes = await this.#parts.context.runEach(to - from, (index, each) =>
+      this.#window(from + index, each, index === 0 ? first : undefined),
+    );
+    return takes.flat();
   }
 
-  /** Runs all stretches, and then what their last runs left. */
-  async #rounds(before: readonly Take[], stretches: readonly Stretch[]): Promise<Take[]> {
-    let latest = [...before, ...(await this.#run(stretches))];
+  #whole(index: number): Stretch {
+    const window = this.#parts.windows[index];
+    if (window === undefined) throw new RangeError(`there is no window ${index}`);
+    return { window: index, start: window.start, end: window.end };
+  }
+
+  /** Hears a window, and then what its last run left of it. `first` is its first take, if it was heard already. */
+  async #window(index: number, run: Run, first: Take | undefined): Promise<readonly Take[]> {
     const takes: Take[] = [];
-    for (let round = 1; latest.length > 0; round += 1) {
-      const rests: Stretch[] = [];
-      for (const take of latest) {
-        const rest = round < MOST_ROUNDS ? this.#rest(take) : undefined;
-        takes.push(rest?.kept ?? take);
-        if (rest !== undefined) rests.push(rest.stretch);
-      }
-      latest = [...(await this.#run(rests))];
+    let take = first ?? (await this.#listen(this.#whole(index), run));
+    for (let round = 1; ; round += 1) {
+      const rest = round < MOST_ROUNDS ? this.#rest(take) : undefined;
+      takes.push(rest?.kept ?? take);
+      if (rest === undefined) break;
+      take = await this.#listen(rest.stretch, run);
     }
+    this.#parts.onWindow?.(index, takes);
     return takes;
-  }
-
-  async #run(stretches: readonly Stretch[]): Promise<readonly Take[]> {
-    if (stretches.length === 0) return [];
-    return this.#parts.context.runEach(stretches.length, (index, run) => {
-      const stretch = stretches[index];
-      if (stretch === undefined) throw new RangeError(`there is no stretch ${index}`);
-      return this.#listen(stretch, run);
-    });
   }
 
   /** Hears a stretch, and hears it again at the next temperature as long as its text is doubtful. */

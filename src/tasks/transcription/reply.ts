@@ -44,6 +44,8 @@ export interface TranscriptParts {
   readonly stretches: TimeMap['stretches'];
   readonly timestamps: boolean;
   readonly thresholds: Thresholds;
+  /** Text that was written before; the text goes on after it. */
+  readonly before?: string;
   /** Asks for words. */
   readonly words?: { readonly language: string };
 }
@@ -59,7 +61,7 @@ export function writeTranscript(parts: TranscriptParts, tokenizer: TextTokenizer
   const decode = (ids: readonly number[]): string => tokenizer.decode(ids);
   const text = joined.reduce(
     (before, { segments }) => append(before, segments.map(({ ids }) => decode(ids)).join('')),
-    '',
+    parts.before ?? '',
   );
   const reply = { text: text.trim(), segments: [] };
   if (!timestamps && parts.words === undefined) return reply;

@@ -31,6 +31,8 @@ export interface Settings {
   readonly task: 'transcribe' | 'translate';
   /** Text before the audio, which sets names and style. */
   readonly prompt: string | undefined;
+  /** Words that are likely to come. */
+  readonly hotwords: string | undefined;
   /** To be tried in this order until a text is not doubtful. */
   readonly temperatures: readonly number[];
   readonly thresholds: Thresholds;
@@ -53,6 +55,7 @@ const parametersSchema = z.strictObject({
   language: z.string().nullish(),
   task: z.enum(['transcribe', 'translate']).nullish(),
   prompt: z.string().max(MAX_PROMPT_CHARACTERS).nullish(),
+  hotwords: z.string().max(MAX_PROMPT_CHARACTERS).nullish(),
   temperature: z.union([temperature, temperatureLadder]).nullish(),
   compression_ratio_threshold: z.number().nullish(),
   logprob_threshold: z.number().nullish(),
@@ -86,6 +89,7 @@ export function readSettings(item: Item, tokens: SpeechTokens, defaults: SpeechD
     language: languageCode(language ?? undefined, tokens),
     task: rest.task ?? 'transcribe',
     prompt: prompt ?? undefined,
+    hotwords: rest.hotwords ?? undefined,
     temperatures: temperaturesOf(rest.temperature ?? 0, defaults.temperatures),
     thresholds: {
       compressionRatio: rest.compression_ratio_threshold ?? 2.4,

@@ -1,20 +1,21 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
+import { loadTokenizer } from '../text/tokenizer.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { openAudio, type OpenAudio } from './decode-audio.ts';
 import { Listening, type SpeechSetup } from './listening.ts';
 import { LogMel, SAMPLE_RATE_HZ } from './log-mel.ts';
 import { readSpeechModel, voiceActivityFile } from './model-files.ts';
+import { LiveText } from './live-text.ts';
 import { Pace } from './pace.ts';
+import { earlierTokens, type EarlierTexts } from './prompt.ts';
 import { readPcm, type Pcm, type StretchCall } from './pcm.ts';
 import { Recording } from './recording.ts';
 import { repetition, writeTranscript, type Transcript, type TranscriptParts } from './reply.ts';
 import { audioBytes, audioOf, AUDIO_TYPES } from './audio-item.ts';
 import { readSettings, temperatureLadder, TEMPERATURES, type Settings, type SpeechDefaults } from './request.ts';
 import type { Take } from './segments.ts';
-import type { SpeechTokens } from './speech-work.ts';
 import { align, type AlignCall } from './token-times.ts';
 import { wholeTimes } from './speech-gate.ts';
 import { readWavPart, type WavCall } from './wav-part.ts';
@@ -52,7 +53,7 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
     loudness: ({ pcm, start, end }: StretchCall): Float32Array => loudness(pcm, start, end),
     samples: ({ pcm, start, end }: StretchCall): Float32Array => readPcm(pcm, start, end),
     features: ({ pcm, start, end }: StretchCall): Float32Array => logMel().features(readPcm(pcm, start, end)),
-    prompt: async (text: string): Promise<number[]> => promptIds(await tokenizer(), text, tokens),
+    prompt: async (texts: EarlierTexts): Promise<number[]> => earlierTokens(texts, await tokenizer(), tokens),
     repetition: async (ids: readonly number[]): Promise<number> => repetition(ids, await tokenizer(), tokens),
     align: ({ attention, tokens: ids }: AlignCall): number[] =>
       align(
@@ -143,9 +144,12 @@ async function listen(
   recording: Recording,
   { audio, settings, context, model }: ListenParts,
 ): Promise<{ takes: readonly Take[]; language: string }> {
-  const previous =
-    settings.prompt === undefined ? [] : ((await context.call('prompt', settings.prompt)) as readonly number[]);
+  const { prompt, hotwords, thresholds } = settings;
+  const isPrompted = prompt !== undefined || hotwords !== undefined;
+  const previous = isPrompted ? ((await context.call('prompt', { prompt, hotwords })) as readonly number[]) : [];
   const { windows } = recording;
+  const live = context.streaming ? new LiveText({ context, windows, thresholds }) : undefined;
+  const onWindow = live && ((index: number, heard: readonly Take[]): void => live.heard(index, heard));
   const takes: Take[] = [];
   let listening: Listening | undefined;
   let heardSeconds = 0;
@@ -164,18 +168,16 @@ async function listen(
     await recording.forEachGroup(async (from, to) => {
       const pcm = (): Pcm => recording.pcm;
       const hasMore = windows.length > 1;
-      listening ??= new Listening({ context, model, pcm, windows, isLong: hasMore, settings, previous, onHeard });
+      listening ??= new Listening({
+        ...{ context, model, pcm, windows, isLong: hasMore, settings, previous, onHeard, onWindow },
+      });
       takes.push(...(await listening.hear(from, to)));
     });
   } finally {
     if (isLong) model.pace.end();
   }
+  await live?.done();
   return { takes, language: listening?.language ?? settings.language ?? 'en' };
-}
-
-/** Token ids of an earlier text, with a space before it as in Whisper's own code. Special tokens written in it do not count. */
-function promptIds(tokenizer: TextTokenizer, text: string, tokens: SpeechTokens): number[] {
-  return tokenizer.encode(` ${text.trim()}`, { addSpecialTokens: false }).filter((id) => id < tokens.end);
 }
 
 function unused(): never {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { audioBytes, audioOf } from '../../../src/tasks/transcription/audio-item.ts';
-import { promptTokens } from '../../../src/tasks/transcription/prompt.ts';
+import type { TextTokenizer } from '../../../src/tasks/text/tokenizer.ts';
+import { earlierTokens, promptTokens, type EarlierTexts } from '../../../src/tasks/transcription/prompt.ts';
 import { readSettings, TEMPERATURES } from '../../../src/tasks/transcription/request.ts';
 import { UNKNOWN_LANGUAGE, type SpeechTokens } from '../../../src/tasks/transcription/speech-work.ts';
 import { json, raw, refusal } from '../support.ts';
@@ -33,6 +34,7 @@ test('parameters have defaults', () => {
     language: undefined,
     task: 'transcribe',
     prompt: undefined,
+    hotwords: undefined,
     temperatures: [0, 0.2, 0.4, 0.6, 0.8, 1],
     thresholds: { compressionRatio: 2.4, logprob: -1, noSpeech: 0.6 },
     voice: { filter: false, check: true, gate: { threshold: 0.5, minSilenceMs: 2000, padMs: 400 } },
@@ -66,6 +68,17 @@ test('voice activity is asked where a text is doubtful, always, or never', () =>
   assert.deepEqual(settings({ vad_parameters: { threshold: 0.6, speech_pad_ms: 100 } }).voice.gate, {
     ...{ threshold: 0.6, minSilenceMs: 2000, padMs: 100 },
   });
+});
+
+test('hotwords and the end of the earlier text share half of the positions', () => {
+  const tokenizer = { encode: (text: string) => text.trim().split(' ').map(Number) } as unknown as TextTokenizer;
+  const tokens = { ...MANY, end: 100, maxPositions: 12 };
+  const earlier = (texts: Partial<EarlierTexts>): number[] =>
+    earlierTokens({ prompt: undefined, hotwords: undefined, ...texts }, tokenizer, tokens);
+  assert.deepEqual(earlier({ prompt: '1 2 3 4 5 6 7' }), [3, 4, 5, 6, 7]);
+  assert.deepEqual(earlier({ hotwords: '1 2', prompt: '3 4 5 6' }), [1, 2, 4, 5, 6]);
+  assert.deepEqual(earlier({ hotwords: '1 2 3 4 5 6', prompt: '7' }), [1, 2, 3, 4, 5]);
+  assert.deepEqual(earlier({ hotwords: ' ', prompt: '101 7' }), [7]);
 });
 
 test('thresholds are as asked for', () => {

@@ -122,6 +122,15 @@ describe('transcription by a tiny model', () => {
     assert.equal(special.text, named.text);
   });
 
+  test('hotwords go before the earlier text, and steer as it does', async () => {
+    const hot = await server.transcribe(wavOf(CLIP), { hotwords: 'fube', language: 'de' });
+    const prompted = await server.transcribe(wavOf(CLIP), { prompt: 'fube', language: 'de' });
+    const both = await server.transcribe(wavOf(CLIP), { hotwords: 'fube', prompt: 'zan', language: 'de' });
+    const same = await server.transcribe(wavOf(CLIP), { prompt: 'fube zan', language: 'de' });
+    assert.deepEqual([hot.text, both.text], [prompted.text, same.text]);
+    assert.notEqual(hot.text, both.text);
+  });
+
   test('JSON with base64 gives the same as the bytes', async () => {
     const audio = Buffer.from(wavOf(CLIP));
     const context = contextOn(server.lane, () => server.task);
