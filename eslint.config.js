@@ -65,6 +65,7 @@ const JOINING = [
   'src/lifecycle.ts',
   'src/models-command.ts',
   'src/run-command.ts',
+  'src/start-report.ts',
   'src/main.ts',
   'src/node-watch.ts',
   'src/queue-of-jobs.ts',

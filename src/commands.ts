@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runBatch } from './batch.ts';
-import { installEnvironment, readProcessConfig } from './config/environment.ts';
+import { installEnvironment, isRunByNpm, readProcessConfig } from './config/environment.ts';
 import { HASH_KEY_USAGE, hashKey } from './config/hash-key.ts';
 import { ConfigError } from './config/option.ts';
 import type { Config } from './config/options.ts';
@@ -10,7 +10,7 @@ import { BATCH_USAGE, batchFlags } from './jobs/file/flags.ts';
 import { INSTALL_CUDA_USAGE, installCuda } from './lanes/install-cuda.ts';
 import { startServer, type CarpoolServer } from './lifecycle.ts';
 import { StartError } from './start-error.ts';
-import { endBy, exitCodeOf, listenToStop } from './signals.ts';
+import { endBy, exitCodeOf, listenToStop, onParentEnd } from './signals.ts';
 import { LIST_USAGE, RM_USAGE, listCommand, modelsFlags, removeCommand } from './models-command.ts';
 import { RUN_USAGE, runCommand, runFlags } from './run-command.ts';
 import { messageOf } from './errors.ts';
@@ -243,6 +243,11 @@ async function run(config: Config): Promise<void> {
   stopOnSignals(server, config);
   try {
     await server.started;
+    const report = server.report();
+    if (report !== undefined) {
+      await server.flushLogs();
+      console.log(report);
+    }
   } catch (error) {
     if (server.state.phase === 'draining') return;
     console.error(error instanceof StartError ? `The server could not start:\n${error.message}` : error);
@@ -282,6 +287,11 @@ function stopOnSignals(server: CarpoolServer, config: StopConfig): void {
     onStop: (signal) => void drainAndEnd(server, signal, config),
     onInsist: () => void kill(server),
   });
+  if (isRunByNpm())
+    onParentEnd(() => {
+      // Ctrl-C reaches shell and server alike.
+      if (server.state.phase !== 'draining') void drainAndEnd(server, 'SIGTERM', config);
+    });
 }
 
 async function drainAndEnd(server: CarpoolServer, signal: NodeJS.Signals, config: StopConfig): Promise<void> {

@@ -31,6 +31,7 @@ import { logFields } from './salad/identity.ts';
 import { isOnSalad, SaladNode } from './salad/node.ts';
 import { openQueue, pullJobs } from './queue-of-jobs.ts';
 import { cannotStart, orUnfit, StartError } from './start-error.ts';
+import { startReport } from './start-report.ts';
 import { queuesOf } from './serving/served-model.ts';
 import type { LoadFailure } from './repository/models-dir.ts';
 import type { Services } from './http/services.ts';
@@ -48,6 +49,8 @@ export interface CarpoolServer {
   readonly started: Promise<void>;
   /** Refuses new work, finishes what was admitted within the grace, closes. Resolves with whether all was finished. */
   drain(why?: string): Promise<boolean>;
+  /** What a person at a terminal is told once it has started; undefined elsewhere. */
+  report(): string | undefined;
   /** Writes out the log lines gathered so far, within a second; for the end of the process. */
   flushLogs(): Promise<void>;
 }
@@ -109,6 +112,7 @@ export async function startServer(config: Config, logs: Logs = defaultLogs(confi
       certificate?.close();
       return finished;
     },
+    report: () => (isReadable(config) ? startReport(parts.services, port) : undefined),
     flushLogs: logs.flush,
   };
 }
@@ -118,8 +122,12 @@ async function openProbePort(services: Services): Promise<ProbePort | undefined>
 }
 
 function defaultLogs(config: Config): Logs {
-  const pretty = config.LOG_FORMAT === 'pretty' || (config.LOG_FORMAT === 'auto' && process.stdout.isTTY);
-  return createLogs({ level: config.LOG_LEVEL, pretty, fields: logFields(config) });
+  return createLogs({ level: config.LOG_LEVEL, pretty: isReadable(config), fields: logFields(config) });
+}
+
+/** Whether a person reads the output. */
+function isReadable({ LOG_FORMAT }: Config): boolean {
+  return LOG_FORMAT === 'pretty' || (LOG_FORMAT === 'auto' && process.stdout.isTTY);
 }
 
 /** Logs each phase of the server; without a model the line does not say ready, because /ready is 503. */

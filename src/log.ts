@@ -71,6 +71,22 @@ export function createLogs({ level, pretty, fields = null, stream }: LogOptions)
 }
 
 function readable(out: DestinationStream): DestinationStream {
-  const format = prettyFactory({ messageKey: 'msg', levelKey: 'severity', ignore: 'pid' });
+  const format = prettyFactory({
+    messageKey: 'msg',
+    levelKey: 'severity',
+    ignore: 'pid,requestId,dialect,method,path,status,durationMs',
+    singleLine: true,
+    messageFormat: (line, key) => messageOf(line, String(line[key])),
+    customLevels: 'debug:20,info:30,warning:40,error:50',
+    customColors: 'debug:gray,info:green,warning:yellow,error:red',
+    colorize: process.stdout.isTTY,
+  });
   return { write: (line) => out.write(format(line)) };
+}
+
+/** On a terminal, the line of a request says what was asked and what came of it, and that of a model its time. */
+function messageOf(line: Readonly<Record<string, unknown>>, message: string): string {
+  const { method, path, status, durationMs } = line as Readonly<Record<string, string | number | undefined>>;
+  const request = method === undefined || status === undefined ? message : `${method} ${path ?? ''} ${status}`;
+  return durationMs === undefined ? request : `${request} in ${durationMs} ms`;
 }

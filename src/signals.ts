@@ -39,6 +39,19 @@ export function ignoreDebugSignals(): void {
   for (const signal of ['SIGUSR1', 'SIGUSR2']) process.on(signal, () => undefined);
 }
 
+const LOOK_FOR_PARENT_MS = 500;
+
+/** Calls back when the process that has started this one is gone. npm starts its scripts by a shell, which a SIGTERM ends without passing it on. */
+export function onParentEnd(callBack: () => void): void {
+  const { ppid } = process;
+  const look = setInterval(() => {
+    if (process.ppid === ppid) return;
+    clearInterval(look);
+    callBack();
+  }, LOOK_FOR_PARENT_MS);
+  look.unref();
+}
+
 export interface StopListener {
   /** The first signal to stop. */
   readonly onStop: (signal: NodeJS.Signals) => void;

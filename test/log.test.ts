@@ -76,3 +76,24 @@ test('the line of each request goes out as the others do', () => {
     [['INFO', 200, 'request']],
   );
 });
+
+test('on a terminal each line is one line, with the name of its level, and a request what came of it', () => {
+  const lines: string[] = [];
+  const { log, access } = createLogs({
+    level: 'debug',
+    pretty: true,
+    stream: { write: (line) => void lines.push(line) },
+  });
+  log.warn({ model: 'm' }, 'careful');
+  access.info(
+    { requestId: 'r', method: 'POST', path: '/predict', status: 200, durationMs: 1.5, model: 'm' },
+    'request',
+  );
+  log.info({ model: 'm', durationMs: 7 }, 'model loaded');
+  const shown = lines.map((line) => line.replace(/^\[[^\]]*\] /, ''));
+  assert.deepEqual(shown, [
+    'WARNING: careful {"model":"m"}\n',
+    'INFO: POST /predict 200 in 1.5 ms {"model":"m"}\n',
+    'INFO: model loaded in 7 ms {"model":"m"}\n',
+  ]);
+});

@@ -21,6 +21,11 @@ export function readProcessConfig(argv: readonly string[]): Config {
   });
 }
 
+/** Whether a script of npm has started this process (`npm start`). */
+export function isRunByNpm(): boolean {
+  return process.env['npm_lifecycle_event'] !== undefined;
+}
+
 function readConfigFile(): { file: Record<string, unknown>; problem?: string } {
   if (!existsSync(CONFIG_FILE)) return { file: {} };
   try {

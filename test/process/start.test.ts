@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { startSilentHub } from '../hub/silent-hub.ts';
 import { makeModelsDir } from '../hub/support.ts';
-import { Carpool } from './carpool.ts';
+import { Carpool, CLI, SERVER_ENV } from './carpool.ts';
 
 test('a server without a model says so, and not that it is ready', async (t) => {
   await using carpool = await Carpool.start({ MODELS_DIR: await makeModelsDir(t) }, { ready: false });
@@ -38,4 +41,23 @@ test('SIGTERM while a model loads is no error of the model', async () => {
     [],
   );
   assert.equal(carpool.stderr, '');
+});
+
+test('a server that npm has started drains when the shell between them is stopped', async (t) => {
+  const env = { ...SERVER_ENV, MODELS: 'square', npm_lifecycle_event: 'start' };
+  // As npm does; with a command behind it, the shell stays.
+  const shell = spawn('sh', ['-c', `"${process.execPath}" "${CLI}" serve; true`], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => shell.kill('SIGKILL'));
+  const said: string[] = [];
+  for await (const line of createInterface({ input: shell.stdout, signal: AbortSignal.timeout(60_000) })) {
+    const { msg } = JSON.parse(line) as { msg: string };
+    said.push(msg);
+    if (msg === 'server is ready') shell.kill('SIGTERM');
+  }
+  // The output ends with the server.
+  assert.deepEqual(said.slice(-2), ['server is draining', 'stopped']);
+  if (shell.exitCode === null && shell.signalCode === null) await once(shell, 'exit');
 });
