@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeCalls } from './calls.ts';
+import { writeCalls, type CallsParts } from './calls.ts';
 import type { CompiledGrammar } from './compiled.ts';
 import { distancesOf } from './distances.ts';
 import { writeEbnf } from './ebnf.ts';
@@ -10,7 +10,7 @@ import { NetworkBuilder, type Rule } from './network.ts';
 import { parseSchema } from './parse-schema.ts';
 import { readRegex } from './regex.ts';
 import { SchemaWriter } from './schema.ts';
-import type { GrammarSpec } from './spec.ts';
+import type { CallsSpec, GrammarSpec } from './spec.ts';
 import type { TokenTrie } from './token-trie.ts';
 import { PatternWriter } from './writer.ts';
 
@@ -46,7 +46,7 @@ function writeSpec(spec: GrammarSpec, builder: NetworkBuilder, specials: Readonl
     case 'schema':
       return new SchemaWriter(json, parseSchema(spec.schema)).root();
     case 'calls':
-      return writeCalls(spec, { json, specials });
+      return writeCallsOr(spec, { json, specials });
     case 'choice':
       return writeChoices(spec.choices, builder);
     case 'regex':
@@ -54,6 +54,16 @@ function writeSpec(spec: GrammarSpec, builder: NetworkBuilder, specials: Readonl
     case 'ebnf':
       return writeEbnf(builder, bounded(spec.text));
   }
+}
+
+function writeCallsOr(spec: CallsSpec, parts: CallsParts): Rule {
+  const calls = writeCalls(spec, parts);
+  if (spec.otherwise === undefined) return calls;
+  const { builder } = parts.json;
+  const rule = builder.rule();
+  for (const one of [calls, writeSpec(spec.otherwise, builder, parts.specials)])
+    builder.call(rule.start, one, rule.end);
+  return rule;
 }
 
 function writeChoices(choices: readonly string[], builder: NetworkBuilder): Rule {

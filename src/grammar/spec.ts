@@ -27,6 +27,8 @@ export interface CallsSpec {
    * calls from there on.
    */
   readonly trigger?: string;
+  /** The answer may have this form instead of calls. */
+  readonly otherwise?: GrammarSpec;
 }
 
 export interface CallSpec {

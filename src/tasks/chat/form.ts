@@ -37,9 +37,8 @@ export function formOf(
   return grammar;
 }
 
-/** Calls, where the request wants them, else what it asks for. */
+/** Calls, where the request wants them, or what it asks for; either where it may be both. */
 function specOf(prompt: Prompt, asked: ChatParameters, template: ChatTemplate | undefined): GrammarSpec | undefined {
-  const use = 'toolUse' in prompt ? prompt.toolUse : undefined;
-  const calls = template === undefined ? undefined : grammarOfCalls(use, toolFormat(template.toolFormat));
-  return use?.forced === true ? calls : (asked.grammar ?? calls);
+  if (template === undefined || !('toolUse' in prompt)) return asked.grammar;
+  return grammarOfCalls(prompt.toolUse, toolFormat(template.toolFormat), asked.grammar);
 }

@@ -1,4 +1,4 @@
-import type { CallsSpec } from '../../../grammar/spec.ts';
+import type { CallsSpec, GrammarSpec } from '../../../grammar/spec.ts';
 import type { ToolFormat } from './formats.ts';
 import type { Tool, ToolUse } from './tool-use.ts';
 
@@ -6,14 +6,24 @@ import type { Tool, ToolUse } from './tool-use.ts';
 const MOST_FORCED_CALLS = 8;
 
 /**
- * What an answer must look like so that its calls fit their tools: where calls are forced, or where a tool is strict. Undefined if any text will do; also for
- * strict tools that need not be called, where nothing marks a call (Llama).
+ * What an answer must look like so that its calls fit their tools: where calls are forced, where a tool is strict, or where an answer without calls has a `form`
+ * of its own. Undefined if any text will do; also for strict tools that need not be called, where nothing marks a call (Llama).
  */
-export function grammarOfCalls(use: ToolUse | undefined, { layout, begin, bare }: ToolFormat): CallsSpec | undefined {
-  if (use === undefined) return undefined;
-  const { tools, forced, parallel } = use;
-  const [trigger] = begin;
-  if (!forced && (bare === true || trigger === undefined || !tools.some(({ strict }) => strict))) return undefined;
+export function grammarOfCalls(
+  use: ToolUse | undefined,
+  format: ToolFormat,
+  form?: GrammarSpec,
+): GrammarSpec | undefined {
+  if (use === undefined) return form;
+  const calls = callsOf(use, format);
+  if (use.forced) return calls;
+  if (form !== undefined) return { ...calls, otherwise: form };
+  const [trigger] = format.begin;
+  const isHeld = format.bare !== true && trigger !== undefined && use.tools.some(({ strict }) => strict);
+  return isHeld ? { ...calls, trigger } : undefined;
+}
+
+function callsOf({ tools, parallel }: ToolUse, { layout }: ToolFormat): CallsSpec {
   return {
     kind: 'calls',
     calls: tools.map((tool) => ({
@@ -24,7 +34,6 @@ export function grammarOfCalls(use: ToolUse | undefined, { layout, begin, bare }
     })),
     ...{ before: layout.open, separator: layout.between, after: layout.close },
     most: parallel && tools.length > 1 ? MOST_FORCED_CALLS : 1,
-    ...(forced || trigger === undefined ? {} : { trigger }),
   };
 }
 

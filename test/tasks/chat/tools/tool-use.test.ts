@@ -81,5 +81,10 @@ test('the grammar of calls: forced, or free until a strict tool is called', () =
   });
   assert.equal(grammar({ tools: two.slice(0, 1) }, 'hermes'), undefined);
   assert.equal(grammar({}, 'llama'), undefined);
-  assert.equal(grammar({ tool_choice: 'required' }, 'mistral')?.before, '[TOOL_CALLS][');
+  const form = { kind: 'json' } as const;
+  const either = grammarOfCalls(readToolUse({ tools: two }), toolFormat('llama'), form);
+  assert.deepEqual(either, { ...grammar({ tool_choice: 'required' }, 'llama'), otherwise: form });
+  assert.equal(grammarOfCalls(undefined, toolFormat('llama'), form), form);
+  const mistral = grammar({ tool_choice: 'required' }, 'mistral');
+  assert.equal(mistral?.kind === 'calls' && mistral.before, '[TOOL_CALLS][');
 });
