@@ -6,6 +6,7 @@ import { openGraph, ownOptions, type Graph } from './graph.ts';
 import { releaseOnFailure } from './release-on-failure.ts';
 import { readDimensionNames, type DimensionNames } from './dimension-names.ts';
 import { readSignature } from './signature.ts';
+import type { Edit } from './surgery/rewrite.ts';
 import { fromOrt, toOrt } from './ort-tensor.ts';
 
 /** Milliseconds and outputs (in signature order) of one run. */
@@ -64,9 +65,9 @@ export class LaneSession {
   }
 }
 
-/** Opens the weights on the lane's device; the signature comes from metadata and overrides. */
-export async function openSession(spec: ModelSpec, lane: LaneData): Promise<LaneSession> {
-  return releaseOnFailure(await openGraph(spec.weights, ownOptions(spec, 'model'), lane), (graph) => {
+/** Opens the weights, changed by the edits, on the lane's device; the signature comes from metadata and overrides. */
+export async function openSession(spec: ModelSpec, lane: LaneData, edits: readonly Edit[] = []): Promise<LaneSession> {
+  return releaseOnFailure(await openGraph(spec.weights, ownOptions(spec, 'model'), lane, edits), (graph) => {
     const signature = readSignature(graph.session, spec);
     return new LaneSession(spec, graph, graph.dynamicOperator === undefined ? signature : oneByOne(signature));
   });

@@ -10,6 +10,7 @@ const PROGRAMS: Readonly<Record<ProgramKind | 'graph', () => Promise<OpenProgram
   generation: async () => (await import('./generation/open.ts')).openGenerationProgram,
   diffusion: async () => (await import('./diffusion/program.ts')).openDiffusionProgram,
   speech: async () => (await import('./speech/open.ts')).openSpeechProgram,
+  'image-text': async () => (await import('./image-text/open.ts')).openImageTextProgram,
 };
 
 /** Opens a model on this lane: its program, or its graph where it has none. Throws a plain Error saying what is wrong. */

@@ -46,6 +46,11 @@ const SPEECH: readonly GraphNeed[] = [
   { role: 'model', stems: ['encoder_model'], folders: ANYWHERE },
   { role: 'decoder', stems: ['decoder_model_merged', 'decoder_model'], folders: ANYWHERE },
 ];
+/** The graph of both gives logits, those of each only vectors. */
+const IMAGE_TEXT: readonly GraphNeed[] = [
+  { role: 'model', stems: ['model', 'vision_model'], folders: ANYWHERE },
+  { role: 'textModel', stems: ['text_model'], folders: ANYWHERE, isOptional: true },
+];
 const DIFFUSION: readonly GraphNeed[] = [
   { role: 'model', stems: ['model'], folders: ['unet/'] },
   { role: 'textEncoder', stems: ['model'], folders: ['text_encoder/'] },
@@ -98,13 +103,16 @@ export function tellHubKind(names: ReadonlySet<string>, { config, modules }: Hub
   };
 }
 
+/** Tasks whose replies name classes of `id2label`. */
+const LABELLED = /^(audio|image|text|token)-classification$|^object-detection$|^image-segmentation$/;
+
 /** What follows from a choice of task: its graphs, and its labels if it has any. */
 export function withTask(
   config: HubConfig,
   stated: string | undefined,
   { task, why, isUnknown = false }: TaskChoice,
 ): Pick<HubKind, 'graphs' | 'task' | 'why' | 'isUnknown' | 'labels'> {
-  const labels = task?.endsWith('classification') === true ? labelsOf(config) : undefined;
+  const labels = task !== undefined && LABELLED.test(task) ? labelsOf(config) : undefined;
   return {
     graphs: graphsOf(stated === undefined || stated === 'tensors' ? task : stated),
     ...(task === undefined ? {} : { task }),
@@ -121,6 +129,7 @@ function ownChoice(names: ReadonlySet<string>, config: HubConfig): TaskChoice {
 
 function graphsOf(task: string | undefined): readonly GraphNeed[] {
   if (task === 'transcription') return SPEECH;
+  if (task === 'zero-shot-image-classification') return IMAGE_TEXT;
   return [task === 'chat' ? DECODER_ONLY : MODEL];
 }
 

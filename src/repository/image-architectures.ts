@@ -7,7 +7,13 @@ const ENCODERS = new Set(
   SiglipVision SwiftFormer Swin Swinv2 ViT ViTHybrid ViTMAE ViTMSN`.split(/\s+/),
 );
 
-const TASKS: readonly (readonly [RegExp, string])[] = [[/ForImageClassification$/, 'image-classification']];
+/** Models of image and text pairs. */
+const PAIRS = /^(CLIP|ChineseCLIP|JinaCLIP|MobileCLIP|Siglip2?)Model$/;
+
+const TASKS: readonly (readonly [RegExp, string])[] = [
+  [/ForImageClassification$/, 'image-classification'],
+  [/ForObjectDetection$/, 'object-detection'],
+];
 
 /** Kinds that no task serves, and what they are. */
 const NOT_SERVED: readonly (readonly [RegExp, string])[] = [
@@ -30,6 +36,10 @@ export function imageChoice(architecture: string, names: ReadonlySet<string>): I
   if (why !== undefined) return { why: `${architecture}: ${why}` };
   const task = TASKS.find(([pattern]) => pattern.test(architecture))?.[1];
   if (task !== undefined) return { task };
+  if (PAIRS.test(architecture))
+    return names.has('tokenizer.json') && names.has('preprocessor_config.json')
+      ? { task: 'zero-shot-image-classification' }
+      : { why: `${architecture} without a tokenizer.json and a preprocessor_config.json has no task` };
   const [, encoder = ''] = /^(.*?)Model(WithProjection)?$/.exec(architecture) ?? [];
   if (!ENCODERS.has(encoder)) return undefined;
   return names.has('preprocessor_config.json')

@@ -5,6 +5,8 @@ import type { Item } from './task.ts';
 const MEMBERS: Readonly<Record<string, string>> = {
   'image-classification': 'image',
   'image-feature-extraction': 'image',
+  'object-detection': 'image',
+  'zero-shot-image-classification': 'image',
   'image-to-image': 'image',
   transcription: 'audio',
 };

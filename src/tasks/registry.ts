@@ -33,6 +33,13 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
   'image-feature-extraction': async () => ({
     create: (await import('./image/image-feature-extraction.ts')).createImageFeatureExtractionTask,
   }),
+  'zero-shot-image-classification': async () => ({
+    create: (await import('./image-text/task.ts')).createImageTextTask,
+    program: (await import('./image-text/program-choice.ts')).chooseImageTextProgram,
+  }),
+  'object-detection': async () => ({
+    create: (await import('./detection/task.ts')).createObjectDetectionTask,
+  }),
   chat: async () => ({
     create: (await import('./chat/task.ts')).createChatTask,
     program: (await import('./chat/model.ts')).chooseGeneration,

@@ -42,7 +42,7 @@ export interface TaskSource {
 }
 
 /** The programs of a lane, besides running a graph once: keys of the table in src/programs/programs.ts. */
-export type ProgramKind = 'text-encoder' | 'generation' | 'diffusion' | 'speech';
+export type ProgramKind = 'text-encoder' | 'generation' | 'diffusion' | 'speech' | 'image-text';
 
 /** The program that a lane is to run for a model, as plain data. Without one, a lane stacks rows and runs the graph once. */
 export interface ProgramSpec {

@@ -67,8 +67,12 @@ test('the class name in config.json decides the task', async (t) => {
       'an encoder of texts and images',
       { architectures: ['CLIPModel'] },
       { 'tokenizer.json': {}, 'preprocessor_config.json': {} },
-      'tensors',
+      'zero-shot-image-classification',
     ],
+    ['the same without a tokenizer', { architectures: ['CLIPModel'] }, { 'preprocessor_config.json': {} }, 'tensors'],
+    ['a detector', { architectures: ['DetrForObjectDetection'] }, {}, 'object-detection'],
+    ['a detector by texts', { architectures: ['OwlViTForObjectDetection'] }, { 'tokenizer.json': {} }, 'tensors'],
+    ['masks by points', { architectures: ['SamModel'] }, { 'preprocessor_config.json': {} }, 'tensors'],
     [
       'an encoder with a decoder',
       { architectures: ['T5Model'], is_encoder_decoder: true },

@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 
 import models
+from shrink import shrink
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "test/tasks/image/reference"
 
@@ -54,6 +55,8 @@ def main():
         (folder / "onnx").mkdir(parents=True, exist_ok=True)
         with torch.no_grad():
             expected = models.MODELS[name](folder, image)
+        for file in folder.glob("onnx/*.onnx"):
+            shrink(file)
         (folder / "expected.json").write_text(json.dumps(rounded(expected)) + "\n")
         print(name, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
 

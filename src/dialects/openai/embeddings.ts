@@ -3,9 +3,9 @@ import { numbersText, readEmbedding } from '../shared/embedding-text.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import { jsonItem, type Answer, type AnswerHead, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
-import { parseJsonObject } from '../../json.ts';
-import { choice, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
-import { inputList, isList, textInputs } from '../shared/text-inputs.ts';
+import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
+import { choice, list, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { checkCount, inputList, isList, textInputs } from '../shared/text-inputs.ts';
 
 const schema = z.object({
   input: textInputs,
@@ -17,6 +17,13 @@ const schema = z.object({
   input_type: text.optional(),
   /** TEI's and sentence-transformers'. */
   prompt_name: text.optional(),
+});
+
+/** A text or an image, as Jina's and Infinity's clients send them to models of both. */
+const pair = z.union([z.strictObject({ image: text }), z.strictObject({ text })]);
+/** Apart from the other, which must be quick with thousands of texts. */
+const pairSchema = schema.extend({
+  input: z.union([pair.transform((one) => [one]), list(z.union([text, pair]), 'a list')]),
 });
 
 export interface EmbeddingsOptions {
@@ -32,15 +39,31 @@ export interface EmbeddingsOptions {
 export function decodeEmbeddings(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<EmbeddingsOptions> {
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
-  const { input, model, encoding_format: encoding, ...asked } = readFields(schema, values);
+  const read = hasObjects(values['input']) ? readPairs(values, itemLimit) : readTexts(values, itemLimit);
+  const { model, encoding_format: encoding, inputs, ...asked } = read;
   const { dimensions, input_type, prompt_name } = asked;
   const parameters = { normalize: true, encoding: 'base64', dimensions, input_type, prompt_name };
   return {
     model,
     ignored,
-    items: inputList(input, itemLimit).map((one) => jsonItem(one, parameters)),
-    options: { encoding, isList: isList(input) },
+    items: inputs.map((one) => jsonItem(one, parameters)),
+    options: { encoding, isList: read.isList },
   };
+}
+
+function hasObjects(input: unknown): boolean {
+  return isObject(input) || (Array.isArray(input) && input.some(isObject));
+}
+
+function readTexts(values: JsonObject, itemLimit: number) {
+  const { input, ...others } = readFields(schema, values);
+  return { ...others, inputs: inputList(input, itemLimit), isList: isList(input) };
+}
+
+function readPairs(values: JsonObject, itemLimit: number) {
+  const { input: inputs, ...others } = readFields(pairSchema, values);
+  checkCount(inputs.length, itemLimit);
+  return { ...others, inputs, isList: Array.isArray(values['input']) };
 }
 
 /** The answer; the error of a bad input in a list names its index. */

@@ -33,6 +33,14 @@ export function modelsFor(task: string): ModelChoice {
   };
 }
 
+/** Models that give vectors; those of texts come first where a request names none. */
+const VECTOR_TASKS = ['embeddings', 'zero-shot-image-classification', 'image-feature-extraction'];
+const VECTOR_MODELS: ModelChoice = {
+  ...modelsFor('embeddings'),
+  fits: ({ description: { task } }) => VECTOR_TASKS.includes(task),
+  unnamed: VECTOR_TASKS.map(ofTask),
+};
+
 const CHAT_MODELS = modelsFor('chat');
 const SPEECH_MODELS = modelsFor('transcription');
 
@@ -41,7 +49,7 @@ const EMBEDDINGS: ItemsOperation<EmbeddingsOptions> = {
   name: 'openai.embeddings',
   dialect: OPENAI,
   paths: ['/v1/embeddings', '/embeddings'],
-  models: modelsFor('embeddings'),
+  models: VECTOR_MODELS,
   decode: decodeEmbeddings,
   encode: encodeEmbeddings,
 };

@@ -12,6 +12,8 @@ import { normalized, pooledVector, POOLINGS } from './vectors.ts';
 const parameters = z.strictObject({
   normalize: z.boolean().optional(),
   encoding: z.enum(ENCODINGS).default('float'),
+  /** Of OpenAI's clients: images are embedded alike, whatever they are for. */
+  input_type: z.string().optional(),
 });
 
 const options = z.strictObject({

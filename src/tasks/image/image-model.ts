@@ -117,12 +117,18 @@ function checkShape({ shape }: FixedTensor, { shape: wanted }: TensorSpec, layou
 const USUAL_SIDE = 224;
 
 /** A size that the model takes: that of all prepared images if they have one, else a small one. */
-function exampleSize({ resize, crop, padding }: Preprocessing, { shape }: TensorSpec, layout: Layout): Size {
-  const [height = -1, width = -1] = layout === 'nhwc' ? shape.slice(1, 3) : shape.slice(2, 4);
+export function exampleSide({ resize, crop, padding }: Preprocessing): Size {
   const square = { width: USUAL_SIDE, height: USUAL_SIDE };
   const isFixed = resize !== undefined && ('width' in resize || 'near' in resize);
-  const { width: across, height: down } = padding?.to ?? crop ?? (isFixed ? resizedSize(square, resize) : square);
-  return { width: width === -1 ? across : width, height: height === -1 ? down : height };
+  const { width, height } = padding?.to ?? crop ?? (isFixed ? resizedSize(square, resize) : square);
+  return { width, height };
+}
+
+/** The same, as far as the graph leaves it open. */
+function exampleSize(preprocessing: Preprocessing, { shape }: TensorSpec, layout: Layout): Size {
+  const [height = -1, width = -1] = layout === 'nhwc' ? shape.slice(1, 3) : shape.slice(2, 4);
+  const usual = exampleSide(preprocessing);
+  return { width: width === -1 ? usual.width : width, height: height === -1 ? usual.height : height };
 }
 
 /** Waves of different lengths, so that no two parts of the image are alike. */
