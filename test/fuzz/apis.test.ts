@@ -17,6 +17,7 @@ const FIELDS = [
   ...['temperature', 'n', 'stop', 'stream', 'stream_options', 'logit_bias', 'logprobs', 'size', 'tools', 'dimensions'],
   ...['__proto__', 'constructor', 'encoding_format', 'source_sentence', 'sentences', 'role', 'content', 'type', 'text'],
   ...['chunking_strategy', 'vad_filter', 'timestamp_granularities', 'hotwords'],
+  ...['tool_choice', 'functions', 'function', 'name', 'tool_calls', 'tool_call_id', 'function_call', 'arguments'],
   ...['documents', 'top_n', 'return_documents', 'rank_fields', 'truncation', 'truncation_side'],
   ...['embedding_types', 'truncate', 'input_type', 'images', 'max_tokens', 'text_1', 'text_2', 'queries', 'data_1'],
   ...['options', 'candidate_labels', 'question', 'context'],

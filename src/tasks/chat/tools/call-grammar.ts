@@ -1,3 +1,4 @@
+import { isObject } from '../../../json.ts';
 import type { CallsSpec, GrammarSpec } from '../../../grammar/spec.ts';
 import type { ToolFormat } from './formats.ts';
 import type { Tool, ToolUse } from './tool-use.ts';
@@ -39,7 +40,7 @@ function callsOf({ tools, parallel }: ToolUse, { layout }: ToolFormat): CallsSpe
 
 /** A function of which no parameters are told has none. */
 function schemaOf({ parameters }: Tool): Tool['parameters'] {
-  const { properties = {}, additionalProperties = false } = parameters;
-  const isEmpty = Object.keys(properties as object).length === 0;
+  const { properties, additionalProperties = false } = parameters;
+  const isEmpty = properties === undefined || (isObject(properties) && Object.keys(properties).length === 0);
   return isEmpty ? { ...parameters, additionalProperties } : parameters;
 }
