@@ -42,6 +42,8 @@ COPY --from=base /usr/local/bin/node /usr/local/bin/node
 RUN node --version
 COPY --from=modules-cuda /app/node_modules ./node_modules
 COPY --from=app /app ./
+# Pulls make folders in it; the models that ship stay root's.
+RUN chown 10001:10001 models
 # TEI_PORT counts only with MODEL_ID, for users of TEI's image (docs/tei.md).
 ENV NODE_ENV=production MODELS_DIR=/app/models TEI_PORT=80
 # glibc gives memory back: docs/operations.md, Tuning.
@@ -59,6 +61,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg locales 
   && localedef -i en_US -f UTF-8 en_US.UTF-8 && rm -rf /var/lib/apt/lists/*
 COPY --from=modules /app/node_modules ./node_modules
 COPY --from=app /app ./
+# Pulls make folders in it; the models that ship stay root's.
+RUN chown 10001:10001 models
 # TEI_PORT counts only with MODEL_ID, for users of TEI's image (docs/tei.md).
 ENV NODE_ENV=production MODELS_DIR=/app/models TEI_PORT=80
 # glibc gives memory back: docs/operations.md, Tuning.

@@ -115,6 +115,9 @@ describe('Dockerfile', () => {
       const keywords = target.instructions.map(({ keyword }) => keyword);
       assert.ok(keywords.indexOf('USER') > keywords.lastIndexOf('COPY'), target.name);
       assert.ok(!textsOf(target, 'COPY').some((text) => text.includes('--chown')), target.name);
+      // It may make folders of models that it pulls.
+      const [user] = textsOf(target, 'USER');
+      assert.ok(textsOf(target, 'RUN').includes(`chown ${user} models`), target.name);
     }
   });
 });
