@@ -137,7 +137,13 @@ def check_audio():
     assert verbose.segments and verbose.segments[-1].end <= 11.5 and words in verbose.text.lower()
     assert words in transcribe(response_format="text").lower()
     assert " --> " in transcribe(response_format="srt") and transcribe(response_format="vtt").startswith("WEBVTT\n\n")
-    refused(openai.BadRequestError, lambda: transcribe(response_format="verbose_json", timestamp_granularities=["word"]))
+    timed = transcribe(response_format="verbose_json", timestamp_granularities=["word"]).words
+    assert [word.word for word in timed[:5]] == ["And", "so", "my", "fellow", "Americans"]
+    assert all(one.end <= other.start + 0.01 for one, other in zip(timed, timed[1:])) and timed[-1].end <= 11
+    refused(openai.BadRequestError, lambda: transcribe(timestamp_granularities=["word"]))
+    *deltas, done = transcribe(stream=True, chunking_strategy="auto")
+    assert {event.type for event in deltas} == {"transcript.text.delta"} and done.type == "transcript.text.done"
+    assert "".join(event.delta for event in deltas) == done.text and words in done.text.lower()
     nothing = ("a.wav", b"RIFF", "audio/x-wav")
     refused(openai.APIStatusError, lambda: client.audio.transcriptions.create(model="transcription", file=nothing))
     refused(openai.BadRequestError, lambda: client.audio.translations.create(model="transcription", file=nothing))

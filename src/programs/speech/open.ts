@@ -5,7 +5,7 @@ import { ownOptions } from '../../onnx/graph.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession } from '../../onnx/session.ts';
 import type { SpeechTokens } from '../../tasks/transcription/speech-work.ts';
-import { openSpeechDecoder } from './decoder.ts';
+import { openSpeechDecoder } from './open-decoder.ts';
 import { VoiceActivity } from './voice-activity.ts';
 import { SpeechProgram, type SpeechParts } from './program.ts';
 

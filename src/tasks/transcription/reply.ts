@@ -3,7 +3,8 @@ import type { TextTokenizer } from '../text/tokenizer.ts';
 import { isSilent } from './fallback.ts';
 import { HOP_SAMPLES, SAMPLE_RATE_HZ } from './log-mel.ts';
 import type { Thresholds } from './request.ts';
-import { joinOverlap, type Part, type Spelling } from './seam.ts';
+import { append, joinAll } from './joining.ts';
+import type { Part } from './seam.ts';
 import { segmentsOf, type Segment, type Take } from './segments.ts';
 import { wholeTimes, type TimeMap } from './speech-gate.ts';
 import type { SpeechTokens } from './speech-work.ts';
@@ -57,7 +58,7 @@ export function writeTranscript(parts: TranscriptParts, tokenizer: TextTokenizer
   for (const take of takes) {
     if (!isSilent(take, thresholds)) joined[take.window]?.segments.push(...segmentsOf(take, tokens));
   }
-  joinAll(joined, spellingOf(tokenizer));
+  joinAll(joined, tokenizer);
   const decode = (ids: readonly number[]): string => tokenizer.decode(ids);
   const text = joined.reduce(
     (before, { segments }) => append(before, segments.map(({ ids }) => decode(ids)).join('')),
@@ -75,7 +76,7 @@ export function writeTranscript(parts: TranscriptParts, tokenizer: TextTokenizer
     segments: timestamps ? segments.map((segment, id) => reported(segment, { id, decode, stretches, ratioOf })) : [],
     ...(words === undefined
       ? {}
-      : { words: words.map((word) => reportedWord(word, stretches)), words_from: wordsFrom(segments) }),
+      : { words: words.map((word) => reportedWord(word, stretches)), ...wordsFrom(segments) }),
   };
 }
 
@@ -101,8 +102,10 @@ function timed(
   return { segments, words: all };
 }
 
-function wordsFrom(segments: readonly Segment[]): 'attention' | 'segments' {
-  return segments.some(({ spans }) => spans !== undefined) ? 'attention' : 'segments';
+/** Nothing where there are no words. */
+function wordsFrom(segments: readonly Segment[]): Pick<Transcript, 'words_from'> {
+  if (segments.length === 0) return {};
+  return { words_from: segments.some(({ spans }) => spans !== undefined) ? 'attention' : 'segments' };
 }
 
 interface ReportParts {
@@ -133,39 +136,6 @@ function reported(segment: Segment, { id, decode, stretches, ratioOf }: ReportPa
 function reportedWord(word: Word, stretches: TimeMap['stretches']): Word {
   const { start, end } = wholeTimes(word, stretches);
   return { word: word.word.trim(), start: toHundredths(start), end: toHundredths(end) };
-}
-
-function joinAll(parts: readonly Part[], spelling: Spelling): void {
-  for (const [index, after] of parts.entries()) {
-    const before = parts[index - 1];
-    if (before === undefined || after.window.overlap === 0) continue;
-    if (before.segments.length === 0 || after.segments.length === 0) continue;
-    const joined = joinOverlap(before, after, spelling);
-    before.segments = joined.before;
-    after.segments = joined.after;
-  }
-}
-
-/** Byte-level tokens with a space before them begin with this. */
-const SPACE = '\u0120';
-
-function spellingOf(tokenizer: TextTokenizer): Spelling {
-  return (id) => {
-    const token = tokenizer.idToToken(id) ?? '';
-    const word = (token.startsWith(SPACE) ? token.slice(1) : token).toLowerCase();
-    return /^[!-/:-@[-`{-~]*$/.test(word) ? '' : word;
-  };
-}
-
-/** Scripts without spaces between words. */
-const UNSPACED =
-  /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-
-/** Adds a window's text. Most begin with a space; where one does not, its first word must not stick to the last one. */
-function append(text: string, more: string): string {
-  if (text === '' || more === '' || /\s$/.test(text) || /^[\s!-/:-@]/.test(more) || UNSPACED.test(more))
-    return text + more;
-  return `${text} ${more}`;
 }
 
 function toHundredths(seconds: number): number {
