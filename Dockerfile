@@ -14,6 +14,8 @@ FROM base AS build
 RUN npm ci
 COPY tsconfig.json ./
 COPY src ./src
+# The build packs the page of /docs by it.
+COPY scripts/pack-docs.js ./scripts/
 RUN npm run build
 
 FROM base AS modules

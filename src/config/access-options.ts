@@ -1,4 +1,4 @@
-import { list, text } from './option.ts';
+import { boolean, list, text } from './option.ts';
 
 /** Options of who may use the server, and by which names and certificates it is reached. */
 export const ACCESS_OPTIONS = {
@@ -20,6 +20,7 @@ export const ACCESS_OPTIONS = {
     ...text('', 'File of API keys in JSON, with limits for each; it is read again when it changes.'),
     secret: true,
   },
+  API_DOCS: boolean(true, 'Whether `/docs` shows the API, and `/openapi.json` describes it.'),
   ALLOWED_HOSTS: list(
     'Names that requests may have in `Host`, separated by commas; `*`: any. Empty: those of this machine where HOST is a loopback address, so that no page of another name reaches the server; elsewhere any.',
   ),

@@ -12,6 +12,7 @@ import { answerOtherMethod, Routes } from './express-routes.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
 import { addBatches } from './batches.ts';
+import { addDocs } from './openapi/docs.ts';
 import { addFiles } from './files.ts';
 import { addJobs } from './jobs.ts';
 import { addOpenAiModels } from './openai-models.ts';
@@ -28,14 +29,20 @@ export function createApp(services: Services): Express {
   app.disable('etag');
   app.use(expressLog(services.access));
   const routes = new Routes(app, services);
-  routes.add('get', '/', { dialect: HTTP, handle: (exchange) => exchange.json(overview(services)) });
+  routes.add('get', '/', {
+    dialect: HTTP,
+    about: { summary: 'Names the models and their addresses' },
+    handle: (exchange) => exchange.json(overview(services)),
+  });
   routes.add('get', '/info', {
     dialect: HTTP,
+    about: { summary: 'Tells versions, lanes, models with their signatures and queues, and options' },
     handle: async (exchange) => exchange.json({ ...(await teiFields(services)), ...info(services) }),
   });
   routes.add('get', '/metrics', {
     dialect: HTTP,
     scope: 'metrics',
+    about: { summary: 'Metrics for Prometheus', answerTypes: ['text/plain'] },
     async handle(exchange) {
       exchange.quiet = true;
       services.refreshGauges();
@@ -49,6 +56,7 @@ export function createApp(services: Services): Express {
   addJobs(routes, services);
   addFiles(routes, services);
   addBatches(routes, services);
+  if (services.config.API_DOCS) addDocs(routes, services);
   routes.answerOtherMethods();
   app.use((request: Request, response: Response) => {
     const exchange = new Exchange(request, response, { services, dialect: dialectOf(request.path) });
@@ -116,7 +124,7 @@ async function teiFields({
 /** TEI's names of precisions. */
 const TEI_DTYPES: Readonly<Record<string, string>> = { fp32: 'float32', fp16: 'float16' };
 
-function overview({ version, repository, state }: Services): unknown {
+function overview({ version, repository, state, config }: Services): unknown {
   const loaded = repository.list().map(({ name, version: modelVersion, description: { task, description } }) => ({
     ...{ name, version: modelVersion, task, description, loaded: true },
   }));
@@ -133,7 +141,16 @@ function overview({ version, repository, state }: Services): unknown {
       infer: `/v2/models/${model.name}/infer`,
       ...(description === undefined ? {} : { description }),
     })),
-    see: ['/info', '/metrics', '/v1/models', '/v2', '/health', '/ready', '/started'],
+    see: [
+      '/info',
+      '/metrics',
+      '/v1/models',
+      '/v2',
+      '/health',
+      '/ready',
+      '/started',
+      ...(config.API_DOCS ? ['/docs'] : []),
+    ],
   };
 }
 

@@ -24,6 +24,7 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('post', '/v1/batches', {
     dialect: OPENAI,
+    about: { summary: 'Serves the requests of a file', body: schema },
     async handle(exchange) {
       const asked = await readBatch(exchange, services);
       await exchange.json(viewOf(await batchesOf(services).records.add(asked)));
@@ -31,6 +32,7 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/batches', {
     dialect: OPENAI,
+    about: { summary: 'Lists batches, the newest first', query: LIST },
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, after } = readQuery(LIST, request);
@@ -40,11 +42,13 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/batches/:id', {
     dialect: OPENAI,
+    about: { summary: 'Tells of a batch' },
     scope: 'infer',
     handle: async (exchange, request) => exchange.json(viewOf(await batchFor(exchange, services, idOf(request)))),
   });
   routes.add('post', '/v1/batches/:id/cancel', {
     dialect: OPENAI,
+    about: { summary: 'Cancels a batch' },
     async handle(exchange, request) {
       const { id } = await batchFor(exchange, services, idOf(request));
       await exchange.json(viewOf(await batchesOf(services).records.cancel(id)));

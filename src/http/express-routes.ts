@@ -1,4 +1,6 @@
 import type { Express, Request, Response } from 'express';
+import type { z } from 'zod';
+import type { About } from '../dialects/shared/about.ts';
 import type { Dialect } from '../dialects/shared/dialect.ts';
 import type { Scope } from '../config/api-keys.ts';
 import { ServerError } from '../errors.ts';
@@ -14,19 +16,30 @@ export type Handler = (exchange: Exchange, request: Request) => Promise<void>;
 /** A method that a path takes, for the 405 of the others. */
 type Method = 'get' | 'post' | 'delete';
 
-interface Route {
+/** What the document of the API tells of a route. */
+export interface RouteAbout extends About {
+  /** The schema of its query. */
+  readonly query?: z.ZodObject;
+  /** Of a success; default: 200. */
+  readonly status?: number;
+}
+
+export interface Route {
   readonly dialect: Dialect;
   readonly handle: Handler;
+  readonly about: RouteAbout;
   /** It changes what is served, which needs permission. */
   readonly changes?: boolean;
-  /** What a key must be for, once there are keys; default: `manage` for what changes, else any key for GET and `infer` for the rest. */
-  readonly scope?: Scope | 'any';
+  /** What a key must be for, once there are keys; default: `manage` for what changes, else `any` key for GET and `infer` for the rest. `open`: no key is needed. */
+  readonly scope?: Scope | 'any' | 'open';
 }
 
 /** Adds routes to the Express app and remembers them. */
 export class Routes {
   readonly #app: Express;
   readonly #services: Services;
+  /** Those that have been added, in order. */
+  readonly all: (Pick<Route, 'dialect' | 'about'> & { readonly method: Method; readonly path: string })[] = [];
   readonly #paths = new Map<string, { methods: Set<Method>; dialect: Dialect }>();
 
   constructor(app: Express, services: Services) {
@@ -36,6 +49,7 @@ export class Routes {
 
   /** Adds a route. */
   add(method: Method, path: string, { dialect, handle, changes = false, ...route }: Route): void {
+    this.all.push({ method, path, dialect, about: route.about });
     const { scope = changes ? 'manage' : method === 'get' ? 'any' : 'infer' } = route;
     let known = this.#paths.get(path);
     if (known === undefined) this.#paths.set(path, (known = { methods: new Set(), dialect }));
@@ -44,7 +58,7 @@ export class Routes {
       const exchange = new Exchange(request, response, { services: this.#services, dialect });
       // A handler may throw before it returns its promise; Express would answer that with a second exchange.
       const answer = async (): Promise<void> => {
-        const refusal = scope === 'any' ? undefined : this.#services.keys?.scopeRefusal(request, scope);
+        const refusal = scope === 'open' ? undefined : this.#services.keys?.scopeRefusal(request, scope);
         if (refusal !== undefined) throw refusal;
         if (changes) checkManagement(request, this.#services.config);
         await handle(exchange, request);

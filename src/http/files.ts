@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ANY_TYPE, FORM_TYPE } from '../dialects/shared/about.ts';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { fieldError } from '../dialects/shared/body-schema.ts';
 import { ServerError } from '../errors.ts';
@@ -19,9 +20,14 @@ const LONGEST_S = 30 * 86_400;
 
 /** `/v1/files`: inputs of batches, and their results. https://platform.openai.com/docs/api-reference/files */
 export function addFiles(routes: Routes, services: Services): void {
-  routes.add('post', '/v1/files', { dialect: OPENAI, handle: (exchange) => createFile(exchange, services) });
+  routes.add('post', '/v1/files', {
+    dialect: OPENAI,
+    about: { summary: 'Stores the requests of a batch', body: UPLOAD, bodyTypes: [FORM_TYPE] },
+    handle: (exchange) => createFile(exchange, services),
+  });
   routes.add('get', '/v1/files', {
     dialect: OPENAI,
+    about: { summary: 'Lists files', query: LIST },
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, order, ...which } = readQuery(LIST, request);
@@ -33,11 +39,13 @@ export function addFiles(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/files/:id', {
     dialect: OPENAI,
+    about: { summary: 'Tells of a file' },
     scope: 'infer',
     handle: (exchange, request) => exchange.json(fileView(fileFor(exchange, services, idOf(request)))),
   });
   routes.add('delete', '/v1/files/:id', {
     dialect: OPENAI,
+    about: { summary: 'Deletes a file' },
     async handle(exchange, request) {
       const { id } = fileFor(exchange, services, idOf(request));
       await batchesOf(services).files.remove(id);
@@ -46,6 +54,7 @@ export function addFiles(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/files/:id/content', {
     dialect: OPENAI,
+    about: { summary: 'Gives the bytes of a file', answerTypes: [ANY_TYPE] },
     scope: 'infer',
     async handle(exchange, request) {
       const { id, bytes } = fileFor(exchange, services, idOf(request));
@@ -59,6 +68,14 @@ const LIST = z.object({
   order: z.enum(['asc', 'desc']).default('desc'),
   after: z.string().max(100).optional(),
   purpose: z.string().optional(),
+});
+
+/** The fields of the form, which is read as it comes. */
+const UPLOAD = z.object({
+  purpose: z.literal('batch'),
+  file: z.string().meta({ format: 'binary' }),
+  'expires_after[anchor]': z.literal('created_at').optional(),
+  'expires_after[seconds]': z.int().min(SHORTEST_S).max(LONGEST_S).optional(),
 });
 
 async function createFile(exchange: Exchange, services: Services): Promise<void> {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { ServerError } from '../errors.ts';
 import { hasBoard } from '../jobs/boards.ts';
-import { readJob } from '../jobs/job.ts';
+import { JOB, readJob } from '../jobs/job.ts';
 import { hasEnded, JOB_STATUSES, noJob, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
@@ -18,9 +18,14 @@ const MOST_KEY_CHARACTERS = 512;
 /** `/v1/jobs`: jobs that are stored, and served when their turn comes. */
 export function addJobs(routes: Routes, services: Services): void {
   const { config } = services;
-  routes.add('post', '/v1/jobs', { dialect: OPENAI, handle: (exchange) => createJob(exchange, services) });
+  routes.add('post', '/v1/jobs', {
+    dialect: OPENAI,
+    about: { summary: 'Stores a job, a request that is served when its turn comes', body: JOB, status: 202 },
+    handle: (exchange) => createJob(exchange, services),
+  });
   routes.add('get', '/v1/jobs', {
     dialect: OPENAI,
+    about: { summary: 'Lists jobs, the newest first', query: LIST },
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, ...which } = readQuery(LIST, request);
@@ -32,6 +37,7 @@ export function addJobs(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/jobs/:id', {
     dialect: OPENAI,
+    about: { summary: 'Tells of a job, with its result once it has ended' },
     scope: 'infer',
     async handle(exchange, request) {
       const store = storeOf(services);
@@ -43,6 +49,7 @@ export function addJobs(routes: Routes, services: Services): void {
   });
   routes.add('delete', '/v1/jobs/:id', {
     dialect: OPENAI,
+    about: { summary: 'Cancels a job, or forgets one that has ended' },
     async handle(exchange, request) {
       const store = storeOf(services);
       const { id } = await jobFor(exchange, store, idOf(request));

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Request } from 'express';
 import { OIP } from '../dialects/oip/dialect.ts';
 import { isObject, parseJsonObject, type JsonObject } from '../json.ts';
@@ -12,52 +13,73 @@ import { ServerError } from '../errors.ts';
 import type { ModelDescription } from '../model.ts';
 import { ModelAsleep } from '../repository/entry.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import type { Handler, Routes } from './express-routes.ts';
+import type { Handler, RouteAbout, Routes } from './express-routes.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Services } from './services.ts';
+
+const parameters = z.record(z.string(), z.unknown()).optional();
+const ANY_OBJECT = z.object({ parameters });
+const INDEX = z.object({ ready: z.boolean().optional() });
+const LOAD = z.object({ parameters: z.object({ config: z.string().optional() }).optional() });
 
 /** Management requests are small. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 /** The Open Inference Protocol except inference itself: metadata, config, statistics, repository. */
 export function addOipManagement(routes: Routes, services: Services): void {
-  const { repository, version, config } = services;
-  const get = (path: string, handle: Handler): void => routes.add('get', path, { dialect: OIP, handle });
-  const change = (path: string, handle: Handler): void =>
-    routes.add('post', path, { dialect: OIP, handle, changes: true });
+  const { repository, version } = services;
+  const get = (path: string, summary: string, handle: Handler): void =>
+    routes.add('get', path, { dialect: OIP, about: { summary }, handle });
   const paths = (path: string): string[] =>
     ['/v2/models/:model', '/v2/models/:model/versions/:version'].map((prefix) => prefix + path);
-  const ofModel = (path: string, answer: (model: ServedModel) => unknown): void => {
+  const ofModel = (path: string, summary: string, answer: (model: ServedModel) => unknown): void => {
     for (const whole of paths(path))
-      get(whole, async (exchange, request) => exchange.json(answer(await awake(services, { exchange, request }))));
+      get(whole, summary, async (exchange, request) =>
+        exchange.json(answer(await awake(services, { exchange, request }))),
+      );
   };
   const describe = (model: ServedModel): ModelDescription => ({
     ...model.description,
     versions: repository.versions(model.name),
   });
 
-  get('/v2', (exchange) => exchange.json(serverMetadata(version)));
-  get('/v2/models/stats', (exchange) => exchange.json(modelStatistics(repository.list().map(statisticsOf))));
-  ofModel('', (model) => modelMetadata(describe(model)));
-  ofModel('/config', (model) => modelConfig(describe(model)));
-  ofModel('/stats', (model) => modelStatistics([statisticsOf(model)]));
+  get('/v2', 'Tells of the server', (exchange) => exchange.json(serverMetadata(version)));
+  get('/v2/models/stats', 'Statistics of all models', (exchange) =>
+    exchange.json(modelStatistics(repository.list().map(statisticsOf))),
+  );
+  ofModel('', 'Inputs and outputs of a model', (model) => modelMetadata(describe(model)));
+  ofModel('/config', 'Configuration of a model', (model) => modelConfig(describe(model)));
+  ofModel('/stats', 'Statistics of a model', (model) => modelStatistics([statisticsOf(model)]));
   for (const path of paths('/ready'))
-    get(path, (exchange, request) => {
+    get(path, 'Whether a model serves', (exchange, request) => {
       const name = nameIfServed(services, request);
       if (services.state.phase !== 'ready')
         throw new ServerError('MODEL_UNAVAILABLE', `The server is ${services.state.phase}.`);
       return exchange.json({ name, ready: true });
     });
 
+  addRepository(routes, services);
+}
+
+/** What changes what is served, and the list of it. */
+function addRepository(routes: Routes, services: Services): void {
+  const { repository, config } = services;
+  const change = (path: string, about: RouteAbout, handle: Handler): void =>
+    routes.add('post', path, { dialect: OIP, about, handle, changes: true });
   const index: Handler = async (exchange) => {
     const { ready } = await readJson(exchange, services);
     if (ready !== undefined && typeof ready !== 'boolean')
       throw new ServerError('BAD_REQUEST', "'ready' must be true or false.");
     await exchange.json(repositoryIndex(repository.index(), ready));
   };
-  routes.add('post', '/v2/repository/index', { dialect: OIP, handle: index, scope: 'any' });
-  change('/v2/repository/models/:model/load', async (exchange, request) => {
+  routes.add('post', '/v2/repository/index', {
+    dialect: OIP,
+    about: { summary: 'Lists the versions of all models, with their states', body: INDEX },
+    handle: index,
+    scope: 'any',
+  });
+  change('/v2/repository/models/:model/load', { summary: 'Loads a model', body: LOAD }, async (exchange, request) => {
     const { parameters, config: misplaced } = await readJson(exchange, services);
     const { config: override, ...rest } = objectOr(parameters, 'parameters');
     const isFile = (key: string): boolean => key.startsWith('file:');
@@ -75,11 +97,15 @@ export function addOipManagement(routes: Routes, services: Services): void {
     });
     await empty(exchange);
   });
-  change('/v2/repository/models/:model/unload', async (exchange, request) => {
-    await readJson(exchange, services);
-    await repository.unload(nameOf(request));
-    await empty(exchange);
-  });
+  change(
+    '/v2/repository/models/:model/unload',
+    { summary: 'Unloads a model', body: ANY_OBJECT },
+    async (exchange, request) => {
+      await readJson(exchange, services);
+      await repository.unload(nameOf(request));
+      await empty(exchange);
+    },
+  );
   services.log.debug({ control: config.MODEL_CONTROL }, 'model control');
 }
 

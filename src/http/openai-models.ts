@@ -10,6 +10,7 @@ const CREATED = Math.floor(Date.now() / 1000);
 export function addOpenAiModels(routes: Routes, { repository, door }: Services): void {
   routes.add('get', '/v1/models', {
     dialect: OPENAI,
+    about: { summary: 'Lists the models' },
     handle(exchange) {
       const models = new Map(door.models.all().map((model) => [model.name, model])).values();
       const data = [...models].flatMap((model) =>
@@ -20,6 +21,7 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
   });
   routes.add('get', '/v1/models/*name', {
     dialect: OPENAI,
+    about: { summary: 'Tells of a model' },
     handle(exchange, request) {
       // A name may have an owner in front, with a slash.
       const { name = [] } = request.params as { name?: readonly string[] };

@@ -23,6 +23,7 @@ import { jobIdOf, pathOf } from './headers.ts';
 import { checkHosts } from './host-names.ts';
 import { serveOperation } from './inference.ts';
 import { isFromHere } from './management.ts';
+import { isOpen } from './openapi/docs.ts';
 import { nameNode } from './node-headers.ts';
 import { answerProbe, PROBES } from './probes.ts';
 import { QueueJobs } from './queue-jobs.ts';
@@ -135,7 +136,10 @@ function refusalOf(call: Call, connection: Connection | undefined, match: Match 
   const refusal = connections.refusal(connection) ?? checkHost?.(request);
   const { keys } = services;
   if (refusal !== undefined || keys === undefined) return refusal;
-  return keys.refusal(request) ?? (match === undefined ? undefined : keys.scopeRefusal(request, 'infer'));
+  return (
+    keys.refusal(request, isOpen(pathOf(request))) ??
+    (match === undefined ? undefined : keys.scopeRefusal(request, 'infer'))
+  );
 }
 
 function refuse({ request, response, services, refusals }: Call, path: string, refusal: ServerError): void {

@@ -49,6 +49,9 @@ const ENVELOPE = z.strictObject({
   webhook: WEBHOOK.optional(),
 });
 
+/** What a job looks like; its body is not looked at here. */
+export const JOB = ENVELOPE.extend({ body: z.record(z.string(), z.unknown()) });
+
 /** A job that cannot be read; `id` is its `custom_id` if that could be. */
 export class JobError extends ServerError {
   readonly id: string | null;

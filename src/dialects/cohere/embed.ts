@@ -39,6 +39,8 @@ const schema = z.object({
   max_tokens: number({ min: 1, integer: true }).optional(),
 });
 
+export { schema as EMBED_BODY };
+
 function isEmbeddingType(value: unknown): boolean {
   return (EMBEDDING_TYPES as readonly unknown[]).includes(value);
 }

@@ -1,16 +1,21 @@
 import { modelsFor } from '../openai/operations.ts';
 import { decodeRerankByVectors, encodeRerankByVectors } from '../rerank/by-vectors.ts';
-import { decodeRerank, encodeRerank, type RerankOptions } from '../rerank/rerank.ts';
+import { RERANK_BODY, decodeRerank, encodeRerank, type RerankOptions } from '../rerank/rerank.ts';
 import type { ItemsOperation, Operation } from '../shared/operation.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { COHERE } from './dialect.ts';
-import { decodeEmbedV1, decodeEmbedV2, encodeEmbedV1, encodeEmbedV2, type EmbedOptions } from './embed.ts';
+import { EMBED_BODY, decodeEmbedV1, decodeEmbedV2, encodeEmbedV1, encodeEmbedV2, type EmbedOptions } from './embed.ts';
 
 /** Cohere's clients have the address of the server as their base URL, without a version. */
 
 const EMBED: ItemsOperation<EmbedOptions> = {
   ...TEXT_OPERATION,
   name: 'cohere.embed',
+  about: {
+    summary: 'Gives vectors of texts, in the shape of Cohere',
+    body: EMBED_BODY,
+    example: { texts: ['A text.'], input_type: 'search_document', embedding_types: ['float'] },
+  },
   dialect: COHERE,
   paths: ['/v2/embed'],
   models: modelsFor('embeddings'),
@@ -29,6 +34,11 @@ const EMBED_V1: ItemsOperation<EmbedOptions> = {
 const RERANK: ItemsOperation<RerankOptions> = {
   ...TEXT_OPERATION,
   name: 'cohere.rerank',
+  about: {
+    summary: 'Orders documents by how well they answer a query',
+    body: RERANK_BODY,
+    example: { query: 'Where is the station?', documents: ['In the town.', 'It rains.'] },
+  },
   dialect: COHERE,
   paths: ['/v2/rerank'],
   models: modelsFor('reranking'),

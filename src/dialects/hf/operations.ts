@@ -1,10 +1,11 @@
+import { JSON_TYPE, ANY_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
 import { hasField, isJsonType } from '../shared/json-body.ts';
 import type { DecodeContext, ItemsOperation, ModelFacts, Operation } from '../shared/operation.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { HF } from './dialect.ts';
 import { encodeHf } from './replies.ts';
-import { decodeHf, type HfOptions } from './requests.ts';
+import { HF_BODY, decodeHf, type HfOptions } from './requests.ts';
 
 /** Chat has its own paths in clients of this API; text to image gives files that they do not read from here. */
 const ELSEWHERE: ReadonlySet<string> = new Set(['chat', 'text-to-image', 'tensors']);
@@ -34,6 +35,12 @@ function owns(body: Uint8Array, { contentType, task }: DecodeContext): boolean {
 const BASE: ItemsOperation<HfOptions> = {
   ...TEXT_OPERATION,
   name: 'hf.predict',
+  about: {
+    summary: 'Runs a model in the shapes of the Hugging Face inference API',
+    body: HF_BODY,
+    bodyTypes: [JSON_TYPE, ANY_TYPE],
+    answerTypes: [JSON_TYPE, ANY_TYPE],
+  },
   dialect: HF,
   paths: [
     '/models/:model',

@@ -28,6 +28,8 @@ const schema = z.object({
   ...harmless(['options', 'stream', 'provider']),
 });
 
+export { schema as HF_BODY };
+
 /**
  * `POST /models/<model>`: an item for each input. A body of another content type is the input itself. Throws BAD_REQUEST, INVALID_INPUT or TOO_LARGE.
  */

@@ -1,9 +1,10 @@
+import { JSON_TYPE, ANY_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
 import { isJsonType } from '../shared/json-body.ts';
 import type { Compression, ItemsOperation, ModelChoice, Operation } from '../shared/operation.ts';
 import { NATIVE } from './dialect.ts';
 import { encodeNative, type NativeForm } from './reply.ts';
-import { decodePredict } from './request.ts';
+import { NATIVE_BODY, decodePredict } from './request.ts';
 
 const ANY_MODEL: ModelChoice = {
   fits: () => true,
@@ -16,6 +17,12 @@ const COMPRESSION: Compression = { codings: ['zstd', 'gzip', 'br', 'deflate'] };
 const PREDICT: ItemsOperation<NativeForm> = {
   kind: 'items',
   name: 'native.predict',
+  about: {
+    summary: 'Runs a model on items, in the terms of its task',
+    body: NATIVE_BODY,
+    bodyTypes: [JSON_TYPE, ANY_TYPE],
+    answerTypes: [JSON_TYPE, ANY_TYPE],
+  },
   dialect: NATIVE,
   paths: ['/predict', '/predict/:model'],
   models: ANY_MODEL,

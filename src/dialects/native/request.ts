@@ -1,4 +1,5 @@
 import { parse } from 'content-type';
+import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
 import { checkParameters, isObject, parseJson } from '../../json.ts';
 import { nearName } from '../../near-name.ts';
@@ -7,6 +8,13 @@ import { isJsonType, saysJson } from '../shared/json-body.ts';
 import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
 import { readFloatItems } from './float-items.ts';
 import type { NativeForm } from './reply.ts';
+
+/** What bodies in JSON look like; they are read by hand, because items may be of any size. */
+export const NATIVE_BODY = z.object({
+  data: z.unknown().optional().meta({ description: 'The item, in the terms of the task' }),
+  items: z.array(z.unknown()).min(1).optional().meta({ description: 'Several items, instead of data' }),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+});
 
 /** Requests of the native API (docs/api.md). */
 interface NativeRequest {

@@ -23,6 +23,9 @@ const schema = z.object({
 });
 /** Fields of the request, where parameters may stand beside the others. */
 const allFields = z.object({ ...schema.shape, ...parametersSchema.shape });
+
+/** As clients of Triton write it: parameters beside the text, or in `parameters`. */
+export const GENERATE_BODY = allFields;
 /** The specification's own default. */
 const DEFAULT_MAX_TOKENS = 20;
 

@@ -1,3 +1,4 @@
+import { JSON_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
 import { generationStream, readGeneration } from '../shared/generation-reply.ts';
 import {
@@ -10,8 +11,8 @@ import {
 } from '../shared/operation.ts';
 import { allReplies } from '../shared/results.ts';
 import { OIP } from './dialect.ts';
-import { decodeGenerate, encodeGenerate, GenerateStream, type GenerateOptions } from './generate.ts';
-import { decodeInfer, readJsonLength } from './request.ts';
+import { GENERATE_BODY, decodeGenerate, encodeGenerate, GenerateStream, type GenerateOptions } from './generate.ts';
+import { INFER_BODY, decodeInfer, readJsonLength } from './request.ts';
 import { encodeInfer, textBytesOf } from './response.ts';
 import type { OipRequest } from './types.ts';
 
@@ -34,6 +35,12 @@ const GENERATORS: ModelChoice = {
 const INFER: TensorsOperation<OipRequest> = {
   kind: 'tensors',
   name: 'oip.infer',
+  about: {
+    summary: 'Runs a model on tensors',
+    body: INFER_BODY,
+    bodyTypes: [JSON_TYPE, 'application/octet-stream'],
+    answerTypes: [JSON_TYPE, 'application/octet-stream'],
+  },
   dialect: OIP,
   paths: [`${MODEL}/infer`, `${VERSION}/infer`],
   models: ANY_MODEL,
@@ -56,6 +63,7 @@ const INFER: TensorsOperation<OipRequest> = {
 const GENERATE: ItemsOperation<GenerateOptions> = {
   kind: 'items',
   name: 'oip.generate',
+  about: { summary: 'Writes text', body: GENERATE_BODY, example: { text_input: 'Once upon a time' } },
   dialect: OIP,
   paths: [`${MODEL}/generate`, `${VERSION}/generate`],
   models: GENERATORS,
@@ -70,6 +78,12 @@ const GENERATE: ItemsOperation<GenerateOptions> = {
 const GENERATE_STREAM: ItemsOperation<GenerateOptions> = {
   ...GENERATE,
   name: 'oip.generateStream',
+  about: {
+    summary: 'Writes text as server-sent events',
+    body: GENERATE_BODY,
+    answerTypes: [],
+    example: { text_input: 'Once upon a time' },
+  },
   paths: [`${MODEL}/generate_stream`, `${VERSION}/generate_stream`],
   stream: (options, head) => generationStream(new GenerateStream(head, options)),
 };

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { FIXED_DATATYPES, elementCount, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { tensorFromBinary, textFromBytes } from './binary.ts';
 import { malformed, shown, unfit } from './error.ts';
@@ -14,6 +15,22 @@ import {
   refuseSharedMemory,
 } from './parameters.ts';
 import type { OipModel, OipOutputRequest, OipRequest } from './types.ts';
+
+const TENSOR_BODY = z.object({
+  name: z.string(),
+  datatype: z.enum([...Object.keys(FIXED_DATATYPES), 'BYTES']),
+  shape: z.array(z.int().min(0)),
+  data: z.array(z.unknown()).optional(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** What bodies in JSON look like; they are read by hand, because tensors may be of any size. */
+export const INFER_BODY = z.object({
+  id: z.string().optional(),
+  inputs: z.array(TENSOR_BODY).min(1),
+  outputs: z.array(z.object({ name: z.string(), parameters: z.record(z.string(), z.unknown()).optional() })).optional(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+});
 
 /**
  * Decodes the body of an inference request of the Open Inference Protocol, v2, with Triton's binary tensor data extension.

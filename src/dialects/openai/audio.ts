@@ -43,6 +43,8 @@ const schema = z.object({
   model: text.optional(),
 });
 
+export { schema as AUDIO_BODY };
+
 /** `POST /v1/audio/transcriptions`. https://platform.openai.com/docs/api-reference/audio/createTranscription */
 export function decodeTranscription(body: Uint8Array, context: DecodeContext): Promise<ItemsRequest<AudioOptions>> {
   return decodeAudio(body, context, 'transcribe');

@@ -44,6 +44,8 @@ const schema = z.object({
   ...HARMLESS,
 });
 
+export { schema as CHAT_BODY };
+
 export interface ChatOptions extends StreamFields {
   readonly choices: number;
   /** Whether the answer has what the model thought before it. */

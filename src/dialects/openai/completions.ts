@@ -38,6 +38,8 @@ const schema = z.object({
   ...harmless(['reasoning_effort']),
 });
 
+export { schema as COMPLETIONS_BODY };
+
 export interface CompletionsOptions extends StreamFields {
   /** Choices of each prompt. */
   readonly choices: number;

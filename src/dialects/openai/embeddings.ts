@@ -26,6 +26,9 @@ const pairSchema = schema.extend({
   input: z.union([pair.transform((one) => [one]), list(z.union([text, pair]), 'a list')]),
 });
 
+/** Either of them. */
+export const EMBEDDINGS_BODY = z.union([schema, pairSchema]);
+
 export interface EmbeddingsOptions {
   readonly encoding: 'float' | 'base64';
   /** The input came as a list, so the error of a bad one names its index. */

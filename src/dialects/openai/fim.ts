@@ -18,6 +18,8 @@ const schema = z.object({
   ...HARMLESS,
 });
 
+export { schema as FIM_BODY };
+
 /**
  * `POST /v1/fim/completions`: the text between `prompt` and `suffix`, as Continue and other editors ask for it; without a suffix, what follows the prompt.
  * Throws BAD_REQUEST. https://docs.mistral.ai/api/endpoint/fim

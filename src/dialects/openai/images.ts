@@ -52,6 +52,8 @@ const schema = z.object({
   ...harmless(['user', 'quality', 'style', 'moderation']),
 });
 
+export { schema as IMAGES_BODY };
+
 /**
  * `POST /v1/images/generations`; one item per image. Beside OpenAI's fields: steps, guidance, seed, negative_prompt, scheduler. Throws
  * BAD_REQUEST. https://platform.openai.com/docs/api-reference/images/create

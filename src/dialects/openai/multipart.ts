@@ -95,11 +95,13 @@ function malformed(what: string): ServerError {
 }
 
 /** A field of a form that is a file. */
-export const fileField = z.custom<FormPart>(isObject, {
-  error: 'a file',
-  abort: true,
-  params: { reason: 'invalid_type' },
-});
+export const fileField = z
+  .custom<FormPart>(isObject, {
+    error: 'a file',
+    abort: true,
+    params: { reason: 'invalid_type' },
+  })
+  .meta({ type: 'string', format: 'binary' });
 
 /**
  * The fields of a form with the types that the schema of a body in JSON has: files as parts, numbers and the like read from their text. Of several parts of

@@ -1,19 +1,20 @@
+import { JSON_TYPE, FORM_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
 import { generationStream, readGeneration } from '../shared/generation-reply.ts';
 import { jsonAnswer, ofTask, type ItemsOperation, type ModelChoice, type Operation } from '../shared/operation.ts';
 import { allReplies } from '../shared/results.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
-import { decodeTranscription, decodeTranslation, type AudioOptions } from './audio.ts';
-import { decodeChat, type ChatOptions } from './chat.ts';
+import { AUDIO_BODY, decodeTranscription, decodeTranslation, type AudioOptions } from './audio.ts';
+import { CHAT_BODY, decodeChat, type ChatOptions } from './chat.ts';
 import { ChatStream, encodeChat } from './chat-reply.ts';
 import { CompletionsStream, encodeCompletions } from './completions-reply.ts';
-import { decodeFim } from './fim.ts';
-import { decodeCompletions, type CompletionsOptions } from './completions.ts';
+import { FIM_BODY, decodeFim } from './fim.ts';
+import { COMPLETIONS_BODY, decodeCompletions, type CompletionsOptions } from './completions.ts';
 import { OPENAI } from './dialect.ts';
-import { decodeEmbeddings, encodeEmbeddings, type EmbeddingsOptions } from './embeddings.ts';
-import { decodeImages, encodeImages } from './images.ts';
+import { EMBEDDINGS_BODY, decodeEmbeddings, encodeEmbeddings, type EmbeddingsOptions } from './embeddings.ts';
+import { IMAGES_BODY, decodeImages, encodeImages } from './images.ts';
 import { encodeResponse } from './responses/output.ts';
-import { decodeResponse, type ResponseOptions } from './responses/request.ts';
+import { RESPONSES_BODY, decodeResponse, type ResponseOptions } from './responses/request.ts';
 import { ResponseStream } from './responses/stream.ts';
 import { TranscriptStream } from './transcript-stream.ts';
 import { encodeTranscript } from './transcript.ts';
@@ -47,6 +48,7 @@ const SPEECH_MODELS = modelsFor('transcription');
 const EMBEDDINGS: ItemsOperation<EmbeddingsOptions> = {
   ...TEXT_OPERATION,
   name: 'openai.embeddings',
+  about: { summary: 'Gives vectors of texts', body: EMBEDDINGS_BODY, example: { input: ['A text.', 'Another one.'] } },
   dialect: OPENAI,
   paths: ['/v1/embeddings', '/embeddings'],
   models: VECTOR_MODELS,
@@ -57,6 +59,11 @@ const EMBEDDINGS: ItemsOperation<EmbeddingsOptions> = {
 const CHAT: ItemsOperation<ChatOptions> = {
   kind: 'items',
   name: 'openai.chat',
+  about: {
+    summary: 'Answers a chat',
+    body: CHAT_BODY,
+    example: { messages: [{ role: 'user', content: 'What is a carpool?' }], max_tokens: 32 },
+  },
   dialect: OPENAI,
   paths: ['/v1/chat/completions'],
   models: CHAT_MODELS,
@@ -72,6 +79,11 @@ const REFERRING_BYTES = 256 * 1024;
 const RESPONSES: ItemsOperation<ResponseOptions> = {
   kind: 'items',
   name: 'openai.responses',
+  about: {
+    summary: 'Answers a chat, in the shape of the responses API',
+    body: RESPONSES_BODY,
+    example: { input: 'What is a carpool?', max_output_tokens: 32 },
+  },
   dialect: OPENAI,
   paths: ['/v1/responses'],
   models: CHAT_MODELS,
@@ -93,6 +105,11 @@ const RESPONSES: ItemsOperation<ResponseOptions> = {
 const FIM: ItemsOperation<ChatOptions> = {
   ...CHAT,
   name: 'openai.fim',
+  about: {
+    summary: 'Writes what is missing between two texts',
+    body: FIM_BODY,
+    example: { prompt: 'def add(a, b):', suffix: 'return c', max_tokens: 16 },
+  },
   paths: ['/v1/fim/completions'],
   decode: decodeFim,
 };
@@ -105,6 +122,11 @@ function promptField({ isList, choices }: CompletionsOptions): string | undefine
 const COMPLETIONS: ItemsOperation<CompletionsOptions> = {
   kind: 'items',
   name: 'openai.completions',
+  about: {
+    summary: 'Goes on with texts',
+    body: COMPLETIONS_BODY,
+    example: { prompt: 'Once upon a time', max_tokens: 16 },
+  },
   dialect: OPENAI,
   paths: ['/v1/completions'],
   models: CHAT_MODELS,
@@ -118,6 +140,12 @@ const COMPLETIONS: ItemsOperation<CompletionsOptions> = {
 const TRANSCRIPTIONS: ItemsOperation<AudioOptions> = {
   kind: 'items',
   name: 'openai.transcriptions',
+  about: {
+    summary: 'Writes down what is said in a recording',
+    body: AUDIO_BODY,
+    bodyTypes: [FORM_TYPE],
+    answerTypes: [JSON_TYPE, 'text/plain', 'text/vtt', 'application/x-subrip'],
+  },
   dialect: OPENAI,
   paths: ['/v1/audio/transcriptions'],
   models: SPEECH_MODELS,
@@ -129,6 +157,12 @@ const TRANSCRIPTIONS: ItemsOperation<AudioOptions> = {
 const TRANSLATIONS: ItemsOperation<AudioOptions> = {
   ...TRANSCRIPTIONS,
   name: 'openai.translations',
+  about: {
+    summary: 'Writes down in English what is said in a recording',
+    body: AUDIO_BODY,
+    bodyTypes: [FORM_TYPE],
+    answerTypes: [JSON_TYPE, 'text/plain', 'text/vtt', 'application/x-subrip'],
+  },
   paths: ['/v1/audio/translations'],
   decode: decodeTranslation,
 };
@@ -136,6 +170,7 @@ const TRANSLATIONS: ItemsOperation<AudioOptions> = {
 const IMAGES: ItemsOperation<null> = {
   kind: 'items',
   name: 'openai.images',
+  about: { summary: 'Makes images of a text', body: IMAGES_BODY, example: { prompt: 'A red square' } },
   dialect: OPENAI,
   paths: ['/v1/images/generations'],
   models: modelsFor('text-to-image'),

@@ -10,13 +10,18 @@ import {
   encodeScoreByVectors,
   type VectorScoreOptions,
 } from './by-vectors.ts';
-import { decodeRerank, encodeRerank, type RerankOptions } from './rerank.ts';
-import { decodeScore, encodeScore, type ScoreOptions } from './score.ts';
+import { RERANK_BODY, decodeRerank, encodeRerank, type RerankOptions } from './rerank.ts';
+import { SCORE_BODY, decodeScore, encodeScore, type ScoreOptions } from './score.ts';
 
 /** The paths are those of Jina and of Cohere's first version, and (for `documents` instead of `texts`) of TEI, as in vLLM. Errors are OpenAI's. */
 const RERANK: ItemsOperation<RerankOptions> = {
   ...TEXT_OPERATION,
   name: 'openai.rerank',
+  about: {
+    summary: 'Orders documents by how well they answer a query',
+    body: RERANK_BODY,
+    example: { query: 'Where is the station?', documents: ['In the town.', 'It rains.'] },
+  },
   dialect: OPENAI,
   paths: ['/v1/rerank'],
   sharesPaths: { of: 'tei.rerank', owns: (body) => hasField(body, 'documents', { without: ['texts'] }) },
@@ -39,6 +44,11 @@ const RERANK_BY_VECTORS: ItemsOperation<RerankOptions> = {
 const SCORE: ItemsOperation<ScoreOptions> = {
   ...TEXT_OPERATION,
   name: 'openai.score',
+  about: {
+    summary: 'Scores pairs of texts',
+    body: SCORE_BODY,
+    example: { text_1: 'Where is the station?', text_2: ['In the town.', 'It rains.'] },
+  },
   dialect: OPENAI,
   paths: ['/score', '/v1/score'],
   models: modelsFor('reranking'),

@@ -35,6 +35,8 @@ const schema = z.object({
   truncation_side: choice(['left', 'right']).optional(),
 });
 
+export { schema as RERANK_BODY };
+
 export interface RerankOptions {
   /** Most results; 0: all. */
   readonly topN: number;

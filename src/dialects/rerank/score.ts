@@ -34,6 +34,8 @@ const schema = z.object({
   activation: flag.optional(),
 });
 
+export { schema as SCORE_BODY };
+
 export interface ScorePairs {
   /** One text, or as many as `second`. */
   readonly first: readonly string[];

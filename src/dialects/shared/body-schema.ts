@@ -26,19 +26,30 @@ export const object = z.record(z.string(), z.unknown(), 'an object');
 
 /** A number of the range. */
 export function number(range: Range = {}): z.ZodNumber {
-  return z.number(range.integer === true ? 'a whole number' : 'a number').check((payload) => {
-    const { value } = payload;
-    if (!isWithin(value, range)) payload.issues.push(issue(value, `expected ${rangeText(range)}, got ${value}`));
-  });
+  const { min, max, integer = false } = range;
+  return z
+    .number(integer ? 'a whole number' : 'a number')
+    .check((payload) => {
+      const { value } = payload;
+      if (!isWithin(value, range)) payload.issues.push(issue(value, `expected ${rangeText(range)}, got ${value}`));
+    })
+    .meta({
+      ...(integer ? { type: 'integer' } : {}),
+      ...(min === undefined ? {} : { minimum: min }),
+      ...(max === undefined ? {} : { maximum: max }),
+    });
 }
 
 export function choice<const Choices extends readonly string[]>(choices: Choices) {
   return z.enum(choices, `expected one of ${choices.join(', ')}`);
 }
 
+/** The elements of lists, which their own schemas do not show. */
+export const ELEMENTS = new WeakMap<z.core.$ZodType, z.ZodType>();
+
 /** A list, read up to its first wrong element: zod's own would take note of each, and a body may have ten million. */
 export function list<Element extends z.ZodType>(element: Element, words: string) {
-  return z.array(z.unknown(), words).transform((values, context): z.output<Element>[] => {
+  const elements = z.array(z.unknown(), words).transform((values, context): z.output<Element>[] => {
     const all: z.output<Element>[] = [];
     for (const [index, value] of values.entries()) {
       const result = element.safeParse(value);
@@ -52,6 +63,8 @@ export function list<Element extends z.ZodType>(element: Element, words: string)
     }
     return all;
   });
+  ELEMENTS.set(elements, element);
+  return elements;
 }
 
 /** A field of a feature that this server lacks: it takes only values that do not ask for the feature. */

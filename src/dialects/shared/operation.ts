@@ -3,6 +3,7 @@ import type { ModelDescription } from '../../model.ts';
 import type { ServerError } from '../../errors.ts';
 import type { Item, JsonItem, Reply } from '../../tasks/task.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
+import type { About } from './about.ts';
 import type { Dialect } from './dialect.ts';
 import type { ItemResult } from './results.ts';
 
@@ -16,6 +17,7 @@ interface OperationBase {
   /** The dialect's name and its own, e.g. `openai.embeddings`. */
   readonly name: string;
   readonly dialect: Dialect;
+  readonly about: About;
   /** All take POST. `:model` and `:version` stand for one part of a path, percent-encoded. */
   readonly paths: readonly string[];
 }

@@ -10,23 +10,29 @@ import { issue } from './body-schema.ts';
 /** A text, or its token ids. */
 export type TextInput = string | readonly number[];
 
+const TEXT_SHAPE = { type: 'string' };
+const IDS_SHAPE = { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0 } };
+
 /** A text, token ids, or a list of both. */
-export const textInputs = z.custom<TextInput | readonly TextInput[]>().check(({ value, issues }) => {
-  if (typeof value === 'string') return;
-  const list: unknown = value;
-  if (!Array.isArray(list)) issues.push(issue(value, 'a string or an array', { reason: 'invalid_type' }));
-  else if (list.length === 0) issues.push(issue(value, '', { reason: 'empty_input' }));
-  else if (!isTokenIds(list)) {
-    const wrong = list.findIndex((one) => typeof one !== 'string' && !isTokenIds(one));
-    if (wrong >= 0)
-      issues.push(issue(value, 'a string or an array of token ids', { reason: 'invalid_type', path: [wrong] }));
-  }
-});
+export const textInputs = z
+  .custom<TextInput | readonly TextInput[]>()
+  .check(({ value, issues }) => {
+    if (typeof value === 'string') return;
+    const list: unknown = value;
+    if (!Array.isArray(list)) issues.push(issue(value, 'a string or an array', { reason: 'invalid_type' }));
+    else if (list.length === 0) issues.push(issue(value, '', { reason: 'empty_input' }));
+    else if (!isTokenIds(list)) {
+      const wrong = list.findIndex((one) => typeof one !== 'string' && !isTokenIds(one));
+      if (wrong >= 0)
+        issues.push(issue(value, 'a string or an array of token ids', { reason: 'invalid_type', path: [wrong] }));
+    }
+  })
+  .meta({ anyOf: [TEXT_SHAPE, IDS_SHAPE, { type: 'array', minItems: 1, items: { anyOf: [TEXT_SHAPE, IDS_SHAPE] } }] });
 
 /** A list of texts, not empty. */
-export const texts = listOf('an array of strings', 'a string', (one) => typeof one === 'string').transform(
-  (list) => list as readonly string[],
-);
+export const texts = listOf('an array of strings', 'a string', (one) => typeof one === 'string')
+  .transform((list) => list as readonly string[])
+  .meta({ type: 'array', minItems: 1, items: TEXT_SHAPE });
 
 /** A non-empty list whose entries all pass the check; expectations are in words. */
 export function listOf(list: string, entry: string, isEntry: (value: unknown) => boolean) {

@@ -23,6 +23,13 @@ import {
   decodeTokenize,
   type PredictOptions,
   type RerankOptions,
+  decodeSchema,
+  embedAllSchema,
+  embedSchema,
+  predictSchema,
+  rerankSchema,
+  similaritySchema,
+  tokenizeSchema,
 } from './requests.ts';
 
 /** Models of one task, with TEI's error. `kind` is in TEI's words: `an embedding`, `a classifier`, `a re-ranker`. */
@@ -77,6 +84,7 @@ const call = {
 const EMBED: ItemsOperation<null> = {
   ...items,
   name: 'tei.embed',
+  about: { summary: 'Gives vectors of texts', body: embedSchema, example: { inputs: ['A text.'] } },
   paths: ['/embed'],
   models: EMBEDDING,
   decode: decodeEmbed,
@@ -86,6 +94,7 @@ const EMBED: ItemsOperation<null> = {
 const EMBED_ALL: ItemsOperation<null> = {
   ...items,
   name: 'tei.embedAll',
+  about: { summary: 'Gives a vector for each token of texts', body: embedAllSchema, example: { inputs: ['A text.'] } },
   paths: ['/embed_all'],
   models: EMBEDDING,
   decode: decodeEmbedAll,
@@ -95,6 +104,11 @@ const EMBED_ALL: ItemsOperation<null> = {
 const SIMILARITY: ItemsOperation<null> = {
   ...items,
   name: 'tei.similarity',
+  about: {
+    summary: 'Compares sentences with one',
+    body: similaritySchema,
+    example: { inputs: { source_sentence: 'A text.', sentences: ['Another one.'] } },
+  },
   paths: ['/similarity'],
   models: EMBEDDING,
   decode: decodeSimilarity,
@@ -104,6 +118,11 @@ const SIMILARITY: ItemsOperation<null> = {
 const RERANK: ItemsOperation<RerankOptions> = {
   ...items,
   name: 'tei.rerank',
+  about: {
+    summary: 'Scores texts by how well they answer a query',
+    body: rerankSchema,
+    example: { query: 'Where is the station?', texts: ['In the town.', 'It rains.'] },
+  },
   paths: ['/rerank'],
   models: RERANKER,
   decode: decodeRerank,
@@ -114,6 +133,7 @@ const RERANK: ItemsOperation<RerankOptions> = {
 const PREDICT: ItemsOperation<PredictOptions> = {
   ...items,
   name: 'tei.predict',
+  about: { summary: 'Classifies texts', body: predictSchema, example: { inputs: 'A text.' } },
   paths: [],
   sharesPaths: {
     of: 'native.predict',
@@ -136,13 +156,26 @@ const EMBED_SPARSE: ItemsOperation<null> = {
   },
 };
 
-const TOKENIZE: CallOperation = { ...call, name: 'tei.tokenize', paths: ['/tokenize'], decode: decodeTokenize };
-const DECODE: CallOperation = { ...call, name: 'tei.decode', paths: ['/decode'], decode: decodeDecode };
+const TOKENIZE: CallOperation = {
+  ...call,
+  name: 'tei.tokenize',
+  about: { summary: 'Splits texts into tokens', body: tokenizeSchema, example: { inputs: 'A text.' } },
+  paths: ['/tokenize'],
+  decode: decodeTokenize,
+};
+const DECODE: CallOperation = {
+  ...call,
+  name: 'tei.decode',
+  about: { summary: 'Makes texts of token ids', body: decodeSchema, example: { ids: [1, 2] } },
+  paths: ['/decode'],
+  decode: decodeDecode,
+};
 
 /** `POST /` does what the server's text model is for; without a text model it is `/embed`, whose error says so. */
 const ROOT: StandIn = {
   kind: 'stand-in',
   name: 'tei.root',
+  about: { summary: 'Does what the text model of the server is for' },
   dialect: TEI,
   paths: ['/'],
   of: [

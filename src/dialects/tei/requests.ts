@@ -25,7 +25,7 @@ function readBody<Schema extends z.ZodObject>(schema: Schema, body: Uint8Array):
   return readFields(schema, parseJsonObject(body), 'INVALID_INPUT');
 }
 
-const embedSchema = z.object({
+export const embedSchema = z.object({
   ...TRUNCATION,
   prompt_name: text.optional(),
   normalize: flag.default(true),
@@ -41,7 +41,7 @@ export function decodeEmbed(body: Uint8Array, { itemLimit }: DecodeContext): Ite
   return { model: name, items: inputList(inputs, itemLimit).map((one) => jsonItem(one, parameters)), options: null };
 }
 
-const embedAllSchema = z.object({ ...TRUNCATION, prompt_name: text.optional(), inputs: textInputs, model });
+export const embedAllSchema = z.object({ ...TRUNCATION, prompt_name: text.optional(), inputs: textInputs, model });
 
 /** `POST /embed_all` */
 export function decodeEmbedAll(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<null> {
@@ -50,7 +50,7 @@ export function decodeEmbedAll(body: Uint8Array, { itemLimit }: DecodeContext): 
   return { model: name, items: inputList(inputs, itemLimit).map((one) => jsonItem(one, parameters)), options: null };
 }
 
-const similaritySchema = z.object({
+export const similaritySchema = z.object({
   inputs: nested({ source_sentence: text, sentences: texts }),
   parameters: nested({ ...TRUNCATION, prompt_name: text.optional() }).default({}),
   model,
@@ -69,7 +69,7 @@ export function decodeSimilarity(body: Uint8Array, { itemLimit }: DecodeContext)
   };
 }
 
-const rerankSchema = z.object({
+export const rerankSchema = z.object({
   ...TRUNCATION,
   query: text,
   texts,
@@ -97,17 +97,23 @@ export function decodeRerank(body: Uint8Array, { itemLimit }: DecodeContext): It
 
 type TextOrPair = string | readonly string[];
 
+const TEXT = { type: 'string' };
+const PAIR = { type: 'array', minItems: 1, maxItems: 2, items: TEXT };
+
 /** A text, a pair, or a list of `[text]` and `[text, text]`. */
-const predictInputs = z.custom<TextOrPair | readonly TextOrPair[]>().check(({ value, issues }) => {
-  const given: unknown = value;
-  if (Array.isArray(given) && given.length === 0) issues.push(issue(given, '', { reason: 'empty_input' }));
-  else if (!isListOfLists(given)) {
-    if (!isTextOrPair(given)) issues.push(wrongText(given, []));
-  } else {
-    const wrong = given.findIndex((one) => !isTextOrPair(one));
-    if (wrong >= 0) issues.push(wrongText(given, [wrong]));
-  }
-});
+const predictInputs = z
+  .custom<TextOrPair | readonly TextOrPair[]>()
+  .check(({ value, issues }) => {
+    const given: unknown = value;
+    if (Array.isArray(given) && given.length === 0) issues.push(issue(given, '', { reason: 'empty_input' }));
+    else if (!isListOfLists(given)) {
+      if (!isTextOrPair(given)) issues.push(wrongText(given, []));
+    } else {
+      const wrong = given.findIndex((one) => !isTextOrPair(one));
+      if (wrong >= 0) issues.push(wrongText(given, [wrong]));
+    }
+  })
+  .meta({ anyOf: [TEXT, PAIR, { type: 'array', minItems: 1, items: { anyOf: [TEXT, PAIR] } }] });
 
 function isListOfLists(value: unknown): value is readonly unknown[] {
   return Array.isArray(value) && value.some((one) => Array.isArray(one));
@@ -124,7 +130,7 @@ function wrongText(input: unknown, path: number[]): z.core.$ZodRawIssue {
   return issue(input, 'a string, [string] or [string, string]', { reason: 'invalid_type', path });
 }
 
-const predictSchema = z.object({ ...TRUNCATION, raw_scores: flag.optional(), inputs: predictInputs, model });
+export const predictSchema = z.object({ ...TRUNCATION, raw_scores: flag.optional(), inputs: predictInputs, model });
 
 export interface PredictOptions {
   /** The reply is a list of lists. */
@@ -146,7 +152,7 @@ export function decodePredict(body: Uint8Array, { itemLimit }: DecodeContext): I
   };
 }
 
-const tokenizeSchema = z.object({
+export const tokenizeSchema = z.object({
   inputs: z.union([z.string(), texts], 'a string or an array of strings'),
   prompt_name: text.optional(),
   add_special_tokens: flag.default(true),
@@ -170,7 +176,7 @@ export function decodeTokenize(body: Uint8Array, { itemLimit }: DecodeContext): 
   };
 }
 
-const decodeSchema = z.object({
+export const decodeSchema = z.object({
   ids: z.union([
     listOf('an array of token ids', 'an array of token ids', isTokenIds),
     z.custom<readonly number[]>(isTokenIds),

@@ -70,25 +70,25 @@ export class Keys {
   }
 
   /**
-   * Lets a request in, or says why not: UNAUTHORIZED, RATE_LIMITED, QUOTA_EXCEEDED. Nothing of its body is read. What a browser asks before a request of a page has no
+   * Lets a request in, any where the path is open, or says why not: UNAUTHORIZED, RATE_LIMITED, QUOTA_EXCEEDED. Nothing of its body is read. What a browser asks before a request of a page has no
    * key (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials), nor have the jobs that SaladCloud's worker brings from this very container.
    */
-  refusal(request: IncomingMessage): ServerError | undefined {
+  refusal(request: IncomingMessage, isOpen = false): ServerError | undefined {
     const { method } = request;
     if (method === 'OPTIONS' || this.#isJob(request)) return undefined;
     const key = this.#identify(request);
-    if (key instanceof ServerError) return key;
+    if (key instanceof ServerError) return isOpen ? undefined : key;
     this.#byRequest.set(request, key);
     const refusal = method === 'POST' ? key.usage.refusal() : undefined;
     if (refusal !== undefined) this.#parts.metrics.keyRefusals.inc({ key: key.name, reason: refusal.code });
     return refusal;
   }
 
-  /** FORBIDDEN where the key of a request that was let in lacks the scope. */
-  scopeRefusal(request: IncomingMessage, scope: Scope): ServerError | undefined {
+  /** FORBIDDEN where the key of a request that was let in lacks the scope; UNAUTHORIZED where it has none. */
+  scopeRefusal(request: IncomingMessage, scope: Scope | 'any'): ServerError | undefined {
     const key = this.keyOf(request);
     if (key === undefined) return this.#isJob(request) && scope === 'infer' ? undefined : MISSING;
-    if (key.scopes.has(scope)) return undefined;
+    if (scope === 'any' || key.scopes.has(scope)) return undefined;
     this.#parts.metrics.keyRefusals.inc({ key: key.name, reason: 'FORBIDDEN' });
     return new ServerError('FORBIDDEN', `The API key is not for this: it lacks the scope ${scope}.`, {
       reason: 'insufficient_scope',

@@ -56,6 +56,8 @@ const schema = z.object({
   ...harmless(['prompt_cache_options', 'max_tool_calls', 'context_management', 'moderation']),
 });
 
+export { schema as RESPONSES_BODY };
+
 export interface ResponseOptions {
   readonly stream: boolean;
   /** Thoughts are told as their own summary, where clients ask for summaries; else as reasoning text. */

@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { HTTP } from '../../dialects/shared/dialect.ts';
+import { header } from '../headers.ts';
+import { chooseEncoding } from '../encoding.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Routes } from '../express-routes.ts';
+import type { Services } from '../services.ts';
+import { describeApi } from './document.ts';
+
+/** `/openapi.json` and `/docs`, a page that shows it by Swagger UI, whose files are packed by the build. Nothing comes from elsewhere. */
+
+const DOCUMENT = '/openapi.json';
+const PAGE_PATH = '/docs';
+
+const SECURITY = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+};
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Carpool API</title><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="docs"></div><script src="/docs/swagger-ui.js"></script><script src="/docs/start.js"></script></body>
+</html>
+`;
+
+const START = `window.ui = SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', validatorUrl: null, deepLinking: true, docExpansion: 'none' });\n`;
+
+/** Files that the build packs (scripts/pack-docs.js), and their types. */
+const FILES = { 'swagger-ui.js': 'text/javascript', 'swagger-ui.css': 'text/css' } as const;
+
+const HELD_S = 3600;
+
+/** Whether a path is for everyone, once there are keys: the page has to be there before a key can be given to it. */
+export function isOpen(path: string): boolean {
+  return path === DOCUMENT || path === PAGE_PATH || path.startsWith(`${PAGE_PATH}/`);
+}
+
+export function addDocs(routes: Routes, services: Services): void {
+  routes.add('get', DOCUMENT, {
+    dialect: HTTP,
+    about: { summary: 'This document' },
+    scope: 'open',
+    handle: (exchange) => exchange.json(documentFor(exchange, routes, services)),
+  });
+  const page = (path: string, contentType: string, text: string): void =>
+    routes.add('get', path, {
+      dialect: HTTP,
+      about: { summary: 'This document as a page', answerTypes: [contentType] },
+      scope: 'open',
+      handle: (exchange) => exchange.reply({ contentType, chunks: [Buffer.from(text)], headers: SECURITY }),
+    });
+  page(PAGE_PATH, 'text/html; charset=utf-8', PAGE);
+  page(`${PAGE_PATH}/start.js`, 'text/javascript', START);
+  for (const [name, contentType] of Object.entries(FILES))
+    routes.add('get', `${PAGE_PATH}/${name}`, {
+      dialect: HTTP,
+      about: { summary: 'A part of the page', answerTypes: [contentType] },
+      scope: 'open',
+      handle: (exchange) => sendPacked(exchange, name, contentType),
+    });
+}
+
+/** Names of models are for those who may use them. */
+function documentFor(exchange: Exchange, routes: Routes, services: Services): unknown {
+  const { version, keys, repository } = services;
+  const mayKnow = keys === undefined || exchange.key !== undefined;
+  return describeApi({
+    version,
+    routes: routes.all,
+    hasKeys: keys !== undefined,
+    models: mayKnow ? repository.list() : [],
+  });
+}
+
+async function sendPacked(exchange: Exchange, name: string, contentType: string): Promise<void> {
+  const packed = await readFile(new URL(`./${name}.gz`, import.meta.url));
+  const isTaken = chooseEncoding(header(exchange.request, 'accept-encoding') ?? '', ['gzip']) === 'gzip';
+  const headers = {
+    ...SECURITY,
+    'Cache-Control': `max-age=${HELD_S}`,
+    ...(isTaken ? { 'Content-Encoding': 'gzip' } : {}),
+  };
+  exchange.send(
+    { contentType, chunks: [isTaken ? packed : await promisify(gunzip)(packed)], headers },
+    'Accept-Encoding',
+  );
+}

@@ -1,0 +1,200 @@
+import type { Dialect } from '../../dialects/shared/dialect.ts';
+import { ANY_TYPE, JSON_TYPE, type About } from '../../dialects/shared/about.ts';
+import type { ModelFacts, Operation } from '../../dialects/shared/operation.ts';
+import { OPERATIONS, operationNamed, sharingPathsOf } from '../../dialects/operations.ts';
+import { ERRORS, ServerError, type ErrorCode } from '../../errors.ts';
+import type { Routes } from '../express-routes.ts';
+import { PROBES } from '../probes.ts';
+import { jsonSchemaOf, schemaLike, type JsonSchema } from './json-schema.ts';
+
+/** The document of the API in OpenAPI 3.1, made of the operations and routes that there are. https://spec.openapis.org/oas/v3.1.1.html */
+
+export interface DescribedApi {
+  readonly version: string;
+  readonly routes: Routes['all'];
+  /** Whether keys are asked for. */
+  readonly hasKeys: boolean;
+  /** Models that examples may name, with what their folders give as one. */
+  readonly models: readonly DescribedModel[];
+}
+
+export interface DescribedModel extends ModelFacts {
+  readonly description: ModelFacts['description'] & { readonly example?: unknown };
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A model's example may be an image in text. */
+const LONGEST_EXAMPLE = 1000;
+
+/** Codes that no answer has, or that only other methods and servers without a request get. */
+const UNTOLD: ReadonlySet<ErrorCode> = new Set(['CANCELLED', 'METHOD_NOT_ALLOWED']);
+
+export function describeApi({ version, routes, hasKeys, models }: DescribedApi): Json {
+  const paths: Record<string, Record<string, Json>> = {};
+  const add = (path: string, method: string, operation: Json): void => {
+    const place = path.replaceAll(/[:*](\w+)/g, '{$1}');
+    (paths[place] ??= {})[method] = { ...operation, ...parametersOf(place, operation) };
+  };
+  for (const operation of OPERATIONS)
+    for (const [index, path] of operation.paths.entries())
+      add(path, 'post', {
+        operationId: index === 0 ? operation.name : `${operation.name}.${index + 1}`,
+        ...operationOf(operation, models),
+      });
+  for (const { method, path, dialect, about } of routes)
+    add(path, method, {
+      operationId: `${method} ${path}`.replaceAll(/\W+/g, '.'),
+      ...toldOf(about, dialect),
+      ...(about.query === undefined ? {} : { parameters: queryOf(jsonSchemaOf(about.query)) }),
+    });
+  for (const path of Object.keys(PROBES)) add(path, 'get', probe(path));
+  return {
+    openapi: '3.1.1',
+    info: { title: 'Carpool', version, license: { name: 'MIT', identifier: 'MIT' } },
+    paths,
+    ...(hasKeys ? { security: [{ bearer: [] }, { key: [] }], components: { securitySchemes: SCHEMES } } : {}),
+  };
+}
+
+const SCHEMES = {
+  bearer: { type: 'http', scheme: 'bearer' },
+  key: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+};
+
+function operationOf(operation: Operation, models: readonly DescribedModel[]): Json {
+  const { about, dialect } = operation;
+  const streams = operation.kind === 'items' && operation.stream !== undefined;
+  const all = bodiesOf(operation);
+  const told = toldOf(about, dialect, {
+    bodies: all.flatMap(({ body }) => (body === undefined ? [] : [body])),
+    streams,
+  });
+  const examples = Object.assign(
+    {},
+    ...[operation, ...sharingPathsOf(operation)].map((one) => examplesOf(one, models)),
+  ) as Json;
+  return Object.keys(examples).length === 0 ? told : withExamples(told, examples);
+}
+
+/** What may be sent to the paths of an operation: its own bodies, and those of others that share them or that it stands for. */
+function bodiesOf(operation: Operation): readonly About[] {
+  if (operation.kind === 'stand-in') return operation.of.map(({ operation: name }) => operationNamed(name).about);
+  return [operation, ...sharingPathsOf(operation)].map(({ about }) => about);
+}
+
+function toldOf(
+  about: About & { readonly status?: number },
+  dialect: Dialect,
+  {
+    bodies = about.body === undefined ? [] : [about.body],
+    streams = false,
+  }: { bodies?: NonNullable<About['body']>[]; streams?: boolean } = {},
+): Json {
+  const { summary, bodyTypes = [JSON_TYPE], answerTypes = [JSON_TYPE], status = 200 } = about;
+  const schemas = [...new Set(bodies)].map(jsonSchemaOf);
+  const body = schemas.length > 1 ? { anyOf: schemas } : schemas[0];
+  const answers = [...answerTypes, ...(streams ? ['text/event-stream'] : [])];
+  return {
+    summary,
+    tags: [dialect.name],
+    ...(body === undefined ? {} : { requestBody: { content: contentOf(bodyTypes, body) } }),
+    responses: {
+      [status]: { description: 'Done', content: contentOf(answers, {}) },
+      ...errorsOf(dialect),
+    },
+  };
+}
+
+function contentOf(types: readonly string[], schema: JsonSchema): Json {
+  return Object.fromEntries(
+    types.map((type) => [type, type === ANY_TYPE || type.endsWith('octet-stream') ? {} : { schema }]),
+  );
+}
+
+const errorsByDialect = new Map<Dialect, Json>();
+
+/** Every status that a dialect may answer an error with, with what it means there. */
+function errorsOf(dialect: Dialect): Json {
+  let told = errorsByDialect.get(dialect);
+  if (told === undefined) {
+    const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !UNTOLD.has(code));
+    const byStatus = new Map<number, ErrorCode[]>();
+    // A task that does not fit has a status of its own in some dialects.
+    for (const error of [
+      ...codes.map((code) => new ServerError(code)),
+      new ServerError('BAD_REQUEST', undefined, { reason: 'wrong_task' }),
+    ]) {
+      const { status } = dialect.tellError(error);
+      byStatus.set(status, [...(byStatus.get(status) ?? []), error.code]);
+    }
+    const { body } = dialect.tellError(new ServerError('BAD_REQUEST'));
+    const content = { [JSON_TYPE]: { schema: schemaLike(body) } };
+    told = Object.fromEntries(
+      [...byStatus].map(([status, some]) => [
+        status,
+        { description: [...new Set(some)].map((code) => ERRORS[code].message).join(' '), content },
+      ]),
+    );
+    errorsByDialect.set(dialect, told);
+  }
+  return told;
+}
+
+/** Bodies that work here, by the name of their model. */
+function examplesOf(operation: Operation, models: readonly DescribedModel[]): Json {
+  if (operation.kind === 'stand-in') return {};
+  const { about, dialect } = operation;
+  const found: Record<string, Json> = {};
+  for (const model of models) {
+    if (!operation.models.fits(model)) continue;
+    const { example } = model.description;
+    const isShort = JSON.stringify(example ?? null).length <= LONGEST_EXAMPLE;
+    if (about.example !== undefined)
+      found[model.name] = { value: dialect.name === 'oip' ? about.example : { model: model.name, ...about.example } };
+    else if (dialect.name === 'native' && example !== undefined && isShort)
+      found[model.name] = { value: { data: example } };
+  }
+  return found;
+}
+
+function withExamples(told: Json, examples: Json): Json {
+  const { requestBody } = told as { requestBody?: { content: Record<string, Json> } };
+  if (requestBody === undefined) return told;
+  const { [JSON_TYPE]: json, ...others } = requestBody.content;
+  return { ...told, requestBody: { content: { [JSON_TYPE]: { ...json, examples }, ...others } } };
+}
+
+function parametersOf(path: string, { parameters = [] }: { parameters?: readonly Json[] }): Json {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  const all = [
+    ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', minLength: 1 } })),
+    ...parameters,
+  ];
+  return all.length === 0 ? {} : { parameters: all };
+}
+
+function queryOf(schema: JsonSchema): Json[] {
+  const { properties = {}, required = [] } = schema as { properties?: Record<string, Json>; required?: string[] };
+  return Object.entries(properties).map(([name, one]) => ({
+    name,
+    in: 'query',
+    required: required.includes(name),
+    schema: one,
+  }));
+}
+
+function probe(path: string): Json {
+  const content = { [JSON_TYPE]: { schema: { type: 'object' } } };
+  return {
+    operationId: `get${path.replaceAll(/\W+/g, '.')}`,
+    summary: 'A health probe',
+    tags: ['http'],
+    security: [],
+    responses: {
+      200: { description: 'Yes', content },
+      503: { description: 'No', content },
+      400: { description: ERRORS.BAD_REQUEST.message, content },
+    },
+  };
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { OPERATIONS } from '../../../src/dialects/operations.ts';
+import { digestOfKey } from '../../../src/config/api-keys.ts';
+import { ask } from '../in-process.ts';
+import { startStubServer, type StubModel } from '../stub-services.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+type Described = Readonly<Record<string, Readonly<Record<string, Json>>>>;
+
+const chat: StubModel = { name: 'talker', task: 'chat', serve: () => Promise.resolve({ json: {} }) };
+
+async function documentOf(url: string, headers: Record<string, string> = {}): Promise<Json> {
+  const { status, json } = await ask(`${url}/openapi.json`, { headers });
+  assert.equal(status, 200);
+  return json as Json;
+}
+
+/** References and schemas that say nothing would be mistakes of the maker of the document. */
+function schemaOf(operation: Json, type: string): Json | undefined {
+  const { requestBody } = operation as { requestBody?: { content: Record<string, { schema?: Json }> } };
+  return requestBody?.content[type]?.schema;
+}
+
+test('every operation is described, with the schema that reads its body and all statuses', async () => {
+  await using server = await startStubServer([chat]);
+  const { paths } = (await documentOf(server.url)) as { paths: Described };
+  for (const { name, paths: own, about, kind } of OPERATIONS) {
+    assert.match(about.summary, /^[A-Z].*[^.]$/, name);
+    assert.ok(kind === 'stand-in' || about.body !== undefined, `${name} has a body`);
+    for (const path of own) {
+      const operation = paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.['post'];
+      assert.ok(operation, path);
+      const schema = schemaOf(operation, 'application/json') ?? schemaOf(operation, 'multipart/form-data');
+      assert.ok(schema && ('properties' in schema || 'anyOf' in schema), path);
+      for (const status of [200, 400, 401, 403, 404, 413, 429, 500, 503])
+        assert.ok(Object.hasOwn(operation['responses'] as object, status), `${path} ${status}`);
+    }
+  }
+});
+
+test('every route and probe is described, and each operation has an id of its own', async () => {
+  await using server = await startStubServer([chat]);
+  const { paths, openapi } = (await documentOf(server.url)) as { paths: Described; openapi: string };
+  assert.equal(openapi, '3.1.1');
+  const all = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map((one) => [path, ...one] as const),
+  );
+  for (const [path, , { summary }] of all) assert.match(String(summary), /^[A-Z]/, path);
+  const ids = all.map(([, , { operationId }]) => operationId);
+  assert.equal(new Set(ids).size, ids.length);
+  for (const [path, method] of [
+    ['/health', 'get'],
+    ['/metrics', 'get'],
+    ['/v1/jobs/{id}', 'delete'],
+    ['/v2/repository/models/{model}/load', 'post'],
+  ] as const)
+    assert.ok(paths[path]?.[method], path);
+  const { parameters } = paths['/v1/jobs/{id}']?.['get'] as { parameters: Json[] };
+  assert.deepEqual(parameters, [{ name: 'id', in: 'path', required: true, schema: { type: 'string', minLength: 1 } }]);
+});
+
+test('ranges, lists and forms are told as they are checked', async () => {
+  await using server = await startStubServer([chat]);
+  const { paths } = (await documentOf(server.url)) as { paths: Described };
+  const propertiesOf = (path: string, type = 'application/json'): Record<string, Json> =>
+    (schemaOf(paths[path]?.['post'] ?? {}, type) as { properties: Record<string, Json> }).properties;
+  const { temperature, stream } = propertiesOf('/v1/chat/completions');
+  assert.deepEqual([temperature?.['type'], temperature?.['minimum'], temperature?.['maximum']], ['number', 0, 2]);
+  assert.equal(stream?.['type'], 'boolean');
+  assert.deepEqual(propertiesOf('/embed')['dimensions'], { type: 'integer', minimum: 1 });
+  assert.equal((propertiesOf('/embed')['inputs']?.['anyOf'] as unknown[]).length, 3);
+  const { file } = propertiesOf('/v1/audio/transcriptions', 'multipart/form-data');
+  assert.deepEqual(file, { type: 'string', format: 'binary' });
+});
+
+test('examples name the models that are there; without a key, names of models are not told', async () => {
+  const keys = { API_KEYS: `app:${digestOfKey('app')}` };
+  await using server = await startStubServer([chat], keys);
+  const bodyOf = (document: Json): Json => {
+    const { paths } = document as { paths: Described };
+    const { requestBody } = paths['/v1/chat/completions']?.['post'] as {
+      requestBody: { content: Record<string, Json> };
+    };
+    return requestBody.content['application/json'] ?? {};
+  };
+  const known = await documentOf(server.url, { 'X-API-Key': 'app' });
+  const { examples } = bodyOf(known) as { examples: Record<string, { value: Json }> };
+  assert.equal(examples['talker']?.value['model'], 'talker');
+  assert.deepEqual(known['security'], [{ bearer: [] }, { key: [] }]);
+  for (const headers of [{}, { 'X-API-Key': 'wrong' }] as Record<string, string>[]) {
+    const unknown = await documentOf(server.url, headers);
+    assert.doesNotMatch(JSON.stringify(unknown), /talker/);
+  }
+});
+
+test('the page and its parts come from here alone, also without a key', async () => {
+  await using server = await startStubServer([chat], { API_KEY: 'secret' });
+  const page = await ask(`${server.url}/docs`);
+  assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'none'; script-src 'self';/);
+  const text = Buffer.from(page.bytes).toString();
+  assert.doesNotMatch(text, /https?:|<script>|style=|on\w+=/);
+  const parts = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
+  assert.equal(parts.length, 3);
+  for (const part of parts) {
+    const plain = await ask(server.url + part, { headers: { 'Accept-Encoding': 'identity' } });
+    const packed = await ask(server.url + part);
+    assert.deepEqual([plain.status, packed.status], [200, 200], part);
+    assert.equal(plain.headers.get('x-content-type-options'), 'nosniff');
+    assert.deepEqual(packed.bytes, plain.bytes);
+  }
+});
+
+test('the pages can be switched off', async () => {
+  await using server = await startStubServer([chat], { API_DOCS: 'false' });
+  for (const path of ['/docs', '/openapi.json']) assert.equal((await ask(server.url + path)).status, 404);
+});
