@@ -4,6 +4,8 @@ import type { TokenTrie } from './token-trie.ts';
 
 /** No end can be reached. */
 export const UNREACHABLE = 2 ** 32 - 1;
+/** No answer has so many tokens; further places count as unreachable. */
+const MOST_TOKENS = 1_000_000;
 /** Longest text of a token that is looked for along an edge. */
 const LONGEST = 64;
 
@@ -17,7 +19,7 @@ export function distancesOf(network: Network, trie: TokenTrie): Uint32Array {
   const into = incoming(network, trie);
   const queue = new BucketQueue();
   const reach = (node: number, distance: number): void => {
-    if (distance >= (distances[node] ?? 0)) return;
+    if (distance > MOST_TOKENS || distance >= (distances[node] ?? 0)) return;
     distances[node] = distance;
     queue.add(node, distance);
   };
@@ -33,7 +35,8 @@ export function distancesOf(network: Network, trie: TokenTrie): Uint32Array {
       if (rest !== UNREACHABLE) reach(from, distance + rest);
     }
   }
-  if (distances[network.root.start] === UNREACHABLE) throw new GrammarError('no text can fit it');
+  if (distances[network.root.start] === UNREACHABLE)
+    throw new GrammarError('no text can fit it, or only one that is too long for an answer');
   return distances;
 }
 

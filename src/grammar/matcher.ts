@@ -11,6 +11,8 @@ const MOST_WORK = 1_000_000;
 /** A grammar in use on a lane: what is found out about it for one answer serves all others. */
 export class Grammar {
   readonly compiled: CompiledGrammar;
+  /** How many masks were found out, each once. */
+  masks = 0;
   #states: States;
   readonly #path: State[] = [];
 
@@ -37,6 +39,7 @@ export class Grammar {
   mask(state: State): Uint32Array {
     if (state.mask === undefined) {
       state.mask = this.maskWithin(state, Infinity);
+      this.masks += 1;
       this.#states.bytes += state.mask.byteLength;
     }
     return state.mask;

@@ -128,6 +128,7 @@ export const REFUSED: readonly (readonly [unknown, RegExp])[] = [
   [{ $ref: 'https://example.com/a' }, /"\$ref" to "https:\/\/example.com\/a"/],
   [{ $ref: '#/$defs/none' }, /nothing at "#\/\$defs\/none"/],
   [{ $ref: '#' }, /no text can fit/],
+  [{ type: 'array', minItems: 9999, items: { type: 'array', minItems: 9999 } }, /too long for an answer/],
   [{ type: 'object', properties: { a: { $ref: '#' } }, required: ['a'] }, /no text can fit/],
   [{ allOf: [{ $ref: '#' }] }, /circle|too many/],
   [{ oneOf: [{ type: 'number' }, { type: 'integer' }] }, /"oneOf"/],

@@ -104,12 +104,15 @@ export function answersOf(spec: GrammarSpec, { count, seed = 1 }: { count: numbe
   });
 }
 
-/** Whether a grammar allows a text, byte by byte. */
+/** Whether a grammar allows a text, byte by byte, and special tokens where their marks are. */
 export function allows(spec: GrammarSpec, text: string | Uint8Array): boolean {
   const matcher = new Matcher(new Grammar(compile(spec)));
-  for (const byte of typeof text === 'string' ? Buffer.from(text) : text) {
-    if (matcher.accepted([byte]) === 0) return false;
-    matcher.take(byte);
+  const bytes = Buffer.from(text as Uint8Array);
+  for (let at = 0; at < bytes.length;) {
+    const token = bytes[at] === SPECIAL ? SPELLINGS.length - 1 : (bytes[at] ?? 0);
+    if (matcher.accepted([token]) === 0) return false;
+    matcher.take(token);
+    at += SPELLINGS[token]?.length ?? 1;
   }
   return matcher.whole;
 }

@@ -19,13 +19,25 @@ const responseFormat = z.discriminatedUnion(
   'a "type" of text, json_object or json_schema is expected',
 );
 
-const structuredOutputs = z.strictObject({
-  json: z.union([schemaText, z.string()], 'a JSON Schema, or its text, is expected').optional(),
-  regex: z.string().min(1).optional(),
-  choice: z.array(z.string()).min(1).optional(),
-  grammar: z.string().min(1).optional(),
-  json_object: z.boolean().optional(),
-});
+const STRUCTURES = ['json', 'regex', 'choice', 'grammar', 'json_object'];
+
+const structuredOutputs = z
+  .looseObject({
+    json: z.union([schemaText, z.string()], 'a JSON Schema, or its text, is expected').optional(),
+    regex: z.string().min(1).optional(),
+    choice: z.array(z.string()).min(1).optional(),
+    grammar: z.string().min(1).optional(),
+    json_object: z.boolean().optional(),
+  })
+  .superRefine((value, context) => {
+    const other = Object.keys(value).find((name) => !STRUCTURES.includes(name));
+    if (other !== undefined)
+      context.addIssue({
+        code: 'custom',
+        path: [other.slice(0, 40)],
+        message: `one of ${STRUCTURES.join(', ')} is expected`,
+      });
+  });
 
 export const RESPONSE_FORMAT = {
   response_format: responseFormat.optional(),
