@@ -13,6 +13,8 @@ export interface TaskChoice {
   readonly why?: string;
   /** The class is unknown: the graph may say more. */
   readonly isUnknown?: boolean;
+  /** Its vectors are sparse, made of the logits of a masked language model. */
+  readonly isSplade?: boolean;
 }
 
 /** Classes of transformers, without their ending `Model` or `ForMaskedLM`, whose hidden states of a text make its vector. */
@@ -82,6 +84,7 @@ export function taskOfGraph(
   { isText }: { readonly isText: boolean },
 ): TaskChoice {
   const { task } = choice;
+  if (choice.isSplade === true) return spladeOfGraph(choice, graph);
   const vector = VECTOR_OUTPUTS.find((name) => graph.outputs.includes(name));
   const odd = graph.inputs.find((name) => !TEXT_INPUT.test(name));
   if (task === 'chat' && !graph.outputs.includes('logits') && vector !== undefined) return { task: 'embeddings' };
@@ -93,6 +96,12 @@ export function taskOfGraph(
   if (task !== 'embeddings' || vector !== undefined) return choice;
   const outputs = graph.outputs.join(', ');
   return { why: `its graph gives ${outputs}, no vectors for embeddings (${VECTOR_OUTPUTS.join(', ')})` };
+}
+
+function spladeOfGraph(choice: TaskChoice, { outputs }: GraphNames): TaskChoice {
+  return outputs.includes('logits')
+    ? choice
+    : { why: `its graph gives ${outputs.join(', ')}, no logits for sparse vectors` };
 }
 
 /** The first class name, or ''. */

@@ -25,6 +25,7 @@ export interface HubKind {
   /** Why it has no task, if its files name a kind of model that no task knows. */
   readonly why?: string;
   readonly isUnknown?: boolean;
+  readonly isSplade?: boolean;
   readonly graphs: readonly GraphNeed[];
   /** Files that a task may read, by role; all of them exist. */
   readonly assets: Readonly<Record<string, string>>;
@@ -110,13 +111,14 @@ const LABELLED = /^(audio|image|text|token)-classification$|^object-detection$|^
 export function withTask(
   config: HubConfig,
   stated: string | undefined,
-  { task, why, isUnknown = false }: TaskChoice,
-): Pick<HubKind, 'graphs' | 'task' | 'why' | 'isUnknown' | 'labels'> {
+  { task, why, isUnknown = false, isSplade = false }: TaskChoice,
+): Pick<HubKind, 'graphs' | 'task' | 'why' | 'isUnknown' | 'isSplade' | 'labels'> {
   const labels = task !== undefined && LABELLED.test(task) ? labelsOf(config) : undefined;
   return {
     graphs: graphsOf(stated === undefined || stated === 'tensors' ? task : stated),
     ...(task === undefined ? {} : { task }),
     ...(why === undefined ? {} : { why, isUnknown }),
+    ...(isSplade ? { isSplade } : {}),
     ...(labels === undefined ? {} : { labels }),
   };
 }
@@ -148,16 +150,17 @@ function present(files: Readonly<Record<string, string>>, names: ReadonlySet<str
 
 /** Modules of sentence-transformers (https://sbert.net) whose models do not give one dense vector a text: routers, sparse models, judges of pairs. */
 const OTHER_MODELS: ReadonlySet<string> = new Set([
-  ...['Asym', 'Router', 'LogitScore', 'MLMTransformer', 'SpladePooling', 'SparseAutoEncoder', 'SparseStaticEmbedding'],
-  ...['MultiVectorMask', 'TokenPooling'],
+  ...['Asym', 'Router', 'LogitScore', 'SparseAutoEncoder', 'SparseStaticEmbedding', 'MultiVectorMask', 'TokenPooling'],
 ]);
 
 /** The task of the modules of modules.json; undefined where they do not say: then `architectures` of config.json decides. */
 function taskOfModules(modules: readonly SentenceModule[]): TaskChoice | undefined {
   const other = modules.find(({ type }) => OTHER_MODELS.has(type));
   if (other !== undefined) return { why: `embeddings has no module ${other.type} (modules.json)` };
+  const [first, second] = modules;
+  if (first?.type === 'MLMTransformer' && second?.type === 'SpladePooling')
+    return { task: 'embeddings', isSplade: true };
   if (!modules.some(({ type }) => type === 'Pooling')) return undefined;
-  const [first] = modules;
   return first?.type === 'Transformer'
     ? { task: 'embeddings' }
     : { why: `embeddings has no module ${first?.type ?? ''} (modules.json)` };
@@ -165,6 +168,6 @@ function taskOfModules(modules: readonly SentenceModule[]): TaskChoice | undefin
 
 /** The file of the pooling, by its role, where modules.json says that it has a folder. */
 function poolingFile(modules: readonly SentenceModule[]): { readonly pooling?: string } {
-  const pooling = modules.findLast(({ type, path }) => type === 'Pooling' && path !== '');
+  const pooling = modules.findLast(({ type, path }) => /^(Splade)?Pooling$/.test(type) && path !== '');
   return pooling === undefined ? {} : { pooling: `${pooling.path}/config.json` };
 }

@@ -18,6 +18,12 @@ const embedder: StubModel = {
   },
   serve(item) {
     const value = item.kind === 'json' ? item.value : undefined;
+    if (item.parameters?.['sparse'] === true && value === 'dense')
+      return Promise.reject(
+        new ServerError('BAD_REQUEST', 'model is not a splade model', { param: 'sparse', reason: 'wrong_task' }),
+      );
+    if (item.parameters?.['sparse'] === true)
+      return Promise.resolve({ json: { embedding: [{ index: 7, value: 0.5 }], tokens: 2 } });
     if (value === 'bad') return Promise.reject(new ServerError('INVALID_INPUT', 'This text is bad.'));
     const vector = VECTORS[String(value)] ?? [1, 0];
     if (item.parameters?.['all'] !== true) return Promise.resolve({ json: { embedding: base64(vector), tokens: 1 } });
@@ -72,6 +78,13 @@ test('/embed_all gives the vectors of each token', async () => {
       [1, 0],
     ],
   ]);
+});
+
+test('/embed_sparse gives pairs of index and value for each input', async () => {
+  await using server = await startStubServer(all);
+  const { json } = await post(`${server.url}/embed_sparse`, '{"inputs":["up","right"],"prompt_name":"query"}');
+  assert.deepEqual(json, [[{ index: 7, value: 0.5 }], [{ index: 7, value: 0.5 }]]);
+  assert.deepEqual(server.items.at(-1)?.parameters, { prompt_name: 'query', sparse: true });
 });
 
 test('/similarity compares the source with each sentence', async () => {
@@ -200,7 +213,7 @@ const refusals: [string, string, number, string, RegExp][] = [
   ['/embed', '{"inputs":"a","model":"nope"}', 404, 'Backend', /nope/],
   ['/embed', '{"inputs":"a","model":"reranker"}', 424, 'Backend', /model is not an embedding model/],
   ['/embed', '{"inputs":"a","truncation_direction":"up"}', 422, 'Validation', /truncation_direction/],
-  ['/embed_sparse', '{"inputs":"a"}', 424, 'Backend', /splade/],
+  ['/embed_sparse', '{"inputs":["a","dense"]}', 424, 'Backend', /^model is not a splade model$/],
   ['/rerank', '{"query":"q","texts":[]}', 400, 'Empty', /`texts` cannot be empty/],
   ['/rerank', '{"texts":["a"]}', 422, 'Validation', /query/],
   ['/predict', '{"inputs":["a","b","c"]}', 422, 'Validation', /inputs/],

@@ -27,7 +27,7 @@ test('the class name in config.json decides the task', async (t) => {
       'a sparse encoder',
       { architectures: ['BertForMaskedLM'] },
       { 'tokenizer.json': {}, 'modules.json': modules('MLMTransformer', 'SpladePooling') },
-      'tensors',
+      'embeddings',
     ],
     ['a decoder without its head', { architectures: ['MistralModel'] }, { 'tokenizer.json': {} }, 'embeddings'],
     ['speech out of text', { architectures: ['VitsModel'] }, { 'tokenizer.json': {} }, 'tensors'],

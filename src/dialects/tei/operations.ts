@@ -17,6 +17,7 @@ import {
   decodeDecode,
   decodeEmbed,
   decodeEmbedAll,
+  decodeEmbedSparse,
   decodePredict,
   decodeRerank,
   decodeSimilarity,
@@ -145,15 +146,12 @@ const PREDICT: ItemsOperation<PredictOptions> = {
   encode: encodePredict,
 };
 
-const NOT_SPARSE = 'model is not a splade model';
 const EMBED_SPARSE: ItemsOperation<null> = {
   ...EMBED,
   name: 'tei.embedSparse',
   paths: ['/embed_sparse'],
-  models: { fits: () => false, refusal: () => wrongTask(NOT_SPARSE) },
-  decode() {
-    throw wrongTask(NOT_SPARSE);
-  },
+  decode: decodeEmbedSparse,
+  encode: encodeEmbedAll,
 };
 
 const TOKENIZE: CallOperation = {

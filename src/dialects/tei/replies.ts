@@ -29,6 +29,7 @@ export function encodeEmbed(results: readonly ItemResult[]): Answer {
   return listAnswer(repliesOf(results, 'inputs'), (reply) => numbersText(readEmbedding(reply)));
 }
 
+/** Vectors of each token, or pairs of index and value. */
 export function encodeEmbedAll(results: readonly ItemResult[]): Answer {
   const replies = repliesOf(results, 'inputs').map((reply) => replyJson(reply) as { embedding: unknown });
   return listAnswer(replies, ({ embedding }) => JSON.stringify(embedding));

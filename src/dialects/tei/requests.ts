@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { jsonItem, type CallRequest, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
-import { parseJsonObject } from '../../json.ts';
+import { parseJsonObject, type JsonObject } from '../../json.ts';
 import { flag, nested, issue, number, readFields, text } from '../shared/body-schema.ts';
 import { checkCount, inputList, isTokenIds, listOf, textInputs, texts } from '../shared/text-inputs.ts';
 
@@ -44,9 +44,18 @@ export function decodeEmbed(body: Uint8Array, { itemLimit }: DecodeContext): Ite
 export const embedAllSchema = z.object({ ...TRUNCATION, prompt_name: text.optional(), inputs: textInputs, model });
 
 /** `POST /embed_all` */
-export function decodeEmbedAll(body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<null> {
+export function decodeEmbedAll(body: Uint8Array, context: DecodeContext): ItemsRequest<null> {
+  return embedAs({ all: true }, body, context);
+}
+
+/** `POST /embed_sparse` */
+export function decodeEmbedSparse(body: Uint8Array, context: DecodeContext): ItemsRequest<null> {
+  return embedAs({ sparse: true }, body, context);
+}
+
+function embedAs(kind: JsonObject, body: Uint8Array, { itemLimit }: DecodeContext): ItemsRequest<null> {
   const { inputs, model: name, ...asked } = readBody(embedAllSchema, body);
-  const parameters = { ...asked, all: true };
+  const parameters = { ...asked, ...kind };
   return { model: name, items: inputList(inputs, itemLimit).map((one) => jsonItem(one, parameters)), options: null };
 }
 

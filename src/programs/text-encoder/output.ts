@@ -11,6 +11,10 @@ export interface EncoderOutputs {
   readonly sentence: TensorSpec | undefined;
   /** One vector per token; of several outputs, their numbers one after the other. */
   readonly tokens: readonly TensorSpec[];
+  /** One vector per token for comparisons token by token (ColBERT), where the graph has them beside the others; it may leave out the first token. */
+  readonly multi: TensorSpec | undefined;
+  /** One weight per token, [batch, tokens, 1], for a sparse vector. */
+  readonly weights: TensorSpec | undefined;
   /** How `tokens` become one vector, where `sentence` does not give it. */
   readonly pooling: readonly Pooling[] | undefined;
   /** Numbers of a text's vector, or classes; -1 where the graph does not say. */
@@ -18,8 +22,11 @@ export interface EncoderOutputs {
 }
 
 /** Names by exporters, best first. */
-const SENTENCE_NAMES = ['sentence_embedding', 'text_embeds', 'embeddings'];
+const SENTENCE_NAMES = ['sentence_embedding', 'text_embeds', 'embeddings', 'dense_vecs'];
 const TOKEN_NAMES = ['token_embeddings', 'last_hidden_state'];
+/** Of exports of BGE-M3 with all its heads. */
+const MULTI_NAME = 'colbert_vecs';
+const WEIGHTS_NAME = 'sparse_vecs';
 
 /** Chooses by name and rank ([batch, size] or [batch, tokens, size]). Throws a plain Error where nothing fits. */
 export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): EncoderOutputs {
@@ -27,23 +34,36 @@ export function chooseOutputs({ outputs }: Signature, options: EncoderOptions): 
   const named = usable.find(({ name }) => name === options.output);
   if (options.output !== undefined && named === undefined)
     throw new Error(`there is no float output ${options.output}; ${list(outputs)}`);
-  // Logits of a masked language model have the rank of vectors, but are none.
-  const wanted =
-    named === undefined ? usable.filter(({ name }) => options.wants === 'scores' || name !== 'logits') : [named];
   if (options.wants === 'scores') {
-    const scores = ofRank(wanted, 2, ['logits']);
+    const scores = ofRank(named === undefined ? usable : [named], 2, ['logits']);
     if (scores === undefined) throw new Error(`no output holds a score a class; ${list(outputs)}`);
-    return { sentence: scores, tokens: [], pooling: undefined, size: sizeOf(scores) };
+    return { ...NONE, sentence: scores, size: sizeOf(scores) };
   }
   if (options.wants === 'token-scores') return tokenScores({ outputs: usable }, options);
+  const pooling = options.pooling ?? options.usualPooling;
+  return pooling?.includes('splade') === true
+    ? spladeOutputs(outputs, named ?? usable.find(({ name }) => name === 'logits'))
+    : vectorOutputs(usable, named, options);
+}
+
+function vectorOutputs(
+  usable: readonly TensorSpec[],
+  named: TensorSpec | undefined,
+  options: EncoderOptions,
+): EncoderOutputs {
+  // Logits of a masked language model have the rank of vectors, but are none.
+  const vectors = usable.filter(({ name }) => name !== 'logits');
+  const multi = ofName(usable, MULTI_NAME);
+  const weights = ofName(usable, WEIGHTS_NAME);
   const tokens = ofRank(
-    usable.filter(({ name }) => name !== 'logits'),
+    vectors.filter((spec) => spec !== multi && spec !== weights),
     3,
     TOKEN_NAMES,
   );
-  const sentence = sentenceOutput(wanted, tokens, options);
-  if (sentence !== undefined) return { sentence, tokens: present(tokens), pooling: undefined, size: sizeOf(sentence) };
-  return pooledOutput(named ?? tokens, outputs, options);
+  const sentence = sentenceOutput(named === undefined ? vectors : [named], tokens, options);
+  const all = { ...NONE, tokens: present(tokens), multi, weights };
+  if (sentence !== undefined) return { ...all, sentence, size: sizeOf(sentence) };
+  return { ...all, ...pooledOutput(named ?? tokens, usable, options) };
 }
 
 /** Vectors of tokens that become one here. Throws a plain Error where nothing says how. */
@@ -51,7 +71,7 @@ function pooledOutput(
   pooled: TensorSpec | undefined,
   outputs: readonly TensorSpec[],
   options: EncoderOptions,
-): EncoderOutputs {
+): Pick<EncoderOutputs, 'tokens' | 'pooling' | 'size'> {
   if (options.ownOnly !== undefined && options.pooling === undefined)
     throw new Error(`${options.ownOnly}, and the graph has no output sentence_embedding`);
   if (pooled?.shape.length !== 3) throw new Error(`no output holds a vector a token; ${list(outputs)}`);
@@ -61,7 +81,7 @@ function pooledOutput(
       'no file says how the token vectors of this decoder become one: set options.pooling in model.json, most often to "last"',
     );
   const size = sizeOf(pooled);
-  return { sentence: undefined, tokens: [pooled], pooling, size: size === -1 ? -1 : size * pooling.length };
+  return { tokens: [pooled], pooling, size: size === -1 ? -1 : size * pooling.length };
 }
 
 /** The outputs with scores of tokens. Throws a plain Error where one is missing. */
@@ -73,15 +93,27 @@ function tokenScores({ outputs }: Pick<Signature, 'outputs'>, options: EncoderOp
       if (spec === undefined) throw new Error(`there is no output ${name} of a number a token; ${list(outputs)}`);
       return spec;
     });
-    return { sentence: undefined, tokens: found, pooling: undefined, size: found.length };
+    return { ...NONE, tokens: found, size: found.length };
   }
   const scores = ofRank(output === undefined ? outputs : outputs.filter(({ name }) => name === output), 3, ['logits']);
   if (scores === undefined) throw new Error(`no output holds scores a token; ${list(outputs)}`);
-  return { sentence: undefined, tokens: [scores], pooling: undefined, size: sizeOf(scores) };
+  return { ...NONE, tokens: [scores], size: sizeOf(scores) };
 }
 
 function present(spec: TensorSpec | undefined): readonly TensorSpec[] {
   return spec === undefined ? [] : [spec];
+}
+
+const NONE = { sentence: undefined, tokens: [], multi: undefined, weights: undefined, pooling: undefined };
+
+/** Logits of each token become one vector. Throws a plain Error where there are none. */
+function spladeOutputs(outputs: readonly TensorSpec[], logits: TensorSpec | undefined): EncoderOutputs {
+  if (logits?.shape.length !== 3) throw new Error(`no output holds the logits of each token; ${list(outputs)}`);
+  return { ...NONE, tokens: [logits], pooling: ['splade'], size: sizeOf(logits) };
+}
+
+function ofName(specs: readonly TensorSpec[], name: string): TensorSpec | undefined {
+  return specs.find((spec) => spec.name === name && spec.shape.length === 3);
 }
 
 /** The graph's own sentence vector, if it can be trusted. A pooler_output cannot: BERT's is made for another training task. */

@@ -17,7 +17,7 @@ export function poolAll(tokens: TokenVectors, poolings: readonly Pooling[]): Tok
 
 /**
  * One vector of a text's token vectors, as sentence-transformers' Pooling module makes it: `mean-sqrt` divides the sum by the square
- * root of the number of tokens, `weighted-mean` weighs the k-th token (from 1) by k.
+ * root of the number of tokens, `weighted-mean` weighs the k-th token (from 1) by k, `splade` is the greatest log(1 + relu(logit)) of each word of the vocabulary.
  */
 function poolTokens({ values, size }: TokenVectors, pooling: Pooling): Float32Array {
   const count = values.length / size;
@@ -28,6 +28,9 @@ function poolTokens({ values, size }: TokenVectors, pooling: Pooling): Float32Ar
       return values.slice((count - 1) * size);
     case 'max':
       return greatest({ values, size });
+    case 'splade':
+      // The logarithm rises with its argument, so the greatest logit has the greatest weight.
+      return greatest({ values, size }).map((logit) => Math.log1p(Math.max(0, logit)));
     case 'mean':
       return sum({ values, size }, () => 1 / count);
     case 'mean-sqrt':

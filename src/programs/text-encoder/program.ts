@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import type { LaneTicket, RunAnswer, TicketOutcome, WarmAnswer } from '../../lanes/protocol.ts';
 import type { LaneData } from '../../device.ts';
 import type { ModelSpec } from '../../model-spec.ts';
-import { IDS, RESULT, type EncoderOptions, type EncoderTicket } from '../../tasks/text/encoder-contract.ts';
+import { IDS, RESULT, SPARSE, type EncoderOptions, type EncoderTicket } from '../../tasks/text/encoder-contract.ts';
 import { bucketLength } from '../../tasks/text/length-buckets.ts';
-import { float32, typedView, type Signature, type Tensor } from '../../tensors/tensor.ts';
+import { float32, typedView, type Signature, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
@@ -21,6 +21,7 @@ import {
 } from './feeds.ts';
 import { chooseOutputs, readEncoderOptions, tokenVectorsOf, vectorsOf, type EncoderOutputs } from './output.ts';
 import { finishVectors, poolAll, vectorsAt, type TokenVectors } from './pooling.ts';
+import { pairsOfVector, pairsOfWeights } from './sparse.ts';
 import { warmEncoder } from './warm.ts';
 
 /** Texts take little time and come by the hundred: OpenAI takes 2,048 of them in one request. */
@@ -46,6 +47,7 @@ export class TextEncoderProgram implements Program {
   readonly #device: LaneData['device']['kind'];
   /** The operator because of which texts run alone and without padding: it takes its scale from all that a run holds. */
   readonly #operator: string | undefined;
+  readonly #unweighted: ReadonlySet<number>;
   /** Most tokens that memory held, once more did not fit. */
   #maxTokens = Infinity;
 
@@ -54,24 +56,37 @@ export class TextEncoderProgram implements Program {
     this.graph = session;
     this.#options = options;
     this.#device = device;
+    this.#unweighted = new Set(options.unweighted);
     this.#operator = session.onnx.dynamicOperator;
     this.#outputs = chooseOutputs(session.signature, options);
     this.#shape = graphShape(session.signature);
     session.signature = graphSignature(session.signature, this.#operator !== undefined);
   }
 
+  get #isSplade(): boolean {
+    return this.#outputs.pooling?.includes('splade') === true;
+  }
+
+  get #isSparse(): boolean {
+    return this.#isSplade || this.#outputs.weights !== undefined;
+  }
+
   get description(): Program['description'] {
     const { batchable, length } = this.#shape;
     const signature: Signature = {
       inputs: [{ name: IDS, datatype: 'INT32', shape: [-1, length ?? -1], batchAxis: 0 }],
-      outputs: [{ name: RESULT, datatype: 'FP32', shape: [-1, this.#outputs.size], batchAxis: 0 }],
+      outputs: [
+        { name: RESULT, datatype: 'FP32', shape: [-1, this.#outputs.size], batchAxis: 0 },
+        ...(this.#isSparse ? [{ name: SPARSE, datatype: 'FP32', shape: [-1, -1, 2], batchAxis: 0 } as const] : []),
+      ],
       batchable: batchable && this.#operator === undefined,
     };
     return {
       signature,
       graph: this.graph.signature,
       ...(this.#operator === undefined ? {} : { why: whyAlone(this.#operator) }),
-      limits: { maxCost: MAX_TOKENS[this.#device], queueItems: QUEUE_ITEMS },
+      // The logits of a token are a hundred times as large as its vector.
+      limits: { maxCost: MAX_TOKENS[this.#isSplade ? 'cpu' : this.#device], queueItems: QUEUE_ITEMS },
     };
   }
 
@@ -135,21 +150,23 @@ export class TextEncoderProgram implements Program {
     const feeds = makeFeeds(this.graph.signature, texts, { length, padId, side, cache: this.#options });
     const stackedMs = performance.now();
     totals.stackMs += stackedMs - startMs;
-    const { sentence, tokens } = this.#outputs;
-    const fetched = texts.some(({ wanted }) => wanted.all === true) || sentence === undefined ? [...tokens] : [];
-    if (sentence !== undefined && texts.some(({ wanted }) => wanted.all !== true)) fetched.push(sentence);
-    const fetches = Object.fromEntries(fetched.map(({ name }) => [name, null]));
+    const fetches = Object.fromEntries([...this.#fetched(texts)].map(({ name }) => [name, null]));
     const results = await this.graph.onnx.run(feeds, fetches);
     const ranMs = performance.now();
     totals.runMs += ranMs - stackedMs;
-    const batch = {
-      sentence: sentence === undefined ? undefined : vectorsOf(results[sentence.name]),
+    const read = (spec: TensorSpec | undefined) => (spec === undefined ? undefined : vectorsOf(results[spec.name]));
+    const { sentence, tokens, multi, weights } = this.#outputs;
+    const batch: BatchResults = {
+      sentence: read(sentence),
       tokens: tokenVectorsOf(tokens, results),
+      multi: read(multi),
+      weights: read(weights),
       length,
+      rows: texts.length,
     };
     const outcomes = texts.map((text, index): TicketOutcome => ({
       ok: true,
-      outputs: [this.#result(text, index, batch)],
+      outputs: this.#results(text, index, batch),
     }));
     totals.splitMs += performance.now() - ranMs;
     return outcomes;
@@ -166,9 +183,49 @@ export class TextEncoderProgram implements Program {
     );
   }
 
+  /** The graph's outputs that these texts need. */
+  #fetched(texts: readonly Text[]): Set<TensorSpec> {
+    const { sentence, tokens, multi, weights } = this.#outputs;
+    const one = (spec: TensorSpec | undefined): readonly TensorSpec[] => (spec === undefined ? tokens : [spec]);
+    const fetched = new Set<TensorSpec>();
+    for (const { wanted } of texts) {
+      const ofTokens = wanted.sparse === true ? one(weights) : one(multi);
+      const specs = wanted.sparse === true || wanted.all === true ? ofTokens : one(sentence);
+      for (const spec of specs) fetched.add(spec);
+    }
+    return fetched;
+  }
+
+  /** One tensor for each output of the description; that which was not asked for is empty. */
+  #results(text: Text, index: number, batch: BatchResults): Tensor[] {
+    if (!this.#isSparse) return [this.#result(text, index, batch)];
+    if (text.wanted.sparse !== true) return [this.#result(text, index, batch), float32([1, 0, 2], new Float32Array(0))];
+    const pairs = this.#pairs(text, index, batch);
+    return [float32([1, 0], new Float32Array(0)), float32([1, pairs.length / 2, 2], pairs)];
+  }
+
+  #pairs({ ids }: Text, index: number, batch: BatchResults): Float32Array {
+    const { weights, tokens } = batch;
+    if (weights !== undefined) {
+      const own = this.#own(weights, ids.length, index, batch);
+      return pairsOfWeights(ids.subarray(ids.length - own.length), own, this.#unweighted);
+    }
+    if (tokens === undefined) throw new Error('the graph gives no logits');
+    const { size } = tokens;
+    return pairsOfVector(poolAll({ values: this.#own(tokens, ids.length, index, batch), size }, ['splade']));
+  }
+
+  /** The part of a batch's token vectors that is of one text, without its padding. A graph may leave out the first place of each row. */
+  #own({ values, size }: TokenVectors, count: number, index: number, { length, rows }: BatchResults): Float32Array {
+    const places = values.length / size / rows;
+    const missing = length - places;
+    const from = startOf(count, { length, side: this.#options.padSide });
+    const start = index * places + Math.max(0, from - missing);
+    return values.subarray(start * size, (start + count - Math.max(0, missing - from)) * size);
+  }
+
   #result({ ids, wanted }: Text, index: number, batch: BatchResults): Tensor {
-    const { sentence, tokens, length } = batch;
-    const count = ids.length;
+    const { sentence, tokens, multi } = batch;
     if (wanted.all !== true && sentence !== undefined) {
       const own = {
         values: sentence.values.slice(index * sentence.size, (index + 1) * sentence.size),
@@ -177,15 +234,15 @@ export class TextEncoderProgram implements Program {
       const { values, size } = finishVectors(own, wanted);
       return float32([1, size], values);
     }
-    if (tokens === undefined) throw new Error('the graph gives no vector a token');
-    const start = (index * length + startOf(count, { length, side: this.#options.padSide })) * tokens.size;
-    const own = tokens.values.subarray(start, start + count * tokens.size);
+    const vectors = wanted.all === true ? (multi ?? tokens) : tokens;
+    if (vectors === undefined) throw new Error('the graph gives no vector a token');
+    const own = this.#own(vectors, ids.length, index, batch);
     if (wanted.all === true) {
-      const kept = wanted.at === undefined ? own.slice() : vectorsAt({ values: own, size: tokens.size }, wanted.at);
-      const { values, size } = finishVectors({ values: kept, size: tokens.size }, wanted);
+      const kept = wanted.at === undefined ? own.slice() : vectorsAt({ values: own, size: vectors.size }, wanted.at);
+      const { values, size } = finishVectors({ values: kept, size: vectors.size }, wanted);
       return float32([1, values.length / size, size], values);
     }
-    const pooled = poolAll({ values: own, size: tokens.size }, this.#outputs.pooling ?? ['mean']);
+    const pooled = poolAll({ values: own, size: vectors.size }, this.#outputs.pooling ?? ['mean']);
     const { values, size } = finishVectors(pooled, wanted);
     return float32([1, size], values);
   }
@@ -195,7 +252,10 @@ export class TextEncoderProgram implements Program {
 interface BatchResults {
   readonly sentence: TokenVectors | undefined;
   readonly tokens: TokenVectors | undefined;
+  readonly multi: TokenVectors | undefined;
+  readonly weights: TokenVectors | undefined;
   readonly length: number;
+  readonly rows: number;
 }
 
 function longestOf(texts: readonly Text[]): number {

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import { shortFloat32 } from '../../tensors/float-text.ts';
 import { typedView } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
 import { TEXT_TYPES } from './text-input.ts';
 import { promptOf } from './calls.ts';
 import type { TextInput } from './encode.ts';
-import { RESULT, type EncoderTicket } from './encoder-contract.ts';
+import { RESULT, SPARSE, type EncoderTicket } from './encoder-contract.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, poolingOption, type EncoderModel } from './encoder-model.ts';
 import { readParameters } from '../parameters.ts';
 import { cutOf, truncation } from './parameters.ts';
@@ -37,6 +38,7 @@ const parameters = z.strictObject({
   dimensions: z.number().int().min(1).optional(),
   encoding: z.enum(ENCODINGS).default('float'),
   all: z.boolean().default(false),
+  sparse: z.boolean().default(false),
 });
 
 /** Vectors of this many bytes are printed within a millisecond. */
@@ -46,6 +48,7 @@ interface Memo {
   readonly tokens: number;
   readonly encoding: VectorEncoding;
   readonly all: boolean;
+  readonly sparse: boolean;
 }
 
 /** The text encoder, with the model's pooling. Throws a plain Error that names the file at fault. */
@@ -96,7 +99,10 @@ const TOKEN_IDS_REFUSED =
 
 function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways): Prepared {
   const asked = readParameters(item, parameters);
-  const { dimensions, all } = asked;
+  const { dimensions, all, sparse } = asked;
+  if (sparse && !model.isSparse)
+    // In TEI's words, which clients know; the parameter keeps a dialect from blaming one of the texts.
+    throw new ServerError('BAD_REQUEST', 'model is not a splade model', { param: 'sparse', reason: 'wrong_task' });
   if (dimensions !== undefined && model.size !== undefined && dimensions > model.size)
     throw new ServerError(
       'INVALID_INPUT',
@@ -112,9 +118,10 @@ function prepare(item: Item, { model, usual, normalize, acceptTokenIds }: Ways):
     // Vectors of tokens stay as the graph gives them, unless the request asks otherwise.
     normalize: asked.normalize ?? (normalize && !all),
     ...(all ? { all } : {}),
+    ...(sparse ? { sparse } : {}),
     ...(dimensions === undefined ? {} : { dimensions }),
   };
-  const memo: Memo = { tokens: encoded.ids.length, encoding: asked.encoding, all };
+  const memo: Memo = { tokens: encoded.ids.length, encoding: asked.encoding, all, sparse };
   return { ...model.encoder.work(encoded, wanted), memo };
 }
 
@@ -152,7 +159,8 @@ function prompted(
   return text;
 }
 
-function finish(outputs: Outputs, { tokens, encoding, all }: Memo): Reply {
+function finish(outputs: Outputs, { tokens, encoding, all, sparse }: Memo): Reply {
+  if (sparse) return { json: { embedding: pairsOf(outputs), tokens } };
   const tensor = outputs[RESULT];
   const values = tensor === undefined || tensor.datatype === 'BYTES' ? undefined : typedView(tensor);
   if (tensor === undefined || !(values instanceof Float32Array)) throw new Error('the run gave no vector');
@@ -161,4 +169,13 @@ function finish(outputs: Outputs, { tokens, encoding, all }: Memo): Reply {
   for (let start = 0; start < values.length; start += size)
     vectors.push(encodeVector(values.subarray(start, start + size), encoding));
   return { json: { embedding: all ? vectors : vectors[0], tokens } };
+}
+
+function pairsOf({ [SPARSE]: tensor }: Outputs): { readonly index: number; readonly value: number }[] {
+  const values = tensor === undefined || tensor.datatype === 'BYTES' ? undefined : typedView(tensor);
+  if (!(values instanceof Float32Array)) throw new Error('the run gave no sparse vector');
+  return Array.from({ length: values.length / 2 }, (_, at) => ({
+    index: values[2 * at] ?? 0,
+    value: shortFloat32(values[2 * at + 1] ?? 0),
+  }));
 }

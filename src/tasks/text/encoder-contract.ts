@@ -5,8 +5,11 @@ export const IDS = 'input_ids';
 /** Name of the output of a ticket: FP32 [1, size], or [1, tokens, size] if vectors of tokens were asked for. */
 export const RESULT = 'result';
 
-/** How the vectors of a text's tokens become one; `weighted-mean` gives later tokens more weight. */
-export const POOLINGS = ['mean', 'cls', 'last', 'max', 'mean-sqrt', 'weighted-mean'] as const;
+/** Name of a second output, where the model gives sparse vectors: FP32 [1, n, 2], pairs of index and value; empty unless the ticket asks for it. */
+export const SPARSE = 'sparse';
+
+/** How the vectors of a text's tokens become one; `weighted-mean` gives later tokens more weight, `splade` makes one of the logits of a masked language model. */
+export const POOLINGS = ['mean', 'cls', 'last', 'max', 'mean-sqrt', 'weighted-mean', 'splade'] as const;
 export type Pooling = (typeof POOLINGS)[number];
 
 /** Options of the program. */
@@ -27,6 +30,8 @@ export interface EncoderOptions {
   readonly maxLength: number;
   readonly padId: number;
   readonly padSide: 'left' | 'right';
+  /** Ids of special tokens, which have no weight in a sparse vector of token weights. */
+  readonly unweighted?: readonly number[] | undefined;
   /** Of a decoder's cache, from config.json, for graphs that do not say. */
   readonly keyValueHeads?: number | undefined;
   readonly headSize?: number | undefined;
@@ -40,6 +45,8 @@ export interface EncoderTicket {
   readonly all?: boolean;
   /** Of `all`, only the vectors of the tokens with these indices. */
   readonly at?: readonly number[];
+  /** Return the sparse vector. */
+  readonly sparse?: boolean;
   /** Scale the vector (of each token, with `all`) to length 1. */
   readonly normalize?: boolean;
   /** Keep the first numbers of the vector, this many; done before normalising. */

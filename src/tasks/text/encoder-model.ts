@@ -4,7 +4,7 @@ import type { Tensor } from '../../tensors/tensor.ts';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import { textCalls, type TextInfo } from './calls.ts';
 import { TokenEncoder } from './encode.ts';
-import { POOLINGS, RESULT, type EncoderOptions } from './encoder-contract.ts';
+import { POOLINGS, RESULT, SPARSE, type EncoderOptions } from './encoder-contract.ts';
 import { readTextModelFiles, type TextModelFiles } from './model-files.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
@@ -63,6 +63,7 @@ export async function encoderProgram(
     maxLength: options.maxLength ?? files.maxLength,
     padId: padIdOf(tokenizer, files),
     padSide: options.paddingSide,
+    ...(wants === 'embedding' ? { unweighted: [...tokenizer.specialIds] } : {}),
   };
   return { kind: 'text-encoder', graphs: { model: source.weights }, options: { ...own } };
 }
@@ -82,6 +83,8 @@ export interface EncoderModel {
   readonly autoTruncate: boolean;
   /** Length of a text's vector, or number of classes; undefined if the graph does not say. */
   readonly size: number | undefined;
+  /** Whether it gives sparse vectors. */
+  readonly isSparse: boolean;
   readonly calls: ReturnType<typeof textCalls>;
   /** Throws TOO_LARGE for token ids sent as tensors, by the limit for texts. */
   readonly checkTensors: (inputs: readonly Tensor[]) => void;
@@ -108,6 +111,7 @@ export async function openEncoderModel(
     files,
     autoTruncate,
     size: known,
+    isSparse: source.signature.outputs.some(({ name }) => name === SPARSE),
     checkTensors: ([ids]) => {
       const length = ids?.shape[1] ?? 1;
       if (length <= maxLength) return;

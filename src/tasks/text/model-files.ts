@@ -54,7 +54,12 @@ export async function readTextModelFiles({ files }: Source, tokenizerConfig: Jso
     config,
     maxLength: lengths.length === 0 ? DEFAULT_LENGTH : Math.min(...(lengths as number[])),
     padId,
-    pooling: files['pooling'] === undefined ? usualPooling(config) : poolingOf(pooling, prompts),
+    pooling:
+      steps?.some(({ type }) => type === 'SpladePooling') === true
+        ? spladeOf(pooling)
+        : files['pooling'] === undefined
+          ? usualPooling(config)
+          : poolingOf(pooling, prompts),
     ownOnly: steps === undefined ? undefined : ownOnly(steps),
     normalizes: steps?.some(({ type }) => type === 'Normalize') ?? true,
     cache: cacheOf(config),
@@ -117,6 +122,18 @@ function poolingOf(config: JsonObject, prompts: TextModelFiles['prompts']): Pool
   });
 }
 
+/** The pooling of a SpladePooling module. Throws a plain Error for one that is computed in another way. */
+function spladeOf({
+  pooling_strategy: strategy = 'max',
+  activation_function: activation = 'relu',
+}: JsonObject): Pooling[] {
+  if (strategy !== 'max' || activation !== 'relu')
+    throw new Error(
+      `SpladePooling with ${String(strategy)} and ${String(activation)} is not supported, only with max and relu`,
+    );
+  return ['splade'];
+}
+
 /** Models that were trained to continue texts. Some make their vectors from the last token, some from the mean. */
 const DECODERS = /^(gemma|gpt|llama|mistral|mixtral|opt$|phi|qwen)/;
 
@@ -127,12 +144,12 @@ function usualPooling({ architectures, model_type: kind }: JsonObject): readonly
 }
 
 /** Modules that are computed here; dropout does nothing outside training. */
-const OWN_MODULES = ['Transformer', 'Pooling', 'Normalize', 'Dropout'];
+const OWN_MODULES = ['Transformer', 'Pooling', 'Normalize', 'Dropout', 'MLMTransformer', 'SpladePooling'];
 
 function ownOnly(steps: readonly SentenceModule[]): string | undefined {
   const other = steps.find(({ type }) => !OWN_MODULES.includes(type));
   if (other !== undefined) return `modules.json has a ${other.type}, which this server does not compute`;
-  return steps.some(({ type }) => type === 'Pooling') ? undefined : 'modules.json has no Pooling';
+  return steps.some(({ type }) => type.endsWith('Pooling')) ? undefined : 'modules.json has no Pooling';
 }
 
 function cacheOf(config: JsonObject): TextModelFiles['cache'] {

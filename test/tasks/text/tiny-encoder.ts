@@ -61,6 +61,10 @@ export const TINY_TOKENIZER = {
 export interface TinyShape {
   /** Logits of this many classes, instead of token vectors. */
   readonly classes?: number;
+  /** Logits of each word of the vocabulary for each token: a masked language model. */
+  readonly words?: boolean;
+  /** The heads of BGE-M3: `dense_vecs`, `sparse_vecs`, and `colbert_vecs` without the first token. */
+  readonly heads?: boolean;
   /** Type of the inputs. */
   readonly ids?: 'INT64' | 'INT32';
   /** Beside `last_hidden_state`: a vector of the graph's own, the first token's vector times two. */
@@ -76,7 +80,7 @@ export interface TinyShape {
 }
 
 /** Numbers between -1 and 1 that look random and are always the same. */
-function numbers(count: number, seed: number): Float32Array {
+export function numbers(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, (_, index) => Math.sin((index + 1) * 12.9898 * seed));
 }
 
@@ -92,21 +96,40 @@ const MASK = [
 ];
 
 /** Value infos and nodes that make `state` into the outputs. */
-function endings({ classes, sentence = false, half = false }: TinyShape): {
-  outputs: Record<string, string[]>;
+function endings({ classes, words = false, heads = false, sentence = false, half = false }: TinyShape): {
+  outputs: Record<string, (string | number)[]>;
   nodes: OnnxNode[];
 } {
   const first = node('Gather', ['state', 'zero'], 'first', { axis: { int: 1 } });
   const cast = (from: string, to: string) => node('Cast', [from], to, { to: { int: half ? 10 : 1 } });
   if (classes !== undefined)
     return {
-      outputs: { logits: [] },
+      outputs: { logits: [classes] },
       nodes: [first, node('MatMul', ['first', 'head'], 'scores'), cast('scores', 'logits')],
     };
+  if (words)
+    return {
+      outputs: { logits: ['tokens', VOCABULARY.length] },
+      nodes: [
+        node('Transpose', ['words'], 'turned', { perm: { ints: [1, 0] } }),
+        node('MatMul', ['state', 'turned'], 'logits'),
+      ],
+    };
+  if (heads)
+    return {
+      outputs: { dense_vecs: [SIZE], sparse_vecs: ['tokens', 1], colbert_vecs: ['others', SIZE] },
+      nodes: [
+        first,
+        cast('first', 'dense_vecs'),
+        node('MatMul', ['state', 'head'], 'weights'),
+        node('Relu', ['weights'], 'sparse_vecs'),
+        node('Slice', ['state', 'one_at', 'end_at', 'one_at'], 'colbert_vecs'),
+      ],
+    };
   const nodes = [cast('state', 'last_hidden_state')];
-  if (!sentence) return { outputs: { last_hidden_state: ['tokens'] }, nodes };
+  if (!sentence) return { outputs: { last_hidden_state: ['tokens', SIZE] }, nodes };
   return {
-    outputs: { last_hidden_state: ['tokens'], sentence_embedding: [] },
+    outputs: { last_hidden_state: ['tokens', SIZE], sentence_embedding: [SIZE] },
     nodes: [...nodes, first, node('Add', ['first', 'first'], 'twice'), cast('twice', 'sentence_embedding')],
   };
 }
@@ -125,9 +148,7 @@ function wholeGraph(shape: TinyShape): Graph & Required<Pick<Graph, 'initializer
   const inputs = ['input_ids', ...(unmasked ? [] : ['attention_mask']), 'token_type_ids', 'position_ids'];
   return {
     inputs: inputs.map((name) => value(name, ids, rows)),
-    outputs: Object.entries(outputs).map(([name, inner]) =>
-      value(name, half ? 'FP16' : 'FP32', ['batch', ...inner, classes ?? SIZE]),
-    ),
+    outputs: Object.entries(outputs).map(([name, inner]) => value(name, half ? 'FP16' : 'FP32', ['batch', ...inner])),
     nodes: [
       node('Gather', ['words', 'input_ids'], 'w'),
       node('Gather', ['types', 'token_type_ids'], 't'),
@@ -149,6 +170,8 @@ function wholeGraph(shape: TinyShape): Graph & Required<Pick<Graph, 'initializer
       { name: 'one', ...FLOATS, shape: [1], data: Float32Array.of(1) },
       { name: 'much', ...FLOATS, shape: [1], data: Float32Array.of(10_000) },
       { name: 'axis', datatype: 'INT64', shape: [1], data: BigInt64Array.of(1n) },
+      { name: 'one_at', datatype: 'INT64', shape: [1], data: BigInt64Array.of(1n) },
+      { name: 'end_at', datatype: 'INT64', shape: [1], data: BigInt64Array.of(1000n) },
       { name: 'zero', datatype: 'INT64', shape: [], data: BigInt64Array.of(0n) },
     ],
   };
