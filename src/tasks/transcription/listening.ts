@@ -40,6 +40,8 @@ export interface ListeningParts {
 type Stretch = Pick<Take, 'window' | 'start' | 'end'>;
 type Run = (work: Work) => Promise<Outputs>;
 
+/** A text is not tried again where the request's time is less than so many times what the last try took. */
+const HURRY = 3;
 /** Of the encoder's output: 20 ms. */
 const FRAME_SAMPLES = SAMPLE_RATE_HZ / 50;
 
@@ -103,28 +105,45 @@ export class Listening {
     return takes;
   }
 
-  /** Hears a stretch, and hears it again at the next temperature as long as its text is doubtful. */
+  /** Hears a stretch, and hears it again at the next temperature as long as its text is doubtful and there is time. */
   async #listen(stretch: Stretch, run: Run): Promise<Take> {
-    const { temperatures, thresholds, voice } = this.#parts.settings;
+    const { temperatures, thresholds } = this.#parts.settings;
     const repeats = this.#repeats.get(stretch.window) ?? 0;
-    const most = temperatures.length - repeats;
-    const tried: Judged[] = [];
+    let left = temperatures.length - repeats;
+    // Of takes that are given up nothing is kept: attention may be megabytes.
+    let kept: Judged | undefined;
     let speaks: boolean | undefined;
-    for (const temperature of temperatures.slice(0, most)) {
-      const outputs = await run(await this.#work(stretch, temperature));
-      const take = this.#takeOf(stretch, temperature, outputs);
-      // Without another try, nothing depends on it.
-      const compressionRatio = most === 1 ? 0 : await this.#repetition(take);
-      const judged = { take, compressionRatio, attention: outputs[ATTENTION] };
+    for (const temperature of temperatures.slice(0, left)) {
+      const startMs = performance.now();
+      const judged = await this.#heard(stretch, { temperature, run, isOnly: left === 1 && kept === undefined });
+      left -= 1;
+      kept = kept === undefined ? judged : leastDoubtful([kept, judged], thresholds);
       const doubtful = isDoubtful(judged, thresholds);
-      if (voice.check && (doubtful || take.noSpeechProb > thresholds.noSpeech))
-        speaks ??= await this.#speaks(stretch, run);
-      tried.push(speaks === false ? { take: { ...take, tokens: [] }, compressionRatio: 0 } : judged);
-      if (!doubtful || speaks === false) break;
+      if (this.#mayBeSilent(judged, doubtful)) speaks ??= await this.#speaks(stretch, run);
+      const tookMs = performance.now() - startMs;
+      if (!doubtful || speaks === false || this.#parts.context.leftMs() < HURRY * tookMs) break;
     }
-    this.#repeats.set(stretch.window, repeats + tried.length - 1);
+    if (kept === undefined) throw new RangeError('there is no temperature');
+    this.#repeats.set(stretch.window, temperatures.length - left - 1);
     this.#parts.onHeard((stretch.end - stretch.start) / SAMPLE_RATE_HZ);
-    return this.#aligned(leastDoubtful(tried, thresholds));
+    return speaks === false ? { ...kept.take, tokens: [] } : this.#aligned(kept);
+  }
+
+  async #heard(
+    stretch: Stretch,
+    { temperature, run, isOnly }: { temperature: number; run: Run; isOnly: boolean },
+  ): Promise<Judged> {
+    const outputs = await run(await this.#work(stretch, temperature));
+    const take = this.#takeOf(stretch, temperature, outputs);
+    // Without another try, nothing depends on it.
+    const compressionRatio = isOnly ? 0 : await this.#repetition(take);
+    return { take, compressionRatio, attention: outputs[ATTENTION] };
+  }
+
+  /** Whether it should be asked if anybody speaks. */
+  #mayBeSilent({ take }: Judged, doubtful: boolean): boolean {
+    const { voice, thresholds } = this.#parts.settings;
+    return voice.check && (doubtful || take.noSpeechProb > thresholds.noSpeech);
   }
 
   /** The end of a window that its last run left to the next one. Whisper's own code, which goes through the audio in order, seeks there. */

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import type { LaneTicket, TicketOutcome } from '../../../src/lanes/protocol.ts';
 import { failed } from '../../../src/programs/failure.ts';
+import { readOnnxModel } from '../../../src/onnx/structure.ts';
+import { attentionOutputs, findAttention } from '../../../src/onnx/surgery/attention-outputs.ts';
+import { rewritten } from '../../../src/onnx/surgery/rewrite.ts';
 import { SpeechProgram } from '../../../src/programs/speech/program.ts';
 import { LogMel } from '../../../src/tasks/transcription/log-mel.ts';
 import { alignedTokens } from '../../../src/tasks/transcription/speech-work.ts';
@@ -70,4 +74,28 @@ test('the prompt of an alignment has the language that was heard, and no earlier
     ...[TOKEN.start, TOKEN.de, TOKEN.translate, TOKEN.noTimestamps],
     ...[7, 8, TOKEN.end],
   ]);
+});
+
+test('a decoder that gives its attention itself is taken as it is', async (t) => {
+  await using model = await tinyModelFolder();
+  const file = `${model.folder}/onnx/decoder_model_merged.onnx`;
+  const changed = rewritten(file, [attentionOutputs(findAttention(readOnnxModel(file).graph))]);
+  assert.ok(changed !== undefined);
+  await writeFile(file, changed);
+  const parts = await openParts(model.folder);
+  const program = new SpeechProgram(parts);
+  t.after(() => program.release());
+  const [aligned] = await finish(program, [ticketOf(1, tone(300, 10), { alignFrames: 500 })]);
+  assert.equal(aligned !== undefined && 'outputs' in aligned ? aligned.outputs.length : 0, 4);
+});
+
+test('where no attention can be had, a window that asks for it gets its text alone', async (t) => {
+  await using model = await tinyModelFolder();
+  const parts = await openParts(model.folder);
+  // A head of a layer that the decoder does not have.
+  const program = new SpeechProgram({ ...parts, tokens: { ...parts.tokens, alignmentHeads: [[7, 0]] } });
+  t.after(() => program.release());
+  assert.ok(program.description.signature.outputs.every(({ name }) => name !== 'attention'));
+  const [outcome] = await finish(program, [ticketOf(1, tone(300, 10), { alignFrames: 500 })]);
+  assert.ok(outcome !== undefined && 'outputs' in outcome && outcome.outputs.length === 2);
 });

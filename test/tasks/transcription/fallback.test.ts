@@ -45,7 +45,10 @@ const DEFAULTS = { temperatures: TEMPERATURES, vadFilter: false, canHearVoices: 
 const WINDOW = { start: 0, end: 480_000, overlap: 0, speechEnd: 480_000 };
 
 /** A window that is heard at each temperature as told: mean log probability and compression ratio. */
-async function hear(heard: Readonly<Record<number, readonly [number, number]>>, windows = [WINDOW]) {
+async function hear(
+  heard: Readonly<Record<number, readonly [number, number]>>,
+  { windows = [WINDOW], leftMs = 60_000 } = {},
+) {
   const asked: [window: number, temperature: number][] = [];
   const run = async ({ parameters }: Work): Promise<Outputs> => {
     const { temperature, seed } = parameters as SpeechParameters;
@@ -58,6 +61,7 @@ async function hear(heard: Readonly<Record<number, readonly [number, number]>>, 
   };
   const context = {
     run,
+    leftMs: () => leftMs,
     runEach: <Result>(count: number, part: (index: number, each: typeof run) => Promise<Result>) =>
       Promise.all(Array.from({ length: count }, (_, index) => part(index, run))),
     call: (name: string, argument: unknown) =>
@@ -92,10 +96,15 @@ test('a text that is sound at once is heard once', async () => {
 });
 
 test('a window that stays doubtful is heard once at each temperature, and others are not heard again', async () => {
-  const { takes, asked } = await hear({ 0.8: [-1.2, 1] }, [WINDOW, WINDOW]);
+  const { takes, asked } = await hear({ 0.8: [-1.2, 1] }, { windows: [WINDOW, WINDOW] });
   assert.equal(asked.length, 12);
   assert.deepEqual(
     takes.map(({ temperature }) => temperature),
     [0.8, 0.8],
   );
+});
+
+test('a request whose time is nearly up gets its doubtful text, and no further try', async () => {
+  const { takes, asked } = await hear({ 0: [-0.2, 5] }, { leftMs: 0 });
+  assert.deepEqual([asked.length, takes.length], [1, 1]);
 });
