@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import { MOST_CALLS } from './tools/call-parser.ts';
 
 /** The messages of a conversation. */
 
@@ -23,7 +24,6 @@ export interface AskedCall {
   readonly function: { readonly name: string; readonly arguments: string };
 }
 
-const MOST_CALLS = 128;
 const MOST_ID_CHARACTERS = 256;
 
 const text = z.string('a text is expected');

@@ -20,6 +20,9 @@ export interface ParsedPiece {
   readonly calls: readonly ToolCallDelta[];
 }
 
+/** A model that calls without end is stopped, and a conversation may have no more of them in a turn. */
+export const MOST_CALLS = 128;
+
 /** Characters that may stand in front of a call in a list, and behind one: models close more braces than they opened. */
 const SEPARATOR = /^[\s,;[\]`]/;
 const SEPARATOR_BEHIND = /^[\s,;[\]`}]/;
@@ -217,7 +220,7 @@ export class CallParser {
     this.#reader = undefined;
     this.#callsHere += 1;
     this.#taken = '';
-    if (!this.#rules.parallel) {
+    if (!this.#rules.parallel || this.#calls.length === MOST_CALLS) {
       this.#done = true;
       this.#rest = '';
     }

@@ -20,6 +20,8 @@ const ARGUMENTS = ['arguments', 'parameters', 'args'];
 const OTHERS = ['type', 'id', 'index'];
 /** The longest name of a member, and of a tool. */
 const MOST_NAME_CHARACTERS = 200;
+/** The longest value that is read as a whole, i.e. again with each piece. */
+const MOST_VALUE_CHARACTERS = 32_768;
 
 export class CallReader {
   readonly draft: CallDraft;
@@ -93,7 +95,7 @@ export class CallReader {
       return { state: 'waits', length: at };
     }
     const length = valueEnd(text.slice(at));
-    if (length < 0) return { state: 'waits', length: 0 };
+    if (length < 0) return { state: text.length - at > MOST_VALUE_CHARACTERS ? 'broken' : 'waits', length: 0 };
     return { state: this.#take(member, text.slice(at, at + length)) ? 'waits' : 'broken', length: at + length };
   }
 

@@ -155,6 +155,17 @@ test('without parallel calls the answer ends with the first', () => {
   assert.equal(parser.calls.length, 1);
 });
 
+test('a model that calls without end is stopped, and one that never ends a value gets it back as text', () => {
+  const parser = new CallParser(rules('hermes'));
+  const call = '<tool_call>{"name": "now"}</tool_call>';
+  for (let count = 0; count < 127; count += 1) parser.push(call);
+  assert.equal(parser.done, false);
+  parser.push(call + call);
+  assert.deepEqual([parser.done, parser.calls.length], [true, 128]);
+  const endless = `<tool_call>{"name": "add", "id": "${'x'.repeat(40_000)}`;
+  assert.equal(new CallParser(rules('hermes')).push(endless).text, endless);
+});
+
 test('no text ends in an error, and none loses letters that are no call', () => {
   const parts = ['<tool_call>', '</tool_call>', '{', '}', '"name"', ':', '"add"', '"arguments"', ',', '[', 'x', '\\"'];
   const more = ['[TOOL_CALLS]', '[ARGS]', '<|python_tag|>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '\n```json\n'];
