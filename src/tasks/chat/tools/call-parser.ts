@@ -194,13 +194,12 @@ export class CallParser {
     const { draft } = reader;
     const { state, taken } = reader.read(this.#rest);
     this.#take(taken);
+    const isTold = this.#rules.inPieces && draft.isBegun && this.#mayBeCalled(draft);
+    if (isTold && !this.#calls.includes(draft)) this.#calls.push(draft);
     if (state === 'broken' && reader.isEnough) this.#complete(draft);
     else if (state === 'broken' || !this.#mayBeCalled(draft)) this.#giveBack();
     else if (state === 'complete') this.#complete(draft);
-    else {
-      if (this.#rules.inPieces && draft.isBegun && !this.#calls.includes(draft)) this.#calls.push(draft);
-      return false;
-    }
+    else return false;
     return true;
   }
 
