@@ -64,23 +64,32 @@ const SCHEMES = {
 
 function operationOf(operation: Operation, models: readonly DescribedModel[]): Json {
   const { about, dialect } = operation;
-  const streams = operation.kind === 'items' && operation.stream !== undefined;
-  const all = bodiesOf(operation);
-  const told = toldOf(about, dialect, {
-    bodies: all.flatMap(({ body }) => (body === undefined ? [] : [body])),
-    streams,
-  });
-  const examples = Object.assign(
-    {},
-    ...[operation, ...sharingPathsOf(operation)].map((one) => examplesOf(one, models)),
-  ) as Json;
+  const all = servedAt(operation);
+  const told = toldOf(
+    {
+      ...about,
+      bodyTypes: unionOf(all, ({ bodyTypes = [JSON_TYPE] }) => bodyTypes),
+      answerTypes: unionOf(all, ({ answerTypes = [JSON_TYPE] }) => answerTypes),
+    },
+    dialect,
+    {
+      bodies: all.flatMap((one) => (one.about.body === undefined ? [] : [one.about.body])),
+      streams: operation.kind === 'items' && operation.stream !== undefined,
+      dialects: [...new Set([dialect, ...all.map((one) => one.dialect)])],
+    },
+  );
+  const examples = Object.assign({}, ...all.map((one) => examplesOf(one, models))) as Json;
   return Object.keys(examples).length === 0 ? told : withExamples(told, examples);
 }
 
-/** What may be sent to the paths of an operation: its own bodies, and those of others that share them or that it stands for. */
-function bodiesOf(operation: Operation): readonly About[] {
-  if (operation.kind === 'stand-in') return operation.of.map(({ operation: name }) => operationNamed(name).about);
-  return [operation, ...sharingPathsOf(operation)].map(({ about }) => about);
+function unionOf(operations: readonly Operation[], of: (about: About) => readonly string[]): string[] {
+  return [...new Set(operations.flatMap(({ about }) => of(about)))];
+}
+
+/** The operations that bodies at the paths of one may be for: itself, and others that share them, or those that it stands for. */
+function servedAt(operation: Operation): readonly Operation[] {
+  if (operation.kind === 'stand-in') return operation.of.map(({ operation: name }) => operationNamed(name));
+  return [operation, ...sharingPathsOf(operation)];
 }
 
 function toldOf(
@@ -89,7 +98,8 @@ function toldOf(
   {
     bodies = about.body === undefined ? [] : [about.body],
     streams = false,
-  }: { bodies?: NonNullable<About['body']>[]; streams?: boolean } = {},
+    dialects = [dialect],
+  }: { bodies?: NonNullable<About['body']>[]; streams?: boolean; dialects?: readonly Dialect[] } = {},
 ): Json {
   const { summary, bodyTypes = [JSON_TYPE], answerTypes = [JSON_TYPE], status = 200 } = about;
   const schemas = [...new Set(bodies)].map(jsonSchemaOf);
@@ -101,7 +111,7 @@ function toldOf(
     ...(body === undefined ? {} : { requestBody: { content: contentOf(bodyTypes, body) } }),
     responses: {
       [status]: { description: 'Done', content: contentOf(answers, {}) },
-      ...errorsOf(dialect),
+      ...errorsOf(dialects),
     },
   };
 }
@@ -112,33 +122,40 @@ function contentOf(types: readonly string[], schema: JsonSchema): Json {
   );
 }
 
-const errorsByDialect = new Map<Dialect, Json>();
+const errorsByDialect = new Map<Dialect, ReadonlyMap<number, readonly ErrorCode[]>>();
 
-/** Every status that a dialect may answer an error with, with what it means there. */
-function errorsOf(dialect: Dialect): Json {
-  let told = errorsByDialect.get(dialect);
-  if (told === undefined) {
-    const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !UNTOLD.has(code));
-    const byStatus = new Map<number, ErrorCode[]>();
-    // A task that does not fit has a status of its own in some dialects.
-    for (const error of [
-      ...codes.map((code) => new ServerError(code)),
-      new ServerError('BAD_REQUEST', undefined, { reason: 'wrong_task' }),
-    ]) {
-      const { status } = dialect.tellError(error);
-      byStatus.set(status, [...(byStatus.get(status) ?? []), error.code]);
-    }
-    const { body } = dialect.tellError(new ServerError('BAD_REQUEST'));
-    const content = { [JSON_TYPE]: { schema: schemaLike(body) } };
-    told = Object.fromEntries(
-      [...byStatus].map(([status, some]) => [
-        status,
-        { description: [...new Set(some)].map((code) => ERRORS[code].message).join(' '), content },
-      ]),
-    );
-    errorsByDialect.set(dialect, told);
+/** Every status that a dialect may answer an error with, with the codes that it stands for there. */
+function statusesOf(dialect: Dialect): ReadonlyMap<number, readonly ErrorCode[]> {
+  const known = errorsByDialect.get(dialect);
+  if (known !== undefined) return known;
+  const codes = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => !UNTOLD.has(code));
+  // A task that does not fit has a status of its own in some dialects.
+  const errors = [
+    ...codes.map((code) => new ServerError(code)),
+    new ServerError('BAD_REQUEST', undefined, { reason: 'wrong_task' }),
+  ];
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const error of errors) {
+    const { status } = dialect.tellError(error);
+    byStatus.set(status, [...(byStatus.get(status) ?? []), error.code]);
   }
-  return told;
+  errorsByDialect.set(dialect, byStatus);
+  return byStatus;
+}
+
+/** The errors of a path; where several dialects share it, the body decides in whose shape they are. */
+function errorsOf(dialects: readonly Dialect[]): Json {
+  const shapes = dialects.map((dialect) => schemaLike(dialect.tellError(new ServerError('BAD_REQUEST')).body));
+  const content = contentOf([JSON_TYPE], shapes.length > 1 ? { anyOf: shapes } : (shapes[0] ?? {}));
+  const codes = new Map<number, Set<ErrorCode>>();
+  for (const [status, some] of dialects.flatMap((dialect) => [...statusesOf(dialect)]))
+    codes.set(status, new Set([...(codes.get(status) ?? []), ...some]));
+  return Object.fromEntries(
+    [...codes].map(([status, some]) => [
+      status,
+      { description: [...some].map((code) => ERRORS[code].message).join(' '), content },
+    ]),
+  );
 }
 
 /** Bodies that work here, by the name of their model. */

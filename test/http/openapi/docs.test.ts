@@ -74,6 +74,15 @@ test('ranges, lists and forms are told as they are checked', async () => {
   assert.deepEqual(file, { type: 'string', format: 'binary' });
 });
 
+test('a path of several dialects has the errors of each', async () => {
+  await using server = await startStubServer([chat]);
+  const { paths } = (await documentOf(server.url)) as { paths: Described };
+  const { responses } = paths['/rerank']?.['post'] as { responses: Record<string, { content: Record<string, Json> }> };
+  const { schema } = responses[400]?.content['application/json'] as { schema: { anyOf: { properties: Json }[] } };
+  const kinds = schema.anyOf.map(({ properties }) => (properties['error'] as Json)['type']);
+  assert.deepEqual(kinds.sort(), ['object', 'string']);
+});
+
 test('examples name the models that are there; without a key, names of models are not told', async () => {
   const keys = { API_KEYS: `app:${digestOfKey('app')}` };
   await using server = await startStubServer([chat], keys);
