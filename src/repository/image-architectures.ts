@@ -13,6 +13,9 @@ const PAIRS = /^(CLIP|ChineseCLIP|JinaCLIP|MobileCLIP|Siglip2?)Model$/;
 const TASKS: readonly (readonly [RegExp, string])[] = [
   [/ForImageClassification$/, 'image-classification'],
   [/ForObjectDetection$/, 'object-detection'],
+  [/ForSemanticSegmentation$/, 'image-segmentation'],
+  [/ForDepthEstimation$/, 'depth-estimation'],
+  [/^(BriaRMBG|BiRefNet|MODNet|U2Netp?|IS[Nn]et)$/, 'background-removal'],
 ];
 
 /** Kinds that no task serves, and what they are. */
@@ -22,6 +25,7 @@ const NOT_SERVED: readonly (readonly [RegExp, string])[] = [
   [/ForZeroShotObjectDetection$|^(Owl|Owlv2|OwlViT).*ForObjectDetection$/, 'detection by texts is not served'],
   [/^(Sam|Sam2|EdgeTam|MobileSam|SlimSam).*Model$|ForMaskGeneration$/, 'masks by points (SAM) are not served'],
   [/For(Keypoint(Detection|Matching)|PoseEstimation)$/, 'key points are not served'],
+  [/^(ZoeDepth|DepthPro|PromptDepthAnything)ForDepthEstimation$/, 'depth of this kind is not served'],
   [/ForVideoClassification$/, 'video is not served'],
   [/ForImageMatting$/, 'matting by trimaps is not served'],
   [/^VisionEncoderDecoderModel$|ForImageTextToText$/, 'texts from images are not served'],

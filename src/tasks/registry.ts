@@ -37,6 +37,11 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     create: (await import('./image-text/task.ts')).createImageTextTask,
     program: (await import('./image-text/program-choice.ts')).chooseImageTextProgram,
   }),
+  'image-segmentation': async () => ({
+    create: (await import('./dense/segmentation.ts')).createImageSegmentationTask,
+  }),
+  'depth-estimation': async () => ({ create: (await import('./dense/depth.ts')).createDepthEstimationTask }),
+  'background-removal': async () => ({ create: (await import('./dense/background.ts')).createBackgroundRemovalTask }),
   'object-detection': async () => ({
     create: (await import('./detection/task.ts')).createObjectDetectionTask,
   }),

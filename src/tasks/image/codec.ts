@@ -38,12 +38,13 @@ async function readable<Value>(promise: Promise<Value>): Promise<Value> {
   }
 }
 
-/** Pixels of one channel (grey) or three (sRGB) as an image file, in a buffer of its own. */
+/** Pixels of one channel (grey), three (sRGB) or four (with alpha) as an image file, in a buffer of its own. */
 export async function encodeImage(
   { data, width, height, channels }: Pixels,
   format: OutputFormat,
 ): Promise<Uint8Array> {
-  if (channels !== 1 && channels !== 3) throw new Error(`an image of ${channels} channels cannot be written`);
+  if (channels !== 1 && channels !== 3 && channels !== 4)
+    throw new Error(`an image of ${channels} channels cannot be written`);
   const image = sharp(data, { raw: { width, height, channels } }).toColourspace(channels === 1 ? 'b-w' : 'srgb');
   const file = await image[format]().toBuffer();
   return Uint8Array.from(file);
