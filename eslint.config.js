@@ -140,7 +140,7 @@ export default defineConfig(
   },
   { files: ['src/cli.ts', 'src/commands.ts'], rules: { 'no-console': 'off' } },
   {
-    files: ['eslint.config.js', 'scripts/**', 'bin/**'],
+    files: ['eslint.config.js', 'scripts/**', 'bin/**', 'tools/clients/*.mjs'],
     extends: [tseslint.configs.disableTypeChecked],
     rules: { 'no-restricted-exports': 'off', 'no-restricted-properties': 'off', 'no-console': 'off' },
   },

@@ -15,8 +15,8 @@ export function readModelName(name: string): ModelReading[] {
   });
 }
 
-/** Names that clients send because they have to send one: huggingface_hub's `tgi`, LangChain's `dummy`, the address of the server. */
-const PLACEHOLDERS: ReadonlySet<string> = new Set(['default', 'dummy', 'tgi']);
+/** Names that clients send because they have to send one: huggingface_hub's `tgi`, LangChain's `dummy`, that of TEI's examples, the address of the server. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set(['default', 'dummy', 'text-embeddings-inference', 'tgi']);
 
 /** Whether a name says only that the client does not care. */
 export function isPlaceholder(name: string): boolean {

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { InferenceClient } from '@huggingface/inference';
+import { areVectors, feature, isText, joined, url } from './report.mjs';
+
+const at = (path) => new InferenceClient('none', { endpointUrl: `${url}${path}` });
+const messages = [{ role: 'user', content: 'What is the capital of France?' }];
+
+await feature('chat', 'chat', async (model) => {
+  isText((await at('/v1').chatCompletion({ model, messages })).choices[0].message.content);
+});
+
+await feature('stream', 'chat', async (model) => {
+  const stream = at('/v1').chatCompletionStream({ model, messages });
+  isText(await joined(stream, (chunk) => chunk.choices[0]?.delta?.content));
+});
+
+await feature('embeddings', 'embeddings', async () => {
+  areVectors(await at('/embed').featureExtraction({ inputs: ['That is a happy person', 'A person'] }), 2);
+});
+
+await feature('similarity', 'embeddings', async () => {
+  const inputs = {
+    source_sentence: 'That is a happy person',
+    sentences: ['That is a happy dog', 'Today is a sunny day'],
+  };
+  const scores = await at('/similarity').sentenceSimilarity({ inputs });
+  assert.ok(scores.length === 2 && scores[0] > scores[1]);
+});

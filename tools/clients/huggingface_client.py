@@ -1,0 +1,32 @@
+from huggingface_hub import InferenceClient
+from report import are_vectors, feature, is_text, joined, sample, url
+
+MESSAGES = [{"role": "user", "content": "What is the capital of France?"}]
+client = InferenceClient(base_url=f"{url}/v1", api_key="none")
+
+
+@feature("chat", "chat")
+def chat(model):
+    # Its own default name, where none is given.
+    is_text(client.chat_completion(MESSAGES).choices[0].message.content)
+    is_text(client.chat.completions.create(model=model, messages=MESSAGES).choices[0].message.content)
+
+
+@feature("stream", "chat")
+def stream(model):
+    chunks = client.chat_completion(MESSAGES, stream=True)
+    is_text(joined(chunks, lambda chunk: chunk.choices[0].delta.content if chunk.choices else None))
+
+
+@feature("embeddings", "embeddings")
+def embeddings(_model):
+    vectors = InferenceClient(url, api_key="none").feature_extraction("Today is a sunny day.")
+    are_vectors(vectors.tolist(), 1)
+
+
+@feature("similarity", "embeddings")
+def similarity(_model):
+    scores = InferenceClient(f"{url}/similarity", api_key="none").sentence_similarity(
+        "Machine learning is so easy.", other_sentences=["Deep learning is so straightforward.", "This is so difficult."]
+    )
+    assert scores[0] > scores[1]

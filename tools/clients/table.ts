@@ -1,0 +1,120 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+/**
+ * Which clients work with a running server, feature by feature: `node dist/tools/clients/table.js URL task=model... [sample=file.wav]` prints a table. The
+ * clients are those of package.json and requirements.txt here, unchanged; what is not installed is left out, saying so.
+ */
+
+/** The sources of the programs; this file runs from dist/tools/clients. */
+const FOLDER = path.join(import.meta.dirname, '../../../tools/clients');
+const PROGRAM_LIMIT_MS = 300_000;
+
+export interface Client {
+  readonly title: string;
+  readonly program: string;
+  /** The package that must be installed; none for programs that only use fetch. */
+  readonly needs?: string;
+}
+
+export const CLIENTS: readonly Client[] = [
+  { title: 'openai (npm)', program: 'openai.mjs', needs: 'openai' },
+  { title: 'openai (PyPI)', program: 'openai_client.py', needs: 'openai' },
+  { title: "AI SDK, `openai('model')`", program: 'ai-sdk.mjs', needs: '@ai-sdk/openai' },
+  { title: 'AI SDK, openai-compatible', program: 'ai-sdk-compatible.mjs', needs: '@ai-sdk/openai-compatible' },
+  { title: 'SaladCloud ai-sdk-provider', program: 'salad.mjs', needs: '@saladtechnologies-oss/ai-sdk-provider' },
+  { title: 'LangChain.js', program: 'langchain.mjs', needs: '@langchain/openai' },
+  { title: 'LangChain (Python)', program: 'langchain_client.py', needs: 'langchain-openai' },
+  { title: 'LlamaIndex.TS', program: 'llamaindex.mjs', needs: '@llamaindex/openai' },
+  { title: 'LlamaIndex (Python)', program: 'llamaindex_client.py', needs: 'llama-index-llms-openai-like' },
+  { title: 'Haystack', program: 'haystack_client.py', needs: 'haystack-ai' },
+  { title: 'LiteLLM', program: 'litellm_client.py', needs: 'litellm' },
+  { title: 'Cohere (npm)', program: 'cohere.mjs', needs: 'cohere-ai' },
+  { title: 'Cohere (PyPI)', program: 'cohere_client.py', needs: 'cohere' },
+  { title: '@huggingface/inference', program: 'huggingface.mjs', needs: '@huggingface/inference' },
+  { title: 'huggingface_hub', program: 'huggingface_client.py', needs: 'huggingface_hub' },
+  { title: 'Requests of Open WebUI, Continue, TEI recipes', program: 'shapes.mjs' },
+];
+
+export interface Feature {
+  readonly feature: string;
+  readonly ok?: boolean;
+  readonly error?: string;
+  /** Why it was not tried. */
+  readonly skipped?: string;
+}
+
+/** What programs are told. */
+export interface Server {
+  readonly url: string;
+  /** Names of models by task. */
+  readonly models: Readonly<Record<string, string>>;
+  /** A recording of speech. */
+  readonly sample?: string | undefined;
+}
+
+/** Where the clients are installed: a node_modules with them, and a Python. */
+export interface Installed {
+  readonly modules: string;
+  readonly python: string;
+}
+
+export const HERE: Installed = {
+  modules: path.join(FOLDER, 'node_modules'),
+  python: process.env['CARPOOL_CLIENTS_PYTHON'] ?? 'python3',
+};
+
+/** The installed version of what a client needs; undefined if it is not installed. */
+export function versionOf({ program, needs }: Client, { modules, python }: Installed): string | undefined {
+  if (needs === undefined) return '';
+  if (program.endsWith('.mjs')) {
+    const file = path.join(modules, needs, 'package.json');
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version : undefined;
+  }
+  const asked = spawnSync(python, ['-c', `import importlib.metadata as m; print(m.version("${needs}"))`]);
+  return asked.status === 0 ? asked.stdout.toString().trim() : undefined;
+}
+
+/** Runs a client's program against a server. Throws an Error if it ends without having tried its features. */
+export async function tryClient({ program }: Client, server: Server, { python }: Installed): Promise<Feature[]> {
+  const command = program.endsWith('.py') ? python : process.execPath;
+  const child = spawn(command, [path.join(FOLDER, program), JSON.stringify(server)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: PROGRAM_LIMIT_MS,
+    killSignal: 'SIGKILL',
+    env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' },
+  });
+  let complaint = '';
+  child.stderr.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-2000)));
+  const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
+  const features: Feature[] = [];
+  for await (const line of createInterface({ input: child.stdout }))
+    if (line.startsWith('{"')) features.push(JSON.parse(line) as Feature);
+  const code = await ended;
+  if (code !== 0 || features.length === 0) throw new Error(`${program} ended with ${code}: ${complaint}`);
+  return features;
+}
+
+/** All clients as a table in Markdown, and whether everything that was tried works. */
+async function main([url = '', ...pairs]: readonly string[]): Promise<void> {
+  const { sample, ...models } = Object.fromEntries(pairs.map((pair) => pair.split('='))) as Record<string, string>;
+  console.log('| client | version | works |\n|---|---|---|');
+  for (const client of CLIENTS) {
+    const version = versionOf(client, HERE);
+    if (version === undefined) {
+      console.log(`| ${client.title} | not installed | |`);
+      continue;
+    }
+    const features = await tryClient(client, { url, models, sample }, HERE);
+    const words = features.map(({ feature, ok, skipped, error = '' }) => {
+      if (skipped !== undefined) return `${feature} (${skipped})`;
+      return ok === true ? feature : `**${feature} fails**: ${error.replaceAll(/\s+/g, ' ')}`;
+    });
+    if (features.some(({ ok }) => ok === false)) process.exitCode = 1;
+    console.log(`| ${client.title} | ${version} | ${words.join(', ')} |`);
+  }
+}
+
+if (process.argv[2]?.startsWith('http') === true) await main(process.argv.slice(2));
