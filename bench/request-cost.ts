@@ -77,6 +77,12 @@ async function scenarios(): Promise<Scenario[]> {
   }));
   return [
     ...answered,
+    {
+      name: 'refused for its key',
+      environment: { MODELS_DIR: square.modelsDir, MODELS: square.name, API_KEY: 'right' },
+      occupants: 0,
+      payload: { ...one, headers: { ...one.headers, 'X-API-Key': 'wrong' } },
+    },
     { name: 'refused before the body', environment: full, occupants: places, payload: one },
     // One place is left, so that only the body tells that there is no room.
     { name: 'refused after the body', environment: full, occupants: places - 1, payload: two },
