@@ -29,8 +29,12 @@ const MAX_TOKENS = Number(flags.tokens);
 /** Of each schema's questions. */
 const FIRST = Number(flags.first);
 /** Enough for the shortest answer to each schema, and for little more. */
-const CUT_TOKENS = 64;
+const CUT_TOKENS = 80;
 const CLIENTS = 8;
+/** Clients where only the answers count. */
+const CROWD = 25;
+/** A line tells how far it is. */
+const TOLD = 25;
 
 interface Question {
   readonly about: string;
@@ -85,8 +89,11 @@ async function askAll(
   const answers: Answered[] = [];
   let next = 0;
   const client = async (): Promise<void> => {
-    for (let question = asked[next++]; question !== undefined; question = asked[next++])
+    for (let question = asked[next++]; question !== undefined; question = asked[next++]) {
       answers.push(await ask(server, question, own(question)));
+      if (answers.length % TOLD === 0)
+        console.error(`${answers.length} of ${asked.length} answered, ${answers.filter(isValid).length} fit`);
+    }
   };
   await Promise.all(Array.from({ length: clients }, client));
   return answers;
@@ -102,7 +109,7 @@ function isValid({ text, question }: Answered): boolean {
 
 async function showValid(server: ServerProcess, what: string, limit: object): Promise<void> {
   const answers = await askAll(server, questions, {
-    clients: CLIENTS,
+    clients: CROWD,
     own: (question) => ({ ...formOf(question), ...limit }),
   });
   const wrong = answers.filter((answer) => !isValid(answer));

@@ -71,7 +71,7 @@ function writeChoices(choices: readonly string[], builder: NetworkBuilder): Rule
     throw new GrammarError('there must be a choice, and none may be empty');
   bounded(choices.join(''));
   const rule = builder.rule();
-  for (const one of new Set(choices)) builder.text(rule.start, one, rule.end);
+  builder.texts(rule.start, [...new Set(choices)], rule.end);
   return rule;
 }
 

@@ -107,6 +107,14 @@ export class JsonRules {
     });
   }
 
+  /** One of several values that are spelled out. */
+  constants(values: readonly unknown[]): Rule {
+    const rule = this.builder.rule();
+    const texts = new Set(values.map((value) => JSON.stringify(value)));
+    this.builder.texts(rule.start, [...texts], rule.end);
+    return rule;
+  }
+
   any(): Rule {
     return this.#once('any', ({ start, end }) => {
       const all = [this.string({ least: 0, most: Infinity }), this.number, this.anyObject(), this.anyArray()];

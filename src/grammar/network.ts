@@ -43,6 +43,7 @@ export class NetworkBuilder {
 
   /** A rule without edges yet. */
   rule(): Rule {
+    this.#checkTime();
     const rule = { start: this.node(), end: this.node() };
     this.#final[rule.end] = 1;
     return rule;
@@ -71,6 +72,26 @@ export class NetworkBuilder {
       Array.from(Buffer.from(text), (byte) => [byte, byte] as const),
       to,
     );
+  }
+
+  /** Edges for the bytes of several texts. Those that begin alike share them, so that a thousand names are one reading of an answer and not a thousand. */
+  texts(from: number, texts: readonly string[], to: number): void {
+    const children = new Map<string, number>();
+    for (const text of texts) {
+      const bytes = Buffer.from(text);
+      let at = from;
+      for (const [place, byte] of bytes.entries()) {
+        const key = `${at} ${byte}`;
+        let next = children.get(key);
+        if (next === undefined) {
+          next = this.node();
+          children.set(key, next);
+          this.byte(at, [byte, byte], next);
+        }
+        at = next;
+        if (place === bytes.length - 1) this.empty(at, to);
+      }
+    }
   }
 
   /** Edges for one byte of each range. */
@@ -107,7 +128,11 @@ export class NetworkBuilder {
     this.#parts += 1;
     if (this.#parts > MOST_PARTS)
       throw new GrammarError(`it needs more than ${MOST_PARTS} states: use smaller bounds, or fewer of them`);
-    if (this.#parts % PARTS_A_LOOK === 0 && performance.now() > this.#untilMs)
+    if (this.#parts % PARTS_A_LOOK === 0) this.#checkTime();
+  }
+
+  #checkTime(): void {
+    if (performance.now() > this.#untilMs)
       throw new GrammarError(`it takes more than ${BUILD_LIMIT_MS / 1000} s to read`);
   }
 }

@@ -4,6 +4,8 @@ import { choice, EMPTY, repeat, sequence, set, type Pattern } from './pattern.ts
 import { CLASSES, NO_LINE_END, propertyRanges } from './regex-classes.ts';
 
 const MOST_NESTED = 64;
+/** To find the characters of one takes a tenth of a second. */
+const MOST_PROPERTIES = 16;
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, 0: 0 };
 const ANYTHING = repeat({ kind: 'set', ranges: ALL }, 0, Infinity);
 
@@ -20,6 +22,7 @@ class RegexReader {
   readonly #whole: boolean;
   #at = 0;
   #depth = 0;
+  readonly #properties = new Set<string>();
 
   constructor(text: string, whole: boolean) {
     this.#characters = Array.from(text);
@@ -166,6 +169,8 @@ class RegexReader {
     if (!this.#take('{') || end < 0) throw this.#wrong('"\\p" without a name in braces');
     const name = this.#characters.slice(this.#at, end).join('');
     this.#at = end + 1;
+    this.#properties.add(name);
+    if (this.#properties.size > MOST_PROPERTIES) throw this.#wrong(`more than ${MOST_PROPERTIES} classes \\p{...}`);
     const ranges = propertyRanges(name);
     return isWithout ? without(ALL, ranges) : ranges;
   }

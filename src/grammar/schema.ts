@@ -73,7 +73,7 @@ export class SchemaWriter {
     }
     const types = typesOf(schema, where);
     if (schema['const'] !== undefined || schema['enum'] !== undefined) {
-      for (const value of constants(schema, types, where)) add(this.#json.constant(value));
+      add(this.#json.constants(constants(schema, types, where)));
       return;
     }
     if (types === undefined) add(this.#json.any());

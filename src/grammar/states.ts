@@ -3,7 +3,7 @@ import { UNREACHABLE } from './distances.ts';
 import type { Network } from './network.ts';
 
 /** Most readings of a text that are followed side by side; of more, those that end soonest stay, so that every answer can still end. */
-const MOST_READINGS = 256;
+const MOST_READINGS = 1024;
 /** What a state takes in memory, roughly: without and with its readings. */
 const STATE_BYTES = 300;
 const READING_BYTES = 120;

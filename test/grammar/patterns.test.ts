@@ -82,6 +82,15 @@ test('a choice is one of its texts', () => {
   assert.throws(() => compile({ kind: 'choice', choices: ['a', ''] }), /none may be empty/);
 });
 
+test('many choices are one reading', () => {
+  const choices = Array.from({ length: 5000 }, (_, index) => `name ${index}`);
+  const grammar = new Grammar(compile({ kind: 'choice', choices }));
+  assert.equal(grammar.start.readings.length, 1);
+  const matcher = new Matcher(grammar);
+  for (const byte of Buffer.from('name 4999')) matcher.take(byte);
+  assert.ok(matcher.over);
+});
+
 test('only tokens that lead to an end are allowed', () => {
   // The second alternative never ends.
   const matcher = new Matcher(new Grammar(compile({ kind: 'ebnf', text: 'root ::= "ab" | "ac" b\nb ::= "b" b' })));

@@ -15,6 +15,7 @@ import {
   streamOf,
   type StreamFields,
 } from './sampling.ts';
+import { STRUCTURE, structureOf } from './structure.ts';
 
 /** OpenAI's own default. */
 const DEFAULT_MAX_TOKENS = 16;
@@ -32,6 +33,7 @@ const schema = z.object({
   max_tokens: number(SAMPLING_RANGES.max_tokens).default(DEFAULT_MAX_TOKENS),
   echo: flag.optional(),
   ...SAMPLING,
+  ...STRUCTURE,
   model: text.optional(),
   ...STREAMING,
   ...HARMLESS,
@@ -72,6 +74,7 @@ export function decodeCompletions(body: Uint8Array, { itemLimit }: DecodeContext
     max_tokens: maxTokens,
     ...(logprobs === undefined ? {} : { logprobs: true, top_logprobs: logprobs }),
     echo,
+    ...structureOf(fields),
   };
   // The parameters may hold thousands of values: they are read once, not for each of ten thousand prompts.
   const chosen = Array.from({ length: choices }, (_, index) => jsonItem(undefined, forChoice(parameters, index)));

@@ -91,6 +91,7 @@ test('the form of an answer goes to the task, in all its spellings', () => {
   assert.deepEqual(form({ guided_regex: 'a+' }), { structured_outputs: { regex: 'a+' } });
   assert.deepEqual(form({ guided_choice: ['a'] }), { structured_outputs: { choice: ['a'] } });
   assert.deepEqual(form({ guided_grammar: 'root ::= "a"' }), { structured_outputs: { grammar: 'root ::= "a"' } });
+  assert.ok(complete({ prompt: 'a', guided_choice: ['b'] }).items[0]?.parameters?.['structured_outputs'] !== undefined);
 });
 
 const TOOLS = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
