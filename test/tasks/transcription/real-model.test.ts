@@ -47,6 +47,17 @@ describe('transcription by a real model', () => {
     }
   });
 
+  test('words begin where faster-whisper hears them', async () => {
+    const { words = [], words_from: from } = await server.transcribe(wavOf(speech), { word_timestamps: true });
+    // faster-whisper 1.2.1 on the weights that this model was made of (tools/faster-whisper/compare.py).
+    const starts = [0, 0.74, 1.06, 1.44, 1.76, 2.28, 3.88, 4.52, 5.7, 6.02, 6.36, 6.76, 7.02, 7.26, 8.06, 8.66, 8.94];
+    starts.push(9.28, 9.5, 9.72, 9.92, 10.22);
+    assert.equal(from, 'attention');
+    assert.deepEqual(wordsOf(words.map(({ word }) => word).join(' ')), wordsOf(SAID));
+    for (const [index, { word, start }] of words.entries())
+      assert.ok(Math.abs(start - (starts[index] ?? NaN)) <= 0.2, `${word} at ${start}`);
+  });
+
   test('another sample rate, two channels and other bits are heard as well', async () => {
     // 48 kHz by repeating samples: the images above 8 kHz are what the low-pass is for.
     const stereo = new Int16Array(speech.length * 3);
