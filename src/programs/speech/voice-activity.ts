@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import { Tensor as OrtTensor } from 'onnxruntime-node';
 import type { LaneData } from '../../device.ts';
+import { readGraphEnds } from '../../onnx/structure.ts';
 import { openGraph, type Graph } from '../../onnx/graph.ts';
 import type { LaneTicket } from '../../lanes/protocol.ts';
 import { VOICE_CHUNK, isVoiceTicket } from '../../tasks/transcription/speech-work.ts';
@@ -24,7 +26,9 @@ export class VoiceActivity {
   #opening: Promise<Graph> | undefined;
   #waiting: LaneTicket[] = [];
 
+  /** Throws a plain Error where the file is another model: it is opened later. */
   constructor(file: string | undefined, lane: LaneData) {
+    if (file !== undefined) checkEnds(file);
     this.#file = file;
     this.#lane = lane;
   }
@@ -57,7 +61,8 @@ export class VoiceActivity {
   }
 
   async release(): Promise<void> {
-    await (await this.#opening)?.release();
+    const graph = await this.#opening?.catch(() => undefined);
+    await graph?.release();
   }
 
   async #outputs(input: Tensor | undefined): Promise<Tensor[]> {
@@ -89,9 +94,21 @@ export class VoiceActivity {
 
   #graph(): Promise<Graph> {
     if (this.#file === undefined) throw new Error('there is no voice activity model');
-    this.#opening ??= openGraph(this.#file, {}, this.#lane);
+    this.#opening ??= openGraph(this.#file, {}, this.#lane).catch((error: unknown) => {
+      // The next ticket tries again.
+      this.#opening = undefined;
+      throw error;
+    });
     return this.#opening;
   }
+}
+
+function checkEnds(file: string): void {
+  const { inputs, outputs } = readGraphEnds(file);
+  const names = new Set([...inputs, ...outputs].map(({ name }) => name));
+  const missing = ['input', 'state', 'sr', 'output', 'stateN'].filter((name) => !names.has(name));
+  if (missing.length > 0)
+    throw new Error(`${basename(file)} is not the voice activity model Silero VAD 5: it has no ${missing.join(', ')}`);
 }
 
 /** The chunk `step` of each part with the samples before it, [parts, 576]; zeros outside the stretch. */
