@@ -87,13 +87,12 @@ test('/embed_sparse gives pairs of index and value for each input', async () => 
   assert.deepEqual(server.items.at(-1)?.parameters, { prompt_name: 'query', sparse: true });
 });
 
-test('/similarity compares the source with each sentence', async () => {
+test('/similarity compares the source with each sentence, also at the bare address', async () => {
   await using server = await startStubServer(all);
-  const { json } = await post(
-    `${server.url}/similarity`,
-    '{"inputs":{"source_sentence":"up","sentences":["up","right","between"]}}',
-  );
-  assert.deepEqual(json, [1, 0, 0.8]);
+  const body = '{"inputs":{"source_sentence":"up","sentences":["up","right","between"]}}';
+  for (const path of ['/similarity', '/'])
+    assert.deepEqual((await post(server.url + path, body)).json, [1, 0, 0.8], path);
+  assert.deepEqual((await post(server.url, '{"inputs":"source_sentence"}')).json, [[1, 0]]);
 });
 
 test('/rerank sorts by score, and gives the texts back where asked', async () => {

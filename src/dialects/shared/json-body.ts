@@ -1,5 +1,5 @@
 import { parse } from 'content-type';
-import { isObject, parseJson } from '../../json.ts';
+import { isObject, parseJson, type JsonObject } from '../../json.ts';
 
 /** Distinguishes bodies before they are decoded. */
 
@@ -22,11 +22,23 @@ export function saysJson(contentType: string | undefined): boolean {
  * a search is fast (gigabytes a second).
  */
 export function hasField(body: Uint8Array, field: string, { without }: { without: readonly string[] }): boolean {
-  if (!Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(`"${field}"`)) return false;
+  const json = objectWith(body, field);
+  return json !== undefined && Object.hasOwn(json, field) && !without.some((other) => Object.hasOwn(json, other));
+}
+
+/** Whether a body is a JSON object whose member is an object with the field; as quick as `hasField`. */
+export function hasInnerField(body: Uint8Array, member: string, field: string): boolean {
+  const inner = objectWith(body, field)?.[member];
+  return isObject(inner) && Object.hasOwn(inner, field);
+}
+
+/** The object of a body in which the quoted name occurs; undefined if it does not, or for any other body. */
+function objectWith(body: Uint8Array, field: string): JsonObject | undefined {
+  if (!Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(`"${field}"`)) return undefined;
   try {
     const json = parseJson(body);
-    return isObject(json) && Object.hasOwn(json, field) && !without.some((other) => Object.hasOwn(json, other));
+    return isObject(json) ? json : undefined;
   } catch {
-    return false;
+    return undefined;
   }
 }

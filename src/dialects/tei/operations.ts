@@ -1,6 +1,6 @@
 import { ServerError } from '../../errors.ts';
 import { isOnlyHf } from '../hf/operations.ts';
-import { hasField, isJsonType } from '../shared/json-body.ts';
+import { hasField, hasInnerField, isJsonType } from '../shared/json-body.ts';
 import {
   ofTask,
   type CallOperation,
@@ -111,6 +111,8 @@ const SIMILARITY: ItemsOperation<null> = {
     example: { inputs: { source_sentence: 'A text.', sentences: ['Another one.'] } },
   },
   paths: ['/similarity'],
+  // `POST /` of a client that knows only the address of the server, such as huggingface_hub's.
+  sharesPaths: { of: 'tei.embed', owns: (body) => hasInnerField(body, 'inputs', 'source_sentence') },
   models: EMBEDDING,
   decode: decodeSimilarity,
   encode: encodeSimilarity,

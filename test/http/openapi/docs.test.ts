@@ -68,8 +68,8 @@ test('ranges, lists and forms are told as they are checked', async () => {
   const { temperature, stream } = propertiesOf('/v1/chat/completions');
   assert.deepEqual([temperature?.['type'], temperature?.['minimum'], temperature?.['maximum']], ['number', 0, 2]);
   assert.equal(stream?.['type'], 'boolean');
-  assert.deepEqual(propertiesOf('/embed')['dimensions'], { type: 'integer', minimum: 1 });
-  assert.equal((propertiesOf('/embed')['inputs']?.['anyOf'] as unknown[]).length, 3);
+  assert.deepEqual(propertiesOf('/v2/embed')['output_dimension'], { type: 'integer', minimum: 1 });
+  assert.equal((propertiesOf('/embed_all')['inputs']?.['anyOf'] as unknown[]).length, 3);
   const { file } = propertiesOf('/v1/audio/transcriptions', 'multipart/form-data');
   assert.deepEqual(file, { type: 'string', format: 'binary' });
 });
