@@ -3,12 +3,14 @@ import type { Config } from './config/options.ts';
 import { readConfig } from './config/read.ts';
 import { systemClock } from './core/clock.ts';
 import { adopt } from './http/connections.ts';
+import { Keys } from './http/keys/keys.ts';
 import { createHttpServer } from './http/server.ts';
 import { readJob } from './jobs/job.ts';
 import { JobRunner } from './jobs/run-job.ts';
 import { Cancellation } from './serving/cancellation.ts';
 import { startEngine } from './lifecycle.ts';
 import { createLogs } from './log.ts';
+import { createMetrics } from './metrics.ts';
 
 /** Carpool inside another program: `import { createCarpool } from 'carpool'`. docs/embedding.md */
 
@@ -41,7 +43,10 @@ export interface Carpool {
 /** Starts the lanes and loads the models. Throws a ConfigError for wrong options, and a StartError if the models cannot be served. */
 export async function createCarpool(options: CarpoolOptions = {}): Promise<Carpool> {
   const config = readConfig({ flags: {}, env: {}, file: options });
-  const engine = startEngine(config, createLogs({ level: config.LOG_LEVEL, pretty: config.LOG_FORMAT === 'pretty' }));
+  const logs = createLogs({ level: config.LOG_LEVEL, pretty: config.LOG_FORMAT === 'pretty' });
+  const metrics = createMetrics();
+  const keys = await Keys.open({ config, log: logs.log, metrics });
+  const engine = startEngine(config, logs, { keys, metrics });
   try {
     await engine.started;
   } catch (error) {
@@ -68,7 +73,10 @@ export async function createCarpool(options: CarpoolOptions = {}): Promise<Carpo
       server.emit('request', request, response);
     },
     request: (path, body, limits) => answerOf(runner, { path, body }, limits),
-    close: () => engine.drain(),
+    close() {
+      keys?.close();
+      return engine.drain();
+    },
   };
 }
 

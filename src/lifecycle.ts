@@ -1,5 +1,5 @@
 // First, because it sets what must be set before ONNX Runtime's library is loaded.
-import { createParts, type Parts } from './main.ts';
+import { createParts, type Opened, type Parts } from './main.ts';
 import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config/options.ts';
@@ -61,8 +61,8 @@ export interface Engine extends Pick<CarpoolServer, 'started' | 'drain'> {
 }
 
 /** Starts the lanes and loads the models. */
-export function startEngine(config: Config, logs: Logs): Engine {
-  const parts = createParts(config, logs);
+export function startEngine(config: Config, logs: Logs, opened: Opened = {}): Engine {
+  const parts = createParts(config, logs, opened);
   logPhases(parts.services);
   const started = start(parts);
   return { services: parts.services, started, drain: (why) => drain(parts, { started, why }) };

@@ -79,3 +79,17 @@ test('wrong options and models that fail reject, and leave nothing behind', asyn
   );
   await assert.rejects(createCarpool({ ...OPTIONS, MODELS: ['nothing'] }), /there is no folder of this name/);
 });
+
+test('the handler asks for the keys of the options', async (t) => {
+  const keyed = await createCarpool({ ...OPTIONS, API_KEY: 'secret' });
+  t.after(() => keyed.close());
+  const app = express();
+  app.use(keyed.handler);
+  const listener = app.listen(0, '127.0.0.1');
+  t.after(() => listener.close());
+  await once(listener, 'listening');
+  const target = `http://127.0.0.1:${(listener.address() as AddressInfo).port}/predict/square`;
+  assert.equal((await fetch(target, { ...JSON_BODY, body: '{"data":7}' })).status, 401);
+  const headers = { ...JSON_BODY.headers, 'x-api-key': 'secret', connection: 'close' };
+  assert.equal((await fetch(target, { ...JSON_BODY, headers, body: '{"data":7}' })).status, 200);
+});
