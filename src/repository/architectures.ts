@@ -9,6 +9,8 @@ export type HubConfig = Readonly<Record<string, unknown>>;
 export interface TaskChoice {
   /** Undefined: no task knows it, and the folder is served as tensors. */
   readonly task?: string;
+  /** The task if the graph has no vectors but only scores of tokens. */
+  readonly withoutVectors?: string;
   /** Why there is none, for the log. */
   readonly why?: string;
   /** The class is unknown: the graph may say more. */
@@ -38,6 +40,7 @@ const TOKEN_TASKS = [['ForTokenClassification', 'token-classification']] as cons
 /** Tasks whose graph takes token ids alone. */
 const TEXT_TASKS: ReadonlySet<string> = new Set([
   ...['embeddings', 'reranking', 'text-classification'],
+  'fill-mask',
   ...TOKEN_TASKS.map(([, task]) => task),
 ]);
 
@@ -74,7 +77,8 @@ function encoderChoice(architecture: string, names: ReadonlySet<string>, config:
   if (!names.has('tokenizer.json')) return { why: `${architecture} without a tokenizer.json has no task` };
   // With a preprocessor it also reads images or sound; with a decoder it is not an encoder.
   const isMore = names.has('preprocessor_config.json') || config['is_encoder_decoder'] === true;
-  return isMore ? unknown(architecture) : { task: 'embeddings' };
+  if (isMore) return unknown(architecture);
+  return ending === 'ForMaskedLM' ? { task: 'embeddings', withoutVectors: 'fill-mask' } : { task: 'embeddings' };
 }
 
 /** The choice once the graph's names are known too: the class name does not say with which head the model was exported. */
@@ -94,8 +98,13 @@ export function taskOfGraph(
   if (task === undefined || !TEXT_TASKS.has(task)) return choice;
   if (odd !== undefined) return { why: `its graph takes ${odd}, which is no input of a text model for ${task}` };
   if (task !== 'embeddings' || vector !== undefined) return choice;
-  const outputs = graph.outputs.join(', ');
-  return { why: `its graph gives ${outputs}, no vectors for embeddings (${VECTOR_OUTPUTS.join(', ')})` };
+  return otherThanVectors(choice, graph);
+}
+
+/** The choice for a model that would make embeddings, but whose graph gives no vectors. */
+function otherThanVectors({ withoutVectors }: TaskChoice, { outputs }: GraphNames): TaskChoice {
+  if (withoutVectors !== undefined && outputs.includes('logits')) return { task: withoutVectors };
+  return { why: `its graph gives ${outputs.join(', ')}, no vectors for embeddings (${VECTOR_OUTPUTS.join(', ')})` };
 }
 
 function spladeOfGraph(choice: TaskChoice, { outputs }: GraphNames): TaskChoice {

@@ -26,6 +26,7 @@ export interface HubKind {
   readonly why?: string;
   readonly isUnknown?: boolean;
   readonly isSplade?: boolean;
+  readonly withoutVectors?: string;
   readonly graphs: readonly GraphNeed[];
   /** Files that a task may read, by role; all of them exist. */
   readonly assets: Readonly<Record<string, string>>;
@@ -111,8 +112,8 @@ const LABELLED = /^(audio|image|text|token)-classification$|^object-detection$|^
 export function withTask(
   config: HubConfig,
   stated: string | undefined,
-  { task, why, isUnknown = false, isSplade = false }: TaskChoice,
-): Pick<HubKind, 'graphs' | 'task' | 'why' | 'isUnknown' | 'isSplade' | 'labels'> {
+  { task, why, isUnknown = false, isSplade = false, withoutVectors }: TaskChoice,
+): Pick<HubKind, 'graphs' | 'task' | 'why' | 'isUnknown' | 'isSplade' | 'labels' | 'withoutVectors'> {
   const labels = task !== undefined && LABELLED.test(task) ? labelsOf(config) : undefined;
   return {
     graphs: graphsOf(stated === undefined || stated === 'tensors' ? task : stated),
@@ -120,6 +121,7 @@ export function withTask(
     ...(why === undefined ? {} : { why, isUnknown }),
     ...(isSplade ? { isSplade } : {}),
     ...(labels === undefined ? {} : { labels }),
+    ...(withoutVectors === undefined ? {} : { withoutVectors }),
   };
 }
 

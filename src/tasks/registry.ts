@@ -18,6 +18,10 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     const task = await import('./text/embeddings.ts');
     return { create: task.createEmbeddingsTask, program: task.chooseEmbeddingsProgram };
   },
+  'fill-mask': async () => {
+    const task = await import('./text/fill-mask.ts');
+    return { create: task.createFillMaskTask, program: task.chooseFillMaskProgram };
+  },
   'token-classification': async () => {
     const task = await import('./text/token-classification.ts');
     return { create: task.createTokenClassificationTask, program: task.chooseTokenClassificationProgram };

@@ -30,7 +30,7 @@ def word_piece(folder, size=220, length=48):
     tokenizer.decoder = tokenizers.decoders.WordPiece()
     fast = tf.PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, model_max_length=length, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]",
-        sep_token="[SEP]", mask_token="[MASK]",
+        sep_token="[SEP]", mask_token="[MASK]", model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
     fast.save_pretrained(folder)
     return fast
@@ -120,9 +120,23 @@ def ner(name, tokenizer, folder, labels, **more):
     return cases
 
 
+def masks(name, tokenizer, folder):
+    model = made(name, "MaskedLM", tokenizer, folder)
+    pipe = tf.pipeline("fill-mask", model=model, tokenizer=tokenizer)
+    mask = tokenizer.mask_token
+    cases = []
+    for text, parameters in [
+        (f"My {mask} is Sarah.", {}), (f"I live in {mask} and {mask}", dict(top_k=2)), (f"Zoë {mask} 12 friends", dict(targets=["live", "is", "in"])),
+    ]:
+        cases.append(dict(text=text, parameters=parameters, answer=pipe(text, **parameters)))
+    return cases
+
+
 IOB = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
 MODELS = {
     "ner": lambda folder: ner("Bert", word_piece(folder), folder, IOB),
+    "fill-mask": lambda folder: masks("Bert", word_piece(folder), folder),
+    "fill-mask-byte-level": lambda folder: masks("Roberta", byte_level(folder), folder),
     "ner-byte-level": lambda folder: ner("Roberta", byte_level(folder), folder, IOB),
 }

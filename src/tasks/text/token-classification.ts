@@ -1,14 +1,13 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import { typedView } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import { readParameters } from '../parameters.ts';
-import type { Item, Outputs, ProgramSpec, Reply, ServeContext, Task, TaskSource } from '../task.ts';
+import type { Item, ProgramSpec, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { inCharacters } from './code-points.ts';
-import { RESULT } from './encoder-contract.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
 import { findEntities, STRATEGIES, type ScoredToken, type Strategy } from './entities.ts';
 import { labelsOf } from './model-files.ts';
+import { callWithScores, runTexts, servedBy } from './run-windows.ts';
 import { ACTIVATIONS } from './scores.ts';
 import { readText, TEXT_TYPES } from './text-input.ts';
 import { isLightText } from './text-items.ts';
@@ -29,9 +28,6 @@ const parameters = z.strictObject({
   stride: z.number().int().min(0).optional(),
 });
 
-/** Scores of this many bytes become entities within a millisecond. */
-const LIGHT_SCORE_BYTES = 16_384;
-
 /** A text that is ready to run, and what its entities need. Plain data. */
 interface ReadyText {
   readonly text: string;
@@ -46,7 +42,7 @@ interface ReadyText {
 interface JudgeCall {
   readonly ready: ReadyText;
   /** Logits of the tokens of each window. */
-  readonly logits: readonly Float32Array[];
+  readonly scores: readonly Float32Array[];
 }
 
 /** The text encoder, for scores of tokens. Throws a plain Error that names the file at fault. */
@@ -65,6 +61,7 @@ export async function createTokenClassificationTask(source: TaskSource): Promise
   });
   const labels = source.labels ?? labelsOf(model.files.config) ?? [];
   const { maxCharacters, aggregationStrategy } = own;
+  const unused = servedBy('token-classification');
   return {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
@@ -83,16 +80,8 @@ export async function createTokenClassificationTask(source: TaskSource): Promise
 
 async function serve(item: Item, context: ServeContext, { encoder }: EncoderModel): Promise<Reply> {
   const ready = (await context.call('windows', item, { light: isLightText(item) })) as ReadyText;
-  const { windows } = ready;
-  const logits = await context.runEach(windows.length, async (index, run) => {
-    const window = windows[index];
-    if (window === undefined) throw new RangeError(`there is no window ${index}`);
-    return scoresOf(await run(encoder.work(window, { all: true })));
-  });
-  const bytes = logits.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const give = logits.map(({ buffer }) => buffer as ArrayBuffer);
-  const light = bytes <= LIGHT_SCORE_BYTES;
-  return { json: await context.call('entities', { ready, logits }, light ? { light } : { give }) };
+  const scores = await runTexts(ready.windows, { encoder, context, wanted: { all: true } });
+  return { json: await callWithScores(context, 'entities', { ready, scores }) };
 }
 
 function readyText(
@@ -121,7 +110,7 @@ function readyText(
   };
 }
 
-function judge({ ready, logits }: JudgeCall, { tokenizer }: EncoderModel, labels: readonly string[]): unknown {
+function judge({ ready, scores: logits }: JudgeCall, { tokenizer }: EncoderModel, labels: readonly string[]): unknown {
   const { text, strategy, ignored, windows } = ready;
   const characters = Array.from(text);
   const unknown = tokenizer.specialToken('unk_token');
@@ -165,15 +154,4 @@ function continues(
 ): boolean {
   if (prefix !== '') return Array.from(word).length !== Array.from(own).length;
   return start > 0 && characters[start - 1] !== ' ' && characters[start] !== ' ';
-}
-
-function scoresOf(outputs: Outputs): Float32Array {
-  const tensor = outputs[RESULT];
-  const values = tensor === undefined || tensor.datatype === 'BYTES' ? undefined : typedView(tensor);
-  if (!(values instanceof Float32Array)) throw new Error('the run gave no scores');
-  return values;
-}
-
-function unused(): never {
-  throw new ServerError('INTERNAL', undefined, { cause: new Error('token-classification is served by `serve`') });
 }

@@ -1,0 +1,52 @@
+import { ServerError } from '../../errors.ts';
+import { typedView } from '../../tensors/tensor.ts';
+import type { Outputs, ServeContext } from '../task.ts';
+import type { Encoded, TokenEncoder } from './encode.ts';
+import { RESULT, type EncoderTicket } from './encoder-contract.ts';
+
+/** Texts of one item that are run as tickets of their own. */
+
+/** Scores of this many bytes are read within a millisecond. */
+const LIGHT_SCORE_BYTES = 16_384;
+
+/** The result of each text, in order. */
+export function runTexts(
+  texts: readonly Encoded[],
+  {
+    encoder,
+    context,
+    wanted,
+  }: { readonly encoder: TokenEncoder; readonly context: ServeContext; readonly wanted: EncoderTicket },
+): Promise<readonly Float32Array[]> {
+  return context.runEach(texts.length, async (index, run) => {
+    const text = texts[index];
+    if (text === undefined) throw new RangeError(`there is no text ${index}`);
+    return scoresOf(await run(encoder.work(text, wanted)));
+  });
+}
+
+/** Calls a function of the task with scores, on the CPU pool if there are many. */
+export function callWithScores(
+  context: ServeContext,
+  name: string,
+  argument: { readonly scores: readonly Float32Array[]; readonly ready: unknown },
+): Promise<unknown> {
+  const bytes = argument.scores.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  if (bytes <= LIGHT_SCORE_BYTES) return context.call(name, argument, { light: true });
+  return context.call(name, argument, { give: argument.scores.map(({ buffer }) => buffer as ArrayBuffer) });
+}
+
+/** The numbers of a run's result. */
+export function scoresOf(outputs: Outputs): Float32Array {
+  const tensor = outputs[RESULT];
+  const values = tensor === undefined || tensor.datatype === 'BYTES' ? undefined : typedView(tensor);
+  if (!(values instanceof Float32Array)) throw new Error('the run gave no scores');
+  return values;
+}
+
+/** For `prepare` and `finish` of a task with `serve`. */
+export function servedBy(task: string): () => never {
+  return () => {
+    throw new ServerError('INTERNAL', undefined, { cause: new Error(`${task} is served by \`serve\``) });
+  };
+}
