@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { gunzip, gzip } from 'node:zlib';
 import { HTTP } from '../../dialects/shared/dialect.ts';
 import { header } from '../headers.ts';
 import { chooseEncoding } from '../encoding.ts';
@@ -21,14 +21,15 @@ const SECURITY = {
   'Referrer-Policy': 'no-referrer',
 };
 
+// Addresses are relative, because the engine may be mounted below a path.
 const PAGE = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Carpool API</title><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
-<body><div id="docs"></div><script src="/docs/swagger-ui.js"></script><script src="/docs/start.js"></script></body>
+<head><meta charset="utf-8"><title>Carpool API</title><link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<body><div id="docs"></div><script src="docs/swagger-ui.js"></script><script src="docs/start.js"></script></body>
 </html>
 `;
 
-const START = `window.ui = SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', validatorUrl: null, deepLinking: true, docExpansion: 'none' });\n`;
+const START = `window.ui = SwaggerUIBundle({ url: 'openapi.json', dom_id: '#docs', validatorUrl: null, deepLinking: true, docExpansion: 'none' });\n`;
 
 /** Files that the build packs (scripts/pack-docs.js), and their types. */
 const FILES = { 'swagger-ui.js': 'text/javascript', 'swagger-ui.css': 'text/css' } as const;
@@ -41,11 +42,15 @@ export function isOpen(path: string): boolean {
 }
 
 export function addDocs(routes: Routes, services: Services): void {
+  const documents = new Documents(routes, services);
   routes.add('get', DOCUMENT, {
     dialect: HTTP,
     about: { summary: 'This document' },
     scope: 'open',
-    handle: (exchange) => exchange.json(documentFor(exchange, routes, services)),
+    handle: async (exchange) => {
+      const packed = await documents.packedFor(exchange);
+      await sendPacked(exchange, packed, { contentType: 'application/json', headers: {} });
+    },
   });
   const page = (path: string, contentType: string, text: string): void =>
     routes.add('get', path, {
@@ -61,32 +66,49 @@ export function addDocs(routes: Routes, services: Services): void {
       dialect: HTTP,
       about: { summary: 'A part of the page', answerTypes: [contentType] },
       scope: 'open',
-      handle: (exchange) => sendPacked(exchange, name, contentType),
+      handle: async (exchange) =>
+        sendPacked(exchange, await readFile(new URL(`./${name}.gz`, import.meta.url)), {
+          contentType,
+          headers: { ...SECURITY, 'Cache-Control': `max-age=${HELD_S}` },
+        }),
     });
 }
 
-/** Names of models are for those who may use them. */
-function documentFor(exchange: Exchange, routes: Routes, services: Services): unknown {
-  const { version, keys, repository } = services;
-  const mayKnow = keys === undefined || exchange.key !== undefined;
-  return describeApi({
-    version,
-    routes: routes.all,
-    hasKeys: keys !== undefined,
-    models: mayKnow ? repository.list() : [],
-  });
+/** The document, made again only when other models are loaded: that takes the main thread tens of milliseconds. */
+class Documents {
+  readonly #routes: Routes;
+  readonly #services: Services;
+  /** By the keys of the models in it: the last with models, and the one without. */
+  readonly #packed = new Map<string, Promise<Buffer>>();
+
+  constructor(routes: Routes, services: Services) {
+    this.#routes = routes;
+    this.#services = services;
+  }
+
+  /** Names of models are for those who may use them. */
+  packedFor(exchange: Exchange): Promise<Buffer> {
+    const { version, keys, repository } = this.#services;
+    const models = keys === undefined || exchange.key !== undefined ? repository.list() : [];
+    const of = models.map(({ key }) => key).join();
+    let packed = this.#packed.get(of);
+    if (packed === undefined) {
+      const document = describeApi({ version, routes: this.#routes.all, hasKeys: keys !== undefined, models });
+      packed = promisify(gzip)(JSON.stringify(document));
+      for (const other of this.#packed.keys()) if (other !== '') this.#packed.delete(other);
+      this.#packed.set(of, packed);
+    }
+    return packed;
+  }
 }
 
-async function sendPacked(exchange: Exchange, name: string, contentType: string): Promise<void> {
-  const packed = await readFile(new URL(`./${name}.gz`, import.meta.url));
+async function sendPacked(
+  exchange: Exchange,
+  packed: Buffer,
+  { contentType, headers }: { readonly contentType: string; readonly headers: Readonly<Record<string, string>> },
+): Promise<void> {
   const isTaken = chooseEncoding(header(exchange.request, 'accept-encoding') ?? '', ['gzip']) === 'gzip';
-  const headers = {
-    ...SECURITY,
-    'Cache-Control': `max-age=${HELD_S}`,
-    ...(isTaken ? { 'Content-Encoding': 'gzip' } : {}),
-  };
-  exchange.send(
-    { contentType, chunks: [isTaken ? packed : await promisify(gunzip)(packed)], headers },
-    'Accept-Encoding',
-  );
+  const chunks = [isTaken ? packed : await promisify(gunzip)(packed)];
+  const coding = isTaken ? { 'Content-Encoding': 'gzip' } : {};
+  exchange.send({ contentType, chunks, headers: { ...headers, ...coding } }, 'Accept-Encoding');
 }

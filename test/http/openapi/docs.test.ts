@@ -111,13 +111,25 @@ test('the page and its parts come from here alone, also without a key', async ()
   assert.doesNotMatch(text, /https?:|<script>|style=|on\w+=/);
   const parts = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
   assert.equal(parts.length, 3);
+  assert.ok(!parts.some((part) => part.startsWith('/')));
   for (const part of parts) {
-    const plain = await ask(server.url + part, { headers: { 'Accept-Encoding': 'identity' } });
-    const packed = await ask(server.url + part);
+    // Relative, so that the page also works below a path.
+    const url = new URL(part, `${server.url}/docs`).href;
+    const plain = await ask(url, { headers: { 'Accept-Encoding': 'identity' } });
+    const packed = await ask(url);
     assert.deepEqual([plain.status, packed.status], [200, 200], part);
     assert.equal(plain.headers.get('x-content-type-options'), 'nosniff');
     assert.deepEqual(packed.bytes, plain.bytes);
   }
+});
+
+test('the document is the same bytes packed and plain, and another one to those without a key', async () => {
+  await using server = await startStubServer([chat], { API_KEY: 'secret' });
+  const known = { Authorization: 'Bearer secret' };
+  const document = JSON.stringify(await documentOf(server.url, known));
+  assert.ok(document.includes('talker'));
+  assert.equal(JSON.stringify(await documentOf(server.url, { ...known, 'Accept-Encoding': 'identity' })), document);
+  assert.ok(!JSON.stringify(await documentOf(server.url)).includes('talker'));
 });
 
 test('the pages can be switched off', async () => {
