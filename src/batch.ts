@@ -50,7 +50,7 @@ async function run({ services }: Engine, flags: BatchFlags, { stderr, signal }: 
     }),
     clock: systemClock,
     log,
-    most: jobsAhead(services.repository.list(), services.plan().lanes),
+    most: jobsAhead(services.repository, services.plan().lanes),
     prefetch: config.JOB_PREFETCH,
     lineLimitBytes: config.BODY_LIMIT_BYTES,
     map: await openMap(config).catch((error: unknown) => {

@@ -40,7 +40,7 @@ export async function pullJobs({ source, commands, map }: Queue, parts: Parts): 
     return;
   }
   // Commands run one at a time, and what is held for hours cannot be had by another server.
-  const most = commands === undefined ? (source.most ?? jobsAhead(repository.list(), plan().lanes)) : 1;
+  const most = commands === undefined ? (source.most ?? jobsAhead(repository, plan().lanes)) : 1;
   // Jobs of JOBS_DIR have their messages stored with their results.
   const outbox = source instanceof LocalSource ? undefined : parts.outbox;
   const worker = new JobWorker({

@@ -64,6 +64,14 @@ export function limitsOf({ manifest: { batching } }: ModelSource, answer: LoadAn
   };
 }
 
+/** What model.json lets a model have, before it is loaded: a run's items and the permits of its queue. */
+export function likelySizes({ manifest: { batching, queue } }: Pick<ModelSource, 'manifest'>): {
+  readonly limits: Pick<BatchLimits, 'maxItems'>;
+  readonly queueItems: number;
+} {
+  return { limits: { maxItems: batching.maxItems ?? MAX_ITEMS }, queueItems: queue.maxItems ?? QUEUE_ITEMS };
+}
+
 /** Most items waiting and running together: fewer than some full runs of each lane would leave lanes without work. */
 export function queueItemsOf(
   { manifest: { queue } }: Pick<ModelSource, 'manifest'>,
