@@ -4,6 +4,8 @@ import { ServerError } from '../errors.ts';
 /** A valid Host header (RFC 9110 7.2, RFC 3986 3.2.2), except that a comma is refused: it means that a proxy has joined two headers. */
 const HOST = /^(?:\[[\da-f:.%]+\]|[\w.~!$&'()*+;=%-]*)(?::\d*)?$/i;
 const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/is;
+/** What may stand before the host of a target in absolute form (RFC 3986 3.2.1). */
+const USER = /(?<=^[^/?#]*\/\/)[^/?#]*@/;
 
 /** The last valid Host header, because clients send the same one with each request. */
 let lastValidHost = '';
@@ -15,6 +17,8 @@ let lastValidHost = '';
  */
 export function readTarget(request: IncomingMessage): ServerError | undefined {
   const { url = '', method } = request;
+  // The path of a refused request is logged too, and what stands before the host may be a password.
+  if (!url.startsWith('/')) request.url = url.replace(USER, '');
   const problem = hostProblem(request);
   if (problem !== undefined) return new ServerError('BAD_REQUEST', problem);
   if (url.startsWith('/')) {

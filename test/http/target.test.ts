@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
 import { after, before, test, type TestContext } from 'node:test';
+import { readTarget } from '../../src/http/target.ts';
 import { postText, RawClient } from './raw-client.ts';
 import { startTestServer, type TestServer } from './in-process.ts';
 
@@ -56,6 +58,14 @@ test('the absolute form of a target is the path in it', async (t) => {
   assert.equal((await raw(t, postText('http://other/predict/square', '{"data":3}'))).body, '{"result":9}');
   for (const target of ['ftp://other/health', 'http://', 'http://u@other/health', 'http:///health', '*'])
     assert.equal((await raw(t, ask('GET', target))).status, 400, target);
+});
+
+test('a password in a target is not in the path that is logged', () => {
+  for (const target of ['http://user:secret@host/path', 'ftp://secret@host/path', 'http://a@secret@host/path']) {
+    const request = { url: target, method: 'GET', headers: {}, rawHeaders: [], httpVersion: '1.0' };
+    assert.equal(readTarget(request as unknown as IncomingMessage)?.code, 'BAD_REQUEST');
+    assert.equal(request.url, `${target.split(':', 1)[0]}://host/path`);
+  }
 });
 
 test('one slash or more, at the end or none: the same on every route', async (t) => {
