@@ -6,6 +6,7 @@ import { finishItem, type ItemResult } from '../dialects/shared/results.ts';
 import { errorOf, plainError, type ErrorCode, type PlainError } from '../errors.ts';
 import { checkItemValue } from '../json.ts';
 import { transferables } from '../tensors/transferables.ts';
+import { isServed } from '../tasks/served.ts';
 import type { Item, Task, TaskSource } from '../tasks/task.ts';
 import { buffersOf, isLong, packChunks, unpackChunks, type Parcel } from './parcel.ts';
 import type {
@@ -116,11 +117,11 @@ function findModel(models: CpuModels | undefined, name: string | undefined): Cpu
   return (takesAnyName || isPlaceholder(name)) && all.length === 1 ? all[0] : undefined;
 }
 
-/** Items prepared or refused one by one; a task with `serve` takes them as they came. */
+/** Items prepared or refused one by one; `serve` of a task takes them as they came. */
 async function prepareItems(task: Task, items: readonly Item[], options: unknown): Promise<Given<DecodedRequest>> {
   const startMs = performance.now();
   const all: (Item | PreparedItem)[] = [];
-  for (const item of items) all.push(task.serve === undefined ? await prepareItem(task, item) : ownItem(item));
+  for (const item of items) all.push(isServed(task, item) ? ownItem(item) : await prepareItem(task, item));
   const prepareMs = performance.now() - startMs;
   if (isLong(all.length)) {
     const { value, buffers } = await pack(all, options);

@@ -51,8 +51,8 @@ export class ItemAnswerer {
     const answer = isHere ? await this.#answerHere(request) : await this.#answerOnPool(request, ride);
     const finishMs = this.#clock.now() - startMs;
     const { model } = request;
-    // A task with `serve` has counted its own time.
-    if (model.task.serve === undefined) {
+    // What `serve` answered has counted its own time.
+    if (model.task.serve === undefined || request.ran.every((one) => 'outputs' in one)) {
       ride.timing.finishMs = finishMs;
       this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
     }

@@ -75,7 +75,9 @@ export class Decoder {
       return unpacked(decoded.request);
     }
     const isSmall = count === 1 || call.body.byteLength <= (operation.lightItemsBytes ?? Infinity);
-    if (model.task.serve !== undefined || (isSmall && !areManyHeavy(model, decoded.items))) return decoded;
+    const { serve, serves } = model.task;
+    if ((serve !== undefined && serves === undefined) || (isSmall && !areManyHeavy(model, decoded.items)))
+      return decoded;
     const entry = { operation, model, named: model };
     return this.#pool.prepare({ entry, call, context: this.#context(call, model) }, model, count);
   }

@@ -5,6 +5,7 @@ import { errorOf, ServerError, toServerError } from '../errors.ts';
 import type { LaneWork } from '../lanes/protocol.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Item, Outputs, Prepared, Reply } from '../tasks/task.ts';
+import { isServed } from '../tasks/served.ts';
 import { outputsByName } from './outputs.ts';
 import { LaneServeContext } from './serve-context.ts';
 import type { ServedModel } from './served-model.ts';
@@ -47,7 +48,7 @@ export class ItemRunner {
   /** Prepares an item, unless it is prepared, and runs its ticket; takes one permit. `index`: in the request. Never rejects. */
   async run(model: ServedModel, item: Item | PreparedItem, ride: ItemRide, index = 0): Promise<Ran> {
     try {
-      if (model.task.serve !== undefined && (item.kind === 'json' || item.kind === 'raw'))
+      if ((item.kind === 'json' || item.kind === 'raw') && isServed(model.task, item))
         return await this.#serve(model, item, ride, index);
       return await this.#runOne(model, item, ride);
     } catch (error) {

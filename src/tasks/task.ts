@@ -134,6 +134,8 @@ export interface Task {
    * It runs on the main thread, so anything that computes belongs in `calls`.
    */
   readonly serve?: (item: Item, context: ServeContext) => Promise<Reply>;
+  /** Whether `serve` is for this item; absent: it is for all. Others go through `prepare` and `finish`. */
+  readonly serves?: (item: Item) => boolean;
   /** Functions that `serve` and dialects call by name, on any thread; arguments and results are structured-cloneable. */
   readonly calls?: Readonly<Record<string, (argument: never) => unknown>>;
 }

@@ -120,6 +120,21 @@ def ner(name, tokenizer, folder, labels, **more):
     return cases
 
 
+def zero_shot(tokenizer, folder):
+    labels = ["contradiction", "neutral", "entailment"]
+    model = made("Bert", "SequenceClassification", tokenizer, folder, id2label=dict(enumerate(labels)), label2id={label: at for at, label in enumerate(labels)})
+    pipe = tf.pipeline("zero-shot-classification", model=model, tokenizer=tokenizer)
+    cases = []
+    for text in [*TEXTS[1:], LONG]:
+        for parameters in [
+            dict(candidate_labels=["travel", "people", "money"]), dict(candidate_labels=["New York", "London"], multi_label=True),
+            dict(candidate_labels=["friends"], hypothesis_template="It is about {}!"),
+        ]:
+            got = pipe(text, **parameters)
+            cases.append(dict(text=text, parameters=parameters, answer=[dict(label=a, score=b) for a, b in zip(got["labels"], got["scores"])]))
+    return cases
+
+
 def masks(name, tokenizer, folder):
     model = made(name, "MaskedLM", tokenizer, folder)
     pipe = tf.pipeline("fill-mask", model=model, tokenizer=tokenizer)
@@ -136,6 +151,7 @@ IOB = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
 MODELS = {
     "ner": lambda folder: ner("Bert", word_piece(folder), folder, IOB),
+    "zero-shot": lambda folder: zero_shot(word_piece(folder, length=64), folder),
     "fill-mask": lambda folder: masks("Bert", word_piece(folder), folder),
     "fill-mask-byte-level": lambda folder: masks("Roberta", byte_level(folder), folder),
     "ner-byte-level": lambda folder: ner("Roberta", byte_level(folder), folder, IOB),

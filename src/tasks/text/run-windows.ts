@@ -9,8 +9,8 @@ import { RESULT, type EncoderTicket } from './encoder-contract.ts';
 /** Scores of this many bytes are read within a millisecond. */
 const LIGHT_SCORE_BYTES = 16_384;
 
-/** The result of each text, in order. */
-export function runTexts(
+/** The result of each text, in order; their tokens are counted. */
+export async function runTexts(
   texts: readonly Encoded[],
   {
     encoder,
@@ -18,11 +18,14 @@ export function runTexts(
     wanted,
   }: { readonly encoder: TokenEncoder; readonly context: ServeContext; readonly wanted: EncoderTicket },
 ): Promise<readonly Float32Array[]> {
-  return context.runEach(texts.length, async (index, run) => {
+  const scores = await context.runEach(texts.length, async (index, run) => {
     const text = texts[index];
     if (text === undefined) throw new RangeError(`there is no text ${index}`);
     return scoresOf(await run(encoder.work(text, wanted)));
   });
+  const tokens = texts.reduce((sum, { ids }) => sum + ids.length, 0);
+  context.count('prompt_tokens', tokens);
+  return scores;
 }
 
 /** Calls a function of the task with scores, on the CPU pool if there are many. */

@@ -9,6 +9,7 @@ import { readParameters, topKParameter } from '../parameters.ts';
 import { cutOf, truncation } from './parameters.ts';
 import { ACTIVATION_NAMES, ACTIVATIONS, logitsOf, type Activation } from './scores.ts';
 import { isLightText, readTextOrPair } from './text-items.ts';
+import { entailmentOf, withZeroShot } from './zero-shot.ts';
 import type { JsonObject } from '../../json.ts';
 
 /** A text or a pair in, classes with scores out, best first: `[{"label": "POSITIVE", "score": 0.99}, ...]`. For models with a tokenizer. */
@@ -49,7 +50,7 @@ export async function createSequenceClassificationTask(source: TaskSource): Prom
     return labels === undefined ? {} : { id2label: Object.fromEntries(labels.entries()) };
   });
   const labels = source.labels ?? labelsOf(model.files.config);
-  return {
+  const task: Task = {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
     checkTensors: model.checkTensors,
@@ -62,6 +63,8 @@ export async function createSequenceClassificationTask(source: TaskSource): Prom
       }),
     calls: model.calls,
   };
+  const entailment = entailmentOf(labels);
+  return entailment === undefined ? task : withZeroShot(task, model, entailment);
 }
 
 /** The activation of transformers' pipeline: sigmoid if several classes may hold or there is only one, none for a regression, else softmax. */

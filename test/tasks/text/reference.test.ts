@@ -44,3 +44,21 @@ for (const file of readdirSync(FOLDER).filter((name) => name.endsWith('.json')))
     }
   });
 }
+
+test('a model for zero-shot classification classifies texts without labels, and refuses labels that are none', async () => {
+  const plain = await carpool.post('/models/zero-shot', { inputs: ['A text.', 'Another one.'] });
+  assert.equal(plain.status, 200, JSON.stringify(plain.body));
+  const rows = plain.body as { readonly label: string }[][];
+  const labels = ['contradiction', 'entailment', 'neutral'];
+  for (const row of rows) assert.deepEqual(row.map(({ label }) => label).sort(), labels);
+  assert.equal(rows.length, 2);
+  for (const parameters of [
+    { candidate_labels: [] },
+    { candidate_labels: ' , ' },
+    { candidate_labels: null },
+    { candidate_labels: ['a'], hypothesis_template: 'no place' },
+  ]) {
+    const { status, body } = await carpool.post('/models/zero-shot', { inputs: 'A text.', parameters });
+    assert.equal(status, 422, JSON.stringify(body));
+  }
+});
