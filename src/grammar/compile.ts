@@ -3,10 +3,11 @@ import { writeCalls, type CallsParts } from './calls.ts';
 import type { CompiledGrammar } from './compiled.ts';
 import { distancesOf } from './distances.ts';
 import { writeEbnf } from './ebnf.ts';
-import { GrammarError } from './grammar-error.ts';
+import { GrammarError, TooManyStatesError } from './grammar-error.ts';
 import { JsonRules } from './json-rules.ts';
 import { refuseLeftRecursion } from './left-recursion.ts';
-import { NetworkBuilder, type Rule } from './network.ts';
+import { lighterCalls } from './lighter-calls.ts';
+import { NetworkBuilder, type Network, type Rule } from './network.ts';
 import { parseSchema } from './parse-schema.ts';
 import { readRegex } from './regex.ts';
 import { SchemaWriter } from './schema.ts';
@@ -25,12 +26,24 @@ export interface Vocabulary {
 
 /** The grammar of a spec for a vocabulary. Throws GrammarError that says what is wrong, or cannot be held to, in the spec. */
 export function compileGrammar(spec: GrammarSpec, { trie, specials }: Vocabulary): CompiledGrammar {
-  const builder = new NetworkBuilder();
-  const root = writeSpec(spec, builder, specials);
-  const network = builder.network(root);
+  const network = networkOf(spec, specials);
   const distances = distancesOf(network, trie);
   if (spec.kind === 'ebnf') refuseLeftRecursion(network, distances);
   return { key: keyOf(spec), network, distances, trie };
+}
+
+function networkOf(spec: GrammarSpec, specials: ReadonlySet<string>): Network {
+  const write = (one: GrammarSpec): Network => {
+    const builder = new NetworkBuilder();
+    return builder.network(writeSpec(one, builder, specials));
+  };
+  try {
+    return write(spec);
+  } catch (error) {
+    const mayBeLighter = error instanceof TooManyStatesError && spec.kind === 'calls';
+    if (!mayBeLighter || !spec.calls.some(({ loose }) => loose === true)) throw error;
+    return write(lighterCalls(spec));
+  }
 }
 
 /** Equal for equal specs. */

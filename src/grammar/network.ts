@@ -1,7 +1,7 @@
-import { GrammarError } from './grammar-error.ts';
+import { GrammarError, TooManyStatesError } from './grammar-error.ts';
 
 /** Most nodes and edges of a grammar. */
-const MOST_PARTS = 300_000;
+export const MOST_PARTS = 300_000;
 /** Longest time to make one. The clock is read once in so many parts. */
 const BUILD_LIMIT_MS = 2000;
 const PARTS_A_LOOK = 1024;
@@ -34,7 +34,17 @@ export class NetworkBuilder {
   readonly #empty: number[] = [];
   readonly #calls: number[] = [];
   readonly #untilMs = performance.now() + BUILD_LIMIT_MS;
+  readonly #most: number;
   #parts = 0;
+
+  constructor(most = MOST_PARTS) {
+    this.#most = most;
+  }
+
+  /** Nodes and edges so far. */
+  get parts(): number {
+    return this.#parts;
+  }
 
   node(): number {
     this.#count();
@@ -126,8 +136,8 @@ export class NetworkBuilder {
 
   #count(): void {
     this.#parts += 1;
-    if (this.#parts > MOST_PARTS)
-      throw new GrammarError(`it needs more than ${MOST_PARTS} states: use smaller bounds, or fewer of them`);
+    if (this.#parts > this.#most)
+      throw new TooManyStatesError(`it needs more than ${this.#most} states: use smaller bounds, or fewer of them`);
     if (this.#parts % PARTS_A_LOOK === 0) this.#checkTime();
   }
 

@@ -85,3 +85,28 @@ test('arguments whose schema cannot be held to are refused, or any object where 
   assert.throws(() => compile({ kind: 'calls', calls: [] }), GrammarError);
   assert.throws(() => compile({ ...HERMES, trigger: 'x' }), /do not begin with the trigger/);
 });
+
+test('a loose schema of too many states is any object, and the schemas of other tools are held to', () => {
+  const large = JSON.stringify({ type: 'object', properties: { text: { type: 'string', maxLength: 1_000_000 } } });
+  const calls = [
+    { begin: 'l', schema: large, end: '', loose: true },
+    { begin: 's', schema, end: '', loose: true },
+  ];
+  const spec: CallsSpec = { kind: 'calls', calls };
+  for (const text of ['l{"text": 1}', 's{"x":1}']) assert.ok(allows(spec, text), text);
+  assert.ok(!allows(spec, 's{"x":"a"}'));
+  const strict = calls.map(({ begin, end, ...others }) => ({ begin, end, schema: others.schema }));
+  assert.throws(() => compile({ kind: 'calls', calls: strict }), /300000 states/);
+});
+
+test('loose schemas that are too large together are held to as long as there is room', () => {
+  const calls = Array.from({ length: 64 }, (_, index) => ({
+    begin: `${index}`,
+    schema: JSON.stringify({ type: 'object', properties: { text: { type: 'string', maxLength: 2000 + index } } }),
+    end: '',
+    loose: true,
+  }));
+  const spec: CallsSpec = { kind: 'calls', calls };
+  assert.ok(!allows(spec, '0{"text":1}'));
+  assert.ok(allows(spec, '63{"text":1}'));
+});
