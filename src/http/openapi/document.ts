@@ -34,7 +34,7 @@ export function describeApi({ version, routes, hasKeys, models }: DescribedApi):
   const paths: Record<string, Record<string, Json>> = {};
   const add = (path: string, method: string, operation: Json): void => {
     const place = path.replaceAll(/[:*](\w+)/g, '{$1}');
-    (paths[place] ??= {})[method] = { ...operation, ...parametersOf(place, operation) };
+    (paths[place] ??= {})[method] = { ...operation, ...parametersOf(place, operation, models) };
   };
   for (const operation of OPERATIONS)
     for (const [index, path] of operation.paths.entries())
@@ -52,10 +52,22 @@ export function describeApi({ version, routes, hasKeys, models }: DescribedApi):
   return {
     openapi: '3.1.1',
     info: { title: 'Carpool', version, license: { name: 'MIT', identifier: 'MIT' } },
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     ...(hasKeys ? { security: [{ bearer: [] }, { key: [] }], components: { securitySchemes: SCHEMES } } : {}),
   };
 }
+
+/** Dialects, in the order of the page. */
+const TAGS = {
+  native: 'Models in the terms of their tasks',
+  openai: "OpenAI's API, reranking and scores, jobs and batches",
+  cohere: "Cohere's API",
+  tei: 'The API of text-embeddings-inference',
+  hf: "Hugging Face's inference API",
+  oip: 'Open Inference Protocol (KServe, Triton): tensors, metadata, repository',
+  http: 'Probes, metrics, this page',
+};
 
 const SCHEMES = {
   bearer: { type: 'http', scheme: 'bearer' },
@@ -78,7 +90,8 @@ function operationOf(operation: Operation, models: readonly DescribedModel[]): J
       dialects: [...new Set([dialect, ...all.map((one) => one.dialect)])],
     },
   );
-  const examples = Object.assign({}, ...all.map((one) => examplesOf(one, models))) as Json;
+  // Where others share the path, an example in the operation's own terms goes first.
+  const examples = Object.assign({}, ...all.map((one) => examplesOf(one, models)).reverse()) as Json;
   return Object.keys(examples).length === 0 ? told : withExamples(told, examples);
 }
 
@@ -169,10 +182,14 @@ function examplesOf(operation: Operation, models: readonly DescribedModel[]): Js
     const isShort = JSON.stringify(example ?? null).length <= LONGEST_EXAMPLE;
     if (about.example !== undefined)
       found[model.name] = { value: dialect.name === 'oip' ? about.example : { model: model.name, ...about.example } };
-    else if (dialect.name === 'native' && example !== undefined && isShort)
-      found[model.name] = { value: { data: example } };
+    else if (dialect.name === 'native' && isJsonRequest(example) && isShort) found[model.name] = { value: example };
   }
   return found;
+}
+
+/** A model's example is a request of the native API, or a file that is sent as it is. */
+function isJsonRequest(example: unknown): boolean {
+  return typeof example === 'object' && example !== null && 'data' in example;
 }
 
 function withExamples(told: Json, examples: Json): Json {
@@ -182,10 +199,23 @@ function withExamples(told: Json, examples: Json): Json {
   return { ...told, requestBody: { content: { [JSON_TYPE]: { ...json, examples }, ...others } } };
 }
 
-function parametersOf(path: string, { parameters = [] }: { parameters?: readonly Json[] }): Json {
+function parametersOf(
+  path: string,
+  operation: { parameters?: readonly Json[]; requestBody?: { content: Record<string, { examples?: Json }> } },
+  models: readonly DescribedModel[],
+): Json {
+  const { parameters = [], requestBody } = operation;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
+  // The page fills it in: the model of the body that it shows.
+  const [model = models[0]?.name] = Object.keys(requestBody?.content[JSON_TYPE]?.examples ?? {});
   const all = [
-    ...names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', minLength: 1 } })),
+    ...names.map((name) => ({
+      name,
+      in: 'path',
+      required: true,
+      schema: { type: 'string', minLength: 1 },
+      ...(name === 'model' && model !== undefined ? { example: model } : {}),
+    })),
     ...parameters,
   ];
   return all.length === 0 ? {} : { parameters: all };

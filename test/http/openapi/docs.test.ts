@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { OPERATIONS } from '../../../src/dialects/operations.ts';
 import { digestOfKey } from '../../../src/config/api-keys.ts';
+import { describeApi, type DescribedModel } from '../../../src/http/openapi/document.ts';
 import { ask } from '../in-process.ts';
 import { startStubServer, type StubModel } from '../stub-services.ts';
 
@@ -101,6 +102,33 @@ test('examples name the models that are there; without a key, names of models ar
     const unknown = await documentOf(server.url, headers);
     assert.doesNotMatch(JSON.stringify(unknown), /talker/);
   }
+});
+
+test('examples are requests that work, in the terms of the path, whose model is the first of them', () => {
+  const modelOf = (name: string, task: string, example: unknown): DescribedModel => ({
+    name,
+    task: {},
+    description: { task, example },
+  });
+  const models = [
+    modelOf('raw', 'image-to-image', { file: 'a.png', contentType: 'image/png' }),
+    modelOf('words', 'text-classification', { data: 'Hi' }),
+  ];
+  const { paths } = describeApi({ version: '1', routes: [], hasKeys: false, models }) as { paths: Described };
+  const { requestBody, parameters } = paths['/predict/{model}']?.['post'] as {
+    requestBody: { content: Record<string, Json> };
+    parameters: Json[];
+  };
+  assert.deepEqual(requestBody.content['application/json']?.['examples'], { words: { value: { data: 'Hi' } } });
+  assert.equal(parameters[0]?.['example'], 'words');
+});
+
+test('each kind of path is described', async () => {
+  await using server = await startStubServer([chat]);
+  const { paths, tags } = (await documentOf(server.url)) as { paths: Described; tags: Json[] };
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  const used = new Set(operations.flatMap((operation) => operation['tags'] as string[]));
+  assert.deepEqual(new Set(tags.map(({ name }) => name)), used);
 });
 
 test('the page and its parts come from here alone, also without a key', async () => {
