@@ -35,7 +35,10 @@ const TEXT_DECODER = /(ForCausalLM|LMHeadModel)$/;
 const SOUND = /^(Data2VecAudio|Hubert|SEW|UniSpeech|Wav2Vec2|WavLM)/;
 
 /** Classes that end like this judge the tokens of a text. */
-const TOKEN_TASKS = [['ForTokenClassification', 'token-classification']] as const;
+const TOKEN_TASKS = [
+  ['ForTokenClassification', 'token-classification'],
+  ['ForQuestionAnswering', 'question-answering'],
+] as const;
 
 /** Tasks whose graph takes token ids alone. */
 const TEXT_TASKS: ReadonlySet<string> = new Set([

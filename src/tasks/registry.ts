@@ -18,6 +18,10 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     const task = await import('./text/embeddings.ts');
     return { create: task.createEmbeddingsTask, program: task.chooseEmbeddingsProgram };
   },
+  'question-answering': async () => {
+    const task = await import('./text/question-answering.ts');
+    return { create: task.createQuestionAnsweringTask, program: task.chooseQuestionAnsweringProgram };
+  },
   'fill-mask': async () => {
     const task = await import('./text/fill-mask.ts');
     return { create: task.createFillMaskTask, program: task.chooseFillMaskProgram };

@@ -135,6 +135,17 @@ def zero_shot(tokenizer, folder):
     return cases
 
 
+def questions(tokenizer, folder):
+    model = made("Bert", "QuestionAnswering", tokenizer, folder, outputs=("start_logits", "end_logits"))
+    pipe = tf.pipeline("question-answering", model=model, tokenizer=tokenizer)
+    cases = []
+    for context in [TEXTS[0], TEXTS[2], LONG]:
+        for parameters in [{}, dict(top_k=3), dict(top_k=2, max_answer_len=3, handle_impossible_answer=True), dict(max_seq_len=40, doc_stride=10, align_to_words=False)]:
+            asked = dict(question="Who is in London?", context=context)
+            cases.append(dict(text=asked, parameters=parameters, answer=pipe(**asked, **parameters)))
+    return cases
+
+
 def masks(name, tokenizer, folder):
     model = made(name, "MaskedLM", tokenizer, folder)
     pipe = tf.pipeline("fill-mask", model=model, tokenizer=tokenizer)
@@ -152,6 +163,7 @@ IOB = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 MODELS = {
     "ner": lambda folder: ner("Bert", word_piece(folder), folder, IOB),
     "zero-shot": lambda folder: zero_shot(word_piece(folder, length=64), folder),
+    "question-answering": lambda folder: questions(word_piece(folder), folder),
     "fill-mask": lambda folder: masks("Bert", word_piece(folder), folder),
     "fill-mask-byte-level": lambda folder: masks("Roberta", byte_level(folder), folder),
     "ner-byte-level": lambda folder: ner("Roberta", byte_level(folder), folder, IOB),

@@ -1,3 +1,4 @@
+import { ServerError } from '../../errors.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 import type { Encoded } from './encode.ts';
 
@@ -29,10 +30,18 @@ export function windowRoom(
   return maxLength - special.ids.length;
 }
 
-/** The windows of a text's tokens, as transformers cuts them (`return_overflowing_tokens`). `stride` must be less than the room. */
+/** Most windows of a text; with the usual stride a text of 100,000 characters makes far fewer. */
+const MOST_WINDOWS = 2_000;
+
+/**
+ * The windows of a text's tokens, as transformers cuts them (`return_overflowing_tokens`). `stride` must be less than the room. Throws TOO_LARGE where there
+ * would be too many.
+ */
 export function cutWindows(tokenizer: TextTokenizer, ids: readonly number[], options: WindowOptions): TextWindow[] {
   const { stride, before } = options;
   const room = windowRoom(tokenizer, options);
+  if ((ids.length - stride) / (room - stride) > MOST_WINDOWS)
+    throw new ServerError('TOO_LARGE', `The text makes more than ${MOST_WINDOWS} windows: they share too many tokens.`);
   const windows: TextWindow[] = [];
   for (let from = 0, to = 0; to < ids.length || from === 0; from += room - stride) {
     to = Math.min(ids.length, from + room);

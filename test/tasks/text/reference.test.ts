@@ -62,3 +62,28 @@ test('a model for zero-shot classification classifies texts without labels, and 
     assert.equal(status, 422, JSON.stringify(body));
   }
 });
+
+test('a question without a text, or with windows that share too much, is refused', async () => {
+  const question = 'Who?';
+  const long = 'London is. '.repeat(3_000);
+  const refused: [unknown, Record<string, unknown>, number][] = [
+    ['Who?', {}, 422],
+    [{ question, context: ' ' }, {}, 422],
+    [{ question, context: 'London' }, { doc_stride: 48 }, 422],
+    [{ question, context: 'London' }, { max_seq_len: 4 }, 422],
+    [{ question, context: long }, { max_seq_len: 20, doc_stride: 14 }, 413],
+  ];
+  for (const [inputs, parameters, expected] of refused) {
+    const { status, body } = await carpool.post('/models/question-answering', { inputs, parameters });
+    assert.equal(status, expected, JSON.stringify(body));
+  }
+});
+
+test('places of an answer are counted in characters of the context as it was sent', async () => {
+  const context = '🚗🚗 naïvely  in London';
+  const asked = { inputs: { question: 'Who?', context }, parameters: { top_k: 5 } };
+  const { body } = await carpool.post('/models/question-answering', asked);
+  const found = body as { readonly start: number; readonly end: number; readonly answer: string }[];
+  assert.equal(found.length, 5);
+  for (const { start, end, answer } of found) assert.equal(Array.from(context).slice(start, end).join(''), answer);
+});
