@@ -50,6 +50,9 @@ test('a classifier of texts answers a single text with a list in a list, and can
   assert.deepEqual(await asked({ inputs: 'a' }), [[{ value: 'a', parameters: null }]]);
   const parameters = { candidate_labels: ['x', 'y'] };
   assert.deepEqual(await asked({ inputs: 'a', parameters }), [{ value: 'a', parameters }]);
+  assert.deepEqual(await asked({ inputs: ['a'], parameters }), [{ value: 'a', parameters }]);
+  const [first, second] = ['a', 'b'].map((value) => [{ value, parameters }]);
+  assert.deepEqual(await asked({ inputs: ['a', 'b'], parameters }), [first, second]);
   const root = await post(`${server.url}/`, JSON.stringify({ inputs: 'a', parameters }));
   assert.deepEqual(root.json, [{ value: 'a', parameters }]);
 });

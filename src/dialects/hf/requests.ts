@@ -11,7 +11,7 @@ import { checkCount } from '../shared/text-inputs.ts';
 /** Requests of Hugging Face's inference API. */
 
 export interface HfOptions {
-  /** The inputs came as a list, and so do the answers. */
+  /** The answers come as a list, as the inputs did. */
   readonly isList: boolean;
   /** A single answer is a list in a list, as that of a classifier of texts is. */
   readonly isNested: boolean;
@@ -42,10 +42,13 @@ export function decodeHf(body: Uint8Array, { contentType, itemLimit, task }: Dec
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
   const { inputs, parameters, model } = readFields(schema, values, 'INVALID_INPUT');
-  const isList = Array.isArray(inputs);
-  const list: readonly unknown[] = isList ? inputs : [inputs];
+  const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
   checkCount(list.length, itemLimit);
-  const isNested = task === 'text-classification' && !isList && parameters['candidate_labels'] === undefined;
+  const isOfTexts = task === 'text-classification';
+  const hasLabels = parameters['candidate_labels'] !== undefined;
+  // @huggingface/inference sends one text for zero-shot classification in a list, and reads a plain answer.
+  const isList = Array.isArray(inputs) && !(isOfTexts && hasLabels && list.length === 1);
+  const isNested = isOfTexts && !isList && !hasLabels;
   return {
     model,
     ignored,
