@@ -6,15 +6,21 @@ import type { GrammarSpec } from '../../grammar/spec.ts';
 
 const schemaText = z.union([z.boolean(), z.record(z.string(), z.unknown())], 'a JSON Schema is expected');
 
+/** OpenAI's, and `schema` without a wrapper, as clients of llama.cpp and others send it with both types. */
 const responseFormat = z.discriminatedUnion(
   'type',
   [
     z.object({ type: z.literal('text') }),
-    z.object({ type: z.literal('json_object') }),
-    z.object({
-      type: z.literal('json_schema'),
-      json_schema: z.object({ schema: schemaText, name: z.string().optional(), strict: z.boolean().nullish() }),
-    }),
+    z.object({ type: z.literal('json_object'), schema: schemaText.nullish() }),
+    z
+      .object({
+        type: z.literal('json_schema'),
+        json_schema: z
+          .object({ schema: schemaText, name: z.string().optional(), strict: z.boolean().nullish() })
+          .optional(),
+        schema: schemaText.nullish(),
+      })
+      .refine((format) => schemaOf(format) !== undefined, { path: ['json_schema'], message: 'an object is expected' }),
   ],
   'a "type" of text, json_object or json_schema is expected',
 );
@@ -63,9 +69,18 @@ export function grammarOf(asked: Asked): GrammarSpec | undefined {
 }
 
 function ofResponseFormat({ response_format: format }: Asked): GrammarSpec[] {
-  if (format?.type === 'json_object') return [{ kind: 'json' }];
-  if (format?.type !== 'json_schema') return [];
-  return [{ kind: 'schema', schema: JSON.stringify(format.json_schema.schema) }];
+  if (format === undefined || format.type === 'text') return [];
+  const schema = schemaOf(format);
+  return [schema === undefined ? { kind: 'json' } : { kind: 'schema', schema: JSON.stringify(schema) }];
+}
+
+interface Schemas {
+  readonly json_schema?: { readonly schema: z.output<typeof schemaText> } | undefined;
+  readonly schema?: z.output<typeof schemaText> | null | undefined;
+}
+
+function schemaOf({ json_schema: wrapper, schema }: Schemas): z.output<typeof schemaText> | undefined {
+  return wrapper?.schema ?? schema ?? undefined;
 }
 
 function ofStructuredOutputs({ structured_outputs: asked }: Asked): GrammarSpec[] {

@@ -36,6 +36,10 @@ test('the form of an answer becomes a grammar, in every spelling', async () => {
   assert.equal((await parametersOf({ response_format: { type: 'text' } })).grammar, undefined);
   assert.ok(await allows({ response_format: { type: 'json_object' } }, '{"a":[]}'));
   assert.ok(await allows({ response_format: format({ type: 'null' }) }, 'null'));
+  for (const type of ['json_object', 'json_schema']) {
+    const unwrapped = { response_format: { type, schema: { type: 'null' } } };
+    assert.ok((await allows(unwrapped, 'null')) && !(await allows(unwrapped, '{}')), type);
+  }
   assert.ok(await allows({ structured_outputs: { json: { type: 'null' } } }, 'null'));
   assert.ok(await allows({ structured_outputs: { json: '{"type":"null"}' } }, 'null'));
   assert.ok(await allows({ structured_outputs: { json_object: true } }, '{}'));
