@@ -110,7 +110,9 @@ export function readKeysFile(text: string, others: readonly KeyEntry[]): KeyEntr
 function repeated(entries: readonly KeyEntry[]): string[] {
   const names = entries.map(({ name }) => name);
   const digests = entries.flatMap(({ sha256 }) => sha256);
-  const name = names.find((one, index) => names.indexOf(one) !== index);
+  // A set, because the file may have 10,000 keys and is read on the main thread.
+  const before = new Set<string>();
+  const name = names.find((one) => before.size === before.add(one).size);
   if (name !== undefined) return [`two keys are called ${name}`];
   return new Set(digests).size < digests.length ? ['the same key stands there twice'] : [];
 }
