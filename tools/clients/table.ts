@@ -38,6 +38,12 @@ export const CLIENTS: readonly Client[] = [
   { title: 'Requests of Open WebUI, Continue, TEI recipes', program: 'shapes.mjs' },
 ];
 
+/** What some of them do with models for tasks of texts. */
+export const TEXT_CLIENTS: readonly Client[] = [
+  { title: '@huggingface/inference, texts', program: 'huggingface-texts.mjs', needs: '@huggingface/inference' },
+  { title: 'huggingface_hub, texts', program: 'huggingface_texts_client.py', needs: 'huggingface_hub' },
+];
+
 export interface Feature {
   readonly feature: string;
   readonly ok?: boolean;
@@ -101,7 +107,7 @@ export async function tryClient({ program }: Client, server: Server, { python }:
 async function main([url = '', ...pairs]: readonly string[]): Promise<void> {
   const { sample, ...models } = Object.fromEntries(pairs.map((pair) => pair.split('='))) as Record<string, string>;
   console.log('| client | version | works |\n|---|---|---|');
-  for (const client of CLIENTS) {
+  for (const client of [...CLIENTS, ...TEXT_CLIENTS]) {
     const version = versionOf(client, HERE);
     if (version === undefined) {
       console.log(`| ${client.title} | not installed | |`);

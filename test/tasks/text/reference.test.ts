@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { HERE, TEXT_CLIENTS, tryClient, versionOf } from '../../../tools/clients/table.ts';
 import { pathOf } from '../support.ts';
 import { Carpool } from '../../process/carpool.ts';
 
@@ -87,3 +88,26 @@ test('places of an answer are counted in characters of the context as it was sen
   assert.equal(found.length, 5);
   for (const { start, end, answer } of found) assert.equal(Array.from(context).slice(start, end).join(''), answer);
 });
+
+for (const client of TEXT_CLIENTS) {
+  const isThere = versionOf(client, HERE) !== undefined;
+  const skip = isThere ? false : `${client.needs ?? ''} is not installed: see tools/clients/README.md`;
+  test(`${client.title}: what its documentation does first`, { skip, timeout: 60_000 }, async () => {
+    const models = {
+      'token-classification': 'ner',
+      'zero-shot-classification': 'zero-shot',
+      'question-answering': 'question-answering',
+      'fill-mask': 'fill-mask',
+    };
+    const features = await tryClient(client, { url: carpool.url, models }, HERE);
+    assert.deepEqual(
+      features.map(({ feature, ok, error }) => [feature, ok, error]),
+      [
+        ['entities', true, undefined],
+        ['zero-shot', true, undefined],
+        ['question answering', true, undefined],
+        ['fill-mask', true, undefined],
+      ],
+    );
+  });
+}
