@@ -85,6 +85,7 @@ export function decodeResponse(body: Uint8Array): ItemsRequest<ResponseOptions> 
     ...(instructions === undefined ? [] : [{ role: 'system', content: instructions }]),
     ...messagesOf(fields.input, KEPT_ITEMS),
   ];
+  if (messages.length === 0) throw fieldError('input', '`input` cannot be empty', 'empty_input');
   const tools = given({
     tools: chatTools(fields.tools),
     tool_choice: chatToolChoice(fields.tool_choice),

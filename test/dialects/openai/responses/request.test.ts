@@ -130,6 +130,7 @@ test('a reference stands for an item of an earlier answer, as long as that is ke
 const bad: [object, string][] = [
   [{ input: null }, 'input'],
   [{ input: 5 }, 'input'],
+  [{ input: [] }, 'input'],
   [{ input: ['Hi'] }, 'input[0]'],
   [{ input: [{ content: 'Hi' }] }, 'input[0].role'],
   [{ input: [{ role: 'user' }] }, 'input[0].content'],
