@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseReferences } from './hub-reference.ts';
@@ -101,16 +101,27 @@ function isOrigin(text: string): boolean {
 
 function checkModelsDir({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): string[] {
   const problems: string[] = [];
-  const isThere = existsSync(MODELS_DIR);
+  const folder = path.resolve(MODELS_DIR);
   // A pull makes the folder.
-  if (isThere ? !statSync(MODELS_DIR).isDirectory() : CARPOOL_MODELS.length === 0)
+  if (!existsSync(folder) && CARPOOL_MODELS.length === 0)
     problems.push(
-      `MODELS_DIR: there is no folder ${path.resolve(MODELS_DIR)}: make it, with a folder for each model, or serve the models that come with Carpool: MODELS_DIR=${SHIPPED}`,
+      `MODELS_DIR: there is no folder ${folder}: make it, with a folder for each model, or serve the models that come with Carpool: MODELS_DIR=${SHIPPED}`,
     );
+  if (existsSync(folder)) problems.push(...unreadable(folder).map((why) => `MODELS_DIR: ${folder} ${why}`));
   const wrong: string[] = [];
   parseReferences(CARPOOL_MODELS, wrong);
   problems.push(...wrong.map((problem) => `CARPOOL_MODELS: ${problem}`));
   if (!/^https?:\/\/[^/]/.test(HF_ENDPOINT) || !URL.canParse(HF_ENDPOINT))
     problems.push(`HF_ENDPOINT: expected the address of a hub, got ${hideCredentials(HF_ENDPOINT)}`);
   return problems;
+}
+
+function unreadable(folder: string): string[] {
+  if (!statSync(folder).isDirectory()) return ['is a file: name a folder, with a folder for each model'];
+  try {
+    readdirSync(folder);
+    return [];
+  } catch (error) {
+    return [`cannot be read (${String((error as NodeJS.ErrnoException).code)}): give this user the right to read it`];
+  }
 }

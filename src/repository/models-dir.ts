@@ -85,8 +85,10 @@ export class ModelsDir {
     const names = this.#names;
     const failed: LoadFailure[] = [];
     for (const name of new Set(names))
-      if (!found.includes(name))
-        failed.push({ name, reason: 'there is no folder of this name in the model repository' });
+      if (!found.includes(name)) {
+        const others = found.length === 0 ? 'which holds no model' : `which holds ${found.join(', ')}`;
+        failed.push({ name, reason: `there is no folder of this name in ${path.resolve(this.path)}, ${others}` });
+      }
     if (names.length === 0)
       for (const name of await this.misnamed())
         failed.push({ name, reason: 'a model name may hold only letters, digits, dot, underscore and hyphen' });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { flagOf } from '../../src/config/flags.ts';
@@ -8,6 +8,7 @@ import { ConfigError, type Option } from '../../src/config/option.ts';
 import { OPTIONS } from '../../src/config/options.ts';
 import { readConfig, type ConfigSources } from '../../src/config/read.ts';
 import { helpText, optionsMarkdown, shownConfig } from '../../src/config/help.ts';
+import { makeFolder } from '../repository/fixtures.ts';
 import { pathOf } from '../tasks/support.ts';
 
 const read = ({ flags = {}, env = {}, file = {}, problems = [] }: Partial<ConfigSources>) =>
@@ -71,6 +72,19 @@ test('all problems are reported at once, with the place they came from', () => {
   ])
     assert.equal(problems.filter((problem) => wanted.test(problem)).length, 1, String(wanted));
   assert.equal(problems.length, 9);
+});
+
+test('a file in the place of MODELS_DIR is told as one, and so is a folder that this user may not read', async (t) => {
+  const folder = await makeFolder(t, { 'model.onnx': 'x' });
+  const problemsWith = (MODELS_DIR: string) => problemsOf(() => read({ env: { MODELS_DIR } }));
+  const file = path.join(folder, 'model.onnx');
+  assert.deepEqual(problemsWith(file), [`MODELS_DIR: ${file} is a file: name a folder, with a folder for each model`]);
+  if (process.getuid?.() === 0 || process.platform === 'win32') return;
+  await chmod(folder, 0);
+  t.after(() => chmod(folder, 0o700));
+  assert.deepEqual(problemsWith(folder), [
+    `MODELS_DIR: ${folder} cannot be read (EACCES): give this user the right to read it`,
+  ]);
 });
 
 test('with models to pull, their folder need not be there; problems of the models are reported', () => {

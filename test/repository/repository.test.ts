@@ -22,7 +22,7 @@ test('start loads every model, one after the other in order of name', async (t) 
 test('start loads only the models named, and says which names have no folder', async (t) => {
   const modelsDir = await makeFolder(t, { 'a/model.onnx': 'x', 'b/model.onnx': 'x', '.c/model.onnx': 'x' });
   const rig = createRig(t, modelsDir, { names: ['b', 'nothing', 'b', '../a', '.c'] });
-  const reason = 'there is no folder of this name in the model repository';
+  const reason = `there is no folder of this name in ${modelsDir}, which holds a, b`;
   assert.deepEqual(await rig.repository.start(), {
     failed: [
       { name: 'nothing', reason },
