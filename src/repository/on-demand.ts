@@ -139,10 +139,12 @@ export class OnDemand {
       const sleepers = this.#target.sleepers();
       const wanted = sleepers.find((sleeper) => sleeper.name === name)?.bytes ?? 0;
       const awake = sleepers.filter((sleeper) => sleeper.isAwake && sleeper.name !== name);
-      if (awake.reduce((sum, { bytes }) => sum + bytes, wanted) <= memoryBytes) return;
+      const bytesWith = (others: readonly Sleeper[]): number => others.reduce((sum, { bytes }) => sum + bytes, wanted);
+      if (bytesWith(awake) <= memoryBytes) return;
       const [oldest] = awake.filter(({ isBusy }) => !isBusy).sort((a, b) => a.usedAtMs - b.usedAtMs);
-      if (oldest === undefined) {
-        const why = awake.length === 0 ? 'is smaller than the model' : 'is taken by models in use';
+      // No model is unloaded for one that would not have room all the same.
+      if (oldest === undefined || bytesWith(awake.filter(({ isBusy }) => isBusy)) > memoryBytes) {
+        const why = wanted > memoryBytes ? 'is smaller than the model' : 'is taken by models in use';
         throw unavailable(name, `MODEL_MEMORY_BYTES ${why}`, LOOK_MS);
       }
       await this.#target.unload(oldest.name);

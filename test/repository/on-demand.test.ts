@@ -102,6 +102,25 @@ test('the model that has not been used for longest makes room, never one in use'
   assert.deepEqual(rig.loader.alive, ['b/1#4', 'c/1#3']);
 });
 
+test('a model that would not have room all the same makes none', async (t) => {
+  const { rig, modelsDir } = await lazyRig(t, ['a', 'b'], { memoryBytes: 20 });
+  await writeFiles(modelsDir, { 'large/model.onnx': 'x'.repeat(21), 'wide/model.onnx': 'x'.repeat(15) });
+  await rig.repository.start();
+  await rig.repository.wake('a');
+  await rig.repository.wake('b');
+  await assert.rejects(
+    rig.repository.wake('large'),
+    isServerError('MODEL_UNAVAILABLE', /MODEL_MEMORY_BYTES is smaller than the model/),
+  );
+  assert.deepEqual(rig.loader.alive, ['a/1#1', 'b/1#2']);
+  rig.loader.busy.add('a/1#1');
+  await assert.rejects(
+    rig.repository.wake('wide'),
+    isServerError('MODEL_UNAVAILABLE', /MODEL_MEMORY_BYTES is taken by models in use/),
+  );
+  assert.deepEqual(rig.loader.alive, ['a/1#1', 'b/1#2']);
+});
+
 test('a load that fails is told to all who wait, and is not tried again at once', async (t) => {
   const { rig, clock } = await lazyRig(t, ['a']);
   await rig.repository.start();
