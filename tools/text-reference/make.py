@@ -3,7 +3,7 @@
     python3 -m venv venv && venv/bin/pip install torch==2.15.0 transformers==5.24.0 onnx onnxruntime onnxscript
     venv/bin/python tools/text-reference/make.py [name ...]
 
-Version 5 has no pipeline for question answering: that model wants transformers==4.57.6.
+Version 5 has no pipeline for question answering: those models want transformers==4.57.6.
 """
 
 import json

@@ -135,8 +135,8 @@ def zero_shot(tokenizer, folder):
     return cases
 
 
-def questions(tokenizer, folder):
-    model = made("Bert", "QuestionAnswering", tokenizer, folder, outputs=("start_logits", "end_logits"))
+def questions(name, tokenizer, folder):
+    model = made(name, "QuestionAnswering", tokenizer, folder, outputs=("start_logits", "end_logits"))
     pipe = tf.pipeline("question-answering", model=model, tokenizer=tokenizer)
     cases = []
     for context in [TEXTS[0], TEXTS[2], LONG]:
@@ -163,7 +163,8 @@ IOB = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 MODELS = {
     "ner": lambda folder: ner("Bert", word_piece(folder), folder, IOB),
     "zero-shot": lambda folder: zero_shot(word_piece(folder, length=64), folder),
-    "question-answering": lambda folder: questions(word_piece(folder), folder),
+    "question-answering": lambda folder: questions("Bert", word_piece(folder), folder),
+    "question-answering-byte-level": lambda folder: questions("Roberta", byte_level(folder), folder),
     "fill-mask": lambda folder: masks("Bert", word_piece(folder), folder),
     "fill-mask-byte-level": lambda folder: masks("Roberta", byte_level(folder), folder),
     "ner-byte-level": lambda folder: ner("Roberta", byte_level(folder), folder, IOB),
