@@ -137,7 +137,7 @@ function refusalOf(call: Call, connection: Connection | undefined, match: Match 
   const { keys } = services;
   if (refusal !== undefined || keys === undefined) return refusal;
   return (
-    keys.refusal(request, isOpen(pathOf(request))) ??
+    keys.refusal(request, { isOpen: isOpen(pathOf(request)), isOperation: match !== undefined }) ??
     (match === undefined ? undefined : keys.scopeRefusal(request, 'infer'))
   );
 }

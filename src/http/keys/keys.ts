@@ -71,11 +71,15 @@ export class Keys {
 
   /**
    * Lets a request in, any where the path is open, or says why not: UNAUTHORIZED, RATE_LIMITED, QUOTA_EXCEEDED. Nothing of its body is read. What a browser asks before a request of a page has no
-   * key (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials), nor have the jobs that SaladCloud's worker brings from this very container.
+   * key (https://fetch.spec.whatwg.org/#cors-protocol-and-credentials), nor have the jobs that SaladCloud's worker brings from this very container. Those are operations: what has an owner
+   * is not for a request that names none.
    */
-  refusal(request: IncomingMessage, isOpen = false): ServerError | undefined {
+  refusal(
+    request: IncomingMessage,
+    { isOpen, isOperation }: { readonly isOpen: boolean; readonly isOperation: boolean },
+  ): ServerError | undefined {
     const { method } = request;
-    if (method === 'OPTIONS' || this.#isJob(request)) return undefined;
+    if (method === 'OPTIONS' || (isOperation && this.#isJob(request))) return undefined;
     const key = this.#identify(request);
     if (key instanceof ServerError) return isOpen ? undefined : key;
     this.#byRequest.set(request, key);

@@ -170,7 +170,10 @@ test('a job of the queue worker needs no key on SaladCloud, and nowhere else', a
   for (const more of [{ 'X-Forwarded-For': '192.0.2.1' }, { Via: '1.1 gateway' }, { Host: 'models.example' }])
     assert.equal(await rawPost(server, '/predict/echo', { ...job, ...more }), 401);
   assert.equal((await post(`${server.url}/v2/repository/models/echo/load`, '{}', job)).status, 401);
-  assert.equal((await ask(`${server.url}/metrics`, { headers: job })).status, 401);
+  // What belongs to keys is not for a request that has none.
+  for (const path of ['/metrics', '/v1/jobs', '/v1/files', '/v1/batches'])
+    assert.equal((await ask(server.url + path, { headers: job })).status, 401, path);
+  assert.equal((await post(`${server.url}/v1/jobs`, '{}', job)).status, 401);
 });
 
 async function rawPost(
