@@ -4,7 +4,7 @@ import { JsonChunks } from '../shared/json-chunks.ts';
 import { jsonItem, type Answer, type AnswerHead, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
-import { choice, list, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
+import { choice, issue, list, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { checkCount, inputList, isList, textInputs } from '../shared/text-inputs.ts';
 
 const schema = z.object({
@@ -20,7 +20,13 @@ const schema = z.object({
 });
 
 /** A text or an image, as Jina's and Infinity's clients send them to models of both. */
-const pair = z.union([z.strictObject({ image: text }), z.strictObject({ text })]);
+const pair = z.strictObject({ image: text.optional(), text: text.optional() }).check((payload) => {
+  const { value } = payload;
+  if ((value.image === undefined) === (value.text === undefined))
+    payload.issues.push(
+      issue(value, 'expected a text, or an object with "text" or "image"', { reason: 'invalid_type' }),
+    );
+});
 /** Apart from the other, which must be quick with thousands of texts. */
 const pairSchema = schema.extend({
   input: z.union([pair.transform((one) => [one]), list(z.union([text, pair]), 'a list')]),

@@ -44,7 +44,7 @@ test('a job that one server has taken is served by a second, and a third answers
   const accepted = await first.add(newJob('{"a":1}', { customId: 'é\n', priority: 1 }));
   assert.deepEqual(await third.find(accepted.id), accepted);
   const { createdMs, id, ...rest } = accepted;
-  assert.deepEqual(rest, { customId: 'é\n', priority: 1, status: 'waiting', attempts: 0, endedMs: null });
+  assert.deepEqual(rest, { customId: 'é\n', owner: null, priority: 1, status: 'waiting', attempts: 0, endedMs: null });
   assert.ok(createdMs > 0);
   const second = await openSource(1);
   const job = await claimOne(second);
