@@ -61,10 +61,19 @@ export class TokenEncoder {
 
   /** Ids of two texts; if they are too long together, the longer one is cut first. Throws like `single`. */
   pair(first: string, second: string, cut: Truncation): Encoded {
+    return this.pairsOf(first, cut)(second);
+  }
+
+  /** Pairs of a text that is tokenised once with others, as `pair` makes each. */
+  pairsOf(first: string, cut: Truncation): (second: string) => Encoded {
     const { pair: special } = this.#overhead;
     const room = this.#limits.maxLength - special;
     if (room < 2) throw new ServerError('INVALID_INPUT', 'This model has no room for two texts.');
     const one = this.#bare(first, { room, special }, cut);
+    return (second) => this.#paired(one, second, { room, special }, cut);
+  }
+
+  #paired(one: readonly number[], second: string, { room, special }: Room, cut: Truncation): Encoded {
     const other = this.#second(second, { room, special }, cut);
     check(one.length + other.length, { room, special }, cut);
     const rooms = sharedRoom(one.length, other.length, room);

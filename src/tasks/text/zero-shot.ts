@@ -18,6 +18,8 @@ import { isLightText, readTextOrPair } from './text-items.ts';
 /** Most labels of a request; each is a run of the text. */
 const MOST_LABELS = 1_000;
 
+const MOST_LIGHT_LABELS = 4;
+
 const parameters = z.strictObject({
   ...truncation,
   candidate_labels: z
@@ -67,10 +69,16 @@ export function withZeroShot(task: Task, model: EncoderModel, entailment: number
 }
 
 async function rankLabels(item: Item, context: ServeContext, { encoder }: EncoderModel): Promise<unknown> {
-  const light = isLightText(item) && isLightText({ kind: 'json', value: item.parameters?.['candidate_labels'] });
-  const ready = (await context.call('hypotheses', item, { light })) as ReadyLabels;
+  const ready = (await context.call('hypotheses', item, { light: areLight(item) })) as ReadyLabels;
   const scores = await runTexts(ready.pairs, { encoder, context, wanted: {} });
   return callWithScores(context, 'rankLabels', { ready, scores });
+}
+
+/** Whether the text and its hypotheses are short enough, together, to be tokenised on the main thread. */
+function areLight(item: Item): boolean {
+  const { candidate_labels: labels, hypothesis_template: template = '' } = item.parameters ?? {};
+  if (!Array.isArray(labels) || labels.length > MOST_LIGHT_LABELS || typeof template !== 'string') return false;
+  return isLightText(item) && isLightText({ kind: 'json', value: [...(labels as unknown[]), template] });
 }
 
 function readyLabels(item: Item, { encoder, autoTruncate }: EncoderModel): ReadyLabels {
@@ -83,11 +91,9 @@ function readyLabels(item: Item, { encoder, autoTruncate }: EncoderModel): Ready
   const [text, second] = readTextOrPair(item);
   if (second !== undefined) throw new ServerError('INVALID_INPUT', 'With candidate_labels, this model takes one text.');
   const cut = cutOf(asked, autoTruncate);
+  const pairWith = encoder.pairsOf(text, cut);
   return {
-    pairs: labels.map((label) => {
-      const hypothesis = template.replace('{}', () => label);
-      return encoder.pair(text, hypothesis, cut);
-    }),
+    pairs: labels.map((label) => pairWith(template.replace('{}', () => label))),
     labels,
     isMulti,
   };
