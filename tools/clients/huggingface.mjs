@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { InferenceClient } from '@huggingface/inference';
-import { areVectors, feature, isText, joined, url } from './report.mjs';
+import { areVectors, feature, isText, joined, sample, url } from './report.mjs';
 
 const at = (path) => new InferenceClient('none', { endpointUrl: `${url}${path}` });
 const messages = [{ role: 'user', content: 'What is the capital of France?' }];
@@ -25,4 +26,9 @@ await feature('similarity', 'embeddings', async () => {
   };
   const scores = await at('/similarity').sentenceSimilarity({ inputs });
   assert.ok(scores.length === 2 && scores[0] > scores[1]);
+});
+
+await feature('transcription', 'transcription', async (model) => {
+  const inputs = new Blob([await readFile(sample)], { type: 'audio/wav' });
+  isText((await at(`/models/${model}`).automaticSpeechRecognition({ inputs })).text);
 });

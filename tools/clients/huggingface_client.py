@@ -26,7 +26,12 @@ def embeddings(_model):
 
 @feature("similarity", "embeddings")
 def similarity(_model):
-    scores = InferenceClient(f"{url}/similarity", api_key="none").sentence_similarity(
-        "Machine learning is so easy.", other_sentences=["Deep learning is so straightforward.", "This is so difficult."]
-    )
-    assert scores[0] > scores[1]
+    others = ["Deep learning is so straightforward.", "This is so difficult."]
+    for address in (url, f"{url}/similarity"):
+        scores = InferenceClient(address, api_key="none").sentence_similarity("Machine learning is so easy.", other_sentences=others)
+        assert len(scores) == 2 and scores[0] > scores[1], address
+
+
+@feature("transcription", "transcription")
+def transcription(model):
+    is_text(InferenceClient(f"{url}/models/{model}", api_key="none").automatic_speech_recognition(sample).text)

@@ -47,15 +47,19 @@ def tools(model):
 
 @feature("embeddings", "embeddings")
 def embeddings(model):
-    for provider, base in (("openai", f"{url}/v1"), ("hosted_vllm", f"{url}/v1"), ("infinity", f"{url}/v1")):
+    bases = {"openai": f"{url}/v1", "hosted_vllm": f"{url}/v1", "infinity": url, "cohere": f"{url}/v2/embed"}
+    for provider, base in bases.items():
         data = litellm.embedding(model=f"{provider}/{model}", input=["good morning", "hi"], api_base=base, api_key="none").data
         are_vectors([one["embedding"] for one in data], 2)
 
 
 @feature("rerank", "reranking")
 def rerank(model):
-    for provider, base in (("hosted_vllm", url), ("infinity", url), ("cohere", url)):
-        answer = litellm.rerank(model=f"{provider}/{model}", query=QUESTION, documents=DOCUMENTS, top_n=2, api_base=base, api_key="none")
+    for provider in ("hosted_vllm", "infinity", "jina_ai", "cohere", "huggingface"):
+        # Infinity repeats documents in a form of its own at the path that it shares with vLLM.
+        own = {"return_documents": False} if provider == "infinity" else {}
+        asked = {"query": QUESTION, "documents": DOCUMENTS, "top_n": 2, "api_base": url, "api_key": "none", **own}
+        answer = litellm.rerank(model=f"{provider}/{model}", **asked)
         assert sorted(one["index"] for one in answer.results) == [0, 1], provider
 
 

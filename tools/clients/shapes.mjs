@@ -95,4 +95,6 @@ await feature('TEI recipe: embeddings', 'embeddings', async () => {
 
 await feature('TEI recipe: reranking', 'reranking', async () => {
   assert.equal((await json('/rerank', { query: QUERY, texts: TEXTS })).length, 2);
+  const predicted = await json('/predict', { inputs: TEXTS.map((text) => [QUERY, text]) });
+  assert.ok(predicted.length === 2 && predicted.every(([{ label, score }]) => label && Number.isFinite(score)));
 });

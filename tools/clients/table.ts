@@ -61,31 +61,35 @@ export interface Server {
   readonly sample?: string | undefined;
 }
 
-/** Where the clients are installed: a node_modules with them, and a Python. */
+const MODULES = path.join(FOLDER, 'node_modules');
+/** Pythons with clients, separated as in PATH: not all clients can be installed beside each other. */
+const PYTHONS = (process.env['CARPOOL_CLIENTS_PYTHON'] ?? 'python3').split(path.delimiter);
+
+/** A client as it is installed. */
 export interface Installed {
-  readonly modules: string;
-  readonly python: string;
+  readonly version: string;
+  /** What runs its program. */
+  readonly command: string;
 }
 
-export const HERE: Installed = {
-  modules: path.join(FOLDER, 'node_modules'),
-  python: process.env['CARPOOL_CLIENTS_PYTHON'] ?? 'python3',
-};
-
-/** The installed version of what a client needs; undefined if it is not installed. */
-export function versionOf({ program, needs }: Client, { modules, python }: Installed): string | undefined {
-  if (needs === undefined) return '';
+/** Where a client is installed; undefined if it is not. */
+export function findClient({ program, needs }: Client): Installed | undefined {
+  if (needs === undefined) return { version: '', command: process.execPath };
   if (program.endsWith('.mjs')) {
-    const file = path.join(modules, needs, 'package.json');
-    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version : undefined;
+    const file = path.join(MODULES, needs, 'package.json');
+    if (!existsSync(file)) return undefined;
+    const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+    return { version, command: process.execPath };
   }
-  const asked = spawnSync(python, ['-c', `import importlib.metadata as m; print(m.version("${needs}"))`]);
-  return asked.status === 0 ? asked.stdout.toString().trim() : undefined;
+  for (const command of PYTHONS) {
+    const asked = spawnSync(command, ['-c', `import importlib.metadata as m; print(m.version("${needs}"))`]);
+    if (asked.status === 0) return { version: asked.stdout.toString().trim(), command };
+  }
+  return undefined;
 }
 
 /** Runs a client's program against a server. Throws an Error if it ends without having tried its features. */
-export async function tryClient({ program }: Client, server: Server, { python }: Installed): Promise<Feature[]> {
-  const command = program.endsWith('.py') ? python : process.execPath;
+export async function tryClient({ program }: Client, { command }: Installed, server: Server): Promise<Feature[]> {
   const child = spawn(command, [path.join(FOLDER, program), JSON.stringify(server)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: PROGRAM_LIMIT_MS,
@@ -108,18 +112,18 @@ async function main([url = '', ...pairs]: readonly string[]): Promise<void> {
   const { sample, ...models } = Object.fromEntries(pairs.map((pair) => pair.split('='))) as Record<string, string>;
   console.log('| client | version | works |\n|---|---|---|');
   for (const client of [...CLIENTS, ...TEXT_CLIENTS]) {
-    const version = versionOf(client, HERE);
-    if (version === undefined) {
+    const installed = findClient(client);
+    if (installed === undefined) {
       console.log(`| ${client.title} | not installed | |`);
       continue;
     }
-    const features = await tryClient(client, { url, models, sample }, HERE);
+    const features = await tryClient(client, installed, { url, models, sample });
     const words = features.map(({ feature, ok, skipped, error = '' }) => {
       if (skipped !== undefined) return `${feature} (${skipped})`;
       return ok === true ? feature : `**${feature} fails**: ${error.replaceAll(/\s+/g, ' ')}`;
     });
     if (features.some(({ ok }) => ok === false)) process.exitCode = 1;
-    console.log(`| ${client.title} | ${version} | ${words.join(', ')} |`);
+    console.log(`| ${client.title} | ${installed.version} | ${words.join(', ')} |`);
   }
 }
 

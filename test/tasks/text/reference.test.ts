@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { HERE, TEXT_CLIENTS, tryClient, versionOf } from '../../../tools/clients/table.ts';
+import { TEXT_CLIENTS, findClient, tryClient } from '../../../tools/clients/table.ts';
 import { pathOf } from '../support.ts';
 import { Carpool } from '../../process/carpool.ts';
 
@@ -90,8 +90,8 @@ test('places of an answer are counted in characters of the context as it was sen
 });
 
 for (const client of TEXT_CLIENTS) {
-  const isThere = versionOf(client, HERE) !== undefined;
-  const skip = isThere ? false : `${client.needs ?? ''} is not installed: see tools/clients/README.md`;
+  const installed = findClient(client);
+  const skip = installed !== undefined ? false : `${client.needs ?? ''} is not installed: see tools/clients/README.md`;
   test(`${client.title}: what its documentation does first`, { skip, timeout: 60_000 }, async () => {
     const models = {
       'token-classification': 'ner',
@@ -99,7 +99,8 @@ for (const client of TEXT_CLIENTS) {
       'question-answering': 'question-answering',
       'fill-mask': 'fill-mask',
     };
-    const features = await tryClient(client, { url: carpool.url, models }, HERE);
+    assert.ok(installed);
+    const features = await tryClient(client, installed, { url: carpool.url, models });
     assert.deepEqual(
       features.map(({ feature, ok, error }) => [feature, ok, error]),
       [
