@@ -67,6 +67,8 @@ export interface ChangesOptions<Loaded> {
   readonly dtype?: DtypeChoice;
   /** Of models that do not say; default: `eager`. */
   readonly loading?: 'eager' | 'lazy';
+  /** Most bytes of files of lazy models together; absent, and 0: no limit. */
+  readonly memoryBytes?: number;
   readonly onEvent: OnRepositoryEvent;
 }
 
@@ -76,13 +78,22 @@ export class ModelChanges<Loaded> {
   readonly #loader: ModelLoader<Loaded>;
   readonly #dtype: DtypeChoice;
   readonly #loading: 'eager' | 'lazy';
+  readonly #memoryBytes: number;
   readonly #emit: OnRepositoryEvent;
 
-  constructor({ modelsDir, loader, dtype = 'auto', loading = 'eager', onEvent }: ChangesOptions<Loaded>) {
+  constructor({
+    modelsDir,
+    loader,
+    dtype = 'auto',
+    loading = 'eager',
+    memoryBytes = 0,
+    onEvent,
+  }: ChangesOptions<Loaded>) {
     this.#modelsDir = modelsDir;
     this.#loader = loader;
     this.#dtype = dtype;
     this.#loading = loading;
+    this.#memoryBytes = memoryBytes || Infinity;
     this.#emit = onEvent;
   }
 
@@ -95,10 +106,7 @@ export class ModelChanges<Loaded> {
       entry.setFolders([...folder.versions.keys()]);
       const sources = await this.#readSources(entry, folder, options);
       if (options.maySleep === true && entry.serving.length === 0 && this.#areLazy(sources)) {
-        entry.bytes = await bytesOf(sources);
-        entry.sleep(sources);
-        noteUnchosen(entry, folder, sources);
-        for (const { name, version } of sources) this.#emit({ kind: 'asleep', name, version: String(version) });
+        await this.#lull(entry, folder, sources);
         return undefined;
       }
       await this.#loadAll(entry, sources, { ...options, next });
@@ -130,6 +138,20 @@ export class ModelChanges<Loaded> {
     // Before it is unloaded, so that a request that comes meanwhile waits for the next load.
     entry.sleep(sources);
     await Promise.all(displaced.map((ready) => this.#unloadVersion(ready)));
+  }
+
+  /** Lets a model that was only read be loaded by the next request. Throws ModelProblems if it never could be. */
+  async #lull(entry: ModelEntry<Loaded>, folder: ModelFolder, sources: readonly ModelSource[]): Promise<void> {
+    const bytes = await bytesOf(sources);
+    if (bytes > this.#memoryBytes) {
+      const problem = `its files have ${bytes} bytes, more than MODEL_MEMORY_BYTES allows (${this.#memoryBytes})`;
+      this.#emit({ kind: 'load_failed', name: entry.name, reason: problem });
+      throw new ModelProblems([problem]);
+    }
+    entry.bytes = bytes;
+    entry.sleep(sources);
+    noteUnchosen(entry, folder, sources);
+    for (const { name, version } of sources) this.#emit({ kind: 'asleep', name, version: String(version) });
   }
 
   #areLazy(sources: readonly ModelSource[]): boolean {

@@ -144,8 +144,7 @@ export class OnDemand {
       const [oldest] = awake.filter(({ isBusy }) => !isBusy).sort((a, b) => a.usedAtMs - b.usedAtMs);
       // No model is unloaded for one that would not have room all the same.
       if (oldest === undefined || bytesWith(awake.filter(({ isBusy }) => isBusy)) > memoryBytes) {
-        const why = wanted > memoryBytes ? 'is smaller than the model' : 'is taken by models in use';
-        throw unavailable(name, `MODEL_MEMORY_BYTES ${why}`, LOOK_MS);
+        throw unavailable(name, 'MODEL_MEMORY_BYTES is taken by models in use', LOOK_MS);
       }
       await this.#target.unload(oldest.name);
     }

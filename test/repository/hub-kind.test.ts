@@ -115,7 +115,8 @@ function graphFile(inputs: string[], outputs: string[]): Uint8Array {
 test('the names in the graph tell with which head a model was exported; what has no task says why', async (t) => {
   const text = ['input_ids', 'attention_mask'];
   const cases: [string, string, string[], string[], string, RegExp | undefined][] = [
-    ['a masked language model', 'BertForMaskedLM', text, ['logits'], 'tensors', /gives logits, no vectors/],
+    ['a masked language model', 'BertForMaskedLM', text, ['logits'], 'fill-mask', undefined],
+    ['an encoder that gives scores', 'BertModel', text, ['logits'], 'tensors', /gives logits, no vectors/],
     ['the same without its head', 'BertForMaskedLM', text, ['last_hidden_state'], 'embeddings', undefined],
     ['a decoder of texts', 'Qwen3ForCausalLM', [...text, 'past_key_values.0.key'], ['logits'], 'chat', undefined],
     [

@@ -103,19 +103,16 @@ test('the model that has not been used for longest makes room, never one in use'
 });
 
 test('a model that would not have room all the same makes none', async (t) => {
-  const { rig, modelsDir } = await lazyRig(t, ['a', 'b'], { memoryBytes: 20 });
-  await writeFiles(modelsDir, { 'large/model.onnx': 'x'.repeat(21), 'wide/model.onnx': 'x'.repeat(15) });
+  const { rig, clock, modelsDir } = await lazyRig(t, ['a', 'b'], { memoryBytes: 25 });
+  await writeFiles(modelsDir, { 'large/model.onnx': 'x'.repeat(20) });
   await rig.repository.start();
-  await rig.repository.wake('a');
-  await rig.repository.wake('b');
-  await assert.rejects(
-    rig.repository.wake('large'),
-    isServerError('MODEL_UNAVAILABLE', /MODEL_MEMORY_BYTES is smaller than the model/),
-  );
-  assert.deepEqual(rig.loader.alive, ['a/1#1', 'b/1#2']);
+  for (const name of ['a', 'b']) {
+    await rig.repository.wake(name);
+    await clock.advance(10);
+  }
   rig.loader.busy.add('a/1#1');
   await assert.rejects(
-    rig.repository.wake('wide'),
+    rig.repository.wake('large'),
     isServerError('MODEL_UNAVAILABLE', /MODEL_MEMORY_BYTES is taken by models in use/),
   );
   assert.deepEqual(rig.loader.alive, ['a/1#1', 'b/1#2']);
@@ -181,4 +178,11 @@ test('a model that is lost with its lane is loaded by the next request', async (
   await rig.repository.lose('a', rig.repository.find('a'), 'its lane died');
   await rig.repository.wake('a');
   assert.equal(rig.repository.find('a').id, 'a/1#2');
+});
+
+test('a model that is larger than the memory for all fails at start', async (t) => {
+  const { rig } = await lazyRig(t, ['a'], { memoryBytes: 9 });
+  assert.deepEqual(await rig.repository.start(), {
+    failed: [{ name: 'a', reason: 'its files have 10 bytes, more than MODEL_MEMORY_BYTES allows (9)' }],
+  });
 });
