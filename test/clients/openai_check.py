@@ -107,9 +107,12 @@ def check_chat_errors():
     create(model="chat", messages=QUESTION, max_tokens=1, extra_body={"colour": 1})
     refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, extra_body={"max_token": 1}), param="max_token")
     refused(openai.BadRequestError, lambda: create(model="sentence-embedding", messages=QUESTION), param="model")
+    nameless = [{"type": "function", "function": {}}]
+    refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, tools=nameless), param="tools.0.function.name")
     tools = [{"type": "function", "function": {"name": "f"}}]
-    refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, tools=tools), param="tools")
     assert create(model="chat", messages=QUESTION, max_tokens=1, tools=tools, tool_choice="none").choices
+    forced = create(model="chat", messages=QUESTION, max_tokens=60, tools=tools, tool_choice="required").choices[0]
+    assert forced.finish_reason == "tool_calls" and forced.message.tool_calls[0].function.name == "f"
     refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, max_tokens=10**6), param="max_tokens")
     refused(openai.BadRequestError, lambda: create(model="chat", messages=QUESTION, stream=True, top_p=2), param="top_p")
 
