@@ -85,6 +85,8 @@ export class MockKelpie implements AsyncDisposable {
   lastHeaders: IncomingMessage['headers'] = {};
   fault: MockOptions['fault'];
   readonly #keys: readonly string[];
+  /** Who ran the job when the request that is being answered came. */
+  #holder: string | null | undefined;
   readonly #bans = new Set<string>();
   readonly #server: Server;
   #watchers: (() => void)[] = [];
@@ -156,6 +158,8 @@ export class MockKelpie implements AsyncDisposable {
     const url = new URL(request.url ?? '/', 'http://mock');
     const method = request.method ?? 'GET';
     this.lastHeaders = request.headers;
+    // A worker cannot know who gets its job while its report is on the way.
+    const holder = this.#holderOf(url);
     const fault = await this.fault?.({ method, path: url.pathname });
     if (typeof fault === 'object') await sleep(fault.delayMs);
     if (fault === 'break') {
@@ -163,10 +167,17 @@ export class MockKelpie implements AsyncDisposable {
       return;
     }
     const broken = fault === 'error' ? refusal(500, 'Internal server error', 'fault') : undefined;
+    this.#holder = holder;
     const answer = broken ?? this.#refused(request.headers) ?? this.#answer(method, url, body);
     for (const watcher of this.#watchers.splice(0)) watcher();
     if (fault === 'lost') request.socket.destroy();
     else send(response, answer);
+  }
+
+  /** The machine that runs the job of a path; undefined if none does. */
+  #holderOf({ pathname }: URL): string | null | undefined {
+    const job = this.jobs.find(({ id }) => id === pathname.split('/')[2]);
+    return job?.status === 'running' ? job.machine_id : undefined;
   }
 
   #refused(headers: IncomingMessage['headers']): Reply | undefined {
@@ -236,8 +247,7 @@ export class MockKelpie implements AsyncDisposable {
 
   #report(what: Report['what'], id: string, machine: string): MockJob | undefined {
     const job = this.jobs.find((one) => one.id === id);
-    const wasIts = job?.status === 'running' && job.machine_id === machine;
-    this.reports.push({ what, job: id, machine, wasIts });
+    this.reports.push({ what, job: id, machine, wasIts: this.#holder === machine });
     return job;
   }
 
