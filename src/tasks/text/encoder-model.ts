@@ -5,7 +5,7 @@ import type { ProgramSpec, TaskSource } from '../task.ts';
 import { textCalls, type TextInfo } from './calls.ts';
 import { TokenEncoder } from './encode.ts';
 import { POOLINGS, RESULT, SPARSE, type EncoderOptions } from './encoder-contract.ts';
-import { readTextModelFiles, type TextModelFiles } from './model-files.ts';
+import { labelsOf, readTextModelFiles, type TextModelFiles } from './model-files.ts';
 import { loadTokenizer, type TextTokenizer } from './tokenizer.ts';
 
 /** Options of model.json that all text encoders have. */
@@ -129,4 +129,18 @@ export async function openEncoderModel(
       },
     }),
   };
+}
+
+/** A model whose outputs are classes, with their names; undefined if nothing gives them. Throws a plain Error, also if they are not as many as the classes. */
+export async function openLabelledModel(
+  source: TaskSource,
+  options: ReadOptions,
+): Promise<{ readonly model: EncoderModel; readonly labels: readonly string[] | undefined }> {
+  const model = await openEncoderModel(source, options, ({ files, size }) => {
+    const labels = source.labels ?? labelsOf(files.config);
+    if (labels !== undefined && size !== undefined && labels.length !== size)
+      throw new Error(`there are ${labels.length} labels for ${size} classes`);
+    return labels === undefined ? {} : { id2label: Object.fromEntries(labels.entries()) };
+  });
+  return { model, labels: source.labels ?? labelsOf(model.files.config) };
 }

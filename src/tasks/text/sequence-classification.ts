@@ -3,8 +3,7 @@ import { shortFloat32 } from '../../tensors/float-text.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Outputs, Prepared, ProgramSpec, Reply, Task, TaskSource } from '../task.ts';
 import { TEXT_TYPES } from './text-input.ts';
-import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
-import { labelsOf } from './model-files.ts';
+import { encoderOptions, encoderProgram, openLabelledModel, type EncoderModel } from './encoder-model.ts';
 import { readParameters, topKParameter } from '../parameters.ts';
 import { cutOf, truncation } from './parameters.ts';
 import { ACTIVATION_NAMES, ACTIVATIONS, logitsOf, type Activation } from './scores.ts';
@@ -43,13 +42,7 @@ export async function chooseSequenceClassificationProgram(source: Omit<TaskSourc
 /** Builds the task of `text-classification` for a model with a tokenizer. Throws a plain Error that says what is wrong with the model or its options. */
 export async function createSequenceClassificationTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
-  const model = await openEncoderModel(source, own, ({ files, size }) => {
-    const labels = source.labels ?? labelsOf(files.config);
-    if (labels !== undefined && size !== undefined && labels.length !== size)
-      throw new Error(`there are ${labels.length} labels for ${size} classes`);
-    return labels === undefined ? {} : { id2label: Object.fromEntries(labels.entries()) };
-  });
-  const labels = source.labels ?? labelsOf(model.files.config);
+  const { model, labels } = await openLabelledModel(source, own);
   const task: Task = {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,

@@ -4,9 +4,8 @@ import { readOptions } from '../options.ts';
 import { readParameters } from '../parameters.ts';
 import type { Item, ProgramSpec, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { inCharacters } from './code-points.ts';
-import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
+import { encoderOptions, encoderProgram, openLabelledModel, type EncoderModel } from './encoder-model.ts';
 import { findEntities, STRATEGIES, type ScoredToken, type Strategy } from './entities.ts';
-import { labelsOf } from './model-files.ts';
 import { callWithScores, runTexts, servedBy } from './run-windows.ts';
 import { ACTIVATIONS } from './scores.ts';
 import { readText, TEXT_TYPES } from './text-input.ts';
@@ -53,13 +52,7 @@ export async function chooseTokenClassificationProgram(source: Omit<TaskSource, 
 /** Builds the task. Throws a plain Error that says what is wrong with the model or its options. */
 export async function createTokenClassificationTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
-  const model = await openEncoderModel(source, own, ({ files, size }) => {
-    const labels = source.labels ?? labelsOf(files.config);
-    if (labels !== undefined && size !== undefined && labels.length !== size)
-      throw new Error(`there are ${labels.length} labels for ${size} classes`);
-    return labels === undefined ? {} : { id2label: Object.fromEntries(labels.entries()) };
-  });
-  const labels = source.labels ?? labelsOf(model.files.config) ?? [];
+  const { model, labels = [] } = await openLabelledModel(source, own);
   const { maxCharacters, aggregationStrategy } = own;
   const unused = servedBy('token-classification');
   return {
