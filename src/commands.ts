@@ -116,23 +116,41 @@ async function pull(argv: readonly string[]): Promise<void> {
   }
   const config = readOrTell(given.flags);
   if (config === undefined) return;
-  const stop = new AbortController();
-  let stoppedBy: NodeJS.Signals | undefined;
-  listenToStop({
-    onStop(signal) {
-      stoppedBy = signal;
-      // A disk that does not answer must not keep the process alive.
-      setTimeout(() => process.exit(exitCodeOf(signal)), LAST_STEPS_MS).unref();
-      stop.abort(new Error(`stopped by ${signal}; run it again, it goes on where it stopped`));
-    },
-    onInsist: (signal) => process.exit(exitCodeOf(signal)),
+  const stop = stopOnSignal((signal) => {
+    // A disk that does not answer must not keep the process alive.
+    setTimeout(() => process.exit(exitCodeOf(signal)), LAST_STEPS_MS).unref();
+    return new Error(`stopped by ${signal}; run it again, it goes on where it stopped`);
   });
   try {
     console.log(await pullOne(config, process.stderr, stop.signal));
   } catch (error) {
     console.error(error instanceof Error && (error instanceof HubError || stop.signal.aborted) ? error.message : error);
-    process.exitCode = stoppedBy === undefined ? 1 : exitCodeOf(stoppedBy);
+    process.exitCode = stop.by === undefined ? 1 : exitCodeOf(stop.by);
   }
+}
+
+/** A work that the first signal to stop aborts. */
+interface Stoppable {
+  readonly signal: AbortSignal;
+  /** What has stopped it; undefined: nothing yet. */
+  by: NodeJS.Signals | undefined;
+}
+
+/** Listens to signals for a work that ends when its own signal is aborted; `why` is told with it. A second one ends the process at once, by default with its code. */
+function stopOnSignal(
+  why: (signal: NodeJS.Signals) => Error | undefined = (signal) => new Error(`stopped by ${signal}`),
+  onInsist: (signal: NodeJS.Signals) => void = (signal) => process.exit(exitCodeOf(signal)),
+): Stoppable {
+  const stop = new AbortController();
+  const stoppable: Stoppable = { signal: stop.signal, by: undefined };
+  listenToStop({
+    onStop(signal) {
+      stoppable.by = signal;
+      stop.abort(why(signal));
+    },
+    onInsist,
+  });
+  return stoppable;
 }
 
 async function list(argv: readonly string[]): Promise<void> {
@@ -157,22 +175,15 @@ async function runModel(argv: readonly string[]): Promise<void> {
   }
   const config = readOrTell(flags.rest);
   if (config === undefined) return;
-  const stop = new AbortController();
-  listenToStop({
-    onStop(signal) {
-      process.exitCode = exitCodeOf(signal);
-      stop.abort(new Error(`stopped by ${signal}`));
-    },
-    onInsist: (signal) => process.exit(exitCodeOf(signal)),
-  });
+  const stop = stopOnSignal();
   const { stdin, stdout, stderr } = process;
   try {
     await runCommand(config, flags, { stdin, stdout, stderr, signal: stop.signal });
-    process.exit();
   } catch (error) {
-    if (!stop.signal.aborted) console.error(messageOf(error));
-    process.exit(process.exitCode ?? 1);
+    if (stop.by === undefined) console.error(messageOf(error));
+    process.exit(stop.by === undefined ? 1 : exitCodeOf(stop.by));
   }
+  process.exit(stop.by === undefined ? 0 : exitCodeOf(stop.by));
 }
 
 async function batch(argv: readonly string[]): Promise<void> {
@@ -183,18 +194,13 @@ async function batch(argv: readonly string[]): Promise<void> {
   }
   const config = readOrTell(flags.rest);
   if (config === undefined) return;
-  const stop = new AbortController();
-  let stoppedBy: NodeJS.Signals | undefined;
-  listenToStop({
-    onStop(signal) {
-      stoppedBy = signal;
-      stop.abort();
-    },
+  const stop = stopOnSignal(
+    () => undefined,
     // The results are safe: what follows the last checkpoint is done again.
-    onInsist: () => process.kill(process.pid, 'SIGKILL'),
-  });
+    () => process.kill(process.pid, 'SIGKILL'),
+  );
   const isWhole = await runBatch(config, flags, { stderr: process.stderr, signal: stop.signal });
-  if (stoppedBy !== undefined && !isWhole) endBy(stoppedBy);
+  if (stop.by !== undefined && !isWhole) endBy(stop.by);
   process.exit(isWhole ? 0 : 1);
 }
 
@@ -206,22 +212,14 @@ async function measure(argv: readonly string[]): Promise<void> {
   }
   const config = readOrTell(flags.rest);
   if (config === undefined) return;
-  const stop = new AbortController();
-  let stoppedBy: NodeJS.Signals | undefined;
-  listenToStop({
-    onStop(signal) {
-      stoppedBy = signal;
-      stop.abort(new Error(`stopped by ${signal}`));
-    },
-    onInsist: (signal) => process.exit(exitCodeOf(signal)),
-  });
+  const stop = stopOnSignal();
   try {
     console.log(await benchStorage(config, flags, stop.signal));
   } catch (error) {
     console.error(
       error instanceof Error && (error instanceof StorageError || stop.signal.aborted) ? error.message : error,
     );
-    process.exitCode = stoppedBy === undefined ? 1 : exitCodeOf(stoppedBy);
+    process.exitCode = stop.by === undefined ? 1 : exitCodeOf(stop.by);
   }
 }
 
