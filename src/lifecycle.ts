@@ -18,7 +18,7 @@ import { ProbePort } from './http/probe-port.ts';
 import { Certificate } from './http/certificate.ts';
 import { Keys } from './http/keys/keys.ts';
 import { isLoopbackHost } from './http/management.ts';
-import { isEmpty } from './http/probes.ts';
+import { hasNoModel, isEmpty } from './http/probes.ts';
 import { createHttpServer } from './http/server.ts';
 import { createLogs, type Log, type Logs } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -225,8 +225,7 @@ function workOf({ core, services, workers }: Parts): number {
 
 /** Throws a StartError with every failure if MODEL_ERRORS is `exit` or no model is left to serve. */
 function checkModels(failed: readonly LoadFailure[], { config, repository }: Services): void {
-  const isEmpty = repository.list().length === 0 && repository.asleep().length === 0;
-  if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || isEmpty))
+  if (failed.length > 0 && (config.MODEL_ERRORS === 'exit' || hasNoModel(repository)))
     throw new StartError(failed.map(({ name, reason }) => `model ${name}: ${reason}`).join('\n'));
 }
 

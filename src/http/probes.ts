@@ -22,9 +22,14 @@ function isFull({ repository, door }: Services): boolean {
   return repository.list().some((model) => queuesOf(model).some((queue) => door.isFull(queue)));
 }
 
+/** Whether no model is loaded, and none would be by a request. */
+export function hasNoModel(repository: Pick<Services['repository'], 'list' | 'asleep'>): boolean {
+  return repository.list().length === 0 && repository.asleep().length === 0;
+}
+
 /** Whether there is nothing to serve: MODELS_DIR holds no model (yet), or all are unloaded for good; commands of jobs need none. */
 export function isEmpty({ repository, config }: Pick<Services, 'repository' | 'config'>): boolean {
-  return repository.list().length === 0 && repository.asleep().length === 0 && !allowsCommands(config.JOB_COMMANDS);
+  return hasNoModel(repository) && !allowsCommands(config.JOB_COMMANDS);
 }
 
 const started: Probe = ({ state }) => ({ ok: state.started, body: { started: state.started } });
