@@ -19,6 +19,8 @@ import { textOfTokens } from './tasks/workload.ts';
 /** Whether memory stays, over many runs, shapes, loads and large bodies: bench/README.md. */
 
 const POINTS = 100;
+/** A line on standard error each so many points. */
+const TOLD = 10;
 const LOAD_WIDTHS = [768, 1024, 1024, 1024, 1024, 10];
 const LONGEST_TEXT = 512;
 const TEXT_CLIENTS = 8;
@@ -127,7 +129,9 @@ async function curve(
     while (sent < total) {
       const reply = await socket.send(requestBytes(server.port, payloadOf(sent++)));
       if (reply.status !== 200) throw new Error(`answered ${reply.status}: ${reply.body.toString()}`);
-      if (++done % step === 0) points.push(pointOf(server, done));
+      if (++done % step !== 0) continue;
+      points.push(pointOf(server, done));
+      if (done % (TOLD * step) === 0) console.error(`${done} of ${total} answered`);
     }
     socket.close();
   };

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { formatTable } from '../load-tests/runner/table.ts';
+import { median } from './statistics.ts';
 import { startServer, type ServerProcess } from './server-process.ts';
 import { stepCosts } from './structured/steps.ts';
 import { ASKED } from './structured/questions.ts';
@@ -31,6 +32,8 @@ const FIRST = Number(flags.first);
 /** Enough for the shortest answer to each schema, and for little more. */
 const CUT_TOKENS = 80;
 const CLIENTS = 8;
+/** Of the speed, with a form and without one. */
+const ROUNDS = 3;
 /** Clients where only the answers count. */
 const CROWD = 25;
 /** A line tells how far it is. */
@@ -118,24 +121,28 @@ async function showValid(server: ServerProcess, what: string, limit: object): Pr
   for (const { question, text } of wrong) console.log(`  ${question.about}: ${text}`);
 }
 
-/** Tokens a second with a form and without one, in turn, of questions whose answers are long. */
+/** Tokens a second with a form and without one, in turn, of questions whose answers are long: medians of rounds, and of each round's ratio. */
 async function showSpeed(server: ServerProcess): Promise<void> {
   const rows: string[][] = [];
   const some = questions.filter(({ about }) => ['any object', 'arrays of objects', 'lengths'].includes(about));
   for (const clients of [1, CLIENTS]) {
     const asked = clients === 1 ? some.filter((_, index) => index % 5 === 0) : some.slice(0, 3 * CLIENTS);
-    const rates = { with: 0, without: 0 };
-    for (const kind of ['with', 'without'] as const) {
+    const rate = async (own: (question: Question) => object): Promise<number> => {
       const start = performance.now();
-      const own = kind === 'with' ? formOf : () => ({});
       const answers = await askAll(server, asked, { clients, own });
-      rates[kind] = answers.reduce((sum, { tokens }) => sum + tokens, 0) / ((performance.now() - start) / 1000);
+      return answers.reduce((sum, { tokens }) => sum + tokens, 0) / ((performance.now() - start) / 1000);
+    };
+    const [withForm, without]: [number[], number[]] = [[], []];
+    for (let round = 0; round < ROUNDS; round++) {
+      withForm.push(await rate(formOf));
+      without.push(await rate(() => ({})));
     }
+    const ratios = withForm.map((value, round) => value / (without[round] ?? Number.NaN));
     rows.push([
       String(clients),
-      rates.without.toFixed(1),
-      rates.with.toFixed(1),
-      (rates.with / rates.without).toFixed(2),
+      median(without).toFixed(1),
+      median(withForm).toFixed(1),
+      `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`,
     ]);
   }
   console.log(formatTable(['clients', 'tokens/s without', 'with a form', 'ratio'], rows));
