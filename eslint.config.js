@@ -6,6 +6,7 @@ const HEAVY = ['onnxruntime-node', 'piscina', 'express', 'undici', 'sharp', 'pro
 
 /** Which rooms a room may import, and which heavy packages it may know (docs/architecture.md, "Imports point one way"). */
 const rooms = {
+  client: { rooms: [] },
   config: { rooms: [] },
   tensors: { rooms: [] },
   core: { rooms: [] },

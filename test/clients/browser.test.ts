@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { post, startTestServer } from '../http/in-process.ts';
 
 /** A page of another origin in a real browser: what it may read of a server, and what it cannot change. */
@@ -32,8 +33,26 @@ const SCRIPT = `
   });
 `;
 
-/** Opens a page of another origin in the browser; `results` are what its script reports. */
-async function openPage(t: TestContext): Promise<{ origin: string; results: (servers: unknown) => Promise<unknown> }> {
+/** The module `carpool/client` as a page would have it from its own server. */
+const CLIENT = fileURLToPath(new URL('../../src/client/', import.meta.url));
+/** Runs in the page, too. */
+const CLIENT_SCRIPT = `
+  const run = async ({ open, nowhere }) => {
+    const { CarpoolClient, CarpoolError } = await import('/client/client.js');
+    const client = new CarpoolClient({ baseUrl: open });
+    const x = { shape: [2], data: Float64Array.of(3, 0.5) };
+    const { outputs } = await client.infer('square', { x });
+    const refused = await client.predict('square', 'x').catch((error) => [error instanceof CarpoolError, error.status, error.code]);
+    const gone = await new CarpoolClient({ baseUrl: nowhere, retries: 0 }).predict('square', 3).catch((error) => error.code);
+    return { ready: await client.ready(), predict: await client.predict('square', 3), infer: Array.from(outputs.y.data), refused, gone };
+  };
+`;
+
+/** Opens a page of another origin in the browser; `results` are what its script (a function `run` of the servers) reports. */
+async function openPage(
+  t: TestContext,
+  script: string,
+): Promise<{ origin: string; results: (servers: unknown) => Promise<unknown> }> {
   let servers: unknown;
   let tell: (results: unknown) => void = () => undefined;
   const told = new Promise<unknown>((resolve) => (tell = resolve));
@@ -47,9 +66,15 @@ async function openPage(t: TestContext): Promise<{ origin: string; results: (ser
       });
       return;
     }
+    const { pathname } = new URL(request.url ?? '/', 'http://page');
+    if (pathname.startsWith('/client/')) {
+      response.setHeader('Content-Type', 'text/javascript');
+      response.end(readFileSync(path.join(CLIENT, path.basename(pathname))));
+      return;
+    }
     response.setHeader('Content-Type', 'text/html');
     response.end(
-      `<script type="module">${SCRIPT}
+      `<script type="module">${script}
         const results = await run(${JSON.stringify(servers)});
         await fetch('/', { method: 'POST', body: JSON.stringify(results) });
       </script>`,
@@ -87,7 +112,7 @@ test(
   'a page of another origin reads replies where CORS_ORIGINS names it, and nothing elsewhere',
   { skip, timeout: 120_000 },
   async (t) => {
-    const page = await openPage(t);
+    const page = await openPage(t, SCRIPT);
     const options = { MODELS: 'square', MODEL_CONTROL: 'explicit' };
     await using open = await startTestServer({ ...options, CORS_ORIGINS: page.origin });
     await using shut = await startTestServer(options);
@@ -109,3 +134,16 @@ test(
     );
   },
 );
+
+test('carpool/client works in a page of an origin that the server names', { skip, timeout: 120_000 }, async (t) => {
+  const page = await openPage(t, CLIENT_SCRIPT);
+  await using open = await startTestServer({ MODELS: 'square', CORS_ORIGINS: page.origin });
+  await using shut = await startTestServer({ MODELS: 'square' });
+  assert.deepEqual(await page.results({ open: open.url, nowhere: shut.url }), {
+    ready: true,
+    predict: 9,
+    infer: [9, 0.25],
+    refused: [true, 422, 'INVALID_INPUT'],
+    gone: 'NO_REPLY',
+  });
+});
