@@ -13,6 +13,8 @@ export interface AdmissionRequest {
   readonly party?: Party | undefined;
   /** On the core's clock; Infinity: none. */
   readonly deadlineMs: number;
+  /** Id of the request, for whoever watches runs. Default: ''. */
+  readonly owner?: string;
 }
 
 /** What an admission needs of its core. */

@@ -109,13 +109,13 @@ export class Core<Payload, Result> {
    * error of `failAll`.
    */
   admit(request: AdmissionRequest): Admission<Payload, Result> {
-    const { modelKey, items, priority = DEFAULT_PRIORITY, party = 'clients', deadlineMs } = request;
+    const { modelKey, items, priority = DEFAULT_PRIORITY, party = 'clients', deadlineMs, owner = '' } = request;
     try {
       const model = this.#check(request, priority, party);
       model.countPermits(party, items);
       this.#permits += items;
       model.asked({ turnedAway: false });
-      return new Admission(this.#port, { model, priority, party, deadlineMs, permits: items }, items);
+      return new Admission(this.#port, { model, priority, party, deadlineMs, owner, permits: items }, items);
     } catch (error) {
       if (error instanceof ServerError) this.#events.refused?.({ modelKey, code: error.code, items, party });
       throw error;

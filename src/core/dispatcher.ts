@@ -49,6 +49,7 @@ export class Dispatcher<Payload, Result> {
   readonly #wake: Alarm;
   /** For all lanes, until something has started or left. */
   #waiting: readonly ModelToServe<Payload, Result>[] | undefined;
+  #runCount = 0;
   #due = false;
   #dueSinceMs = 0;
 
@@ -197,6 +198,8 @@ export class Dispatcher<Payload, Result> {
   #start(slot: LaneSlot<Payload, Result>, run: Run<Payload, Result>): void {
     const { model, batch, jobsPart, predictedMs, startedMs } = run;
     const { parties } = this.#options;
+    this.#runCount += 1;
+    run.id = this.#runCount;
     this.#waiting = undefined;
     slot.begin(model);
     const tickets = batch.take.map((ticket) => {

@@ -20,7 +20,22 @@ export interface RefusedEvent {
   readonly items: number;
 }
 
+/** A ticket of a run. */
+export interface Rider {
+  /** Id of its request. */
+  readonly owner: string;
+  readonly items: number;
+  /** On the core's clock. */
+  readonly enqueuedMs: number;
+}
+
 export interface StartedEvent {
+  /** Rises by one per run of the core. */
+  readonly run: number;
+  /** On the core's clock. */
+  readonly startedMs: number;
+  /** Its tickets, those that go on from the run before among them. Not to be kept: they hold what they carry. */
+  readonly riders: readonly Rider[];
   readonly modelKey: string;
   readonly lane: number;
   readonly items: number;
@@ -32,6 +47,10 @@ export interface StartedEvent {
 }
 
 export interface FinishedEvent {
+  readonly run: number;
+  readonly startedMs: number;
+  readonly riders: readonly Rider[];
+  readonly cut: CutReason;
   readonly modelKey: string;
   readonly lane: number;
   readonly items: number;

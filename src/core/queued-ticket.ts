@@ -1,4 +1,5 @@
 import type { ServerError } from '../errors.ts';
+import type { Rider } from './events.ts';
 import type { ModelState } from './model-state.ts';
 import type { Place } from './queue.ts';
 import type { AdmittedItem, Party, RunReport, Ticket, TicketState } from './ticket.ts';
@@ -14,6 +15,10 @@ export interface TicketTiming {
   readonly batchItems: number;
   /** Id of the lane that ran it. */
   readonly lane: number;
+  /** Id of its last run. */
+  readonly run: number;
+  /** Start of its first run, on the core's clock. */
+  readonly startedMs: number;
 }
 
 export interface TicketReply<Result> {
@@ -38,6 +43,8 @@ export interface Grant<Payload, Result> {
   readonly priority: number;
   readonly party: Party;
   readonly deadlineMs: number;
+  /** Id of the request. */
+  readonly owner: string;
   /** Those taken for the request and not given back, whoever holds them. */
   permits: number;
 }
@@ -55,7 +62,7 @@ export interface TicketOrigin<Payload, Result> {
 const ignore = (): void => undefined;
 
 /** A ticket inside the core. Its payload is released when it starts to run (the lane has it then) or settles. */
-export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined>, TicketHandle<Result> {
+export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined>, TicketHandle<Result>, Rider {
   payload: Payload | undefined;
   readonly items: number;
   readonly cost: number;
@@ -109,6 +116,11 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     this.#reject = reject;
   }
 
+  /** Id of its request. */
+  get owner(): string {
+    return this.grant.owner;
+  }
+
   cancel(): void {
     if (this.state !== 'settled') this.#onCancel(this);
   }
@@ -135,7 +147,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     this.#batchItems = Math.max(this.#batchItems, batchItems);
   }
 
-  succeed(result: Result, lane: number): void {
+  succeed(result: Result, { lane, run }: { readonly lane: number; readonly run: number }): void {
     this.state = 'settled';
     const timing = {
       queueMs: this.startedMs - this.enqueuedMs,
@@ -144,6 +156,8 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
       splitMs: this.#splitMs,
       batchItems: this.#batchItems,
       lane,
+      run,
+      startedMs: this.startedMs,
     };
     this.#resolve({ result, timing });
   }

@@ -8,6 +8,8 @@ import type { Lane, RunReport, TicketOfRun } from './ticket.ts';
 
 /** A batch on its lane. */
 export interface Run<Payload, Result> {
+  /** 0 until it is sent to a lane; then it rises by one per run of the core. */
+  id: number;
   readonly model: QueuedModel<Payload, Result>;
   readonly batch: Batch<QueuedTicket<Payload, Result>>;
   /** Of the batch, the tickets that had not run before. */
@@ -35,7 +37,7 @@ export function planRun<Payload, Result>(
   const fitCost = model.stepping ? batch.items : batch.cost;
   const fit = model.estimator.wallFit(fitKey);
   const predictedMs = fit === undefined ? 0 : timeOf(fit, fitCost);
-  return { model, batch, newcomers, fitKey, fitCost, jobsPart: jobsPartOf(batch), predictedMs, startedMs };
+  return { id: 0, model, batch, newcomers, fitKey, fitCost, jobsPart: jobsPartOf(batch), predictedMs, startedMs };
 }
 
 /** Runs tickets on a lane; an error is returned, not thrown. */
@@ -54,19 +56,42 @@ export async function runOn<Payload, Result>(
 /** What the core tells of a run that begins. */
 export function startedEvent<Payload, Result>(
   lane: number,
-  { model, batch, newcomers, startedMs }: Run<Payload, Result>,
+  { id, model, batch, newcomers, startedMs }: Run<Payload, Result>,
 ): StartedEvent {
   const { items, cost, cut, take } = batch;
   const waitsMs = newcomers.map((ticket) => startedMs - ticket.enqueuedMs);
-  return { modelKey: model.key, lane, items, tickets: take.length, cost, cut, waitsMs };
+  return {
+    run: id,
+    startedMs,
+    riders: take,
+    modelKey: model.key,
+    lane,
+    items,
+    tickets: take.length,
+    cost,
+    cut,
+    waitsMs,
+  };
 }
 
 /** What the core tells of a run that has ended. */
 export function finishedEvent<Payload, Result>(
   lane: number,
-  { model, batch }: Run<Payload, Result>,
+  { id, model, batch, startedMs }: Run<Payload, Result>,
   { wallMs, ending }: { wallMs: number; ending: RunReport<Result> | ServerError },
 ): FinishedEvent {
   const how = ending instanceof ServerError ? { error: ending } : { report: ending };
-  return { modelKey: model.key, lane, items: batch.items, tickets: batch.take.length, wallMs, ...how };
+  const { items, take, cut } = batch;
+  return {
+    run: id,
+    startedMs,
+    riders: take,
+    cut,
+    modelKey: model.key,
+    lane,
+    items,
+    tickets: take.length,
+    wallMs,
+    ...how,
+  };
 }

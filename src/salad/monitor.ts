@@ -20,6 +20,9 @@ export interface MonitorParts {
   readonly giveUp: (reason: string) => Promise<unknown>;
 }
 
+/** What counts of a run. */
+export type LaneRun = Pick<FinishedEvent, 'items' | 'tickets' | 'wallMs' | 'report' | 'error'>;
+
 /** The queues are cut no further. */
 const LEAST_PART = 0.25;
 /** A node is excluded for two days: one bad window is not enough. */
@@ -54,7 +57,7 @@ export class Monitor {
   }
 
   /** A run of the core has ended. */
-  ran({ items, tickets, wallMs, report, error }: FinishedEvent): void {
+  ran({ items, tickets, wallMs, report, error }: LaneRun): void {
     const window = this.#window;
     window.busyMs += wallMs;
     window.items += items;

@@ -307,8 +307,9 @@ export class Door {
 
   /** Takes permits. Throws QUEUE_FULL, WAIT_TOO_LONG and whatever else the core refuses a request with. */
   #ride(modelKey: string, items: number, { requester, priority = DEFAULT_PRIORITY }: DoorCall): Ride {
-    const { deadline, cancellation, party } = requester;
-    const permits: Permits = this.#parts.core.admit({ modelKey, items, priority, party, deadlineMs: deadline.atMs });
+    const { id, deadline, cancellation, party } = requester;
+    const request = { modelKey, items, priority, party, deadlineMs: deadline.atMs, owner: id };
+    const permits: Permits = this.#parts.core.admit(request);
     return { permits, deadline, cancellation, timing: emptyTiming() };
   }
 }

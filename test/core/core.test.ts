@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Core } from '../../src/core/core.ts';
+import type { FinishedEvent, StartedEvent } from '../../src/core/events.ts';
 import { ServerError } from '../../src/errors.ts';
 import { fails, options, setUp, settled } from './core-set-up.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -28,8 +29,37 @@ test('requests of one turn share the first run; those that come during it share 
     ],
   );
   lane.current?.finish({ runMs: 3, stackMs: 2, splitMs: 1 });
-  const timing = { queueMs: 10, stackMs: 2, runMs: 3, splitMs: 1, batchItems: 2, lane: 0 };
+  const timing = { queueMs: 10, stackMs: 2, runMs: 3, splitMs: 1, batchItems: 2, lane: 0, run: 2, startedMs: 10 };
   assert.deepEqual(await second[1]?.done, { result: 'd', timing });
+});
+
+test('a run tells whose requests ride in it, when it begins and when it has ended', async () => {
+  const { clock, lane, send, starts, ends } = setUp();
+  void send('a', { owner: 'one' }).done;
+  await clock.turn();
+  const waiting = [send('b', { owner: 'two' }), send('c', { owner: 'three' })];
+  await clock.advance(10);
+  lane.current?.finish();
+  await clock.turn();
+  await clock.advance(5);
+  lane.current?.finish();
+  await Promise.all(waiting.map(({ done }) => done));
+  await clock.turn();
+  const runs = [
+    { run: 1, startedMs: 0, owners: ['one'] },
+    { run: 2, startedMs: 10, owners: ['two', 'three'] },
+  ];
+  const told = (events: readonly (StartedEvent | FinishedEvent)[]): unknown[] =>
+    events.map(({ run, startedMs, riders }) => ({ run, startedMs, owners: riders.map(({ owner }) => owner) }));
+  assert.deepEqual(told(starts), runs);
+  assert.deepEqual(told(ends), runs);
+  assert.deepEqual(
+    ends.map(({ cut, wallMs }) => [cut, wallMs]),
+    [
+      ['empty', 10],
+      ['empty', 5],
+    ],
+  );
 });
 
 test('a large batch settles in slices, after the lane has its next one, and no deadline fails what has run in time', async () => {

@@ -30,7 +30,16 @@ test('the times of a ticket are those of all its runs', async () => {
   await step();
   await step();
   const { timing } = await a.done;
-  assert.deepEqual(timing, { queueMs: 0, stackMs: 0, runMs: 30, splitMs: 0, batchItems: 2, lane: 0 });
+  assert.deepEqual(timing, {
+    queueMs: 0,
+    stackMs: 0,
+    runMs: 30,
+    splitMs: 0,
+    batchItems: 2,
+    lane: 0,
+    run: 3,
+    startedMs: 0,
+  });
 });
 
 test('no more tickets run together than the limits allow: rows, and the cost of those that stay', async () => {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { FinishedEvent } from '../../src/core/events.ts';
 import { ServerError } from '../../src/errors.ts';
 import { judge, type MonitorLimits, type WindowFacts } from '../../src/salad/judgement.ts';
-import { Monitor } from '../../src/salad/monitor.ts';
+import { Monitor, type LaneRun } from '../../src/salad/monitor.ts';
 import { FakeClock } from '../core/fake-clock.ts';
 
 const LIMITS: MonitorLimits = {
@@ -61,9 +60,8 @@ function rig() {
     giveUp: (reason) => Promise.resolve(void reasons.push(reason)),
   });
   /** A window in which this many items ran for so long each. */
-  const window = async (items: number, wallMs: number, more: Partial<FinishedEvent> = {}): Promise<void> => {
-    for (let index = 0; index < items; index += 1)
-      monitor.ran({ modelKey: 'm/1#1', lane: 0, items: 1, tickets: 1, wallMs, ...more });
+  const window = async (items: number, wallMs: number, more: Partial<LaneRun> = {}): Promise<void> => {
+    for (let index = 0; index < items; index += 1) monitor.ran({ items: 1, tickets: 1, wallMs, ...more });
     await clock.advance(WINDOW_MS);
   };
   return { clock, monitor, window, parts, reasons, state };
@@ -95,7 +93,7 @@ test('a node is given up after two windows in a row below the floor', async () =
 });
 
 test('faults of the server count as errors, those of the input do not', async () => {
-  const failed = (error: ServerError): Partial<FinishedEvent> => ({
+  const failed = (error: ServerError): Partial<LaneRun> => ({
     report: { outcomes: [{ ok: false, error }], runMs: 1, stackMs: 0, splitMs: 0 },
   });
   const { monitor, window, reasons } = rig();
