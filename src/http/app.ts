@@ -14,6 +14,7 @@ import { PROBES } from './probes.ts';
 import { addBatches } from './batches.ts';
 import { addDocs } from './openapi/docs.ts';
 import { addFiles } from './files.ts';
+import { addModelAbout } from './model-about.ts';
 import { addJobs } from './jobs.ts';
 import { addOpenAiModels } from './openai-models.ts';
 import { readPulled } from '../repository/pulled.ts';
@@ -50,6 +51,7 @@ export function createApp(services: Services): Express {
       await exchange.reply({ contentType: registry.contentType, chunks: [Buffer.from(await registry.metrics())] });
     },
   });
+  addModelAbout(routes, services);
   addOipManagement(routes, services);
   addOpenAiModels(routes, services);
   addOpenAiResponses(routes);

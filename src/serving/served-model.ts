@@ -2,6 +2,7 @@ import type { BatchLimits } from '../core/ticket.ts';
 import { deviceName } from '../lanes/lane.ts';
 import type { PlannedLane } from '../lanes/plan.ts';
 import type { LoadAnswer } from '../lanes/protocol.ts';
+import type { ExampleSource } from '../repository/assets.ts';
 import type { ModelSource } from '../repository/source.ts';
 import type { ModelDescription, ModelStatistics } from '../model.ts';
 import type { Task, TaskSource } from '../tasks/task.ts';
@@ -39,6 +40,8 @@ export interface ServedModel {
   readonly statistics: ModelStatistics;
   /** All fields but `versions`, which depends on other versions. */
   readonly description: Omit<ModelDescription, 'versions'>;
+  /** Its example with the place of the file, if it is one. */
+  readonly example?: ExampleSource | undefined;
   /** Time limit of a request. */
   readonly timeoutMs: number;
 }
@@ -110,6 +113,7 @@ export function servedModel(
       maxItems: found.limits.maxItems,
     }),
     statistics: createStatistics(),
+    example: source.example,
     timeoutMs: Math.min(manifest.queue.timeoutMs ?? timeoutMs, timeoutMs),
     description: {
       ...about,
