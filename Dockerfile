@@ -14,8 +14,9 @@ FROM base AS build
 RUN npm ci
 COPY tsconfig.json ./
 COPY src ./src
-# The build packs the page of /docs by it.
-COPY scripts/pack-docs.js ./scripts/
+COPY web ./web
+# The build packs the pages by them.
+COPY scripts/pack-docs.js scripts/pack-web.js ./scripts/
 RUN npm run build
 
 FROM base AS modules

@@ -26,8 +26,21 @@ const rooms = {
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   salad: { rooms: ['config', 'core', 'storage'], packages: ['undici'] },
   jobs: { rooms: ['config', 'core', 'dialects', 'outbound', 'serving', 'storage'], packages: ['undici'] },
+  web: { rooms: ['config', 'core', 'repository', 'serving'] },
   http: {
-    rooms: ['config', 'cpu', 'tasks', 'dialects', 'outbound', 'repository', 'salad', 'serving', 'jobs', 'storage'],
+    rooms: [
+      'config',
+      'cpu',
+      'tasks',
+      'dialects',
+      'outbound',
+      'repository',
+      'salad',
+      'serving',
+      'jobs',
+      'storage',
+      'web',
+    ],
     packages: ['express', 'undici'],
   },
 };
@@ -56,6 +69,24 @@ const directions = Object.entries(rooms).map(([room, may]) => ({
     ],
   },
 }));
+
+/** The pages in the browser: what they share with the server they get over HTTP, and by types of web/live/protocol.ts. */
+const browser = {
+  files: ['web/**'],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { group: ['**/src/**'], message: 'web/ runs in the browser: it must not import the server' },
+          { group: ['node:*'], message: 'web/ runs in the browser, which has no modules of Node' },
+        ],
+      },
+    ],
+    // A handler of an event may be asynchronous: what it rejects with is caught within.
+    '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+  },
+};
 
 /** Files outside the rooms that may import them; all others of src/ are neutral: they know tensors, and the faces of tasks. */
 const JOINING = [
@@ -119,6 +150,7 @@ export default defineConfig(
   },
   ...directions,
   neutral,
+  browser,
   {
     files: ['test/**', 'bench/**', 'load-tests/**', 'tools/**'],
     rules: {

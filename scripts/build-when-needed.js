@@ -15,10 +15,14 @@ function newestMs(folder) {
   );
 }
 
-const stale = !existsSync(built) || newestMs(path.join(root, 'src')) > statSync(built).mtimeMs;
+const stale =
+  !existsSync(built) || ['src', 'web'].some((folder) => newestMs(path.join(root, folder)) > statSync(built).mtimeMs);
 // Without the compiler (a production image) there is nothing to build with, and what is there was built in the image.
 if (stale && existsSync(compiler)) {
   console.error('Building from src/, which takes a while the first time ...');
   const run = (...args) => spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1;
-  process.exitCode = run(compiler, '-p', root) || run(path.join(root, 'scripts', 'pack-docs.js'));
+  process.exitCode =
+    run(compiler, '-b', root) ||
+    run(path.join(root, 'scripts', 'pack-docs.js')) ||
+    run(path.join(root, 'scripts', 'pack-web.js'));
 }

@@ -2,14 +2,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
 /**
- * Part of `npm run lint`: no import cycles in src/. Which folder may import which is in eslint.config.js; a cycle is what its rules
+ * Part of `npm run lint`: no import cycles in src/ and web/. Which folder may import which is in eslint.config.js; a cycle is what its rules
  * cannot see. Type-only imports count too: a cycle of types is a cycle in the reader's head.
  */
 
-const root = path.join(import.meta.dirname, '..', 'src');
-const files = readdirSync(root, { recursive: true })
-  .map(String)
-  .filter((name) => name.endsWith('.ts'));
+const root = path.join(import.meta.dirname, '..');
+const files = ['src', 'web'].flatMap((folder) =>
+  readdirSync(path.join(root, folder), { recursive: true })
+    .map((name) => path.join(folder, String(name)))
+    .filter((name) => /\.tsx?$/.test(name)),
+);
 const imports = new Map(
   files.map((name) => {
     const text = readFileSync(path.join(root, name), 'utf8');

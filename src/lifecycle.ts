@@ -278,6 +278,7 @@ async function drain(parts: Parts, { started, why = 'asked to stop', close }: Dr
     core.failAll(new ServerError('DRAINING'), { running: true });
     await Promise.all(parts.workers.map(giveUp));
   }
+  services.live.close();
   await close?.();
   await parts.outbox.close();
   await parts.kept?.close();

@@ -45,6 +45,7 @@ import { ServerState, type Phase } from './state.ts';
 import { countStorage } from './storage/metrics.ts';
 import { ServerStorage } from './storage/server-storage.ts';
 import { VERSION } from './version.ts';
+import { LiveFeed } from './web/live/feed.ts';
 
 /** The composition root: every part is made here and handed to those that need it. What they do together, from start to drain, is in `lifecycle.ts`. */
 
@@ -90,8 +91,13 @@ export function createParts(config: Config, { log, access }: Logs, opened: Opene
   const counted = countCoreEvents(metrics, (key) => loader.find(key));
   const events: CoreEvents = {
     ...counted,
+    started(event) {
+      counted.started?.(event);
+      live.events.started(event);
+    },
     finished(event) {
       counted.finished?.(event);
+      live.events.finished(event);
       parts.monitor?.ran(event);
     },
   };
@@ -138,6 +144,16 @@ export function createParts(config: Config, { log, access }: Logs, opened: Opene
   const storage = new ServerStorage({ config, log, events: countStorage(metrics) });
   const door = createDoor(config, { core, cpu, models: modelsOf(repository), state, metrics, log, budget, storage });
   summariseWhenReady(state, alone);
+  const refresh = (): void => {
+    refreshGauges(metrics, { core, repository, phase: state.phase });
+    metrics.webhooksWaiting.set(outbox.size);
+    if (kept !== undefined) refreshJobGauges(metrics, kept);
+    for (const worker of parts.workers) worker.refreshGauges();
+  };
+  const live = new LiveFeed({
+    ...{ metrics, clock: systemClock, state, repository, log },
+    ...{ refreshGauges: refresh, version: VERSION },
+  });
   const outbox = kept?.outbox ?? new Outbox({ sender: createSender(config), clock: systemClock, log });
   outbox.onSent = (outcome) => metrics.webhooks.inc({ outcome });
   const parts: Parts = {
@@ -176,12 +192,8 @@ export function createParts(config: Config, { log, access }: Logs, opened: Opene
       keys,
       outbox,
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
-      refreshGauges() {
-        refreshGauges(metrics, { core, repository, phase: state.phase });
-        metrics.webhooksWaiting.set(outbox.size);
-        if (kept !== undefined) refreshJobGauges(metrics, kept);
-        for (const worker of parts.workers) worker.refreshGauges();
-      },
+      refreshGauges: refresh,
+      live,
     },
   };
   return parts;

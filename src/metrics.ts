@@ -11,6 +11,9 @@ const SECONDS = [
 const RATES = [1.25e5, 2.5e5, 6.25e5, 1.25e6, 2.5e6, 6.25e6, 1.25e7, 2.5e7, 6.25e7, 1.25e8, 2.5e8, 6.25e8, 1.25e9];
 const SIZES = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1024];
 
+/** Upper ends of the ranges of histograms. */
+export const BOUNDS = { seconds: SECONDS, items: SIZES } as const;
+
 /** Not labelled `quantile`, which only summaries may have: these are since the last scrape. */
 const DELAY_STATISTICS = [
   ['p50', 50],

@@ -20,6 +20,10 @@ export const ACCESS_OPTIONS = {
     ...text('', 'File of API keys in JSON, with limits for each; it is read again when it changes.'),
     secret: true,
   },
+  DASHBOARD: boolean(
+    true,
+    'Whether browsers find a page at `/`: what the server does, live, and its models to try. It also switches `GET /live`.',
+  ),
   API_DOCS: boolean(true, 'Whether `/docs` shows the API, and `/openapi.json` describes it.'),
   ALLOWED_HOSTS: list(
     'Names that requests may have in `Host`, separated by commas; `*`: any. Empty: those of this machine where HOST is a loopback address, so that no page of another name reaches the server; elsewhere any.',

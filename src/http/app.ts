@@ -19,6 +19,8 @@ import { addJobs } from './jobs.ts';
 import { addOpenAiModels } from './openai-models.ts';
 import { readPulled } from '../repository/pulled.ts';
 import { dtypeOf } from '../dtype.ts';
+import { addLive } from './live.ts';
+import { addPageParts, prefersPage, sendPage } from './page.ts';
 import { addOpenAiResponses } from './openai-responses.ts';
 import { dialectOf, operationAt } from '../dialects/operation-table.ts';
 import type { Services } from './services.ts';
@@ -30,11 +32,7 @@ export function createApp(services: Services): Express {
   app.disable('etag');
   app.use(expressLog(services.access));
   const routes = new Routes(app, services);
-  routes.add('get', '/', {
-    dialect: HTTP,
-    about: { summary: 'Names the models and their addresses' },
-    handle: (exchange) => exchange.json(overview(services)),
-  });
+  addFront(routes, services);
   routes.add('get', '/info', {
     dialect: HTTP,
     about: { summary: 'Tells versions, lanes, models with their signatures and queues, and options' },
@@ -82,6 +80,30 @@ export function createApp(services: Services): Express {
     new Exchange(request, response, { services, dialect: dialectOf(request.path) }).fail(error);
   });
   return app;
+}
+
+/** `/`: JSON for programs, and for browsers a page. */
+function addFront(routes: Routes, services: Services): void {
+  const hasPage = services.config.DASHBOARD;
+  routes.add('get', '/', {
+    dialect: HTTP,
+    about: { summary: 'Names the models and their addresses; browsers get a page that shows what the server does' },
+    // The page holds no data.
+    scope: 'open',
+    async handle(exchange, request) {
+      if (hasPage && prefersPage(request)) {
+        await sendPage(exchange, request);
+        return;
+      }
+      const refusal = services.keys?.scopeRefusal(request, 'any');
+      if (refusal !== undefined) throw refusal;
+      const chunks = [Buffer.from(JSON.stringify(overview(services)))];
+      await exchange.reply({ contentType: 'application/json', chunks }, hasPage ? 'Accept' : undefined);
+    },
+  });
+  if (!hasPage) return;
+  addPageParts(routes);
+  addLive(routes, services);
 }
 
 /** Clients of OpenAI are often given the address of the server as their base URL. */

@@ -30,7 +30,7 @@ export class EventStream {
   /** Sends events, each with one line of data. */
   send(events: readonly StreamEvent[]): void {
     if (events.length === 0) return;
-    this.#exchange.firstEventMs ??= this.#exchange.elapsedMs;
+    if (!this.#exchange.isOpenEnded) this.#exchange.firstEventMs ??= this.#exchange.elapsedMs;
     this.#write(events.map(eventText).join(''));
   }
 

@@ -67,6 +67,7 @@ export class Exchange implements AccessRecord, Requester {
   #items = 0;
   /** True for requests that machines repeat all the time: logged at debug only. */
   quiet = false;
+  isOpenEnded = false; // a stream that lasts as long as its client likes: its time is no latency
   error: ServerError | undefined;
   /** When the first event of a stream went out, on the exchange's own clock. */
   firstEventMs: number | undefined;
@@ -278,7 +279,7 @@ export class Exchange implements AccessRecord, Requester {
     const labels = { model: model?.name ?? '', dialect: dialect.name };
     // Not spread: an object that is made by copying another takes five times as long to count by.
     metrics.requests.inc({ model: labels.model, dialect: labels.dialect, code });
-    metrics.requestSeconds.observe(labels, totalMs / 1000);
+    if (!this.isOpenEnded) metrics.requestSeconds.observe(labels, totalMs / 1000);
     if (this.key !== undefined) this.#countForKey(this.key, code);
     if (this.firstEventMs !== undefined) metrics.firstEventSeconds.observe(labels, this.firstEventMs / 1000);
     if (model !== undefined) {
@@ -305,10 +306,10 @@ export class Exchange implements AccessRecord, Requester {
     return isFirst;
   }
 
-  /** 499 if the client left; a stream that broke off had begun with 200. */
+  /** 499 if the client left, unless only that ends its stream; a stream that broke off had begun with 200. */
   get status(): number {
     const { statusCode } = this.response;
-    if (!this.#isFinished) return 499;
+    if (!this.#isFinished && !this.isOpenEnded) return 499;
     return statusCode === 200 ? (this.error?.status ?? statusCode) : statusCode;
   }
 

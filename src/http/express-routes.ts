@@ -32,6 +32,8 @@ export interface Route {
   readonly changes?: boolean;
   /** What a key must be for, once there are keys; default: `manage` for what changes, else `any` key for GET and `infer` for the rest. `open`: no key is needed. */
   readonly scope?: Scope | 'any' | 'open';
+  /** A part of a page, of which the document of the API does not tell. */
+  readonly isPart?: boolean;
 }
 
 /** Adds routes to the Express app and remembers them. */
@@ -48,8 +50,8 @@ export class Routes {
   }
 
   /** Adds a route. */
-  add(method: Method, path: string, { dialect, handle, changes = false, ...route }: Route): void {
-    this.all.push({ method, path, dialect, about: route.about });
+  add(method: Method, path: string, { dialect, handle, changes = false, isPart = false, ...route }: Route): void {
+    if (!isPart) this.all.push({ method, path, dialect, about: route.about });
     const { scope = changes ? 'manage' : method === 'get' ? 'any' : 'infer' } = route;
     let known = this.#paths.get(path);
     if (known === undefined) this.#paths.set(path, (known = { methods: new Set(), dialect }));

@@ -25,6 +25,7 @@ import { serveOperation } from './inference.ts';
 import { isFromHere } from './management.ts';
 import { isOpen } from './openapi/docs.ts';
 import { nameNode } from './node-headers.ts';
+import { isForPage } from './page.ts';
 import { answerProbe, PROBES } from './probes.ts';
 import { QueueJobs } from './queue-jobs.ts';
 import { isOfCrowds, Refusals } from './refusals.ts';
@@ -137,9 +138,14 @@ function refusalOf(call: Call, connection: Connection | undefined, match: Match 
   const { keys } = services;
   if (refusal !== undefined || keys === undefined) return refusal;
   return (
-    keys.refusal(request, { isOpen: isOpen(pathOf(request)), isOperation: match !== undefined }) ??
+    keys.refusal(request, { isOpen: isOpenTo(request, services), isOperation: match !== undefined }) ??
     (match === undefined ? undefined : keys.scopeRefusal(request, 'infer'))
   );
+}
+
+/** Whether what a request asks for is for everyone, once there are keys. */
+function isOpenTo(request: IncomingMessage, { config }: Services): boolean {
+  return isOpen(pathOf(request)) || (config.DASHBOARD && isForPage(request));
 }
 
 function refuse({ request, response, services, refusals }: Call, path: string, refusal: ServerError): void {

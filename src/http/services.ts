@@ -11,6 +11,7 @@ import type { ServedModel } from '../serving/served-model.ts';
 import type { ServerState } from '../state.ts';
 import type { ServerStorage } from '../storage/server-storage.ts';
 import type { NodeIdentity } from '../salad/identity.ts';
+import type { LiveFeed } from '../web/live/feed.ts';
 import type { BodyBudget } from './body-budget.ts';
 import type { Keys } from './keys/keys.ts';
 
@@ -45,4 +46,6 @@ export interface Services {
   readonly plan: () => { lanes: number; why: string };
   /** Brings the gauges up to date, before a scrape. */
   readonly refreshGauges: () => void;
+  /** What open pages are told. */
+  readonly live: LiveFeed;
 }

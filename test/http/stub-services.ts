@@ -22,6 +22,7 @@ import { ServerState } from '../../src/state.ts';
 import { ServerStorage } from '../../src/storage/server-storage.ts';
 import type { Item, Reply, Task } from '../../src/tasks/task.ts';
 import type { Tensor } from '../../src/tensors/tensor.ts';
+import { LiveFeed } from '../../src/web/live/feed.ts';
 import { poolHere } from '../cpu/pool-here.ts';
 import { SHIPPED_MODELS } from '../process/carpool.ts';
 
@@ -124,6 +125,11 @@ export async function startStubServer(
     plan: () => ({ lanes: 1, why: 'stub' }),
     refreshGauges: () => undefined,
   } as unknown as Services;
+  const live = new LiveFeed({
+    ...{ metrics, clock: systemClock, state, log, version: '0.0.0', refreshGauges: () => undefined },
+    repository: repository as unknown as Services['repository'],
+  });
+  Object.assign(services, { live });
   const certificate = await Certificate.open(config, log);
   const server = createHttpServer(services, certificate);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -140,6 +146,7 @@ export async function startStubServer(
     keys,
     metricsText: () => metrics.registry.metrics(),
     async [Symbol.asyncDispose]() {
+      live.close();
       metrics.stop();
       keys?.close();
       certificate?.close();
@@ -215,6 +222,7 @@ function servedModel({ name, task, calls = {}, serve, isPlain = false }: StubMod
 function repositoryOf(served: readonly ServedModel[], loads: string[]) {
   return {
     list: () => served,
+    index: () => served.map(({ name, version }) => ({ name, version, state: 'READY' as const, reason: '' })),
     aliasesOf: () => [],
     asleep: () => [],
     wake: () => Promise.resolve(),

@@ -1,0 +1,62 @@
+import type { VNode } from 'preact';
+import { useState } from 'preact/hooks';
+import { useLive } from '../hooks.ts';
+import { sumOf } from '../live/figures.ts';
+import { ALL, numbersOf, type LiveState } from '../live/state.ts';
+import { NoModels, NoTraffic } from './empty.tsx';
+import { Jobs } from './jobs.tsx';
+import { Lanes } from './lanes.tsx';
+import { ModelsTable } from './models-table.tsx';
+import { Notices } from './notices.tsx';
+import { Plots } from './plots.tsx';
+import { Reasons } from './reasons.tsx';
+import { Tiles } from './tiles.tsx';
+
+/** What the server does, live. */
+export function Dashboard(): VNode {
+  const live = useLive();
+  const { state, connection } = live;
+  return (
+    <div class="stack">
+      <h1 class="visually-hidden">Dashboard</h1>
+      <Notices live={live} />
+      {state === undefined ? (
+        <p class="panel">
+          {connection.kind === 'refused' ? `What the server does is not shown: ${connection.why}` : 'Connecting …'}
+        </p>
+      ) : (
+        <Overview state={state} isLive={connection.kind === 'open'} />
+      )}
+    </div>
+  );
+}
+
+function Overview({ state, isLive }: { readonly state: LiveState; readonly isLive: boolean }): VNode {
+  const [chosen, choose] = useState(ALL);
+  const names = [...new Set(state.models.map(({ name }) => name))];
+  const model = names.includes(chosen) ? chosen : ALL;
+  const hasTraffic = sumOf(numbersOf(state, ALL)?.requests ?? {}) > 0 || state.runs.size > 0;
+  return (
+    <>
+      {names.length === 0 && state.phase !== 'starting' ? <NoModels /> : null}
+      {hasTraffic || names.length === 0 ? null : <NoTraffic models={state.models} />}
+      {names.length > 1 ? (
+        <div class="filter">
+          <label for="model">Figures of</label>
+          <select id="model" value={model} onChange={(event) => choose(event.currentTarget.value)}>
+            <option value={ALL}>all models</option>
+            {names.map((name) => (
+              <option value={name}>{name}</option>
+            ))}
+          </select>
+        </div>
+      ) : null}
+      <Tiles state={state} model={model} />
+      <Lanes state={state} isLive={isLive} />
+      <Plots key={model} state={state} model={model} />
+      <Reasons state={state} model={model} />
+      <ModelsTable state={state} />
+      <Jobs state={state} />
+    </>
+  );
+}

@@ -1,0 +1,109 @@
+import type { VNode } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import UPlot from 'uplot';
+import { colourOf } from '../colours.ts';
+import { KEPT_MS } from '../live/state.ts';
+
+/** A line of a plot. */
+export interface Line {
+  readonly name: string;
+  /** Variable of the style sheet. */
+  readonly colour: string;
+  readonly dash?: readonly number[];
+  readonly values: readonly (number | undefined)[];
+}
+
+export interface PlotProps {
+  readonly title: string;
+  /** Seconds on the clock on the wall. */
+  readonly times: readonly number[];
+  readonly lines: readonly Line[];
+  readonly format: (value: number) => string;
+}
+
+const HEIGHT = 150;
+
+/** Lines over the last minutes, with what they are now beside their names. */
+export function Plot({ title, times, lines, format }: PlotProps): VNode {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<UPlot | undefined>(undefined);
+  // Read when the plot is made anew, which is not at each change of them.
+  const now = useRef({ times, lines, format });
+  now.current = { times, lines, format };
+  useEffect(() => {
+    const holder = place.current;
+    if (holder === null) return undefined;
+    const resize = new ResizeObserver(() => {
+      if (holder.clientWidth > 0) plot.current?.setSize({ width: holder.clientWidth, height: HEIGHT });
+    });
+    plot.current = new UPlot(optionsOf(holder, now.current), dataOf(now.current), holder);
+    resize.observe(holder);
+    return () => {
+      resize.disconnect();
+      plot.current?.destroy();
+    };
+  }, []);
+  useEffect(() => plot.current?.setData(dataOf({ times, lines })), [times.at(-1), lines]);
+  return (
+    <figure class="panel plot">
+      <figcaption>
+        <h3>{title}</h3>
+        <ul class="legend">
+          {lines.map(({ name, colour, values }) => {
+            const last = values.at(-1);
+            return (
+              <li>
+                <span class={`key ${colour.slice(2)}`} aria-hidden="true" />
+                {name} <b>{last === undefined ? '–' : format(last)}</b>
+              </li>
+            );
+          })}
+        </ul>
+      </figcaption>
+      <div ref={place} class="plot-area" aria-hidden="true" />
+    </figure>
+  );
+}
+
+function dataOf({ times, lines }: Pick<PlotProps, 'times' | 'lines'>): UPlot.AlignedData {
+  return [[...times], ...lines.map(({ values }) => values.map((value) => value ?? null))];
+}
+
+function optionsOf(holder: HTMLElement, { lines, format }: Omit<PlotProps, 'title'>): UPlot.Options {
+  const axis: UPlot.Axis = {
+    stroke: () => colourOf('--muted'),
+    grid: { stroke: () => colourOf('--line'), width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  };
+  return {
+    width: Math.max(200, holder.clientWidth),
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: {
+      x: { range: (_, __, max) => [max - KEPT_MS / 1000, max] },
+      // From 0, and never flat.
+      y: { range: (_, __, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.08 : 1] },
+    },
+    axes: [
+      { ...axis, size: 28, space: 70, values: (_, ticks) => ticks.map(clock) },
+      { ...axis, size: 62, space: 30, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+    ],
+    series: [
+      {},
+      ...lines.map(({ name, colour, dash }) => ({
+        label: name,
+        stroke: () => colourOf(colour),
+        width: 1.75,
+        points: { show: false },
+        spanGaps: false,
+        ...(dash === undefined ? {} : { dash: [...dash] }),
+      })),
+    ],
+  };
+}
+
+function clock(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+}

@@ -1,0 +1,45 @@
+/** Numbers as people read them. */
+
+/** A number with three digits that count, and a letter for thousands. */
+export function short(value: number | undefined): string {
+  if (value === undefined) return '–';
+  const size = Math.abs(value);
+  if (size >= 999_500) return `${digits(value / 1e6)}M`;
+  if (size >= 9_995) return `${digits(value / 1e3)}k`;
+  return digits(value);
+}
+
+function digits(value: number): string {
+  const size = Math.abs(value);
+  if (size === 0) return '0';
+  if (size >= 99.95) return Math.round(value).toLocaleString('en');
+  if (size >= 9.995) return trimmed(value.toFixed(1));
+  return size < 0.005 ? '0' : trimmed(value.toFixed(2));
+}
+
+function trimmed(text: string): string {
+  return text.replace(/\.?0+$/, '');
+}
+
+/** A time in the unit that suits it. */
+export function duration(ms: number | undefined): string {
+  if (ms === undefined) return '–';
+  if (ms >= 60_000) return `${digits(ms / 60_000)} min`;
+  if (ms >= 999.5) return `${digits(ms / 1000)} s`;
+  if (ms >= 0.95 || ms === 0) return `${digits(ms)} ms`;
+  return `${Math.round(ms * 1000)} µs`;
+}
+
+export function bytes(count: number): string {
+  if (count >= 2 ** 30) return `${digits(count / 2 ** 30)} GiB`;
+  return `${digits(count / 2 ** 20)} MiB`;
+}
+
+export function percent(part: number): string {
+  return `${Math.round(part * 100)} %`;
+}
+
+/** A count with its noun. */
+export function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? noun : nouns}`;
+}
