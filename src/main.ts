@@ -269,7 +269,8 @@ function logRepository(log: Log, event: RepositoryEvent, phase: Phase): void {
   const { kind, ...rest } = event;
   const { name: model, durationMs, ...fields } = { name: undefined, durationMs: undefined, ...rest };
   const isFailure = kind.endsWith('_failed') && phase !== 'draining';
-  log[kind === 'skipped' ? 'warn' : isFailure ? 'error' : 'info'](
+  const isWarning = kind === 'skipped' || kind === 'config_not_honoured';
+  log[isWarning ? 'warn' : isFailure ? 'error' : 'info'](
     { model, ...fields, ...(durationMs === undefined ? {} : { durationMs: Math.round(durationMs) }) },
     `model ${kind.replaceAll('_', ' ')}`,
   );

@@ -6,6 +6,10 @@ export interface TensorOverride {
   readonly name: string;
   readonly datatype?: Tensor['datatype'] | undefined;
   readonly shape?: readonly number[] | undefined;
+  /** What clients of the tensor API send or get in its place. */
+  readonly clientShape?: readonly number[] | undefined;
+  /** Of inputs: sizes of a usual row. */
+  readonly exampleShape?: readonly number[] | undefined;
   readonly batchAxis?: number | null | undefined;
 }
 

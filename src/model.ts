@@ -19,6 +19,10 @@ export interface ModelDescription {
   readonly licence?: string;
   readonly signature: Signature;
   readonly labels?: readonly string[];
+  /** Names of the classes of single outputs; if there are any, other outputs have none. */
+  readonly outputLabels?: Readonly<Record<string, readonly string[]>>;
+  /** Metadata for clients. */
+  readonly parameters?: Readonly<Record<string, string>>;
   /** Most items in one run; 1 for a model that cannot batch. */
   readonly maxItems: number;
   readonly maxDelayMs: number;

@@ -9,6 +9,7 @@ import { expressLog } from './access-log.ts';
 import { Exchange } from './exchange.ts';
 import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';
+import { missingExtension } from '../dialects/oip/missing.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
 import { addBatches } from './batches.ts';
@@ -106,8 +107,10 @@ function addFront(routes: Routes, services: Services): void {
   addLive(routes, services);
 }
 
-/** Clients of OpenAI are often given the address of the server as their base URL. */
+/** Why there is nothing. Clients of OpenAI are often given the address of the server as their base URL. */
 function nothingAt(path: string): ServerError {
+  const why = missingExtension(path);
+  if (why !== undefined) return new ServerError('NOT_FOUND', `There is nothing at ${path}: ${why}.`);
   const meant = `/v1${path}`;
   if (operationAt(meant) === undefined && path !== '/models') return new ServerError('NOT_FOUND');
   return new ServerError(

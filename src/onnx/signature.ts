@@ -1,10 +1,14 @@
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import type { ModelSpec, TensorOverride } from '../model-spec.ts';
-import type { Signature, TensorSpec } from '../tensors/tensor.ts';
+import { isReshape } from '../tensors/reshape.ts';
+import { elementCount, type Signature, type TensorSpec } from '../tensors/tensor.ts';
 import { elementName } from './onnx-proto.ts';
 import { readGraphEnds, type OnnxGraph, type OnnxValue } from './structure.ts';
 import { datatypeOf } from './ort-tensor.ts';
 import { isBatchName, isTelling, readDimensionNames, type DimensionNames } from './dimension-names.ts';
+
+/** Of a made-up input, which the trial holds several times. */
+const MOST_ELEMENTS = 2 ** 26;
 
 /**
  * The signature from metadata, corrected by model.json. Metadata may be wrong (free dimensions without names, the batch called
@@ -84,7 +88,46 @@ function tensorSpec(
   if (batchAxis !== null && batchAxis >= shape.length) throw new Error(`model.json: ${name} has no axis ${batchAxis}`);
   const datatype = own?.datatype ?? datatypeOf(metadata.type);
   const isOwn = own?.shape?.length === fileShape.length;
-  return { name, datatype, shape, ...(isOwn ? { fileShape } : {}), batchAxis };
+  return {
+    ...{ name, datatype, shape, batchAxis },
+    ...(isOwn ? { fileShape } : {}),
+    ...(own === undefined ? {} : otherShapes(own, { name, shape, batchAxis })),
+  };
+}
+
+/** The shapes of model.json beside the graph's own. */
+function otherShapes(
+  own: TensorOverride,
+  spec: Pick<TensorSpec, 'name' | 'shape' | 'batchAxis'>,
+): Pick<TensorSpec, 'clientShape' | 'exampleShape'> {
+  return {
+    ...(own.exampleShape === undefined ? {} : { exampleShape: exampleShape(own.exampleShape, spec) }),
+    ...(own.clientShape === undefined ? {} : { clientShape: clientShape(own.clientShape, spec) }),
+  };
+}
+
+/** Throws a plain Error where a row of these sizes does not fit. */
+function exampleShape(
+  given: readonly number[],
+  { name, shape }: Pick<TensorSpec, 'name' | 'shape'>,
+): readonly number[] {
+  const fits = given.length === shape.length && shape.every((size, axis) => size === -1 || size === given[axis]);
+  if (!fits) throw new Error(`exampleShape of ${name} does not fit its shape [${shape.join(', ')}]`);
+  if (elementCount(given) > MOST_ELEMENTS)
+    throw new Error(`exampleShape of ${name} has more than ${MOST_ELEMENTS} elements`);
+  return given;
+}
+
+/** Throws a plain Error where tensors of the one shape cannot be the graph's. */
+function clientShape(
+  given: readonly number[],
+  { name, shape, batchAxis }: Pick<TensorSpec, 'name' | 'shape' | 'batchAxis'>,
+): readonly number[] {
+  if (!isReshape(given, shape))
+    throw new Error(`clientShape of ${name} has other elements than its shape [${shape.join(', ')}]`);
+  if (batchAxis !== null && batchAxis !== 0)
+    throw new Error(`${name} can have a clientShape only where its batch is the first axis`);
+  return given;
 }
 
 /** Inputs whose number of dimensions the file does not say: metadata shows them as single numbers. */

@@ -16,6 +16,8 @@ export interface Assets {
   /** Files by role: `files` of the manifest without `model`. */
   readonly files: Readonly<Record<string, string>>;
   readonly labels?: readonly string[];
+  /** Those of single outputs, by name. */
+  readonly outputLabels?: Readonly<Record<string, readonly string[]>>;
   /** A built-in task's name, or the path of a module. */
   readonly task: string;
   readonly example?: ExampleSource;
@@ -53,13 +55,19 @@ export async function findAssets(
   if (weights !== '') for (const wrong of await wrongExternalData(weights)) problems.push(`files.model: ${wrong}`);
   const files: [string, string][] = [];
   for (const [role, name] of Object.entries(others)) files.push([role, await find(`files.${role}`, name)]);
-  const labels = await findLabels(manifest.labels, find, problems);
+  const labels = await findLabels(manifest.labels, { field: 'labels', find, problems });
+  const outputLabels: [string, readonly string[]][] = [];
+  for (const { name, labels: own } of manifest.outputs) {
+    const found = await findLabels(own, { field: `outputs.${name}.labels`, find, problems });
+    if (found !== undefined) outputLabels.push([name, found]);
+  }
   const example = await findExample(manifest.example, find);
   return {
     weights,
     files: Object.fromEntries(files),
     task: await findTask(manifest.task, find, problems),
     ...(labels === undefined ? {} : { labels }),
+    ...(outputLabels.length === 0 ? {} : { outputLabels: Object.fromEntries(outputLabels) }),
     ...(example === undefined ? {} : { example }),
   };
 }
@@ -88,17 +96,16 @@ async function findExample(example: Manifest['example'], find: Find): Promise<Ex
 
 async function findLabels(
   labels: Manifest['labels'],
-  find: Find,
-  problems: string[],
+  { field, find, problems }: { readonly field: string; readonly find: Find; readonly problems: string[] },
 ): Promise<readonly string[] | undefined> {
   if (typeof labels !== 'string') return labels;
-  const file = await find('labels', labels);
+  const file = await find(field, labels);
   if (file === '') return undefined;
   const text = await readText(file);
   if (!labels.endsWith('.json')) return linesOf(text);
   const parsed = parseJson(text);
   if (Array.isArray(parsed) && parsed.every((label) => typeof label === 'string')) return parsed;
-  problems.push(`labels: ${labels}: expected a JSON array of strings`);
+  problems.push(`${field}: ${labels}: expected a JSON array of strings`);
   return undefined;
 }
 

@@ -23,6 +23,8 @@ export type RepositoryEvent =
   | { readonly kind: 'loaded'; readonly name: string; readonly version: string; readonly durationMs: number }
   /** Its files name a task, but it is served as tensors. */
   | { readonly kind: 'served_as_tensors'; readonly name: string; readonly version: string; readonly why: string }
+  /** What its `config.pbtxt` says and has no effect here. */
+  | { readonly kind: 'config_not_honoured'; readonly name: string; readonly version: string; readonly what: string }
   /** The folder is not a model, or of a kind that no task serves. */
   | { readonly kind: 'skipped'; readonly name: string; readonly reason: string }
   /** Without a version: the folder could not be read, or does not exist. */
@@ -221,6 +223,8 @@ export class ModelChanges<Loaded> {
     const startMs = performance.now();
     this.#emit({ kind: 'loading', ...about });
     if (source.whyTensors !== undefined) this.#emit({ kind: 'served_as_tensors', ...about, why: source.whyTensors });
+    if (source.notHonoured !== undefined)
+      this.#emit({ kind: 'config_not_honoured', ...about, what: source.notHonoured });
     try {
       const loaded = await this.#loader.load(source);
       this.#emit({ kind: 'loaded', ...about, durationMs: performance.now() - startMs });

@@ -7,6 +7,8 @@ export interface ManifestLayer {
   /** How problems name the place. */
   readonly label: string;
   readonly value: unknown;
+  /** It is Triton's configuration, in JSON, in place of `config.pbtxt`. */
+  readonly isTriton?: boolean;
 }
 
 export interface MergedManifest {

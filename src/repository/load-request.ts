@@ -1,6 +1,8 @@
 import { ServerError } from '../errors.ts';
 import { isDeeper, isObject, MOST_DEPTH } from '../json.ts';
+import type { ManifestLayer } from './layers.ts';
 import type { Manifest } from './manifest.ts';
+import { isTritonJson } from './triton/json-format.ts';
 
 /** What a load request of the repository API may carry. */
 export interface LoadRequest {
@@ -9,6 +11,9 @@ export interface LoadRequest {
   /** Files sent with the request: refused. */
   readonly files?: unknown;
 }
+
+/** What a load request sets until the next load. */
+export type LoadOverride = Omit<ManifestLayer, 'label'>;
 
 /**
  * Fields of model.json that a load request may set. The others say what the model is, which files and code it has, and when its runs count as
@@ -28,10 +33,10 @@ const LOAD_FIELDS: readonly (keyof Manifest)[] = [
 ];
 
 /**
- * The override that a load request asks for, or undefined. The protocol sends `config` as the text of a JSON object; an object is accepted too.
- * Throws BAD_REQUEST for anything else, for fields that a load request may not set, and for `files`.
+ * The override that a load request asks for, or undefined: fields of `model.json`, or Triton's configuration. The protocol sends `config` as the text of a
+ * JSON object; an object is accepted too. Throws BAD_REQUEST for anything else, for fields that a load request may not set, and for `files`.
  */
-export function readLoadConfig({ config, files }: LoadRequest): unknown {
+export function readLoadConfig({ config, files }: LoadRequest): LoadOverride | undefined {
   if (files !== undefined)
     throw new ServerError(
       'BAD_REQUEST',
@@ -42,13 +47,14 @@ export function readLoadConfig({ config, files }: LoadRequest): unknown {
   if (!isObject(value)) throw new ServerError('BAD_REQUEST', 'config of a load request must be a JSON object');
   if (isDeeper(value))
     throw new ServerError('BAD_REQUEST', `config of a load request may be nested ${MOST_DEPTH} deep at most`);
+  if (isTritonJson(value)) return { value, isTriton: true };
   const refused = Object.keys(value).filter((field) => !(LOAD_FIELDS as readonly string[]).includes(field));
   if (refused.length > 0)
     throw new ServerError(
       'BAD_REQUEST',
       `config of a load request may not set ${refused.slice(0, 10).join(', ')}: it may set ${LOAD_FIELDS.join(', ')}; the rest belongs in model.json or MODEL_OPTIONS`,
     );
-  return value;
+  return { value };
 }
 
 function parseJson(text: string): unknown {

@@ -20,9 +20,13 @@ const tensorOverride = z.strictObject({
   datatype: datatype.optional(),
   /** Free dimensions are -1. */
   shape: z.array(z.number().int().min(-1)).optional(),
+  /** The shape that clients of the tensor API send or get, where it is not the graph's; as many elements. */
+  clientShape: z.array(z.number().int().min(-1)).optional(),
   /** The axis along which requests are stacked; null for a tensor that all requests of a run share. */
   batchAxis: z.number().int().min(0).nullable().optional(),
 });
+
+const labels = z.union([z.array(z.string()), z.string()]);
 
 const example = z.union([
   z.strictObject({ data: z.unknown(), parameters: z.record(z.string(), z.unknown()).optional() }),
@@ -43,8 +47,12 @@ export const manifestSchema = z.strictObject({
   accuracyLevel: z.union([accuracyLevel, z.record(z.string(), accuracyLevel)]).optional(),
   /** Whether rows of dynamically quantised graphs share runs, for all graphs or by role. Default: `alone`, a run has one row. */
   dynamicQuantisation: z.union([dynamicQuantisation, z.record(z.string(), dynamicQuantisation)]).optional(),
-  inputs: z.array(tensorOverride).default([]),
-  outputs: z.array(tensorOverride).default([]),
+  /** `exampleShape`: sizes of a usual row, 1 along the batch axis; the trial makes up rows of them first, and the warm-up runs one. */
+  inputs: z
+    .array(tensorOverride.extend({ exampleShape: z.array(z.number().int().min(0).max(1_000_000)).optional() }))
+    .default([]),
+  /** `labels`: class names of this output, where there are others for other outputs. */
+  outputs: z.array(tensorOverride.extend({ labels: labels.optional() })).default([]),
   batching: z
     .strictObject({
       /** Most items in one run; 1 switches batching off. Default: 32, or what suits the task and the device. */
@@ -74,7 +82,9 @@ export const manifestSchema = z.strictObject({
   /** Passed to ONNX Runtime's session. */
   session: sessionSchema.default({}),
   /** Class names in output order, or the name of a JSON file (array of strings) or text file (one a line). */
-  labels: z.union([z.array(z.string()), z.string()]).optional(),
+  labels: labels.optional(),
+  /** Metadata for clients: in Triton's model configuration. */
+  parameters: z.record(z.string(), z.string()).optional(),
   /** A request of the native API: the trial and the warm-up use it. */
   example: example.optional(),
   /** Options of the task, which checks them. */

@@ -20,6 +20,7 @@ const SIGNS_OF_A_MODEL: ReadonlySet<string> = new Set([
   'model.onnx',
   'onnx',
   'config.json',
+  'config.pbtxt',
   'model_index.json',
 ]);
 
@@ -154,7 +155,8 @@ async function isModelItself(folder: string): Promise<boolean> {
   const folders = entries.filter((entry) => !ONNX_FILE.test(entry.name) && !entry.isFile()).map(({ name }) => name);
   const others = folders.filter((name) => name !== 'onnx' && !isVersion(name));
   const inner = (names: readonly string[]): string[] => names.map((name) => path.join(folder, name));
-  if (names.has('model.json') || names.has('model.onnx')) return !(await some(inner(others), hasSigns));
+  if (names.has('model.json') || names.has('model.onnx') || names.has('config.pbtxt'))
+    return !(await some(inner(others), hasSigns));
   // Only version folders, as with Triton.
   return folders.length > 0 && folders.every(isVersion) && some(inner(folders), hasGraphFile);
 }

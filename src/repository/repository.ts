@@ -2,7 +2,7 @@ import { messageOf, ServerError } from '../errors.ts';
 import type { DtypeChoice } from '../dtype.ts';
 import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
-import { readLoadConfig, type LoadRequest } from './load-request.ts';
+import { readLoadConfig, type LoadOverride, type LoadRequest } from './load-request.ts';
 import {
   ModelChanges,
   type LoadOptions,
@@ -222,7 +222,7 @@ export class Repository<Loaded> {
     throw unknownModel(name);
   }
 
-  #share(name: string, key: string, config: unknown): SharedLoad {
+  #share(name: string, key: string, config: LoadOverride | undefined): SharedLoad {
     return this.#shared.begin(name, key, (onFingerprint) =>
       this.#enqueue(name, () => {
         if (this.#isClosed) throw new ServerError('DRAINING');
@@ -234,12 +234,12 @@ export class Repository<Loaded> {
 
   #load(
     name: string,
-    { config, ...how }: { config?: unknown } & Omit<LoadOptions, 'overrides'>,
+    { config, ...how }: { config?: LoadOverride | undefined } & Omit<LoadOptions, 'overrides'>,
   ): Promise<LoadProblem | undefined> {
     const { overrides } = this.#options;
     const layers: ManifestLayer[] = [];
     if (Object.hasOwn(overrides, name)) layers.push({ label: 'MODEL_OPTIONS', value: overrides[name] });
-    if (config !== undefined) layers.push({ label: 'config', value: config });
+    if (config !== undefined) layers.push({ label: 'config', ...config });
     return this.#changes.load(this.#entry(name), { overrides: layers, ...how });
   }
 

@@ -3,9 +3,11 @@ import type { DtypeChoice } from '../dtype.ts';
 import { readHubLayer, type HubLayer } from './hub-layout.ts';
 import { findInside, readText } from './inside.ts';
 import { isObject } from '../json.ts';
-import { mergeLayers, type ManifestLayer } from './layers.ts';
+import { mergeLayers, type ManifestLayer, type MergedManifest } from './layers.ts';
 import type { Manifest } from './manifest.ts';
 import { fingerprintVersion, type ModelFolder } from './scan.ts';
+import type { TritonLayer } from './triton/layer.ts';
+import { inOrder, readTriton, tensorsOf, type Overrides } from './triton/ranking.ts';
 import { messageOf } from '../errors.ts';
 
 /** All that loading one version of a model needs, as plain data. Every path is absolute, exists, and lies in the model's folder. */
@@ -20,6 +22,10 @@ export interface ModelSource extends Assets {
   readonly fingerprint: string;
   /** Why the model is served as tensors, if its files name another task and tensors were not asked for. */
   readonly whyTensors?: string;
+  /** What its `config.pbtxt` says and has no effect here, or another one than with Triton. */
+  readonly notHonoured?: string;
+  /** Raw contents of the inputs of a row of `exampleShape`, by name: absolute paths. */
+  readonly sampleFiles?: Readonly<Record<string, string>>;
 }
 
 /** Everything that is wrong with a model, in one message. */
@@ -64,7 +70,10 @@ export async function readChosenSources(
 async function readChosenVersions(folder: ModelFolder, overrides: readonly ManifestLayer[]): Promise<number[]> {
   const available = [...folder.versions.keys()];
   const problems: string[] = [];
-  const { manifest, wrongFields } = mergeLayers([...(await readLayer(folder, undefined, problems)), ...overrides]);
+  const { triton, over } = await readTriton(folder, folder.root, overrides);
+  problems.push(...triton.problems);
+  const layers = await readLayer(folder, undefined, problems);
+  const { manifest, wrongFields } = mergeLayers(inOrder(layers, triton.layers, over));
   // If the policy is unreadable, any version will do: reading it reports what is wrong.
   if (problems.length > 0 || wrongFields.has('versions')) return available.slice(-1);
   try {
@@ -89,8 +98,8 @@ export function chooseVersions(available: readonly number[], policy: Manifest['v
 }
 
 /**
- * Reads and checks one version of a model. Its settings come from what a folder in the hub's layout says by itself, `model.json`, the version's own
- * `model.json`, and `overrides`, later ones over earlier ones. `dtype` chooses among weight files if none of these does.
+ * Reads and checks one version of a model. Its settings come from what a folder in the hub's layout says by itself, Triton's `config.pbtxt`,
+ * `model.json`, the version's own `model.json`, and `overrides`, later ones over earlier ones. `dtype` chooses among weight files if none of these does.
  * Throws `ModelProblems` with everything that is wrong.
  */
 export async function readModelSource(
@@ -103,36 +112,66 @@ export async function readModelSource(
   if (versionFolder === undefined) throw new ModelProblems([`there is no version ${version}`]);
   // Taken before reading, so that a file that changes meanwhile shows as a change at the next look.
   const fingerprint = await fingerprintVersion(folder, version);
-  const problems: string[] = [];
-  const layers = await readLayer(folder, undefined, problems);
-  const ownLayers = versionFolder === folder.root ? [] : await readLayer(folder, version, problems);
-  const unreadable = problems.length > 0;
-  for (const { label, value } of ownLayers)
-    if (isObject(value) && Object.hasOwn(value, 'versions'))
-      problems.push(`${label}: versions: belongs in the model's own model.json`);
-  const said = [...layers, ...ownLayers, ...overrides];
-  const stated = mergeLayers(said);
-  problems.push(...stated.problems);
-  // A model.json that cannot be read may name other files.
-  if (unreadable) throw new ModelProblems(problems);
+  const { triton, own, over, merged: stated, problems } = await readStated(folder, version, versionFolder, overrides);
+  const said = inOrder(own, triton.layers, over);
   const folders = [...new Set([versionFolder, folder.root])];
   const skip = new Set([...folder.versions.keys()].map(String));
   const hub =
     folder.loose === undefined
       ? await readHubLayer({ ...folder, folders, skip }, stated.manifest, dtype)
       : looseLayer(folder.loose);
-  problems.push(...hub.problems);
   // If the hub's layout lacks its weights, that has been said: do not complain of a missing `model.onnx` too.
   const wrongFields = new Set([...stated.wrongFields, ...(hub.problems.length > 0 ? ['files'] : [])]);
-  const merged = { ...mergeLayers([...hub.layers, ...said]), wrongFields };
-  const assets = await findAssets({ boundary: folder.boundary, folders }, merged, problems);
+  const places = { boundary: folder.boundary, folders };
+  const tensors = await tensorsOf(triton, places, mergeLayers([...hub.layers, ...said]).manifest);
+  problems.push(...hub.problems, ...tensors.problems);
+  const whole = inOrder(own, [...triton.layers, ...tensors.layers], over);
+  const merged = { ...mergeLayers([...hub.layers, ...whole]), wrongFields };
+  const assets = await findAssets(places, merged, problems);
   const isForeign = said.length === 0 && hub.isForeign === true;
   if (problems.length > 0) throw new ModelProblems(problems, { isForeign });
   const isStated = said.some(({ value }) => isObject(value) && Object.hasOwn(value, 'task'));
   return {
     ...{ name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint },
     ...(isStated || hub.why === undefined ? {} : { whyTensors: hub.why }),
+    ...(tensors.notes.length === 0 ? {} : { notHonoured: tensors.notes.join('; ') }),
+    ...(triton.sampleFiles === undefined ? {} : { sampleFiles: triton.sampleFiles }),
   };
+}
+
+/** What the configuration files of a version and the overrides say. */
+interface Stated {
+  readonly triton: TritonLayer;
+  /** Of `model.json`, and of the version's own. */
+  readonly own: readonly ManifestLayer[];
+  readonly over: Overrides;
+  readonly merged: MergedManifest;
+  readonly problems: string[];
+}
+
+/** Throws ModelProblems where a file cannot be read, or says that the model is of a kind that is not served here. */
+async function readStated(
+  folder: ModelFolder,
+  version: number,
+  versionFolder: string,
+  overrides: readonly ManifestLayer[],
+): Promise<Stated> {
+  const problems: string[] = [];
+  const { triton, over } = await readTriton(folder, versionFolder, overrides);
+  if (triton.refusals.length > 0) throw new ModelProblems(triton.refusals, { isForeign: true });
+  const layers = await readLayer(folder, undefined, problems);
+  const ownLayers = versionFolder === folder.root ? [] : await readLayer(folder, version, problems);
+  const unreadable = problems.length > 0 || (triton.problems.length > 0 && triton.config === undefined);
+  problems.unshift(...triton.problems);
+  for (const { label, value } of ownLayers)
+    if (isObject(value) && Object.hasOwn(value, 'versions'))
+      problems.push(`${label}: versions: belongs in the model's own model.json`);
+  const own = [...layers, ...ownLayers];
+  const merged = mergeLayers(inOrder(own, triton.layers, over));
+  problems.push(...merged.problems);
+  // A file that cannot be read may name other files.
+  if (unreadable) throw new ModelProblems(problems);
+  return { triton, own, over, merged, problems };
 }
 
 /** What a loose ONNX file says by itself: its name. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { CpuPool } from '../cpu/pool.ts';
+import { tensorFromBinary } from '../dialects/oip/binary.ts';
 import { messageOf, ServerError } from '../errors.ts';
 import type { PlannedLane } from '../lanes/plan.ts';
 import type { ModelSpec } from '../model-spec.ts';
@@ -54,9 +55,10 @@ async function tryOnce(
   return trials.open(file, async (trial) => {
     const signature = given ?? trial.signature;
     const example = given === undefined ? await prepareExample(source, { ...taskSource, signature }, cpu) : undefined;
-    const tried = await trial.try(example === undefined ? undefined : rowOf(signature, example));
+    const row = example === undefined ? await sampleRow(source, signature, given) : rowOf(signature, example);
+    const tried = await trial.try(row);
     // Rows are also made up from an example, so what was too slow, or ended the process, need not be what clients send.
-    const inputs = example === undefined ? 'made-up inputs' : 'inputs made from its example';
+    const inputs = row === undefined ? 'made-up inputs' : 'inputs made from its example';
     const why = tried.kind === 'lost' ? `the trial with ${inputs}: ${tried.why}` : tried.why;
     if (why !== undefined) alone.tell(given === undefined ? source.name : `${source.name} (its tensors)`, why);
     const cost = example?.cost ?? 1;
@@ -101,6 +103,26 @@ export async function exampleItem({ example }: Pick<ModelSource, 'example'>): Pr
   }
   const { data: value, parameters } = example;
   return { kind: 'json', value, ...(parameters === undefined ? {} : { parameters }) };
+}
+
+/** The row that files of raw contents give; undefined where there are none, or not for each input. Throws a plain Error if one is of the wrong size. */
+async function sampleRow(
+  { sampleFiles }: ModelSource,
+  { inputs }: Signature,
+  given: Signature | undefined,
+): Promise<Tensor[] | undefined> {
+  if (sampleFiles === undefined || given !== undefined) return undefined;
+  const row: Tensor[] = [];
+  for (const { name, datatype, exampleShape: shape } of inputs) {
+    const file = sampleFiles[name];
+    if (file === undefined || shape === undefined) return undefined;
+    try {
+      row.push(tensorFromBinary({ name, datatype, shape }, new Uint8Array(await readFile(file))));
+    } catch (error) {
+      throw new Error(`its warm-up sample: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  return row;
 }
 
 function rowOf(signature: Signature, { inputs }: Prepared): Tensor[] {

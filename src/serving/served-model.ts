@@ -100,8 +100,8 @@ export function servedModel(
     ...found
   }: Pick<ServedModel, 'task' | 'taskSource' | 'graph' | 'limits' | 'timeoutMs'> & { readonly answer: LoadAnswer },
 ): ServedModel {
-  const { manifest, labels } = source;
-  const { description, licence, example } = manifest;
+  const { manifest, labels, outputLabels } = source;
+  const { description, licence, example, parameters } = manifest;
   const about = { name: source.name, version: String(source.version) };
   return {
     key,
@@ -125,6 +125,8 @@ export function servedModel(
       ...(description === undefined ? {} : { description }),
       ...(licence === undefined ? {} : { licence }),
       ...(labels === undefined ? {} : { labels }),
+      ...(outputLabels === undefined ? {} : { outputLabels }),
+      ...(parameters === undefined ? {} : { parameters }),
       ...(example === undefined ? {} : { example }),
     },
   };

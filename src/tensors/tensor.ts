@@ -44,6 +44,10 @@ export interface TensorSpec {
   readonly shape: readonly number[];
   /** The shape in the file, which clients are told, if model.json says another. */
   readonly fileShape?: readonly number[];
+  /** The shape that clients of the tensor API send or get, if it is another one; free dimensions are in the same order. */
+  readonly clientShape?: readonly number[];
+  /** Sizes of a usual row, 1 along the batch axis: made-up rows have them first. */
+  readonly exampleShape?: readonly number[];
   /** The file does not say how many dimensions there are: `shape` is empty, and any number is accepted. */
   readonly anyRank?: boolean;
   /** The axis along which rows of different requests are stacked; null: the whole run shares the tensor. */

@@ -45,7 +45,7 @@ async function decide(session: LaneSession, example: readonly Tensor[] | undefin
     const names = new Set(list.filter(({ batchAxis }) => batchAxis !== undefined).map(({ name }) => name));
     return (name: string) => names.has(name);
   };
-  if (!signature.batchable) return noBatchAxis(signature);
+  if (!signature.batchable) return noBatchAxis(signature, declared(spec.inputs));
   const model = tryReadOnnxModel(spec.weights);
   const isVouched = declared(spec.outputs);
   const doubts = model === undefined ? undefined : readDoubts(model, batchAxisOf(signature));
@@ -90,9 +90,11 @@ function batchAxisOf({ inputs }: Signature): (input: string) => number | null {
   return (name) => axes.get(name) ?? null;
 }
 
-function noBatchAxis({ inputs }: Signature): string {
+function noBatchAxis({ inputs }: Signature, isDeclared: (input: string) => boolean): string {
   const [first] = inputs;
   if (first === undefined) return 'it has no inputs';
+  if (inputs.every(({ name }) => isDeclared(name)))
+    return 'no input has a batch axis, as model.json ("batchAxis": null) or config.pbtxt (max_batch_size 0) says';
   return `no input has a free first axis; if another one is the batch, name it in model.json: "inputs": [{"name": ${JSON.stringify(first.name)}, "batchAxis": 1}]`;
 }
 

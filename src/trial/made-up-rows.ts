@@ -43,11 +43,14 @@ export interface MadeUp {
 const NOTHING_KNOWN: RowFacts = { ranges: new Map(), texts: [] };
 const TEXTS = ['1', '2.5', 'a', 'b c', 'Hello world', 'x'];
 
-/** A made-up row: batch axes 1, other free dimensions `size`. */
-export function makeRow(signature: Signature, size: number): Tensor[] {
-  const shapes = signature.inputs.map(({ shape, batchAxis }) =>
-    shape.map((dimension, axis) => (axis === batchAxis ? 1 : dimension === -1 ? size : dimension)),
-  );
+/** A made-up row of these shapes, or with batch axes of 1 and other free dimensions of one size. */
+export function makeRow(signature: Signature, sizes: number | MadeUp['shapes']): Tensor[] {
+  const shapes =
+    typeof sizes !== 'number'
+      ? sizes
+      : signature.inputs.map(({ shape, batchAxis }) =>
+          shape.map((dimension, axis) => (axis === batchAxis ? 1 : dimension === -1 ? sizes : dimension)),
+        );
   return madeUpRow(signature, { shapes, integers: 'ones', facts: NOTHING_KNOWN }, 2);
 }
 

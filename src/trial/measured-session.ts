@@ -3,6 +3,7 @@ import { countRows } from '../tensors/rows.ts';
 import { elementCount, type Tensor } from '../tensors/tensor.ts';
 import { makeRow } from './made-up-rows.ts';
 import type { TrialRun } from './protocol.ts';
+import { usualShapes } from './row-sizes.ts';
 
 /** Sizes of free dimensions for a row to warm the model with, where no row of the trial ran. */
 const FREE_SIZES = [1, 8, 32, 128];
@@ -41,14 +42,20 @@ export class MeasuredSession extends LaneSession {
 
   /** Looks for a made-up row that runs. */
   async findRow(): Promise<void> {
-    for (const size of FREE_SIZES) {
+    for (const row of this.#madeUpRows()) {
       try {
-        await this.run(makeRow(this.signature, size));
+        await this.run(row);
         return;
       } catch {
         // The next size.
       }
     }
+  }
+
+  *#madeUpRows(): Generator<readonly Tensor[]> {
+    const usual = usualShapes(this.signature.inputs, FREE_SIZES[0] ?? 1);
+    if (usual !== undefined) yield makeRow(this.signature, usual);
+    for (const size of FREE_SIZES) yield makeRow(this.signature, size);
   }
 
   /** A row that ran, or one that need not. */

@@ -18,17 +18,25 @@ export interface Attempt {
  */
 const BASES = [8, 16, 32, 3, 64, 128, 256, 512, 1];
 
+/** Sizes of a row as model.json says that they usually are, free dimensions of other inputs `size`; undefined where it does not say. */
+export function usualShapes(inputs: Signature['inputs'], size: number): readonly (readonly number[])[] | undefined {
+  if (!inputs.some(({ exampleShape }) => exampleShape !== undefined)) return undefined;
+  return inputs.map(
+    ({ shape, batchAxis, exampleShape }) =>
+      exampleShape ?? shape.map((own, axis) => (axis === batchAxis ? 1 : own === -1 ? size : own)),
+  );
+}
+
 /**
- * Ways to make up rows, the most telling first. Free dimensions with different names get different sizes, in case an output has one in place of
+ * Ways to make up rows, the usual sizes first, then the most telling ones. Free dimensions with different names get different sizes, in case an output has one in place of
  * another; then all get the same size.
  */
 export function* attempts({ inputs }: Signature, names: DimensionNames): Generator<Attempt> {
-  const symbols = new Set<string>();
-  for (const [index, { shape, batchAxis }] of inputs.entries())
-    for (const [axis, size] of shape.entries())
-      if (size === -1 && axis !== batchAxis)
-        for (const part of dimensionParts(names, index, axis)) if (Number.isNaN(Number(part))) symbols.add(part);
+  const symbols = freeSymbols(inputs, names);
   const isOpen = inputs.some(({ datatype }) => datatype.startsWith('INT') || datatype.startsWith('UINT'));
+  const choices = isOpen ? INTEGER_CHOICES : INTEGER_CHOICES.slice(0, 1);
+  const usual = usualShapes(inputs, BASES[0] ?? 1);
+  if (usual !== undefined) for (const integers of choices) yield { shapes: usual, integers, base: 0 };
   for (const base of symbols.size === 0 ? [1] : BASES)
     for (const distinct of symbols.size > 1 ? [true, false] : [false]) {
       const sizes = new Map(Array.from(symbols, (name, index) => [name, distinct ? base * (index + 1) : base]));
@@ -38,8 +46,18 @@ export function* attempts({ inputs }: Signature, names: DimensionNames): Generat
           return size === -1 ? sum(dimensionParts(names, index, axis), sizes) : size;
         }),
       );
-      for (const integers of isOpen ? INTEGER_CHOICES : INTEGER_CHOICES.slice(0, 1)) yield { shapes, integers, base };
+      for (const integers of choices) yield { shapes, integers, base };
     }
+}
+
+/** The names that the sizes of free dimensions are made of. */
+function freeSymbols(inputs: Signature['inputs'], names: DimensionNames): ReadonlySet<string> {
+  const symbols = new Set<string>();
+  for (const [index, { shape, batchAxis }] of inputs.entries())
+    for (const [axis, size] of shape.entries())
+      if (size === -1 && axis !== batchAxis)
+        for (const part of dimensionParts(names, index, axis)) if (Number.isNaN(Number(part))) symbols.add(part);
+  return symbols;
 }
 
 /** Unnamed dimensions of the same axis count as one in all inputs: inputs that belong together mostly have one shape. */

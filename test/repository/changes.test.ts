@@ -64,7 +64,7 @@ test('a load request sets only what is on the list: not code, not files, not wha
     { runLimitMs: 10 },
     { task: './x.js' },
     { files: { model: 'other.onnx' } },
-    { max_batch_size: 4 },
+    { most_items: 4 },
     JSON.parse('{"__proto__": {}}') as unknown,
   ]) {
     const field = Object.keys(config as object)[0] ?? '';

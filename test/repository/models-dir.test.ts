@@ -13,7 +13,7 @@ const itself: Readonly<Record<string, Files>> = {
   'a bare folder': { 'model.onnx': 'x' },
   'with model.json': { 'model.json': '{}', 'net.onnx': 'x', 'assets/words.txt': 'x' },
   versions: { 'model.json': '{}', '1/model.onnx': 'x', '2/model.onnx': 'x' },
-  "Triton's": { 'config.pbtxt': 'x', '3/model.onnx': 'x' },
+  "Triton's": { 'config.pbtxt': 'backend: "onnxruntime"', '3/model.onnx': 'x' },
   "the hub's": { 'config.json': BERT, 'tokenizer.json': {}, 'onnx/model.onnx': 'x', '1_Pooling/config.json': {} },
   "the hub's, flat": { 'config.json': BERT, 'tokenizer.json': {}, 'model.onnx': 'x' },
   'a pipeline': {

@@ -6,6 +6,7 @@ import {
   type Tensor,
   type TensorSpec,
 } from '../../tensors/tensor.ts';
+import { reshaped } from '../../tensors/reshape.ts';
 import { widenHalf } from '../../tensors/half-float.ts';
 import { tensorFromBinary } from './binary.ts';
 import { malformed, shown, unfit } from './error.ts';
@@ -70,7 +71,13 @@ export function readInputs(source: InputSource, model: OipModel): Tensor[] {
   }
   if (offset < source.blobs.byteLength)
     throw malformed(`unexpected additional input data for model ${shown(model.name)}`);
-  return complete(tensors, model);
+  return complete(tensors, model).map((tensor, index) => forGraph(tensor, specs[index]));
+}
+
+/** In the dimensions of the graph, where clients know others. */
+function forGraph(tensor: Tensor, spec: TensorSpec | undefined): Tensor {
+  if (spec?.clientShape === undefined) return tensor;
+  return { ...tensor, shape: reshaped(tensor.shape, spec.clientShape, spec.shape) };
 }
 
 /** Rows of a request: the size that all batched inputs share along their batch axes. Throws INVALID_INPUT if they do not. */
@@ -118,21 +125,18 @@ function checkFit({ name, datatype, shape }: InputEntry, spec: TensorSpec, model
     const expected = `but model ${shown(model.name)} expects '${spec.datatype}'`;
     throw unfit(`inference input ${shown(name)} data-type is '${datatype}', ${expected}`);
   }
+  const wanted = spec.clientShape ?? spec.shape;
   const fits =
-    shape.length === spec.shape.length && shape.every((size, axis) => fitsDimension(size, axis, spec, model));
+    shape.length === wanted.length &&
+    shape.every((size, axis) => wanted[axis] === -1 || wanted[axis] === size || isBatchAxis(axis, spec, model));
   if (fits || spec.anyRank === true) return;
-  const expected = spec.shape.map((size, axis) => (isBatchAxis(axis, spec, model) ? -1 : size));
+  const expected = wanted.map((size, axis) => (isBatchAxis(axis, spec, model) ? -1 : size));
   const text = `Expected [${expected.join(',')}], got [${shape.join(',')}].`;
   throw unfit(`unexpected shape for input ${shown(name)} for model ${shown(model.name)}. ${text}`);
 }
 
 function isBatchAxis(axis: number, spec: TensorSpec, model: OipModel): boolean {
   return model.signature.batchable && axis === spec.batchAxis;
-}
-
-function fitsDimension(size: number, axis: number, spec: TensorSpec, model: OipModel): boolean {
-  const expected = spec.shape[axis];
-  return expected === -1 || expected === size || isBatchAxis(axis, spec, model);
 }
 
 /**

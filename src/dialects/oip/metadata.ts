@@ -52,15 +52,23 @@ export function modelMetadata({ name, versions, signature }: ModelDescription): 
   };
 }
 
-/** The graph's own properties: model.json may demand more of requests, but that is no property of the graph. */
-function fullShape({ shape, fileShape = shape, batchAxis }: TensorSpec, { batchable }: Signature): readonly number[] {
-  return batchable && batchAxis !== null ? fileShape.with(batchAxis, -1) : fileShape;
+/**
+ * The graph's own properties: model.json may demand more of requests, but that is no property of the graph. A shape that is meant for clients takes
+ * their place.
+ */
+function fullShape(
+  { shape, fileShape = shape, clientShape = fileShape, batchAxis }: TensorSpec,
+  { batchable }: Signature,
+): readonly number[] {
+  return batchable && batchAxis !== null ? clientShape.with(batchAxis, -1) : clientShape;
 }
 
 export interface TensorConfig {
   readonly name: string;
   readonly data_type: string;
   readonly dims: readonly number[];
+  /** The graph's dimensions, where they are others. */
+  readonly reshape?: { readonly shape: readonly number[] };
 }
 export interface ModelConfig {
   readonly name: string;
@@ -71,6 +79,7 @@ export interface ModelConfig {
   readonly output: readonly TensorConfig[];
   readonly instance_group: readonly { name: string; kind: string; count: number; gpus?: readonly number[] }[];
   readonly dynamic_batching?: { readonly max_queue_delay_microseconds: number };
+  readonly parameters?: Readonly<Record<string, { readonly string_value: string }>>;
 }
 
 /**
@@ -79,13 +88,15 @@ export interface ModelConfig {
  * even if it is batched here.
  */
 export function modelConfig(model: ModelDescription): ModelConfig {
-  const { name, signature, maxItems, maxDelayMs, devices } = model;
+  const { name, signature, maxItems, maxDelayMs, devices, parameters } = model;
   const tensors = [...signature.inputs, ...signature.outputs];
   const hasBatchFirst = signature.batchable && tensors.every(({ batchAxis }) => batchAxis === 0);
+  const rows = hasBatchFirst ? 1 : 0;
   const describe = (spec: TensorSpec): TensorConfig => ({
     name: spec.name,
     data_type: spec.datatype === 'BYTES' ? 'TYPE_STRING' : `TYPE_${spec.datatype}`,
-    dims: hasBatchFirst ? fullShape(spec, signature).slice(1) : fullShape(spec, signature),
+    dims: fullShape(spec, signature).slice(rows),
+    ...(hasOtherShape(spec) && { reshape: { shape: spec.shape.slice(rows) } }),
   });
   return {
     name,
@@ -96,7 +107,14 @@ export function modelConfig(model: ModelDescription): ModelConfig {
     output: signature.outputs.map(describe),
     instance_group: instanceGroups(name, devices),
     ...(hasBatchFirst && { dynamic_batching: { max_queue_delay_microseconds: Math.round(maxDelayMs * 1000) } }),
+    ...(parameters && {
+      parameters: Object.fromEntries(Object.entries(parameters).map(([key, text]) => [key, { string_value: text }])),
+    }),
   };
+}
+
+function hasOtherShape({ shape, clientShape = shape }: TensorSpec): boolean {
+  return clientShape.length !== shape.length || clientShape.some((size, axis) => size !== shape[axis]);
 }
 
 function instanceGroups(model: string, devices: readonly string[]): ModelConfig['instance_group'] {

@@ -1,5 +1,6 @@
 import type { ModelDescription } from '../../model.ts';
-import type { Tensor } from '../../tensors/tensor.ts';
+import { reshaped } from '../../tensors/reshape.ts';
+import type { Tensor, TensorSpec } from '../../tensors/tensor.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import { tensorToBinary } from './binary.ts';
 import { classify } from './classification.ts';
@@ -15,7 +16,7 @@ export interface OipAnswer {
 }
 
 /** What the answer says about the model. */
-export type AnsweringModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels'>;
+export type AnsweringModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels' | 'outputLabels'>;
 
 /**
  * Encodes the answer to an inference request: JSON with flat `data`, or JSON followed by the blobs of the outputs that were
@@ -74,8 +75,14 @@ function answerTensor(
   const tensor = outputs[wanted.index];
   if (spec === undefined || tensor === undefined) throw new Error(`model ${model.name} gave no output ${wanted.index}`);
   // Decoding refuses classes of BYTES.
-  if (wanted.classification === undefined || tensor.datatype === 'BYTES') return { name: spec.name, tensor };
-  const { labels } = model;
+  if (wanted.classification === undefined || tensor.datatype === 'BYTES')
+    return { name: spec.name, tensor: forClient(tensor, spec) };
+  const labels = model.outputLabels === undefined ? model.labels : model.outputLabels[spec.name];
   const options = { classes: wanted.classification, batchAxis: spec.batchAxis, ...(labels && { labels }) };
   return { name: spec.name, tensor: classify(tensor, options) };
+}
+
+/** In the dimensions that clients know. */
+function forClient(tensor: Tensor, { shape, clientShape }: TensorSpec): Tensor {
+  return clientShape === undefined ? tensor : { ...tensor, shape: reshaped(tensor.shape, shape, clientShape) };
 }

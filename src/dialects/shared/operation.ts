@@ -150,7 +150,10 @@ export interface CallRequest {
 }
 
 /** What the codecs of tensors need to know of the model. */
-export type TensorModel = Pick<ModelDescription, 'name' | 'version' | 'signature' | 'labels' | 'maxItems'>;
+export type TensorModel = Pick<
+  ModelDescription,
+  'name' | 'version' | 'signature' | 'labels' | 'outputLabels' | 'maxItems'
+>;
 
 /** What an answer may say about itself and its model; plain data. */
 export interface AnswerHead {
