@@ -15,6 +15,7 @@ const rooms = {
   transfer: { rooms: [] },
   storage: { rooms: ['config', 'outbound', 'transfer'], packages: ['undici'] },
   onnx: { rooms: ['tensors'], packages: ['onnxruntime-node'] },
+  tracing: { rooms: ['config', 'core', 'serving'], packages: ['undici'] },
   trial: { rooms: ['tensors', 'onnx'] },
   programs: { rooms: ['tensors', 'onnx', 'lanes', 'tasks', 'grammar'], packages: ['onnxruntime-node', 'piscina'] },
   lanes: { rooms: ['tensors', 'core'], packages: ['piscina'] },
@@ -25,7 +26,7 @@ const rooms = {
   hub: { rooms: ['repository', 'config', 'transfer'], packages: ['undici'] },
   serving: { rooms: ['tensors', 'core', 'lanes', 'trial', 'cpu', 'dialects', 'tasks', 'repository'] },
   salad: { rooms: ['config', 'core', 'storage'], packages: ['undici'] },
-  jobs: { rooms: ['config', 'core', 'dialects', 'outbound', 'serving', 'storage'], packages: ['undici'] },
+  jobs: { rooms: ['config', 'core', 'dialects', 'outbound', 'serving', 'storage', 'tracing'], packages: ['undici'] },
   web: { rooms: ['config', 'core', 'repository', 'serving'] },
   http: {
     rooms: [
@@ -39,6 +40,7 @@ const rooms = {
       'serving',
       'jobs',
       'storage',
+      'tracing',
       'web',
     ],
     packages: ['express', 'undici'],

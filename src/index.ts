@@ -62,6 +62,7 @@ export async function createCarpool(options: CarpoolOptions = {}): Promise<Carpo
     log: services.log,
     timeoutMs: config.REQUEST_TIMEOUT_MS,
     places: services.jobPlaces,
+    tracer: services.tracer,
   });
   return {
     handler(request, response) {

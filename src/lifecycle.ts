@@ -284,6 +284,7 @@ async function drain(parts: Parts, { started, why = 'asked to stop', close }: Dr
   await parts.kept?.close();
   await parts.board?.close();
   await services.storage.close();
+  await services.tracer?.close(LAST_WRITES_MS);
   metrics.stop();
   parts.monitor?.stop();
   await parts.salad?.close();

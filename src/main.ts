@@ -44,6 +44,7 @@ import type { TensorCore } from './serving/tickets.ts';
 import { ServerState, type Phase } from './state.ts';
 import { countStorage } from './storage/metrics.ts';
 import { ServerStorage } from './storage/server-storage.ts';
+import { openTracer } from './tracing/open.ts';
 import { VERSION } from './version.ts';
 import { LiveFeed } from './web/live/feed.ts';
 
@@ -88,17 +89,20 @@ export interface Opened {
 export function createParts(config: Config, { log, access }: Logs, opened: Opened = {}): Parts {
   const { kept, keys, metrics = createMetrics() } = opened;
   const state = new ServerState();
+  const tracer = openTracer(config, { log, metrics });
   const counted = countCoreEvents(metrics, (key) => loader.find(key));
   const events: CoreEvents = {
     ...counted,
     started(event) {
       counted.started?.(event);
       live.events.started(event);
+      tracer?.started(event);
     },
     finished(event) {
       counted.finished?.(event);
       live.events.finished(event);
       parts.monitor?.ran(event);
+      tracer?.finished(event);
     },
   };
   const core: TensorCore = new Core({
@@ -190,6 +194,7 @@ export function createParts(config: Config, { log, access }: Logs, opened: Opene
       },
       batches: kept?.batches,
       keys,
+      tracer,
       outbox,
       plan: () => ({ lanes: parts.plan?.lanes.length ?? 0, why: parts.plan?.why ?? '' }),
       refreshGauges: refresh,

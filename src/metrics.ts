@@ -187,6 +187,7 @@ export function createMetrics() {
     lateRuns: counter('late_runs_total', 'Runs beyond the runLimitMs of their model', ['lane']),
     laneLosses: counter('lane_losses_total', 'Lanes that died', ['lane']),
     laneBusySeconds: counter('lane_busy_seconds_total', 'Time lanes spent on batches', ['lane']),
+    spans: counter('spans_total', 'Spans of traces, by what became of them', ['outcome']),
     phase: gauge('phase', '1 for the phase the server is in', ['phase']),
     modelLoadSeconds: gauge('model_load_seconds', 'How long loading and warming took', ['model', 'version']),
   };

@@ -34,7 +34,7 @@ export async function openQueue(parts: Parts): Promise<Queue> {
 
 /** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
 export async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise<void> {
-  const { config, door, log, metrics, repository, state, plan, node, jobPlaces } = parts.services;
+  const { config, door, log, metrics, repository, state, plan, node, jobPlaces, tracer } = parts.services;
   if (state.phase !== 'ready') {
     await Promise.all([source.close(), map?.close()]);
     return;
@@ -53,6 +53,7 @@ export async function pullJobs({ source, commands, map }: Queue, parts: Parts): 
     commands,
     most,
     node,
+    tracer,
     places: jobPlaces,
     map,
     outbox,

@@ -6,6 +6,7 @@ import { isObject } from '../json.ts';
 import { parseKeys } from './api-keys.ts';
 import { parseAliases } from './model-aliases.ts';
 import { hideCredentials } from './option.ts';
+import { readPairs } from './pairs.ts';
 import type { Config } from './options.ts';
 
 const SHORTEST_LEASE_MS = 1000;
@@ -29,7 +30,7 @@ export function checkTogether(config: Config): string[] {
   problems.push(...checkAddresses(config));
   if (config.WEBHOOK_SECRET !== '' && !/^(whsec_)?[A-Za-z0-9+/]{22,}={0,2}$/.test(config.WEBHOOK_SECRET))
     problems.push('WEBHOOK_SECRET: expected at least 16 bytes in base64, perhaps behind whsec_');
-  problems.push(...checkNode(config));
+  problems.push(...checkNode(config), ...checkTracing(config));
   for (const origin of config.CORS_ORIGINS.filter((text) => !isOrigin(text)))
     problems.push(
       `CORS_ORIGINS: ${origin} is not an origin: expected a scheme, a host and perhaps a port, such as http://localhost:3000`,
@@ -51,6 +52,20 @@ function checkJobs({ JOB_SOURCE, JOB_COMMANDS }: Config): string[] {
   return JOB_SOURCE === 'kelpie' && JOB_COMMANDS.length === 0
     ? ["JOB_COMMANDS: Kelpie's jobs run programs; name those that they may run, or true for any"]
     : [];
+}
+
+/** Values of headers are not shown: they are mostly secrets. */
+function checkTracing(config: Config): string[] {
+  const problems: string[] = [];
+  for (const name of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] as const)
+    if (config[name] !== '' && (!/^https?:\/\/[^/]/.test(config[name]) || !URL.canParse(config[name])))
+      problems.push(`${name}: expected an http address, got ${hideCredentials(config[name])}`);
+  for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_RESOURCE_ATTRIBUTES'] as const)
+    readPairs(config[name], (place) => problems.push(`${name}: entry ${place}: expected name=value`));
+  const ratio = Number(config.OTEL_TRACES_SAMPLER_ARG);
+  if (config.OTEL_TRACES_SAMPLER_ARG.trim() === '' || !(ratio >= 0 && ratio <= 1))
+    problems.push(`OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1, got ${config.OTEL_TRACES_SAMPLER_ARG}`);
+  return problems;
 }
 
 function checkAddresses(config: Config): string[] {

@@ -4,6 +4,7 @@ import { NODE_OPTIONS } from './node-options.ts';
 import { boolean, choice, integer, list, ms, oneOf, text } from './option.ts';
 import { STORAGE_OPTIONS } from './storage-options.ts';
 import { TEI_OPTIONS } from './tei-options.ts';
+import { TRACING_OPTIONS } from './tracing-options.ts';
 
 const MIB = 1024 * 1024;
 
@@ -259,6 +260,7 @@ export const OPTIONS = {
     secret: true,
   },
   ...NODE_OPTIONS,
+  ...TRACING_OPTIONS,
   ...TEI_OPTIONS,
   ITEM_LIMIT: integer(10_000, [1, 1_000_000], 'Most items in one request.'),
   LOG_LEVEL: choice('info', ['debug', 'info', 'warn', 'error', 'silent'], 'Lowest level that is logged.'),

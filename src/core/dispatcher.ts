@@ -209,7 +209,7 @@ export class Dispatcher<Payload, Result> {
       parties.runs(ticket, 1);
       model.runningItems += ticket.items;
       model.runningCost += ticket.cost;
-      return { id: ticket.sequence, payload: ticket.start(startedMs) };
+      return { id: ticket.sequence, payload: ticket.start(startedMs, run.id) };
     });
     charge(model.share, predictedMs);
     parties.charge(jobsPart, predictedMs);

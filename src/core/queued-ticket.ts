@@ -15,7 +15,7 @@ export interface TicketTiming {
   readonly batchItems: number;
   /** Id of the lane that ran it. */
   readonly lane: number;
-  /** Id of its last run. */
+  /** Number of its first run. */
   readonly run: number;
   /** Start of its first run, on the core's clock. */
   readonly startedMs: number;
@@ -80,6 +80,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
   state: TicketState = 'waiting';
   /** Start of its first run. */
   startedMs = 0;
+  #run = 0;
   #stackMs = 0;
   #runMs = 0;
   #splitMs = 0;
@@ -125,11 +126,12 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     if (this.state !== 'settled') this.#onCancel(this);
   }
 
-  /** waiting -> running; gives the payload to the lane. */
-  start(nowMs: number): Payload | undefined {
+  /** waiting -> running, in the run of this number; gives the payload to the lane. */
+  start(nowMs: number, run: number): Payload | undefined {
     const { payload } = this;
     this.payload = undefined;
     this.startedMs = nowMs;
+    this.#run = run;
     this.state = 'running';
     return payload;
   }
@@ -147,7 +149,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
     this.#batchItems = Math.max(this.#batchItems, batchItems);
   }
 
-  succeed(result: Result, { lane, run }: { readonly lane: number; readonly run: number }): void {
+  succeed(result: Result, lane: number): void {
     this.state = 'settled';
     const timing = {
       queueMs: this.startedMs - this.enqueuedMs,
@@ -156,7 +158,7 @@ export class QueuedTicket<Payload, Result> implements Ticket<Payload | undefined
       splitMs: this.#splitMs,
       batchItems: this.#batchItems,
       lane,
-      run,
+      run: this.#run,
       startedMs: this.startedMs,
     };
     this.#resolve({ result, timing });

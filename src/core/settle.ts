@@ -44,7 +44,7 @@ export async function settle<Payload, Result>(
 function end<Payload, Result>(
   ticket: QueuedTicket<Payload, Result>,
   index: number,
-  { id, model, batch }: Run<Payload, Result>,
+  { model, batch }: Run<Payload, Result>,
   { ending, laneId, clock }: Ending<Payload, Result>,
 ): void {
   if (ending instanceof ServerError) {
@@ -59,6 +59,6 @@ function end<Payload, Result>(
     ticket.fail(outcome.error);
   } else if ('result' in outcome) {
     if (model.stepping) model.served(clock.now() - ticket.startedMs, ticket);
-    ticket.succeed(outcome.result, { lane: laneId, run: id });
+    ticket.succeed(outcome.result, laneId);
   }
 }

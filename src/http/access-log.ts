@@ -4,7 +4,8 @@ import { pinoHttp } from 'pino-http';
 import type { ServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { realtimeFactor, type RequestTiming } from '../serving/timing.ts';
-import { requestIdOf, type Trace } from './trace.ts';
+import type { Trace } from '../tracing/tracer.ts';
+import { requestIdOf } from './trace.ts';
 
 /**
  * The access log: one line for each request when it is over (docs/operations.md, "Logs"). pino-http writes it for what Express serves; hot routes write
@@ -41,7 +42,8 @@ const CLIENT_LEFT = 499;
 export function traceFields({ jobId, trace }: Pick<AccessRecord, 'jobId' | 'trace'>): Record<string, string> {
   return {
     ...(jobId === undefined ? {} : { jobId }),
-    ...(trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId, parent_span_id: trace.parentId }),
+    ...(trace === undefined ? {} : { trace_id: trace.traceId, span_id: trace.spanId }),
+    ...(trace?.parentId === undefined ? {} : { parent_span_id: trace.parentId }),
   };
 }
 

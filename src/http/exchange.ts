@@ -7,18 +7,21 @@ import { Deadline } from '../serving/deadline.ts';
 import type { Requester } from '../serving/requester.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { countFailure, countSuccess } from '../serving/statistics.ts';
+import type { Stages } from '../serving/stages.ts';
 import type { RequestTiming } from '../serving/timing.ts';
 import { logRequest, recordOf, traceFields, type AccessRecord } from './access-log.ts';
 import { connectionOf, type Connection } from './connections.ts';
 import { compress } from './encoding.ts';
-import { addTiming, header, jobIdOf, pathOf, refusalHeaders } from './headers.ts';
+import { endTrace } from './end-trace.ts';
+import { addTiming, header, jobIdOf, namesForHeader, pathOf, refusalHeaders } from './headers.ts';
 import type { ApiKey } from './keys/keyring.ts';
 import { bodyGone } from './linger.ts';
 import { addNodeHeaders, STREAM_TRAILERS, timeHeaders } from './node-headers.ts';
 import { isOfCrowds, type Refusals } from './refusals.ts';
 import { limitReading } from './slow-reader.ts';
 import type { Services } from './services.ts';
-import { readTraceparent, requestIdOf, type Trace } from './trace.ts';
+import type { Trace } from '../tracing/tracer.ts';
+import { readTraceparent, requestIdOf } from './trace.ts';
 
 export interface ReplyParts {
   readonly contentType: string;
@@ -41,10 +44,6 @@ const ignore = (): void => undefined;
 /** Refusals that may be sent before all of the body has arrived; the rest of it is of no use then. */
 const UNREAD: ReadonlySet<ErrorCode> = new Set(['TOO_LARGE', 'REQUEST_TIMEOUT']);
 
-/** Most names of ignored fields that a header lists, and most letters of one. */
-const MOST_NAMES = 20;
-const MOST_LETTERS = 40;
-
 /**
  * One request and its reply. Whatever a route does, headers, metrics, statistics and the log line come from here, once: when the
  * response is closed, or at the latest its connection. A connection that closes before that is a cancellation.
@@ -54,6 +53,7 @@ export class Exchange implements AccessRecord, Requester {
   readonly response: ServerResponse;
   readonly id: string;
   readonly trace: Trace | undefined;
+  readonly stages: Stages | undefined;
   readonly cancellation = new Cancellation();
   /** Of the whole request, its body included. */
   readonly deadline: Deadline;
@@ -90,7 +90,8 @@ export class Exchange implements AccessRecord, Requester {
     this.#refusals = options.refusals;
     this.deadline = new Deadline(options.services.config.REQUEST_TIMEOUT_MS);
     this.id = requestIdOf(request);
-    this.trace = readTraceparent(header(request, 'traceparent'));
+    const given = readTraceparent(header(request, 'traceparent'));
+    ({ trace: this.trace, stages: this.stages } = options.services.tracer?.begin(this.id, given) ?? { trace: given });
     this.key = options.services.keys?.keyOf(request);
     if (this.key !== undefined && request.method === 'POST') this.key.usage.countRequest();
     recordOf(response, this);
@@ -130,10 +131,7 @@ export class Exchange implements AccessRecord, Requester {
   /** Names the ignored fields of the request in a header and in a log line at debug level. */
   tellIgnored(ignored: readonly string[]): void {
     if (this.response.headersSent) return;
-    // A header takes no control characters, and no commas within a name.
-    const names = ignored
-      .slice(0, MOST_NAMES)
-      .map((name) => name.slice(0, MOST_LETTERS).replaceAll(/[^\w.[\]-]/g, '?'));
+    const names = namesForHeader(ignored);
     this.response.setHeader('X-Ignored-Fields', names.join(', '));
     this.#services.log.debug({ requestId: this.id, fields: names }, 'unknown fields are ignored');
   }
@@ -281,6 +279,7 @@ export class Exchange implements AccessRecord, Requester {
     metrics.requests.inc({ model: labels.model, dialect: labels.dialect, code });
     if (!this.isOpenEnded) metrics.requestSeconds.observe(labels, totalMs / 1000);
     if (this.key !== undefined) this.#countForKey(this.key, code);
+    if (this.stages !== undefined) endTrace(this, this.#services.tracer);
     if (this.firstEventMs !== undefined) metrics.firstEventSeconds.observe(labels, this.firstEventMs / 1000);
     if (model !== undefined) {
       if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);

@@ -44,3 +44,12 @@ export function header(request: IncomingMessage, name: string): string | undefin
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }
+
+/** Most names that a header lists, and most letters of one. */
+const MOST_NAMES = 20;
+const MOST_LETTERS = 40;
+
+/** Names as a header takes them: without control characters, and without commas. */
+export function namesForHeader(names: readonly string[]): string[] {
+  return names.slice(0, MOST_NAMES).map((name) => name.slice(0, MOST_LETTERS).replaceAll(/[^\w.[\]-]/g, '?'));
+}

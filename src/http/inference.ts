@@ -19,6 +19,7 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
   const priority = readPriority(exchange);
   const { bytes: body, release } = await readBody(request, limitsOf(exchange, services, entry.operation.mostBodyBytes));
   exchange.releaseLater(release);
+  exchange.stages?.add('body', exchange.deadline.startMs, exchange.deadline.startMs + exchange.elapsedMs);
   let stream: EventStream | undefined;
   let events: AnswerStream | undefined;
   const call = {

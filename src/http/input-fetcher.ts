@@ -6,6 +6,7 @@ import type { Item } from '../tasks/task.ts';
 import { Cancellation, withSignal } from '../serving/cancellation.ts';
 import type { Deadline } from '../serving/deadline.ts';
 import type { BodyBudget, BudgetShare } from './body-budget.ts';
+import { traceparentOf, type Trace } from '../tracing/tracer.ts';
 import { fetchInput, type FetchedInput, type FetchLimits } from './input-url.ts';
 import { Semaphore } from './semaphore.ts';
 import type { StoredInputs } from '../storage/stored-inputs.ts';
@@ -39,6 +40,8 @@ export interface InputFetcherOptions {
 export interface Requester {
   readonly cancellation: Cancellation;
   readonly deadline: Deadline;
+  /** What its fetches are part of; absent: no trace. */
+  readonly trace?: Trace | undefined;
   /** Its client, for the client's share of the budget. */
   readonly address?: string | undefined;
   readonly onFetching?: ((isFetching: boolean) => void) | undefined;
@@ -112,7 +115,12 @@ export class InputFetcher {
     try {
       const waiter = { shares, limitMs: deadline.leftMs(), cancellation };
       const { bytes, contentType } = await this.#places.run(waiter, () =>
-        this.#fetch(url, { share, cancellation, limitMs: Math.max(0, Math.min(deadline.leftMs(), longestMs(task))) }),
+        this.#fetch(url, {
+          share,
+          cancellation,
+          limitMs: Math.max(0, Math.min(deadline.leftMs(), longestMs(task))),
+          trace: requester.trace,
+        }),
       );
       requester.releaseLater(() => share.release());
       return {
@@ -132,7 +140,7 @@ export class InputFetcher {
     }
   }
 
-  #fetch(url: string, { share, cancellation, limitMs }: FetchCall): Promise<FetchedInput> {
+  #fetch(url: string, { share, cancellation, limitMs, trace }: FetchCall): Promise<FetchedInput> {
     const { mode, limitBytes, stored, fetch = fetchInput } = this.#options;
     return withSignal(cancellation, async (signal, end) => {
       // What is neither an address of the internet nor a place of the operator's fails there.
@@ -142,7 +150,15 @@ export class InputFetcher {
         const late = setTimeout(() => end(tooSlow), Math.ceil(limitMs) + 1);
         return stored.read(url, { limitBytes, account: share, signal }).finally(() => clearTimeout(late));
       }
-      return fetch(url, { limitBytes, timeoutMs: limitMs, allowPrivate: mode === 'any', signal, account: share });
+      const traceparent = trace === undefined ? undefined : traceparentOf(trace);
+      return fetch(url, {
+        limitBytes,
+        timeoutMs: limitMs,
+        allowPrivate: mode === 'any',
+        signal,
+        account: share,
+        traceparent,
+      });
     });
   }
 }
@@ -151,6 +167,7 @@ interface FetchCall {
   readonly share: BudgetShare;
   readonly cancellation: Cancellation;
   readonly limitMs: number;
+  readonly trace: Trace | undefined;
 }
 
 function urlIn(item: Item | PreparedItem, task: string): string | undefined {

@@ -14,6 +14,8 @@ export interface FetchLimits extends GuardOptions {
   readonly signal?: AbortSignal;
   /** For the whole fetch: look-ups, connections, redirects, body. */
   readonly timeoutMs: number;
+  /** Of the trace that the fetch is part of: https://www.w3.org/TR/trace-context/ */
+  readonly traceparent?: string | undefined;
 }
 
 export interface FetchedInput {
@@ -33,13 +35,19 @@ export async function fetchInput(url: string, limits: FetchLimits): Promise<Fetc
   const signal = limits.signal === undefined ? late : AbortSignal.any([late, limits.signal]);
   const agent = new Agent({ connect: { lookup: guard.lookup(signal) } });
   try {
+    const { traceparent } = limits;
     let target = guard.url(url);
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
       const answer = await request(target, {
         dispatcher: agent,
         signal,
         // A compressed answer would have to be unpacked within the limit, and images are compressed already.
-        headers: { accept: '*/*', 'accept-encoding': 'identity', 'user-agent': 'carpool' },
+        headers: {
+          accept: '*/*',
+          'accept-encoding': 'identity',
+          'user-agent': 'carpool',
+          ...(traceparent === undefined ? {} : { traceparent }),
+        },
       });
       const { location } = answer.headers;
       if (!REDIRECTS.has(answer.statusCode) || typeof location !== 'string') return await read(answer, limits);

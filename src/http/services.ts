@@ -10,6 +10,7 @@ import type { Door } from '../serving/door.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { ServerState } from '../state.ts';
 import type { ServerStorage } from '../storage/server-storage.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 import type { NodeIdentity } from '../salad/identity.ts';
 import type { LiveFeed } from '../web/live/feed.ts';
 import type { BodyBudget } from './body-budget.ts';
@@ -40,6 +41,8 @@ export interface Services {
   readonly batches?: Batches | undefined;
   /** Undefined: everyone may do everything. */
   readonly keys?: Keys | undefined;
+  /** Absent: no traces. */
+  readonly tracer: Tracer | undefined;
   /** Webhooks that are to be sent. */
   readonly outbox: Outbox;
   /** What `carpool` chose at start, in words: lanes, devices. */

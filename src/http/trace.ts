@@ -1,23 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-
-/** The W3C trace context of a request, with a span of our own. https://www.w3.org/TR/trace-context/ */
-export interface Trace {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentId: string;
-}
+import type { Trace } from '../tracing/tracer.ts';
 
 /** Version 00 ends with the flags; later ones may go on after a hyphen. */
-const TRACEPARENT = /^(?!ff|00.{53}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/;
+const TRACEPARENT = /^(?!ff|00.{53}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
 
-/** The trace of a `traceparent` header; undefined if the header is absent or invalid. */
+/** The trace of a `traceparent` header, with a span of our own; undefined if the header is absent or invalid. https://www.w3.org/TR/trace-context/ */
 export function readTraceparent(header: string | undefined): Trace | undefined {
   const match = header === undefined ? null : TRACEPARENT.exec(header);
-  const [, traceId, parentId] = match ?? [];
+  const [, traceId, parentId, flags = ''] = match ?? [];
   if (traceId === undefined || parentId === undefined || /^0+$/.test(traceId) || /^0+$/.test(parentId))
     return undefined;
-  return { traceId, parentId, spanId: randomBytes(8).toString('hex') };
+  const sampled = (Number.parseInt(flags, 16) & 1) === 1;
+  return { traceId, parentId, sampled, spanId: randomBytes(8).toString('hex') };
 }
 
 /** The client's request id if it may be repeated in headers and logs, else a new one. */

@@ -4,6 +4,7 @@ import type { Cancellation } from '../serving/cancellation.ts';
 import type { Deadline } from '../serving/deadline.ts';
 import type { Requester } from '../serving/requester.ts';
 import type { ServedModel } from '../serving/served-model.ts';
+import type { Stages } from '../serving/stages.ts';
 import type { RequestTiming } from '../serving/timing.ts';
 
 /** The ids of a node. */
@@ -15,6 +16,7 @@ export class JobRequester implements Requester {
   readonly party = 'jobs';
   readonly deadline: Deadline;
   readonly cancellation: Cancellation;
+  stages: Stages | undefined;
   dialect: Dialect = HTTP;
   items = 0;
   timing: RequestTiming | undefined;

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import { Cancellation, withSignal } from '../serving/cancellation.ts';
 import { Deadline } from '../serving/deadline.ts';
 import type { Door } from '../serving/door.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 import { JobRequester, type NodeFacts } from './job-requester.ts';
 import type { FetchedBody, JobPlaces } from './job-places.ts';
 import type { Job } from './job.ts';
@@ -60,6 +61,7 @@ export interface JobRunnerParts {
   readonly places?: JobPlaces | undefined;
   /** Counts jobs that had to wait because the server was full, each once. */
   readonly rejects?: Pick<Metrics['rejects'], 'inc'> | undefined;
+  readonly tracer?: Tracer | undefined;
   /** Where this server is, for results; absent where that has no name. */
   readonly node?: { readonly facts: NodeFacts } | undefined;
 }
@@ -134,10 +136,25 @@ export class JobRunner {
 
   /** Undefined if it is to be given back. */
   async #try(inputs: JobInputs, requester: JobRequester): Promise<Served | undefined> {
+    const { tracer, clock } = this.#parts;
+    const traced = tracer?.begin(requester.id, undefined);
+    requester.stages = traced?.stages;
+    const startMs = clock.now();
+    const end = (error?: ServerError): void => {
+      const { id, stages, model, items, timing } = requester;
+      const { name } = inputs.job.match.operation;
+      const times = { startMs, endMs: clock.now() };
+      const about = { name: `job ${name}`, kind: 'consumer' as const, attributes: {} };
+      tracer?.end({ id, trace: traced?.trace, stages, model, items, timing, error, ...times, ...about });
+    };
     try {
-      return { requester, answer: await this.#answer(inputs, requester) };
+      const answer = await this.#answer(inputs, requester);
+      end();
+      return { requester, answer };
     } catch (thrown) {
       const error = this.#note(thrown, requester);
+      if (WAITED_FOR.has(error.code) || GIVEN_BACK.has(error.code)) tracer?.drop(requester.id);
+      else end(error);
       return GIVEN_BACK.has(error.code) || requester.cancellation.cancelled ? undefined : { requester, error };
     } finally {
       requester.release();
@@ -238,12 +255,12 @@ class JobInputs {
 }
 
 /** A runner for requests that are jobs. */
-export function createJobRunner({ door, log, config, metrics }: JobServices): JobRunner {
+export function createJobRunner({ door, log, config, metrics, tracer }: JobServices): JobRunner {
   const { rejects } = metrics;
-  return new JobRunner({ door, clock: systemClock, log, timeoutMs: config.JOB_TIMEOUT_MS, rejects });
+  return new JobRunner({ door, clock: systemClock, log, timeoutMs: config.JOB_TIMEOUT_MS, rejects, tracer });
 }
 
-interface JobServices extends Pick<JobRunnerParts, 'door' | 'log'> {
+interface JobServices extends Pick<JobRunnerParts, 'door' | 'log' | 'tracer'> {
   readonly config: Pick<Config, 'JOB_TIMEOUT_MS'>;
   readonly metrics: Pick<Metrics, 'rejects'>;
 }

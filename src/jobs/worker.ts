@@ -20,6 +20,7 @@ export interface WorkerParts {
   readonly metrics: Pick<Metrics, 'jobs' | 'jobsHeld' | 'oldestJobSeconds' | 'jobSeconds' | 'jobLeases' | 'rejects'>;
   readonly config: Pick<Config, 'JOB_TIMEOUT_MS' | 'JOB_PREFETCH'>;
   readonly node?: JobRunnerParts['node'];
+  readonly tracer?: JobRunnerParts['tracer'];
   readonly places: JobPlaces;
   /** Absent: jobs that run commands are not served. */
   readonly commands?: CommandRunner | undefined;
@@ -40,7 +41,7 @@ export class JobWorker {
   readonly #source: string;
 
   /** Begins. */
-  constructor({ source, door, clock, log, metrics, config, commands, most, node, places, map, outbox }: WorkerParts) {
+  constructor({ source, door, clock, log, metrics, config, commands, most, node, places, map, ...parts }: WorkerParts) {
     this.#metrics = metrics;
     this.#source = source.name;
     const runner = new JobRunner({
@@ -51,6 +52,7 @@ export class JobWorker {
       node,
       places,
       rejects: metrics.rejects,
+      tracer: parts.tracer,
     });
     const events = countJobs(metrics, source.name);
     this.#loop = new JobLoop({
@@ -63,7 +65,7 @@ export class JobWorker {
       prefetch: config.JOB_PREFETCH,
       map,
       events,
-      outbox,
+      outbox: parts.outbox,
     });
     this.ended = this.#loop.run().finally(() => map?.close());
     this.ended.catch((error: unknown) =>

@@ -49,11 +49,13 @@ export class ItemAnswerer {
     const startMs = this.#clock.now();
     const isHere = request.luggage === undefined && isLight(request);
     const answer = isHere ? await this.#answerHere(request) : await this.#answerOnPool(request, ride);
-    const finishMs = this.#clock.now() - startMs;
+    const endMs = this.#clock.now();
+    const finishMs = endMs - startMs;
     const { model } = request;
     // What `serve` answered has counted its own time.
     if (model.task.serve === undefined || request.ran.every((one) => 'outputs' in one)) {
       ride.timing.finishMs = finishMs;
+      ride.stages?.add('finish', startMs, endMs);
       this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
     }
     return answer;

@@ -17,6 +17,7 @@ import type { ModelChooser, Queues } from './choose-model.ts';
 import { ofItems, PoolDecoder, unpacked, type ReadyItems } from './decode-on-pool.ts';
 import type { Requester } from './requester.ts';
 import type { ServedModel } from './served-model.ts';
+import { asStage } from './stages.ts';
 
 /** JSON of this size takes about a millisecond to parse: a larger body leaves the main thread. */
 const LIGHT_JSON_BYTES = 128 * 1024;
@@ -79,7 +80,8 @@ export class Decoder {
     if ((serve !== undefined && serves === undefined) || (isSmall && !areManyHeavy(model, decoded.items)))
       return decoded;
     const entry = { operation, model, named: model };
-    return this.#pool.prepare({ entry, call, context: this.#context(call, model) }, model, count);
+    const reading = { entry, call, context: this.#context(call, model) };
+    return asStage(call.requester, 'prepare', this.#pool.prepare(reading, model, count));
   }
 
   /** Decodes a request on tensors for the model, at once if that is light. */

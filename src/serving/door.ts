@@ -35,7 +35,9 @@ import { runTensors } from './run-tensors.ts';
 import { Side } from './side.ts';
 import type { ServedModel } from './served-model.ts';
 import { limitsOf, type Permits, type Ride, type TensorCore } from './tickets.ts';
+import { asStage } from './stages.ts';
 import { emptyTiming } from './timing.ts';
+import { unreadyError } from './unready.ts';
 
 /** Outputs of this size take about a millisecond to print: larger ones leave the main thread. */
 const LIGHT_TEXT_BYTES = 64 * 1024;
@@ -138,11 +140,7 @@ export class Door {
 
   /** STARTING, DRAINING or FAILED; undefined if the server is ready. */
   unready(): ServerError | undefined {
-    const { phase, why } = this.#parts.state;
-    if (phase === 'ready') return undefined;
-    if (phase === 'starting') return new ServerError('STARTING', undefined, { retryAfterMs: 1000 });
-    if (phase === 'draining') return new ServerError('DRAINING', undefined, { retryAfterMs: 1000 });
-    return new ServerError('FAILED', `The server has failed: ${why}`, { retryAfterMs: 1000 });
+    return unreadyError(this.#parts.state);
   }
 
   /**
@@ -192,7 +190,7 @@ export class Door {
 
   async #items(entry: Entry<ItemsOperation>, call: DoorCall): Promise<Answer> {
     const side = this.#sideOf(call.requester);
-    const read = await side.decoder.items(entry, call);
+    const read = await asStage(call.requester, 'decode', side.decoder.items(entry, call));
     const { operation, model, count } = read;
     const request = this.#parts.inputs.takesUrls(model) ? await this.#withInputs(read, call) : read;
     const head = headOf(model, call);
@@ -219,7 +217,7 @@ export class Door {
   async #withInputs(read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
     const { model, count, decoded } = read;
     if (decoded.where === 'pool' || count > this.#sideOf(requester).room(model.key)) return read;
-    const items = await this.#parts.inputs.items(requester, decoded.items, model);
+    const items = await asStage(requester, 'fetch', this.#parts.inputs.items(requester, decoded.items, model));
     return { ...read, decoded: { ...decoded, items } };
   }
 
@@ -260,7 +258,7 @@ export class Door {
     const { graph } = model;
     if (graph === undefined) throw new ServerError('BAD_REQUEST', 'The tensors of this model are not served.');
     const decoding = this.#sideOf(requester).decoder.tensors(entry, model, call);
-    const request = decoding instanceof Promise ? await decoding : decoding;
+    const request = decoding instanceof Promise ? await asStage(requester, 'decode', decoding) : decoding;
     const { rows, priority, timeoutMs } = request;
     const { itemLimit, core, metrics } = this.#parts;
     if (rows > itemLimit) throw new ServerError('TOO_LARGE', `A request may have at most ${itemLimit} rows.`);
@@ -285,6 +283,7 @@ export class Door {
         ? operation.encode(request, outputs, model.description)
         : await this.#tellOnPool(operation, { model, request, outputs, ride });
     ride.timing.finishMs += this.#parts.clock.now() - startMs;
+    ride.stages?.add('finish', startMs);
     return answer;
   }
 
@@ -307,10 +306,10 @@ export class Door {
 
   /** Takes permits. Throws QUEUE_FULL, WAIT_TOO_LONG and whatever else the core refuses a request with. */
   #ride(modelKey: string, items: number, { requester, priority = DEFAULT_PRIORITY }: DoorCall): Ride {
-    const { id, deadline, cancellation, party } = requester;
+    const { id, deadline, cancellation, party, stages } = requester;
     const request = { modelKey, items, priority, party, deadlineMs: deadline.atMs, owner: id };
     const permits: Permits = this.#parts.core.admit(request);
-    return { permits, deadline, cancellation, timing: emptyTiming() };
+    return { permits, deadline, cancellation, timing: emptyTiming(), stages };
   }
 }
 

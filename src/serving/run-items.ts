@@ -86,6 +86,8 @@ export class ItemRunner {
       this.#tellPrepared(model, firstRunMs - startMs, ride);
       const finishMs = endMs - lastRunMs;
       timing.finishMs = Math.max(timing.finishMs, finishMs);
+      ride.stages?.add('prepare', startMs, firstRunMs);
+      ride.stages?.add('finish', lastRunMs, endMs);
       this.#metrics.finishSeconds.observe({ model: model.name }, finishMs / 1000);
     }
   }
@@ -102,7 +104,10 @@ export class ItemRunner {
       ride.permits.release(1);
       throw error;
     }
-    this.#tellPrepared(model, item.kind === 'prepared' ? item.prepareMs : this.#clock.now() - startMs, ride);
+    const isPrepared = item.kind === 'prepared';
+    const endMs = this.#clock.now();
+    this.#tellPrepared(model, isPrepared ? item.prepareMs : endMs - startMs, ride);
+    if (!isPrepared) ride.stages?.add('prepare', startMs, endMs);
     const tensors = await runTicket(ticket, ride);
     const { promptTokens } = prepared;
     if (promptTokens !== undefined) ride.timing.promptTokens = (ride.timing.promptTokens ?? 0) + promptTokens;

@@ -1,5 +1,6 @@
 import type { Admission } from '../core/admission.ts';
 import type { Core } from '../core/core.ts';
+import type { TicketTiming } from '../core/queued-ticket.ts';
 import type { AdmittedItem } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import type { CpuLimits } from '../cpu/pool.ts';
@@ -7,6 +8,7 @@ import type { LaneWork } from '../lanes/protocol.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import type { Cancellation } from './cancellation.ts';
 import type { Deadline } from './deadline.ts';
+import type { Stages } from './stages.ts';
 import { addTicket, type RequestTiming } from './timing.ts';
 
 export type TensorCore = Core<LaneWork, readonly Tensor[]>;
@@ -19,6 +21,8 @@ export interface Ride {
   readonly deadline: Deadline;
   readonly cancellation: Cancellation;
   readonly timing: RequestTiming;
+  /** Absent unless the request is traced. */
+  readonly stages?: Stages | undefined;
 }
 
 /** How a ticket is run. */
@@ -32,7 +36,7 @@ export interface TicketRun {
 /** Runs one ticket; its outputs in signature order. Throws CANCELLED and whatever the core and the lane refuse or fail it with. */
 export async function runTicket(
   item: AdmittedItem<LaneWork>,
-  { permits, cancellation, timing }: Ride,
+  { permits, cancellation, timing, stages }: Ride,
   { lent = false, signal }: TicketRun = {},
 ): Promise<readonly Tensor[]> {
   if (cancellation.cancelled || signal?.aborted === true) throw new ServerError('CANCELLED');
@@ -43,11 +47,17 @@ export async function runTicket(
   try {
     const reply = await ticket.done;
     addTicket(timing, reply.timing);
+    if (stages !== undefined) addStages(stages, reply.timing);
     return reply.result;
   } finally {
     cancellation.remove(ticket);
     if (stop !== undefined) signal?.removeEventListener('abort', stop);
   }
+}
+
+function addStages(stages: Stages, { startedMs, queueMs, lane, batchItems: items, run: number }: TicketTiming): void {
+  stages.add('queue', startedMs - queueMs, startedMs);
+  stages.add('run', startedMs, undefined, { lane, items, number });
 }
 
 /** For a call on the CPU pool that begins now. */

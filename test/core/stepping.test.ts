@@ -37,7 +37,7 @@ test('the times of a ticket are those of all its runs', async () => {
     splitMs: 0,
     batchItems: 2,
     lane: 0,
-    run: 3,
+    run: 1,
     startedMs: 0,
   });
 });

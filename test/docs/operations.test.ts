@@ -35,7 +35,7 @@ test('docs/operations.md lists exactly the metrics of the server, with type and 
   for (const [name, , , meaning] of rows) assert.ok((meaning ?? '').length > 10, name);
 });
 
-test('every metric has a value after a request, but those of streams, of API keys, of jobs, of storage, of tasks that count their work, and of what goes wrong', async () => {
+test('every metric has a value after a request, but those of streams, of API keys, of jobs, of storage, of tasks that count their work, of traces, and of what goes wrong', async () => {
   await using server = await startTestServer({ MODELS: 'square', DEFAULT_MODEL: 'square' });
   assert.equal((await post(`${server.url}/predict`, '{"data":3}')).status, 200);
   const text = Buffer.from((await ask(`${server.url}/metrics`)).bytes).toString();
@@ -67,6 +67,7 @@ test('every metric has a value after a request, but those of streams, of API key
       'carpool_webhooks_total',
       'carpool_late_runs_total',
       'carpool_lane_losses_total',
+      'carpool_spans_total',
     ],
   );
   assert.match(text, /^carpool_phase\{phase="ready"\} 1$/m);
