@@ -9,6 +9,7 @@ const PROGRAMS: Readonly<Record<ProgramKind | 'graph', () => Promise<OpenProgram
   'text-encoder': async () => (await import('./text-encoder/program.ts')).openTextEncoder,
   generation: async () => (await import('./generation/open.ts')).openGenerationProgram,
   diffusion: async () => (await import('./diffusion/program.ts')).openDiffusionProgram,
+  ctc: async () => (await import('./ctc/open.ts')).openCtcProgram,
   speech: async () => (await import('./speech/open.ts')).openSpeechProgram,
   'image-text': async () => (await import('./image-text/open.ts')).openImageTextProgram,
 };

@@ -1,5 +1,7 @@
 import type { GraphNames } from '../onnx/structure.ts';
+import { audioChoice } from './audio-architectures.ts';
 import { imageChoice } from './image-architectures.ts';
+import { otherKind } from './other-architectures.ts';
 
 /** The task of a folder in the hub's layout, by the class name in its config.json and the names in its graph. */
 
@@ -15,6 +17,8 @@ export interface TaskChoice {
   readonly why?: string;
   /** The class is unknown: the graph may say more. */
   readonly isUnknown?: boolean;
+  /** It writes down sounds letter by letter, by one graph. */
+  readonly isCtc?: boolean;
   /** Its vectors are sparse, made of the logits of a masked language model. */
   readonly isSplade?: boolean;
 }
@@ -31,8 +35,6 @@ const TEXT_DECODERS = words(`
   Llama Mistral Qwen2 Qwen3 Gemma Gemma2 Gemma3Text GPT2 GPTNeo GPTNeoX Phi Phi3 OPT
 `);
 const TEXT_DECODER = /(ForCausalLM|LMHeadModel)$/;
-/** Classes that classify sound begin like this; they end like those that classify texts. */
-const SOUND = /^(Data2VecAudio|Hubert|SEW|UniSpeech|Wav2Vec2|WavLM)/;
 
 /** Classes that end like this judge the tokens of a text. */
 const TOKEN_TASKS = [
@@ -57,9 +59,10 @@ export function taskOfArchitecture(names: ReadonlySet<string>, config: HubConfig
   if (architecture === '') return {};
   const image = imageChoice(architecture, names);
   if (image !== undefined) return image;
-  if (architecture === 'WhisperForConditionalGeneration') return { task: 'transcription' };
+  const choice = audioChoice(architecture, names) ?? otherKind(architecture);
+  if (choice !== undefined) return choice;
   if (architecture.endsWith('ForSequenceClassification')) {
-    const isOther = SOUND.test(architecture) || (names.has('preprocessor_config.json') && !names.has('tokenizer.json'));
+    const isOther = names.has('preprocessor_config.json') && !names.has('tokenizer.json');
     if (isOther) return unknown(architecture);
     return { task: isScorer(config) ? 'reranking' : 'text-classification' };
   }

@@ -98,10 +98,12 @@ export function tellHubKind(names: ReadonlySet<string>, { config, modules }: Hub
     };
   if (config === undefined) return { graphs: graphsOf(stated), assets: {} };
   const steps = readModules(modules);
+  const choice = (steps && taskOfModules(steps)) ?? ownChoice(names, config);
+  const vocabulary = choice.isCtc === true ? vocabularyFile(names) : {};
   return {
     toldBy: 'config.json',
-    assets: present({ ...ASSETS, ...poolingFile(steps ?? []) }, names),
-    ...withTask(config, stated, (steps && taskOfModules(steps)) ?? ownChoice(names, config)),
+    assets: present({ ...ASSETS, ...poolingFile(steps ?? []), ...vocabulary }, names),
+    ...withTask(config, stated, choice),
   };
 }
 
@@ -112,11 +114,11 @@ const LABELLED = /^(audio|image|text|token)-classification$|^object-detection$|^
 export function withTask(
   config: HubConfig,
   stated: string | undefined,
-  { task, why, isUnknown = false, isSplade = false, withoutVectors }: TaskChoice,
+  { task, why, isUnknown = false, isSplade = false, isCtc = false, withoutVectors }: TaskChoice,
 ): Pick<HubKind, 'graphs' | 'task' | 'why' | 'isUnknown' | 'isSplade' | 'labels' | 'withoutVectors'> {
   const labels = task !== undefined && LABELLED.test(task) ? labelsOf(config) : undefined;
   return {
-    graphs: graphsOf(stated === undefined || stated === 'tensors' ? task : stated),
+    graphs: isCtc ? [MODEL] : graphsOf(stated === undefined || stated === 'tensors' ? task : stated),
     ...(task === undefined ? {} : { task }),
     ...(why === undefined ? {} : { why, isUnknown }),
     ...(isSplade ? { isSplade } : {}),
@@ -166,6 +168,11 @@ function taskOfModules(modules: readonly SentenceModule[]): TaskChoice | undefin
   return first?.type === 'Transformer'
     ? { task: 'embeddings' }
     : { why: `embeddings has no module ${first?.type ?? ''} (modules.json)` };
+}
+
+/** The file of the letters of a model with a CTC head. */
+function vocabularyFile(names: ReadonlySet<string>): { readonly vocabulary: string } {
+  return { vocabulary: names.has('vocab.json') ? 'vocab.json' : 'tokenizer.json' };
 }
 
 /** The file of the pooling, by its role, where modules.json says that it has a folder. */

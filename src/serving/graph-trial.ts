@@ -85,6 +85,8 @@ async function prepareExample(
   if (item === undefined) return (await createTask(taskSource)).example?.();
   try {
     const task = await createTask(taskSource);
+    // What is served needs a lane, which there is not yet.
+    if (task.serve !== undefined && task.serves?.(item) !== false) return task.example?.();
     if (task.isLight(item)) return await task.prepare(item);
     const job = { kind: 'call' as const, source: taskSource, name: 'prepare', argument: item };
     return (await cpu.run(job, { limitMs: source.manifest.runLimitMs })) as Prepared;

@@ -11,6 +11,8 @@ const MEMBERS: Readonly<Record<string, string>> = {
   'background-removal': 'image',
   'zero-shot-image-classification': 'image',
   'image-to-image': 'image',
+  'audio-classification': 'audio',
+  'audio-feature-extraction': 'audio',
   transcription: 'audio',
 };
 

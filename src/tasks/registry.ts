@@ -45,6 +45,12 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     create: (await import('./image-text/task.ts')).createImageTextTask,
     program: (await import('./image-text/program-choice.ts')).chooseImageTextProgram,
   }),
+  'audio-classification': async () => ({
+    create: (await import('./audio/audio-classification.ts')).createAudioClassificationTask,
+  }),
+  'audio-feature-extraction': async () => ({
+    create: (await import('./audio/audio-feature-extraction.ts')).createAudioFeatureExtractionTask,
+  }),
   'image-segmentation': async () => ({
     create: (await import('./dense/segmentation.ts')).createImageSegmentationTask,
   }),
@@ -61,10 +67,17 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     create: (await import('./text-to-image/task.ts')).createTextToImageTask,
     program: (await import('./text-to-image/pipeline.ts')).chooseDiffusion,
   }),
-  transcription: async () => ({
-    create: (await import('./transcription/task.ts')).createTranscriptionTask,
-    program: (await import('./transcription/model-files.ts')).chooseSpeechProgram,
-  }),
+  transcription: () =>
+    Promise.resolve({
+      create: async (source) =>
+        isCtc(source)
+          ? (await import('./transcription/ctc/task.ts')).createCtcTask(source)
+          : (await import('./transcription/task.ts')).createTranscriptionTask(source),
+      program: async (source) =>
+        isCtc(source)
+          ? (await import('./transcription/ctc/model-files.ts')).chooseCtcProgram(source)
+          : (await import('./transcription/model-files.ts')).chooseSpeechProgram(source),
+    }),
 };
 
 /** The task of a model: a built-in one by name, or the user's own by the absolute path of its module. Throws a plain Error that says what is wrong. */
@@ -76,6 +89,11 @@ export async function createTask(source: TaskSource): Promise<Task> {
 /** The program that a model's task needs on its lanes; undefined: rows are stacked and the graph is run once. Throws as `createTask`. */
 export async function chooseProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec | undefined> {
   return isAbsolute(source.task) ? undefined : (await builtIn(source.task)).program?.(source);
+}
+
+/** A model with a CTC head has a vocabulary of letters and no decoder. */
+function isCtc({ files }: Pick<TaskSource, 'files'>): boolean {
+  return files['decoder'] === undefined && files['vocabulary'] !== undefined;
 }
 
 function builtIn(name: string): Promise<BuiltIn> {

@@ -37,12 +37,14 @@ export interface TaskSource {
   /** The inputs and outputs of a ticket: the program's if the task has one, else the graph's. */
   readonly signature: Signature;
   readonly labels?: readonly string[];
+  /** The media type of the example of `model.json`, where it is a file. */
+  readonly exampleType?: string;
   /** `options` of `model.json`; the task checks them. */
   readonly options: Readonly<Record<string, unknown>>;
 }
 
 /** The programs of a lane, besides running a graph once: keys of the table in src/programs/programs.ts. */
-export type ProgramKind = 'text-encoder' | 'generation' | 'diffusion' | 'speech' | 'image-text';
+export type ProgramKind = 'text-encoder' | 'generation' | 'diffusion' | 'speech' | 'ctc' | 'image-text';
 
 /** The program that a lane is to run for a model, as plain data. Without one, a lane stacks rows and runs the graph once. */
 export interface ProgramSpec {

@@ -36,8 +36,17 @@ test('the class name in config.json decides the task', async (t) => {
       'a classifier of sound',
       { architectures: ['Wav2Vec2ForSequenceClassification'] },
       { 'preprocessor_config.json': {} },
-      'tensors',
+      'audio-classification',
     ],
+    ['the same without a preprocessor', { architectures: ['Wav2Vec2ForSequenceClassification'] }, {}, 'tensors'],
+    [
+      'an encoder of sound',
+      { architectures: ['HubertModel'] },
+      { 'preprocessor_config.json': {} },
+      'audio-feature-extraction',
+    ],
+    ['letters of sound', { architectures: ['Wav2Vec2ForCTC'] }, { 'vocab.json': {} }, 'transcription'],
+    ['letters of sound without a vocabulary', { architectures: ['HubertForCTC'] }, {}, 'tensors'],
     [
       'a regression head',
       { architectures: ['BertForSequenceClassification'], num_labels: 1, problem_type: 'regression' },

@@ -19,14 +19,16 @@ const schema = z.object({
   prompt_name: text.optional(),
 });
 
-/** A text or an image, as Jina's and Infinity's clients send them to models of both. */
-const pair = z.strictObject({ image: text.optional(), text: text.optional() }).check((payload) => {
-  const { value } = payload;
-  if ((value.image === undefined) === (value.text === undefined))
+/** A text, an image or a sound, as Jina's and Infinity's clients send them. */
+const pair = z
+  .strictObject({ image: text.optional(), text: text.optional(), audio: text.optional() })
+  .check((payload) => {
+    const { value } = payload;
+    if (Object.values(value).filter((one) => one !== undefined).length === 1) return;
     payload.issues.push(
-      issue(value, 'expected a text, or an object with "text" or "image"', { reason: 'invalid_type' }),
+      issue(value, 'expected a text, or an object with "text", "image" or "audio"', { reason: 'invalid_type' }),
     );
-});
+  });
 /** Apart from the other, which must be quick with thousands of texts. */
 const pairSchema = schema.extend({
   input: z.union([pair.transform((one) => [one]), list(z.union([text, pair]), 'a list')]),

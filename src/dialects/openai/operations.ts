@@ -35,7 +35,10 @@ export function modelsFor(task: string): ModelChoice {
 }
 
 /** Models that give vectors; those of texts come first where a request names none. */
-const VECTOR_TASKS = ['embeddings', 'zero-shot-image-classification', 'image-feature-extraction'];
+const VECTOR_TASKS = [
+  ...['embeddings', 'zero-shot-image-classification', 'image-feature-extraction'],
+  'audio-feature-extraction',
+];
 const VECTOR_MODELS: ModelChoice = {
   ...modelsFor('embeddings'),
   fits: ({ description: { task } }) => VECTOR_TASKS.includes(task),

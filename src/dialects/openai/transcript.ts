@@ -62,6 +62,7 @@ const names = new Intl.DisplayNames(['en'], { type: 'language', fallback: 'code'
 
 /** OpenAI names the language in words: `english` for `en`. */
 function languageName(language: string): string {
+  if (language === 'und') return 'unknown';
   try {
     return (names.of(language) ?? language).toLowerCase();
   } catch {

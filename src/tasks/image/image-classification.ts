@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { shortFloat32 } from '../../tensors/float-text.ts';
 import type { TensorSpec } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import { readParameters, topKParameter } from '../parameters.ts';
-import type { Prepared, Reply, Task, TaskSource } from '../task.ts';
+import type { Prepared, Task, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
-import { ACTIVATIONS, ACTIVATION_NAMES, type Activation } from '../text/scores.ts';
+import { rankClasses, type Ranking } from '../class-scores.ts';
+import { ACTIVATION_NAMES } from '../text/scores.ts';
 import { floatsOf, imageOptions, isFloat, openImageModel, preprocessingOf } from './image-model.ts';
 import { IMAGE_TYPES } from './input.ts';
 
@@ -29,10 +29,7 @@ const options = z.strictObject({
 
 const LIGHT_REPLY_BYTES = 4096;
 
-interface Memo {
-  readonly topK: number;
-  readonly activation: Activation;
-}
+type Memo = Omit<Ranking, 'labels'>;
 
 /** Builds the task. Throws a plain Error that says what is wrong with the model or its configs. */
 export async function createImageClassificationTask(source: TaskSource): Promise<Task> {
@@ -52,8 +49,9 @@ export async function createImageClassificationTask(source: TaskSource): Promise
     },
     example: model.example,
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
-    finish: (outputs, memo) =>
-      rank(floatsOf(outputs, output.name).values, { labels: source.labels, ...(memo as Memo) }),
+    finish: (outputs, memo) => ({
+      json: rankClasses(floatsOf(outputs, output.name).values, { labels: source.labels, ...(memo as Memo) }),
+    }),
   };
 }
 
@@ -66,18 +64,4 @@ function scoresOf({ signature, labels }: TaskSource): TensorSpec {
   if (labels !== undefined && classes !== undefined && classes > 1 && classes !== labels.length)
     throw new Error(`there are ${labels.length} labels for the ${classes} classes of output ${output.name}`);
   return output;
-}
-
-interface Ranking extends Memo {
-  readonly labels: readonly string[] | undefined;
-}
-
-function rank(logits: Float32Array, { activation, labels, topK }: Ranking): Reply {
-  const scores = Array.from(ACTIVATIONS[activation](logits), (score, index) => ({
-    label: labels?.[index] ?? String(index),
-    score,
-  }));
-  scores.sort((one, other) => other.score - one.score);
-  const kept = topK === 0 ? scores : scores.slice(0, topK);
-  return { json: kept.map(({ label, score }) => ({ label, score: shortFloat32(score) })) };
 }

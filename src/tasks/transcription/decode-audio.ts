@@ -1,5 +1,6 @@
 import { ServerError } from '../../errors.ts';
 import { decodeWithFfmpeg, lengthByFfmpeg, type FfmpegLimits } from './ffmpeg.ts';
+import { SAMPLE_RATE_HZ } from './log-mel.ts';
 import { tooLong } from './pcm.ts';
 import { isWav, readWav, type WavLayout } from './wav.ts';
 import type { WavCall } from './wav-part.ts';
@@ -8,6 +9,8 @@ export interface DecodeParts extends FfmpegLimits {
   /** Limit for finding out the length. */
   readonly lengthLimitMs: number;
   readonly maxSeconds: number;
+  /** Of the samples; default: 16 kHz. */
+  readonly rateHz?: number;
   /** Reads some seconds of a WAV on another thread; its bytes are handed over and come back. */
   readonly readWavPart: (call: WavCall) => Promise<{ samples: Int16Array; audio: Uint8Array }>;
 }
@@ -15,7 +18,7 @@ export interface DecodeParts extends FfmpegLimits {
 /** Audio whose length is known, to be decoded as it is used. */
 export interface OpenAudio {
   readonly seconds: number;
-  /** Mono samples at 16 kHz, in order. Throws INVALID_INPUT, DEADLINE_EXCEEDED, CANCELLED. */
+  /** Mono samples, in order. Throws INVALID_INPUT, DEADLINE_EXCEEDED, CANCELLED. */
   readonly samples: AsyncGenerator<Int16Array>;
 }
 
@@ -56,11 +59,11 @@ const WAV_SECONDS = 60;
 async function* wavSamples(
   bytes: Uint8Array,
   layout: WavLayout,
-  { readWavPart }: DecodeParts,
+  { readWavPart, rateHz = SAMPLE_RATE_HZ }: DecodeParts,
 ): AsyncGenerator<Int16Array> {
   let audio = bytes;
   for (let fromSecond = 0; fromSecond * layout.rateHz < layout.frames; fromSecond += WAV_SECONDS) {
-    const part = await readWavPart({ audio, layout, fromSecond, seconds: WAV_SECONDS });
+    const part = await readWavPart({ audio, layout, rateHz, fromSecond, seconds: WAV_SECONDS });
     audio = part.audio;
     yield part.samples;
   }

@@ -15,7 +15,7 @@ const INPUT = [
   ...['-protocol_whitelist', 'cache,pipe', '-format_whitelist', CONTAINERS],
   ...['-read_ahead_limit', '-1', '-i', 'cache:pipe:0', '-map', '0:a:0'],
 ];
-const SAMPLES = [...INPUT, '-ac', '1', '-ar', String(SAMPLE_RATE_HZ), '-f', 's16le', 'pipe:1'];
+const SAMPLES = [...INPUT, '-ac', '1', '-f', 's16le'];
 /** Counting packets instead of decoding takes half a second for four hours of MP3. */
 const LENGTH = [...INPUT, '-c', 'copy', '-f', 'null', '-progress', 'pipe:1', '-'];
 
@@ -24,6 +24,8 @@ export interface FfmpegLimits {
   readonly leftMs: () => number;
   /** Calls back once the audio is no longer awaited, until the returned function is called. */
   readonly onLeave: (callback: () => void) => () => void;
+  /** Of the samples; default: 16 kHz. */
+  readonly rateHz?: number;
   /** The program; another one in tests. */
   readonly command?: string;
 }
@@ -39,12 +41,13 @@ export async function lengthByFfmpeg(bytes: Uint8Array, limits: FfmpegLimits): P
 const MOST_PROGRESS = 4096;
 
 /**
- * Samples of audio of any kind, 16 kHz mono, by ffmpeg as a child process between two pipes: it decodes as fast as they are read, and ends with
+ * Mono samples of audio of any kind by ffmpeg as a child process between two pipes: it decodes as fast as they are read, and ends with
  * its reader. Throws UNSUPPORTED_MEDIA_TYPE where there is no ffmpeg, INVALID_INPUT on what it cannot decode, DEADLINE_EXCEEDED, CANCELLED.
  */
 export async function* decodeWithFfmpeg(bytes: Uint8Array, limits: FfmpegLimits): AsyncGenerator<Int16Array> {
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of run(SAMPLES, bytes, limits)) {
+  const args = [...SAMPLES, '-ar', String(limits.rateHz ?? SAMPLE_RATE_HZ), 'pipe:1'];
+  for await (const chunk of run(args, bytes, limits)) {
     const whole = rest.byteLength === 0 ? chunk : Buffer.concat([rest, chunk]);
     const even = whole.byteLength - (whole.byteLength % 2);
     // A copy is aligned.

@@ -1,5 +1,5 @@
 /**
- * Fourier transforms of a fixed length n = 4^a 5^b, as the 400 of Whisper's frames, twiddles made once: Stockham's self-sorting algorithm,
+ * Fourier transforms of a fixed length n = 2^a 5^b, as the 400 of Whisper's frames and the 512 of Kaldi's, twiddles made once: Stockham's self-sorting algorithm,
  * decimation in frequency (Van Loan, Computational Frameworks for the Fast Fourier Transform, 1.7), in float64.
  */
 export class Fourier {
@@ -8,7 +8,7 @@ export class Fourier {
   #from: Complex;
   #to: Complex;
 
-  /** Throws a RangeError for a length that is no product of fours and fives. */
+  /** Throws a RangeError for a length that is no product of twos and fives. */
   constructor(length: number) {
     this.length = length;
     this.#stages = stagesOf(length);
@@ -24,8 +24,7 @@ export class Fourier {
     this.#from.re.set(signals[0]);
     this.#from.im.set(signals[1]);
     for (const stage of this.#stages) {
-      if (stage.radix === 4) fours(stage, this.#from, this.#to);
-      else fives(stage, this.#from, this.#to);
+      BUTTERFLIES[stage.radix](stage, this.#from, this.#to);
       [this.#from, this.#to] = [this.#to, this.#from];
     }
     const [first, second] = powers;
@@ -48,8 +47,10 @@ interface Complex {
   readonly im: Float64Array;
 }
 
+type Radix = 2 | 4 | 5;
+
 interface Stage {
-  readonly radix: 4 | 5;
+  readonly radix: Radix;
   /** Length of the transforms of this stage over its radix, and how many lie side by side. */
   readonly groups: number;
   readonly stride: number;
@@ -63,8 +64,8 @@ function stagesOf(length: number): Stage[] {
   let rest = length;
   let stride = 1;
   while (rest > 1) {
-    const radix = rest % 4 === 0 ? 4 : 5;
-    if (rest % radix !== 0) throw new RangeError(`${length} is no product of fours and fives`);
+    const radix = ([4, 2, 5] as const).find((one) => rest % one === 0);
+    if (radix === undefined) throw new RangeError(`${length} is no product of twos and fives`);
     const groups = rest / radix;
     const angles = Array.from(
       { length: groups * radix },
@@ -77,6 +78,24 @@ function stagesOf(length: number): Stage[] {
     stride *= radix;
   }
   return stages;
+}
+
+function twos({ groups, stride, cos, sin }: Stage, { re, im }: Complex, { re: toRe, im: toIm }: Complex): void {
+  const step = groups * stride;
+  for (let p = 0; p < groups; p += 1) {
+    const c1 = cos[2 * p + 1] as number;
+    const s1 = sin[2 * p + 1] as number;
+    for (let q = 0; q < stride; q += 1) {
+      const from = q + stride * p;
+      const gapRe = (re[from] as number) - (re[from + step] as number);
+      const gapIm = (im[from] as number) - (im[from + step] as number);
+      const place = q + stride * 2 * p;
+      toRe[place] = (re[from] as number) + (re[from + step] as number);
+      toIm[place] = (im[from] as number) + (im[from + step] as number);
+      toRe[place + stride] = gapRe * c1 - gapIm * s1;
+      toIm[place + stride] = gapRe * s1 + gapIm * c1;
+    }
+  }
 }
 
 function fours({ groups, stride, cos, sin }: Stage, { re, im }: Complex, { re: toRe, im: toIm }: Complex): void {
@@ -191,3 +210,9 @@ function fives({ groups, stride, cos, sin }: Stage, { re, im }: Complex, { re: t
     }
   }
 }
+
+const BUTTERFLIES: Readonly<Record<Radix, (stage: Stage, from: Complex, to: Complex) => void>> = {
+  2: twos,
+  4: fours,
+  5: fives,
+};

@@ -1,6 +1,4 @@
 import type { ServeContext } from '../task.ts';
-import type { Transcript, TranscriptParts } from './reply.ts';
-import type { Take } from './segments.ts';
 import type { Window } from './windows.ts';
 
 /** What a client that streams hears of a transcription, piece by piece. */
@@ -9,24 +7,31 @@ export interface TextPiece {
   readonly delta: string;
 }
 
-export interface LiveTextParts {
-  readonly context: Pick<ServeContext, 'call' | 'emit'>;
+/** What was heard in a window, or in a part of it. */
+interface Heard {
+  /** Which window it belongs to. */
+  readonly window: number;
+}
+
+export interface LiveTextParts<Take extends Heard> {
+  readonly context: Pick<ServeContext, 'emit'>;
   readonly windows: readonly Window[];
-  readonly thresholds: TranscriptParts['thresholds'];
+  /** The text of some windows and of what was heard in them (`window` counts from the first of them), after the text before. */
+  readonly write: (part: { windows: readonly Window[]; takes: readonly Take[]; before: string }) => Promise<string>;
 }
 
 /**
  * Tells the text of a recording while it is heard: in order, and only what will not change. Windows that share audio are joined at a seam, so they are told
  * together.
  */
-export class LiveText {
-  readonly #parts: LiveTextParts;
+export class LiveText<Take extends Heard> {
+  readonly #parts: LiveTextParts<Take>;
   readonly #heard = new Map<number, readonly Take[]>();
   #next = 0;
   #told = '';
   #telling: Promise<void> = Promise.resolve();
 
-  constructor(parts: LiveTextParts) {
+  constructor(parts: LiveTextParts<Take>) {
     this.#parts = parts;
   }
 
@@ -56,17 +61,13 @@ export class LiveText {
   }
 
   async #tell(from: number, to: number): Promise<void> {
-    const { context, windows, thresholds } = this.#parts;
+    const { context, windows, write } = this.#parts;
     const takes: Take[] = [];
     for (let at = from; at < to; at += 1) {
       for (const take of this.#heard.get(at) ?? []) takes.push({ ...take, window: at - from });
       this.#heard.delete(at);
     }
-    const parts: TranscriptParts = {
-      ...{ windows: windows.slice(from, to), stretches: [], takes, timestamps: false, thresholds },
-      before: this.#told,
-    };
-    const { text } = (await context.call('write', parts)) as Transcript;
+    const text = await write({ windows: windows.slice(from, to), takes, before: this.#told });
     const delta = text.slice(this.#told.length);
     if (delta === '') return;
     this.#told = text;

@@ -51,6 +51,18 @@ export const TEMPERATURES: readonly number[] = [0, 0.2, 0.4, 0.6, 0.8, 1];
 
 const MAX_PROMPT_CHARACTERS = 10_000;
 
+/** Parameters about audio in which nobody speaks. */
+export const voiceParameters = {
+  vad_filter: z.union([z.boolean(), z.literal('auto')]).nullish(),
+  vad_parameters: z
+    .strictObject({
+      threshold: z.number().min(0.2).max(1).default(0.5),
+      min_silence_duration_ms: z.number().min(0).max(60_000).default(2000),
+      speech_pad_ms: z.number().min(0).max(10_000).default(400),
+    })
+    .nullish(),
+};
+
 const parametersSchema = z.strictObject({
   language: z.string().nullish(),
   task: z.enum(['transcribe', 'translate']).nullish(),
@@ -63,14 +75,7 @@ const parametersSchema = z.strictObject({
   timestamps: z.boolean().nullish(),
   word_timestamps: z.boolean().nullish(),
   seed: z.number().int().min(0).nullish(),
-  vad_filter: z.union([z.boolean(), z.literal('auto')]).nullish(),
-  vad_parameters: z
-    .strictObject({
-      threshold: z.number().min(0.2).max(1).default(0.5),
-      min_silence_duration_ms: z.number().min(0).max(60_000).default(2000),
-      speech_pad_ms: z.number().min(0).max(10_000).default(400),
-    })
-    .nullish(),
+  ...voiceParameters,
 });
 
 /** What the model's folder says of all requests. */
@@ -108,12 +113,12 @@ export function readSettings(item: Item, tokens: SpeechTokens, defaults: SpeechD
   return settings;
 }
 
-type Parameters = z.output<typeof parametersSchema>;
+type VoiceParameters = z.output<z.ZodObject<typeof voiceParameters>>;
 
-/** Without a word about it, voice activity is asked only where a text is doubtful. */
-function voiceOf(
-  { vad_filter: asked, vad_parameters: given }: Pick<Parameters, 'vad_filter' | 'vad_parameters'>,
-  { vadFilter, canHearVoices }: SpeechDefaults,
+/** Without a word about it, voice activity is asked only where a text is doubtful. Throws INVALID_INPUT where it is asked for and there is no model for it. */
+export function voiceOf(
+  { vad_filter: asked, vad_parameters: given }: VoiceParameters,
+  { vadFilter, canHearVoices }: Pick<SpeechDefaults, 'vadFilter' | 'canHearVoices'>,
 ): VoiceSettings {
   const gate = {
     threshold: given?.threshold ?? 0.5,

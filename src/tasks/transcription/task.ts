@@ -3,22 +3,22 @@ import { ServerError } from '../../errors.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { readOptions } from '../options.ts';
 import type { Item, Reply, ServeContext, Task, TaskSource } from '../task.ts';
-import { openAudio, type OpenAudio } from './decode-audio.ts';
+import type { OpenAudio } from './decode-audio.ts';
 import { Listening, type SpeechSetup } from './listening.ts';
 import { LogMel, SAMPLE_RATE_HZ } from './log-mel.ts';
 import { readSpeechModel, voiceActivityFile } from './model-files.ts';
 import { LiveText } from './live-text.ts';
+import { audioCalls, audioOptions, openSound } from './opening.ts';
 import { Pace } from './pace.ts';
+import { hearInTime } from './paced.ts';
 import { earlierTokens, type EarlierTexts } from './prompt.ts';
 import { readPcm, type Pcm, type StretchCall } from './pcm.ts';
 import { Recording } from './recording.ts';
 import { repetition, writeTranscript, type Transcript, type TranscriptParts } from './reply.ts';
-import { audioBytes, audioOf, AUDIO_TYPES } from './audio-item.ts';
+import { audioOf, AUDIO_TYPES } from './audio-item.ts';
 import { readSettings, temperatureLadder, TEMPERATURES, type Settings, type SpeechDefaults } from './request.ts';
 import type { Take } from './segments.ts';
 import { align, type AlignCall } from './token-times.ts';
-import { wholeTimes } from './speech-gate.ts';
-import { readWavPart, type WavCall } from './wav-part.ts';
 import { loudness } from './windows.ts';
 
 /**
@@ -27,20 +27,14 @@ import { loudness } from './windows.ts';
  */
 
 const options = z.strictObject({
-  /** Longest audio. */
-  maxSeconds: z.number().positive().max(86_400).default(14_400),
+  ...audioOptions,
   /** Most tokens of a window. */
   maxTokens: z.number().int().min(1).max(448).default(224),
   /** Temperatures that a window is tried at while its text is doubtful. */
   temperatures: temperatureLadder.default([...TEMPERATURES]),
   /** Whether silence is left out where a request says nothing of it. */
   vadFilter: z.boolean().default(false),
-  /** Longest time for ffmpeg to find out the length. */
-  decodeSeconds: z.number().positive().max(3_600).default(300),
 });
-
-/** For longer audio, the pace is checked as it goes: can it be transcribed in time? */
-const LONG_SECONDS = 240;
 
 export async function createTranscriptionTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
@@ -48,8 +42,7 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
   const logMel = once(() => new LogMel(mels));
   const tokenizer = once(() => loadTokenizer(source.files));
   const calls = {
-    bytes: (text: string): Uint8Array => new Uint8Array(audioBytes(text)),
-    wav: (call: WavCall) => ({ samples: readWavPart(call), audio: call.audio }),
+    ...audioCalls,
     loudness: ({ pcm, start, end }: StretchCall): Float32Array => loudness(pcm, start, end),
     samples: ({ pcm, start, end }: StretchCall): Float32Array => readPcm(pcm, start, end),
     features: ({ pcm, start, end }: StretchCall): Float32Array => logMel().features(readPcm(pcm, start, end)),
@@ -89,7 +82,7 @@ interface Transcriber extends SpeechSetup, SpeechDefaults {
 async function transcribe(item: Item, context: ServeContext, model: Transcriber): Promise<Reply> {
   const startMs = performance.now();
   const settings = readSettings(item, model.tokens, model);
-  const audio = await open(audioOf(item), context, model);
+  const audio = await openSound(audioOf(item), context, model);
   const recording = new Recording({
     ...{ audio, maxSeconds: model.maxSeconds, context },
     gate: settings.voice.filter ? settings.voice.gate : undefined,
@@ -113,26 +106,6 @@ async function transcribe(item: Item, context: ServeContext, model: Transcriber)
   return { json: { text, language, task, duration, segments, ...words, real_time_factor: realTimeFactor } };
 }
 
-/** Opens the audio; what is too long for the model, or for the time that is left, is refused here. */
-async function open(audio: Uint8Array | string, context: ServeContext, model: Transcriber): Promise<OpenAudio> {
-  const given = typeof audio === 'string' ? ((await context.call('bytes', audio)) as Uint8Array) : audio;
-  // A view would take its whole buffer to the other thread.
-  const isWhole = given.buffer instanceof ArrayBuffer && given.byteLength === given.buffer.byteLength;
-  const opened = await openAudio(isWhole ? given : new Uint8Array(given), {
-    maxSeconds: model.maxSeconds,
-    leftMs: () => context.leftMs(),
-    lengthLimitMs: model.decodeSeconds * 1000,
-    onLeave: (callback) => context.onLeave(callback),
-    readWavPart: async (call) =>
-      (await context.call('wav', call, { give: [call.audio.buffer as ArrayBuffer] })) as {
-        samples: Int16Array;
-        audio: Uint8Array;
-      },
-  });
-  model.pace.check(opened.seconds, context.leftMs());
-  return opened;
-}
-
 interface ListenParts {
   readonly audio: OpenAudio;
   readonly settings: Settings;
@@ -148,34 +121,26 @@ async function listen(
   const isPrompted = prompt !== undefined || hotwords !== undefined;
   const previous = isPrompted ? ((await context.call('prompt', { prompt, hotwords })) as readonly number[]) : [];
   const { windows } = recording;
-  const live = context.streaming ? new LiveText({ context, windows, thresholds }) : undefined;
+  const live = context.streaming
+    ? new LiveText<Take>({
+        ...{ context, windows },
+        write: async (part) => {
+          const parts: TranscriptParts = { ...part, stretches: [], timestamps: false, thresholds };
+          return ((await context.call('write', parts)) as Transcript).text;
+        },
+      })
+    : undefined;
   const onWindow = live && ((index: number, heard: readonly Take[]): void => live.heard(index, heard));
   const takes: Take[] = [];
   let listening: Listening | undefined;
-  let heardSeconds = 0;
-  const isLong = audio.seconds > LONG_SECONDS;
-  const onHeard = (seconds: number): void => {
-    heardSeconds += seconds;
-    if (!isLong) return;
-    model.pace.heard();
-    model.pace.check(
-      audio.seconds - wholeTimes({ start: 0, end: heardSeconds }, recording.stretches).end,
-      context.leftMs(),
-    );
-  };
-  if (isLong) model.pace.begin();
-  try {
-    await recording.forEachGroup(async (from, to) => {
-      const pcm = (): Pcm => recording.pcm;
-      const hasMore = windows.length > 1;
-      listening ??= new Listening({
-        ...{ context, model, pcm, windows, isLong: hasMore, settings, previous, onHeard, onWindow },
-      });
-      takes.push(...(await listening.hear(from, to)));
+  await hearInTime({ recording, audio, context, pace: model.pace }, async (from, to, onHeard) => {
+    const pcm = (): Pcm => recording.pcm;
+    const hasMore = windows.length > 1;
+    listening ??= new Listening({
+      ...{ context, model, pcm, windows, isLong: hasMore, settings, previous, onHeard, onWindow },
     });
-  } finally {
-    if (isLong) model.pace.end();
-  }
+    takes.push(...(await listening.hear(from, to)));
+  });
   await live?.done();
   return { takes, language: listening?.language ?? settings.language ?? 'en' };
 }

@@ -1,4 +1,3 @@
-import { SAMPLE_RATE_HZ } from './log-mel.ts';
 import { toInt16 } from './pcm.ts';
 import { Resampler } from './resampler.ts';
 import { readFrames, type WavLayout } from './wav.ts';
@@ -7,6 +6,8 @@ import { readFrames, type WavLayout } from './wav.ts';
 export interface WavCall {
   readonly audio: Uint8Array;
   readonly layout: WavLayout;
+  /** Of the samples that are wanted. */
+  readonly rateHz: number;
   readonly fromSecond: number;
   readonly seconds: number;
 }
@@ -14,19 +15,19 @@ export interface WavCall {
 /** Output near a cut needs input on both sides of it; a second is longer than the filter. */
 const MARGIN_SECONDS = 1;
 
-/** Some seconds of a WAV as mono samples at 16 kHz, equal to the same part of the whole. */
-export function readWavPart({ audio, layout, fromSecond, seconds }: WavCall): Int16Array<ArrayBuffer> {
+/** Some seconds of a WAV as mono samples at another rate, equal to the same part of the whole. */
+export function readWavPart({ audio, layout, fromSecond, seconds, rateHz: toHz }: WavCall): Int16Array<ArrayBuffer> {
   const { rateHz, frames } = layout;
   const endFrame = Math.min(frames, (fromSecond + seconds) * rateHz);
-  if (rateHz === SAMPLE_RATE_HZ) {
+  if (rateHz === toHz) {
     const start = fromSecond * rateHz;
     return toInt16(readFrames(audio, layout, { start, count: Math.max(0, endFrame - start) }));
   }
   const margin = fromSecond > 0 ? MARGIN_SECONDS : 0;
-  const resampler = new Resampler(rateHz, SAMPLE_RATE_HZ);
+  const resampler = new Resampler(rateHz, toHz);
   const lastFrame = Math.min(frames, endFrame + MARGIN_SECONDS * rateHz);
-  const skipped = margin * SAMPLE_RATE_HZ;
-  const kept = new Int16Array(seconds * SAMPLE_RATE_HZ);
+  const skipped = margin * toHz;
+  const kept = new Int16Array(seconds * toHz);
   let at = -skipped;
   const keep = (values: Float32Array): void => {
     const from = Math.max(0, -at);

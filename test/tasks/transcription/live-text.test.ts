@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LiveText } from '../../../src/tasks/transcription/live-text.ts';
-import type { TranscriptParts } from '../../../src/tasks/transcription/reply.ts';
 import type { Take } from '../../../src/tasks/transcription/segments.ts';
 
 /** Windows of which those named share audio with the one before; the text of window n is ` wn`. */
@@ -11,23 +10,19 @@ function setUp(count: number, overlapping: readonly number[] = []) {
   const windows = Array.from({ length: count }, (_, index) => ({
     ...{ start: index, end: index + 1, speechEnd: index + 1, overlap: overlapping.includes(index) ? 1 : 0 },
   }));
-  const live = new LiveText({
+  const live = new LiveText<Take>({
     windows,
-    thresholds: { compressionRatio: 2.4, logprob: -1, noSpeech: 0.6 },
-    context: {
-      call: async (_, argument) => {
-        const { takes, windows: some, before = '' } = argument as TranscriptParts;
-        calls.push(some.length);
-        await new Promise((resolve) => setImmediate(resolve));
-        assert.deepEqual(
-          takes.map(({ window }) => window),
-          [...some.keys()],
-          'windows are counted from the first',
-        );
-        return { text: (before + takes.map(({ tokens }) => ` w${tokens[0]}`).join('')).trim(), segments: [] };
-      },
-      emit: (event) => void deltas.push((event as { delta: string }).delta),
+    write: async ({ takes, windows: some, before }) => {
+      calls.push(some.length);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(
+        takes.map(({ window }) => window),
+        [...some.keys()],
+        'windows are counted from the first',
+      );
+      return (before + takes.map(({ tokens }) => ` w${tokens[0]}`).join('')).trim();
     },
+    context: { emit: (event) => void deltas.push((event as { delta: string }).delta) },
   });
   const hear = (index: number): void => {
     const take: Take = {
@@ -65,8 +60,8 @@ test('windows that share audio are told together', async () => {
 test('what fails is told to whoever waits for the end', async () => {
   const live = new LiveText({
     windows: [{ start: 0, end: 1, overlap: 0, speechEnd: 1 }],
-    thresholds: { compressionRatio: 2.4, logprob: -1, noSpeech: 0.6 },
-    context: { call: () => Promise.reject(new Error('no thread')), emit: () => assert.fail() },
+    write: () => Promise.reject(new Error('no thread')),
+    context: { emit: () => assert.fail() },
   });
   live.heard(0, []);
   await assert.rejects(live.done(), /no thread/);

@@ -167,7 +167,7 @@ test('a WAV that is read in parts has the samples that it has as a whole, whatev
     const resampler = new Resampler(rateHz, 16_000);
     const whole =
       rateHz === 16_000 ? toInt16(frames) : toInt16(Float32Array.of(...resampler.push(frames), ...resampler.flush()));
-    const parts = [0, 2, 4].map((fromSecond) => readWavPart({ audio, layout, fromSecond, seconds: 2 }));
+    const parts = [0, 2, 4].map((fromSecond) => readWavPart({ audio, layout, rateHz: 16_000, fromSecond, seconds: 2 }));
     assert.deepEqual(Int16Array.of(...parts.flatMap((part) => [...part])), whole, String(rateHz));
   }
 });
