@@ -42,14 +42,14 @@ function floats(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, () => 2 * random() - 1);
 }
 
-function tensorCases(width: number): Case[] {
+async function tensorCases(width: number): Promise<Case[]> {
   const model = modelOf(width);
   const payload = (dialect: BenchDialect) =>
     makePayload({ name: 'mlp', inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, width] }] }, dialect);
   const infer = operationNamed('oip.infer') as TensorsOperation;
   const predict = operationNamed('native.predict') as ItemsOperation;
   const { signature } = model;
-  const task = createTensorsTask({
+  const task = await createTensorsTask({
     key: 'm',
     model: 'm',
     task: 'tensors',
@@ -141,7 +141,8 @@ function bytesOf({ run }: Case): number {
 }
 
 const wanted = process.argv[2] ?? '';
-const cases = [...[4, 620, 768, 784, 150_528].flatMap(tensorCases), ...[1, 32, 1000].flatMap(textCases)];
+const tensors = await Promise.all([4, 620, 768, 784, 150_528].map(tensorCases));
+const cases = [...tensors.flat(), ...[1, 32, 1000].flatMap(textCases)];
 const rows = cases
   .filter(({ name }) => name.includes(wanted))
   .map((one) => [one.name, timeOf(one).toFixed(1), (bytesOf(one) / 1024).toFixed(1)]);

@@ -176,5 +176,6 @@ function unsignedTask(key: string, source: ModelSource): Omit<TaskSource, 'signa
     files: source.files,
     options: source.manifest.options,
     ...(source.labels === undefined ? {} : { labels: source.labels }),
+    ...(source.example !== undefined && 'file' in source.example ? { exampleType: source.example.contentType } : {}),
   };
 }

@@ -1,9 +1,10 @@
-import { z } from 'zod';
-import { messageOf, ServerError } from '../../errors.ts';
+import { ServerError } from '../../errors.ts';
 import { isObject } from '../../json.ts';
-import { float32, type Signature, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
-import { jsonElements, NullElement, tensorOf } from './elements.ts';
-import { depthOf, flatten, nest } from './nested.ts';
+import type { Signature, Tensor, TensorSpec } from '../../tensors/tensor.ts';
+import { jsonElements } from './elements.ts';
+import { fileOptions, withExample } from './files/options.ts';
+import { inputTensor, MOST_DIMENSIONS, rowShape } from './input-tensor.ts';
+import { nest } from './nested.ts';
 import { readOptions } from '../options.ts';
 import { refuseParameters } from '../parameters.ts';
 import type { Item, Prepared, Reply, Task, TaskSource } from '../task.ts';
@@ -13,22 +14,24 @@ import type { Item, Prepared, Reply, Task, TaskSource } from '../task.ts';
  *
  * An item is one row, without the batch axis: `3` for an input of shape [batch], `[1, 2]` for [batch, 2]. A model with several
  * inputs takes an object of rows by input name; one with a single input may be given that too. Inputs without a batch axis, and
- * all inputs of a model that cannot batch, are given whole. The reply is the row of the only output, or an object of rows by output name.
+ * all inputs of a model that cannot batch, are given whole. The reply is the row of the only output, or an object of rows by output name. Options may say that
+ * inputs are made from files.
  */
 
 /** An element of an item takes about 10 ns, a float of a reply 100 ns. */
 const LIGHT_ELEMENTS = 16_384;
 const LIGHT_REPLY_BYTES = 16_384;
 
-/** For an input of any number of dimensions: more than any operator takes. */
-const MOST_DIMENSIONS = 32;
-
-const options = z.strictObject({});
-
-/** Builds the task; it takes any model. */
-export function createTensorsTask(source: TaskSource): Task {
-  readOptions(source, options);
+/** Builds the task; it takes any model. Throws a plain Error that says what is wrong with its options. */
+export async function createTensorsTask(source: TaskSource): Promise<Task> {
+  const own = withExample(readOptions(source, fileOptions), source);
   const { signature } = source;
+  const plain = plainTask(signature);
+  if (Object.keys({ ...own.inputs, ...own.outputs }).length === 0) return plain;
+  return (await import('./files/task.ts')).withFiles(plain, signature, own);
+}
+
+function plainTask(signature: Signature): Task {
   const floatRow = floatRowOf(signature);
   return {
     rawTypes: [],
@@ -48,11 +51,6 @@ function floatRowOf({ inputs, batchable }: Signature): readonly number[] | undef
   return row.length > 0 && row.length <= MOST_DIMENSIONS && row.every((size) => size > 0) ? row : undefined;
 }
 
-/** What is asked of an item: the shape of the input, for a model that batches without the batch axis. */
-function rowShape({ shape, batchAxis }: TensorSpec, batchable: boolean): readonly number[] {
-  return batchable && batchAxis !== null ? shape.toSpliced(batchAxis, 1) : shape;
-}
-
 /** The number of elements, estimated from the first arrays: good enough to choose a thread. */
 function sizeOf(value: unknown): number {
   if (typeof value === 'string') return 1 + value.length / 64;
@@ -68,17 +66,10 @@ function prepare(signature: Signature, item: Item): Prepared {
   if (item.kind === 'raw') throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This model takes application/json only.');
   refuseParameters(item);
   const rows = rowsByName(signature.inputs, item.value);
-  const inputs = signature.inputs.map((spec): [string, Tensor] => {
-    try {
-      return [spec.name, inputTensor(spec, rows.get(spec.name), signature.batchable)];
-    } catch (error) {
-      const why = messageOf(error);
-      throw new ServerError(
-        error instanceof NullElement ? 'BAD_REQUEST' : 'INVALID_INPUT',
-        `Input ${spec.name}: ${why}.`,
-      );
-    }
-  });
+  const inputs = signature.inputs.map((spec): [string, Tensor] => [
+    spec.name,
+    inputTensor(spec, rows.get(spec.name), signature.batchable),
+  ]);
   return { inputs: Object.fromEntries(inputs), cost: 1 };
 }
 
@@ -96,46 +87,6 @@ function rowsByName(specs: readonly TensorSpec[], value: unknown): ReadonlyMap<s
   if (rows.size > names.length)
     throw new ServerError('INVALID_INPUT', `Unknown input; this model has the inputs ${names.join(', ')}.`);
   return rows;
-}
-
-function inputTensor(spec: TensorSpec, value: unknown, batchable: boolean): Tensor {
-  if (spec.anyRank === true) {
-    if (depthOf(value) > MOST_DIMENSIONS) throw new Error(`must be nested ${MOST_DIMENSIONS} deep at most`);
-    const { shape, values } = flatten(value);
-    return tensorOf(spec.datatype, shape, values);
-  }
-  const axis = batchable ? spec.batchAxis : null;
-  const wanted = rowShape(spec, batchable);
-  if (value instanceof Float32Array) return float32(axis === null ? wanted : wanted.toSpliced(axis, 0, 1), value);
-  const depth = depthOf(value);
-  if (depth > wanted.length) {
-    const hint = axis === null ? '' : '; an item is one row, and several go into "items" of the request';
-    throw new Error(`must be ${shapeText(wanted)}, not nested ${depth} deep${hint}`);
-  }
-  const { shape: given, values } = flatten(value);
-  const shape = wholeShape(given, wanted, axis === null);
-  const fits = shape.length === wanted.length && wanted.every((size, at) => size === -1 || size === shape[at]);
-  if (!fits) throw new Error(`must be ${shapeText(wanted)}, not ${shapeText(given)}`);
-  return tensorOf(spec.datatype, axis === null ? shape : shape.toSpliced(axis, 0, 1), values);
-}
-
-/**
- * The full shape of nested arrays. The model's shape says what an empty array would hold; a row of a model that does not batch may leave
- * out a first axis of 1, as if the model did batch; and a single element needs no array.
- */
-function wholeShape(given: readonly number[], wanted: readonly number[], isWhole: boolean): readonly number[] {
-  if (given.at(-1) === 0 && given.length < wanted.length)
-    return [...given, ...wanted.slice(given.length).map((size) => Math.max(0, size))];
-  // scikit-learn's exports have an input for each column of a table, which holds one value a row.
-  const isOne = given.length === 0 && wanted.every((size, at) => size === 1 || (isWhole && at === 0 && size === -1));
-  if (isOne) return wanted.map(() => 1);
-  const isRow = isWhole && given.length === wanted.length - 1 && (wanted[0] === 1 || wanted[0] === -1);
-  return isRow ? [1, ...given] : given;
-}
-
-function shapeText(shape: readonly number[]): string {
-  if (shape.length === 0) return 'a single value';
-  return `an array of shape [${shape.map((size) => (size === -1 ? 'any' : size)).join(', ')}]`;
 }
 
 function finish(signature: Signature, outputs: Readonly<Record<string, Tensor>>): Reply {
