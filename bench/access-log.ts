@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import type { Request, Response } from 'express';
 import { expressLog, logRequest, recordOf, type AccessRecord } from '../src/http/access-log.ts';
 import { createLogs } from '../src/log.ts';
-import { median } from './statistics.ts';
+import { median } from '../src/benchmark/statistics.ts';
 
 /**
  * What the line of a request costs the main thread: by pino-http, as Express's routes have it, and by our own call, as hot routes have it. Both write

@@ -1,14 +1,14 @@
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { formatTable } from '../load-tests/runner/table.ts';
+import { formatTable } from '../src/benchmark/table.ts';
 import { operationNamed } from '../src/dialects/operations.ts';
 import type { ItemsOperation, TensorModel, TensorsOperation } from '../src/dialects/shared/operation.ts';
 import { createTensorsTask } from '../src/tasks/tensors/task.ts';
 import { float32, type Signature } from '../src/tensors/tensor.ts';
 import { randomNumbers } from '../tools/make-mlp.ts';
 import { makePayload, type BenchDialect } from './payload.ts';
-import { median } from './statistics.ts';
+import { median } from '../src/benchmark/statistics.ts';
 
 /** What bodies cost to decode and answers to encode, in time and in memory, on one thread and without a server: bench/README.md. */
 

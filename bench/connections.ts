@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { formatTable, short } from '../load-tests/runner/table.ts';
+import { formatTable, short } from '../src/benchmark/table.ts';
 import { messageOf } from '../src/errors.ts';
 import { type Child, startChild } from './child.ts';
 import type { HoldAnswer, HolderRequest } from './connections/holder.ts';
@@ -10,7 +10,7 @@ import { MLP_WIDTHS, prepareModel } from './models.ts';
 import { positive } from './options.ts';
 import { cpuSeconds, watchMemory } from './process-usage.ts';
 import { startServer } from './server-process.ts';
-import { median, percentileOf } from './statistics.ts';
+import { median, percentileOf } from '../src/benchmark/statistics.ts';
 
 /** What connections cost on which nothing moves: bench/README.md. */
 

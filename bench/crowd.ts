@@ -1,7 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
-import { formatTable } from '../load-tests/runner/table.ts';
+import { formatTable } from '../src/benchmark/table.ts';
 import { messageOf } from '../src/errors.ts';
 import { meanBatch } from './batch-runs.ts';
 import { startChild } from './child.ts';

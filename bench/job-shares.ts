@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { formatTable, short } from '../load-tests/runner/table.ts';
+import { formatTable, short } from '../src/benchmark/table.ts';
 import { messageOf } from '../src/errors.ts';
 import { makePayload } from './payload.ts';
 import { startServer, type ServerProcess } from './server-process.ts';

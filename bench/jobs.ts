@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { formatTable } from '../load-tests/runner/table.ts';
+import { formatTable } from '../src/benchmark/table.ts';
 import { messageOf } from '../src/errors.ts';
 import { natsQueue } from '../tools/queues/nats.ts';
 import { redisQueue } from '../tools/queues/redis.ts';

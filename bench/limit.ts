@@ -2,7 +2,7 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import process from 'node:process';
-import { short } from '../load-tests/runner/table.ts';
+import { short } from '../src/benchmark/table.ts';
 import { messageOf } from '../src/errors.ts';
 import { type Child, startChild } from './child.ts';
 import { goalsTable } from './limit/goals.ts';

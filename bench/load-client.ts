@@ -1,7 +1,7 @@
 import autocannon from 'autocannon';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ascending, percentile } from '../load-tests/runner/samples.ts';
+import { ascending, percentile } from '../src/benchmark/statistics.ts';
 import { answerMessages } from './child.ts';
 import { crowd, type CrowdAnswer, type CrowdRequest } from './crowd/load.ts';
 import { HttpSocket, requestBytes } from './http-socket.ts';

@@ -1,6 +1,6 @@
 import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
-import { formatTable, short } from '../load-tests/runner/table.ts';
+import { formatTable, short } from '../src/benchmark/table.ts';
 import { startChild } from './child.ts';
 import { probeHealth } from './health-probe.ts';
 import type { OpenLoopAnswer } from './load-client.ts';
@@ -11,7 +11,8 @@ import { findPeak, type LoadChild } from './peak.ts';
 import { watchMemory } from './process-usage.ts';
 import { judgeRetryAfter } from './retry-truth.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
-import { growth, median, percentileOf } from './statistics.ts';
+import { median, percentileOf } from '../src/benchmark/statistics.ts';
+import { growth } from './statistics.ts';
 import { messageOf } from '../src/errors.ts';
 
 /** What becomes of a server that is offered many times what it can do: bench/README.md. */

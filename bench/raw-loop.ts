@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { ascending, percentile } from '../load-tests/runner/samples.ts';
+import { ascending, percentile } from '../src/benchmark/statistics.ts';
 import { randomNumbers } from '../tools/make-mlp.ts';
 import { answerMessages } from './child.ts';
 import { type BenchInput, fillInput, toTyped } from './inputs.ts';

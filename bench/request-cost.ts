@@ -2,7 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { formatTable, short } from '../load-tests/runner/table.ts';
+import { formatTable, short } from '../src/benchmark/table.ts';
 import { messageOf } from '../src/errors.ts';
 import type { BareAnswer, BareRequest } from './bare-http.ts';
 import { type Child, startChild } from './child.ts';
@@ -12,7 +12,7 @@ import { positive } from './options.ts';
 import { DIALECTS, makePayload, type Payload } from './payload.ts';
 import { threadCpuMs } from './process-usage.ts';
 import { type ServerProcess, startServer } from './server-process.ts';
-import { median } from './statistics.ts';
+import { median } from '../src/benchmark/statistics.ts';
 
 /** What a request costs the main thread, answered or refused, beside a bare `node:http` server that reads and writes as much: bench/README.md. */
 

@@ -1,4 +1,4 @@
-import { ascending, percentile } from '../load-tests/runner/samples.ts';
+import { ascending, percentile } from '../src/benchmark/statistics.ts';
 
 /** How true the times told to refused clients were. */
 export interface RetryTruth {

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { formatTable, short } from '../load-tests/runner/table.ts';
+import { formatTable, short } from '../src/benchmark/table.ts';
 import { messageOf } from '../src/errors.ts';
 import { makePayload } from './payload.ts';
 import { startServer } from './server-process.ts';

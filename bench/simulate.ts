@@ -3,7 +3,7 @@ import { availableParallelism, cpus } from 'node:os';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { formatTable, short } from '../load-tests/runner/table.ts';
+import { formatTable, short } from '../src/benchmark/table.ts';
 import { BOUND, GOAL, highestRateOf, POLICIES, simulate, type Outcome, type PolicyName } from './simulate/run.ts';
 import { allScenarios, fewScenarios } from './simulate/scenarios.ts';
 import { capacityOf, loadOf, worldOf, type Scenario } from './simulate/workload.ts';

@@ -1,14 +1,4 @@
-import { ascending, percentile } from '../load-tests/runner/samples.ts';
-
-/** The median of values in any order; 0 of none. */
-export function median(values: Iterable<number>): number {
-  return percentile(ascending(values), 50);
-}
-
-/** A percentile (0-100) of values in any order; 0 of none. */
-export function percentileOf(values: Iterable<number>, percent: number): number {
-  return percentile(ascending(values), percent);
-}
+import { median } from '../src/benchmark/statistics.ts';
 
 /**
  * How much a series grew: the median of its last quarter over the median of its second, minus 1. The first quarter is left out, because

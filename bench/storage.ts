@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import { BreakingProxy } from '../test/storage/breaking-proxy.ts';
 import { S3Server, withoutS3 } from '../test/storage/s3-server.ts';
 import { startChild } from './child.ts';
-import { median } from './statistics.ts';
+import { median } from '../src/benchmark/statistics.ts';
 import type { Measured, SideName, Transfer } from './storage/side.ts';
 
 /** A large object up and down, against Amazon's SDK, on a real server of this machine: bench/README.md. */

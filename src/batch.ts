@@ -3,7 +3,7 @@ import { originOf } from './config/read.ts';
 import { systemClock } from './core/clock.ts';
 import { messageOf } from './errors.ts';
 import { jobsAhead } from './jobs/ahead.ts';
-import { startBatch, type Batch } from './jobs/file/batch.ts';
+import { checkFiles, startBatch, type Batch } from './jobs/file/batch.ts';
 import { showProgress } from './jobs/file/display.ts';
 import type { BatchFlags } from './jobs/file/flags.ts';
 import { openMap } from './jobs/map/job-map.ts';
@@ -14,14 +14,23 @@ import { createLogs } from './log.ts';
 /** `carpool batch`: the server without HTTP, for the lines of a file. */
 
 export interface BatchHost {
+  readonly stdout: Pick<NodeJS.WriteStream, 'write'>;
   readonly stderr: NodeJS.WriteStream;
   /** Stops the batch in order: what has begun is finished. */
   readonly signal: AbortSignal;
 }
 
 /** Resolves with whether every line has its result; says what hinders it on stderr. */
-export async function runBatch(config: Config, flags: BatchFlags, { stderr, signal }: BatchHost): Promise<boolean> {
+export async function runBatch(config: Config, flags: BatchFlags, host: BatchHost): Promise<boolean> {
+  const { stderr } = host;
   const tell = (text: string): void => void stderr.write(`${text}\n`);
+  try {
+    // Before models are loaded, which takes its time.
+    await checkFiles(flags);
+  } catch (error) {
+    tell(messageOf(error));
+    return false;
+  }
   // Only what goes wrong, and not among results that go to stdout.
   const level = originOf(config, 'LOG_LEVEL') === 'default' ? 'warn' : config.LOG_LEVEL;
   const logs = createLogs({ level, pretty: stderr.isTTY, stream: stderr });
@@ -29,7 +38,7 @@ export async function runBatch(config: Config, flags: BatchFlags, { stderr, sign
   let isWhole = false;
   try {
     await engine.started;
-    isWhole = await run(engine, flags, { stderr, signal });
+    isWhole = await run(engine, flags, host);
   } catch (error) {
     tell(messageOf(error));
   }
@@ -37,7 +46,8 @@ export async function runBatch(config: Config, flags: BatchFlags, { stderr, sign
   return isWhole;
 }
 
-async function run({ services }: Engine, flags: BatchFlags, { stderr, signal }: BatchHost): Promise<boolean> {
+async function run({ services }: Engine, flags: BatchFlags, host: BatchHost): Promise<boolean> {
+  const { stdout, stderr, signal } = host;
   const { config, door, log, state } = services;
   const batch = await startBatch(flags, {
     runner: new JobRunner({
@@ -67,6 +77,9 @@ async function run({ services }: Engine, flags: BatchFlags, { stderr, signal }: 
     return isWhole;
   } finally {
     hide();
+    const { answered, failed } = batch.progress();
+    if (flags.json)
+      stdout.write(`${JSON.stringify({ answered, failed, isWhole: await batch.ended.catch(() => false) })}\n`);
   }
 }
 

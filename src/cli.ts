@@ -8,7 +8,7 @@ ignoreDebugSignals();
 endOnFirstSignals();
 
 try {
-  const { main } = await import('./commands.ts');
+  const { main } = await import('./commands/main.ts');
   await main(process.argv.slice(2));
 } catch (error) {
   console.error(messageOf(error));

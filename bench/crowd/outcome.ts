@@ -1,6 +1,6 @@
-import { short } from '../../load-tests/runner/table.ts';
+import { short } from '../../src/benchmark/table.ts';
 import type { HealthTimes } from '../health-probe.ts';
-import { median, percentileOf } from '../statistics.ts';
+import { median, percentileOf } from '../../src/benchmark/statistics.ts';
 import { BROKEN, type CrowdAnswer, TIMED_OUT } from './load.ts';
 
 /** What was measured of one server in one round. */

@@ -8,7 +8,7 @@ import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { short } from '../../load-tests/runner/table.ts';
+import { short } from '../../src/benchmark/table.ts';
 import { startServer } from '../server-process.ts';
 import { closedLoopByWrk } from '../wrk.ts';
 

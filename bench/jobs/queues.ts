@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { short } from '../../load-tests/runner/table.ts';
+import { short } from '../../src/benchmark/table.ts';
 import type { RealQueue } from '../../tools/queues/real-queue.ts';
 import { startServer, type ServerProcess } from '../server-process.ts';
 

@@ -1,5 +1,5 @@
-import { formatTable } from '../../load-tests/runner/table.ts';
-import { median } from '../statistics.ts';
+import { formatTable } from '../../src/benchmark/table.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 import type { LimitModel } from './options.ts';
 import { BARE_LOOP, bareHttp, byRound, EXPRESS, ours, type Sample, spread, valuesOf } from './samples.ts';
 

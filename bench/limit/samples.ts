@@ -1,5 +1,5 @@
-import { short } from '../../load-tests/runner/table.ts';
-import { median } from '../statistics.ts';
+import { short } from '../../src/benchmark/table.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 
 /** What was measured of one side at one number of connections in one round. */
 export interface Sample {

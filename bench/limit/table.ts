@@ -1,6 +1,6 @@
-import { formatTable, short } from '../../load-tests/runner/table.ts';
+import { formatTable, short } from '../../src/benchmark/table.ts';
 import { DIALECTS } from '../payload.ts';
-import { median } from '../statistics.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 import { BARE_LOOP, bareHttp, byRound, type Sample, spread, valuesOf } from './samples.ts';
 
 const HEAD = [

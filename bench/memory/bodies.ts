@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatTable, short } from '../../load-tests/runner/table.ts';
+import { formatTable, short } from '../../src/benchmark/table.ts';
 import type { Child } from '../child.ts';
 import { readRssMib } from '../process-usage.ts';
 import type { ServerProcess } from '../server-process.ts';

@@ -1,5 +1,5 @@
-import { formatTable, short } from '../../load-tests/runner/table.ts';
-import { median } from '../statistics.ts';
+import { formatTable, short } from '../../src/benchmark/table.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 
 /** Resident memory after so many runs, texts or loads. */
 export interface Point {

@@ -1,10 +1,10 @@
 import path from 'node:path';
-import { formatTable } from '../../load-tests/runner/table.ts';
+import { formatTable } from '../../src/benchmark/table.ts';
 import { compileGrammar } from '../../src/grammar/compile.ts';
 import { Grammar, Matcher } from '../../src/grammar/matcher.ts';
 import { vocabularyOf } from '../../src/tasks/chat/vocabulary.ts';
 import { loadTokenizer } from '../../src/tasks/text/tokenizer.ts';
-import { median } from '../statistics.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 import type { Asked } from './questions.ts';
 
 /** Answers made at random for each schema. */

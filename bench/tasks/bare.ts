@@ -1,7 +1,7 @@
 import process from 'node:process';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { answerMessages } from '../child.ts';
-import { median } from '../statistics.ts';
+import { median } from '../../src/benchmark/statistics.ts';
 
 /**
  * A process that runs the same ONNX files as the server in bare loops, with no requests, queues or text: the most that a server on the

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { percentileOf } from '../statistics.ts';
+import { percentileOf } from '../../src/benchmark/statistics.ts';
 import { streamTimes } from './measure.ts';
 
 /** What onnxruntime-genai asks of its own server, measured on ours: how soon a client that left is forgotten, and how evenly tokens come. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { percentileOf } from '../statistics.ts';
+import { percentileOf } from '../../src/benchmark/statistics.ts';
 
 /** Loads on a running server, each over HTTP as a client would send it. */
 

@@ -1,5 +1,6 @@
-import { ascending, byStatus, percentile, type RunResult, type Sample } from './samples.ts';
-import { formatTable, short } from './table.ts';
+import { ascending, percentile } from '../../src/benchmark/statistics.ts';
+import { byStatus, type RunResult, type Sample } from './samples.ts';
+import { formatTable, short } from '../../src/benchmark/table.ts';
 import type { Verdict } from './thresholds.ts';
 
 /** What a person reads at the end of a run: replies by status, checks that went wrong, thresholds. */

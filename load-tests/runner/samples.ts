@@ -21,20 +21,6 @@ export interface RunResult {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-/** Percentile (0-100) of ascending values, between the two nearest ranks in a straight line, as k6 does it; 0 of no values. */
-export function percentile(ascending: ArrayLike<number>, percent: number): number {
-  if (ascending.length === 0) return 0;
-  const rank = (percent / 100) * (ascending.length - 1);
-  const low = ascending[Math.floor(rank)] ?? 0;
-  const high = ascending[Math.ceil(rank)] ?? 0;
-  return low + (high - low) * (rank - Math.floor(rank));
-}
-
-/** A sorted copy, ready for `percentile`. */
-export function ascending(values: Iterable<number>): Float64Array {
-  return Float64Array.from(values).sort();
-}
-
 /** Samples of one run by status, statuses ascending. */
 export function byStatus(samples: readonly Sample[]): Map<number, Sample[]> {
   const groups = new Map<number, Sample[]>();

@@ -1,4 +1,5 @@
-import { ascending, percentile, type RunResult, type Sample } from './samples.ts';
+import { ascending, percentile } from '../../src/benchmark/statistics.ts';
+import type { RunResult, Sample } from './samples.ts';
 
 /**
  * Thresholds with the meaning they have in k6 (its docs, "Thresholds"): `metric` or `metric{tag:value}`, and expressions such as

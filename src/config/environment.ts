@@ -3,7 +3,7 @@ import { parseFlags } from './flags.ts';
 import { messageOf } from '../errors.ts';
 import { parseObject } from './option.ts';
 import { OPTIONS, type Config } from './options.ts';
-import { readConfig } from './read.ts';
+import { inspectConfig, readConfig, type ConfigSources } from './read.ts';
 
 /** The only reader of the environment. */
 
@@ -11,14 +11,28 @@ const CONFIG_FILE = 'carpool.json';
 
 /** Configuration of this process: its flags, its environment and `carpool.json` in the working folder. Throws a ConfigError with every problem. */
 export function readProcessConfig(argv: readonly string[]): Config {
+  return readConfig(sourcesOf(argv));
+}
+
+/** The same, with the default of each option whose value is wrong, and the problems beside it. */
+export function inspectProcessConfig(argv: readonly string[]): ReturnType<typeof inspectConfig> {
+  return inspectConfig(sourcesOf(argv));
+}
+
+function sourcesOf(argv: readonly string[]): ConfigSources {
   const { flags, problems } = parseFlags(argv);
   const { file, problem } = readConfigFile();
-  return readConfig({
+  return {
     flags,
     env: process.env,
     file,
     problems: [...problems, ...(problem === undefined ? [] : [`${CONFIG_FILE}: ${problem}`])],
-  });
+  };
+}
+
+/** Whether a variable that is none of the options, such as one of Amazon's SDK, is set; its value is not told. */
+export function isSetInEnvironment(name: string): boolean {
+  return (process.env[name] ?? '') !== '';
 }
 
 /** Whether a script of npm has started this process (`npm start`). */

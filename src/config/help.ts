@@ -2,26 +2,9 @@ import { flagOf } from './flags.ts';
 import { hideCredentials, type Option } from './option.ts';
 import { OPTIONS, type Config } from './options.ts';
 
-const COMMANDS = {
-  serve: [
-    'Usage: carpool serve [flags]',
-    '',
-    'Serves the models of a folder over HTTP, and the jobs of a queue if JOB_SOURCE names one.',
-  ],
-  work: [
-    'Usage: carpool work [flags]',
-    '',
-    'Serves the jobs of a queue: JOB_SOURCE says of which kind, JOB_QUEUE its name. Over HTTP it answers probes, metrics and /info alone.',
-  ],
-};
-
-/** Text of `carpool serve --help` and `carpool work --help`. */
-export function helpText(command: keyof typeof COMMANDS = 'serve'): string {
-  const lines = [
-    ...COMMANDS[command],
-    'A flag beats the environment variable of the same name, which beats carpool.json.',
-    '',
-  ];
+/** All options as flags, for the help of `carpool serve` and `carpool work`. */
+export function optionsText(): string {
+  const lines = ['A flag beats the environment variable of the same name, which beats carpool.json.', ''];
   for (const [name, option] of Object.entries<Option>(OPTIONS))
     lines.push(`  ${flagOf(name)}  (${name}, default ${shownDefault(option)})`, `      ${option.doc}`);
   return lines.join('\n');

@@ -18,6 +18,13 @@ export interface ConfigSources {
 
 /** Reads and checks all options; pure except for a look at MODELS_DIR. Throws a ConfigError that lists every problem; the result is frozen. */
 export function readConfig(sources: ConfigSources): Config {
+  const { config, problems } = inspectConfig(sources);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** The same, with the default of each option whose value is wrong, and the problems beside it. */
+export function inspectConfig(sources: ConfigSources): { readonly config: Config; readonly problems: string[] } {
   const problems = [...(sources.problems ?? [])];
   const origins = new Map<string, string>();
   const read = readValues(sources, { problems, origins });
@@ -26,10 +33,9 @@ export function readConfig(sources: ConfigSources): Config {
   const isSet = (name: OptionName): boolean => ['flag', 'environment'].includes(origins.get(name) ?? '');
   const values = asTei(read, isSet, problems);
   problems.push(...checkTogether(values));
-  if (problems.length > 0) throw new ConfigError(problems);
   const config = Object.freeze({ ...values, MODELS_DIR: path.resolve(values.MODELS_DIR) });
   originsOf.set(config, origins);
-  return config;
+  return { config, problems };
 }
 
 /** Every option's value, or its default where that is wrong. */

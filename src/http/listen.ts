@@ -18,6 +18,14 @@ export interface Listening {
   readonly close: () => Promise<void>;
 }
 
+/** Listens for a moment, alone. Resolves with the port; rejects where a server cannot listen there. */
+export async function tryToListen(address: Address): Promise<number> {
+  const alone = createServer((socket) => socket.destroy());
+  const port = await listen(alone, address);
+  await closeAll([alone]);
+  return port;
+}
+
 /**
  * Listens on several sockets of one port, where Node can share a port among sockets; else on one. With one, new clients, health probes among them, come in one a
  * turn of the event loop, and turns are long where hundreds of kept connections are busy.
@@ -27,9 +35,7 @@ export async function listenOnMany(server: HttpServer, address: Address): Promis
   const close = (): Promise<void> => closeAll(all);
   if (!CAN_SHARE) return { port: await listen(server, address), close };
   // Alone at first: another server that shares its port would go unnoticed.
-  const alone = createServer((socket) => socket.destroy());
-  const port = await listen(alone, address);
-  await closeAll([alone]);
+  const port = await tryToListen(address);
   const place = { ...address, port };
   const options = { reusePort: true, backlog: BACKLOG / SOCKETS };
   try {

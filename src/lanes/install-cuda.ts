@@ -5,14 +5,6 @@ import { CUDA_PLATFORM, INSTALL_SCRIPT, missingProvider, platformHere, PROVIDER_
 
 /** `carpool install-cuda`: downloads ONNX Runtime's CUDA provider, which is too large to be in the package. */
 
-export const INSTALL_CUDA_USAGE = [
-  'Usage: carpool install-cuda',
-  '',
-  "Fetches ONNX Runtime's CUDA provider (linux/x64, 300 MB) from NuGet, in the version of the onnxruntime-node installed here, and puts it beside it. Run",
-  'it again after each `npm ci`. At run time it needs an NVIDIA driver, and the libraries of CUDA 12 and cuDNN 9 where the loader finds them',
-  '(LD_LIBRARY_PATH). The download goes through HTTPS_PROXY if that is set.',
-].join('\n');
-
 /** For tests. */
 export interface InstallPlace {
   readonly script: string;

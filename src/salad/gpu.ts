@@ -11,10 +11,12 @@ export interface Gpu {
   readonly celsius: number | undefined;
 }
 
-const QUERY = [
+/** Arguments of `nvidia-smi` for what `parseGpu` and `parseCuda` read. */
+export const GPU_ARGS: readonly string[] = [
   '--query-gpu=name,memory.total,memory.free,driver_version,temperature.gpu',
   '--format=csv,noheader,nounits',
 ];
+export const CUDA_ARGS: readonly string[] = ['-q'];
 const LIMIT_MS = 10_000;
 const MOST_BYTES = 1024 * 1024;
 
@@ -22,7 +24,7 @@ const run = promisify(execFile);
 
 /** The first GPU; undefined if the driver shows none. Rejects if `nvidia-smi` is not there, fails or hangs. */
 export async function readGpu(command = 'nvidia-smi'): Promise<Gpu | undefined> {
-  return parseGpu(await ask(command, QUERY));
+  return parseGpu(await ask(command, GPU_ARGS));
 }
 
 /** Reads a line such as `NVIDIA GeForce RTX 4090, 24564, 23987, 570.86.15, 41`. */
@@ -41,7 +43,7 @@ export function parseGpu(text: string): Gpu | undefined {
 
 /** The newest version of CUDA that the driver takes, e.g. `12.8`; undefined if it is not told. Rejects as `readGpu`. */
 export async function readCuda(command = 'nvidia-smi'): Promise<string | undefined> {
-  return parseCuda(await ask(command, ['-q']));
+  return parseCuda(await ask(command, CUDA_ARGS));
 }
 
 /** Reads the line `CUDA Version : 12.8`. */

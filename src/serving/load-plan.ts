@@ -1,10 +1,10 @@
-import { totalmem } from 'node:os';
 import type { ModelOptions } from '../core/model-state.ts';
 import type { PlannedLane } from '../lanes/plan.ts';
 import type { Thread } from '../lanes/lane.ts';
 import type { Placement } from '../lanes/placements.ts';
 import { graphKey, type LoadAnswer } from '../lanes/protocol.ts';
 import type { Log } from '../log.ts';
+import { memoryBytes } from '../memory.ts';
 import type { ModelSpec } from '../model-spec.ts';
 import type { ModelSource } from '../repository/source.ts';
 import { chooseProgram, createTask } from '../tasks/registry.ts';
@@ -141,8 +141,7 @@ async function checkStamp(spec: ModelSpec, stamp: string): Promise<void> {
 
 /** Most memory of a run where model.json does not say: a quarter of what the process may have, shared by the model's lanes. */
 function usualRunBytes(lanes: number): number {
-  const limit = process.constrainedMemory();
-  return Math.min(totalmem(), limit > 0 ? limit : Infinity) / 4 / Math.max(1, lanes);
+  return memoryBytes() / 4 / Math.max(1, lanes);
 }
 
 /** What its lanes open. */

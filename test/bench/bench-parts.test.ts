@@ -5,8 +5,9 @@ import { HttpSocket, requestBytes } from '../../bench/http-socket.ts';
 import { readOptions } from '../../bench/options.ts';
 import { makePayload } from '../../bench/payload.ts';
 import { readPorts } from '../../bench/server-process.ts';
-import { growth, median } from '../../bench/statistics.ts';
-import { formatTable, short } from '../../load-tests/runner/table.ts';
+import { median } from '../../src/benchmark/statistics.ts';
+import { growth } from '../../bench/statistics.ts';
+import { formatTable, short } from '../../src/benchmark/table.ts';
 
 describe('makePayload', () => {
   const mlp = { name: 'mlp', inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 3] }] } as const;

@@ -7,7 +7,7 @@ import { parseAliases } from '../../src/config/model-aliases.ts';
 import { ConfigError, type Option } from '../../src/config/option.ts';
 import { OPTIONS } from '../../src/config/options.ts';
 import { readConfig, type ConfigSources } from '../../src/config/read.ts';
-import { helpText, optionsMarkdown, shownConfig } from '../../src/config/help.ts';
+import { optionsMarkdown, optionsText, shownConfig } from '../../src/config/help.ts';
 import { makeFolder } from '../repository/fixtures.ts';
 import { pathOf } from '../tasks/support.ts';
 
@@ -204,18 +204,12 @@ test('every default is a value that the option takes', () => {
 });
 
 test('the help names every option with its flag and what it does', () => {
-  const help = helpText();
+  const help = optionsText();
   for (const [name, { doc }] of Object.entries<Option>(OPTIONS)) {
     assert.ok(help.includes(`${flagOf(name)}  (${name}, default `), name);
     assert.ok(help.includes(doc), name);
   }
   assert.equal(flagOf('MODEL_OPTIONS'), '--model-options');
-});
-
-test('the help of carpool work is its own, with the same flags', () => {
-  assert.match(helpText('work'), /^Usage: carpool work \[flags\]\n\n.*JOB_SOURCE/);
-  const flags = (help: string) => help.slice(help.indexOf('A flag beats'));
-  assert.equal(flags(helpText('work')), flags(helpText('serve')));
 });
 
 test('docs/configuration.md holds the table of the options', async () => {

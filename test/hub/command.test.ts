@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pullFlags } from '../../src/hub/command.ts';
+import { pullFlags } from '../../src/hub/flags.ts';
 
 test('the command line of pull says the same as options of the configuration', () => {
-  assert.deepEqual(pullFlags(['hf:a/b']), { flags: ['--carpool-models=hf:a/b'] });
+  assert.deepEqual(pullFlags(['hf:a/b']), { flags: ['--carpool-models=hf:a/b'], json: false });
   assert.deepEqual(pullFlags(['--dtype', 'q8', 'hf:a/b@v1', '--to=/models', '--name', 'c']), {
     flags: ['--carpool-models=c=hf:a/b@v1#q8', '--models-dir=/models'],
+    json: false,
   });
 });
 

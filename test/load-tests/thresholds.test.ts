@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ascending, percentile, type RunResult, type Sample } from '../../load-tests/runner/samples.ts';
+import { ascending, percentile } from '../../src/benchmark/statistics.ts';
+import type { RunResult, Sample } from '../../load-tests/runner/samples.ts';
 import { judgeThresholds, parseExpression } from '../../load-tests/runner/thresholds.ts';
 
 function sample(latencyMs: number, status = 200, extra: Partial<Sample> = {}): Sample {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import process from 'node:process';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { benchFlags } from '../../src/storage/bench-command.ts';
+import { benchFlags } from '../../src/storage/bench-flags.ts';
 import { CLI } from '../process/carpool.ts';
 import { S3Server, withoutS3 } from './s3-server.ts';
 

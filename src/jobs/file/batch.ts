@@ -98,8 +98,12 @@ export async function startBatch(flags: BatchFlags, parts: BatchParts): Promise<
 }
 
 /** The state of the input. Rejects where it, the results and the errors are not three regular files: links and paths may give one file several names. */
-async function checkFiles({ input, output, errors }: BatchFlags): Promise<Stats> {
-  const state = await stat(input);
+export async function checkFiles({ input, output, errors }: BatchFlags): Promise<Stats> {
+  const state = await stat(input).catch((error: unknown) => {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? new Error(`${input}: there is no such file of requests`)
+      : error;
+  });
   const seen: Stats[] = [];
   for (const file of errors === undefined ? [input, output] : [input, output, errors]) {
     const one = file === input ? state : await stat(file).catch(() => undefined);

@@ -1,61 +1,88 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { OPTION_FLAGS, readArguments } from './config/flags.ts';
-import type { Config } from './config/options.ts';
-import { startServer } from './lifecycle.ts';
-import { createLogs } from './log.ts';
+import { readCommand } from '../config/command.ts';
+import type { Config } from '../config/options.ts';
+import { messageOf } from '../errors.ts';
+import { startServer } from '../lifecycle.ts';
+import { createLogs } from '../log.ts';
+import { exitCodeOf } from '../signals.ts';
+import { readOrTell, refuse, stopOnSignal } from './host.ts';
+import { RUN } from './specs.ts';
+import { statusLine } from './status-line.ts';
 
 /** `carpool run`: one model, asked from the terminal, by a server on this machine that ends with it. */
 
-export const RUN_USAGE = [
-  'Usage: carpool run <model> [a text, JSON, or the name of a file] [flags of carpool serve]',
-  '',
-  'Asks a model of MODELS_DIR and prints its answer. A chat model without a text talks with you, line by line, until the end of the input.',
-  '',
-  '  carpool run chat "What is the capital of France?"',
-  '  carpool run language-id "Wo ist der Bahnhof?"',
-  '  carpool run transcription speech.wav',
-].join('\n');
-
-export interface RunFlags {
+interface RunFlags {
   readonly model: string;
   readonly input: string | undefined;
+  readonly json: boolean;
   /** The other flags, which are of the configuration. */
   readonly rest: readonly string[];
 }
 
 /** What a command line asks for, or what is wrong with it. */
-export function runFlags(argv: readonly string[]): RunFlags | { readonly problem: string } {
-  const { values, positionals, problems } = readArguments(argv, OPTION_FLAGS);
-  const [model, input, ...others] = positionals;
-  if (problems.length > 0) return { problem: problems.join('\n') };
+function runFlags(argv: readonly string[]): RunFlags | { readonly problem: string } {
+  const line = readCommand(RUN, argv);
+  if ('problem' in line) return line;
+  const [model, input, ...others] = line.operands;
   if (model === undefined) return { problem: 'Name a model; carpool list shows them' };
   if (others.length > 0) return { problem: 'Put the text in quotes' };
-  const rest = Object.entries(values).map(([name, value]) => `--${name}=${value}`);
   // A server of its own, for this model and this machine alone.
-  return { model, input, rest: [...rest, `--models=${model}`, '--host=127.0.0.1', '--port=0', '--probe-port=-1'] };
+  const rest = [...line.rest, `--models=${model}`, '--host=127.0.0.1', '--port=0', '--probe-port=-1'];
+  return { model, input, json: line.values['json'] === 'true', rest };
 }
 
-export interface RunHost {
+interface RunHost {
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly signal: AbortSignal;
 }
 
+/** `carpool run`. */
+export async function run(argv: readonly string[]): Promise<void> {
+  const flags = runFlags(argv);
+  if ('problem' in flags) {
+    refuse(flags.problem, RUN);
+    return;
+  }
+  const config = readOrTell(flags.rest);
+  if (config === undefined) return;
+  const stop = stopOnSignal();
+  const { stdin, stdout, stderr } = process;
+  try {
+    await ask(config, flags, { stdin, stdout, stderr, signal: stop.signal });
+  } catch (error) {
+    if (stop.by === undefined) console.error(messageOf(error));
+    process.exit(stop.by === undefined ? 1 : exitCodeOf(stop.by));
+  }
+  process.exit(stop.by === undefined ? 0 : exitCodeOf(stop.by));
+}
+
 /** Runs a model. Throws a StartError if it cannot be loaded, and a plain Error with the answer of a request that was refused. */
-export async function runCommand(config: Config, flags: RunFlags, host: RunHost): Promise<void> {
+async function ask(config: Config, flags: RunFlags, host: RunHost): Promise<void> {
   const server = await startServer(config, createLogs({ level: 'silent', pretty: false }));
   try {
-    await server.started;
-    const asked = new Asked(`http://127.0.0.1:${server.port}`, flags.model, host);
+    await loaded(server.started, flags.model, host);
+    const asked = new Asked({ url: `http://127.0.0.1:${server.port}`, ...flags }, host);
     const isChat = (await asked.task()) === 'chat';
     if (!isChat) host.stdout.write(`${await asked.predict(flags.input ?? '')}\n`);
     else if (flags.input === undefined) await converse(asked, host);
     else await asked.chat([{ role: 'user', content: flags.input }]);
   } finally {
     await server.drain();
+  }
+}
+
+/** Waits for a model, and tells a person so: the weights of a chat model take seconds. */
+async function loaded(started: Promise<void>, model: string, { stderr }: RunHost): Promise<void> {
+  const status = statusLine(stderr);
+  status.show(`loading ${model} ...`);
+  try {
+    await started;
+  } finally {
+    status.clear();
   }
 }
 
@@ -82,11 +109,13 @@ async function converse(asked: Asked, { stdin, stderr, signal }: RunHost): Promi
 class Asked {
   readonly #url: string;
   readonly #model: string;
+  readonly #json: boolean;
   readonly #host: RunHost;
 
-  constructor(url: string, model: string, host: RunHost) {
+  constructor({ url, model, json }: { url: string; model: string; json: boolean }, host: RunHost) {
     this.#url = url;
     this.#model = model;
+    this.#json = json;
     this.#host = host;
   }
 
@@ -104,6 +133,7 @@ class Asked {
   /** Prints the answer as it is written, and returns it. */
   async chat(messages: readonly Message[]): Promise<string> {
     const { stdout } = this.#host;
+    if (this.#json) return this.#chatInJson(messages);
     const body = JSON.stringify({ model: this.#model, messages, stream: true });
     const response = await this.#ask('/v1/chat/completions', { headers: JSON_TYPE, body });
     let text = '';
@@ -118,6 +148,14 @@ class Asked {
     }
     stdout.write('\n');
     return text;
+  }
+
+  async #chatInJson(messages: readonly Message[]): Promise<string> {
+    const body = JSON.stringify({ model: this.#model, messages });
+    const text = await (await this.#ask('/v1/chat/completions', { headers: JSON_TYPE, body })).text();
+    this.#host.stdout.write(`${text}\n`);
+    const { choices = [] } = JSON.parse(text) as { choices?: readonly { message?: { content?: string | null } }[] };
+    return choices[0]?.message?.content ?? '';
   }
 
   async #ask(

@@ -1,0 +1,85 @@
+import { constants } from 'node:fs';
+import { access, stat, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf } from '../errors.ts';
+import { ok, problem, warning, type Found, type Patient } from './finding.ts';
+import { quoted } from './options.ts';
+
+/** Folders that the server writes to: whether it may, and whether there is room. */
+
+interface Place {
+  readonly option: string;
+  readonly folder: string;
+  /** How much is to have room in it; 0: unknown. */
+  readonly bytes: number;
+}
+
+/** Room that a pull wants at least. */
+const LEAST_BYTES = 1e9;
+
+export async function checkFolders({ config }: Patient): Promise<Found[]> {
+  const places: Place[] = [
+    ...(config.CARPOOL_MODELS.length === 0
+      ? []
+      : [{ option: 'MODELS_DIR', folder: config.MODELS_DIR, bytes: LEAST_BYTES }]),
+    ...(config.JOBS_DIR === ''
+      ? []
+      : [{ option: 'JOBS_DIR', folder: config.JOBS_DIR, bytes: config.JOB_STORE_BYTES + config.FILE_STORE_BYTES }]),
+    ...(config.STORAGE_CACHE_DIR === ''
+      ? []
+      : [{ option: 'STORAGE_CACHE_DIR', folder: config.STORAGE_CACHE_DIR, bytes: config.STORAGE_CACHE_BYTES }]),
+    ...(config.JOB_COMMANDS.length === 0
+      ? []
+      : (['INPUT_DIR', 'OUTPUT_DIR', 'CHECKPOINT_DIR'] as const).map((option) => ({
+          option,
+          folder: config[option],
+          bytes: 0,
+        }))),
+  ];
+  const found: Found[] = [];
+  for (const place of places) found.push(...(await checkPlace(place)));
+  if (found.length === 0 && places.length === 0) return [ok('none is written to')];
+  return found.length > 0 ? found : [ok(`${places.map(({ option }) => option).join(', ')} can be written to`)];
+}
+
+async function checkPlace({ option, folder, bytes }: Place): Promise<Found[]> {
+  const there = await nearest(path.resolve(folder));
+  if (!(await stat(there)).isDirectory())
+    return [
+      problem(`${option}: ${there} is a file, and a folder is wanted`, `mv ${quoted(there)} ${quoted(`${there}.old`)}`),
+    ];
+  try {
+    await access(there, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? messageOf(error);
+    return [
+      problem(
+        `${option}: ${there} cannot be written to (${code})`,
+        code === 'EROFS'
+          ? `mount it writable, or let ${option} name another folder`
+          : `chown -R "$(id -u)" ${quoted(there)}`,
+      ),
+    ];
+  }
+  const { bavail, bsize } = await statfs(there);
+  const free = bavail * bsize;
+  if (free >= bytes) return [];
+  const gigabytes = (value: number): string => (value / 1e9).toFixed(1);
+  return [
+    warning(
+      `${option}: ${gigabytes(free)} GB are free at ${there}, up to ${gigabytes(bytes)} may be wanted`,
+      `df -h ${quoted(there)}`,
+    ),
+  ];
+}
+
+/** The folder itself, or the nearest one above it that is there: the server makes the rest. */
+async function nearest(folder: string): Promise<string> {
+  for (let at = folder; ; at = path.dirname(at)) {
+    const isThere = await stat(at).then(
+      () => true,
+      () => false,
+    );
+    if (isThere || at === path.dirname(at)) return at;
+  }
+}
