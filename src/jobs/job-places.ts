@@ -72,7 +72,7 @@ export class JobPlaces {
 
   /**
    * Stores an answer; resolves when it is there. What is there already stays, as far as the storage can tell: the answer is there once, however often the
-   * job runs. Rejects with STORAGE_UNAVAILABLE after all tries, or the signal's reason.
+   * job runs. Rejects with STORAGE_UNAVAILABLE after all tries, INVALID_INPUT for a presigned URL that is refused, or the signal's reason.
    */
   async store(output: PlaceReference, answer: Answer, signal: AbortSignal): Promise<StoredAnswer> {
     const { place, contentType = answer.contentType } = output;
@@ -103,10 +103,7 @@ export class JobPlaces {
         else if (kind === 'UNAVAILABLE' && tries < STORE_TRIES) {
           await this.#wait(retryDelayMs(tries), signal);
           tries += 1;
-        } else
-          throw new ServerError('STORAGE_UNAVAILABLE', `The answer was not stored. ${messageOf(error)}`, {
-            cause: error,
-          });
+        } else throw notStored(place, error);
       }
     }
   }
@@ -124,6 +121,13 @@ export class JobPlaces {
       signal.addEventListener('abort', abort, { once: true });
     });
   }
+}
+
+/** A presigned URL comes from the job: one that is refused stays so, wherever the job is tried again. */
+function notStored(place: string, error: unknown): ServerError {
+  const isRefused = /^https?:/i.test(place) && error instanceof StorageError && error.kind !== 'UNAVAILABLE';
+  const code = isRefused ? 'INVALID_INPUT' : 'STORAGE_UNAVAILABLE';
+  return new ServerError(code, `The answer was not stored. ${messageOf(error)}`, { cause: error });
 }
 
 /** Storages often have no useful type: what they do not call a picture or a sound is read as JSON. */

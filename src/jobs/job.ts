@@ -73,7 +73,7 @@ export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMem
   for (const [name, range] of members) if (name !== 'body') envelope[name] = valueOf(bytes, name, range);
   const parsed = ENVELOPE.safeParse(envelope);
   const id = typeof envelope['custom_id'] === 'string' ? envelope['custom_id'].slice(0, MOST_ID_CHARACTERS) : null;
-  if (!parsed.success) throw new JobError(id, problemsOf(parsed.error));
+  if (!parsed.success) throw new JobError(id, refusalOf(parsed.error));
   const { custom_id = defaultId, url, priority, timeout_ms: timeoutMs, output, webhook } = parsed.data;
   if (custom_id === undefined) throw new JobError(null, 'custom_id: must be a text of its own for each job');
   const match = operationAt(url);
@@ -116,4 +116,11 @@ function valueOf(bytes: Uint8Array, name: string, { start, end }: Range): unknow
 /** What is wrong with a job, in one line. */
 export function problemsOf(error: z.ZodError): string {
   return error.issues.map(({ path, message }) => [...path.map(String), message].join(': ')).join('; ');
+}
+
+function refusalOf(error: z.ZodError): string {
+  const isCommand = error.issues.some((issue) => issue.code === 'unrecognized_keys' && issue.keys.includes('command'));
+  return isCommand
+    ? 'command: jobs that run programs come from a queue alone, where JOB_COMMANDS allows them'
+    : problemsOf(error);
 }

@@ -71,11 +71,16 @@ test(
       response.writeHead(403).end();
       return true;
     };
-    await using server = await startTestServer({ ...options, JOB_ATTEMPTS: '1' });
+    await using server = await startTestServer({ ...options, JOB_ATTEMPTS: '3' });
     const output = { url: `${objects.url}/bucket/answer?SECRET` };
     const { status, result } = await endOf(server, { url: '/predict/square', body: { data: 3 }, output });
     assert.equal(status, 'failed');
-    assert.equal(result.response.status_code, 503);
+    // A presigned URL that is refused stays so: the answer is computed once.
+    assert.equal(result.response.status_code, 422);
+    assert.equal(
+      (await (await fetch(`${server.url}/metrics`)).text()).match(/carpool_items_total\{.*outcome="ok"\} (\d+)/)?.[1],
+      '1',
+    );
     assert.match(JSON.stringify(result), /The answer was not stored.*status 403/);
     assert.doesNotMatch(JSON.stringify(result) + server.logLines.join(), /SECRET/);
   },

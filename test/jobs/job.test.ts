@@ -87,3 +87,7 @@ test('bytes that are not UTF-8 are refused, not read as something else', () => {
   const name = Buffer.from('{"custom_id":"x","url":"/predict/square","b\xff":{}}', 'latin1');
   assert.throws(() => readJob(name), JobError);
 });
+
+test('a job that runs a program is refused where none may, by its name', () => {
+  assert.match(problemOf({ command: 'python', arguments: ['main.py'] }).message, /^command: .*JOB_COMMANDS/);
+});

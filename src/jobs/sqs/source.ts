@@ -104,9 +104,7 @@ export class SqsSource implements JobSource<SqsJob> {
   }
 
   async done(job: SqsJob, result: JobResult): Promise<void> {
-    const { jobs } = this.#queues;
-    const attempts = Math.min(this.#options.attempts, jobs.redrive?.maxReceives ?? Infinity);
-    if (result.kind === 'failed' && job.deliveries < attempts) {
+    if (result.kind === 'failed' && job.isLast === false) {
       await this.giveBack(job, retryDelayMs(job.deliveries));
       return;
     }
@@ -157,8 +155,11 @@ export class SqsSource implements JobSource<SqsJob> {
         .catch(() => job.leave(false));
       return [];
     }
-    if (deliveries <= this.#options.attempts) return [job];
-    return [{ ...job, problem: `it was received ${deliveries - 1} times, and no server has told how it ended` }];
+    const { attempts } = this.#options;
+    const most = Math.min(attempts, this.#queues.jobs.redrive?.maxReceives ?? Infinity);
+    const known = { ...job, isLast: deliveries >= most };
+    if (deliveries <= attempts) return [known];
+    return [{ ...known, problem: `it was received ${deliveries - 1} times, and no server has told how it ended` }];
   }
 
   async #store(job: SqsJob, result: JobResult): Promise<void> {

@@ -25,7 +25,7 @@ function md5(text: string): string {
   return createHash('md5').update(text).digest('hex');
 }
 
-async function rig(t: TestContext) {
+async function rig(t: TestContext, deliveries = 1) {
   const calls: string[] = [];
   let refusal: string | undefined;
   let held: Promise<void> | undefined;
@@ -33,7 +33,8 @@ async function rig(t: TestContext) {
     if (refusal !== undefined && call === 'ChangeMessageVisibilityBatch')
       return { Failed: ids.map((Id) => ({ Id, Code: 'InvalidParameterValue', Message: refusal, SenderFault: true })) };
     if (call === 'GetQueueAttributes') return { Attributes: {} };
-    const message = { MessageId: 'm', ReceiptHandle: 'AQEB', Body: 'a', MD5OfBody: md5('a') };
+    const Attributes = { ApproximateReceiveCount: String(deliveries) };
+    const message = { MessageId: 'm', ReceiptHandle: 'AQEB', Body: 'a', MD5OfBody: md5('a'), Attributes };
     if (call === 'ReceiveMessage') return { Messages: [message] };
     return { Successful: ids.map((Id) => ({ Id, MessageId: 'r', MD5OfMessageBody: md5(LINE) })) };
   };
@@ -74,6 +75,17 @@ async function rig(t: TestContext) {
   };
   return { source, job, told, calls, hold, refuse: (text: string) => (refusal = text) };
 }
+
+test('a failure is the end of a job at its last attempt only, so that its webhook is told once', async (t) => {
+  for (const [deliveries, isLast] of [
+    [1, false],
+    [2, false],
+    [3, true],
+  ] as const) {
+    const { job } = await rig(t, deliveries);
+    assert.equal(job.isLast, isLast);
+  }
+});
 
 test('a job that has been in flight for 12 hours is stopped, which is told once, and is ours until it goes back', async (t) => {
   const { source, job, told, refuse } = await rig(t);
