@@ -39,7 +39,7 @@ function Overview({ state, isLive }: { readonly state: LiveState; readonly isLiv
   return (
     <>
       {names.length === 0 && state.phase !== 'starting' ? <NoModels /> : null}
-      {hasTraffic || names.length === 0 ? null : <NoTraffic models={state.models} />}
+      {hasTraffic || state.phase !== 'ready' ? null : <NoTraffic models={state.models} />}
       {names.length > 1 ? (
         <div class="filter">
           <label for="model">Figures of</label>

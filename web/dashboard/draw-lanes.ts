@@ -5,19 +5,22 @@ import type { Bar, Journey, View } from './timeline.ts';
 
 /** Draws the timeline of lanes on a canvas. */
 
-export const ROW_HEIGHT = 44;
+export const ROW_HEIGHT = 56;
 export const AXIS_HEIGHT = 22;
 /** Names of lanes stand left of the bars. */
 export const LABEL_WIDTH = 72;
 /** Narrower bars have no number on them. */
 const LEAST_FOR_NUMBER = 22;
-const TICKS = 5;
+/** Between two numbers of the axis, at least. */
+const TICK_WIDTH = 70;
+const MOST_TICKS = 5;
 const FONT = '12px system-ui, sans-serif';
 
 export interface Drawing {
   readonly view: View;
   readonly bars: readonly Bar[];
   readonly state: LiveState;
+  readonly isPaused: boolean;
   /** The run that is looked at. */
   readonly told: Run | undefined;
   /** The request that is followed: other runs than its own are faint. */
@@ -41,7 +44,7 @@ export function drawLanes(canvas: HTMLCanvasElement, drawing: Drawing): void {
   for (const bar of drawing.bars) drawBar(context, bar, drawing);
 }
 
-function drawGrid(context: CanvasRenderingContext2D, { view, state }: Drawing): void {
+function drawGrid(context: CanvasRenderingContext2D, { view, state, isPaused }: Drawing): void {
   const { lanes, width, rowHeight, fromMs, toMs } = view;
   const bottom = lanes.length * rowHeight;
   context.lineWidth = 1;
@@ -55,15 +58,19 @@ function drawGrid(context: CanvasRenderingContext2D, { view, state }: Drawing): 
     context.fillStyle = colourOf('--line');
     context.fillRect(LABEL_WIDTH, y, width, 1);
   }
-  context.textAlign = 'center';
-  for (let tick = 0; tick <= TICKS; tick++) {
-    const x = LABEL_WIDTH + (width * tick) / TICKS;
+  const ticks = width > MOST_TICKS * TICK_WIDTH ? MOST_TICKS : 2;
+  for (let tick = 0; tick <= ticks; tick++) {
+    const x = LABEL_WIDTH + (width * tick) / ticks;
     context.fillStyle = colourOf('--line');
     context.fillRect(Math.min(x, LABEL_WIDTH + width - 1), 0, 1, bottom);
-    const agoS = ((toMs - fromMs) * (TICKS - tick)) / TICKS / 1000;
+    const agoS = ((toMs - fromMs) * (ticks - tick)) / ticks / 1000;
     context.fillStyle = colourOf('--muted');
-    context.textAlign = tick === TICKS ? 'right' : tick === 0 ? 'left' : 'center';
-    context.fillText(tick === TICKS ? 'now' : `−${Number(agoS.toFixed(1))} s`, x, bottom + AXIS_HEIGHT / 2 + 2);
+    context.textAlign = tick === ticks ? 'right' : tick === 0 ? 'left' : 'center';
+    context.fillText(
+      tick === ticks ? (isPaused ? 'paused' : 'now') : `−${Number(agoS.toFixed(1))} s`,
+      x,
+      bottom + AXIS_HEIGHT / 2 + 2,
+    );
   }
 }
 

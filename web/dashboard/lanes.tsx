@@ -136,7 +136,7 @@ function animate(
     };
     const bars = barsOf(state.runs.values(), view);
     shown.current = { view, bars };
-    drawLanes(canvas, { view, bars, ...scene });
+    drawLanes(canvas, { view, bars, isPaused: pausedAtMs !== undefined, ...scene });
   };
   ticket = requestAnimationFrame(draw);
   return () => cancelAnimationFrame(ticket);

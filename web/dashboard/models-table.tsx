@@ -16,15 +16,29 @@ const STATES: Readonly<Record<ModelRow['state'], readonly [kind: string, text: s
   asleep: ['', 'Asleep'],
   loading: ['warn', 'Loading'],
   unloading: ['warn', 'Unloading'],
-  unavailable: ['bad', 'Not loaded'],
+  unavailable: ['', 'Not loaded'],
 };
+
+/** What the states say already. */
+const PLAIN: readonly string[] = ['', 'not loaded', 'unloaded', 'loaded when a request comes'];
+
+function isFailure({ state, reason }: ModelRow): boolean {
+  return state === 'unavailable' && !PLAIN.includes(reason) && !reason.startsWith('not chosen');
+}
+
+const ORDER: readonly ModelRow['state'][] = ['ready', 'loading', 'unloading', 'asleep', 'unavailable'];
+
+/** Those that serve come first. */
+function inOrder(models: readonly ModelRow[]): readonly ModelRow[] {
+  return [...models].sort((one, other) => ORDER.indexOf(one.state) - ORDER.indexOf(other.state));
+}
 
 /** All models with what they do now; `manages`: they can be loaded and unloaded. */
 export function ModelsTable({ state }: { readonly state: LiveState }): VNode {
   const [told, tell] = useState('');
   const { manages } = state.welcome;
   return (
-    <section class="panel" aria-labelledby="models">
+    <section class="panel">
       <h2 id="models">Models</h2>
       {told === '' ? null : (
         <p class="notice bad" role="alert">
@@ -57,7 +71,7 @@ export function ModelsTable({ state }: { readonly state: LiveState }): VNode {
             </tr>
           </thead>
           <tbody>
-            {state.models.map((row) => (
+            {inOrder(state.models).map((row) => (
               <Row key={`${row.name}/${row.version}`} row={row} state={state} tell={tell} />
             ))}
           </tbody>
@@ -87,8 +101,8 @@ function Row({ row, state, tell }: RowProps): VNode {
         </div>
       </th>
       <td>
-        <span class={`state ${kind}`}>{text}</span>
-        {reason === '' ? null : <div class="muted small reason">{reason}</div>}
+        <span class={`state ${isFailure(row) ? 'bad' : kind}`}>{isFailure(row) ? 'Failed' : text}</span>
+        {PLAIN.includes(reason) ? null : <div class="muted small reason">{reason}</div>}
       </td>
       <td>{devices?.join(', ') ?? '–'}</td>
       <NumberCells row={row} state={state} />

@@ -22,6 +22,8 @@ export interface PlotProps {
 }
 
 const HEIGHT = 150;
+/** A plot that has just begun is not stretched further. */
+const LEAST_S = 60;
 
 /** Lines over the last minutes, with what they are now beside their names. */
 export function Plot({ title, times, lines, format }: PlotProps): VNode {
@@ -82,7 +84,7 @@ function optionsOf(holder: HTMLElement, { lines, format }: Omit<PlotProps, 'titl
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { range: (_, __, max) => [max - KEPT_MS / 1000, max] },
+      x: { range: rangeOf },
       // From 0, and never flat.
       y: { range: (_, __, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.08 : 1] },
     },
@@ -104,6 +106,12 @@ function optionsOf(holder: HTMLElement, { lines, format }: Omit<PlotProps, 'titl
   };
 }
 
+/** All that there is, up to how far the page remembers. */
+function rangeOf({ data: [times] }: UPlot): [from: number, to: number] {
+  const to = times.at(-1) ?? 0;
+  return [Math.max(to - KEPT_MS / 1000, Math.min(times[0] ?? 0, to - LEAST_S)), to];
+}
+
 function clock(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  return new Date(seconds * 1000).toLocaleTimeString('en-GB');
 }

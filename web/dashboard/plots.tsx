@@ -6,11 +6,13 @@ import { Plot, type Line } from './plot.tsx';
 /** The last minutes, a point a second; `model`: of one, or of ALL. */
 export function Plots({ state, model }: { readonly state: LiveState; readonly model: string }): VNode {
   const points = state.points.get(model) ?? [];
-  const times = points.map(({ atMs }) => (atMs + state.welcome.wallMs) / 1000);
+  const seconds = (atMs: number): number => (atMs + state.welcome.wallMs) / 1000;
+  // Before the first point there is the time all the same.
+  const times = points.length === 0 ? [seconds(state.atMs)] : points.map(({ atMs }) => seconds(atMs));
   const line = (name: string, colour: string, read: (point: Point) => number | undefined): Line => ({
     name,
     colour,
-    values: points.map(read),
+    values: points.length === 0 ? [undefined] : points.map(read),
   });
   const rate = (value: number): string => `${short(value)}/s`;
   return (

@@ -39,7 +39,7 @@ function readEvent(block: string): StreamEvent[] {
 }
 
 /** The events of a response's body, as they come. */
-export async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent> {
+export async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent, void> {
   const reader = new EventReader();
   const pieces = body
     .pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)
