@@ -68,6 +68,20 @@ const ranker: StubModel = {
   },
 };
 
+/** Hears a bell in every sound. */
+const listener: StubModel = {
+  name: 'listener',
+  task: 'audio-classification',
+  serve: ({ parameters }) => {
+    const classes = [
+      { label: 'bell', score: 0.75 },
+      { label: 'rain', score: 0.25 },
+    ];
+    const { top_k: count = classes.length } = parameters ?? {};
+    return Promise.resolve({ json: classes.slice(0, Number(count)) });
+  },
+};
+
 function valueOf(item: Item): unknown {
   return item.kind === 'json' ? item.value : undefined;
 }
@@ -76,13 +90,13 @@ let stub: StubServer;
 let server: Server;
 let folder = '';
 before(async () => {
-  stub = await startStubServer([talker, vectors, ranker, ears, painter]);
+  stub = await startStubServer([talker, vectors, ranker, ears, listener, painter]);
   folder = await mkdtemp(join(tmpdir(), 'carpool-clients-'));
   const sample = join(folder, 'sample.wav');
   await writeFile(sample, Buffer.alloc(100));
   const models = {
     ...{ chat: 'talker', embeddings: 'vectors', reranking: 'ranker', infill: 'talker' },
-    ...{ transcription: 'ears', 'text-to-image': 'painter' },
+    ...{ transcription: 'ears', 'audio-classification': 'listener', 'text-to-image': 'painter' },
   };
   server = { url: stub.url, models, sample };
 });

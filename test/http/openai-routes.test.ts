@@ -97,7 +97,8 @@ const refusals: [string, string, string, number, string | null, string | null][]
   ],
   ['an odd size', 'images/generations', '{"prompt":"a","size":"big"}', 400, 'size', 'invalid_value'],
   ['eleven images', 'images/generations', '{"prompt":"a","n":11}', 400, 'n', 'invalid_value'],
-  ['audio that is no form', 'audio/transcriptions', '{}', 400, null, 'unsupported_media_type'],
+  ['audio without a file', 'audio/transcriptions', '{}', 400, 'file', 'missing_required_parameter'],
+  ['a file that is a number', 'audio/transcriptions', '{"file":5}', 400, 'file', 'invalid_type'],
 ];
 function chatBody(field: string): string {
   return `{"messages":[{"role":"user","content":"a"}],${field}}`;

@@ -32,3 +32,9 @@ await feature('transcription', 'transcription', async (model) => {
   const inputs = new Blob([await readFile(sample)], { type: 'audio/wav' });
   isText((await at(`/models/${model}`).automaticSpeechRecognition({ inputs })).text);
 });
+
+await feature('audio classification', 'audio-classification', async (model) => {
+  const inputs = new Blob([await readFile(sample)], { type: 'audio/wav' });
+  const classes = await at(`/models/${model}`).audioClassification({ inputs });
+  assert.ok(classes.length > 1 && classes[0].score >= classes[1].score);
+});

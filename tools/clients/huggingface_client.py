@@ -35,3 +35,11 @@ def similarity(_model):
 @feature("transcription", "transcription")
 def transcription(model):
     is_text(InferenceClient(f"{url}/models/{model}", api_key="none").automatic_speech_recognition(sample).text)
+
+
+@feature("audio classification", "audio-classification")
+def audio_classification(model):
+    client = InferenceClient(f"{url}/models/{model}", api_key="none")
+    classes = client.audio_classification(sample)
+    assert len(classes) > 1 and classes[0].score >= classes[1].score
+    assert len(client.audio_classification(sample, top_k=1)) == 1

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import type { RawItem } from '../../tasks/task.ts';
-import type { DecodeContext, ItemsRequest } from '../shared/operation.ts';
+import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
+import type { Item } from '../../tasks/task.ts';
+import { isJsonType } from '../shared/json-body.ts';
+import { jsonItem, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { choice, feature, flag, given, issue, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { chunkingFields, chunkingParameters } from './chunking.ts';
 import { fileField, formValues, parseMultipart } from './multipart.ts';
@@ -43,7 +45,14 @@ const schema = z.object({
   model: text.optional(),
 });
 
-export { schema as AUDIO_BODY };
+/** In JSON, as bodies of jobs are, a file is its place, base64 or a data URL. */
+const jsonFile = z
+  .union([text, z.strictObject({ url: text }, 'an object with "url"')])
+  .transform((file) => (typeof file === 'string' ? file : file.url));
+
+const jsonSchema = schema.extend({ file: jsonFile, include: feature([]) });
+
+export { schema as AUDIO_BODY, jsonSchema as AUDIO_JSON_BODY };
 
 /** `POST /v1/audio/transcriptions`. https://platform.openai.com/docs/api-reference/audio/createTranscription */
 export function decodeTranscription(body: Uint8Array, context: DecodeContext): Promise<ItemsRequest<AudioOptions>> {
@@ -55,36 +64,56 @@ export function decodeTranslation(body: Uint8Array, context: DecodeContext): Pro
   return decodeAudio(body, context, 'translate');
 }
 
-/** Reads a form with the audio in `file` and the other fields in any order. Rejects with BAD_REQUEST or UNSUPPORTED_MEDIA_TYPE. */
+/** Reads a form with the audio in `file` and the other fields in any order, or the same in JSON. Rejects with BAD_REQUEST or UNSUPPORTED_MEDIA_TYPE. */
 async function decodeAudio(
   body: Uint8Array,
   { contentType }: DecodeContext,
   task: 'transcribe' | 'translate',
 ): Promise<ItemsRequest<AudioOptions>> {
+  if (isJsonType(contentType)) return decodeJson(body, task);
   const values = formValues(schema, await parseMultipart(body, contentType));
-  const ignored = unknownFields(schema, values);
   const fields = readFields(schema, values);
-  const { file, model, response_format: format, language, prompt, hotwords, temperature, vad_filter, stream } = fields;
+  const { contentType: type, bytes } = fields.file;
+  const item: Item = { kind: 'raw', contentType: soundType(type), bytes, parameters: parametersOf(fields, task) };
+  return { ...requestOf(fields, item), ignored: unknownFields(schema, values) };
+}
+
+function decodeJson(body: Uint8Array, task: 'transcribe' | 'translate'): ItemsRequest<AudioOptions> {
+  const given = parseJsonObject(body);
+  const { chunking_strategy: chunking } = given;
+  // A form can only hold its text.
+  const values: JsonObject = isObject(chunking) ? { ...given, chunking_strategy: JSON.stringify(chunking) } : given;
+  const fields = readFields(jsonSchema, values);
+  const item = jsonItem({ audio: fields.file }, parametersOf(fields, task));
+  return { ...requestOf(fields, item), ignored: unknownFields(jsonSchema, values) };
+}
+
+/** All fields but the file. */
+type Fields = Omit<z.output<typeof schema>, 'file'>;
+
+function requestOf(
+  { model, response_format: format, stream }: Fields,
+  item: Item,
+): Omit<ItemsRequest<AudioOptions>, 'ignored'> {
   if (stream && (format === 'srt' || format === 'vtt'))
     throw new ServerError('BAD_REQUEST', `A stream of events has no form '${format}'.`, {
       param: 'response_format',
       reason: 'invalid_value',
     });
-  const item: RawItem = {
-    kind: 'raw',
-    contentType: soundType(file.contentType),
-    bytes: file.bytes,
-    parameters: given({
-      ...chunkingParameters(fields),
-      ...given({ vad_filter, word_timestamps: timesWords(fields) }),
-      ...{ task, language, prompt, hotwords, temperature, timestamps: TIMED.includes(format) },
-    }),
-  };
-  return { model, items: [item], options: { format, stream }, ignored };
+  return { model, items: [item], options: { format, stream } };
+}
+
+function parametersOf(fields: Fields, task: 'transcribe' | 'translate'): JsonObject {
+  const { response_format: format, language, prompt, hotwords, temperature, vad_filter } = fields;
+  return given({
+    ...chunkingParameters(fields),
+    ...given({ vad_filter, word_timestamps: timesWords(fields) }),
+    ...{ task, language, prompt, hotwords, temperature, timestamps: TIMED.includes(format) },
+  });
 }
 
 /** Whether words are to have times; undefined where nobody asks. */
-function timesWords(fields: z.output<typeof schema>): true | undefined {
+function timesWords(fields: Fields): true | undefined {
   const asked = [fields.timestamp_granularities ?? [], fields['timestamp_granularities[]'] ?? []].flat(2);
   if (!asked.includes('word')) return undefined;
   if (fields.response_format === 'verbose_json') return true;

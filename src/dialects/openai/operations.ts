@@ -4,7 +4,7 @@ import { generationStream, readGeneration } from '../shared/generation-reply.ts'
 import { jsonAnswer, ofTask, type ItemsOperation, type ModelChoice, type Operation } from '../shared/operation.ts';
 import { allReplies } from '../shared/results.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
-import { AUDIO_BODY, decodeTranscription, decodeTranslation, type AudioOptions } from './audio.ts';
+import { AUDIO_BODY, AUDIO_JSON_BODY, decodeTranscription, decodeTranslation, type AudioOptions } from './audio.ts';
 import { CHAT_BODY, decodeChat, type ChatOptions } from './chat.ts';
 import { ChatStream, encodeChat } from './chat-reply.ts';
 import { CompletionsStream, encodeCompletions } from './completions-reply.ts';
@@ -145,8 +145,9 @@ const TRANSCRIPTIONS: ItemsOperation<AudioOptions> = {
   name: 'openai.transcriptions',
   about: {
     summary: 'Writes down what is said in a recording',
-    body: AUDIO_BODY,
-    bodyTypes: [FORM_TYPE],
+    body: AUDIO_JSON_BODY,
+    formBody: AUDIO_BODY,
+    bodyTypes: [FORM_TYPE, JSON_TYPE],
     answerTypes: [JSON_TYPE, 'text/plain', 'text/vtt', 'application/x-subrip'],
   },
   dialect: OPENAI,
@@ -162,8 +163,9 @@ const TRANSLATIONS: ItemsOperation<AudioOptions> = {
   name: 'openai.translations',
   about: {
     summary: 'Writes down in English what is said in a recording',
-    body: AUDIO_BODY,
-    bodyTypes: [FORM_TYPE],
+    body: AUDIO_JSON_BODY,
+    formBody: AUDIO_BODY,
+    bodyTypes: [FORM_TYPE, JSON_TYPE],
     answerTypes: [JSON_TYPE, 'text/plain', 'text/vtt', 'application/x-subrip'],
   },
   paths: ['/v1/audio/translations'],

@@ -6,6 +6,8 @@ export interface About {
   readonly summary: string;
   /** The schema that its JSON body, or the fields of its form, are read by. */
   readonly body?: z.ZodType;
+  /** That of a form, where it is another one. */
+  readonly formBody?: z.ZodType;
   /** Content types of bodies; default: JSON. Any other than JSON and forms is the item itself. */
   readonly bodyTypes?: readonly string[];
   /** Content types of answers besides server-sent events; default: JSON. */

@@ -1,5 +1,5 @@
 import type { Dialect } from '../../dialects/shared/dialect.ts';
-import { ANY_TYPE, JSON_TYPE, type About } from '../../dialects/shared/about.ts';
+import { ANY_TYPE, FORM_TYPE, JSON_TYPE, type About } from '../../dialects/shared/about.ts';
 import type { ModelFacts, Operation } from '../../dialects/shared/operation.ts';
 import { OPERATIONS, operationNamed, sharingPathsOf } from '../../dialects/operations.ts';
 import { ERRORS, ServerError, type ErrorCode } from '../../errors.ts';
@@ -121,7 +121,7 @@ function toldOf(
   return {
     summary,
     tags: [dialect.name],
-    ...(body === undefined ? {} : { requestBody: { content: contentOf(bodyTypes, body) } }),
+    ...(body === undefined ? {} : { requestBody: { content: contentOf(bodyTypes, body, formOf(about)) } }),
     responses: {
       [status]: { description: 'Done', content: contentOf(answers, {}) },
       ...errorsOf(dialects),
@@ -129,9 +129,17 @@ function toldOf(
   };
 }
 
-function contentOf(types: readonly string[], schema: JsonSchema): Json {
+/** The schema of a form, where it is another one than that of JSON. */
+function formOf({ formBody }: About): JsonSchema | undefined {
+  return formBody === undefined ? undefined : jsonSchemaOf(formBody);
+}
+
+function contentOf(types: readonly string[], schema: JsonSchema, form = schema): Json {
   return Object.fromEntries(
-    types.map((type) => [type, type === ANY_TYPE || type.endsWith('octet-stream') ? {} : { schema }]),
+    types.map((type) => [
+      type,
+      type === ANY_TYPE || type.endsWith('octet-stream') ? {} : { schema: type === FORM_TYPE ? form : schema },
+    ]),
   );
 }
 

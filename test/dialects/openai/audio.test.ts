@@ -49,3 +49,23 @@ test('vad_filter is taken as faster-whisper calls it', async () => {
     ...{ task: 'transcribe', timestamps: false, vad_filter: true },
   });
 });
+
+test('a body in JSON names the audio, or holds it, and has the same fields', async () => {
+  const read = async (body: unknown) =>
+    decodeTranscription(Buffer.from(JSON.stringify(body)), { itemLimit: 1, contentType: 'application/json' });
+  const chunking_strategy = { type: 'server_vad', threshold: 0.6 };
+  const whole = { model: 'm', file: { url: 's3://bucket/talk.wav' }, response_format: 'srt', chunking_strategy };
+  const { model, items, options } = await read(whole);
+  assert.deepEqual([model, options], ['m', { format: 'srt', stream: false }]);
+  const vad = { vad_filter: 'auto', vad_parameters: { threshold: 0.6 } };
+  const parameters = { ...vad, task: 'transcribe', timestamps: true };
+  assert.deepEqual(items, [{ kind: 'json', value: { audio: 's3://bucket/talk.wav' }, parameters }]);
+  for (const file of ['UklGRg==', 'data:audio/wav;base64,UklGRg==', 'https://example.com/a.mp3'])
+    assert.deepEqual((await read({ file })).items[0], {
+      ...{ kind: 'json', value: { audio: file } },
+      parameters: { task: 'transcribe', timestamps: false },
+    });
+  for (const file of [undefined, 5, ['UklGRg==']]) await assert.rejects(read({ file }), refused('file'));
+  for (const file of [{}, { url: 5 }]) await assert.rejects(read({ file }), refused('file.url'));
+  await assert.rejects(read({ file: 'UklGRg==', include: ['logprobs'] }), refused('include'));
+});

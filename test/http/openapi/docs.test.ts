@@ -73,6 +73,7 @@ test('ranges, lists and forms are told as they are checked', async () => {
   assert.equal((propertiesOf('/embed_all')['inputs']?.['anyOf'] as unknown[]).length, 3);
   const { file } = propertiesOf('/v1/audio/transcriptions', 'multipart/form-data');
   assert.deepEqual(file, { type: 'string', format: 'binary' });
+  assert.equal((propertiesOf('/v1/audio/transcriptions')['file']?.['anyOf'] as unknown[]).length, 2);
 });
 
 test('a path of several dialects has the errors of each', async () => {
