@@ -37,8 +37,8 @@ COPY models /app/models
 
 FROM ${CUDA_IMAGE} AS cuda
 WORKDIR /app
-# Decodes compressed audio for transcription (docs/tasks.md); WAV needs nothing. The locale is what ONNX's StringNormalizer takes by default.
-RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg locales \
+# ffmpeg decodes and writes compressed audio, espeak-ng gives phonemes of texts (docs/tasks.md); WAV and voices that read letters need neither. The locale is what ONNX's StringNormalizer takes by default.
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg espeak-ng locales \
   && localedef -i en_US -f UTF-8 en_US.UTF-8 && rm -rf /var/lib/apt/lists/*
 COPY --from=base /usr/local/bin/node /usr/local/bin/node
 # Fails the build, not the start, if the base lacks a library that Node needs.
@@ -60,7 +60,7 @@ ENTRYPOINT ["node", "dist/src/cli.js", "serve"]
 
 FROM ${NODE_IMAGE} AS cpu
 WORKDIR /app
-RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg locales \
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg espeak-ng locales \
   && localedef -i en_US -f UTF-8 en_US.UTF-8 && rm -rf /var/lib/apt/lists/*
 COPY --from=modules /app/node_modules ./node_modules
 COPY --from=app /app ./

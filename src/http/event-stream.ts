@@ -1,24 +1,29 @@
-import type { StreamEvent } from '../dialects/shared/operation.ts';
+import type { AnswerStream, StreamEvent } from '../dialects/shared/operation.ts';
 import type { Exchange } from './exchange.ts';
 
 /** The container gateway closes a connection after 100 s without traffic. */
 const HEARTBEAT_MS = 15_000;
 /** The status is not sent before the first event, so that an early error has its own status; but it is sent after this time. */
 const OPEN_AFTER_MS = 60_000;
-/** Most bytes that wait for a client that does not read. */
+/** Most bytes that wait for a client that does not read events. */
 const BUFFER_LIMIT_BYTES = 1024 * 1024;
+/** The same for one that reads bytes: players read as they play, and the answer is made much faster. */
+const BYTES_LIMIT_BYTES = 64 * 1024 * 1024;
 
 /**
- * A reply as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). It begins with the first event; until
- * then the exchange may still be answered otherwise. A client that does not read is cut off, which cancels its request.
+ * A reply that goes out piece by piece: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), or bytes of another type
+ * (`AnswerStream.isOfBytes`). It begins with the first piece; until then the exchange may still be answered otherwise. A client that does not read is cut off,
+ * which cancels its request.
  */
 export class EventStream {
   readonly #exchange: Exchange;
+  readonly #answer: Pick<AnswerStream, 'isOfBytes' | 'contentType'>;
   readonly #opening: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: Exchange, answer: Pick<AnswerStream, 'isOfBytes' | 'contentType'> = {}) {
     this.#exchange = exchange;
+    this.#answer = answer;
     this.#opening = setTimeout(() => this.#beat(), OPEN_AFTER_MS);
     exchange.cancellation.add(this);
   }
@@ -27,11 +32,17 @@ export class EventStream {
     return this.#exchange.response.headersSent;
   }
 
-  /** Sends events, each with one line of data. */
+  /** Whether it is bytes, which have no place for comments and errors. */
+  get isOfBytes(): boolean {
+    return this.#answer.isOfBytes === true;
+  }
+
+  /** Sends events, each with one line of data, or bytes. */
   send(events: readonly StreamEvent[]): void {
     if (events.length === 0) return;
     if (!this.#exchange.isOpenEnded) this.#exchange.firstEventMs ??= this.#exchange.elapsedMs;
-    this.#write(events.map(eventText).join(''));
+    if (this.isOfBytes) for (const event of events) this.#write(event instanceof Uint8Array ? event : eventText(event));
+    else this.#write(events.map(eventText).join(''));
   }
 
   /** Ends the reply, after the last event. */
@@ -40,6 +51,13 @@ export class EventStream {
     const { response } = this.#exchange;
     this.#exchange.endStream();
     this.#exchange.limitReading(response.writableLength);
+  }
+
+  /** Ends the connection, so that the client sees that the reply is not whole. */
+  breakOff(): void {
+    this.#stop();
+    this.#exchange.isBrokenOff = true;
+    this.#exchange.response.destroy();
   }
 
   /** Gives up the stream: the exchange is answered otherwise. */
@@ -53,19 +71,19 @@ export class EventStream {
   }
 
   #beat(): void {
-    this.#write(': keep-alive\n\n');
+    if (!this.isOfBytes) this.#write(': keep-alive\n\n');
   }
 
-  #write(text: string): void {
+  #write(piece: string | Uint8Array): void {
     const { response } = this.#exchange;
     if (response.destroyed || response.writableEnded) return;
     if (!this.isOpen) {
-      this.#exchange.startStream();
+      this.#exchange.startStream(this.#answer.contentType);
       clearTimeout(this.#opening);
-      this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+      if (!this.isOfBytes) this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     }
-    response.write(text);
-    if (response.writableLength <= BUFFER_LIMIT_BYTES) return;
+    response.write(piece);
+    if (response.writableLength <= (this.isOfBytes ? BYTES_LIMIT_BYTES : BUFFER_LIMIT_BYTES)) return;
     response.destroy();
     // A response that waits for its turn on a pipelined connection does not emit `close`.
     this.#exchange.cancellation.cancel();
@@ -79,5 +97,6 @@ export class EventStream {
 }
 
 function eventText(event: StreamEvent): string {
+  if (event instanceof Uint8Array) throw new Error('a stream of events has no place for bytes');
   return typeof event === 'string' ? `data: ${event}\n\n` : `event: ${event.name}\ndata: ${event.data}\n\n`;
 }

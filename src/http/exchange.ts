@@ -68,6 +68,7 @@ export class Exchange implements AccessRecord, Requester {
   /** True for requests that machines repeat all the time: logged at debug only. */
   quiet = false;
   isOpenEnded = false; // a stream that lasts as long as its client likes: its time is no latency
+  isBrokenOff = false; // ended by the server in the middle of its reply, for the error that was noted
   error: ServerError | undefined;
   /** When the first event of a stream went out, on the exchange's own clock. */
   firstEventMs: number | undefined;
@@ -211,10 +212,10 @@ export class Exchange implements AccessRecord, Requester {
     this.response.end();
   }
 
-  /** Begins a reply of server-sent events: sends the status and the headers. */
-  startStream(): void {
+  /** Begins a reply of server-sent events, or of bytes of another type, which `endStream` ends: sends the status and the headers. */
+  startStream(contentType = 'text/event-stream; charset=utf-8'): void {
     this.response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Content-Type': contentType,
       'Cache-Control': 'no-cache',
       // nginx, and proxies like it, would gather the events.
       'X-Accel-Buffering': 'no',
@@ -225,7 +226,6 @@ export class Exchange implements AccessRecord, Requester {
     });
   }
 
-  /** Ends a reply of server-sent events. */
   endStream(): void {
     if (this.#hasTrailers) this.response.addTrailers(timeHeaders(this));
     this.response.end();
@@ -305,10 +305,10 @@ export class Exchange implements AccessRecord, Requester {
     return isFirst;
   }
 
-  /** 499 if the client left, unless only that ends its stream; a stream that broke off had begun with 200. */
+  /** 499 if the client left, unless only that ends its stream; a stream that broke off or was broken off had begun with 200. */
   get status(): number {
     const { statusCode } = this.response;
-    if (!this.#isFinished && !this.isOpenEnded) return 499;
+    if (!this.#isFinished && !this.isOpenEnded) return this.isBrokenOff ? (this.error?.status ?? 499) : 499;
     return statusCode === 200 ? (this.error?.status ?? statusCode) : statusCode;
   }
 

@@ -31,7 +31,7 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
     priority,
     openStream(answer: AnswerStream) {
       events = answer;
-      return (stream = new EventStream(exchange));
+      return (stream = new EventStream(exchange, answer));
     },
   };
   try {
@@ -47,6 +47,10 @@ export async function serveOperation(exchange: Exchange, services: Services, ent
       throw thrown;
     }
     const error = exchange.note(thrown);
+    if (stream.isOfBytes) {
+      stream.breakOff();
+      return;
+    }
     stream.send(events?.fail?.(error) ?? [JSON.stringify(exchange.dialect.tellStreamError(error))]);
   }
   stream?.end();

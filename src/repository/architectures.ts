@@ -56,6 +56,7 @@ const VECTOR_OUTPUTS = ['sentence_embedding', 'last_hidden_state', 'token_embedd
 /** The task of a class name; `names` are the folder's files. */
 export function taskOfArchitecture(names: ReadonlySet<string>, config: HubConfig): TaskChoice {
   const architecture = architectureOf(config);
+  if (architecture === 'VitsModel' || config['model_type'] === 'vits') return voiceChoice(names);
   if (architecture === '') return {};
   const image = imageChoice(architecture, names);
   if (image !== undefined) return image;
@@ -70,6 +71,12 @@ export function taskOfArchitecture(names: ReadonlySet<string>, config: HubConfig
   if (byTokens !== undefined) return tokenChoice(architecture, byTokens[1], names);
   if (TEXT_DECODER.test(architecture)) return { task: 'chat' };
   return encoderChoice(architecture, names, config);
+}
+
+function voiceChoice(names: ReadonlySet<string>): TaskChoice {
+  return names.has('vocab.json') || names.has('tokenizer.json')
+    ? { task: 'text-to-speech' }
+    : { why: 'VitsModel without a vocab.json or a tokenizer.json has no task' };
 }
 
 function tokenChoice(architecture: string, task: string, names: ReadonlySet<string>): TaskChoice {

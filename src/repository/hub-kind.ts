@@ -1,3 +1,4 @@
+import { isObject } from '../json.ts';
 import { taskOfArchitecture, type HubConfig, type TaskChoice } from './architectures.ts';
 import { readModules, type SentenceModule } from '../tasks/text/sentence-modules.ts';
 
@@ -38,6 +39,8 @@ export interface HubFacts {
   readonly config?: HubConfig | undefined;
   /** modules.json of sentence-transformers. */
   readonly modules?: unknown;
+  /** The content of the only `NAME.onnx.json`, in a folder without config.json. */
+  readonly voice?: unknown;
 }
 
 const ANYWHERE = ['onnx/', ''] as const;
@@ -88,7 +91,11 @@ const DIFFUSION_ASSETS = {
  * Says what a folder with these files is. `names` are relative paths with slashes; the facts are the contents of its JSON files; `stated` is the task that
  * model.json names, whose graphs are then needed.
  */
-export function tellHubKind(names: ReadonlySet<string>, { config, modules }: HubFacts, stated?: string): HubKind {
+export function tellHubKind(
+  names: ReadonlySet<string>,
+  { config, modules, voice }: HubFacts,
+  stated?: string,
+): HubKind {
   if (names.has('model_index.json'))
     return {
       toldBy: 'model_index.json',
@@ -96,15 +103,42 @@ export function tellHubKind(names: ReadonlySet<string>, { config, modules }: Hub
       graphs: DIFFUSION,
       assets: present(DIFFUSION_ASSETS, names),
     };
-  if (config === undefined) return { graphs: graphsOf(stated), assets: {} };
+  if (config === undefined) return piperKind(names, voice) ?? { graphs: graphsOf(stated), assets: {} };
+  if (isPiper(config))
+    return {
+      toldBy: 'config.json',
+      task: 'text-to-speech',
+      graphs: [MODEL],
+      assets: { ...present(ASSETS, names), voice: 'config.json' },
+    };
   const steps = readModules(modules);
   const choice = (steps && taskOfModules(steps)) ?? ownChoice(names, config);
-  const vocabulary = choice.isCtc === true ? vocabularyFile(names) : {};
+  const told = withTask(config, stated, choice);
+  const vocabulary = choice.isCtc === true || told.task === 'text-to-speech' ? vocabularyFile(names) : {};
   return {
     toldBy: 'config.json',
     assets: present({ ...ASSETS, ...poolingFile(steps ?? []), ...vocabulary }, names),
-    ...withTask(config, stated, choice),
+    ...told,
   };
+}
+
+/** The name of the settings of a voice of Piper, beside its graph; undefined if there are none, or of several voices. */
+export function voiceFile(names: ReadonlySet<string>): string | undefined {
+  const [file, ...others] = [...names].filter((name) => /^[^/]+\.onnx\.json$/.test(name));
+  return file !== undefined && others.length === 0 && names.has(file.replace(/\.json$/, '')) ? file : undefined;
+}
+
+/** A voice of Piper: `NAME.onnx` and `NAME.onnx.json`. */
+function piperKind(names: ReadonlySet<string>, voice: unknown): HubKind | undefined {
+  const file = voiceFile(names);
+  if (file === undefined || !isPiper(voice)) return undefined;
+  const stem = file.replace(/\.onnx\.json$/, '');
+  return { task: 'text-to-speech', graphs: [{ role: 'model', stems: [stem], folders: [''] }], assets: { voice: file } };
+}
+
+/** Whether settings are those of a voice of Piper. */
+function isPiper(settings: unknown): boolean {
+  return isObject(settings) && isObject(settings['phoneme_id_map']) && isObject(settings['audio']);
 }
 
 /** Tasks whose replies name classes of `id2label`. */

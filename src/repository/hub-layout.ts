@@ -4,7 +4,7 @@ import type { DtypeChoice } from '../dtype.ts';
 import { findGraphs, graphNames, type GraphFiles } from './graph-files.ts';
 import { taskOfGraph, type HubConfig } from './architectures.ts';
 import { readGraphNames, type GraphNames } from '../onnx/structure.ts';
-import { tellHubKind, withTask, type HubFacts, type HubKind } from './hub-kind.ts';
+import { tellHubKind, voiceFile, withTask, type HubFacts, type HubKind } from './hub-kind.ts';
 import { findInside, readText } from './inside.ts';
 import { isObject } from '../json.ts';
 import type { ManifestLayer } from './layers.ts';
@@ -109,7 +109,12 @@ async function unstatedDtype({ root }: HubFolder, { toldBy }: HubKind, dtype: Dt
 async function readFacts(folder: HubFolder, names: ReadonlySet<string>): Promise<HubFacts> {
   const config = names.has('config.json') ? await readJson(folder, 'config.json') : undefined;
   const modules = names.has('modules.json') ? await readJson(folder, 'modules.json') : undefined;
-  return { modules, ...(isObject(config) ? { config } : {}) };
+  const voice = config === undefined ? voiceFile(names) : undefined;
+  return {
+    modules,
+    ...(isObject(config) ? { config } : {}),
+    ...(voice === undefined ? {} : { voice: await readJson(folder, voice) }),
+  };
 }
 
 /** The parsed content of a file; undefined if it does not exist. Throws an Error that names the file. */

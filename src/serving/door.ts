@@ -321,5 +321,6 @@ interface TensorsToTell {
 }
 
 function headOf({ name, version }: ServedModel, { requester, accept }: DoorCall): AnswerHead {
-  return { id: requester.id, model: name, version, created: Math.floor(Date.now() / 1000), accept };
+  const isJob = requester.party === 'jobs';
+  return { id: requester.id, model: name, version, created: Math.floor(Date.now() / 1000), accept, isJob };
 }

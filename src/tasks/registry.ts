@@ -67,6 +67,7 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     create: (await import('./text-to-image/task.ts')).createTextToImageTask,
     program: (await import('./text-to-image/pipeline.ts')).chooseDiffusion,
   }),
+  'text-to-speech': async () => ({ create: (await import('./text-to-speech/task.ts')).createTextToSpeechTask }),
   transcription: () =>
     Promise.resolve({
       create: async (source) =>

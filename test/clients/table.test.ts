@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Item, Reply } from '../../src/tasks/task.ts';
 import { CLIENTS, findClient, tryClient, type Server } from '../../tools/clients/table.ts';
-import { ears, painter } from '../http/openai-stubs.ts';
+import { ears, mouth, painter } from '../http/openai-stubs.ts';
 import { startStubServer, type StubModel, type StubServer } from '../http/stub-services.ts';
 import { writeFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -90,13 +90,14 @@ let stub: StubServer;
 let server: Server;
 let folder = '';
 before(async () => {
-  stub = await startStubServer([talker, vectors, ranker, ears, listener, painter]);
+  stub = await startStubServer([talker, vectors, ranker, ears, listener, mouth, painter]);
   folder = await mkdtemp(join(tmpdir(), 'carpool-clients-'));
   const sample = join(folder, 'sample.wav');
   await writeFile(sample, Buffer.alloc(100));
   const models = {
     ...{ chat: 'talker', embeddings: 'vectors', reranking: 'ranker', infill: 'talker' },
     ...{ transcription: 'ears', 'audio-classification': 'listener', 'text-to-image': 'painter' },
+    'text-to-speech': 'mouth',
   };
   server = { url: stub.url, models, sample };
 });

@@ -1,3 +1,4 @@
+import { wavHeader } from '../../src/tasks/text-to-speech/formats.ts';
 import type { StubModel } from './stub-services.ts';
 
 /** Models that answer the OpenAI API without a model. */
@@ -33,4 +34,14 @@ export const painter: StubModel = {
       contentType: 'image/png',
       bytes: Buffer.from(JSON.stringify(item.kind === 'json' && [item.value, item.parameters])),
     }),
+};
+export const mouth: StubModel = {
+  name: 'mouth',
+  task: 'text-to-speech',
+  serve: (_item, { emit, streaming }) => {
+    const audio = { contentType: 'audio/wav', bytes: Buffer.concat([wavHeader(16_000, 200), Buffer.alloc(200)]) };
+    if (!streaming) return Promise.resolve(audio);
+    emit(audio);
+    return Promise.resolve({ json: { input_tokens: 1, output_tokens: 0, total_tokens: 1 } });
+  },
 };

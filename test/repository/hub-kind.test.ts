@@ -30,7 +30,10 @@ test('the class name in config.json decides the task', async (t) => {
       'embeddings',
     ],
     ['a decoder without its head', { architectures: ['MistralModel'] }, { 'tokenizer.json': {} }, 'embeddings'],
-    ['speech out of text', { architectures: ['VitsModel'] }, { 'tokenizer.json': {} }, 'tensors'],
+    ['speech out of text', { architectures: ['VitsModel'] }, { 'vocab.json': {} }, 'text-to-speech'],
+    ['the same for transformers.js', { model_type: 'vits' }, { 'tokenizer.json': {} }, 'text-to-speech'],
+    ['the same without letters', { architectures: ['VitsModel'] }, {}, 'tensors'],
+    ["a voice of Piper in the hub's layout", { audio: { sample_rate: 8 }, phoneme_id_map: {} }, {}, 'text-to-speech'],
     ['a class nobody knows', { architectures: ['OddModel'] }, { 'tokenizer.json': {} }, 'tensors'],
     [
       'a classifier of sound',
@@ -110,6 +113,16 @@ test('the class name in config.json decides the task', async (t) => {
   }
 });
 
+test('a voice of Piper is a graph with its settings beside it', async (t) => {
+  const settings = { audio: { sample_rate: 22_050 }, phoneme_id_map: {} };
+  const read = await readHub(t, { 'en-joe.onnx': 'x', 'en-joe.onnx.json': settings, MODEL_CARD: 'x' });
+  assert.deepEqual(
+    [read.task, read.weights, read.files['voice']],
+    ['text-to-speech', 'en-joe.onnx', 'en-joe.onnx.json'],
+  );
+  assert.equal((await readHub(t, { 'odd.onnx': 'x', 'odd.onnx.json': { a: 1 } })).task, 'tensors');
+});
+
 /** An ONNX file with these inputs and outputs, and a weight that an old exporter lists among the inputs. */
 function graphFile(inputs: string[], outputs: string[]): Uint8Array {
   const info = (name: string) => value(name, 'FP32', ['batch']);
@@ -138,7 +151,8 @@ test('the names in the graph tell with which head a model was exported; what has
     ],
     ['a graph that pools', 'OddModel', text, ['token_embeddings', 'sentence_embedding'], 'embeddings', undefined],
     ['hidden states of who knows what', 'OddModel', text, ['last_hidden_state'], 'tensors', /knows .* OddModel/],
-    ['speech', 'VitsModel', text, ['waveform'], 'tensors', /knows the architecture VitsModel/],
+    ['speech', 'VitsModel', text, ['waveform'], 'text-to-speech', undefined],
+    ['music', 'MusicgenModel', text, ['waveform'], 'tensors', /knows the architecture MusicgenModel/],
     [
       'a classifier of pages',
       'LayoutLMForSequenceClassification',
@@ -161,17 +175,17 @@ test('the names in the graph tell with which head a model was exported; what has
 });
 
 test('a model.json that asks for tensors gets no reason for it', async (t) => {
-  const files = { 'config.json': { architectures: ['VitsModel'] }, 'tokenizer.json': {}, 'model.onnx': 'x' };
-  assert.match((await readHub(t, files)).whyTensors ?? '', /VitsModel/);
+  const files = { 'config.json': { architectures: ['OddModel'] }, 'tokenizer.json': {}, 'model.onnx': 'x' };
+  assert.match((await readHub(t, files)).whyTensors ?? '', /OddModel/);
   assert.equal((await readHub(t, { ...files, 'model.json': { task: 'tensors' } })).whyTensors, undefined);
 });
 
 test('the repository says why a model is served as tensors', async (t) => {
-  const modelsDir = await makeFolder(t, { 'm/config.json': { architectures: ['VitsModel'] }, 'm/model.onnx': 'x' });
+  const modelsDir = await makeFolder(t, { 'm/config.json': { architectures: ['OddModel'] }, 'm/model.onnx': 'x' });
   const rig = createRig(t, modelsDir);
   await rig.repository.start();
   const why = rig.events.flatMap((event) => (event.kind === 'served_as_tensors' ? [event.why] : []));
-  assert.deepEqual(why, ['no task knows the architecture VitsModel']);
+  assert.deepEqual(why, ['no task knows the architecture OddModel']);
 });
 
 test('a pooling in another folder than usual is found; layers behind it, which no task computes, have no roles', async (t) => {

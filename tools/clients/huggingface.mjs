@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { InferenceClient } from '@huggingface/inference';
-import { areVectors, feature, isText, joined, sample, url } from './report.mjs';
+import { areVectors, feature, isAudio, isText, joined, sample, url } from './report.mjs';
 
 const at = (path) => new InferenceClient('none', { endpointUrl: `${url}${path}` });
 const messages = [{ role: 'user', content: 'What is the capital of France?' }];
@@ -37,4 +37,9 @@ await feature('audio classification', 'audio-classification', async (model) => {
   const inputs = new Blob([await readFile(sample)], { type: 'audio/wav' });
   const classes = await at(`/models/${model}`).audioClassification({ inputs });
   assert.ok(classes.length > 1 && classes[0].score >= classes[1].score);
+});
+
+await feature('speech', 'text-to-speech', async (model) => {
+  const blob = await at(`/models/${model}`).textToSpeech({ inputs: 'Hello world!' });
+  isAudio(new Uint8Array(await blob.arrayBuffer()));
 });

@@ -1,5 +1,5 @@
 from huggingface_hub import InferenceClient
-from report import are_vectors, feature, is_text, joined, sample, url
+from report import are_vectors, feature, is_audio, is_text, joined, sample, url
 
 MESSAGES = [{"role": "user", "content": "What is the capital of France?"}]
 client = InferenceClient(base_url=f"{url}/v1", api_key="none")
@@ -43,3 +43,8 @@ def audio_classification(model):
     classes = client.audio_classification(sample)
     assert len(classes) > 1 and classes[0].score >= classes[1].score
     assert len(client.audio_classification(sample, top_k=1)) == 1
+
+
+@feature("speech", "text-to-speech")
+def speech(model):
+    is_audio(InferenceClient(f"{url}/models/{model}", api_key="none").text_to_speech("Hello world"))

@@ -4,7 +4,7 @@ import os
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 import litellm
-from report import DOCUMENTS, QUESTION, WEATHER, are_vectors, feature, is_text, joined, sample, url
+from report import DOCUMENTS, QUESTION, WEATHER, are_vectors, feature, is_audio, is_text, joined, sample, url
 
 MESSAGES = [{"role": "user", "content": "Hello, how are you?"}]
 SERVER = {"api_base": f"{url}/v1", "api_key": "none", "max_retries": 0}
@@ -72,3 +72,9 @@ def transcription(model):
 @feature("images", "text-to-image")
 def images(model):
     is_text(litellm.image_generation(model=f"openai/{model}", prompt="A cute baby sea otter", **SERVER).data[0].b64_json)
+
+
+@feature("speech", "text-to-speech")
+def speech(model):
+    asked = {"voice": "alloy", "input": "The quick brown fox jumped over the lazy dogs"}
+    is_audio(litellm.speech(model=f"openai/{model}", **asked, **SERVER).read())

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createReadStream } from 'node:fs';
 import OpenAI from 'openai';
-import { areVectors, feature, isText, joined, RECIPE, sample, url, WEATHER } from './report.mjs';
+import { areVectors, feature, isAudio, isText, joined, RECIPE, sample, url, WEATHER } from './report.mjs';
 
 const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 });
 const messages = [
@@ -80,4 +80,9 @@ await feature('transcription', 'transcription', async (model) => {
 await feature('images', 'text-to-image', async (model) => {
   const { data } = await client.images.generate({ model, prompt: 'A cute baby sea otter', n: 1 });
   isText(data[0].b64_json);
+});
+
+await feature('speech', 'text-to-speech', async (model) => {
+  const asked = { model, voice: 'alloy', input: 'The quick brown fox jumped over the lazy dog.' };
+  isAudio(Buffer.from(await (await client.audio.speech.create(asked)).arrayBuffer()));
 });

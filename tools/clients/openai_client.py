@@ -1,7 +1,7 @@
 import json
 
 from openai import OpenAI
-from report import RECIPE, WEATHER, are_vectors, feature, is_text, joined, sample, url
+from report import RECIPE, WEATHER, are_vectors, feature, is_audio, is_text, joined, sample, url
 
 client = OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
 MESSAGES = [
@@ -66,3 +66,11 @@ def transcription(model):
 @feature("images", "text-to-image")
 def images(model):
     is_text(client.images.generate(model=model, prompt="A cute baby sea otter", n=1).data[0].b64_json)
+
+
+@feature("speech", "text-to-speech")
+def speech(model):
+    asked = {"model": model, "voice": "alloy", "input": "The quick brown fox jumped over the lazy dog."}
+    with client.audio.speech.with_streaming_response.create(**asked) as response:
+        is_audio(b"".join(response.iter_bytes()))
+    is_audio(client.audio.speech.create(response_format="wav", **asked).read())

@@ -45,6 +45,14 @@ export function areVectors(vectors, count) {
   }
 }
 
+/** The bytes of a WAV or an MP3. */
+export function isAudio(bytes) {
+  const start = Buffer.from(bytes.subarray(0, 4));
+  const isMp3 = start.subarray(0, 3).toString('latin1') === 'ID3' || (start[0] === 0xff && start[1] >= 0xe0);
+  assert.ok(start.toString('latin1') === 'RIFF' || isMp3, `no audio: ${start.toString('hex')}`);
+  assert.ok(bytes.length > 44);
+}
+
 /** The texts of a stream, joined; it must come in more than one piece. */
 export async function joined(stream, textOf) {
   const pieces = [];

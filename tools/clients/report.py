@@ -41,6 +41,12 @@ def are_vectors(vectors, count):
         assert len(vector) == len(vectors[0]) > 0 and any(vector) and all(math.isfinite(one) for one in vector)
 
 
+def is_audio(data):
+    """The bytes of a WAV or an MP3."""
+    assert data[:4] == b"RIFF" or data[:3] == b"ID3" or (data[0] == 0xFF and data[1] >= 0xE0), data[:4]
+    assert len(data) > 44
+
+
 def joined(stream, text_of):
     """The texts of a stream; it must come in more than one piece."""
     pieces = [text for text in map(text_of, stream) if text]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { areVectors, feature, isText, sample, url } from './report.mjs';
+import { areVectors, feature, isAudio, isText, sample, url } from './report.mjs';
 
 /** Requests of programs that cannot be installed as packages, as those programs send them. */
 
@@ -55,6 +55,13 @@ await feature('Open WebUI: transcription', 'transcription', async (model) => {
   form.append('model', model);
   form.append('file', new Blob([await readFile(sample)], { type: 'audio/wav' }), 'a.wav');
   isText((await (await ask('/v1/audio/transcriptions', { method: 'POST', body: form })).json()).text);
+});
+
+await feature('Open WebUI: speech', 'text-to-speech', async (model) => {
+  // Its default body: the voice of its settings, and no format.
+  const reply = await post('/v1/audio/speech', { model, input: 'Good morning.', voice: 'alloy' });
+  assert.match(reply.headers.get('content-type'), /^audio\//);
+  isAudio(new Uint8Array(await reply.arrayBuffer()));
 });
 
 await feature('Open WebUI: images', 'text-to-image', async (model) => {

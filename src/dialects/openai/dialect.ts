@@ -44,7 +44,7 @@ function tellError(error: ServerError): ToldError {
 }
 
 /** Parameters of tasks for which clients send a field of another name. */
-const FIELDS: Readonly<Record<string, string>> = { width: 'size', height: 'size' };
+const FIELDS: Readonly<Record<string, string>> = { width: 'size', height: 'size', format: 'response_format' };
 
 function paramOf({ param, code }: ServerError): string | null {
   if (param === undefined) return code === 'MODEL_NOT_FOUND' ? 'model' : null;

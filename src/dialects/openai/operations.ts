@@ -16,6 +16,7 @@ import { IMAGES_BODY, decodeImages, encodeImages } from './images.ts';
 import { encodeResponse } from './responses/output.ts';
 import { RESPONSES_BODY, decodeResponse, type ResponseOptions } from './responses/request.ts';
 import { ResponseStream } from './responses/stream.ts';
+import { SPEECH_BODY, SpeechEvents, SpeechStream, decodeSpeech, encodeSpeech, type SpeechOptions } from './speech.ts';
 import { TranscriptStream } from './transcript-stream.ts';
 import { encodeTranscript } from './transcript.ts';
 
@@ -172,6 +173,26 @@ const TRANSLATIONS: ItemsOperation<AudioOptions> = {
   decode: decodeTranslation,
 };
 
+const SPEECH: ItemsOperation<SpeechOptions> = {
+  kind: 'items',
+  name: 'openai.speech',
+  about: {
+    summary: 'Reads a text aloud',
+    body: SPEECH_BODY,
+    answerTypes: ['audio/mpeg', 'audio/ogg', 'audio/aac', 'audio/flac', 'audio/wav', 'audio/pcm'],
+    example: { input: 'Good morning.', response_format: 'wav' },
+  },
+  dialect: OPENAI,
+  paths: ['/v1/audio/speech'],
+  models: modelsFor('text-to-speech'),
+  decode: decodeSpeech,
+  encode: encodeSpeech,
+  stream({ stream }, { isJob = false }) {
+    if (stream === 'sse') return new SpeechEvents();
+    return isJob ? undefined : new SpeechStream();
+  },
+};
+
 const IMAGES: ItemsOperation<null> = {
   kind: 'items',
   name: 'openai.images',
@@ -191,5 +212,6 @@ export const OPENAI_OPERATIONS: readonly Operation[] = [
   FIM,
   TRANSCRIPTIONS,
   TRANSLATIONS,
+  SPEECH,
   IMAGES,
 ];

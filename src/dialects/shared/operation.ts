@@ -165,6 +165,8 @@ export interface AnswerHead {
   readonly created: number;
   /** The Accept header. */
   readonly accept?: string | undefined;
+  /** The answer becomes the result of a job, which is whole. */
+  readonly isJob?: boolean;
 }
 
 /** An answer, ready to be sent. */
@@ -175,18 +177,22 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string | number>>;
 }
 
-/** A server-sent event: its data, or its data with its name. */
-export type StreamEvent = string | { readonly name: string; readonly data: string };
+/** A server-sent event: its data, or its data with its name. In an answer of bytes: some of them. */
+export type StreamEvent = string | { readonly name: string; readonly data: string } | Uint8Array;
 
 /** Writes an answer piece by piece. For a task without `serve`, only `end` is called. */
 export interface AnswerStream {
+  /** An answer of bytes, not of server-sent events. */
+  readonly isOfBytes?: boolean;
+  /** Of an answer of bytes, once the first of them are there. */
+  readonly contentType?: string | undefined;
   /** What the task's `serve` emitted for an item. */
   piece(index: number, event: unknown): StreamEvent[];
   /** The rest of an item that is done. */
   done(index: number, reply: Reply): StreamEvent[];
   /** What follows when all items are done. Throws the error of the whole request, if there is one; it becomes the last event. */
   end(results: readonly ItemResult[]): StreamEvent[];
-  /** The events of an error after the first event; default: one, as the dialect tells the error of a stream. */
+  /** The events of an error after the first event; default: one, as the dialect tells the error of a stream. An answer of bytes breaks off instead. */
   fail?(error: ServerError): StreamEvent[];
 }
 

@@ -30,7 +30,7 @@ interface Event {
 /** Events as a client reads them; their names are their types, their numbers count them. */
 function read(events: readonly StreamEvent[]): Event[] {
   return events.map((event, index) => {
-    assert.ok(typeof event !== 'string');
+    assert.ok(typeof event !== 'string' && 'data' in event);
     const value = JSON.parse(event.data) as Event;
     assert.deepEqual([value.type, value.sequence_number], [event.name, index]);
     return value;
