@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** A file of the repository; the compiled tests lie three levels below its root: <out>/test/docs. */
 export function fileUrl(path: string): URL {
@@ -8,6 +8,16 @@ export function fileUrl(path: string): URL {
 export function readDocument(path: string): string {
   return readFileSync(fileUrl(path), 'utf8');
 }
+
+/** The pages for those who use the server, by their paths. */
+export const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...readdirSync(fileUrl('docs'), { recursive: true })
+    .map((name) => `docs/${String(name)}`)
+    .filter((name) => name.endsWith('.md')),
+  ...['deploy/README.md', 'bench/README.md', 'load-tests/README.md'],
+];
 
 /** The rows of the table with this first line, without its rule; cells trimmed. Throws an Error when there is no such table. */
 export function tableRows(text: string, heading: string): string[][] {

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { fileUrl, readDocument } from './documents.ts';
-
-const documents = [
-  ...readdirSync(fileUrl('docs')).map((name) => `docs/${name}`),
-  ...['README.md', 'deploy/README.md', 'bench/README.md', 'load-tests/README.md'],
-].filter((file) => file.endsWith('.md') && existsSync(fileUrl(file)));
+import { fileUrl, PAGES, readDocument } from './documents.ts';
 
 /** Relative links of a document: the file (from the root) and the heading in it, if any. */
 function relativeLinks(document: string): { file: string; anchor: string | undefined }[] {
@@ -29,7 +24,7 @@ function anchorsOf(document: string): string[] {
   );
 }
 
-for (const document of documents)
+for (const document of PAGES)
   test(`${document} links only to files and headings that exist`, () => {
     const dead = relativeLinks(document).filter(
       ({ file, anchor }) =>
@@ -39,6 +34,14 @@ for (const document of documents)
   });
 
 test('the documents link to each other at all', () => {
-  assert.ok(documents.includes('docs/api.md'));
+  assert.ok(PAGES.includes('docs/api.md'));
   assert.ok(relativeLinks('docs/api.md').length > 5);
+});
+
+test('docs/README.md leads to every page', () => {
+  const linked = new Set(relativeLinks('docs/README.md').map(({ file }) => file));
+  assert.deepEqual(
+    PAGES.filter((page) => page !== 'docs/README.md' && !linked.has(page)),
+    [],
+  );
 });
