@@ -16,7 +16,13 @@ COPY tsconfig.json ./
 COPY src ./src
 COPY web ./web
 # The build packs the pages by them.
-COPY scripts/pack-docs.js scripts/pack-web.js ./scripts/
+COPY scripts/pack-docs.js scripts/pack-files.js scripts/pack-site.js scripts/pack-web.js scripts/site-pages.js ./scripts/
+# The site of the docs is made from them.
+COPY README.md CONTRIBUTING.md CHANGELOG.md ./
+COPY docs ./docs
+COPY deploy/README.md ./deploy/
+COPY bench/README.md ./bench/
+COPY load-tests/README.md ./load-tests/
 RUN npm run build
 
 FROM base AS modules

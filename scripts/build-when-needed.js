@@ -24,5 +24,6 @@ if (stale && existsSync(compiler)) {
   process.exitCode =
     run(compiler, '-b', root) ||
     run(path.join(root, 'scripts', 'pack-docs.js')) ||
-    run(path.join(root, 'scripts', 'pack-web.js'));
+    run(path.join(root, 'scripts', 'pack-web.js')) ||
+    run(path.join(root, 'scripts', 'pack-site.js'));
 }

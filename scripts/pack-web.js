@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import typescript from 'typescript';
+import { digestOfAll, packFiles } from './pack-files.js';
 
 /**
  * Run by the build: packs the page of `/` (web/) beside the code that serves it. The modules stay as the compiler wrote them, but for the names of
@@ -73,25 +72,10 @@ function licences() {
     .join('\n\n');
 }
 
-const TYPES = {
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.html': 'text/html; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.txt': 'text/plain; charset=utf-8',
-};
-
-const digestOf = (text) => createHash('sha256').update(text).digest('hex').slice(0, 16);
-
 addModule(ENTRY, readFileSync(path.join(built, ENTRY), 'utf8'));
 for (const [name, { file }] of Object.entries(OTHERS))
   files.set(name, file === undefined ? licences() : readFileSync(file, 'utf8'));
-const build = digestOf(
-  [...files]
-    .sort()
-    .map(([name, text]) => `${name}\n${text}`)
-    .join('\n'),
-);
+const build = digestOfAll(files);
 // Asked for at once, instead of one after the other as each module names the next.
 const preloads = [...files.keys()]
   .filter((name) => name.endsWith('.js'))
@@ -99,33 +83,4 @@ const preloads = [...files.keys()]
   .join('\n');
 const page = readFileSync(path.join(root, 'web', 'index.html'), 'utf8');
 files.set('index.html', page.replaceAll('{build}', build).replace('{preloads}', preloads));
-
-const list = Object.fromEntries(
-  [...files].map(([name, text]) => [name, { type: TYPES[path.extname(name)], etag: digestOf(text) }]),
-);
-const index = JSON.stringify({ build, files: list });
-const indexFile = path.join(to, 'files.json');
-// The best compression takes a second, and most builds change nothing here.
-if (!existsSync(indexFile) || readFileSync(indexFile, 'utf8') !== index) {
-  rmSync(to, { recursive: true, force: true });
-  for (const [name, text] of files) {
-    const target = path.join(to, name);
-    mkdirSync(path.dirname(target), { recursive: true });
-    const bytes = Buffer.from(text);
-    writeFileSync(`${target}.gz`, gzipSync(bytes, { level: 9 }));
-    writeFileSync(
-      `${target}.br`,
-      brotliCompressSync(bytes, {
-        params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
-      }),
-    );
-  }
-  writeFileSync(indexFile, index);
-}
-const packed = readdirSync(to, { recursive: true })
-  .map(String)
-  .filter((name) => name.endsWith('.br'))
-  .map((name) => readFileSync(path.join(to, name)).length);
-console.log(
-  `The page: ${files.size} files, ${Math.round(packed.reduce((sum, size) => sum + size, 0) / 1000)} kB packed.`,
-);
+packFiles('The page', to, files, build);

@@ -51,6 +51,7 @@ export function App(): VNode {
               {title}
             </a>
           ))}
+          <a href="docs/index.html">Docs</a>
           <a href="docs">API</a>
         </nav>
         <div class="bar-end">

@@ -130,7 +130,7 @@ describe('.dockerignore', () => {
       'test/deploy/dockerfile.test.ts',
       'dist/src/cli.js',
       '.env',
-      'docs/models.md',
+      'deploy/salad/container-group.json',
     ];
     assert.deepEqual(
       files.filter((file) => !isIgnored(file)),

@@ -7,6 +7,7 @@ import { chooseEncoding } from '../encoding.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Routes } from '../express-routes.ts';
 import type { Services } from '../services.ts';
+import { addSite } from './site.ts';
 import { describeApi } from './document.ts';
 
 /** `/openapi.json` and `/docs`, a page that shows it by Swagger UI, whose files are packed by the build. Nothing comes from elsewhere. */
@@ -25,7 +26,7 @@ const SECURITY = {
 const PAGE = `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>Carpool API</title><link rel="stylesheet" href="docs/swagger-ui.css"></head>
-<body><div id="docs"></div><script src="docs/swagger-ui.js"></script><script src="docs/start.js"></script></body>
+<body><p><a href="docs/index.html">Guides</a> and <a href="./">the server</a></p><div id="docs"></div><script src="docs/swagger-ui.js"></script><script src="docs/start.js"></script></body>
 </html>
 `;
 
@@ -72,6 +73,7 @@ export function addDocs(routes: Routes, services: Services): void {
           headers: { ...SECURITY, 'Cache-Control': `max-age=${HELD_S}` },
         }),
     });
+  addSite(routes, PAGE_PATH);
 }
 
 /** The document, made again only when other models are loaded: that takes the main thread tens of milliseconds. */
