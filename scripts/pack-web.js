@@ -26,6 +26,7 @@ const PACKAGES = {
 /** Files that are no modules, and their types. */
 const OTHERS = {
   'style.css': { file: path.join(root, 'web', 'style.css') },
+  'play/style.css': { file: path.join(root, 'web', 'play', 'style.css') },
   'icon.svg': { file: path.join(root, 'web', 'icon.svg') },
   'vendor/uplot.css': { file: path.join(root, 'node_modules', 'uplot/dist/uPlot.min.css') },
   'vendor/licences.txt': { file: undefined },

@@ -1,0 +1,112 @@
+import type { ComponentChildren, VNode } from 'preact';
+import { useMemo, useState } from 'preact/hooks';
+import { openCalls, type Answer, type ToolCall, type Turn } from './chat-turns.ts';
+import { Ending, ToolResult, Turns } from './chat-turns-view.tsx';
+import { CodeView } from './code-view.tsx';
+import { nextRequest, useConversation } from './conversation.ts';
+import { Fields } from './fields.tsx';
+import { CHAT_FIELDS } from './forms/chat.ts';
+import type { ModelAbout } from './types.ts';
+
+/** A conversation with a model, its settings, and its next request in code. */
+export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; readonly onAnswer: () => void }): VNode {
+  const { turns, values, answer, last, isBusy, keep, ask, stop, forget } = useConversation(model, onAnswer);
+  const [typed, setTyped] = useState('');
+  const waiting = openCalls(turns);
+  const hasText = typed.trim() !== '' && waiting.length === 0;
+  const next: readonly Turn[] = hasText ? [...turns, { role: 'user', content: typed }] : turns;
+  const { request, problem } = useMemo(
+    () => nextRequest(model, { turns: next, values }),
+    [model, turns, typed, values],
+  );
+  const say = (): void => {
+    if (!hasText || isBusy || problem !== undefined) return;
+    setTyped('');
+    ask(next);
+  };
+  /** The model goes on when all its calls have results. */
+  const giveResult = (content: string, { id: callId }: ToolCall): void => {
+    const answered: readonly Turn[] = [...turns, { role: 'tool', content, callId }];
+    if (openCalls(answered).length === 0) ask(answered);
+    else keep({ turns: answered });
+  };
+  return (
+    <div class="play-columns play-chat">
+      <section class="panel play-conversation" aria-label="Conversation" aria-busy={isBusy}>
+        <Turns turns={turns} answer={answer} isLoaded={model.loaded} />
+        <Ending last={last} answer={answer ?? lastAnswer(turns)} onRetry={() => ask(turns)} />
+        {waiting.map((call) => (
+          <ToolResult key={call.id} call={call} onResult={(content) => giveResult(content, call)} />
+        ))}
+        <SayForm typed={typed} onType={setTyped} onSay={say}>
+          {isBusy ? (
+            <button type="button" onClick={stop}>
+              Stop
+            </button>
+          ) : (
+            <button type="submit" disabled={!hasText || problem !== undefined}>
+              Send
+            </button>
+          )}
+          <button type="button" class="quiet" disabled={isBusy || turns.length === 0} onClick={forget}>
+            Begin anew
+          </button>
+        </SayForm>
+      </section>
+      <section class="panel" aria-label="Settings">
+        <Fields
+          fields={CHAT_FIELDS}
+          values={values}
+          problem={problem}
+          onChange={(name, value) => keep({ values: { ...values, [name]: value } })}
+        />
+      </section>
+      <CodeView
+        request={next.length === 0 ? undefined : request}
+        wanting={problem?.message ?? 'Write a message first.'}
+      />
+    </div>
+  );
+}
+
+function lastAnswer(turns: readonly Turn[]): Answer | undefined {
+  const turn = turns.at(-1);
+  return turn?.role === 'assistant' ? turn : undefined;
+}
+
+interface SayProps {
+  readonly typed: string;
+  readonly onType: (text: string) => void;
+  readonly onSay: () => void;
+  readonly children: ComponentChildren;
+}
+
+/** The next message. Enter sends it; with Shift it begins a line. */
+function SayForm({ typed, onType, onSay, children }: SayProps): VNode {
+  return (
+    <form
+      class="play-say"
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSay();
+      }}
+    >
+      <label for="play-say" class="visually-hidden">
+        Message
+      </label>
+      <textarea
+        id="play-say"
+        rows={2}
+        placeholder="Write a message"
+        value={typed}
+        onInput={(event) => onType(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+          event.preventDefault();
+          onSay();
+        }}
+      />
+      <div class="play-buttons">{children}</div>
+    </form>
+  );
+}

@@ -1,0 +1,276 @@
+import { fromBase64 } from '../base64.ts';
+import { asList, asObject, numberAt, resultOf, textAt } from '../json-shape.ts';
+import {
+  Base64Of,
+  type Box,
+  type Field,
+  type FileField,
+  type ModelAbout,
+  type Play,
+  type PlayReply,
+  type PlayRequest,
+  type Shown,
+  type Values,
+} from '../types.ts';
+import { given, isOn, listOf, neededFile, neededText, numberOf, textOf } from '../values.ts';
+import { exampleText, predict, scoresOf } from './text.ts';
+
+/** Tasks that look at a picture or draw one. */
+
+export function imageField({ example }: ModelAbout): FileField {
+  const own = example !== undefined && 'file' in example ? { example } : {};
+  return { kind: 'file', of: 'image', name: 'image', label: 'Picture', ...own };
+}
+
+/** The bytes as they are, or, where parameters go along, as base64 in JSON. */
+function lookAt(
+  model: ModelAbout,
+  values: Values,
+  { parameters = {}, ...answer }: { parameters?: object; accept?: string; answerFile?: string } = {},
+): PlayRequest {
+  const file = neededFile(values, 'image', 'a picture');
+  const request = predict(model, new Base64Of(file), parameters);
+  const hasParameters = Object.keys(given(parameters)).length > 0;
+  return { ...request, ...(hasParameters ? {} : { body: { kind: 'file', file } }), ...answer };
+}
+
+export function imageClassificationPlay(model: ModelAbout): Play {
+  return {
+    id: 'classify',
+    title: 'Classify',
+    fields: [
+      imageField(model),
+      {
+        kind: 'number',
+        name: 'top_k',
+        label: 'Most classes',
+        value: '',
+        min: 0,
+        step: 1,
+        placeholder: "the model's",
+        help: '0: all',
+      },
+    ],
+    request: (values) => lookAt(model, values, { parameters: { top_k: numberOf(values, 'top_k') } }),
+    read: ({ json }) => [{ kind: 'scores', rows: scoresOf(resultOf(json)) }],
+  };
+}
+
+export function zeroShotImagePlay(model: ModelAbout): Play {
+  return {
+    id: 'zero-shot',
+    title: 'Classify',
+    fields: [
+      imageField(model),
+      { kind: 'text', name: 'labels', label: 'Classes', value: 'a cat, a dog, a house', help: 'with commas between' },
+      {
+        kind: 'text',
+        name: 'template',
+        label: 'Text of a class',
+        value: '',
+        placeholder: 'This is a photo of {}.',
+        mayBeEmpty: true,
+        isMore: true,
+      },
+    ],
+    request: (values) =>
+      lookAt(model, values, {
+        parameters: {
+          candidate_labels: listOf(neededText(values, 'labels', 'A class')),
+          hypothesis_template: textOf(values, 'template') || undefined,
+        },
+      }),
+    read: ({ json }) => [{ kind: 'scores', rows: scoresOf(resultOf(json)) }],
+  };
+}
+
+export function detectionPlay(model: ModelAbout): Play {
+  return {
+    id: 'detect',
+    title: 'Detect',
+    fields: [
+      imageField(model),
+      {
+        kind: 'number',
+        name: 'threshold',
+        label: 'Least score',
+        value: '',
+        min: 0,
+        max: 1,
+        step: 0.05,
+        placeholder: "the model's",
+      },
+    ],
+    request: (values) => lookAt(model, values, { parameters: { threshold: numberOf(values, 'threshold') } }),
+    read({ json }): Shown[] {
+      const boxes = asList(resultOf(json)).map(boxOf);
+      if (boxes.length === 0) return [{ kind: 'note', text: 'The model found nothing with that score.' }];
+      return [{ kind: 'boxes', boxes }];
+    },
+  };
+}
+
+function boxOf(value: unknown): Box {
+  const found = asObject(value, 'an object');
+  const box = asObject(found['box'], 'a box');
+  const [xmin, ymin, xmax, ymax] = ['xmin', 'ymin', 'xmax', 'ymax'].map((name) => numberAt(box, name)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { label: textAt(found, 'label'), score: numberAt(found, 'score'), box: { xmin, ymin, xmax, ymax } };
+}
+
+export function segmentationPlay(model: ModelAbout): Play {
+  return {
+    id: 'segment',
+    title: 'Segment',
+    fields: [imageField(model)],
+    request: (values) => lookAt(model, values),
+    read: ({ json }) => [
+      {
+        kind: 'masks',
+        masks: asList(resultOf(json)).map((one) => {
+          const mask = asObject(one, 'a mask');
+          return { label: textAt(mask, 'label'), bytes: fromBase64(textAt(mask, 'mask')) };
+        }),
+      },
+    ],
+  };
+}
+
+export function depthPlay(model: ModelAbout): Play {
+  return {
+    id: 'depth',
+    title: 'Depth',
+    fields: [imageField(model)],
+    request: (values) => lookAt(model, values),
+    read: ({ json }) => [
+      {
+        kind: 'compared',
+        name: 'depth.png',
+        type: 'image/png',
+        bytes: fromBase64(textAt(asObject(resultOf(json)), 'depth')),
+      },
+    ],
+  };
+}
+
+export function backgroundPlay(model: ModelAbout): Play {
+  return {
+    id: 'cut-out',
+    title: 'Cut out',
+    fields: [imageField(model), { kind: 'switch', name: 'mask', label: 'Only the mask', value: false }],
+    request: (values) =>
+      lookAt(model, values, {
+        parameters: { mask: isOn(values, 'mask') ? true : undefined },
+        accept: 'image/png',
+        answerFile: 'cut-out.png',
+      }),
+    read: ({ bytes, type }) => [{ kind: 'compared', bytes, type, name: 'cut-out.png' }],
+  };
+}
+
+export function imageToImagePlay(model: ModelAbout): Play {
+  return {
+    id: 'picture',
+    title: 'Picture to picture',
+    fields: [imageField(model)],
+    request: (values) => lookAt(model, values, { accept: 'image/*', answerFile: 'reply.png' }),
+    read: ({ bytes, type }) => [{ kind: 'compared', bytes, type, name: `reply.${type.replace(/^image\//, '')}` }],
+  };
+}
+
+const DRAWING: readonly Field[] = [
+  {
+    kind: 'number',
+    name: 'seed',
+    label: 'Seed',
+    value: '',
+    step: 1,
+    placeholder: 'another each time',
+    help: 'the same seed draws the same picture',
+  },
+  { kind: 'number', name: 'n', label: 'Pictures', value: '1', min: 1, max: 10, step: 1 },
+  {
+    kind: 'text',
+    name: 'negative_prompt',
+    label: 'What should not be seen',
+    value: '',
+    mayBeEmpty: true,
+    isMore: true,
+  },
+  {
+    kind: 'text',
+    name: 'size',
+    label: 'Size',
+    value: '',
+    mayBeEmpty: true,
+    placeholder: "the model's",
+    help: 'WIDTHxHEIGHT in pixels',
+    isMore: true,
+  },
+  {
+    kind: 'number',
+    name: 'steps',
+    label: 'Steps',
+    value: '',
+    min: 1,
+    step: 1,
+    placeholder: "the model's",
+    help: 'more take longer and give a better picture',
+    isMore: true,
+  },
+  {
+    kind: 'number',
+    name: 'guidance',
+    label: 'Guidance',
+    value: '',
+    min: 0,
+    step: 0.5,
+    placeholder: "the model's",
+    help: 'how far to go towards the prompt',
+    isMore: true,
+  },
+  {
+    kind: 'choice',
+    name: 'scheduler',
+    label: 'Scheduler',
+    value: '',
+    choices: ['', 'ddim', 'euler', 'lcm'].map((value) => ({ value, label: value || "the model's" })),
+    isMore: true,
+  },
+];
+
+export function drawingPlay(model: ModelAbout): Play {
+  const { example } = model;
+  const data = example !== undefined && 'data' in example ? example.data : undefined;
+  const prompt =
+    typeof data === 'object' && data !== null
+      ? textAt(data as Record<string, unknown>, 'prompt')
+      : exampleText(model, '');
+  return {
+    id: 'draw',
+    title: 'Draw',
+    fields: [{ kind: 'text', name: 'prompt', label: 'Prompt', value: prompt || 'a red square', rows: 3 }, ...DRAWING],
+    request(values) {
+      const value = {
+        model: model.name,
+        prompt: neededText(values, 'prompt', 'The prompt'),
+        ...given(
+          Object.fromEntries(
+            ['negative_prompt', 'size', 'scheduler'].map((name) => [name, textOf(values, name) || undefined]),
+          ),
+        ),
+        ...given(Object.fromEntries(['n', 'seed', 'steps', 'guidance'].map((name) => [name, numberOf(values, name)]))),
+      };
+      return { path: '/v1/images/generations', body: { kind: 'json', value } };
+    },
+    read: ({ json }: PlayReply) =>
+      asList(asObject(json)['data']).map((one, index): Shown => {
+        const bytes = fromBase64(textAt(asObject(one, 'an image'), 'b64_json'));
+        return { kind: 'image', bytes, type: 'image/png', name: `picture-${index + 1}.png` };
+      }),
+  };
+}

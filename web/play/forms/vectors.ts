@@ -1,0 +1,169 @@
+import { asList, asObject, numberAt, numbers, textAt } from '../json-shape.ts';
+import {
+  Base64Of,
+  type FileField,
+  type ModelAbout,
+  type Play,
+  type PlayReply,
+  type PlayRequest,
+  type Shown,
+  FormProblem,
+} from '../types.ts';
+import { filesOf, given, neededText, neededTexts, numberOf, textOf } from '../values.ts';
+import { similarities } from '../vectors.ts';
+import { exampleText } from './text.ts';
+
+/** Tasks whose replies are compared: vectors, and rankings. */
+
+const OTHERS = ['How do I get to the nearest library?', 'The stock market fell on Monday.'];
+
+export function embeddingsPlay(model: ModelAbout): Play {
+  return {
+    id: 'embeddings',
+    title: 'Compare texts',
+    fields: [
+      {
+        kind: 'texts',
+        name: 'texts',
+        label: 'Texts',
+        one: 'text',
+        value: [exampleText(model, 'Where is the next library?'), ...OTHERS],
+      },
+      {
+        kind: 'number',
+        name: 'dimensions',
+        label: 'Dimensions',
+        value: '',
+        min: 1,
+        step: 1,
+        placeholder: 'all',
+        help: 'keeps only the first numbers',
+        isMore: true,
+      },
+      {
+        kind: 'choice',
+        name: 'input_type',
+        label: 'What the texts are for',
+        value: '',
+        isMore: true,
+        choices: ['', 'query', 'document'].map((value) => ({ value, label: value || 'not said' })),
+      },
+    ],
+    request(values) {
+      const input = neededTexts(values, 'texts', { what: 'text' });
+      const more = {
+        dimensions: numberOf(values, 'dimensions'),
+        input_type: textOf(values, 'input_type') || undefined,
+      };
+      return embeddings(model, input, more);
+    },
+    read: (reply, values) => compared(reply, neededTexts(values, 'texts', { what: 'text' })),
+  };
+}
+
+/** Vectors in numbers: the page and the reader of its code compare them. */
+function embeddings({ name }: ModelAbout, input: readonly unknown[], more: object): PlayRequest {
+  const value = { model: name, input, encoding_format: 'float', ...given(more) };
+  return { path: '/v1/embeddings', body: { kind: 'json', value } };
+}
+
+function compared({ json }: PlayReply, names: readonly string[]): Shown[] {
+  const vectors = asList(asObject(json)['data']).map((one) => numbers(asObject(one, 'an embedding')['embedding']));
+  const shown: Shown[] = vectors.length > 1 ? [{ kind: 'matrix', names, values: similarities(vectors) }] : [];
+  const [first] = vectors;
+  if (first !== undefined) shown.push({ kind: 'vector', name: names[0] ?? '', values: first });
+  return shown;
+}
+
+const IMAGES: FileField = { kind: 'file', of: 'image', name: 'images', label: 'Pictures', isMany: true };
+
+export function imageVectorsPlay(model: ModelAbout): Play {
+  const example = model.example !== undefined && 'file' in model.example ? { example: model.example } : {};
+  return {
+    id: 'vectors',
+    title: 'Compare pictures',
+    fields: [{ ...IMAGES, ...example }],
+    request(values) {
+      const files = filesOf(values, 'images');
+      if (files.length === 0) throw new FormProblem('images', 'Choose pictures first.');
+      return embeddings(
+        model,
+        files.map((file) => ({ image: new Base64Of(file) })),
+        {},
+      );
+    },
+    read: (reply, values) =>
+      compared(
+        reply,
+        filesOf(values, 'images').map(({ name }) => name),
+      ),
+  };
+}
+
+/** Texts and pictures in one space. */
+export function mixedVectorsPlay(model: ModelAbout): Play {
+  return {
+    id: 'mixed-vectors',
+    title: 'Compare pictures and texts',
+    fields: [
+      { ...IMAGES, mayBeEmpty: true },
+      { kind: 'texts', name: 'texts', label: 'Texts', one: 'text', value: ['a photo of a cat', 'a photo of a dog'] },
+    ],
+    request(values) {
+      const texts = neededTexts(values, 'texts', { what: 'text' }).map((text) => ({ text }));
+      return embeddings(
+        model,
+        [...filesOf(values, 'images').map((file) => ({ image: new Base64Of(file) })), ...texts],
+        {},
+      );
+    },
+    read(reply, values) {
+      const files = filesOf(values, 'images').map(({ name }) => name);
+      return compared(reply, [...files, ...neededTexts(values, 'texts', { what: 'text' })]);
+    },
+  };
+}
+
+export function rerankPlay({ name }: ModelAbout): Play {
+  const documents = [
+    'A road has lanes for cars that go one way.',
+    'Cats purr when they are content.',
+    'Swimmers keep to their lanes in the pool.',
+  ];
+  return {
+    id: 'rerank',
+    title: 'Rank',
+    fields: [
+      { kind: 'text', name: 'query', label: 'Query', value: 'What is a lane?' },
+      { kind: 'texts', name: 'documents', label: 'Documents', one: 'document', value: documents },
+      {
+        kind: 'number',
+        name: 'top_n',
+        label: 'Most results',
+        value: '',
+        min: 0,
+        step: 1,
+        placeholder: 'all',
+        isMore: true,
+      },
+    ],
+    request(values) {
+      const query = neededText(values, 'query', 'The query');
+      const value = {
+        model: name,
+        query,
+        documents: neededTexts(values, 'documents', { what: 'document' }),
+        ...given({ top_n: numberOf(values, 'top_n') }),
+      };
+      return { path: '/v1/rerank', body: { kind: 'json', value } };
+    },
+    read({ json }, values): Shown[] {
+      const texts = neededTexts(values, 'documents', { what: 'document' });
+      const rows = asList(asObject(json)['results']).map((one) => {
+        const row = asObject(one, 'a result');
+        return { text: texts[numberAt(row, 'index')] ?? textAt(row, 'index'), score: numberAt(row, 'relevance_score') };
+      });
+      return [{ kind: 'ranking', rows }];
+    },
+  };
+}

@@ -1,0 +1,44 @@
+/** Reads replies: JSON from elsewhere whose shape is the API's word, checked where the page depends on it. */
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A value as an object. Throws an Error. */
+export function asObject(value: unknown, what = 'the reply'): Json {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
+  throw new Error(`${what} is not an object`);
+}
+
+/** A value as a list. Throws an Error. */
+export function asList(value: unknown, what = 'the reply'): readonly unknown[] {
+  if (Array.isArray(value)) return value as readonly unknown[];
+  throw new Error(`${what} is not a list`);
+}
+
+export function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function textAt(object: Json, name: string): string {
+  const value = object[name];
+  return typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
+}
+
+export function numberAt(object: Json, name: string): number {
+  const value = object[name];
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+export function numbers(value: unknown): number[] {
+  return asList(value, 'the vector').map((one) => (typeof one === 'number' ? one : Number.NaN));
+}
+
+/** The `result` of the native API. */
+export function resultOf(json: unknown): unknown {
+  return asObject(json)['result'];
+}
+
+/** What an error among the events of a stream says, in whichever shape. */
+export function errorWords(error: unknown): string {
+  if (typeof error === 'string') return error;
+  return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'The stream has failed.';
+}

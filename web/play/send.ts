@@ -1,0 +1,159 @@
+import { addressOf } from '../api.ts';
+import { authorization } from '../key.ts';
+import { toBase64 } from './base64.ts';
+import { readRefusal, type Refusal } from './refusals.ts';
+import { EventReader } from './sse.ts';
+import { Base64Of, type Body, type PickedFile, type PlayReply, type PlayRequest } from './types.ts';
+
+/** Sends a request of the playground, and tells what came of it. */
+
+/** What an answer says about itself. */
+export interface Heads {
+  readonly requestId: string | null;
+  /** Items of the largest run that it was part of. */
+  readonly batch: string | null;
+  readonly lane: string | null;
+  readonly version: string | null;
+  readonly timing: string | null;
+  readonly ignored: string | null;
+}
+
+export interface Sent {
+  readonly heads: Heads;
+  /** From sending to the end of the answer, and to its first event. */
+  readonly elapsedMs: number;
+  readonly firstMs: number | undefined;
+  /** Undefined after a stream, whose events have been told. */
+  readonly reply: PlayReply | undefined;
+}
+
+/** The server refused; or, with status 0, it could not be reached. */
+export class Refused extends Error {
+  readonly refusal: Refusal;
+  readonly requestId: string | null;
+
+  constructor(refusal: Refusal, requestId: string | null) {
+    super(refusal.message);
+    this.name = 'Refused';
+    this.refusal = refusal;
+    this.requestId = requestId;
+  }
+}
+
+export interface Listening {
+  readonly signal: AbortSignal;
+  /** Called with the data of each event of a stream. */
+  readonly onEvent?: (data: string) => void;
+}
+
+/** Rejects with Refused, with the error of `onEvent`, or with the signal's reason. */
+export async function send(request: PlayRequest, { signal, onEvent }: Listening): Promise<Sent> {
+  const { type, content } = await contentOf(request.body);
+  signal.throwIfAborted();
+  const headers = {
+    ...authorization(),
+    ...(type === undefined ? {} : { 'Content-Type': type }),
+    ...(request.accept === undefined ? {} : { Accept: request.accept }),
+  };
+  const begun = performance.now();
+  const response = await reach(addressOf(request.path), { method: 'POST', headers, body: content, signal });
+  const heads = headsOf(response);
+  if (!response.ok) {
+    const refusal = readRefusal(response.status, await response.text(), response.headers.get('retry-after'));
+    throw new Refused(refusal, heads.requestId);
+  }
+  let firstMs: number | undefined;
+  const told = (data: string): void => {
+    firstMs ??= performance.now() - begun;
+    onEvent?.(data);
+  };
+  const isStream = typeOf(response) === 'text/event-stream';
+  let reply: PlayReply | undefined;
+  if (isStream) await readEvents(response, told);
+  else reply = await readWhole(response);
+  return { heads, reply, firstMs, elapsedMs: performance.now() - begun };
+}
+
+async function reach(address: string, init: RequestInit & { readonly signal: AbortSignal }): Promise<Response> {
+  try {
+    return await fetch(address, init);
+  } catch (error) {
+    init.signal.throwIfAborted();
+    const message =
+      error instanceof Error && error.name === 'NotReadableError'
+        ? 'The file can no longer be read.'
+        : 'The server cannot be reached.';
+    throw new Refused({ status: 0, message, code: '', retryAfterMs: undefined }, null);
+  }
+}
+
+function headsOf({ headers }: Response): Heads {
+  const get = (name: string): string | null => headers.get(name);
+  return {
+    requestId: get('x-request-id'),
+    batch: get('x-batch-size'),
+    lane: get('x-lane'),
+    version: get('x-model-version'),
+    timing: get('server-timing'),
+    ignored: get('x-ignored-fields'),
+  };
+}
+
+function typeOf({ headers }: Response): string {
+  return (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+}
+
+async function readWhole(response: Response): Promise<PlayReply> {
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const type = typeOf(response);
+  return { type, bytes, json: type === 'application/json' ? JSON.parse(new TextDecoder().decode(bytes)) : undefined };
+}
+
+async function readEvents({ body }: Response, told: (data: string) => void): Promise<void> {
+  const events = new EventReader();
+  const text = new TextDecoder();
+  if (body === null) return;
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      for (const data of events.read(text.decode(value, { stream: true }))) told(data);
+    }
+  } finally {
+    // After an error among the events, the rest of the answer is not wanted.
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+/** Without a type, the browser sets it: forms have a boundary of their own. */
+async function contentOf(body: Body): Promise<{ type: string | undefined; content: BodyInit }> {
+  switch (body.kind) {
+    case 'file':
+      return { type: body.file.type || 'application/octet-stream', content: blobOf(body.file) };
+    case 'form': {
+      const form = new FormData();
+      for (const [name, value] of body.parts)
+        if (typeof value === 'string') form.append(name, value);
+        else form.append(name, blobOf(value), value.name);
+      return { type: undefined, content: form };
+    }
+    case 'json':
+      return { type: 'application/json', content: JSON.stringify(await withFiles(body.value)) };
+  }
+}
+
+/** The files that people pick are all the browser's own. */
+function blobOf(file: PickedFile): Blob {
+  if (file instanceof Blob) return file;
+  throw new Error(`${file.name} holds no bytes`);
+}
+
+/** A value with the base64 of files in their places. */
+async function withFiles(value: unknown): Promise<unknown> {
+  if (value instanceof Base64Of) return toBase64(new Uint8Array(await blobOf(value.file).arrayBuffer()));
+  if (Array.isArray(value)) return Promise.all(value.map(withFiles));
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(async ([name, one]) => [name, await withFiles(one)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
