@@ -10,7 +10,7 @@ import { measureLoop, measureSide } from './limit/measure.ts';
 import { LIMIT_MODELS, type LimitModel, type LimitOptions, readLimitOptions } from './limit/options.ts';
 import type { Sample } from './limit/samples.ts';
 import { startSides } from './limit/sides.ts';
-import { CSV_HEAD, csvLine, limitTable } from './limit/table.ts';
+import { CSV_HEAD, csvLine, limitTable, pageLines } from './limit/table.ts';
 import { prepareModel } from './models.ts';
 import type { LoadChild } from './peak.ts';
 import type { RawAnswer, RawRequest } from './raw-loop.ts';
@@ -66,7 +66,9 @@ async function measureModel(name: LimitModel, options: LimitOptions, { client, t
         for (const side of sides) add(await measureSide(client, side, { ...cell, tool }));
       }
     console.log(`${name}: ${[modelName, ...widths].join('-')}, bare loop at the batch that the connections fill`);
-    console.log([limitTable(samples), goalsTable(name, samples)].map((table) => `${table}\n`).join('\n'));
+    console.log(
+      [limitTable(samples), goalsTable(name, samples), ...pageLines(samples)].map((table) => `${table}\n`).join('\n'),
+    );
   } finally {
     await Promise.all([loop.stop(), ...started.map((side) => side.stop())]);
     model.remove();
@@ -76,7 +78,9 @@ async function measureModel(name: LimitModel, options: LimitOptions, { client, t
 function printHead(options: LimitOptions, client: string): void {
   const { models, sides, dialects, lanes, connections, seconds, rounds, peers, base } = options;
   const servers =
-    (sides.includes('ours') ? dialects.length * lanes.length * (base === undefined ? 1 : 2) : 0) +
+    (sides.includes('ours')
+      ? dialects.length * lanes.length * (base === undefined ? 1 : 2) * (options.page ? 2 : 1)
+      : 0) +
     (sides.includes('http') ? dialects.length : 0) +
     (sides.includes('express') ? 1 : 0) +
     peers.length;

@@ -21,6 +21,8 @@ export interface Side {
   readonly pid: number | undefined;
   /** All its processes as of now. */
   readonly pids: () => readonly number[];
+  /** It is measured while somebody looks at its page: `GET /live` is read meanwhile. */
+  readonly isWatched?: boolean;
   /** Items and runs so far; undefined where it does not tell. */
   runs(): Promise<Runs | undefined>;
   stop(): Promise<void>;

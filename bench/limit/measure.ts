@@ -20,6 +20,7 @@ export async function measureSide(
   { connections, round, seconds, tool }: Cell & { readonly tool: 'wrk' | 'autocannon' },
 ): Promise<Sample> {
   const { pid, target } = side;
+  const leave = side.isWatched === true ? await openPage(target.port) : undefined;
   const runsBefore = await side.runs();
   const clock = (): { mainMs: number | undefined; all: number | undefined } => ({
     mainMs: pid === undefined ? undefined : threadCpuMs(pid, pid),
@@ -28,6 +29,7 @@ export async function measureSide(
   const before = clock();
   const answer = (await client.ask({ kind: 'closed-loop', ...target, connections, seconds, tool })) as ClosedLoopAnswer;
   const after = clock();
+  leave?.();
   const each = (from: number | undefined, to: number | undefined, us: number): number | undefined =>
     from === undefined || to === undefined ? undefined : ((to - from) * us) / answer.requests;
   const runsAfter = await side.runs();
@@ -44,6 +46,21 @@ export async function measureSide(
     serverUs: each(before.all, after.all, 1e6),
     clientUs: (answer.cpuSeconds * 1e6) / answer.requests,
   };
+}
+
+/** Reads what the page of the server would; the returned function ends that. */
+async function openPage(port: number): Promise<() => void> {
+  const stop = new AbortController();
+  const { body, status } = await fetch(`http://127.0.0.1:${port}/live`, { signal: stop.signal });
+  if (body === null || status !== 200) throw new Error(`/live answers ${status}`);
+  const reader = body.getReader();
+  // What it tells first, so that it is open before the clients begin.
+  await reader.read();
+  const readOn = async (): Promise<void> => {
+    while (!(await reader.read()).done);
+  };
+  readOn().catch(() => undefined);
+  return () => stop.abort();
 }
 
 /** The bare loop at the batch that so many connections can fill; its times are of a run. */

@@ -36,6 +36,8 @@ export interface LimitOptions {
   readonly client: (typeof CLIENTS)[number] | undefined;
   /** `cli.js` of another build of ours, to be measured beside this one. */
   readonly base: string | undefined;
+  /** Measures each server of ours also while its page is open. */
+  readonly page: boolean;
   readonly peers: readonly PeerOptions[];
   readonly csv: string | undefined;
 }
@@ -59,6 +61,7 @@ export function readLimitOptions(args: readonly string[]): LimitOptions {
       'model-options': text,
       client: text,
       base: text,
+      page: { type: 'boolean', default: false },
       url: texts,
       command: texts,
       body: texts,
@@ -80,6 +83,7 @@ export function readLimitOptions(args: readonly string[]): LimitOptions {
     modelOptions: object('model-options', values['model-options']) ?? {},
     client: oneOf('client', values.client, CLIENTS),
     base: values.base,
+    page: values.page,
     peers: (values.url ?? []).map((url, index) => {
       if (!url.startsWith('http:')) throw new Error('--url: must begin with http:');
       return {

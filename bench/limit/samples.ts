@@ -30,6 +30,9 @@ export function ours(dialect: string, lanes: number, name = 'carpool'): string {
   return `${name} ${dialect}, ${lanes} lane${lanes === 1 ? '' : 's'}`;
 }
 
+/** Ends the names of sides that are measured while their page is open. */
+export const PAGE_OPEN = ', page open';
+
 export const EXPRESS = 'Express, oip-json';
 
 /** One value a round, in order; rounds without it are left out. */

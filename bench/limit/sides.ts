@@ -5,7 +5,7 @@ import { type BenchDialect, makePayload, type Payload } from '../payload.ts';
 import { type Side, startOurs, startPeer } from '../sides.ts';
 import type { LimitOptions } from './options.ts';
 import type { PlainExpressRequest } from './plain-express.ts';
-import { bareHttp, EXPRESS, ours } from './samples.ts';
+import { bareHttp, EXPRESS, ours, PAGE_OPEN } from './samples.ts';
 
 /** Starts all servers to be measured; `started` holds what must be stopped, also when one of them fails. */
 export async function startSides(model: BenchModel, options: LimitOptions, started: Side[]): Promise<Side[]> {
@@ -25,7 +25,11 @@ export async function startSides(model: BenchModel, options: LimitOptions, start
       const environment = { LANES: String(lanes), LANE_THREADS: '1' };
       const { modelOptions } = options;
       const server = await start(startOurs(model, { dialect: 'oip-json', modelOptions, environment, cli }));
-      for (const dialect of options.dialects) add(sideOfDialect(server, model, dialect, ours(dialect, lanes, name)));
+      for (const dialect of options.dialects) {
+        const side = sideOfDialect(server, model, dialect, ours(dialect, lanes, name));
+        add(side);
+        if (options.page) add({ ...side, name: side.name + PAGE_OPEN, isWatched: true });
+      }
     }
   if (options.sides.includes('http'))
     for (const dialect of options.dialects) add(await start(startBareHttp(model, dialect, sides)));

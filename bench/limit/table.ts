@@ -1,7 +1,7 @@
 import { formatTable, short } from '../../src/benchmark/table.ts';
 import { DIALECTS } from '../payload.ts';
 import { median } from '../../src/benchmark/statistics.ts';
-import { BARE_LOOP, bareHttp, byRound, type Sample, spread, valuesOf } from './samples.ts';
+import { BARE_LOOP, bareHttp, byRound, PAGE_OPEN, type Sample, spread, valuesOf } from './samples.ts';
 
 const HEAD = [
   'connections, side',
@@ -42,6 +42,25 @@ export function limitTable(samples: readonly Sample[]): string {
     ];
   });
   return formatTable(HEAD, rows);
+}
+
+/** What an open page costs, within each round: a line for each side that was measured with one. */
+export function pageLines(samples: readonly Sample[]): string[] {
+  const watched = new Map(
+    samples
+      .filter(({ side }) => side.endsWith(PAGE_OPEN))
+      .map(({ side, connections }) => [`${connections} ${side}`, { side, connections }]),
+  );
+  return [...watched].map(([name, { side, connections }]) => {
+    const ratio = (value?: (sample: Sample) => number | undefined): string =>
+      spread(
+        byRound(
+          valuesOf(samples, side, connections, value),
+          valuesOf(samples, side.slice(0, -PAGE_OPEN.length), connections, value),
+        ),
+      );
+    return `${name}, against closed: ${ratio()} of the requests/s, ${ratio(({ mainThreadUs }) => mainThreadUs)} of the main thread's time for each`;
+  });
 }
 
 /** The bare HTTP server of the same payload; undefined for the bare loop and for peers, whose payload may be another. */
