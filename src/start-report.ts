@@ -11,11 +11,13 @@ export function startReport({ version, config, repository, plan }: Services, por
   const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
   const models = rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`);
   const { lanes, why } = plan();
+  const address = addressOf(config.HOST, port, isTls(config));
   return [
     '',
-    `Carpool ${version} serves ${rows.length} model${rows.length === 1 ? '' : 's'} at ${addressOf(config.HOST, port, isTls(config))}`,
+    `Carpool ${version} serves ${rows.length} model${rows.length === 1 ? '' : 's'} at ${address}`,
     ...models,
     `  ${lanes} lane${lanes === 1 ? '' : 's'}: ${why}`,
+    ...(config.DASHBOARD ? [`  Open ${address} in a browser to see what it does, and to try its models.`] : []),
     '',
   ].join('\n');
 }
