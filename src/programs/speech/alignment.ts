@@ -1,9 +1,12 @@
-import { alignedTokens, type SpeechTokens } from '../../tasks/transcription/speech-work.ts';
+import { alignedTokens, type SpeechParameters, type SpeechTokens } from '../../tasks/transcription/speech-work.ts';
 import { float32, typedView, type Tensor } from '../../tensors/tensor.ts';
 import type { SteppingRun } from '../stepping-run.ts';
-import type { SpeechDecoder } from './decoder.ts';
-import { hiddenOf } from './encoder.ts';
-import type { EncodedWindow } from './encoding.ts';
+import type { CrossDecoder } from '../encoder-decoder/decoder.ts';
+import { hiddenOf } from '../encoder-decoder/encoded.ts';
+import type { EncodedSource } from '../encoder-decoder/encoding.ts';
+
+/** A window whose audio is encoded. */
+export type EncodedWindow = EncodedSource<SpeechParameters>;
 
 /** A window whose text is written, and is to be aligned with its audio. */
 export interface WrittenWindow {
@@ -18,12 +21,12 @@ export interface WrittenWindow {
  * audio (as whisper/timing.py does). Only windows that ask for it come here.
  */
 export class Alignment {
-  readonly #decoder: SpeechDecoder;
+  readonly #decoder: CrossDecoder;
   readonly #tokens: SpeechTokens;
   #waiting: WrittenWindow[] = [];
   readonly #layers: readonly number[];
 
-  constructor(decoder: SpeechDecoder, tokens: SpeechTokens) {
+  constructor(decoder: CrossDecoder, tokens: SpeechTokens) {
     this.#decoder = decoder;
     this.#tokens = tokens;
     this.#layers = [...new Set(tokens.alignmentHeads.map(([layer]) => layer))];

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import type { LaneData } from '../../device.ts';
 import type { ModelSpec } from '../../model-spec.ts';
-import { ownOptions } from '../../onnx/graph.ts';
 import { releaseOnFailure } from '../../onnx/release-on-failure.ts';
 import { openSession } from '../../onnx/session.ts';
 import type { SpeechTokens } from '../../tasks/transcription/speech-work.ts';
-import { openSpeechDecoder } from './open-decoder.ts';
+import { openCrossDecoder } from '../encoder-decoder/open-decoder.ts';
 import { VoiceActivity } from './voice-activity.ts';
 import { SpeechProgram, type SpeechParts } from './program.ts';
 
@@ -23,11 +22,10 @@ export async function openSpeechProgram(spec: ModelSpec, lane: LaneData): Promis
 /** What the program is made of. Throws a plain Error saying what is wrong. */
 export async function openSpeechParts(spec: ModelSpec, lane: LaneData): Promise<SpeechParts> {
   const { program } = spec;
-  const decoderFile = program?.graphs['decoder'];
-  if (program === undefined || decoderFile === undefined) throw new Error('the speech program needs a decoder');
+  if (program === undefined) throw new Error('the speech program needs a decoder');
   const { tokens, mels } = optionsSchema.parse(program.options);
   return releaseOnFailure(await openSession(spec, lane), async (encoder) => {
-    const decoder = await openSpeechDecoder(decoderFile, ownOptions(spec, 'decoder'), lane);
+    const decoder = await openCrossDecoder(spec, lane, { attends: true });
     const voice = new VoiceActivity(program.graphs['voiceActivity'], lane);
     return { encoder, decoder, voice, tokens, mels, device: lane.device.kind };
   });

@@ -13,13 +13,16 @@ import { float32, type Signature } from '../../tensors/tensor.ts';
 import { whyAlone } from '../../onnx/dynamic-quantisation.ts';
 import type { LaneSession } from '../../onnx/session.ts';
 import type { Program, WarmPlan } from '../program.ts';
-import { goesOn, SteppingRun } from '../stepping-run.ts';
-import { WarmBudget } from '../warm-budget.ts';
-import type { SpeechDecoder } from './decoder.ts';
+import type { CrossDecoder } from '../encoder-decoder/decoder.ts';
+import { Encoding } from '../encoder-decoder/encoding.ts';
+import { EncoderDecoder } from '../encoder-decoder/engine.ts';
+import { warmEngine } from '../encoder-decoder/warm.ts';
+import { Writing } from '../encoder-decoder/writing.ts';
+import { SteppingRun } from '../stepping-run.ts';
 import { Alignment } from './alignment.ts';
-import { Encoding } from './encoding.ts';
+import { encodeFeatures } from './encode-features.ts';
+import { Transcripts } from './transcripts.ts';
 import type { VoiceActivity } from './voice-activity.ts';
-import { Writing } from './writing.ts';
 
 /** Audio keys and values of all rows. */
 const CACHE_BYTES = { cpu: 1 << 30, cuda: 4 * 2 ** 30 };
@@ -32,7 +35,7 @@ const FRAMES = 3000;
 
 export interface SpeechParts {
   readonly encoder: LaneSession;
-  readonly decoder: SpeechDecoder;
+  readonly decoder: CrossDecoder;
   readonly voice: VoiceActivity;
   readonly tokens: SpeechTokens;
   readonly mels: number;
@@ -41,30 +44,29 @@ export interface SpeechParts {
 
 const MORE: TicketOutcome = { ok: true, more: true };
 
-/**
- * Speech to text: a ticket is a window of 30 s. Newcomers are encoded together, and their texts are begun together, once they are as many as the
- * windows that are being written: rows of a run must have texts of one length, so a window that began alone would stay alone, and a
- * lane gets more done once the windows before are out of the way. No newcomer has to wait for the last of many.
- */
+/** Speech to text: a ticket is a window of 30 s (encoder-decoder/engine.ts), or a stretch in which voices are looked for. */
 export class SpeechProgram implements Program {
   readonly description: Program['description'];
   readonly graph: LaneSession;
   readonly #parts: SpeechParts;
   readonly #now: () => number;
-  readonly #encoding: Encoding;
-  readonly #writing: Writing;
+  readonly #engine: EncoderDecoder<SpeechParameters>;
   readonly #alignment: Alignment;
+  readonly #transcripts: Transcripts;
 
   constructor(parts: SpeechParts, now: () => number = () => performance.now()) {
     const { encoder, decoder, tokens, device } = parts;
     this.#parts = parts;
     this.#now = now;
     this.graph = encoder;
-    this.#encoding = new Encoding(encoder, ENCODER_ROWS[device]);
     this.#alignment = new Alignment(decoder, tokens);
-    this.#writing = new Writing({ decoder, alignment: this.#alignment, tokens, cohortRows: COHORT_ROWS[device], now });
+    this.#transcripts = new Transcripts(decoder, tokens, this.#alignment);
+    this.#engine = new EncoderDecoder({
+      encoding: new Encoding({ rows: ENCODER_ROWS[device], encode: (features) => encodeFeatures(encoder, features) }),
+      writing: new Writing({ texts: this.#transcripts, cohortRows: COHORT_ROWS[device], now }),
+    });
     const operator = encoder.onnx.dynamicOperator ?? decoder.dynamicOperator;
-    const rowBytes = decoder.audioBytes(FRAMES / 2);
+    const rowBytes = decoder.cacheBytes(FRAMES / 2);
     const limits: Partial<RunLimits> = {
       maxItems: Math.max(1, Math.min(MOST_ROWS[device], Math.floor(CACHE_BYTES[device] / rowBytes))),
     };
@@ -85,53 +87,33 @@ export class SpeechProgram implements Program {
     for (const ticket of tickets) {
       if (this.#parts.voice.add(ticket)) continue;
       const { id, inputs, parameters } = ticket;
-      const [features] = inputs ?? [];
-      if (features !== undefined) this.#encoding.add({ id, features, parameters: parameters as SpeechParameters });
+      const [source] = inputs ?? [];
+      if (source !== undefined) this.#engine.encoding.add({ id, source, parameters: parameters as SpeechParameters });
     }
     await this.#parts.voice.answer(run);
-    if (run.fatal === undefined) await this.#windows(run);
+    if (run.fatal === undefined) await this.#engine.advance(run);
     if (run.fatal === undefined) await this.#alignment.align(run);
     if (run.fatal !== undefined) this.#keepOnly(() => false);
     run.runMs = this.#now() - startMs;
-    const { maxItems } = this.#writing;
+    const { maxItems } = this.#engine.writing;
     const answer = run.answer(tickets, (id) => (this.#has(id) ? MORE : undefined));
     return maxItems === undefined ? answer : { ...answer, maxItems };
   }
 
-  async warm({ sizes, limits, budget: spend }: WarmPlan): Promise<WarmAnswer['runs']> {
-    const runs: { items: number; runMs: number; shapeKey: string }[] = [];
+  warm(plan: WarmPlan): Promise<WarmAnswer['runs']> {
     const { mels, tokens, device } = this.#parts;
-    // A CPU has nothing to learn from larger batches, and would take seconds for them.
-    const most = device === 'cpu' ? this.#encoding.rows : limits.maxItems;
-    const wanted = new Set(sizes.map((size) => Math.min(size, most)));
-    const budget = new WarmBudget(spend);
-    for (const items of wanted) {
-      if (!budget.allows(items)) break;
-      const parameters: SpeechParameters = {
-        prompt: [tokens.start],
-        timestamps: false,
-        maxTokens: 4,
-        temperature: 0,
-        seed: 0,
-      };
-      let tickets: LaneTicket[] = Array.from({ length: items }, (_, row) => ({
-        id: -1 - row,
+    return warmEngine(this, {
+      ...{ plan, engine: this.#engine, now: this.#now },
+      // A CPU has nothing to learn from larger batches, and would take seconds for them.
+      most: device === 'cpu' ? this.#engine.encoding.rows : plan.limits.maxItems,
+      work: () => ({
         inputs: [float32([1, mels, FRAMES], new Float32Array(mels * FRAMES))],
-        parameters,
-      }));
-      let shapeKey = 'join';
-      const startMs = this.#now();
-      while (tickets.length > 0) {
-        const answer = await this.run(tickets);
-        for (const outcome of answer.outcomes) if (!outcome.ok) throw new Error(outcome.message);
-        runs.push({ items: tickets.length, runMs: answer.runMs, shapeKey });
-        const goOn = tickets.filter((_, index) => goesOn(answer.outcomes[index]));
-        tickets = goOn.map(({ id }) => ({ id }));
-        shapeKey = this.#writing.size > 0 ? 'step' : 'join';
-      }
-      budget.took(items, this.#now() - startMs);
-    }
-    return runs;
+        parameters: {
+          ...{ prompt: [tokens.start], timestamps: false, maxTokens: 4 },
+          ...{ temperature: 0, seed: 0 },
+        } satisfies SpeechParameters,
+      }),
+    });
   }
 
   async release(): Promise<void> {
@@ -143,26 +125,13 @@ export class SpeechProgram implements Program {
 
   #keepOnly(stays: (id: number) => boolean): void {
     this.#parts.voice.keepOnly(stays);
-    this.#encoding.keepOnly(stays);
-    this.#writing.keepOnly(stays);
+    this.#engine.keepOnly(stays);
+    this.#transcripts.keepOnly(stays);
     this.#alignment.keepOnly(stays);
   }
 
-  async #windows(run: SteppingRun): Promise<void> {
-    if (!this.#newcomersFirst()) return this.#writing.steps(run);
-    await this.#encoding.encode(run);
-    const enough = this.#encoding.encoded >= this.#writing.cohortRows;
-    if (run.fatal === undefined && (enough || this.#encoding.waiting === 0))
-      await this.#writing.begin(this.#encoding.takeEncoded(), run);
-  }
-
   #has(id: number): boolean {
-    return this.#encoding.has(id) || this.#writing.has(id) || this.#alignment.has(id) || this.#parts.voice.has(id);
-  }
-
-  #newcomersFirst(): boolean {
-    if (this.#encoding.encoded > 0) return true;
-    return this.#encoding.waiting > 0 && this.#encoding.waiting >= this.#writing.size;
+    return this.#engine.has(id) || this.#alignment.has(id) || this.#parts.voice.has(id);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, mock, test } from 'node:test';
 import type { LaneTicket } from '../../../src/lanes/protocol.ts';
-import type { DecoderCache } from '../../../src/programs/speech/decoder-cache.ts';
+import type { DecoderCache } from '../../../src/programs/encoder-decoder/decoder-cache.ts';
 import type { SpeechParts, SpeechProgram } from '../../../src/programs/speech/program.ts';
 import { tone } from '../../tasks/transcription/support.ts';
 import { finish, isMore } from '../stepping.ts';

@@ -4,10 +4,13 @@ import { FIXED_DATATYPES, typedView } from '../../tensors/tensor.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { datatypeOf, fromOrt, toOrt } from '../../onnx/ort-tensor.ts';
 import { DecoderCache } from './decoder-cache.ts';
+import type { Hidden } from './encoded.ts';
 
 export const CACHE_SWITCH = 'use_cache_branch';
+const MASK = 'encoder_attention_mask';
+const HIDDEN = 'encoder_hidden_states';
 const TEXT_CACHE = /^past_key_values\.\d+\.decoder\.(?:key|value)$/;
-const AUDIO_CACHE = /^past_key_values\.\d+\.encoder\.(?:key|value)$/;
+const SOURCE_CACHE = /^past_key_values\.\d+\.encoder\.(?:key|value)$/;
 
 /** Logits of the last run, [rows, positions, vocabulary]. */
 export interface Logits {
@@ -16,51 +19,52 @@ export interface Logits {
   readonly vocabulary: number;
 }
 
-/** One layer's attention to the audio, [1, heads, tokens, frames]. */
+/** One layer's attention to the source, [1, heads, tokens, positions]. */
 export interface Attention {
   readonly values: Float32Array;
   readonly shape: readonly number[];
 }
 
-/** The encoder's output for a batch: [rows, frames, width]. */
-export interface Hidden {
-  readonly tensor: OrtTensor;
-  readonly rows: number;
-}
-
 /**
- * A merged Whisper decoder (optimum's `decoder_model_merged`): its first pass computes the audio's keys and values, which further passes
- * take as inputs. A second session for these holds the graph without the branch of the first pass (constant-input.ts), at the price of
- * a second copy of the decoder's weights.
+ * A decoder that reads what an encoder gives, in optimum's layout: a merged graph (`decoder_model_merged`), or one for the first pass (`decoder_model`) and one for further
+ * ones (`decoder_with_past_model`). The first pass computes the source's keys and values, which further passes take as inputs. Of a merged graph, a second session
+ * for these holds it without the branch of the first pass (constant-input.ts), at the price of a second copy of the decoder's weights.
  */
-export class SpeechDecoder {
+export class CrossDecoder {
   readonly #first: Graph;
   readonly #further: Graph;
   readonly #textCache: readonly InferenceSession.TensorValueMetadata[];
-  readonly #audioCache: readonly InferenceSession.TensorValueMetadata[];
+  readonly #sourceCache: readonly InferenceSession.TensorValueMetadata[];
 
   constructor(first: Graph, further: Graph) {
     this.#first = first;
     this.#further = further;
-    const { inputNames, inputMetadata } = first.session;
-    const tensors = inputMetadata.filter((metadata) => metadata.isTensor);
+    const tensors = further.session.inputMetadata.filter((metadata) => metadata.isTensor);
     this.#textCache = tensors.filter(({ name }) => TEXT_CACHE.test(name));
-    this.#audioCache = tensors.filter(({ name }) => AUDIO_CACHE.test(name));
-    if (!inputNames.includes(CACHE_SWITCH) || this.#textCache.length === 0 || this.#audioCache.length === 0)
+    this.#sourceCache = tensors.filter(({ name }) => SOURCE_CACHE.test(name));
+    const isOneGraph = first === further && !first.session.inputNames.includes(CACHE_SWITCH);
+    if (isOneGraph || this.#textCache.length === 0 || this.#sourceCache.length === 0)
       throw new Error(
-        'the decoder is not a merged one (decoder_model_merged, with use_cache_branch and past_key_values)',
+        'the decoder has no cache: it must be a merged one (decoder_model_merged, with use_cache_branch and past_key_values), or come with a decoder_with_past_model',
       );
+    const missing = this.#presents().find((name) => !first.session.outputNames.includes(name));
+    if (missing !== undefined) throw new Error(`the decoder does not give ${missing}`);
   }
 
   /** Why rows must run alone, where they must (graph.ts). */
   get dynamicOperator(): string | undefined {
-    return this.#first.dynamicOperator;
+    return this.#first.dynamicOperator ?? this.#further.dynamicOperator;
   }
 
-  /** Bytes of the audio's keys and values of one row of `positions`. */
-  audioBytes(positions: number): number {
+  /** Whether sources of different lengths may share a run: the graphs are told which positions to read. */
+  get takesMask(): boolean {
+    return [this.#first, this.#further].every(({ session }) => session.inputNames.includes(MASK));
+  }
+
+  /** Bytes of the source's keys and values of one row of `positions`; a text's take as much for as many tokens. */
+  cacheBytes(positions: number): number {
     let bytes = 0;
-    for (const metadata of this.#audioCache) {
+    for (const metadata of this.#sourceCache) {
       const [heads, width] = sizesOf(metadata);
       const datatype = datatypeOf(metadata.type);
       bytes += heads * positions * width * (datatype === 'BYTES' ? 1 : FIXED_DATATYPES[datatype].bytes);
@@ -70,40 +74,24 @@ export class SpeechDecoder {
 
   /** Runs prompts of one length on the encoder's output, one row for each. Throws what ONNX Runtime throws. */
   async begin(prompts: readonly (readonly number[])[], hidden: Hidden): Promise<[Logits, DecoderCache]> {
-    const present = [...this.#textCache, ...this.#audioCache].map(({ name }) => [presentOf(name), null]);
+    const present = this.#presents().map((name) => [name, null]);
     const fetches = Object.fromEntries([['logits', null], ...present]) as Record<string, null>;
     const outputs = await this.#first.run(this.#firstFeeds(prompts, hidden), fetches);
-    const { rows } = hidden;
-    const cache = new DecoderCache(rows, caches(outputs, this.#textCache), caches(outputs, this.#audioCache));
-    return [logitsOf(outputs), cache];
+    const source = caches(outputs, this.#sourceCache);
+    if (hidden.mask !== undefined && this.#further.session.inputNames.includes(MASK)) source.set(MASK, hidden.mask);
+    return [logitsOf(outputs), new DecoderCache(hidden.rows, caches(outputs, this.#textCache), source)];
   }
 
-  /** Whether the graph gives its attention to the audio, in these layers. */
+  /** Whether the graph gives its attention to the source, in these layers. */
   hasAttention(layers: readonly number[]): boolean {
     return layers.length > 0 && layers.every((layer) => this.#first.session.outputNames.includes(attentionOf(layer)));
   }
 
-  /** The attention of a text's tokens to the audio, by layer. Throws what ONNX Runtime throws. */
+  /** The attention of a text's tokens to the source, by layer. Throws what ONNX Runtime throws. */
   async attention(ids: readonly number[], hidden: Hidden, layers: readonly number[]): Promise<Map<number, Attention>> {
     const fetches = Object.fromEntries(layers.map((layer) => [attentionOf(layer), null]));
     const outputs = await this.#first.run(this.#firstFeeds([ids], hidden), fetches);
     return new Map(layers.map((layer) => [layer, floatsOf(outputs, attentionOf(layer))]));
-  }
-
-  #firstFeeds(prompts: readonly (readonly number[])[], { tensor, rows }: Hidden): Record<string, OrtTensor> {
-    const empty = [...this.#textCache, ...this.#audioCache].map((metadata): [string, OrtTensor] => {
-      const [heads, width] = sizesOf(metadata);
-      const shape = [rows, heads, 0, width];
-      const datatype = datatypeOf(metadata.type);
-      if (datatype === 'BYTES') throw new Error(`${metadata.name} is not numeric`);
-      return [metadata.name, toOrt({ datatype, shape, data: new Uint8Array(0) })];
-    });
-    return {
-      input_ids: idsTensor(prompts),
-      encoder_hidden_states: tensor,
-      ...Object.fromEntries(empty),
-      [CACHE_SWITCH]: new OrtTensor('bool', Uint8Array.of(0), [1]),
-    };
   }
 
   /** Runs one more token for each row. Throws what ONNX Runtime throws. */
@@ -111,12 +99,9 @@ export class SpeechDecoder {
     const { session } = this.#further;
     const fetches: Record<string, null> = { logits: null };
     for (const { name } of this.#textCache) fetches[presentOf(name)] = null;
-    const feeds: Record<string, OrtTensor> = {
-      input_ids: idsTensor(ids.map((id) => [id])),
-      ...cache.feeds,
-      // Further passes read the audio only through its keys and values.
-      encoder_hidden_states: this.#noHidden(ids.length),
-    };
+    const feeds: Record<string, OrtTensor> = { input_ids: idsTensor(ids.map((id) => [id])), ...cache.feeds };
+    // Further passes read the source only through its keys and values.
+    if (session.inputNames.includes(HIDDEN)) feeds[HIDDEN] = noHidden(session, ids.length);
     if (session.inputNames.includes(CACHE_SWITCH)) feeds[CACHE_SWITCH] = new OrtTensor('bool', Uint8Array.of(1), [1]);
     const outputs = await this.#further.run(feeds, fetches);
     cache.advance(caches(outputs, this.#textCache));
@@ -128,14 +113,36 @@ export class SpeechDecoder {
     if (this.#further !== this.#first) await this.#further.release();
   }
 
-  #noHidden(rows: number): OrtTensor {
-    const metadata = this.#first.session.inputMetadata.find(({ name }) => name === 'encoder_hidden_states');
-    if (metadata?.isTensor !== true) throw new Error('the decoder has no input encoder_hidden_states');
-    const width = metadata.shape.at(-1);
-    const datatype = datatypeOf(metadata.type);
-    if (typeof width !== 'number' || datatype === 'BYTES') throw new Error('encoder_hidden_states has no width');
-    return toOrt({ datatype, shape: [rows, 0, width], data: new Uint8Array(0) });
+  #presents(): string[] {
+    return [...this.#textCache, ...this.#sourceCache].map(({ name }) => presentOf(name));
   }
+
+  #firstFeeds(prompts: readonly (readonly number[])[], { tensor, rows, mask }: Hidden): Record<string, OrtTensor> {
+    const { inputNames } = this.#first.session;
+    const feeds: Record<string, OrtTensor> = { input_ids: idsTensor(prompts), [HIDDEN]: tensor };
+    if (mask !== undefined && inputNames.includes(MASK)) feeds[MASK] = mask;
+    if (!inputNames.includes(CACHE_SWITCH)) return feeds;
+    feeds[CACHE_SWITCH] = new OrtTensor('bool', Uint8Array.of(0), [1]);
+    for (const metadata of [...this.#textCache, ...this.#sourceCache]) {
+      const [heads, width] = sizesOf(metadata);
+      feeds[metadata.name] = noElements(metadata, [rows, heads, 0, width]);
+    }
+    return feeds;
+  }
+}
+
+/** The encoder's output of no positions. */
+function noHidden({ inputMetadata }: InferenceSession, rows: number): OrtTensor {
+  const metadata = inputMetadata.find(({ name }) => name === HIDDEN);
+  const width = metadata?.isTensor === true ? metadata.shape.at(-1) : undefined;
+  if (metadata?.isTensor !== true || typeof width !== 'number') throw new Error(`${HIDDEN} has no width`);
+  return noElements(metadata, [rows, 0, width]);
+}
+
+function noElements({ name, type }: InferenceSession.TensorValueMetadata, shape: readonly number[]): OrtTensor {
+  const datatype = datatypeOf(type);
+  if (datatype === 'BYTES') throw new Error(`${name} is not numeric`);
+  return toOrt({ datatype, shape, data: new Uint8Array(0) });
 }
 
 function sizesOf({ name, shape }: InferenceSession.TensorValueMetadata): [heads: number, width: number] {
