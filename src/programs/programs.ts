@@ -12,6 +12,7 @@ const PROGRAMS: Readonly<Record<ProgramKind | 'graph', () => Promise<OpenProgram
   ctc: async () => (await import('./ctc/open.ts')).openCtcProgram,
   speech: async () => (await import('./speech/open.ts')).openSpeechProgram,
   'image-text': async () => (await import('./image-text/open.ts')).openImageTextProgram,
+  'text-to-text': async () => (await import('./text-to-text/open.ts')).openTextToTextProgram,
 };
 
 /** Opens a model on this lane: its program, or its graph where it has none. Throws a plain Error saying what is wrong. */

@@ -42,6 +42,15 @@ const TOKEN_TASKS = [
   ['ForQuestionAnswering', 'question-answering'],
 ] as const;
 
+/** Tasks of an encoder and a decoder. */
+export const TEXT_TO_TEXT_TASKS: ReadonlySet<string> = new Set([
+  ...['text2text-generation', 'summarization', 'translation'],
+]);
+/** Classes of transformers with an encoder and a decoder for texts, without their ending `ForConditionalGeneration` (Marian's is `MTModel`), by what they were trained for. */
+const TRANSLATORS = words('Marian M2M100 MBart');
+const SUMMARISERS = words('Pegasus PegasusX');
+const TEXT_TO_TEXT = words('T5 MT5 UMT5 LongT5 Bart Blenderbot BlenderbotSmall');
+
 /** Tasks whose graph takes token ids alone. */
 const TEXT_TASKS: ReadonlySet<string> = new Set([
   ...['embeddings', 'reranking', 'text-classification'],
@@ -62,6 +71,8 @@ export function taskOfArchitecture(names: ReadonlySet<string>, config: HubConfig
   if (image !== undefined) return image;
   const choice = audioChoice(architecture, names) ?? otherKind(architecture);
   if (choice !== undefined) return choice;
+  const textToText = textToTextTask(architecture, config);
+  if (textToText !== undefined) return { task: textToText };
   if (architecture.endsWith('ForSequenceClassification')) {
     const isOther = names.has('preprocessor_config.json') && !names.has('tokenizer.json');
     if (isOther) return unknown(architecture);
@@ -77,6 +88,16 @@ function voiceChoice(names: ReadonlySet<string>): TaskChoice {
   return names.has('vocab.json') || names.has('tokenizer.json')
     ? { task: 'text-to-speech' }
     : { why: 'VitsModel without a vocab.json or a tokenizer.json has no task' };
+}
+
+/** The task of a class with an encoder and a decoder for texts; undefined for others. BART is trained for one or the other, which its config tells. */
+function textToTextTask(architecture: string, { task_specific_params: tasks }: HubConfig): string | undefined {
+  const name = architecture.replace(/(ForConditionalGeneration|MTModel)$/, '');
+  if (name === architecture) return undefined;
+  if (TRANSLATORS.has(name)) return 'translation';
+  const isSummariser = name === 'Bart' && typeof tasks === 'object' && tasks !== null && 'summarization' in tasks;
+  if (SUMMARISERS.has(name) || isSummariser) return 'summarization';
+  return TEXT_TO_TEXT.has(name) ? 'text2text-generation' : undefined;
 }
 
 function tokenChoice(architecture: string, task: string, names: ReadonlySet<string>): TaskChoice {

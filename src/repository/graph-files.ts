@@ -31,13 +31,20 @@ export function findGraphs(
     for (const role of Object.keys(wish).filter((one) => !roles.includes(one)))
       problems.push(`dtype.${role}: there is no such graph; there are ${roles.join(', ')}`);
   for (const need of graphs) {
-    if (Object.hasOwn(named, need.role)) continue;
+    if (Object.hasOwn(named, need.role) || !isWanted(need, found)) continue;
     const dtype = typeof wish === 'string' ? wish : (wish[need.role] ?? 'auto');
     const graph = findGraph(names, need, dtype) ?? (graphs.length === 1 ? onlyGraph(names, dtype) : undefined);
     if (graph !== undefined) found.set(need.role, graph);
     else if (need.isOptional !== true) problems.push(missing(names, need, { dtype, kind }));
   }
   return { found, problems };
+}
+
+/** Whether the graph is needed beside those that were found; what goes with a file that model.json names is named there too. */
+function isWanted({ goesWith }: GraphNeed, found: ReadonlyMap<string, GraphFile>): boolean {
+  if (goesWith === undefined) return true;
+  const name = found.get(goesWith.role)?.file.replace(/^.*\//, '');
+  return DTYPES.some((dtype) => name === `${goesWith.stem}${DTYPE_SUFFIXES[dtype]}.onnx`);
 }
 
 function findGraph(names: ReadonlySet<string>, need: GraphNeed, dtype: DtypeChoice): GraphFile | undefined {

@@ -1,5 +1,5 @@
 import { isObject } from '../json.ts';
-import { taskOfArchitecture, type HubConfig, type TaskChoice } from './architectures.ts';
+import { TEXT_TO_TEXT_TASKS, taskOfArchitecture, type HubConfig, type TaskChoice } from './architectures.ts';
 import { readModules, type SentenceModule } from '../tasks/text/sentence-modules.ts';
 
 /**
@@ -16,6 +16,8 @@ export interface GraphNeed {
   /** Folders to search, in order: '' or a path that ends with a slash. */
   readonly folders: readonly string[];
   readonly isOptional?: boolean;
+  /** Needed only where the graph of this role has this stem. */
+  readonly goesWith?: { readonly role: string; readonly stem: string };
 }
 
 export interface HubKind {
@@ -50,6 +52,14 @@ const DECODER_ONLY: GraphNeed = { role: 'model', stems: ['model', 'decoder_model
 const SPEECH: readonly GraphNeed[] = [
   { role: 'model', stems: ['encoder_model'], folders: ANYWHERE },
   { role: 'decoder', stems: ['decoder_model_merged', 'decoder_model'], folders: ANYWHERE },
+];
+/** A decoder is one merged graph, or one for the first pass and one for further passes. */
+const TEXT_TO_TEXT: readonly GraphNeed[] = [
+  ...SPEECH,
+  {
+    ...{ role: 'decoderWithPast', stems: ['decoder_with_past_model'], folders: ANYWHERE },
+    goesWith: { role: 'decoder', stem: 'decoder_model' },
+  },
 ];
 /** The graph of both gives logits, those of each only vectors. */
 const IMAGE_TEXT: readonly GraphNeed[] = [
@@ -169,6 +179,7 @@ function ownChoice(names: ReadonlySet<string>, config: HubConfig): TaskChoice {
 
 function graphsOf(task: string | undefined): readonly GraphNeed[] {
   if (task === 'transcription') return SPEECH;
+  if (TEXT_TO_TEXT_TASKS.has(task ?? '')) return TEXT_TO_TEXT;
   if (task === 'zero-shot-image-classification') return IMAGE_TEXT;
   return [task === 'chat' ? DECODER_ONLY : MODEL];
 }

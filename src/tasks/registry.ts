@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import type { ChooseProgram, CreateTask, ProgramSpec, Task, TaskSource } from './task.ts';
+import type { TextToTextName } from './text-to-text/task.ts';
 
 /** How a built-in task is made, and which program its models need on a lane, if any. */
 interface BuiltIn {
@@ -63,6 +64,9 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
     create: (await import('./chat/task.ts')).createChatTask,
     program: (await import('./chat/model.ts')).chooseGeneration,
   }),
+  'text2text-generation': () => textToText('text2text-generation'),
+  summarization: () => textToText('summarization'),
+  translation: () => textToText('translation'),
   'text-to-image': async () => ({
     create: (await import('./text-to-image/task.ts')).createTextToImageTask,
     program: (await import('./text-to-image/pipeline.ts')).chooseDiffusion,
@@ -80,6 +84,13 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
           : (await import('./transcription/model-files.ts')).chooseSpeechProgram(source),
     }),
 };
+
+async function textToText(name: TextToTextName): Promise<BuiltIn> {
+  return {
+    create: (await import('./text-to-text/task.ts')).createTextToTextTask(name),
+    program: (await import('./text-to-text/model-files.ts')).chooseTextToTextProgram,
+  };
+}
 
 /** The task of a model: a built-in one by name, or the user's own by the absolute path of its module. Throws a plain Error that says what is wrong. */
 export async function createTask(source: TaskSource): Promise<Task> {

@@ -44,7 +44,8 @@ export interface TaskSource {
 }
 
 /** The programs of a lane, besides running a graph once: keys of the table in src/programs/programs.ts. */
-export type ProgramKind = 'text-encoder' | 'generation' | 'diffusion' | 'speech' | 'ctc' | 'image-text';
+export type ProgramKind =
+  'text-encoder' | 'generation' | 'diffusion' | 'speech' | 'ctc' | 'image-text' | 'text-to-text';
 
 /** The program that a lane is to run for a model, as plain data. Without one, a lane stacks rows and runs the graph once. */
 export interface ProgramSpec {

@@ -6,21 +6,23 @@ import { allReplies, type ItemResult } from '../shared/results.ts';
 import type { HfOptions } from './requests.ts';
 
 /** Answers of Hugging Face's inference API: the task's replies as they are, without our `result` around them. One bad input of a list fails the request. */
-export function encodeHf(results: readonly ItemResult[], { isList, isNested }: HfOptions): Answer {
+export function encodeHf(results: readonly ItemResult[], { isList, isNested, textField }: HfOptions): Answer {
   const replies = allReplies(results, isList ? 'inputs' : undefined);
   const [first] = replies;
   if (!isList && first !== undefined && 'bytes' in first)
     return { contentType: first.contentType, chunks: [first.bytes] };
   const json = new JsonChunks();
   if (isList || isNested) json.add('[');
-  for (const [index, reply] of replies.entries()) json.add(`${index === 0 ? '' : ','}${JSON.stringify(plain(reply))}`);
+  for (const [index, reply] of replies.entries())
+    json.add(`${index === 0 ? '' : ','}${JSON.stringify(plain(reply, textField))}`);
   if (isList || isNested) json.add(']');
   return { contentType: 'application/json', chunks: json.finish() };
 }
 
-/** Bytes as base64 text; of an embedding its vector alone. */
-function plain(reply: Reply): unknown {
+/** Bytes as base64 text; of an embedding its vector alone, and of a generated text the text. */
+function plain(reply: Reply, textField: string | undefined): unknown {
   if ('bytes' in reply) return Buffer.from(reply.bytes).toString('base64');
   const { json } = reply;
+  if (textField !== undefined && isObject(json)) return { [textField]: json['text'] };
   return isObject(json) && Object.hasOwn(json, 'embedding') ? json['embedding'] : json;
 }

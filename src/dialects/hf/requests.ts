@@ -13,9 +13,18 @@ import { checkCount } from '../shared/text-inputs.ts';
 export interface HfOptions {
   /** The answers come as a list, as the inputs did. */
   readonly isList: boolean;
-  /** A single answer is a list in a list, as that of a classifier of texts is. */
+  /** A single answer is in a list, as that of a classifier of texts is. */
   readonly isNested: boolean;
+  /** The field that holds a generated text; absent: the task does not make texts. */
+  readonly textField?: string;
 }
+
+/** Names of the text that a task makes. */
+const TEXT_FIELDS = new Map([
+  ['text2text-generation', 'generated_text'],
+  ['summarization', 'summary_text'],
+  ['translation', 'translation_text'],
+]);
 
 const schema = z.object({
   inputs: z.unknown().check(({ value, issues }) => {
@@ -34,26 +43,32 @@ export { schema as HF_BODY };
  * `POST /models/<model>`: an item for each input. A body of another content type is the input itself. Throws BAD_REQUEST, INVALID_INPUT or TOO_LARGE.
  */
 export function decodeHf(body: Uint8Array, { contentType, itemLimit, task }: DecodeContext): ItemsRequest<HfOptions> {
+  const textField = TEXT_FIELDS.get(task ?? '');
+  const isOfTexts = task === 'text-classification';
+  const named = textField === undefined ? {} : { textField };
   if (isBytes(body, contentType)) {
     const { type } = parse(contentType ?? '', { parameters: false });
     const item: Item = { kind: 'raw', contentType: isJsonType(type) ? 'application/octet-stream' : type, bytes: body };
-    return { model: undefined, items: [item], options: { isList: false, isNested: task === 'text-classification' } };
+    return {
+      model: undefined,
+      items: [item],
+      options: { isList: false, isNested: isOfTexts || textField !== undefined, ...named },
+    };
   }
   const values = parseJsonObject(body);
   const ignored = unknownFields(schema, values);
   const { inputs, parameters, model } = readFields(schema, values, 'INVALID_INPUT');
   const list: readonly unknown[] = Array.isArray(inputs) ? inputs : [inputs];
   checkCount(list.length, itemLimit);
-  const isOfTexts = task === 'text-classification';
   const hasLabels = parameters['candidate_labels'] !== undefined;
   // @huggingface/inference sends one text for zero-shot classification in a list, and reads a plain answer.
   const isList = Array.isArray(inputs) && !(isOfTexts && hasLabels && list.length === 1);
-  const isNested = isOfTexts && !isList && !hasLabels;
+  const isNested = !isList && (textField !== undefined || (isOfTexts && !hasLabels));
   return {
     model,
     ignored,
     items: list.map((one) => jsonItem(one, parameters)),
-    options: { isList, isNested },
+    options: { isList, isNested, ...named },
   };
 }
 

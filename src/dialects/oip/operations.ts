@@ -1,9 +1,8 @@
 import { JSON_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
-import { generationStream, readGeneration } from '../shared/generation-reply.ts';
+import { generationStream, isWriter, readGeneration } from '../shared/generation-reply.ts';
 import {
   jsonAnswer,
-  ofTask,
   type ItemsOperation,
   type ModelChoice,
   type Operation,
@@ -22,7 +21,7 @@ const VERSION = `${MODEL}/versions/:version`;
 /** The path always names the model. */
 const ANY_MODEL: ModelChoice = { fits: () => true, refusal: () => new ServerError('MODEL_NOT_FOUND') };
 const GENERATORS: ModelChoice = {
-  fits: ofTask('chat'),
+  fits: isWriter,
   refusal: (model) =>
     model === undefined
       ? new ServerError('MODEL_NOT_FOUND')

@@ -1,6 +1,6 @@
 import { JSON_TYPE, FORM_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
-import { generationStream, readGeneration } from '../shared/generation-reply.ts';
+import { WRITERS, generationStream, isWriter, readGeneration } from '../shared/generation-reply.ts';
 import { jsonAnswer, ofTask, type ItemsOperation, type ModelChoice, type Operation } from '../shared/operation.ts';
 import { allReplies } from '../shared/results.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
@@ -47,6 +47,7 @@ const VECTOR_MODELS: ModelChoice = {
 };
 
 const CHAT_MODELS = modelsFor('chat');
+const WRITER_MODELS: ModelChoice = { ...CHAT_MODELS, fits: isWriter, unnamed: WRITERS.map(ofTask) };
 const SPEECH_MODELS = modelsFor('transcription');
 
 const EMBEDDINGS: ItemsOperation<EmbeddingsOptions> = {
@@ -127,13 +128,13 @@ const COMPLETIONS: ItemsOperation<CompletionsOptions> = {
   kind: 'items',
   name: 'openai.completions',
   about: {
-    summary: 'Goes on with texts',
+    summary: 'Goes on with texts, or makes texts of them',
     body: COMPLETIONS_BODY,
     example: { prompt: 'Once upon a time', max_tokens: 16 },
   },
   dialect: OPENAI,
   paths: ['/v1/completions'],
-  models: CHAT_MODELS,
+  models: WRITER_MODELS,
   decode: decodeCompletions,
   encode: (results, options, head) =>
     jsonAnswer(encodeCompletions(head, allReplies(results, promptField(options)).map(readGeneration), options)),

@@ -1,11 +1,18 @@
 import { ServerError } from '../../errors.ts';
 import type { ReplyToolCall, ToolCallDelta } from '../../tasks/chat/tools/call-draft.ts';
 import type { Reply } from '../../tasks/task.ts';
-import type { AnswerStream, StreamEvent } from './operation.ts';
+import type { AnswerStream, ModelFacts, StreamEvent } from './operation.ts';
 import { replyJson } from './reply-json.ts';
 import { allReplies } from './results.ts';
 
-/** The replies of the chat task (docs/tasks.md), and what the APIs have in common in telling them. */
+/** The replies of tasks that write texts (docs/tasks.md), and what the APIs have in common in telling them. */
+
+/** These tasks. Models that go on with a text come first where a request names none. */
+export const WRITERS = ['chat', 'text2text-generation', 'summarization', 'translation'] as const;
+
+export function isWriter({ description: { task } }: ModelFacts): boolean {
+  return WRITERS.some((one) => one === task);
+}
 
 export interface Candidate {
   readonly token: string;
