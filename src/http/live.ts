@@ -18,6 +18,12 @@ export function addLive(routes: Routes, services: Services): void {
     handle(exchange) {
       exchange.quiet = true;
       exchange.isOpenEnded = true;
+      // Nothing would ever be read of it.
+      if (exchange.method === 'HEAD') {
+        exchange.startStream();
+        exchange.endStream();
+        return Promise.resolve();
+      }
       const stream = new EventStream(exchange);
       let leave: (() => void) | undefined;
       try {

@@ -130,6 +130,11 @@ test('it ends when the server has drained', async () => {
 
 test('eight can read it, a ninth is refused, and one that leaves makes room', async () => {
   await using server = await startStubServer([]);
+  // It takes no place.
+  for (let count = 0; count < 10; count++) {
+    const { status, headers } = await fetch(`${server.url}/live`, { method: 'HEAD' });
+    assert.deepEqual([status, headers.get('content-type')], [200, 'text/event-stream; charset=utf-8']);
+  }
   const readers = await Promise.all(Array.from({ length: 8 }, () => read(server.url)));
   const refused = await fetch(`${server.url}/live`);
   assert.equal(refused.status, 429);

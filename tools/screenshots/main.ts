@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium, type Browser, type Page } from 'playwright-core';
@@ -52,6 +53,17 @@ const STATES: Readonly<Record<string, (shoot: Shoot) => Promise<void>>> = {
     await using load = startLoad(server.url, 200);
     await shoot('refused', server.url, () => sleep(WARM_UP_MS));
     await load.stop();
+  },
+  async jobs(shoot) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'carpool-screenshots-'));
+    try {
+      await using server = await Carpool.start({ ...MODELS, JOBS_DIR: folder });
+      for (let count = 0; count < 5; count++)
+        await server.post('/v1/jobs', { custom_id: `number ${count}`, url: '/predict/square', body: { data: count } });
+      await shoot('jobs', server.url, () => sleep(WARM_UP_MS));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   },
   async failed(shoot) {
     await using server = await startStubServer([

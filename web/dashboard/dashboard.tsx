@@ -36,9 +36,16 @@ function Overview({ state, isLive }: { readonly state: LiveState; readonly isLiv
   const names = [...new Set(state.models.map(({ name }) => name))];
   const model = names.includes(chosen) ? chosen : ALL;
   const hasTraffic = sumOf(numbersOf(state, ALL)?.requests ?? {}) > 0 || state.runs.size > 0;
+  if (names.length === 0)
+    return (
+      <>
+        {state.phase === 'starting' ? null : <NoModels />}
+        <Tiles state={state} model={ALL} />
+        <Jobs state={state} />
+      </>
+    );
   return (
     <>
-      {names.length === 0 && state.phase !== 'starting' ? <NoModels /> : null}
       {hasTraffic || state.phase !== 'ready' ? null : <NoTraffic models={state.models} />}
       {names.length > 1 ? (
         <div class="filter">

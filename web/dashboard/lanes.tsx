@@ -10,7 +10,7 @@ import { acrossFrom, barsOf, journeyOf, neighbourOf, runAt, type Bar, type View 
 
 /** What ran on each lane, and who rode together. */
 
-const SPANS = [2, 10, 60] as const;
+const SPANS = [1, 5, 30] as const;
 /** Frames come four times a second: drawn that much later, what is new comes in smoothly. */
 const BEHIND_MS = 350;
 
@@ -20,7 +20,7 @@ interface Shown {
 }
 
 export function Lanes({ state, isLive }: { readonly state: LiveState; readonly isLive: boolean }): VNode {
-  const [spanS, setSpan] = useState<number>(10);
+  const [spanS, setSpan] = useState<number>(5);
   const [pausedAtMs, pause] = useState<number>();
   const [chosen, choose] = useState<number>();
   const [hovered, hover] = useState<number>();

@@ -6,6 +6,7 @@ import type { LaneRow, ModelNumbers } from '../live/protocol.ts';
 
 /** Figures are of this last time. */
 const LATELY_MS = 10_000;
+const NOTHING = 'none in the last ten seconds';
 /** Health probes and other clients feel it then. */
 const LATE_MS = 200;
 
@@ -47,7 +48,11 @@ function WorkTiles({ figures, now }: { readonly figures: Figures; readonly now: 
   return (
     <>
       <Tile name="Answered" value={rate(okPerS)} more={`${rate(figures.itemsPerS, ' items')}${work.join('')}`} />
-      <Tile name="Latency" value={duration(figures.latencyP50)} more={`p99 ${duration(figures.latencyP99)}`} />
+      <Tile
+        name="Latency"
+        value={duration(figures.latencyP50)}
+        more={figures.latencyP99 === undefined ? NOTHING : `p99 ${duration(figures.latencyP99)}`}
+      />
       <Tile
         name="Waiting"
         value={short(now?.waiting ?? 0)}
@@ -56,7 +61,11 @@ function WorkTiles({ figures, now }: { readonly figures: Figures; readonly now: 
       <Tile
         name="Together in a run"
         value={short(figures.batch)}
-        more={`items, in ${rate(figures.runsPerS, ' runs')} of ${duration(figures.runMs)}`}
+        more={
+          figures.batch === undefined
+            ? NOTHING
+            : `items, in ${rate(figures.runsPerS, ' runs')} of ${duration(figures.runMs)}`
+        }
       />
       <Tile
         name="Refused or failed"
