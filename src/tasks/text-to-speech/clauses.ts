@@ -20,8 +20,6 @@ const WIDE: Readonly<Record<string, string>> = {
   '。': '.',
   '…': '.',
 };
-/** Words of which the point is a part, and initials. */
-const ABBREVIATED = /(?:^|[\s("'])(?:\p{Lu}|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|No|vs)$/u;
 /** What espeak-ng takes as the end of a clause, or as phonemes and not as text, where it is no punctuation. */
 const MISLEADING = /[()[\]{}<>|"“”„«»¿¡—–…\p{Cc}]|\[\[/gu;
 
@@ -35,7 +33,8 @@ export function clausesOf(text: string): Clause[] {
   };
   for (const { 0: found, 1: marks = '', index } of text.matchAll(BREAK)) {
     const words = text.slice(from, index);
-    if (marks === '.' && index + found.length < text.length && ABBREVIATED.test(words)) continue;
+    // Within a sentence, a point is part of an abbreviation.
+    if (marks === '.' && index + found.length < text.length) continue;
     add(words, markOf(found.trim()));
     from = index + found.length;
   }

@@ -32,7 +32,7 @@ test('clauses end at punctuation, which is kept apart from their words', () => {
   const marks = (text: string) => clausesOf(text).map(({ words, mark }) => `${words}|${mark}`);
   assert.deepEqual(marks('Well, "it is so"; isn\'t it?!'), ['Well|,', 'it is so|;', "isn't it|?"]);
   assert.deepEqual(marks('At 3.5 or 1,000 (perhaps) - who knows...'), ['At 3.5 or 1,000 perhaps|,', 'who knows|.']);
-  assert.deepEqual(marks('Dr. Smith: hello.'), ['Dr. Smith|:', 'hello|.']);
+  assert.deepEqual(marks('Dr. Smith, at 5 a.m. on: hello.'), ['Dr. Smith|,', 'at 5 a.m. on|:', 'hello|.']);
   assert.deepEqual(marks('¿Qué? ¡Sí!'), ['Qué|?', 'Sí|!']);
   assert.deepEqual(marks('你好，世界。'), ['你好|,', '世界|.']);
   assert.deepEqual(marks('no end\nand a line'), ['no end and a line|']);
