@@ -18,7 +18,7 @@ const NOT_SERVED: readonly (readonly [RegExp, string])[] = [
     /ForAudioClassification$|^(Wav2Vec2Bert|Wav2Vec2-BERT).*ForSequenceClassification$/,
     'sounds of this kind are not served',
   ],
-  [/^Cla[pP](Audio)?Model(WithProjection)?$/, 'pairs of sounds and texts (CLAP) are not served'],
+  [/^Clap(Audio|Text)Model(WithProjection)?$/, 'half a pair of sounds and texts is not served'],
   [
     /^(SpeechEncoderDecoderModel|Speech2TextForConditionalGeneration|MoonshineForConditionalGeneration)$/,
     'speech to text of this kind is not served',
@@ -36,6 +36,10 @@ export function audioChoice(architecture: string, names: ReadonlySet<string>): A
     return names.has('vocab.json') || names.has('tokenizer.json')
       ? { task: 'transcription', isCtc: true }
       : { why: `${architecture} without a vocab.json has no task` };
+  if (architecture === 'ClapModel')
+    return names.has('tokenizer.json') && names.has('preprocessor_config.json')
+      ? { task: 'zero-shot-audio-classification' }
+      : { why: `${architecture} without a tokenizer.json and a preprocessor_config.json has no task` };
   const task = TASKS.find(([pattern]) => pattern.test(architecture))?.[1];
   if (task !== undefined)
     return names.has('preprocessor_config.json')

@@ -66,6 +66,10 @@ const IMAGE_TEXT: readonly GraphNeed[] = [
   { role: 'model', stems: ['model', 'vision_model'], folders: ANYWHERE },
   { role: 'textModel', stems: ['text_model'], folders: ANYWHERE, isOptional: true },
 ];
+const AUDIO_TEXT: readonly GraphNeed[] = [
+  { role: 'model', stems: ['model', 'audio_model'], folders: ANYWHERE },
+  { role: 'textModel', stems: ['text_model'], folders: ANYWHERE, isOptional: true },
+];
 const DIFFUSION: readonly GraphNeed[] = [
   { role: 'model', stems: ['model'], folders: ['unet/'] },
   { role: 'textEncoder', stems: ['model'], folders: ['text_encoder/'] },
@@ -181,6 +185,7 @@ function graphsOf(task: string | undefined): readonly GraphNeed[] {
   if (task === 'transcription') return SPEECH;
   if (TEXT_TO_TEXT_TASKS.has(task ?? '')) return TEXT_TO_TEXT;
   if (task === 'zero-shot-image-classification') return IMAGE_TEXT;
+  if (task === 'zero-shot-audio-classification') return AUDIO_TEXT;
   return [task === 'chat' ? DECODER_ONLY : MODEL];
 }
 

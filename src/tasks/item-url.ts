@@ -13,6 +13,7 @@ const MEMBERS: Readonly<Record<string, string>> = {
   'image-to-image': 'image',
   'audio-classification': 'audio',
   'audio-feature-extraction': 'audio',
+  'zero-shot-audio-classification': 'audio',
   transcription: 'audio',
 };
 

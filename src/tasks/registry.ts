@@ -52,6 +52,10 @@ const TASKS: Readonly<Record<string, () => Promise<BuiltIn>>> = {
   'audio-feature-extraction': async () => ({
     create: (await import('./audio/audio-feature-extraction.ts')).createAudioFeatureExtractionTask,
   }),
+  'zero-shot-audio-classification': async () => {
+    const task = await import('./audio/audio-text.ts');
+    return { create: task.createAudioTextTask, program: task.chooseAudioTextProgram };
+  },
   'image-segmentation': async () => ({
     create: (await import('./dense/segmentation.ts')).createImageSegmentationTask,
   }),

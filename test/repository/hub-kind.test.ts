@@ -152,7 +152,7 @@ test('the names in the graph tell with which head a model was exported; what has
     ['a graph that pools', 'OddModel', text, ['token_embeddings', 'sentence_embedding'], 'embeddings', undefined],
     ['hidden states of who knows what', 'OddModel', text, ['last_hidden_state'], 'tensors', /knows .* OddModel/],
     ['speech', 'VitsModel', text, ['waveform'], 'text-to-speech', undefined],
-    ['music', 'MusicgenModel', text, ['waveform'], 'tensors', /knows the architecture MusicgenModel/],
+    ['music', 'OddSoundModel', text, ['waveform'], 'tensors', /knows the architecture OddSoundModel/],
     [
       'a classifier of pages',
       'LayoutLMForSequenceClassification',

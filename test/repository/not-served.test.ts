@@ -27,7 +27,7 @@ const KINDS: readonly (readonly [string, RegExp])[] = [
   ['BertForMultipleChoice', /choices between texts/],
   ['Wav2Vec2ForAudioFrameClassification', /who speaks when/],
   ['Wav2Vec2BertForCTC', /CTC head of this kind/],
-  ['ClapModel', /CLAP/],
+  ['ClapAudioModelWithProjection', /half a pair of sounds and texts/],
   ['Speech2TextForConditionalGeneration', /speech to text of this kind/],
   ['EncodecModel', /sound from sound/],
   ['DecisionTransformerModel', /of this kind/],

@@ -208,4 +208,53 @@ def wavlm_xvector(folder, samples):
     return embedded(folder, samples, model, extractor, ["logits", "embeddings"])
 
 
+LABELS = ["a bell", "rain on a roof", "a dog"]
+
+
+def words(folder):
+    """Words as tokens, framed as RoBERTa frames them."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *"this is a sound of bell rain on roof dog .".split()]
+    ids = {word: index for index, word in enumerate(vocabulary)}
+    made = Tokenizer(models.WordLevel(ids, unk_token="<unk>"))
+    made.normalizer = normalizers.Lowercase()
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    made.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>"])
+    made.save(str(folder / "tokenizer.json"))
+    config = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "model_max_length": 16}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    return tf.PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", unk_token="<unk>")
+
+
+def clap(folder, samples):
+    """A pair of sounds and texts (laion/clap-htsat-unfused); the samples are taken as if they were at 48 kHz."""
+    tokenizer = words(folder)
+    text = dict(vocab_size=len(tokenizer), max_position_embeddings=20, pad_token_id=1, **DIM)
+    audio = dict(spec_size=128, num_mel_bins=64, window_size=4, patch_size=4, patch_stride=[4, 4], depths=[1, 1], num_attention_heads=[2, 2], patch_embeds_hidden_size=8, hidden_size=16, projection_dim=12, num_hidden_layers=2)
+    config = tf.ClapConfig(text_config=dict(projection_dim=12, **text), audio_config=audio, projection_dim=12)
+    model = randomise(tf.ClapModel(config))
+    model.logit_scale_a.fill_(2.1)
+    extractor = tf.ClapFeatureExtractor(truncation="rand_trunc", padding="repeatpad", max_length_s=1)
+    save(folder, model, extractor)
+    sound = extractor(samples, sampling_rate=48_000, return_tensors="pt")
+    given = dict(tokenizer([f"This is a sound of {label}." for label in LABELS], padding=True, return_tensors="pt"))
+    given = {"input_ids": given["input_ids"], "attention_mask": given["attention_mask"], "input_features": sound["input_features"]}
+    result = model(**given)
+    free = {"input_ids": {0: "text_batch", 1: "tokens"}, "attention_mask": {0: "text_batch", 1: "tokens"}, "input_features": {0: "audio_batch"}}
+    outputs = ["logits_per_audio", "logits_per_text", "text_embeds", "audio_embeds"]
+    torch.onnx.export(Picked(model, outputs, list(given)).eval(), tuple(given.values()), folder / "onnx/model.onnx", input_names=list(given), output_names=outputs, dynamic_axes=free, opset_version=17, dynamo=False)
+    scores = result.logits_per_audio[0].softmax(-1).tolist()
+    best = sorted(zip(LABELS, scores), key=lambda one: -one[1])
+    flat = sound["input_features"].flatten()
+    return {
+        "shape": list(sound["input_features"].shape),
+        "values": flat[:: len(flat) // 300],
+        "scores": [{"label": label, "score": score} for label, score in best],
+        "audio": result.audio_embeds[0],
+        "texts": result.text_embeds,
+    }
+
+
 MODELS = {name: one for name, one in globals().items() if inspect.isfunction(one) and list(inspect.signature(one).parameters) == ["folder", "samples"]}

@@ -38,7 +38,7 @@ export function modelsFor(task: string): ModelChoice {
 /** Models that give vectors; those of texts come first where a request names none. */
 const VECTOR_TASKS = [
   ...['embeddings', 'zero-shot-image-classification', 'image-feature-extraction'],
-  'audio-feature-extraction',
+  ...['zero-shot-audio-classification', 'audio-feature-extraction'],
 ];
 const VECTOR_MODELS: ModelChoice = {
   ...modelsFor('embeddings'),

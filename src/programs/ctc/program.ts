@@ -20,6 +20,8 @@ import { checkEnds, makeFeeds, readFrames, type GraphEnds } from './feeds.ts';
 
 /** Most seconds of sound in a run. On a CPU a window of 30 s gains nothing from company. */
 const MOST_SECONDS = { cpu: 30, cuda: 480 };
+/** Windows of one request are prepared side by side, so that this is also memory: 2 MB each. */
+const MOST_ROWS = { cpu: 8, cuda: 32 };
 /** On a CPU one run says enough. */
 const WARM_SECONDS = { cpu: [4], cuda: BUCKET_SECONDS };
 
@@ -61,7 +63,10 @@ export class CtcProgram implements Program {
       ],
       batchable: this.#canPad,
     };
-    const limits: Partial<RunLimits> = { maxCost: MOST_SECONDS[this.#parts.device] };
+    const limits: Partial<RunLimits> = {
+      maxItems: MOST_ROWS[this.#parts.device],
+      maxCost: MOST_SECONDS[this.#parts.device],
+    };
     return {
       signature,
       graph: this.graph.signature,

@@ -4,6 +4,7 @@ import { INPUT, LOGIT, VECTOR, type ImageTextOptions, type ImageTextTicket } fro
 import { narrowHalf, widenHalf } from '../../tensors/half-float.ts';
 import { split, stack } from '../../tensors/rows.ts';
 import {
+  elementCount,
   float32,
   fromTypedArray,
   typedView,
@@ -15,8 +16,8 @@ import { runHalving, type RunTotals } from '../halving.ts';
 import type { Program, WarmPlan } from '../program.ts';
 import { WarmBudget } from '../warm-budget.ts';
 
-/** Names of outputs that hold the vector of an image or a text, by exporters, best first. */
-const VECTORS = ['image_embeds', 'text_embeds', 'pooler_output'];
+/** Names of outputs that hold the vector of an image, a sound or a text, by exporters, best first. */
+const VECTORS = ['image_embeds', 'audio_embeds', 'text_embeds', 'pooler_output'];
 /** Token ids of the texts with which a lane is warmed. */
 const WARM_TOKENS = 8;
 
@@ -29,7 +30,7 @@ interface Parts {
   readonly logit: ImageTextOptions['logit'];
 }
 
-/** Vectors of images and of texts in one space, by a graph for each. A run is of images or of texts: their tickets have other buckets. */
+/** Vectors of images (or sounds) and of texts in one space, by a graph for each. A run is of images or of texts: their tickets have other buckets. */
 export class ImageTextProgram implements Program {
   readonly #parts: Parts;
   readonly #outputs: Readonly<Record<Kind, TensorSpec>>;
@@ -63,10 +64,10 @@ export class ImageTextProgram implements Program {
   }
 
   async warm({ sizes, budget: limits }: WarmPlan): Promise<WarmAnswer['runs']> {
-    const { width, height } = this.#parts.options;
+    const { row } = this.#parts.options;
     const budget = new WarmBudget(limits);
     const rows: Readonly<Record<Kind, Tensor>> = {
-      image: float32([1, 3, height, width], new Float32Array(3 * width * height)),
+      image: float32(row, new Float32Array(elementCount(row))),
       text: fromTypedArray('INT64', [1, WARM_TOKENS], new BigInt64Array(WARM_TOKENS).fill(1n)),
     };
     const runs = [];

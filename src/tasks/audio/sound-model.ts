@@ -15,7 +15,7 @@ import { readFeatures, type SoundFeatures } from './features.ts';
 /** Options of model.json. */
 export const soundOptions = {
   decodeSeconds: audioOptions.decodeSeconds,
-  /** Longest sound; default: a minute of a model that hears all of it, an hour of one that hears the beginning. */
+  /** Longest sound; default: 30 s of a model that hears all of it, an hour of one that hears the beginning. */
   maxSeconds: audioOptions.maxSeconds.unwrap().optional(),
 };
 
@@ -28,7 +28,7 @@ export interface SoundModel {
   readonly task: Omit<Task, 'serve'>;
 }
 
-const HEARS_ALL_SECONDS = 60;
+const HEARS_ALL_SECONDS = 30;
 const HEARS_BEGINNING_SECONDS = 3600;
 /** Of a made-up sound. */
 const EXAMPLE_SAMPLES = SAMPLE_RATE_HZ;

@@ -46,16 +46,24 @@ export async function chooseImageTextProgram(source: Omit<TaskSource, 'signature
   const options: ImageTextOptions = {
     padId: (pad === undefined ? undefined : tokenizer.tokenToId(pad)) ?? padId,
     ...(isSigmoid ? { padTo: maxLength } : {}),
-    ...side,
+    row: [1, 3, side.height, side.width],
+    outputs: { vector: 'image_embeds', logits: 'logits_per_image' },
     ...(logitScale === undefined || logitBias === undefined ? {} : { logit: [logitScale, logitBias] }),
   };
-  const isSplit = path.basename(source.weights).startsWith('vision_model');
-  const text = source.files['textModel'];
-  if (isSplit && text === undefined)
-    throw new Error(`${path.basename(source.weights)} needs a text_model.onnx beside it`);
+  return pairProgram(source, options);
+}
+
+/** The program of one graph of both, or of a graph for each. Throws a plain Error where one of these is missing. */
+export function pairProgram(
+  { weights, files }: Pick<TaskSource, 'weights' | 'files'>,
+  options: ImageTextOptions,
+): ProgramSpec {
+  const isSplit = /^(vision|audio)_model/.test(path.basename(weights));
+  const text = files['textModel'];
+  if (isSplit && text === undefined) throw new Error(`${path.basename(weights)} needs a text_model.onnx beside it`);
   return {
     kind: 'image-text',
-    graphs: { model: source.weights, ...(isSplit && text !== undefined ? { text } : {}) },
+    graphs: { model: weights, ...(isSplit && text !== undefined ? { text } : {}) },
     options: { ...options },
   };
 }

@@ -35,13 +35,16 @@ export interface Asked {
 }
 
 /** Reads the parameters. Throws INVALID_INPUT that names the one at fault. */
-export function readAsked(item: Item, usual: { readonly template: string; readonly normalize: boolean }): Asked {
+export function readAsked(
+  item: Item,
+  usual: { readonly template: string; readonly normalize: boolean; readonly isMedia?: (item: Item) => boolean },
+): Asked {
   const {
     candidate_labels,
     hypothesis_template: template = usual.template,
     ...asked
   } = readParameters(item, parameters);
-  const isImage = candidate_labels !== undefined || looksLikeImage(item);
+  const isImage = candidate_labels !== undefined || (usual.isMedia ?? looksLikeImage)(item);
   return {
     labels: candidate_labels?.map((label) => ({ label, text: template.replaceAll('{}', () => label) })),
     normalize: asked.normalize ?? usual.normalize,

@@ -19,12 +19,17 @@ function toHz(mel: number): number {
 }
 
 /**
- * `count` filters over the bins 0..fftLength/2 of a spectrum, from 0 Hz to half the sample rate: Slaney's mel scale, each triangle of
+ * `count` filters over the bins 0..fftLength/2 of a spectrum, from 0 Hz to half the sample rate unless `range` says otherwise: Slaney's mel scale, each triangle of
  * area 1 in Hz (Slaney, Auditory Toolbox 1998), as Whisper's feature extractor has them.
  */
-export function melFilters(count: number, fftLength: number, sampleRateHz: number): MelFilter[] {
-  const most = toMel(sampleRateHz / 2);
-  const corners = Array.from({ length: count + 2 }, (_, index) => toHz((most * index) / (count + 1)));
+export function melFilters(
+  count: number,
+  fftLength: number,
+  sampleRateHz: number,
+  range: readonly [leastHz: number, mostHz: number] = [0, sampleRateHz / 2],
+): MelFilter[] {
+  const [least, most] = [toMel(range[0]), toMel(range[1])];
+  const corners = Array.from({ length: count + 2 }, (_, index) => toHz(least + ((most - least) * index) / (count + 1)));
   const binHz = sampleRateHz / fftLength;
   const filters: MelFilter[] = [];
   for (let index = 0; index < count; index += 1) {

@@ -62,7 +62,8 @@ export async function openReference(
     answer: async (item) => {
       const reply = await task.serve?.(
         item,
-        contextOn(lane, () => task),
+        // One after another: this lane knows no buckets.
+        contextOn(lane, () => task, 1),
       );
       if (reply === undefined) throw new Error('the task serves nothing');
       return jsonOf(reply);
