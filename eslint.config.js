@@ -28,6 +28,7 @@ const rooms = {
   salad: { rooms: ['config', 'core', 'storage'], packages: ['undici'] },
   jobs: { rooms: ['config', 'core', 'dialects', 'outbound', 'serving', 'storage', 'tracing'], packages: ['undici'] },
   web: { rooms: ['config', 'core', 'repository', 'serving'] },
+  tune: { rooms: ['config', 'benchmark'] },
   benchmark: { rooms: ['tensors', 'config'], packages: ['undici', 'sharp'] },
   doctor: {
     rooms: ['config', 'core', 'lanes', 'onnx', 'repository', 'storage', 'salad', 'http'],

@@ -163,8 +163,12 @@ class Run {
   async #idle(): Promise<void> {
     if (this.#underWay === 0 || this.#signal.aborted) return;
     await new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-      this.#signal.addEventListener('abort', () => resolve(), { once: true });
+      const end = (): void => {
+        this.#signal.removeEventListener('abort', end);
+        resolve();
+      };
+      this.#onIdle = end;
+      this.#signal.addEventListener('abort', end);
     });
   }
 }

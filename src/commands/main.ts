@@ -15,6 +15,7 @@ const RUNS: Readonly<Record<string, () => Promise<Run>>> = {
   run: async () => (await import('./run.ts')).run,
   doctor: async () => (await import('./doctor.ts')).doctor,
   bench: async () => (await import('./bench.ts')).bench,
+  tune: async () => (await import('./tune.ts')).tune,
   'bench-storage': async () => (await import('./bench-storage.ts')).benchStorage,
   'hash-key': async () => (await import('./small.ts')).tellHash,
   'install-cuda': async () => (await import('./install-cuda.ts')).bringCuda,

@@ -4,6 +4,7 @@ import { HASH_KEY } from '../config/hash-key.ts';
 import { PULL } from '../hub/flags.ts';
 import { BATCH } from '../jobs/file/flags.ts';
 import { BENCH_STORAGE } from '../storage/bench-flags.ts';
+import { TUNE } from '../tune/flags.ts';
 
 /** The table of commands: help, completion and docs/cli.md come from here. What runs them is in `main.ts`, and is read only when it is wanted. */
 
@@ -148,6 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   RUN,
   DOCTOR,
   BENCH,
+  TUNE,
   BENCH_STORAGE,
   HASH_KEY,
   INSTALL_CUDA,

@@ -20,12 +20,13 @@ export function readArguments(argv: readonly string[], kinds: FlagKinds): Argume
   const values: Record<string, string> = {};
   const positionals: string[] = [];
   const problems: string[] = [];
-  // A switch without a value: the next argument is its value, unless that is a flag.
+  // A switch without a value: the next argument is its value, if it is one that a switch can have.
   let openSwitch: string | undefined;
   const take = (token: Token): void => {
     const before = openSwitch;
     openSwitch = undefined;
-    if (token.kind === 'positional' && before !== undefined) values[before] = token.value;
+    if (token.kind === 'positional' && before !== undefined && /^(true|false|1|0|yes|no|on|off)$/.test(token.value))
+      values[before] = token.value;
     else if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') return;
     const problem = problemOf(token, kinds);

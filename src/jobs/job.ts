@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { operationAt, type Match } from '../dialects/operation-table.ts';
 import { messageOf, ServerError } from '../errors.ts';
 import { utf8Text } from '../json.ts';
-import { jsonMembers, type Range } from './json-members.ts';
+import { jsonMembers, type Range } from '../json-members.ts';
 import { PLACE_REFERENCE, type PlaceReference } from './place-reference.ts';
 
 /** A request for inference that comes from elsewhere than HTTP: from a queue or a file. */

@@ -11,7 +11,7 @@ import {
   type CommandServed,
 } from './command-job.ts';
 import { JobError, readJob, type Job } from './job.ts';
-import { jsonMembers } from './json-members.ts';
+import { jsonMembers } from '../json-members.ts';
 import { Lease } from './lease.ts';
 import type { JobMap } from './map/job-map.ts';
 import { unreadResult, type JobResult, type ResultKind } from './result.ts';

@@ -3,7 +3,7 @@ import type { ServerError } from '../errors.ts';
 import { realtimeFactor } from '../serving/timing.ts';
 import type { JobRequester } from './job-requester.ts';
 import type { JobError } from './job.ts';
-import { jsonMembers } from './json-members.ts';
+import { jsonMembers } from '../json-members.ts';
 import type { StoredAnswer } from './job-places.ts';
 
 /** What became of a job, as a line of OpenAI's batch output. https://platform.openai.com/docs/api-reference/batch/request-output */

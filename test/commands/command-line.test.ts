@@ -32,7 +32,7 @@ const SPEC: CommandSpec = {
 };
 
 test('a command line is read by the table: own flags, short ones, those of the configuration, operands', () => {
-  assert.deepEqual(readCommand(SPEC, ['soup', '-t', '5', '--salt', '--port=1', '--heat', 'low']), {
+  assert.deepEqual(readCommand(SPEC, ['-t', '5', '--salt', 'soup', '--port=1', '--heat', 'low']), {
     values: { time: '5', salt: 'true', heat: 'low' },
     operands: ['soup'],
     rest: ['--port=1'],

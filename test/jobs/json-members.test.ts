@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jsonMembers } from '../../src/jobs/json-members.ts';
+import { jsonMembers } from '../../src/json-members.ts';
 
 function membersOf(text: string): Record<string, unknown> | undefined {
   const bytes = Buffer.from(text);

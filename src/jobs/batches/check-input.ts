@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { operationAt, type Match } from '../../dialects/operation-table.ts';
 import { readLines, type Line } from '../file/lines.ts';
 import { JobError, readJob, type Job } from '../job.ts';
-import { jsonMembers } from '../json-members.ts';
+import { jsonMembers } from '../../json-members.ts';
 import { digestOf } from '../digest.ts';
 import type { BatchProblem } from './batch-record.ts';
 

@@ -1,5 +1,5 @@
 import { WEBHOOK } from '../job.ts';
-import { jsonMembers } from '../json-members.ts';
+import { jsonMembers } from '../../json-members.ts';
 import type { JobResult } from '../result.ts';
 import type { ClaimedJob } from '../source.ts';
 import { jobData, webhookMessage, type WebhookMessage } from './event.ts';

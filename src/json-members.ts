@@ -1,4 +1,4 @@
-import { utf8Text } from '../json.ts';
+import { utf8Text } from './json.ts';
 
 /** Finds the members of a JSON object without parsing their values: the body of a job is decoded by its operation, and parsing it twice would cost more than answering it. */
 
