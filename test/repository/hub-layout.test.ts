@@ -257,3 +257,26 @@ test(
     assert.equal(found['language-id'], 'tensors model.onnx null');
   },
 );
+
+test('a model that makes texts of texts has a merged decoder, or one with a graph for further passes', async (t) => {
+  const texts = (name: string, config: object = {}) => ({ 'config.json': { architectures: [name], ...config } });
+  const graphs = { 'onnx/encoder_model.onnx': 'x', 'onnx/decoder_with_past_model.onnx': 'x' };
+  const merged = { ...graphs, 'onnx/decoder_model_merged.onnx': 'x', 'onnx/decoder_model.onnx': 'x' };
+  const one = await readHub(t, { ...texts('MarianMTModel'), ...merged });
+  assert.deepEqual([one.task, one.weights], ['translation', 'onnx/encoder_model.onnx']);
+  assert.deepEqual(one.files, { config: 'config.json', decoder: 'onnx/decoder_model_merged.onnx' });
+  const two = await readHub(t, { ...texts('T5ForConditionalGeneration'), ...graphs, 'onnx/decoder_model.onnx': 'x' });
+  assert.equal(two.task, 'text2text-generation');
+  assert.deepEqual(two.files, {
+    config: 'config.json',
+    decoder: 'onnx/decoder_model.onnx',
+    decoderWithPast: 'onnx/decoder_with_past_model.onnx',
+  });
+  for (const [name, config, task] of [
+    ['M2M100ForConditionalGeneration', {}, 'translation'],
+    ['BartForConditionalGeneration', {}, 'text2text-generation'],
+    ['BartForConditionalGeneration', { task_specific_params: { summarization: {} } }, 'summarization'],
+    ['PegasusForConditionalGeneration', {}, 'summarization'],
+  ] as const)
+    assert.equal((await readHub(t, { ...texts(name, config), ...merged })).task, task);
+});

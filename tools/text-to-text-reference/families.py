@@ -52,25 +52,26 @@ class Family:
         return self.tokenizer(text, return_tensors="pt"), forced
 
 
-def sentence_pieces(size, normalizer="identity", **options):
-    """A SentencePiece model; T5's own normalizer takes 300 kB."""
+def sentence_pieces(size, **options):
+    """A SentencePiece model; without T5's normalizer, which takes 300 kB."""
     with tempfile.TemporaryDirectory() as scratch:
         corpus = pathlib.Path(scratch, "corpus.txt")
         corpus.write_text("\n".join(CORPUS))
         sentencepiece.SentencePieceTrainer.train(
             input=str(corpus), model_prefix=f"{scratch}/m", vocab_size=size, hard_vocab_limit=False, character_coverage=0.98,
-            normalization_rule_name=normalizer, minloglevel=2, **options,
+            normalization_rule_name="identity", minloglevel=2, **options,
         )
         return pathlib.Path(scratch, "m.model").read_bytes()
 
 
-def random_weights(model, seed, end, likelier):
-    """Weights large enough for texts to differ; `likelier` is how much the end token gains."""
+def random_weights(model, seed, end, likelier, embedding=1.2):
+    """Weights large enough for texts to differ; `likelier` is how much the end token gains, `embedding` the size of embeddings, which are scaled in some models."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.dim() > 1 and "embed_positions" not in name:
-                weight.normal_(0, 1.2 / weight.shape[-1] ** 0.5, generator=generator)
+                size = embedding if "shared" in name else 1.2
+                weight.normal_(0, size / weight.shape[-1] ** 0.5, generator=generator)
         if getattr(model, "final_logits_bias", None) is not None:
             model.final_logits_bias[0, end] = likelier
     return model
@@ -78,7 +79,7 @@ def random_weights(model, seed, end, likelier):
 
 def t5(folder):
     pieces = folder / "spiece.model"
-    pieces.write_bytes(sentence_pieces(160, "nmt_nfkc", pad_id=0, eos_id=1, unk_id=2, bos_id=-1))
+    pieces.write_bytes(sentence_pieces(160, pad_id=0, eos_id=1, unk_id=2, bos_id=-1))
     tokenizer = tf.T5TokenizerFast(vocab_file=str(pieces), extra_ids=4, model_max_length=128)
     tokenizer.save_pretrained(folder)
     pieces.unlink()
@@ -154,7 +155,7 @@ def marian(folder):
         vocab_size=len(names), max_position_embeddings=128, pad_token_id=pad, eos_token_id=0, decoder_start_token_id=pad, forced_eos_token_id=0,
         activation_function="swish", scale_embedding=True, static_position_embeddings=True, **SIZES,
     )
-    model = random_weights(tf.MarianMTModel(config), 5, 0, 2.0)
+    model = random_weights(tf.MarianMTModel(config), 5, 0, 0.5, 0.4)
     model.generation_config = tf.GenerationConfig(
         bad_words_ids=[[pad]], bos_token_id=0, decoder_start_token_id=pad, eos_token_id=0, forced_eos_token_id=0, max_length=40, num_beams=4,
         pad_token_id=pad, renormalize_logits=True,
@@ -173,7 +174,7 @@ def nllb(folder):
         vocab_size=len(tokenizer), max_position_embeddings=128, pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, activation_function="relu",
         **SIZES,
     )
-    model = random_weights(tf.M2M100ForConditionalGeneration(config), 11, 2, 0)
+    model = random_weights(tf.M2M100ForConditionalGeneration(config), 11, 2, 0, 0.4)
     model.generation_config = tf.GenerationConfig(bos_token_id=0, decoder_start_token_id=2, eos_token_id=2, max_length=30, pad_token_id=1)
     pairs = [("eng_Latn", "fra_Latn"), ("deu_Latn", "rus_Cyrl")]
     asked = [GREEDY[0], GREEDY[3], BEAMS[0], BEAMS[1]]
