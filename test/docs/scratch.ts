@@ -68,7 +68,9 @@ export function curlConfig(port: number, other: { readonly shown: number; readon
     'silent',
     'show-error',
     'fail-with-body',
-    'max-time = 60',
+    // One answer a line.
+    String.raw`write-out = "\n"`,
+    'max-time = 100',
     `connect-to = "localhost:${other.shown}:127.0.0.1:${other.real}"`,
     `connect-to = "localhost::127.0.0.1:${port}"`,
     '',
