@@ -2,6 +2,7 @@ import { COHERE_OPERATIONS } from './cohere/operations.ts';
 import { HF_OPERATIONS } from './hf/operations.ts';
 import { NATIVE_OPERATIONS } from './native/operations.ts';
 import { OIP_OPERATIONS } from './oip/operations.ts';
+import { OLLAMA_OPERATIONS } from './ollama/operations.ts';
 import { OPENAI_OPERATIONS } from './openai/operations.ts';
 import { RERANK_OPERATIONS } from './rerank/operations.ts';
 import type { DecodeContext, ItemsOperation, Operation } from './shared/operation.ts';
@@ -16,6 +17,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...OPENAI_OPERATIONS,
   ...RERANK_OPERATIONS,
   ...COHERE_OPERATIONS,
+  ...OLLAMA_OPERATIONS,
   ...TEI_OPERATIONS,
 ];
 

@@ -17,6 +17,7 @@ import { addDocs } from './openapi/docs.ts';
 import { addFiles } from './files.ts';
 import { addModelAbout } from './model-about.ts';
 import { addJobs } from './jobs.ts';
+import { addOllama } from './ollama.ts';
 import { addOpenAiModels } from './openai-models.ts';
 import { readPulled } from '../repository/pulled.ts';
 import { dtypeOf } from '../dtype.ts';
@@ -54,6 +55,7 @@ export function createApp(services: Services): Express {
   addOipManagement(routes, services);
   addOpenAiModels(routes, services);
   addOpenAiResponses(routes);
+  addOllama(routes, services);
   addJobs(routes, services);
   addFiles(routes, services);
   addBatches(routes, services);

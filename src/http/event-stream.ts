@@ -10,18 +10,20 @@ const BUFFER_LIMIT_BYTES = 1024 * 1024;
 /** The same for one that reads bytes: players read as they play, and the answer is made much faster. */
 const BYTES_LIMIT_BYTES = 64 * 1024 * 1024;
 
+type StreamForm = Pick<AnswerStream, 'isOfBytes' | 'isLines' | 'contentType'>;
+
 /**
- * A reply that goes out piece by piece: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), or bytes of another type
- * (`AnswerStream.isOfBytes`). It begins with the first piece; until then the exchange may still be answered otherwise. A client that does not read is cut off,
+ * A reply that goes out piece by piece: server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), bytes of another type
+ * (`AnswerStream.isOfBytes`), or lines of JSON (`isLines`, https://github.com/ndjson/ndjson-spec). It begins with the first piece; until then the exchange may still be answered otherwise. A client that does not read is cut off,
  * which cancels its request.
  */
 export class EventStream {
   readonly #exchange: Exchange;
-  readonly #answer: Pick<AnswerStream, 'isOfBytes' | 'contentType'>;
+  readonly #answer: StreamForm;
   readonly #opening: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  constructor(exchange: Exchange, answer: Pick<AnswerStream, 'isOfBytes' | 'contentType'> = {}) {
+  constructor(exchange: Exchange, answer: StreamForm = {}) {
     this.#exchange = exchange;
     this.#answer = answer;
     this.#opening = setTimeout(() => this.#beat(), OPEN_AFTER_MS);
@@ -42,7 +44,7 @@ export class EventStream {
     if (events.length === 0) return;
     if (!this.#exchange.isOpenEnded) this.#exchange.firstEventMs ??= this.#exchange.elapsedMs;
     if (this.isOfBytes) for (const event of events) this.#write(event instanceof Uint8Array ? event : eventText(event));
-    else this.#write(events.map(eventText).join(''));
+    else this.#write(events.map(this.#answer.isLines === true ? lineText : eventText).join(''));
   }
 
   /** Ends the reply, after the last event. */
@@ -71,7 +73,8 @@ export class EventStream {
   }
 
   #beat(): void {
-    if (!this.isOfBytes) this.#write(': keep-alive\n\n');
+    // Among lines there is no place for a comment: this only begins the reply.
+    if (!this.isOfBytes) this.#write(this.#answer.isLines === true ? '' : ': keep-alive\n\n');
   }
 
   #write(piece: string | Uint8Array): void {
@@ -80,7 +83,8 @@ export class EventStream {
     if (!this.isOpen) {
       this.#exchange.startStream(this.#answer.contentType);
       clearTimeout(this.#opening);
-      if (!this.isOfBytes) this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
+      if (!this.isOfBytes && this.#answer.isLines !== true)
+        this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     }
     response.write(piece);
     if (response.writableLength <= (this.isOfBytes ? BYTES_LIMIT_BYTES : BUFFER_LIMIT_BYTES)) return;
@@ -99,4 +103,9 @@ export class EventStream {
 function eventText(event: StreamEvent): string {
   if (event instanceof Uint8Array) throw new Error('a stream of events has no place for bytes');
   return typeof event === 'string' ? `data: ${event}\n\n` : `event: ${event.name}\ndata: ${event.data}\n\n`;
+}
+
+function lineText(event: StreamEvent): string {
+  if (event instanceof Uint8Array) throw new Error('a line of JSON is no bytes');
+  return `${typeof event === 'string' ? event : event.data}\n`;
 }

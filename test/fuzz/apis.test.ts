@@ -22,6 +22,7 @@ const FIELDS = [
   ...['embedding_types', 'truncate', 'input_type', 'images', 'max_tokens', 'text_1', 'text_2', 'queries', 'data_1'],
   ...['options', 'candidate_labels', 'question', 'context'],
   ...['voice', 'id', 'response_format', 'speed', 'stream_format', 'instructions'],
+  ...['format', 'think', 'thinking', 'tool_name', 'system', 'raw', 'suffix', 'num_predict'],
 ];
 const leaf = fc.oneof(fc.string(), fc.integer(), fc.double(), fc.boolean(), fc.constant(null));
 const { value } = fc.letrec<{ value: unknown }>((tie) => ({

@@ -1,7 +1,7 @@
 import { errorBody, type ServerError } from '../../errors.ts';
 
 /** Names of dialects in logs and metrics; `http` is for paths of no dialect: pages, probes, metrics. */
-export type DialectName = 'cohere' | 'hf' | 'http' | 'native' | 'oip' | 'openai' | 'tei';
+export type DialectName = 'cohere' | 'hf' | 'http' | 'native' | 'oip' | 'ollama' | 'openai' | 'tei';
 
 /** An error in the shape of a dialect. */
 export interface ToldError {

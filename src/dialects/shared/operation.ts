@@ -184,7 +184,9 @@ export type StreamEvent = string | { readonly name: string; readonly data: strin
 export interface AnswerStream {
   /** An answer of bytes, not of server-sent events. */
   readonly isOfBytes?: boolean;
-  /** Of an answer of bytes, once the first of them are there. */
+  /** An answer in lines of JSON, not of server-sent events. */
+  readonly isLines?: boolean;
+  /** Of an answer that is no events, once its first piece is there. */
   readonly contentType?: string | undefined;
   /** What the task's `serve` emitted for an item. */
   piece(index: number, event: unknown): StreamEvent[];

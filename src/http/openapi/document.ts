@@ -63,6 +63,7 @@ const TAGS = {
   native: 'Models in the terms of their tasks',
   openai: "OpenAI's API, reranking and scores, jobs and batches",
   cohere: "Cohere's API",
+  ollama: "Ollama's API",
   tei: 'The API of text-embeddings-inference',
   hf: "Hugging Face's inference API",
   oip: 'Open Inference Protocol (KServe, Triton): tensors, metadata, repository',

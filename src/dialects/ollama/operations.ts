@@ -1,0 +1,81 @@
+import { modelsFor } from '../openai/operations.ts';
+import { ServerError } from '../../errors.ts';
+import { generationStream, readGeneration } from '../shared/generation-reply.ts';
+import { jsonAnswer, type ItemsOperation, type Operation } from '../shared/operation.ts';
+import { allReplies } from '../shared/results.ts';
+import { TEXT_OPERATION } from '../shared/text-operation.ts';
+import { OLLAMA } from './dialect.ts';
+import type { OllamaOptions } from './fields.ts';
+import { encodeEmbed, encodeEmbedding, encodeGeneration, GenerationLines } from './replies.ts';
+import {
+  CHAT_BODY,
+  decodeChat,
+  decodeEmbed,
+  decodeEmbedding,
+  decodeGenerate,
+  EMBED_BODY,
+  EMBEDDING_BODY,
+  GENERATE_BODY,
+  type EmbedOptions,
+} from './requests.ts';
+
+const CHAT: ItemsOperation<OllamaOptions> = {
+  kind: 'items',
+  name: 'ollama.chat',
+  about: {
+    summary: 'Answers a chat, in lines of JSON unless stream is false',
+    body: CHAT_BODY,
+    example: {
+      messages: [{ role: 'user', content: 'What is a carpool?' }],
+      stream: false,
+      options: { num_predict: 32 },
+    },
+  },
+  dialect: OLLAMA,
+  paths: ['/api/chat'],
+  models: modelsFor('chat'),
+  decode: decodeChat,
+  encode(results, options, head) {
+    const [generation] = allReplies(results).map(readGeneration);
+    if (generation === undefined) throw new ServerError('INTERNAL');
+    return jsonAnswer(encodeGeneration(head, generation, options));
+  },
+  stream: (options, head) =>
+    options.stream
+      ? { ...generationStream(new GenerationLines(head, options)), isLines: true, contentType: 'application/x-ndjson' }
+      : undefined,
+};
+
+const GENERATE: ItemsOperation<OllamaOptions> = {
+  ...CHAT,
+  name: 'ollama.generate',
+  about: {
+    summary: 'Answers a prompt, in lines of JSON unless stream is false',
+    body: GENERATE_BODY,
+    example: { prompt: 'What is a carpool?', stream: false, options: { num_predict: 32 } },
+  },
+  paths: ['/api/generate'],
+  decode: decodeGenerate,
+};
+
+const EMBED: ItemsOperation<EmbedOptions> = {
+  ...TEXT_OPERATION,
+  name: 'ollama.embed',
+  about: { summary: 'Gives vectors of texts', body: EMBED_BODY, example: { input: ['A text.', 'Another one.'] } },
+  dialect: OLLAMA,
+  paths: ['/api/embed'],
+  models: modelsFor('embeddings'),
+  decode: decodeEmbed,
+  encode: encodeEmbed,
+};
+
+const EMBEDDING: ItemsOperation<EmbedOptions> = {
+  ...EMBED,
+  name: 'ollama.embedding',
+  about: { summary: 'Gives the vector of a text', body: EMBEDDING_BODY, example: { prompt: 'A text.' } },
+  paths: ['/api/embeddings'],
+  decode: decodeEmbedding,
+  encode: encodeEmbedding,
+};
+
+export const OLLAMA_OPERATIONS: readonly Operation[] = [CHAT, GENERATE, EMBED, EMBEDDING];

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { OLLAMA } from '../dialects/ollama/dialect.ts';
+import { nameOf } from '../dialects/ollama/names.ts';
+import type { ModelFacts } from '../dialects/shared/operation.ts';
+import { ServerError } from '../errors.ts';
+import { parseJsonObject, type JsonObject } from '../json.ts';
+import { readBody } from './body.ts';
+import type { Routes } from './express-routes.ts';
+import { limitsOf } from './inference.ts';
+import type { Services } from './services.ts';
+
+const SHOW = z.object({ model: z.string().optional(), name: z.string().optional() });
+/** Clients want a time for every model, and model folders have none that means anything. */
+const STARTED = new Date().toISOString();
+/** What Ollama calls the tasks that its API reaches. */
+const CAPABILITIES: Readonly<Record<string, readonly string[]>> = {
+  chat: ['completion', 'tools'],
+  embeddings: ['embedding'],
+};
+
+/** What Ollama's clients ask beside inference: which models there are, and of which kind. */
+export function addOllama(routes: Routes, services: Services): void {
+  const { door, version } = services;
+  const models = (): ModelFacts[] => [...new Map(door.models.all().map((model) => [model.name, model])).values()];
+  routes.add('get', '/api/version', {
+    dialect: OLLAMA,
+    about: { summary: "The server's version" },
+    handle: (exchange) => exchange.json({ version }),
+  });
+  for (const path of ['/api/tags', '/api/ps'])
+    routes.add('get', path, {
+      dialect: OLLAMA,
+      about: { summary: 'Lists the models that chat or embed' },
+      handle: (exchange) =>
+        exchange.json({ models: models().flatMap((model) => (isReachable(model) ? [describe(model)] : [])) }),
+    });
+  routes.add('post', '/api/show', {
+    dialect: OLLAMA,
+    about: { summary: 'Tells of a model', body: SHOW },
+    scope: 'any',
+    async handle(exchange) {
+      const { bytes, release } = await readBody(exchange.request, limitsOf(exchange, services, 64 * 1024));
+      exchange.releaseLater(release);
+      const { model, name } = SHOW.parse(namesOf(parseJsonObject(bytes)));
+      const asked = nameOf(model ?? name);
+      if (asked === undefined) throw new ServerError('BAD_REQUEST', "'model' must name a model.");
+      const facts = door.models.factsByName(asked);
+      const { task } = facts.description;
+      await exchange.json({
+        ...describe(facts),
+        model_info: { 'general.architecture': task },
+        capabilities: CAPABILITIES[task] ?? [],
+      });
+    },
+  });
+}
+
+/** Those fields that are texts. */
+function namesOf(values: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === 'string'));
+}
+
+function isReachable({ description: { task } }: ModelFacts): boolean {
+  return Object.hasOwn(CAPABILITIES, task);
+}
+
+function describe({ name, description: { task } }: ModelFacts): JsonObject {
+  const details = {
+    parent_model: '',
+    format: 'onnx',
+    family: task,
+    families: [task],
+    parameter_size: '',
+    quantization_level: '',
+  };
+  return { name, model: name, modified_at: STARTED, size: 0, digest: '', details };
+}
