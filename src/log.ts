@@ -79,7 +79,8 @@ function readable(out: DestinationStream): DestinationStream {
     messageFormat: (line, key) => messageOf(line, String(line[key])),
     customLevels: 'debug:20,info:30,warning:40,error:50',
     customColors: 'debug:gray,info:green,warning:yellow,error:red',
-    colorize: process.stdout.isTTY,
+    // Which knows NO_COLOR.
+    colorize: process.stdout.isTTY && process.stdout.hasColors(),
   });
   return { write: (line) => out.write(format(line)) };
 }

@@ -16,9 +16,22 @@ const PROGRAMS: readonly Program[] = [
   {
     command: 'ffmpeg',
     args: ['-version'],
-    tasks: ['transcription'],
-    without: 'compressed audio (MP3, M4A, Ogg) is refused, WAV is taken',
+    tasks: [
+      'transcription',
+      'text-to-speech',
+      'audio-classification',
+      'audio-feature-extraction',
+      'zero-shot-audio-classification',
+    ],
+    without: 'compressed audio (MP3, M4A, Ogg) is neither taken nor given, WAV is',
     cure: 'apt-get install ffmpeg',
+  },
+  {
+    command: 'espeak-ng',
+    args: ['--version'],
+    tasks: ['text-to-speech'],
+    without: 'voices that read phonemes cannot be loaded',
+    cure: 'apt-get install espeak-ng',
   },
 ];
 

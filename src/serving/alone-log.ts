@@ -26,6 +26,17 @@ export class AloneLog {
     this.#log.debug({ model, why }, MESSAGE);
   }
 
+  /**
+   * What requests in the terms of its task do is another program's: only those who send tensors meet this, so it is no line for everybody who starts the
+   * server.
+   */
+  tellTensors(model: string, why: string): void {
+    this.#log.debug(
+      { model, why },
+      'sent as tensors, this model runs one request at a time; requests of its task share runs',
+    );
+  }
+
   /** The start is over. */
   summarise(): void {
     const told = this.#waiting ?? new Map<string, string>();

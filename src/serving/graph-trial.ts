@@ -17,7 +17,7 @@ import type { Tried, TrialMemory } from './trial-memory.ts';
 export interface TrialParts {
   readonly trials: Pick<TrialProcess, 'open'>;
   readonly cpu: Pick<CpuPool, 'run'>;
-  readonly alone: Pick<AloneLog, 'tell'>;
+  readonly alone: Pick<AloneLog, 'tell' | 'tellTensors'>;
   /** Absent: each load tries the graph. */
   readonly memory?: TrialMemory;
 }
@@ -60,7 +60,8 @@ async function tryOnce(
     // Rows are also made up from an example, so what was too slow, or ended the process, need not be what clients send.
     const inputs = row === undefined ? 'made-up inputs' : 'inputs made from its example';
     const why = tried.kind === 'lost' ? `the trial with ${inputs}: ${tried.why}` : tried.why;
-    if (why !== undefined) alone.tell(given === undefined ? source.name : `${source.name} (its tensors)`, why);
+    if (why !== undefined && given === undefined) alone.tell(source.name, why);
+    else if (why !== undefined) alone.tellTensors(source.name, why);
     const cost = example?.cost ?? 1;
     if (tried.kind === 'lost') return { tried: { signature: oneByOne(signature), cost }, isLost: true };
     const whole = { ...tried, signature: { ...tried.signature, empties: await trial.empties() }, cost };
