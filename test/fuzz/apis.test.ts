@@ -20,7 +20,7 @@ const FIELDS = [
   ...['tool_choice', 'functions', 'function', 'name', 'tool_calls', 'tool_call_id', 'function_call', 'arguments'],
   ...['documents', 'top_n', 'return_documents', 'rank_fields', 'truncation', 'truncation_side'],
   ...['embedding_types', 'truncate', 'input_type', 'images', 'max_tokens', 'text_1', 'text_2', 'queries', 'data_1'],
-  ...['options', 'candidate_labels', 'question', 'context'],
+  ...['options', 'candidate_labels', 'question', 'context', 'file', 'url', 'audio', 'image', 'include'],
   ...['voice', 'id', 'response_format', 'speed', 'stream_format', 'instructions'],
   ...['format', 'think', 'thinking', 'tool_name', 'system', 'raw', 'suffix', 'num_predict'],
 ];

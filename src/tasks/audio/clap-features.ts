@@ -58,7 +58,7 @@ export class ClapFeatures {
     const { max_length_s: seconds, sampling_rate: rate, padding } = this.#config;
     const length = Math.floor(seconds * rate);
     const filled = new Float32Array(length);
-    const whole = Math.floor(length / samples.length);
+    const whole = Math.floor(length / Math.max(1, samples.length));
     const repeats = padding === 'pad' ? 1 : padding === 'repeat' ? whole + 1 : Math.max(1, whole);
     for (let at = 0; at < repeats && at * samples.length < length; at += 1)
       filled.set(samples.subarray(0, length - at * samples.length), at * samples.length);

@@ -157,11 +157,12 @@ test('an example of an image or a sound says enough where one input fits it', as
 });
 
 test('options that do not fit the graph are refused when the model loads', async () => {
-  const given = signature([spec('x', 'FP32', [-1, 8]), spec('n', 'INT64', [-1, -1])]);
+  const given = signature([spec('x', 'FP32', [-1, 8]), spec('n', 'INT64', [-1, -1]), spec('p', 'FP32', [1, 3, 8, 8])]);
   for (const [options, why] of [
-    [{ inputs: { y: { image: {} } } }, /options.inputs.y: the graph has x, n/],
+    [{ inputs: { y: { image: {} } } }, /options.inputs.y: the graph has x, n, p/],
     [{ outputs: { z: { image: {} } } }, /options.outputs.z: the graph has y/],
     [{ inputs: { x: { image: {} } } }, /options.inputs.x: FP32 \[-1, 8\] cannot be an image/],
+    [{ inputs: { p: { image: { width: 9 } } } }, /options.inputs.p: FP32 \[1, 3, 8, 8\] cannot be an image/],
     [{ inputs: { n: { audio: {} } } }, /options.inputs.n: INT64 \[-1, -1\] cannot be a sound/],
     [{ inputs: { n: { fill: 0 } } }, /options.inputs.n: an input with free sizes cannot be filled/],
     [{ inputs: { x: { picture: {} } } }, /options.inputs.x/],

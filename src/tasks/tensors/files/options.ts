@@ -86,9 +86,11 @@ export function withExample(options: FileOptions, source: TaskSource): FileOptio
 
 const NUMBERS: ReadonlySet<string> = new Set(['FP32', 'FP16', 'UINT8']);
 
-/** Whether an image can be an input of this type and shape. */
-export function fitsImage({ datatype, shape }: TensorSpec): boolean {
-  return NUMBERS.has(datatype) && (shape.length === 3 || shape.length === 4);
+/** Whether an image, of these sizes where they are said, can be an input of this type and shape. */
+export function fitsImage({ datatype, shape }: TensorSpec, { width, height }: Partial<ImageInput> = {}): boolean {
+  const isOpen = (side: number | undefined): boolean =>
+    side === undefined || shape.includes(-1) || shape.includes(side);
+  return NUMBERS.has(datatype) && (shape.length === 3 || shape.length === 4) && isOpen(width) && isOpen(height);
 }
 
 /** The same of a sound. */

@@ -56,7 +56,8 @@ export function withFiles(plain: Task, signature: Signature, options: FileOption
       // Decoding has given its bytes away.
       const rest: Item = item.kind === 'raw' ? { ...item, bytes: new Uint8Array(0) } : item;
       const outputs = await context.run((await context.call('fileInputs', { item: rest, sounds })) as Prepared);
-      return (await context.call('fileReply', outputs)) as Reply;
+      const bytes = Object.values(outputs).reduce((sum, { data }) => sum + data.length, 0);
+      return (await context.call('fileReply', outputs, { light: task.isLightReply(bytes) })) as Reply;
     },
     calls: {
       ...audioCalls,
@@ -80,7 +81,7 @@ class FileReader {
       const asked = inputs[spec.name];
       if (asked === undefined) continue;
       if ('fill' in asked) this.#filled(spec, asked.fill);
-      else if (!('image' in asked ? fitsImage(spec) : fitsSound(spec)))
+      else if (!('image' in asked ? fitsImage(spec, asked.image) : fitsSound(spec)))
         throw new Error(
           `options.inputs.${spec.name}: ${spec.datatype} [${spec.shape.join(', ')}] cannot be ${'image' in asked ? 'an image' : 'a sound'}`,
         );

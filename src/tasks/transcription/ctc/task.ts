@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { typedView, type Tensor } from '../../../tensors/tensor.ts';
-import { float32 } from '../../../tensors/tensor.ts';
+import { float32, typedView, type Tensor } from '../../../tensors/tensor.ts';
 import { readOptions } from '../../options.ts';
 import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from '../../task.ts';
 import { audioOf, AUDIO_TYPES } from '../audio-item.ts';
@@ -47,7 +46,10 @@ export async function createCtcTask(source: TaskSource): Promise<Task> {
     readVocabulary(source),
   ]);
   const model: Hearer = {
-    ...{ ...own, ...read, language: own.language, pace: new Pace() },
+    ...own,
+    ...read,
+    language: own.language,
+    pace: new Pace(),
     canHearVoices: voiceActivityFile(source) !== undefined,
   };
   const stretch = ({ pcm, start, end }: StretchCall): Float32Array => readPcm(pcm, start, end);
