@@ -34,7 +34,7 @@ test('docs/models.md has a row for each field of model.json, in the same order, 
 });
 
 test('the example of model.json in docs/models.md is valid', () => {
-  const example = /## model\.json\s+```json\n([^`]+)```/.exec(document)?.[1] ?? '';
+  const example = /## model\.json\s+(?:<!--[^>]*-->\s+)?```json\n([^`]+)```/.exec(document)?.[1] ?? '';
   const manifest = manifestSchema.parse(JSON.parse(example));
   assert.equal(manifest.task, 'text-classification');
 });
