@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 
 /** Run by `npm start` and `npm run carpool`: builds when a source is newer than what was built from it, or was never built. */
@@ -26,4 +26,6 @@ if (stale && existsSync(compiler)) {
     run(path.join(root, 'scripts', 'pack-docs.js')) ||
     run(path.join(root, 'scripts', 'pack-web.js')) ||
     run(path.join(root, 'scripts', 'pack-site.js'));
+  // The compiler writes only what has changed.
+  if (process.exitCode === 0) utimesSync(built, new Date(), new Date());
 }
