@@ -42,3 +42,18 @@ await feature('fill-mask', 'fill-mask', async (model) => {
     isText(sequence);
   }
 });
+
+await feature('translation', 'translation', async (model) => {
+  const { translation_text: text } = await at(model).translation({
+    inputs: 'My name is Wolfgang and I live in Amsterdam',
+  });
+  isText(text);
+});
+
+await feature('summarization', 'summarization', async (model) => {
+  const { summary_text: text } = await at(model).summarization({
+    inputs: 'The tower is 324 metres (1,063 ft) tall, about the same height as an 81-storey building.',
+    parameters: { max_length: 20 },
+  });
+  isText(text);
+});

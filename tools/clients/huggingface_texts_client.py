@@ -40,3 +40,14 @@ def fill_mask(model):
     assert len(found) == 5
     for one in found:
         is_text(one.sequence)
+
+
+@feature("translation", "translation")
+def translation(model):
+    is_text(at(model).translation("My name is Wolfgang and I live in Berlin").translation_text)
+    is_text(at(model).translation("My name is Wolfgang", src_lang="en", tgt_lang="fr", generate_parameters={"max_new_tokens": 9}).translation_text)
+
+
+@feature("summarization", "summarization")
+def summarization(model):
+    is_text(at(model).summarization("The Eiffel tower is 324 metres tall, about the same height as an 81-storey building.").summary_text)

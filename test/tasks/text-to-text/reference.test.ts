@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { TEXT_CLIENTS, findClient, tryClient } from '../../../tools/clients/table.ts';
 import { Carpool } from '../../process/carpool.ts';
 import { REFERENCE } from './support.ts';
 
@@ -122,3 +123,20 @@ test('what a model does not have is refused by name', async () => {
     assert.match((body as { error: string }).error, message);
   }
 });
+
+for (const client of TEXT_CLIENTS) {
+  const installed = findClient(client);
+  const skip = installed !== undefined ? false : `${client.needs ?? ''} is not installed: see tools/clients/README.md`;
+  test(`${client.title}: translation and summarization`, { skip, timeout: 60_000 }, async () => {
+    assert.ok(installed);
+    const models = { translation: 'marian', summarization: 'bart' };
+    const features = await tryClient(client, installed, { url: carpool.url, models });
+    assert.deepEqual(
+      features.filter(({ skipped }) => skipped === undefined).map(({ feature, ok, error }) => [feature, ok, error]),
+      [
+        ['translation', true, undefined],
+        ['summarization', true, undefined],
+      ],
+    );
+  });
+}

@@ -102,7 +102,7 @@ for (const client of TEXT_CLIENTS) {
     assert.ok(installed);
     const features = await tryClient(client, installed, { url: carpool.url, models });
     assert.deepEqual(
-      features.map(({ feature, ok, error }) => [feature, ok, error]),
+      features.filter(({ skipped }) => skipped === undefined).map(({ feature, ok, error }) => [feature, ok, error]),
       [
         ['entities', true, undefined],
         ['zero-shot', true, undefined],
