@@ -20,7 +20,7 @@ export function difference(shown: string, printed: string): string | undefined {
 }
 
 function readValues(text: string): unknown[] | undefined {
-  for (const parts of [[text], text.trim().split('\n')])
+  for (const parts of [[text], text.split('\n').filter((line) => line.trim() !== '')])
     try {
       return parts.map((part) => JSON.parse(part) as unknown);
     } catch {
