@@ -5,9 +5,10 @@ import { readPcm } from '../../../../src/tasks/transcription/pcm.ts';
 import { normalised } from '../../../../src/tasks/transcription/ctc/normalised.ts';
 import { SCORES } from '../../../../src/tasks/transcription/ctc/contract.ts';
 import { FEATURES, TOKENS } from '../../../../src/tasks/transcription/speech-work.ts';
+import type { ServeContext } from '../../../../src/tasks/task.ts';
 import { float32, typedView, type Tensor } from '../../../../src/tensors/tensor.ts';
 import { refusal } from '../../support.ts';
-import { decodeAudio, SmallServer, wavOf, type Spoken } from '../support.ts';
+import { contextOn, decodeAudio, SmallServer, wavOf, type Spoken } from '../support.ts';
 
 /** What transformers makes of a sound. */
 interface Written {
@@ -114,6 +115,15 @@ test('long audio is cut in pauses and put together, and what is told live is wha
   const reply = await server.transcribe(wavOf(long), { timestamps: true, word_timestamps: true });
   assert.equal(reply.duration, 75);
   assert.ok(model.lane.sizes.reduce((sum, size) => sum + size, 0) >= 3, 'windows');
+  const deltas: string[] = [];
+  const context: ServeContext = {
+    ...contextOn(model.lane, () => model.task),
+    streaming: true,
+    emit: (event) => void deltas.push((event as { delta: string }).delta),
+  };
+  const streamed = await model.task.serve?.(wav(wavOf(long)), context);
+  assert.ok(streamed !== undefined && 'json' in streamed && deltas.length >= 2);
+  assert.deepEqual([deltas.join(''), (streamed.json as Spoken).text], [reply.text, reply.text]);
   const words = reply.words ?? [];
   assert.equal(words.map(({ word }) => word).join(' '), reply.text);
   for (const [index, { start, end }] of words.entries())
@@ -148,4 +158,13 @@ test('a model says its language, and too little sound is empty text', async (t) 
     model.answer(wav(await sound(), { language: 'de' })),
     refusal('INVALID_INPUT', /this model knows only en/),
   );
+});
+
+test('sound in which nobody speaks is left out where that is asked for', async (t) => {
+  const model = await openReference('wavlm_ctc');
+  t.after(() => model.program.release());
+  const heard = (await model.answer(wav(await sound()))) as Spoken;
+  const filtered = (await model.answer(wav(await sound(), { vad_filter: true, timestamps: true }))) as Spoken;
+  assert.ok(heard.text.length > 10);
+  assert.deepEqual([filtered.text, filtered.segments, filtered.duration], ['', [], 2]);
 });
