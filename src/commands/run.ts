@@ -4,7 +4,6 @@ import { createInterface } from 'node:readline';
 import { readCommand } from '../config/command.ts';
 import type { Config } from '../config/options.ts';
 import { messageOf } from '../errors.ts';
-import { startServer } from '../lifecycle.ts';
 import { createLogs } from '../log.ts';
 import { exitCodeOf } from '../signals.ts';
 import { readOrTell, refuse, stopOnSignal } from './host.ts';
@@ -62,6 +61,7 @@ export async function run(argv: readonly string[]): Promise<void> {
 
 /** Runs a model. Throws a StartError if it cannot be loaded, and a plain Error with the answer of a request that was refused. */
 async function ask(config: Config, flags: RunFlags, host: RunHost): Promise<void> {
+  const { startServer } = await import('../lifecycle.ts');
   const server = await startServer(config, createLogs({ level: 'silent', pretty: false }));
   try {
     await loaded(server.started, flags.model, host);

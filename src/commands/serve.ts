@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunByNpm } from '../config/environment.ts';
 import type { Config } from '../config/options.ts';
-import { startServer, type CarpoolServer } from '../lifecycle.ts';
+import type { CarpoolServer } from '../lifecycle.ts';
 import { endBy, listenToStop, onParentEnd } from '../signals.ts';
 import { StartError } from '../start-error.ts';
 import { readOrTell, refuse } from './host.ts';
@@ -28,6 +28,8 @@ export async function work(argv: readonly string[]): Promise<void> {
 
 /** Runs a server until it is stopped or fails. */
 async function run(config: Config): Promise<void> {
+  // Only now: a mistake in the configuration is told without waiting for ONNX Runtime.
+  const { startServer } = await import('../lifecycle.ts');
   const server = await startServer(config);
   endWhenFailed(server, config.FAILED_GRACE_MS);
   stopOnSignals(server, config);
