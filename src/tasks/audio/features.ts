@@ -91,12 +91,19 @@ const READERS: Readonly<Record<string, (config: Config) => FeatureReader>> = {
   },
 };
 
+/** By `model_type` of config.json, where an older preprocessor_config.json has no type; all others are models of samples. */
+const USUAL: ReadonlyMap<unknown, string> = new Map([
+  ['audio-spectrogram-transformer', 'ASTFeatureExtractor'],
+  ['whisper', 'WhisperFeatureExtractor'],
+]);
+
 /** The reader that preprocessor_config.json asks for. Throws a plain Error where there is none, or a field is not served. */
 export async function readFeatures({ files, task }: Pick<TaskSource, 'files' | 'task'>): Promise<FeatureReader> {
   if (files['preprocessorConfig'] === undefined) throw new Error(`${task} needs a preprocessor_config.json`);
   const config = await readJsonObject(files['preprocessorConfig'], 'preprocessor_config.json');
-  const type = typeof config['feature_extractor_type'] === 'string' ? config['feature_extractor_type'] : '';
-  const open = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
+  const { model_type: model } = await readJsonObject(files['config'], 'config.json');
+  const { feature_extractor_type: type = USUAL.get(model) ?? 'Wav2Vec2FeatureExtractor' } = config;
+  const open = typeof type === 'string' && Object.hasOwn(READERS, type) ? READERS[type] : undefined;
   if (open === undefined)
     throw new Error(
       `preprocessor_config.json: feature_extractor_type ${JSON.stringify(type)} is not served; there are ${Object.keys(READERS).join(', ')}`,
