@@ -53,7 +53,7 @@ function contentsOf(text, names) {
     .map((group) => ({
       title: group.slice(0, group.indexOf('\n')),
       pages: [...group.matchAll(/\[([^\]]+)\]\(([^)#]+\.md)\)/g)].map(([, title, target]) => ({
-        title: title.charAt(0).toUpperCase() + title.slice(1),
+        title: (title.charAt(0).toUpperCase() + title.slice(1)).replaceAll('`', ''),
         name: names.get(path.posix.join('docs', target)),
       })),
     }));
