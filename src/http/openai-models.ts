@@ -6,7 +6,10 @@ import type { Services } from './services.ts';
 /** Start of this server: the API needs a time for every model, and model folders have none that means anything. */
 const CREATED = Math.floor(Date.now() / 1000);
 
-/** `GET /v1/models` and `/v1/models/<name>`: all models that can be asked for, of any task, by each name that they have. */
+/**
+ * `GET /v1/models` and `/v1/models/<name>`: all models that can be asked for, of any task, by each name that they have. `GET /v1/audio/voices`: the voices of those that are
+ * loaded, as Open WebUI and others ask for them.
+ */
 export function addOpenAiModels(routes: Routes, { repository, door }: Services): void {
   routes.add('get', '/v1/models', {
     dialect: OPENAI,
@@ -17,6 +20,17 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
         [model.name, ...repository.aliasesOf(model.name)].map((id) => describe(id, model)),
       );
       return exchange.json({ object: 'list', data });
+    },
+  });
+  routes.add('get', '/v1/audio/voices', {
+    dialect: OPENAI,
+    about: { summary: 'Lists the voices of models that speak' },
+    handle(exchange) {
+      const voices = [...new Set(door.models.all())].flatMap(({ name: model, task: { calls } }) => {
+        const names = calls?.['voices'] as (() => readonly string[]) | undefined;
+        return (names?.() ?? []).map((name) => ({ id: name, name, model }));
+      });
+      return exchange.json({ voices });
     },
   });
   routes.add('get', '/v1/models/*name', {

@@ -57,6 +57,12 @@ test("bare samples are OpenAI's, 24 kHz, and the speed changes their number", as
   assert.ok(Math.abs(fast.bytes.byteLength - usual.bytes.byteLength / 2) <= 4);
 });
 
+test('voices are listed, and can be asked for', async () => {
+  const { json } = await ask(`${server.url}/v1/audio/voices`);
+  assert.deepEqual(json, { voices: [{ id: 'default', name: 'default', model: 'voice' }] });
+  assert.equal((await speech({ voice: 'default', response_format: 'wav' })).status, 200);
+});
+
 test('voices, texts and models that there are not are refused', async () => {
   const cases: [object, RegExp][] = [
     [{ voice: 'bob' }, /no voice .*bob.* there are default/],

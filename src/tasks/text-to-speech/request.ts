@@ -64,14 +64,19 @@ function voiceOf(asked: string | undefined, { model, names, aliases, voice }: Sp
   const own = names.indexOf(Object.hasOwn(aliases, asked) ? (aliases[asked] ?? asked) : asked);
   if (own !== -1) return own;
   if (names.length <= 1 && (USUAL_VOICES.has(asked) || asked === model)) return 0;
-  const all = [...names, ...Object.keys(aliases)];
-  const listed = all.length === 0 ? ['default'] : all;
+  const listed = voiceNames({ names, aliases });
   const more = listed.length > MOST_NAMED ? ` and ${listed.length - MOST_NAMED} more` : '';
   throw new ServerError(
     'INVALID_INPUT',
     `There is no voice "${asked.slice(0, 60)}"; there are ${listed.slice(0, MOST_NAMED).join(', ')}${more}.`,
     { param: 'voice' },
   );
+}
+
+/** Names that a request may have for a voice. */
+export function voiceNames({ names, aliases }: Pick<SpeechChoices, 'names' | 'aliases'>): readonly string[] {
+  const all = [...names, ...Object.keys(aliases)];
+  return all.length === 0 ? ['default'] : all;
 }
 
 /** The aliases and the default voice of model.json. Throws a plain Error if they name a voice that there is not. */

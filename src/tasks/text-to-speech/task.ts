@@ -7,7 +7,7 @@ import { TEXT_TYPES } from '../text/text-input.ts';
 import { FORMAT_FACTS, type Format } from './formats.ts';
 import { voiceOptions } from './options.ts';
 import { pcmOf, type PcmCall } from './pcm.ts';
-import { checkVoices, readSpeechRequest, type SpeechChoices, type SpeechRequest } from './request.ts';
+import { checkVoices, readSpeechRequest, voiceNames, type SpeechChoices, type SpeechRequest } from './request.ts';
 import { readVoiceModel, type VoiceModel } from './voice-model.ts';
 import { openWriter, writableFormats } from './writer.ts';
 
@@ -57,7 +57,10 @@ export async function createTextToSpeechTask(source: TaskSource): Promise<Task> 
       throw new ServerError('INTERNAL', undefined, { cause: new Error('speech is given by `serve`') });
     },
     serve: (item, context) => speak(item, context, speaker),
-    calls: { pcm: (call: PcmCall) => pcmOf(call) },
+    calls: {
+      pcm: (call: PcmCall) => pcmOf(call),
+      voices: () => voiceNames(speaker),
+    },
   };
 }
 
