@@ -15,8 +15,10 @@ export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; read
   const waiting = openCalls(turns);
   const hasText = typed.trim() !== '' && waiting.length === 0;
   const next: readonly Turn[] = hasText ? [...turns, { role: 'user', content: typed }] : turns;
+  // While nothing is typed, the code is that of the request before.
+  const asked = next.slice(0, next.findLastIndex(({ role }) => role !== 'assistant') + 1);
   const { request, problem } = useMemo(
-    () => nextRequest(model, { turns: next, values }),
+    () => nextRequest(model, { turns: asked, values }),
     [model, turns, typed, values],
   );
   const say = (): void => {
@@ -62,7 +64,7 @@ export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; read
         />
       </section>
       <CodeView
-        request={next.length === 0 ? undefined : request}
+        request={asked.length === 0 ? undefined : request}
         wanting={problem?.message ?? 'Write a message first.'}
       />
     </div>

@@ -10,9 +10,9 @@ import {
   zeroShotImagePlay,
 } from './forms/images.ts';
 import { audioClassificationPlay, speakingPlay, transcriptionPlay } from './forms/speech.ts';
-import { tensorsPlay } from './forms/tensors.ts';
-import { classificationPlays, fillMaskPlay, questionPlay, rawPlay, tokensPlay } from './forms/text.ts';
-import { embeddingsPlay, imageVectorsPlay, mixedVectorsPlay, rerankPlay } from './forms/vectors.ts';
+import { filePlay, tensorsPlay } from './forms/tensors.ts';
+import { classificationPlays, fillMaskPlay, questionPlay, rawPlay, rewritingPlay, tokensPlay } from './forms/text.ts';
+import { embeddingsPlay, imageVectorsPlay, mixedVectorsPlay, rerankPlay, soundVectorsPlay } from './forms/vectors.ts';
 import type { ModelAbout, Play } from './types.ts';
 
 /** What can be done with a model, by its task; the first is shown at once. JSON is always among it. A chat has a view of its own beside these. */
@@ -22,16 +22,20 @@ export function playsOf(model: ModelAbout): Play[] {
 }
 
 const BY_TASK: Readonly<Record<string, (model: ModelAbout) => Play[]>> = {
-  tensors: (model) => [tensorsPlay(model)].filter((play) => play !== undefined),
+  tensors: (model) => [filePlay(model), tensorsPlay(model)].filter((play) => play !== undefined),
   'text-classification': classificationPlays,
   'token-classification': (model) => [tokensPlay(model)],
   'question-answering': (model) => [questionPlay(model)],
   'fill-mask': (model) => [fillMaskPlay(model)],
   embeddings: (model) => [embeddingsPlay(model)],
   reranking: (model) => [rerankPlay(model)],
+  translation: (model) => [rewritingPlay(model)],
+  summarization: (model) => [rewritingPlay(model)],
+  'text2text-generation': (model) => [rewritingPlay(model)],
   chat: (model) => [completionPlay(model)],
   transcription: (model) => [transcriptionPlay(model)],
   'audio-classification': (model) => [audioClassificationPlay(model)],
+  'audio-feature-extraction': (model) => [soundVectorsPlay(model)],
   'text-to-speech': (model) => [speakingPlay(model)],
   'text-to-image': (model) => [drawingPlay(model)],
   'image-to-image': (model) => [imageToImagePlay(model)],

@@ -162,9 +162,9 @@ const STRENGTH = 0.55;
 function colour(canvas: HTMLCanvasElement, bitmap: ImageBitmap): void {
   canvas.width = bitmap.width;
   canvas.height = bitmap.height;
-  const drawing = canvas.getContext('2d');
+  const drawing = canvas.getContext('2d', { willReadFrequently: true });
   if (drawing === null) return;
-  drawing.fillStyle = getComputedStyle(canvas).getPropertyValue('--play-colour').trim();
+  drawing.fillStyle = getComputedStyle(canvas).color;
   drawing.fillRect(0, 0, 1, 1);
   const [red = 0, green = 0, blue = 0] = drawing.getImageData(0, 0, 1, 1).data;
   drawing.clearRect(0, 0, 1, 1);

@@ -115,7 +115,7 @@ async function numbersOf(file: Blob, picture: PictureShape, making: Making): Pro
   const canvas = document.createElement('canvas');
   canvas.width = size.width;
   canvas.height = size.height;
-  const drawing = canvas.getContext('2d');
+  const drawing = canvas.getContext('2d', { willReadFrequently: true });
   if (drawing === null) throw new Error('this browser cannot draw');
   drawing.imageSmoothingQuality = 'high';
   drawing.drawImage(bitmap, 0, 0, size.width, size.height);

@@ -49,14 +49,13 @@ async function read(request: PlayRequest, task: string): Promise<ItemsRequest<un
   return operation.decode(bytes, { contentType, itemLimit: 100, task });
 }
 
-for (const model of TASKS)
-  test(`forms for ${model.task} make requests that the server reads`, async () => {
+for (const [index, model] of TASKS.entries())
+  test(`forms for ${model.task} (${index}) make requests that the server reads`, async () => {
     const plays = playsOf(model);
     assert.ok(plays.length > 1);
     for (const play of plays) {
       if (play.id === 'json') continue;
       const request = play.request(filled(play));
-      if (operationAt(request.path) === undefined) continue;
       const { items, model: named, ignored = [] } = await read(request, model.task);
       assert.ok(items.length > 0, play.id);
       assert.deepEqual(ignored, [], play.id);

@@ -139,7 +139,14 @@ export function speakingPlay(model: ModelAbout): Play {
     title: 'Speak',
     fields: [
       { kind: 'text', name: 'input', label: 'Text', value: exampleText(model, 'The carpool lane is open.'), rows: 4 },
-      { kind: 'text', name: 'voice', label: 'Voice', value: '', mayBeEmpty: true, placeholder: "the model's" },
+      {
+        kind: 'text',
+        name: 'voice',
+        label: 'Voice',
+        value: 'default',
+        mayBeEmpty: true,
+        help: 'an unknown one is refused with the names there are',
+      },
       {
         kind: 'number',
         name: 'speed',

@@ -9,7 +9,7 @@ import {
   type TensorField,
   type Values,
 } from '../types.ts';
-import { jsonOf } from '../values.ts';
+import { jsonOf, neededFile } from '../values.ts';
 import { predict } from './text.ts';
 
 /** Models without a task of their own: a field for each input of the graph. */
@@ -32,6 +32,26 @@ export function tensorsPlay(model: ModelAbout): Play | undefined {
     fields: inputs.map((input) => tensorField(model, input, inputs.length)),
     request: (values) => predict(model, itemOf(inputs, values)),
     read: ({ json }) => outputsOf(model, resultOf(json)),
+  };
+}
+
+/** Of a graph whose example is a file: its folder says how files become an input. */
+export function filePlay(model: ModelAbout): Play | undefined {
+  const { example } = model;
+  if (example === undefined || !('file' in example)) return undefined;
+  const of = example.contentType.startsWith('image/') ? 'image' : 'audio';
+  return {
+    id: 'file',
+    title: of === 'image' ? 'Picture' : 'Sound',
+    fields: [{ kind: 'file', of, name: 'file', label: of === 'image' ? 'Picture' : 'Sound', example }],
+    request(values) {
+      const file = neededFile(values, 'file', of === 'image' ? 'a picture' : 'a recording');
+      return { path: `/predict/${encodeURIComponent(model.name)}`, body: { kind: 'file', file } };
+    },
+    read: ({ json, bytes, type }) =>
+      json === undefined
+        ? [{ kind: 'compared', bytes, type, name: `reply.${type.split('/')[1] ?? 'bin'}` }]
+        : outputsOf(model, resultOf(json)),
   };
 }
 

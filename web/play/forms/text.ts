@@ -211,6 +211,58 @@ export function questionPlay(model: ModelAbout): Play {
   };
 }
 
+/** A text made of a text, by a model with an encoder and a decoder. */
+export function rewritingPlay(model: ModelAbout): Play {
+  const isTranslation = model.task === 'translation';
+  const language = (name: string, label: string): Field => ({
+    kind: 'text',
+    name,
+    label,
+    value: exampleParameter(model, name),
+    mayBeEmpty: true,
+    placeholder: "the model's",
+    isMore: !isTranslation,
+  });
+  return {
+    id: 'rewrite',
+    title: isTranslation ? 'Translate' : model.task === 'summarization' ? 'Summarise' : 'Rewrite',
+    fields: [
+      { kind: 'text', name: 'text', label: 'Text', value: exampleText(model, 'The house is wonderful.'), rows: 6 },
+      { ...language('src_lang', 'From'), help: 'as the tokenizer spells it: en, eng_Latn, en_XX' },
+      language('tgt_lang', 'Into'),
+      {
+        kind: 'number',
+        name: 'num_beams',
+        label: 'Beams',
+        value: '',
+        min: 1,
+        max: 16,
+        step: 1,
+        placeholder: "the model's",
+        isMore: true,
+      },
+      {
+        kind: 'number',
+        name: 'max_new_tokens',
+        label: 'Most tokens',
+        value: '',
+        min: 1,
+        step: 1,
+        placeholder: "the model's",
+        isMore: true,
+      },
+    ],
+    request: (values) =>
+      predict(model, neededText(values, 'text', 'The text'), {
+        src_lang: textOf(values, 'src_lang').trim() || undefined,
+        tgt_lang: textOf(values, 'tgt_lang').trim() || undefined,
+        num_beams: numberOf(values, 'num_beams'),
+        max_new_tokens: numberOf(values, 'max_new_tokens'),
+      }),
+    read: ({ json }) => [{ kind: 'text', text: textAt(asObject(resultOf(json)), 'text') }],
+  };
+}
+
 /** Any model, in JSON: for tasks of one's own, and those that this page does not know. */
 export function rawPlay(model: ModelAbout): Play {
   const { example } = model;

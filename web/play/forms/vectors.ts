@@ -100,6 +100,26 @@ export function imageVectorsPlay(model: ModelAbout): Play {
   };
 }
 
+export function soundVectorsPlay(model: ModelAbout): Play {
+  const example = model.example !== undefined && 'file' in model.example ? { example: model.example } : {};
+  return {
+    id: 'vectors',
+    title: 'Compare sounds',
+    fields: [{ kind: 'file', of: 'audio', name: 'sounds', label: 'Sounds', isMany: true, ...example }],
+    request(values) {
+      const files = filesOf(values, 'sounds');
+      if (files.length === 0) throw new FormProblem('sounds', 'Choose sounds first.');
+      const input = files.map((file) => ({ audio: new Base64Of(file) }));
+      return embeddings(model, input, {});
+    },
+    read: (reply, values) =>
+      compared(
+        reply,
+        filesOf(values, 'sounds').map(({ name }) => name),
+      ),
+  };
+}
+
 /** Texts and pictures in one space. */
 export function mixedVectorsPlay(model: ModelAbout): Play {
   return {
