@@ -95,7 +95,10 @@ async function speak(item: Item, context: ServeContext, speaker: Speaker): Promi
   if (sentences.length === 0) throw unreadable();
   const { contentType, rateHz = voices.rateHz } = FORMAT_FACTS[format];
   const pieces: Uint8Array[] = [];
+  let isOver = false;
   const onBytes = (bytes: Uint8Array): void => {
+    // What is still on its way when a sentence has failed.
+    if (isOver) return;
     if (context.streaming) context.emit({ contentType, bytes } satisfies AudioPiece);
     else pieces.push(bytes);
   };
@@ -121,6 +124,7 @@ async function speak(item: Item, context: ServeContext, speaker: Speaker): Promi
     context.count('audio_seconds', pcm.bytes / (2 * rateHz));
     context.count('characters', request.characters);
   } finally {
+    isOver = true;
     writer.close();
   }
   const tokens = sentences.reduce((sum, ids) => sum + ids.length, 0);
