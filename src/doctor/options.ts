@@ -15,15 +15,25 @@ export function checkOptions({ config, problems }: Patient): Promise<Found[]> {
 function cureOf(text: string, config: Config): string {
   if (text.startsWith('MODELS_DIR: there is no folder')) return `mkdir -p ${quoted(path.resolve(config.MODELS_DIR))}`;
   if (text.startsWith('carpool.json:')) return "node -e \"JSON.parse(fs.readFileSync('carpool.json', 'utf8'))\"";
-  const [name = ''] = /^[A-Z][A-Z0-9_]+/.exec(text) ?? [];
-  if (!Object.hasOwn(OPTIONS, name)) return 'carpool help serve';
-  switch (originOf(config, name as OptionName)) {
+  const names = [...text.matchAll(/\b[A-Z][A-Z\d_]+\b/g)]
+    .map(([name]) => name as OptionName)
+    .filter((name) => Object.hasOwn(OPTIONS, name));
+  const [first] = names;
+  if (first === undefined) return 'carpool help serve';
+  // Of two that contradict each other, the one that was set.
+  return leavingOut(config, [names.find((name) => originOf(config, name) !== 'default') ?? first]);
+}
+
+/** A command, or words, that bring the defaults of options back, by where the first of them was set. */
+export function leavingOut(config: Config, names: readonly OptionName[]): string {
+  const [first] = names;
+  switch (first === undefined ? 'default' : originOf(config, first)) {
     case 'flag':
-      return `leave ${flagOf(name)} out, or see \`carpool help serve\``;
+      return `leave ${names.map(flagOf).join(' and ')} out, or see \`carpool help serve\``;
     case 'carpool.json':
-      return `take ${name} out of carpool.json, or see \`carpool help serve\``;
+      return `take ${names.join(' and ')} out of carpool.json, or see \`carpool help serve\``;
     default:
-      return `unset ${name}`;
+      return `unset ${names.join(' ')}`;
   }
 }
 

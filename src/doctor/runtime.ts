@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { messageOf } from '../errors.ts';
 import { isAtLeast } from '../salad/gpu.ts';
 import { ok, problem, warning, type Found, type Machine, type Patient } from './finding.ts';
+import { leavingOut } from './options.ts';
 
 /** Node, ONNX Runtime, cores, memory and open files. */
 
@@ -56,7 +57,8 @@ export function firstLine(text: string): string {
   return (text.split('\n', 1)[0] ?? '').slice(0, 300);
 }
 
-export function checkCores({ config: { LANES, LANE_THREADS } }: Patient): Promise<Found[]> {
+export function checkCores({ config }: Patient): Promise<Found[]> {
+  const { LANES, LANE_THREADS } = config;
   const { count, limit } = countCores();
   const seen = availableParallelism();
   const what = limit === undefined ? `${count}` : `${count}: ${limit}`;
@@ -65,7 +67,7 @@ export function checkCores({ config: { LANES, LANE_THREADS } }: Patient): Promis
     return Promise.resolve([
       warning(
         `${what}; LANES=${LANES} of LANE_THREADS=${LANE_THREADS} are ${threads} threads, which wait for each other`,
-        'unset LANES LANE_THREADS',
+        leavingOut(config, ['LANES', 'LANE_THREADS']),
       ),
     ]);
   if (count === 1)

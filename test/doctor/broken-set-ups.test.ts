@@ -19,10 +19,10 @@ const BROKEN: readonly Broken[] = [
   },
   {
     what: 'options that contradict each other',
-    env: () => Promise.resolve({ PORT: '9001', PROBE_PORT: '9001' }),
+    env: () => Promise.resolve({ BODY_LIMIT_BYTES: '1073741824' }),
     check: 'options',
-    detail: /PROBE_PORT: the same as PORT/,
-    cure: /^unset PROBE_PORT$/,
+    detail: /BODY_BUDGET_BYTES: smaller than BODY_LIMIT_BYTES/,
+    cure: /^unset BODY_LIMIT_BYTES$/,
   },
   {
     what: 'a value that an option does not take',
