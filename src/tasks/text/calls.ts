@@ -24,13 +24,13 @@ export interface DecodeArgument {
   readonly skipSpecialTokens: boolean;
 }
 
-/** One token of a text. `start` and `stop` are null, because the tokenizer does not track positions. */
+/** One token of a text. `start` and `stop` are its place in bytes of UTF-8 (of the prompt and the text), as TEI counts them, and `text` is what is there; null for tokens around the text. */
 export interface TokenOfText {
   readonly id: number;
   readonly text: string;
   readonly special: boolean;
-  readonly start: null;
-  readonly stop: null;
+  readonly start: number | null;
+  readonly stop: number | null;
 }
 
 interface CallParts {
@@ -54,10 +54,11 @@ export function textCalls({ tokenizer, maxCharacters, prompts = {}, info }: Call
       checkSum(texts, MAX_CHARACTERS, 'characters');
       let tokens = 0;
       return texts.map((text) => {
-        const ids = tokenizer.encode(prompt + text, { addSpecialTokens });
-        tokens += ids.length;
+        const whole = (prompt + text).replace(LONE_SURROGATE, '\ufffd');
+        const placed = placedTokens(tokenizer, whole, addSpecialTokens);
+        tokens += placed.length;
         if (tokens > MAX_TOKENS) throw tooMuch(MAX_TOKENS, 'tokens');
-        return ids.map((id) => tokenOf(tokenizer, id));
+        return placed;
       });
     },
     decode: ({ ids, skipSpecialTokens }: DecodeArgument): string[] => {
@@ -90,10 +91,38 @@ export function promptOf(prompts: Readonly<Record<string, string>>, name: string
   );
 }
 
-function tokenOf(tokenizer: TextTokenizer, id: number): TokenOfText {
-  const token = tokenizer.idToToken(id) ?? '';
-  const special = tokenizer.specialIds.has(id);
-  // Later pieces of a word are written ##ing; decoded alone they would keep the mark.
-  const text = special ? token : token.startsWith('##') ? token.slice(2) : tokenizer.decode([id]);
-  return { id, text, special, start: null, stop: null };
+/** JSON can hold half a character, which has no bytes. */
+const LONE_SURROGATE = /\p{Surrogate}/gu;
+
+function placedTokens(tokenizer: TextTokenizer, text: string, addSpecialTokens: boolean): TokenOfText[] {
+  const { ids, starts, ends } = tokenizer.align(text);
+  const framed = addSpecialTokens ? tokenizer.frame(ids) : { ids, firstAt: 0 };
+  const byteAt = bytePlaces(text);
+  return framed.ids.map((id, index) => {
+    const special = tokenizer.specialIds.has(id);
+    const start = starts[index - framed.firstAt];
+    const end = ends[index - framed.firstAt];
+    if (start === undefined || end === undefined)
+      return { id, text: tokenizer.idToToken(id) ?? '', special, start: null, stop: null };
+    return { id, text: text.slice(start, end), special, start: byteAt(start), stop: byteAt(end) };
+  });
+}
+
+/** From places in UTF-16 units to places in bytes of UTF-8. */
+function bytePlaces(text: string): (place: number) => number {
+  if (Buffer.byteLength(text) === text.length) return (place) => place;
+  const places = new Uint32Array(text.length + 1);
+  let bytes = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    places[at] = bytes;
+    const code = text.codePointAt(at) ?? 0;
+    if (code > 0xffff) {
+      // No token ends within a character.
+      at += 1;
+      places[at] = bytes;
+    }
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  places[text.length] = bytes;
+  return (place) => places[place] ?? bytes;
 }

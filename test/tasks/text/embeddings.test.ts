@@ -262,13 +262,16 @@ test('calls tokenise, decode and tell what the model is', async (t) => {
   assert.deepEqual(call('tokenize', { texts: ['film xy'], addSpecialTokens: true, promptName: 'q' }), [
     [
       { id: 2, text: '[CLS]', special: true, start: null, stop: null },
-      { id: 4, text: 'good', special: false, start: null, stop: null },
-      { id: 7, text: 'film', special: false, start: null, stop: null },
-      { id: 36, text: 'x', special: false, start: null, stop: null },
-      { id: 63, text: 'y', special: false, start: null, stop: null },
+      { id: 4, text: 'good', special: false, start: 0, stop: 4 },
+      { id: 7, text: 'film', special: false, start: 5, stop: 9 },
+      { id: 36, text: 'x', special: false, start: 10, stop: 11 },
+      { id: 63, text: 'y', special: false, start: 11, stop: 12 },
       { id: 3, text: '[SEP]', special: true, start: null, stop: null },
     ],
   ]);
+  const placed = call('tokenize', { texts: ['🚗 é film'], addSpecialTokens: false }) as readonly { text: string }[][];
+  assert.deepEqual(placed[0]?.at(-1), { id: 7, text: 'film', special: false, start: 8, stop: 12 });
+  assert.deepEqual(placed[0][0], { ...placed[0][0], text: '🚗', start: 0, stop: 4 });
   assert.deepEqual(call('decode', { ids: [[2, 4, 7, 36, 63, 3], []], skipSpecialTokens: true }), ['good film xy', '']);
   assert.deepEqual(call('info', undefined), {
     maxInputLength: 32,
