@@ -31,8 +31,11 @@ const part = z.object({ type: z.literal('text', 'only parts of type "text" can b
 const id = text.min(1, 'must not be empty').max(MOST_ID_CHARACTERS);
 const called = z.object({
   name: text.min(1, 'must not be empty'),
-  /** Some clients send the object instead of its text. */
-  arguments: z.union([text, z.record(z.string(), z.unknown())], 'a JSON text is expected').default('{}'),
+  /** Some clients send the object instead of its text, or null where there are none. */
+  arguments: z
+    .union([text, z.record(z.string(), z.unknown())], 'a JSON text is expected')
+    .nullish()
+    .transform((given) => given ?? '{}'),
 });
 const call = z.object({ id, type: z.literal('function').default('function'), function: called });
 const message = z.object({

@@ -143,6 +143,13 @@ test('the older form of calls is read as the newer', () => {
   );
 });
 
+test('a call without arguments may have null, or none', () => {
+  for (const own of [{ name: 'now', arguments: null }, { name: 'now' }, { name: 'now', arguments: '' }]) {
+    const [turn] = readMessages([{ role: 'assistant', content: null, tool_calls: [{ id: 'x', function: own }] }]);
+    assert.deepEqual(turn?.tool_calls?.[0]?.function, { name: 'now', arguments: '{}' });
+  }
+});
+
 test('a template that knows calls and no tools keeps its role of results; a content may be empty, not null', async (t) => {
   const template = [
     "{% for message in messages %}[{{ message.role }}]{{ message.content + '.' }}",
