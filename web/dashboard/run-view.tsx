@@ -36,7 +36,11 @@ export function RunView({ run, nowMs, follow, followed }: RunProps): VNode {
         {steps > 1 ? `, in ${plural(steps, 'step')}` : ''}. {CUTS[cut] ?? cut}, so no more joined.
       </p>
       {error === undefined ? null : <p class="bad">It failed: {error}</p>}
-      <p class="muted small">{plural(riders.length + unnamed, 'request')} rode together. Pick one to follow it.</p>
+      <p class="muted small">
+        {riders.length + unnamed === 1
+          ? 'One request rode alone. Pick it to follow it.'
+          : `${plural(riders.length + unnamed, 'request')} rode together. Pick one to follow it.`}
+      </p>
       <ul class="riders">
         {riders.slice(0, MOST_LISTED).map(([id, waitMs, own]) => (
           <li>
