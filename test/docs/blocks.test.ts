@@ -46,7 +46,7 @@ function has(program: string): boolean {
 }
 
 for (const page of pages)
-  test(`the blocks of ${page.name} do what the page says`, { timeout: 180_000 }, async (t) => {
+  test(`the blocks of ${page.name} do what the page says`, { timeout: 300_000 }, async (t) => {
     for (const [index, block] of page.blocks.entries()) if (page.roles[index] === 'checked') await check(block);
     const { problems, skipped } = await runPage(page, { workshop, models, sharedPort: server.port, has });
     for (const why of skipped) t.diagnostic(`not run: ${why}`);

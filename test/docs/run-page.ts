@@ -9,7 +9,7 @@ import { pythonFor } from './python.ts';
 import { curlConfig, type Workshop } from './scratch.ts';
 import { difference } from './shown.ts';
 
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 240_000;
 /** The port of a reader's own program beside the server, in files of a page. */
 const OWN_PORT = 8080;
 

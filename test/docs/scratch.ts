@@ -70,7 +70,7 @@ export function curlConfig(port: number, other: { readonly shown: number; readon
     'fail-with-body',
     // One answer a line.
     String.raw`write-out = "\n"`,
-    'max-time = 100',
+    'max-time = 150',
     `connect-to = "localhost:${other.shown}:127.0.0.1:${other.real}"`,
     `connect-to = "localhost::127.0.0.1:${port}"`,
     '',
@@ -131,6 +131,8 @@ export function sharedServer(clone: string, state: string): Record<string, strin
     DEFAULT_MODEL: 'square',
     // Most pages ask one model, and the test pays for what is asked.
     MODEL_LOADING: 'lazy',
+    // The first request for a model waits for its load, which takes long where many tests run.
+    REQUEST_TIMEOUT_MS: '150000',
     JOBS_DIR: path.join(state, 'jobs'),
     LANES: '1',
     CPU_THREADS: '1',
