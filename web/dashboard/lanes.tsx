@@ -7,6 +7,7 @@ import type { LiveState } from '../live/state.ts';
 import { drawLanes, LABEL_WIDTH, ROW_HEIGHT, AXIS_HEIGHT } from './draw-lanes.ts';
 import { JourneyView, RunView } from './run-view.tsx';
 import { acrossFrom, barsOf, journeyOf, neighbourOf, runAt, type Bar, type View } from './timeline.ts';
+import { placeOf } from '../router.ts';
 
 /** What ran on each lane, and who rode together. */
 
@@ -24,7 +25,8 @@ export function Lanes({ state, isLive }: { readonly state: LiveState; readonly i
   const [pausedAtMs, pause] = useState<number>();
   const [chosen, choose] = useState<number>();
   const [hovered, hover] = useState<number>();
-  const [wanted, follow] = useState('');
+  // A link may name a request: `#/dashboard/<id>`.
+  const [wanted, follow] = useState(() => placeOf(location.hash).rest[0] ?? '');
   const canvas = useRef<HTMLCanvasElement>(null);
   const shown = useRef<Shown | undefined>(undefined);
   const journey = journeyOf(state.runs.values(), wanted);

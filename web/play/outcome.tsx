@@ -1,4 +1,5 @@
 import type { VNode } from 'preact';
+import { linkTo } from '../router.ts';
 import { useCountdown } from './hooks.ts';
 import type { Refused, Sent } from './send.ts';
 import { showMs, timeParts } from './timings.ts';
@@ -57,17 +58,31 @@ export function Timings({ sent: { heads, elapsedMs, firstMs }, wasLoaded }: Timi
       )}
       <dl class="play-facts">
         {facts.map(([name, value]) => value !== undefined && <Fact key={name} name={name} value={value} />)}
-        {heads.requestId !== null && <Fact name="request" value={heads.requestId} isCode />}
+        {heads.requestId !== null && <RequestFact id={heads.requestId} />}
       </dl>
     </div>
   );
 }
 
-function Fact({ name, value, isCode = false }: { name: string; value: string; isCode?: boolean }): VNode {
+function Fact({ name, value }: { name: string; value: string }): VNode {
   return (
     <div>
       <dt>{name}</dt>
-      <dd>{isCode ? <code>{value}</code> : value}</dd>
+      <dd>{value}</dd>
+    </div>
+  );
+}
+
+/** The page hears of runs in every view, so the dashboard can show those of the request. */
+function RequestFact({ id }: { id: string }): VNode {
+  return (
+    <div>
+      <dt>request</dt>
+      <dd>
+        <a href={linkTo('dashboard', id)} title="Follow it in the dashboard">
+          <code>{id}</code>
+        </a>
+      </dd>
     </div>
   );
 }
