@@ -1,10 +1,9 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync, existsSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { OPTIONS } from '../../src/config/options.ts';
 import { CLI, SERVER_ENV } from '../process/carpool.ts';
-import { SHARED_MODELS } from '../shared-models.ts';
 import { fileUrl } from './documents.ts';
 
 /** Folders that look like a clone, in which the blocks of pages run without touching the repository. */
@@ -13,13 +12,10 @@ const ROOT = fileURLToPath(fileUrl('.'));
 /** Not in a clone, or made anew in it. */
 const LEFT_OUT = new Set(['.git', 'models', 'tmp']);
 
-/** Models that are in a clone, and real ones beside the repository that stand for those a reader has fetched. */
+/** The folders of the models that are in a clone, by name. */
 export function modelFolders(): Map<string, string> {
-  const folders = new Map<string, string>();
-  for (const folder of [SHARED_MODELS, path.join(ROOT, 'models')])
-    for (const name of existsSync(folder) ? readdirSync(folder) : [])
-      if (!name.includes('.')) folders.set(name, path.join(folder, name));
-  return folders;
+  const folder = path.join(ROOT, 'models');
+  return new Map(readdirSync(folder).map((name) => [name, path.join(folder, name)]));
 }
 
 /** A temporary folder with a folder of commands that stand in for npm and carpool; removed by `remove`. */
