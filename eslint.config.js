@@ -173,7 +173,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config/environment.ts', 'src/no-telemetry.ts', 'src/signals.ts'],
+    files: ['src/config/environment.ts', 'src/no-sdk-warning.ts', 'src/no-telemetry.ts', 'src/signals.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   { files: ['src/cli.ts', 'src/commands/**'], rules: { 'no-console': 'off' } },

@@ -3,6 +3,7 @@ import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io
 import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { unreachable } from '../unreachable.ts';
 
 /** Where NATS is, and who we are there. */
 export interface NatsAddress {
@@ -19,6 +20,8 @@ export const REQUEST_LIMIT_MS = 10_000;
 const RECONNECT_WAIT_MS = 500;
 /** A server that does not answer two of these is gone. */
 const PING_MS = 10_000;
+
+const CURE = 'Start a NATS server there, or set NATS_URL to yours (nats://user:password@host:4222).';
 
 /** A connection to NATS with JetStream. Requests fail at once while it is broken off, because the leases of jobs go on; it comes back by itself. */
 export class Connection {
@@ -47,7 +50,7 @@ export class Connection {
       ignoreAuthErrorAbort: true,
       // Otherwise every request takes a stack trace, in case it fails.
       noAsyncTraces: true,
-    });
+    }).catch(unreachable({ option: 'NATS_URL', address: address.url, cure: CURE }));
     try {
       const client = jetstream(nats, { timeout: REQUEST_LIMIT_MS });
       const connection = new Connection(nats, client, await client.jetstreamManager());

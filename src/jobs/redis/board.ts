@@ -19,7 +19,7 @@ import {
 } from '../queue-board.ts';
 import type { Outbox } from '../webhooks/outbox.ts';
 import { ADD, CANCEL, FIND } from './board-scripts.ts';
-import { COMMAND_LIMIT_MS, createConnection, within, type Client, type RedisAddress } from './client.ts';
+import { COMMAND_LIMIT_MS, connect, createConnection, within, type Client, type RedisAddress } from './client.ts';
 import { GROUP, keysOf, NOBODY } from './keys.ts';
 
 export interface RedisBoardOptions extends RedisAddress {
@@ -54,7 +54,7 @@ export class RedisBoard implements QueueBoard {
   static async open(options: RedisBoardOptions): Promise<RedisBoard> {
     const client = createConnection(options);
     try {
-      await client.connect();
+      await connect(client, options);
       return new RedisBoard(options, client);
     } catch (error) {
       client.destroy();

@@ -1,6 +1,7 @@
 import { createClient, type RedisClientType } from '@redis/client';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { unreachable } from '../unreachable.ts';
 
 /** A command that takes longer has failed. */
 export const COMMAND_LIMIT_MS = 10_000;
@@ -28,6 +29,12 @@ export function createConnection({ url, log }: RedisAddress): Client {
   // Without a listener it would end the process.
   client.on('error', (error: unknown) => log.warn({ reason: messageOf(error) }, 'the connection to Redis has failed'));
   return client;
+}
+
+/** Connects. Rejects, with the option and the address, if the server cannot be reached or will not have us. */
+export async function connect(client: Client, { url }: Pick<RedisAddress, 'url'>): Promise<void> {
+  const cure = 'Start a Redis server there, or set REDIS_URL to yours (redis://user:password@host:6379).';
+  await client.connect().catch(unreachable({ option: 'REDIS_URL', address: url, cure }));
 }
 
 /** Rejects when Redis has not answered in time. */

@@ -5,7 +5,7 @@ import { retryDelayMs } from '../backoff.ts';
 import { endOf, readFacts, type QueueFacts } from '../queue-board.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
-import { COMMAND_LIMIT_MS, createConnection, within, type Client, type RedisAddress } from './client.ts';
+import { COMMAND_LIMIT_MS, connect, createConnection, within, type Client, type RedisAddress } from './client.ts';
 import { FACTS_FIELD, GROUP, JOB_FIELD, keysOf } from './keys.ts';
 import { BURY, EXTEND, FINISH, FORGET_DEAD, LEAVE, RELEASE, TAKE_OVER } from './scripts.ts';
 
@@ -63,7 +63,7 @@ export class RedisSource implements JobSource<RedisJob> {
     const client = createConnection(options);
     const reader = createConnection(options);
     try {
-      await Promise.all([client.connect(), reader.connect()]);
+      await Promise.all([connect(client, options), connect(reader, options)]);
       const source = new RedisSource(options, client, reader);
       await source.#createGroup();
       const { queue, silentMs = SILENT_MS } = options;

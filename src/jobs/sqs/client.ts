@@ -1,7 +1,16 @@
 import { SQS, type SQSClientConfig } from '@aws-sdk/client-sqs';
+import '../../no-sdk-warning.ts';
+import type { QueueServer } from '../unreachable.ts';
 
 const CONNECT_LIMIT_MS = 3000;
 const MOST_SOCKETS = 128;
+
+const servers = new WeakMap<SQS, QueueServer>();
+const CURE = 'Start an SQS server there, or name the one that runs; leave it out for Amazon.';
+const AMAZON = {
+  option: 'AWS_REGION',
+  cure: 'Let the region be reached from here; if the queue is not at Amazon, AWS_ENDPOINT_URL_SQS names its server.',
+};
 
 /** What every call is given. */
 export interface CallOptions {
@@ -14,12 +23,37 @@ export interface CallOptions {
  */
 export function clientFor(queue: string): SQS {
   const agent = { maxSockets: MOST_SOCKETS };
-  return new SQS({
-    ...placeOf(queue),
+  const place = placeOf(queue);
+  const sqs = new SQS({
+    ...place,
     // Queues have the public host in their URL, also where the endpoint is private.
     useQueueUrlAsEndpoint: false,
     requestHandler: { connectionTimeout: CONNECT_LIMIT_MS, httpAgent: agent, httpsAgent: agent },
   });
+  noteServers(sqs, place.endpoint === undefined ? 'AWS_ENDPOINT_URL_SQS' : 'JOB_QUEUE');
+  return sqs;
+}
+
+/** What a client has last sent a call to, and the option that says so; undefined before the first call, which wants a region and credentials. */
+export function serverOf(sqs: SQS): QueueServer | undefined {
+  return servers.get(sqs);
+}
+
+/** The SDK itself tells its endpoint only where it was given one. */
+function noteServers(sqs: SQS, custom: string): void {
+  sqs.middlewareStack.add(
+    (next) => (args) => {
+      const { protocol, hostname, port } = args.request as Readonly<Record<string, string | number | undefined>>;
+      const server = isAmazon(String(hostname)) ? AMAZON : { option: custom, cure: CURE };
+      servers.set(sqs, { ...server, address: `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}` });
+      return next(args);
+    },
+    { step: 'finalizeRequest', priority: 'low' },
+  );
+}
+
+function isAmazon(host: string): boolean {
+  return /\.amazonaws\.com(\.cn)?$/.test(host);
 }
 
 export function isUrl(queue: string): boolean {

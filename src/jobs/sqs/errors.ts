@@ -15,8 +15,18 @@ export function isAtLimit(error: unknown): boolean {
 
 /** Whether SQS has answered, and would answer the same again. */
 export function isRefusal(error: unknown): boolean {
+  const status = statusOf(error);
+  return status !== undefined && status >= 400 && status < 500;
+}
+
+/** Whether a call has failed by an answer, and not on the way there. */
+export function isAnswer(error: unknown): boolean {
+  return statusOf(error) !== undefined;
+}
+
+function statusOf(error: unknown): number | undefined {
   const status = (error as { $metadata?: { httpStatusCode?: unknown } }).$metadata?.httpStatusCode;
-  return typeof status === 'number' && status >= 400 && status < 500;
+  return typeof status === 'number' ? status : undefined;
 }
 
 function isInvalidValue(code: string): boolean {

@@ -1,7 +1,9 @@
 import type { SQS } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
-import { isUrl, within } from './client.ts';
+import { unreachable } from '../unreachable.ts';
+import { isUrl, serverOf, within } from './client.ts';
+import { isAnswer } from './errors.ts';
 
 /** A queue as SQS describes it. */
 export interface Queue {
@@ -32,7 +34,10 @@ export async function findQueue(sqs: SQS, queue: string): Promise<Queue> {
   try {
     return await lookUp(sqs, queue);
   } catch (error) {
-    throw new Error(`queue ${queue}: ${messageOf(error)}`, { cause: error });
+    const told = new Error(`queue ${queue}: ${messageOf(error)}`, { cause: error });
+    const server = serverOf(sqs);
+    if (server === undefined || isAnswer(error)) throw told;
+    return unreachable(server)(told);
   }
 }
 

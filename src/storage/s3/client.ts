@@ -1,4 +1,5 @@
 import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3';
+import '../../no-sdk-warning.ts';
 import { within } from '../../transfer/limit.ts';
 import { retrying, type RetryPolicy } from '../../transfer/retry.ts';
 import { askedDelayMs, isPassing, PassingError } from './errors.ts';
