@@ -78,12 +78,20 @@ type ContainerGroup = z.infer<typeof containerGroup>;
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const load = (file: string): ContainerGroup =>
   containerGroup.parse(JSON.parse(readFileSync(path.join(root, 'deploy/salad', file), 'utf8')), { reportInput: true });
-const files = ['container-group.json', 'container-group-queue.json'];
+const files = [
+  'container-group.json',
+  'container-group-queue.json',
+  'container-group-sqs.json',
+  'container-group-kelpie.json',
+];
+/** What Amazon's SDK reads itself. */
+const SDK_VARIABLES = ['AWS_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'];
 
 /** The configuration that the server would read in that container. */
 function configOf(group: ContainerGroup): ReturnType<typeof readConfig> {
   const env = group.container.environment_variables;
-  assert.equal(env['MODELS_DIR'], '/app/models');
+  // The other one is the empty folder of the image with a user's program.
+  assert.equal(env['MODELS_DIR'], env['JOB_SOURCE'] === 'kelpie' ? '/no-models' : '/app/models');
   return readConfig({ flags: {}, env: { ...env, MODELS_DIR: path.join(root, 'models') }, file: {} });
 }
 
@@ -93,7 +101,7 @@ for (const file of files)
 
     test('sets options that the server has, to values that it takes', () => {
       const unknown = Object.keys(group.container.environment_variables).filter(
-        (option) => !Object.hasOwn(OPTIONS, option),
+        (option) => !Object.hasOwn(OPTIONS, option) && !SDK_VARIABLES.includes(option),
       );
       assert.deepEqual(unknown, []);
       const config = configOf(group);
@@ -120,9 +128,10 @@ for (const file of files)
       assert.ok(delay + period * failures >= 300);
     });
 
-    test('refuses to run on the CPU of a node that was paid for its GPU', () => {
+    test('refuses to run on the CPU of a node that was paid for its GPU, or leaves the GPU to the programs', () => {
       assert.ok(group.container.resources.gpu_classes.length > 0);
-      assert.match(configOf(group).DEVICE, /^cuda/);
+      const { DEVICE, JOB_SOURCE } = configOf(group);
+      assert.match(DEVICE, JOB_SOURCE === 'kelpie' ? /^cpu$/ : /^cuda/);
       assert.match(group.container.image, /:[\w.]+-cuda/);
     });
   });
@@ -160,4 +169,39 @@ describe('queue mode', () => {
   test('is not held to the limit of the gateway', () => {
     assert.ok(configOf(group).JOB_TIMEOUT_MS > 100_000);
   });
+});
+
+for (const source of ['sqs', 'kelpie'])
+  describe(`jobs from ${source}`, () => {
+    const group = load(`container-group-${source}.json`);
+
+    test('only pulls: the group has neither a gateway nor a queue of the platform, and scales by its replicas', () => {
+      assert.deepEqual(
+        [group.networking, group.queue_connection, group.queue_autoscaler],
+        [undefined, undefined, undefined],
+      );
+      const { JOB_SOURCE, INFERENCE_API } = configOf(group);
+      assert.deepEqual([JOB_SOURCE, INFERENCE_API], [source, false]);
+    });
+
+    test('has a place for the keys, and no key', () => {
+      const env = group.container.environment_variables;
+      for (const name of SDK_VARIABLES) assert.ok(Object.hasOwn(env, name), name);
+      assert.match(`${env['AWS_ACCESS_KEY_ID']} ${env['AWS_SECRET_ACCESS_KEY']}`, /^your-key-id your-key$/);
+    });
+  });
+
+test('the group of Kelpie has the variables of the image that the docs build for it', () => {
+  const page = readFileSync(path.join(root, 'docs/salad.md'), 'utf8');
+  const [, text = ''] = /^ENV (JOB_SOURCE=kelpie[^`]*)```/m.exec(page) ?? [];
+  const pairs = [...text.matchAll(/(\w+)=(\S+)/g)].map(([, option = '', value]) => [option, value]);
+  assert.ok(pairs.length >= 7);
+  const env = load('container-group-kelpie.json').container.environment_variables;
+  for (const [option = '', value] of pairs) assert.equal(env[option], value, option);
+});
+
+test('the group of SQS has both queues, which the source wants', () => {
+  const { JOB_QUEUE, JOB_RESULTS_QUEUE } = configOf(load('container-group-sqs.json'));
+  assert.ok(JOB_RESULTS_QUEUE !== '' && JOB_RESULTS_QUEUE !== JOB_QUEUE);
+  assert.equal(JOB_QUEUE.endsWith('.fifo'), JOB_RESULTS_QUEUE.endsWith('.fifo'));
 });
