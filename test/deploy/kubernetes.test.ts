@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { OPTIONS } from '../../src/config/options.ts';
 
-/** No YAML parser is among the dependencies, so the file keeps to a form that lines can be read from. */
+/** The file keeps to a form that lines can be read from, as people do. */
 const text = readFileSync(new URL('../../../deploy/kubernetes/carpool.yaml', import.meta.url), 'utf8');
 const [deployment = '', service = ''] = text.split(/^---$/m);
 
