@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { OLLAMA } from '../dialects/ollama/dialect.ts';
 import { nameOf } from '../dialects/ollama/names.ts';
@@ -10,6 +11,8 @@ import { limitsOf } from './inference.ts';
 import type { Services } from './services.ts';
 
 const SHOW = z.object({ model: z.string().optional(), name: z.string().optional() });
+/** The version of Ollama whose API this is: clients refuse a server that tells an older one than they need (VS Code: 0.6.4). */
+const API_VERSION = '0.12.0';
 /** Clients want a time for every model, and model folders have none that means anything. */
 const STARTED = new Date().toISOString();
 /** What Ollama calls the tasks that its API reaches. */
@@ -24,8 +27,8 @@ export function addOllama(routes: Routes, services: Services): void {
   const models = (): ModelFacts[] => [...new Map(door.models.all().map((model) => [model.name, model])).values()];
   routes.add('get', '/api/version', {
     dialect: OLLAMA,
-    about: { summary: "The server's version" },
-    handle: (exchange) => exchange.json({ version }),
+    about: { summary: 'The version of the API, and that of the server' },
+    handle: (exchange) => exchange.json({ version: API_VERSION, carpool: version }),
   });
   for (const path of ['/api/tags', '/api/ps'])
     routes.add('get', path, {
@@ -48,7 +51,7 @@ export function addOllama(routes: Routes, services: Services): void {
       const { task } = facts.description;
       await exchange.json({
         ...describe(facts),
-        model_info: { 'general.architecture': task },
+        model_info: { 'general.architecture': task, 'general.basename': facts.name },
         capabilities: CAPABILITIES[task] ?? [],
       });
     },
@@ -73,5 +76,7 @@ function describe({ name, description: { task } }: ModelFacts): JsonObject {
     parameter_size: '',
     quantization_level: '',
   };
-  return { name, model: name, modified_at: STARTED, size: 0, digest: '', details };
+  // Clients show the first 12 characters, and Ollama's own ends in a panic where there are fewer.
+  const digest = createHash('sha256').update(name).digest('hex');
+  return { name, model: name, modified_at: STARTED, size: 0, digest, details };
 }

@@ -93,6 +93,24 @@ test('a prompt is answered as a message of its user, with a system prompt', LIMI
   assert.equal(lines.map(({ response }) => response).join(''), 'system: Be brief., user: hi');
 });
 
+test('requests that ask nothing load the model, and say so in one object', LIMIT, async () => {
+  await using chat = await scriptedChat('echo', 'hermes', () => 'This is not told.');
+  await using server = await startStubServer([chat.model]);
+  for (const [path, body] of [
+    ['generate', { model: 'echo' }],
+    ['generate', { model: 'echo', prompt: '', keep_alive: -1, stream: false }],
+    ['chat', { model: 'echo', messages: [], format: 'json' }],
+    ['chat', { model: 'echo', messages: null, stream: true }],
+  ] as const) {
+    const { status, headers, json } = await post(`${server.url}/api/${path}`, JSON.stringify(body));
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.match(headers.get('content-type') ?? '', /^application\/json/);
+    const empty = path === 'chat' ? { message: { role: 'assistant', content: '' } } : { response: '' };
+    const { created_at } = json as { created_at: string };
+    assert.deepEqual(json, { model: 'echo', created_at, ...empty, done: true, done_reason: 'load' });
+  }
+});
+
 test('vectors, in both forms', LIMIT, async () => {
   await using server = await startStubServer([embedder]);
   const embed = await post(`${server.url}/api/embed`, JSON.stringify({ model: 'embedder', input: ['a', 'bcd'] }));
@@ -112,11 +130,15 @@ test('vectors, in both forms', LIMIT, async () => {
 
 test('lists, errors, and what is not there', LIMIT, async () => {
   await using server = await startStubServer([embedder]);
-  const tags = (await ask(`${server.url}/api/tags`)).json as { models: { name: string }[] };
+  const tags = (await ask(`${server.url}/api/tags`)).json as { models: { name: string; digest: string }[] };
   assert.deepEqual(
     tags.models.map(({ name }) => name),
     ['embedder'],
   );
+  assert.match(tags.models[0]?.digest ?? '', /^[0-9a-f]{64}$/);
+  const { version } = (await ask(`${server.url}/api/version`)).json as { version: string };
+  // VS Code takes no server below 0.6.4.
+  assert.ok(Number(version.split('.')[1]) >= 7, version);
   const show = (await post(`${server.url}/api/show`, JSON.stringify({ model: 'embedder:latest' }))).json;
   assert.deepEqual((show as { capabilities: unknown }).capabilities, ['embedding']);
   assert.equal((await post(`${server.url}/api/show`, '{}')).status, 400);

@@ -44,6 +44,8 @@ export interface OllamaOptions {
   readonly stream: boolean;
   /** Whether the answer is a chat's message, or a text. */
   readonly isChat: boolean;
+  /** Nothing is asked: the answer tells that the model is loaded. */
+  readonly isLoad: boolean;
 }
 
 interface CommonFields {

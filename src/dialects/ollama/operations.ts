@@ -41,7 +41,7 @@ const CHAT: ItemsOperation<OllamaOptions> = {
     return jsonAnswer(encodeGeneration(head, generation, options));
   },
   stream: (options, head) =>
-    options.stream
+    options.stream && !options.isLoad
       ? { ...generationStream(new GenerationLines(head, options)), isLines: true, contentType: 'application/x-ndjson' }
       : undefined,
 };

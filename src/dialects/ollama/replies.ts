@@ -46,7 +46,12 @@ function endOf({ finish_reason: reason, prompt_tokens: prompt, completion_tokens
   };
 }
 
-export function encodeGeneration(head: AnswerHead, generation: Generation, { isChat }: OllamaOptions): JsonObject {
+export function encodeGeneration(
+  head: AnswerHead,
+  generation: Generation,
+  { isChat, isLoad }: OllamaOptions,
+): JsonObject {
+  if (isLoad) return { ...headOf(head), ...bodyOf({ text: '' }, isChat), done: true, done_reason: 'load' };
   const { text, reasoning: thinking, tool_calls: calls } = generation;
   const told = { text, thinking, ...(calls === undefined ? {} : { calls }) };
   return { ...headOf(head), ...bodyOf(told, isChat), ...endOf(generation) };

@@ -9,10 +9,10 @@ import { COMMON, parametersOf, type OllamaOptions } from './fields.ts';
 import { openAiMessages } from './messages.ts';
 import { nameOf } from './names.ts';
 
-const chatSchema = z.object({ ...COMMON, messages: MESSAGES, tools: TOOLS.tools });
+const chatSchema = z.object({ ...COMMON, messages: MESSAGES.optional(), tools: TOOLS.tools });
 const generateSchema = z.object({
   ...COMMON,
-  prompt: text,
+  prompt: text.default(''),
   suffix: text.optional(),
   system: text.optional(),
   /** The prompt goes to the model as it is. */
@@ -36,26 +36,36 @@ export {
   embeddingSchema as EMBEDDING_BODY,
 };
 
-/** `POST /api/chat`. Throws BAD_REQUEST. */
+/** What is run to load a model: the least that its task does. */
+const LOADING = jsonItem({ messages: [{ role: 'user', content: '.' }] }, { max_tokens: 1 });
+
+/** `POST /api/chat`; without messages it loads the model. Throws BAD_REQUEST. */
 export function decodeChat(body: Uint8Array): ItemsRequest<OllamaOptions> {
   const values = parseJsonObject(body);
-  const fields = readFields(chatSchema, { ...values, messages: openAiMessages(values['messages']) });
+  const { messages } = values;
+  const isLoad = isAbsent(messages) || (Array.isArray(messages) && messages.length === 0);
+  const fields = readFields(chatSchema, { ...values, messages: isLoad ? undefined : openAiMessages(messages) });
   const { parameters, ignored } = parametersOf(fields);
   const value = { messages: fields.messages, ...toolsOf({ tools: fields.tools }).item };
   return {
     model: nameOf(fields.model),
     ignored: [...unknownFields(chatSchema, values), ...ignored],
-    items: [jsonItem(value, parameters)],
-    options: { stream: fields.stream, isChat: true },
+    items: [isLoad ? LOADING : jsonItem(value, parameters)],
+    options: { stream: fields.stream, isChat: true, isLoad },
   };
 }
 
-/** `POST /api/generate`: a prompt as a message of its user, as it is (`raw`), or with a `suffix` to fill in the middle. Throws BAD_REQUEST. */
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+/** `POST /api/generate`: without a prompt it loads the model; else a prompt as a message of its user, as it is (`raw`), or with a `suffix` to fill in the middle. Throws BAD_REQUEST. */
 export function decodeGenerate(body: Uint8Array): ItemsRequest<OllamaOptions> {
   const values = parseJsonObject(body);
   const { prompt, suffix = '', system = '', raw, ...fields } = readFields(generateSchema, values);
   const { parameters, ignored } = parametersOf(fields);
   const messages = [...(system === '' ? [] : [{ role: 'system', content: system }]), { role: 'user', content: prompt }];
+  const isLoad = prompt === '' && suffix === '';
   const isPlain = raw || suffix !== '';
   const { chat_template_kwargs: template, ...plain } = parameters;
   const item = isPlain
@@ -64,8 +74,8 @@ export function decodeGenerate(body: Uint8Array): ItemsRequest<OllamaOptions> {
   return {
     model: nameOf(fields.model),
     ignored: [...unknownFields(generateSchema, values), ...ignored],
-    items: [item],
-    options: { stream: fields.stream, isChat: false },
+    items: [isLoad ? LOADING : item],
+    options: { stream: fields.stream, isChat: false, isLoad },
   };
 }
 
