@@ -1,8 +1,11 @@
 import { nearName } from '../../near-name.ts';
 import type { Place, TextField, TextValue } from './text-format.ts';
 
-/** Collects what is wrong with a message, one line each. */
+/** Collects what is wrong with a message, one line each, up to a number. */
 export type Problems = string[];
+
+/** Further problems are not looked for: telling of each unknown field which one it may mean takes long. */
+const MOST_PROBLEMS = 50;
 
 /**
  * Reads the fields of one message by name and type. What has another type than asked for is added to `problems`, and reads as absent.
@@ -87,6 +90,7 @@ export class MessageReader {
   /** Adds a problem for each field that nobody asked for. */
   finish(): void {
     for (const { name, place } of this.#fields) {
+      if (this.#problems.length >= MOST_PROBLEMS) return;
       if (this.#asked.has(name)) continue;
       const near = nearName(name, this.#asked);
       this.#wrong(name, place, `unknown field${near === undefined ? '' : `; did you mean ${near}?`}`);
@@ -126,6 +130,7 @@ export class MessageReader {
   }
 
   #wrong(name: string, place: Place | undefined, text: string): void {
+    if (this.#problems.length >= MOST_PROBLEMS) return;
     const where = place === undefined ? '' : `line ${place.line}, column ${place.column}: `;
     this.#problems.push(`${where}${this.#path(name)}: ${text}`);
   }

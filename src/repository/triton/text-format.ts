@@ -161,10 +161,11 @@ class Parser {
 
   #skip(): void {
     const from = this.#at;
-    if (this.#match(BLANK) === undefined) return;
-    for (let at = this.#text.indexOf('\n', from); at >= 0 && at < this.#at; at = this.#text.indexOf('\n', at + 1)) {
+    const blank = this.#match(BLANK);
+    if (blank === undefined) return;
+    for (let at = blank.indexOf('\n'); at >= 0; at = blank.indexOf('\n', at + 1)) {
       this.#line += 1;
-      this.#lineStart = at + 1;
+      this.#lineStart = from + at + 1;
     }
   }
 

@@ -6,6 +6,9 @@ const MOST_CHARACTERS = 400;
 const FEW_CHARACTERS = 24;
 const PAUSES = [',', ';', ':', ')', '—', '–', '、', '，', '；', '：'];
 
+/** Most UTF-16 units that are looked at together: the time of Intl.Segmenter grows with the square of them. */
+const WINDOW = 2000;
+
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 /** Words after which a full stop ends no sentence, in the languages that write them so. */
@@ -30,15 +33,32 @@ export function isSpoken(text: string): boolean {
 function joined(line: string): string[] {
   const sentences: string[] = [];
   let open = '';
-  for (const { segment } of segmenter.segment(line)) {
+  for (const segment of segmentsOf(line)) {
     open += segment;
     const isShort = open.trim().length < FEW_CHARACTERS;
-    if (ABBREVIATION.test(open.trimEnd()) || (isShort && !/[.!?…。！？]["'”’»)]*\s*$/u.test(open))) continue;
+    const goesOn = ABBREVIATION.test(open.trimEnd()) || (isShort && !/[.!?…。！？]["'”’»)]*\s*$/u.test(open));
+    if (goesOn && open.length < WINDOW) continue;
     sentences.push(open.trim());
     open = '';
   }
   if (open.trim() !== '') sentences.push(open.trim());
   return sentences;
+}
+
+/** What the segmenter takes for the sentences of a line, window by window; longer ones are cut. */
+function* segmentsOf(line: string): Generator<string> {
+  let from = 0;
+  while (from < line.length) {
+    const window = line.slice(from, from + WINDOW);
+    let segments = Array.from(segmenter.segment(window), ({ segment }) => segment);
+    // The last one may go on behind the window.
+    if (from + window.length < line.length)
+      segments = segments.length > 1 ? segments.slice(0, -1) : [window.slice(0, placeToCut(window))];
+    for (const segment of segments) {
+      yield segment;
+      from += segment.length;
+    }
+  }
 }
 
 function cut(sentence: string): string[] {

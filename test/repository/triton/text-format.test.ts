@@ -97,3 +97,11 @@ test('whatever comes in: fields, problems or a TextFormatError', () => {
     }),
   );
 });
+
+test('of many problems, some are told', () => {
+  const problems: string[] = [];
+  const config = readTritonConfig(parseTextFormat('max_batch_sise: 1\n'.repeat(20_000)), problems);
+  assert.equal(config.maxBatchSize, 0);
+  assert.equal(problems.length, 50);
+  assert.equal(problems[49], 'line 50, column 1: max_batch_sise: unknown field; did you mean max_batch_size?');
+});

@@ -28,6 +28,23 @@ test('a long sentence is cut after a comma, between words or, if there is neithe
   assert.ok(cut.every((piece) => !/\p{Surrogate}/u.test(piece)));
 });
 
+test('a long text is cut as its parts are, wherever the windows end in which it is looked at', () => {
+  const parts = Array.from(
+    { length: 900 },
+    (_, index) => `Sentence ${'no '.repeat(index % 7)}${index} of Dr. Who ends here.`,
+  );
+  assert.deepEqual(sentencesOf(parts.join(' ')), parts);
+  const spaced = `${' '.repeat(5000)}One sentence stands here alone.${' '.repeat(5000)}`;
+  assert.deepEqual(sentencesOf(spaced), ['One sentence stands here alone.']);
+  const letters = `a${'😀b'.repeat(4000)}`;
+  const pieces = sentencesOf(letters);
+  assert.equal(pieces.join(''), letters);
+  assert.ok(pieces.every((piece) => piece.length <= 400 && !/\p{Surrogate}/u.test(piece)));
+  // Nothing here ends a sentence for sure.
+  const initials = 'A. '.repeat(30_000).trim();
+  assert.equal(sentencesOf(initials).join(' '), initials);
+});
+
 test('clauses end at punctuation, which is kept apart from their words', () => {
   const marks = (text: string) => clausesOf(text).map(({ words, mark }) => `${words}|${mark}`);
   assert.deepEqual(marks('Well, "it is so"; isn\'t it?!'), ['Well|,', 'it is so|;', "isn't it|?"]);
