@@ -1,10 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { startStubServer } from '../../test/http/stub-services.ts';
 import { Carpool } from '../../test/process/carpool.ts';
+import { FORMS, tryForm } from './forms.ts';
+import { makeModels } from './models.ts';
 
 /**
  * Pictures of the page of `/` in each of its states, light, dark and narrow: `node dist/tools/screenshots/main.js <folder> [state ...]`. Needs Chromium,
@@ -16,8 +19,10 @@ const LOOKS = [
   { name: 'dark', colorScheme: 'dark', viewport: { width: 1280, height: 800 } },
   { name: 'narrow', colorScheme: 'light', viewport: { width: 390, height: 800 } },
 ] as const;
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** Long enough for plots and lanes to show something. */
 const WARM_UP_MS = 8000;
+const WANTED_FORMS = process.env['FORMS']?.split(',');
 const MODELS = { MODELS: 'language-id,square,super-resolution' };
 
 type Shoot = (name: string, url: string, act?: (page: Page) => Promise<unknown>) => Promise<void>;
@@ -79,6 +84,24 @@ const STATES: Readonly<Record<string, (shoot: Shoot) => Promise<void>>> = {
     server.state.enter('draining', 'asked to stop');
     await shoot('draining', server.url);
   },
+  /** Each form of the playground with an answer. `FORMS=clip,ner`: only these. */
+  async forms(shoot) {
+    const folder = mkdtempSync(path.join(tmpdir(), 'carpool-screenshots-'));
+    try {
+      makeModels(folder);
+      await using server = await Carpool.start({
+        MODELS_DIR: folder,
+        MODEL_LOADING: 'lazy',
+        MODEL_KEEP_LOADED_MS: '0',
+      });
+      await shoot('form', `${server.url}/#/play`);
+      for (const [name, form] of Object.entries(FORMS))
+        if (WANTED_FORMS?.includes(name) ?? true)
+          await shoot(`form-${name}`, '', (page) => tryForm(page, server.url, form));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
   async disconnected(shoot) {
     await shoot('disconnected', '', async (page) => {
       await using server = await Carpool.start(MODELS);
@@ -118,6 +141,19 @@ function startLoad(url: string, clients: number): AsyncDisposable & { stop: () =
   return { stop, [Symbol.asyncDispose]: stop };
 }
 
+/** What axe says of the page, and whether it is wider than the screen. */
+async function problemsOf(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+    'axe.run(document, { resultTypes: ["violations"] })',
+  );
+  const isWide = await page.evaluate<boolean>('document.documentElement.scrollWidth > innerWidth');
+  return [
+    ...violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`)),
+    ...(isWide ? ['wider than the screen'] : []),
+  ];
+}
+
 async function shootAll(browser: Browser, folder: string, states: readonly string[]): Promise<void> {
   const shoot: Shoot = async (name, url, act) => {
     // One after the other is slow where each waits for a server to be busy; so all wait together.
@@ -131,8 +167,9 @@ async function shootAll(browser: Browser, folder: string, states: readonly strin
         });
         page.on('pageerror', (error) => console.error(`${name} ${look}: ${error.message}`));
         if (url !== '') await page.goto(url);
-        await act?.(page);
+        await act?.(page).catch((error: unknown) => console.error(`${name} ${look}: ${String(error)}`));
         await sleep(1500);
+        for (const problem of await problemsOf(page)) console.error(`${name} ${look}: ${problem}`);
         await page.screenshot({ path: path.join(folder, `${name}-${look}.png`), fullPage: true });
         await context.close();
       }),

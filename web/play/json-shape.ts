@@ -42,3 +42,31 @@ export function errorWords(error: unknown): string {
   if (typeof error === 'string') return error;
   return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'The stream has failed.';
 }
+
+/** A list of so many characters stands in one line. */
+const LINE = 100;
+
+/** JSON to read: lists of plain values in lines that are filled, everything else as `JSON.stringify` indents it. */
+export function showJson(value: unknown, indent = ''): string {
+  const inner = `${indent}  `;
+  if (Array.isArray(value) && value.length > 0) {
+    const items = value as readonly unknown[];
+    const isPlain = items.every((one) => typeof one !== 'object' || one === null);
+    const rows = isPlain ? filled(items.map((one) => JSON.stringify(one))) : items.map((one) => showJson(one, inner));
+    if (isPlain && rows.length === 1) return `[${rows.join('')}]`;
+    return `[\n${inner}${rows.join(`,\n${inner}`)}\n${indent}]`;
+  }
+  if (!isObject(value) || Object.keys(value).length === 0) return JSON.stringify(value);
+  const rows = Object.entries(value).map(([name, one]) => `${JSON.stringify(name)}: ${showJson(one, inner)}`);
+  return `{\n${inner}${rows.join(`,\n${inner}`)}\n${indent}}`;
+}
+
+function filled(words: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + word.length > LINE) lines.push(word);
+    else lines[lines.length - 1] = `${last}, ${word}`;
+  }
+  return lines;
+}

@@ -9,10 +9,17 @@ import {
   segmentationPlay,
   zeroShotImagePlay,
 } from './forms/images.ts';
-import { audioClassificationPlay, speakingPlay, transcriptionPlay } from './forms/speech.ts';
+import { audioClassificationPlay, speakingPlay, transcriptionPlay, zeroShotAudioPlay } from './forms/speech.ts';
 import { filePlay, tensorsPlay } from './forms/tensors.ts';
 import { classificationPlays, fillMaskPlay, questionPlay, rawPlay, rewritingPlay, tokensPlay } from './forms/text.ts';
-import { embeddingsPlay, imageVectorsPlay, mixedVectorsPlay, rerankPlay, soundVectorsPlay } from './forms/vectors.ts';
+import {
+  embeddingsPlay,
+  imageVectorsPlay,
+  mixedVectorsPlay,
+  rerankPlay,
+  soundsAndTextsPlay,
+  soundVectorsPlay,
+} from './forms/vectors.ts';
 import type { ModelAbout, Play } from './types.ts';
 
 /** What can be done with a model, by its task; the first is shown at once. JSON is always among it. A chat has a view of its own beside these. */
@@ -36,6 +43,7 @@ const BY_TASK: Readonly<Record<string, (model: ModelAbout) => Play[]>> = {
   transcription: (model) => [transcriptionPlay(model)],
   'audio-classification': (model) => [audioClassificationPlay(model)],
   'audio-feature-extraction': (model) => [soundVectorsPlay(model)],
+  'zero-shot-audio-classification': (model) => [zeroShotAudioPlay(model), soundsAndTextsPlay(model)],
   'text-to-speech': (model) => [speakingPlay(model)],
   'text-to-image': (model) => [drawingPlay(model)],
   'image-to-image': (model) => [imageToImagePlay(model)],

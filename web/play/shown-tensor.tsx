@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { argmax, ctcText, flatten, shapeOf, topOf } from './nested.ts';
+import { Scrolled } from './scrolled.tsx';
 
 /** An output of a graph: what its shape suggests, and its numbers. */
 export function TensorShown({
@@ -53,7 +54,7 @@ function Several({
       {isNumeric && plain.length === 3 && <Planes value={numbers} shape={plain} />}
       <details class="play-more" open={!isNumeric || numbers.length <= 16}>
         <summary>The numbers</summary>
-        <pre class="play-json">{text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text}</pre>
+        <Scrolled label="The numbers">{text.length > MOST_TEXT ? `${text.slice(0, MOST_TEXT)}…` : text}</Scrolled>
       </details>
     </>
   );

@@ -2,7 +2,9 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { COLOURS } from './colours.ts';
 import { markSmall, useBlob, useObjectUrl } from './hooks.ts';
+import { showJson } from './json-shape.ts';
 import { SaveLink } from './save-link.tsx';
+import { Scrolled } from './scrolled.tsx';
 import { TensorShown } from './shown-tensor.tsx';
 import { Boxes, Compared, Masks } from './shown-pictures.tsx';
 import { TranscriptShown } from './shown-transcript.tsx';
@@ -59,7 +61,7 @@ function WrittenOne({ one }: { one: Written }): JSX.Element {
     case 'tensor':
       return <TensorShown name={one.name} value={one.value} labels={one.labels} />;
     case 'json':
-      return <pre class="play-json">{JSON.stringify(one.value, undefined, 2)}</pre>;
+      return <Scrolled label="JSON">{showJson(one.value)}</Scrolled>;
   }
 }
 
@@ -196,7 +198,7 @@ function Vector({ name, values }: { name: string; values: readonly number[] }): 
       <summary>
         Vector of “{name.slice(0, LONGEST_NAME)}”, {values.length} numbers
       </summary>
-      <pre class="play-json">{values.map((value) => value.toFixed(5)).join(', ')}</pre>
+      <Scrolled label="The numbers">{values.map((value) => value.toFixed(5)).join(', ')}</Scrolled>
     </details>
   );
 }

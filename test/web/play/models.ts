@@ -27,6 +27,7 @@ export const TASKS: readonly ModelAbout[] = [
   modelOf('transcription', { example: { file: 'predict/m/example', contentType: 'audio/wav' } }),
   modelOf('audio-classification'),
   modelOf('audio-feature-extraction'),
+  modelOf('zero-shot-audio-classification'),
   modelOf('translation'),
   modelOf('summarization'),
   modelOf('text2text-generation'),

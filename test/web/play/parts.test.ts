@@ -10,6 +10,7 @@ import {
   type Turn,
 } from '../../../web/play/chat-turns.ts';
 import { withTranscriptEvent } from '../../../web/play/forms/speech.ts';
+import { showJson } from '../../../web/play/json-shape.ts';
 import { ctcText, flatten, nest, shapeOf, topOf } from '../../../web/play/nested.ts';
 import { pictureItemShape, pictureShapeOf, pixelNumbers, sizeFor } from '../../../web/play/pixels.ts';
 import { readRefusal } from '../../../web/play/refusals.ts';
@@ -205,4 +206,15 @@ test('base64 goes both ways, also for many bytes', () => {
   const bytes = Uint8Array.from({ length: 100_000 }, (_, index) => index % 251);
   assert.equal(toBase64(bytes), Buffer.from(bytes).toString('base64'));
   assert.deepEqual(fromBase64(toBase64(bytes)), bytes);
+});
+
+test('JSON to read keeps plain lists in filled lines, and is the same JSON', () => {
+  assert.equal(
+    showJson({ data: [[1, 2], [], ['a', null]] }),
+    '{\n  "data": [\n    [1, 2],\n    [],\n    ["a", null]\n  ]\n}',
+  );
+  const value = { input: Array.from({ length: 576 }, (_, index) => index / 100), sr: 16000, more: { a: {}, b: [{}] } };
+  const text = showJson(value);
+  assert.deepEqual(JSON.parse(text), value);
+  assert.ok(text.split('\n').length < 50 && text.split('\n').every((line) => line.length < 120));
 });

@@ -97,6 +97,10 @@ test('vectors are compared with each other', () => {
     { id: 'mixed-vectors', values: images },
   );
   assert.deepEqual(mixed?.kind === 'matrix' && mixed.names, ['cat.png', 'a cat']);
+  const sounds = { sounds: [pickedFile('rain.wav', 'audio/wav')], texts: ['rain'] };
+  const more = { id: 'mixed-vectors', values: sounds };
+  const [heard] = shown('zero-shot-audio-classification', { data: data.slice(0, 2) }, more);
+  assert.deepEqual(heard?.kind === 'matrix' && heard.names, ['rain.wav', 'rain']);
 });
 
 test('a ranking names the documents that it is about', () => {

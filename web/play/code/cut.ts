@@ -1,3 +1,4 @@
+import { showJson } from '../json-shape.ts';
 import { Base64Of } from '../types.ts';
 
 /** Longest JSON that stands on one line. */
@@ -15,16 +16,11 @@ export function prettyJson(value: unknown, fileText: (file: Base64Of) => string)
     return `${MARK}${files.length - 1}${MARK}`;
   };
   const short = JSON.stringify(value, replace);
-  const text = short.length <= LINE ? short : JSON.stringify(value, restart(files, replace), 2);
+  const text = short.length <= LINE ? short : showJson(JSON.parse(short));
   return text.replaceAll(/"\\u0000(\d+)\\u0000"/g, (_, index: string) => {
     const file = files[Number(index)];
     return file === undefined ? '""' : fileText(file);
   });
-}
-
-function restart<Replace>(files: Base64Of[], replace: Replace): Replace {
-  files.length = 0;
-  return replace;
 }
 
 /** JSON of a value, cut where the bytes of files belong: the quotes around these are at the ends of the texts. */

@@ -56,30 +56,38 @@ export function imageClassificationPlay(model: ModelAbout): Play {
   };
 }
 
+/** Classes that a request names, for models that compare them with a picture or a sound. */
+export function candidateFields({ labels, template }: { readonly labels: string; readonly template: string }): Field[] {
+  return [
+    { kind: 'text', name: 'labels', label: 'Classes', value: labels, help: 'with commas between' },
+    {
+      kind: 'text',
+      name: 'template',
+      label: 'Text of a class',
+      value: '',
+      placeholder: template,
+      mayBeEmpty: true,
+      isMore: true,
+    },
+  ];
+}
+
+export function candidatesOf(values: Values): { candidate_labels: string[]; hypothesis_template: string | undefined } {
+  return {
+    candidate_labels: listOf(neededText(values, 'labels', 'A class')),
+    hypothesis_template: textOf(values, 'template') || undefined,
+  };
+}
+
 export function zeroShotImagePlay(model: ModelAbout): Play {
   return {
     id: 'zero-shot',
     title: 'Classify',
     fields: [
       imageField(model),
-      { kind: 'text', name: 'labels', label: 'Classes', value: 'a cat, a dog, a house', help: 'with commas between' },
-      {
-        kind: 'text',
-        name: 'template',
-        label: 'Text of a class',
-        value: '',
-        placeholder: 'This is a photo of {}.',
-        mayBeEmpty: true,
-        isMore: true,
-      },
+      ...candidateFields({ labels: 'a cat, a dog, a house', template: 'This is a photo of {}.' }),
     ],
-    request: (values) =>
-      lookAt(model, values, {
-        parameters: {
-          candidate_labels: listOf(neededText(values, 'labels', 'A class')),
-          hypothesis_template: textOf(values, 'template') || undefined,
-        },
-      }),
+    request: (values) => lookAt(model, values, { parameters: candidatesOf(values) }),
     read: ({ json }) => [{ kind: 'scores', rows: scoresOf(resultOf(json)) }],
   };
 }

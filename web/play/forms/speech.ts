@@ -10,6 +10,7 @@ import {
   type Transcript,
 } from '../types.ts';
 import { isOn, neededFile, neededText, numberOf, textOf } from '../values.ts';
+import { candidateFields, candidatesOf } from './images.ts';
 import { exampleText, predict, scoresOf } from './text.ts';
 
 /** Tasks of sound. */
@@ -128,6 +129,22 @@ export function audioClassificationPlay(model: ModelAbout): Play {
       const top = numberOf(values, 'top_k');
       const request = predict(model, new Base64Of(file), { top_k: top });
       return top === undefined ? { ...request, body: { kind: 'file', file } } : request;
+    },
+    read: ({ json }) => [{ kind: 'scores', rows: scoresOf(resultOf(json)) }],
+  };
+}
+
+export function zeroShotAudioPlay(model: ModelAbout): Play {
+  return {
+    id: 'zero-shot',
+    title: 'Classify',
+    fields: [
+      audioField(model),
+      ...candidateFields({ labels: 'speech, music, a dog', template: 'This is a sound of {}.' }),
+    ],
+    request(values) {
+      const file = neededFile(values, 'audio', 'a recording');
+      return predict(model, new Base64Of(file), candidatesOf(values));
     },
     read: ({ json }) => [{ kind: 'scores', rows: scoresOf(resultOf(json)) }],
   };

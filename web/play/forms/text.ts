@@ -1,5 +1,5 @@
 import { markEntities } from '../entities.ts';
-import { asList, asObject, isObject, numberAt, resultOf, textAt } from '../json-shape.ts';
+import { asList, asObject, isObject, numberAt, resultOf, showJson, textAt } from '../json-shape.ts';
 import type { Field, ModelAbout, Play, PlayRequest, Score, Shown } from '../types.ts';
 import { given, isOn, jsonOf, listOf, neededText, numberOf, textOf } from '../values.ts';
 
@@ -275,7 +275,7 @@ export function rawPlay(model: ModelAbout): Play {
         kind: 'json',
         name: 'body',
         label: 'Body of the request',
-        value: JSON.stringify(body, undefined, 2),
+        value: showJson(body),
         rows: 12,
         help: 'data: the item; parameters: those of the task',
       },

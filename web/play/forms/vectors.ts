@@ -3,10 +3,12 @@ import {
   Base64Of,
   type FileField,
   type ModelAbout,
+  type PickedFile,
   type Play,
   type PlayReply,
   type PlayRequest,
   type Shown,
+  type Values,
   FormProblem,
 } from '../types.ts';
 import { filesOf, given, neededText, neededTexts, numberOf, textOf } from '../values.ts';
@@ -76,6 +78,7 @@ function compared({ json }: PlayReply, names: readonly string[]): Shown[] {
 }
 
 const IMAGES: FileField = { kind: 'file', of: 'image', name: 'images', label: 'Pictures', isMany: true };
+const SOUNDS: FileField = { kind: 'file', of: 'audio', name: 'sounds', label: 'Sounds', isMany: true };
 
 export function imageVectorsPlay(model: ModelAbout): Play {
   const example = model.example !== undefined && 'file' in model.example ? { example: model.example } : {};
@@ -105,7 +108,7 @@ export function soundVectorsPlay(model: ModelAbout): Play {
   return {
     id: 'vectors',
     title: 'Compare sounds',
-    fields: [{ kind: 'file', of: 'audio', name: 'sounds', label: 'Sounds', isMany: true, ...example }],
+    fields: [{ ...SOUNDS, ...example }],
     request(values) {
       const files = filesOf(values, 'sounds');
       if (files.length === 0) throw new FormProblem('sounds', 'Choose sounds first.');
@@ -122,25 +125,47 @@ export function soundVectorsPlay(model: ModelAbout): Play {
 
 /** Texts and pictures in one space. */
 export function mixedVectorsPlay(model: ModelAbout): Play {
+  return besideTexts(model, {
+    title: 'Compare pictures and texts',
+    files: { ...IMAGES, mayBeEmpty: true },
+    texts: ['a photo of a cat', 'a photo of a dog'],
+    item: (file) => ({ image: new Base64Of(file) }),
+  });
+}
+
+/** Texts and sounds in one space. */
+export function soundsAndTextsPlay(model: ModelAbout): Play {
+  return besideTexts(model, {
+    title: 'Compare sounds and texts',
+    files: { ...SOUNDS, mayBeEmpty: true },
+    texts: ['the sound of rain', 'the sound of a dog'],
+    item: (file) => ({ audio: new Base64Of(file) }),
+  });
+}
+
+function besideTexts(
+  model: ModelAbout,
+  {
+    title,
+    files,
+    texts,
+    item,
+  }: {
+    readonly title: string;
+    readonly files: FileField;
+    readonly texts: readonly string[];
+    readonly item: (file: PickedFile) => object;
+  },
+): Play {
+  const words = (values: Values): readonly string[] => neededTexts(values, 'texts', { what: 'text' });
   return {
     id: 'mixed-vectors',
-    title: 'Compare pictures and texts',
-    fields: [
-      { ...IMAGES, mayBeEmpty: true },
-      { kind: 'texts', name: 'texts', label: 'Texts', one: 'text', value: ['a photo of a cat', 'a photo of a dog'] },
-    ],
-    request(values) {
-      const texts = neededTexts(values, 'texts', { what: 'text' }).map((text) => ({ text }));
-      return embeddings(
-        model,
-        [...filesOf(values, 'images').map((file) => ({ image: new Base64Of(file) })), ...texts],
-        {},
-      );
-    },
-    read(reply, values) {
-      const files = filesOf(values, 'images').map(({ name }) => name);
-      return compared(reply, [...files, ...neededTexts(values, 'texts', { what: 'text' })]);
-    },
+    title,
+    fields: [files, { kind: 'texts', name: 'texts', label: 'Texts', one: 'text', value: texts }],
+    request: (values) =>
+      embeddings(model, [...filesOf(values, files.name).map(item), ...words(values).map((text) => ({ text }))], {}),
+    read: (reply, values) =>
+      compared(reply, [...filesOf(values, files.name).map(({ name }) => name), ...words(values)]),
   };
 }
 
