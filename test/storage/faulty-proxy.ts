@@ -16,6 +16,8 @@ export type Fault =
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** It is carried out, and the connection breaks before the answer. */
   | { readonly kind: 'lose-answer' }
+  /** So many bytes of the request's body are passed on, and the rest waits for ever; `held` is called then. */
+  | { readonly kind: 'hold'; readonly afterBytes: number; readonly held: () => void }
   /** It is never answered. */
   | { readonly kind: 'hang' }
   /** One bit of the first chunk of the answer is another one. */
@@ -112,6 +114,17 @@ export class FaultyProxy {
     outgoing.on('close', () => {
       if (!outgoing.writableFinished) passed.destroy();
     });
-    incoming.pipe(passed);
+    if (fault?.kind !== 'hold') {
+      incoming.pipe(passed);
+      return;
+    }
+    let sent = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      passed.write(chunk);
+      sent += chunk.length;
+      if (sent < fault.afterBytes) return;
+      incoming.pause();
+      fault.held();
+    });
   }
 }
