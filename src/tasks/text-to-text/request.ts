@@ -58,6 +58,8 @@ const schema = z.strictObject({
   length_penalty: within({ min: -10, max: 10 }).optional(),
   early_stopping: z.union([z.boolean(), z.literal('never')]).optional(),
   num_return_sequences: only(1),
+  /** Hugging Face's clients have it; spaces are always those of the tokenizer. */
+  clean_up_tokenization_spaces: z.boolean().optional(),
   stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)], 'a text or a list of texts is expected').default([]),
   stop_token_ids: z.array(z.int().min(0), 'a list of token ids is expected').max(MAX_STOP_TOKENS).default([]),
   include_stop_str_in_output: z.boolean().default(false),

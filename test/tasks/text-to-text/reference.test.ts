@@ -58,7 +58,7 @@ for (const [model, field] of Object.entries(MODELS))
     assert.deepEqual(plain.body, [{ [field]: answer }]);
     const list = await carpool.post(`/models/${model}`, {
       inputs: [inputs, inputs],
-      parameters: { generate_parameters: parameters },
+      parameters: { generate_parameters: parameters, clean_up_tokenization_spaces: true },
     });
     assert.deepEqual(list.body, [{ [field]: answer }, { [field]: answer }]);
   });
