@@ -36,10 +36,7 @@ export async function checkKeys({ config }: Patient): Promise<Found[]> {
     return open.length > 0 ? open : [ok(`${keys.count} key${keys.count === 1 ? '' : 's'}`)];
   } catch (error) {
     return [
-      problem(
-        `API_KEYS_FILE: ${firstLine(messageOf(error))}`,
-        `edit ${quoted(file)}: docs/operations.md shows its form`,
-      ),
+      problem(`API_KEYS_FILE: ${firstLine(messageOf(error))}`, `edit ${quoted(file)}: docs/security.md shows its form`),
     ];
   } finally {
     metrics.stop();
@@ -66,9 +63,9 @@ export async function checkCertificate({ config }: Patient): Promise<Found[]> {
     const name = subject.replaceAll('\n', ', ');
     const renew = 'certbot renew   # or however the certificate was made';
     if (days < 0) return [problem(`the certificate of ${name} has ended on ${validTo}`, renew)];
-    if (days < SOON_DAYS) return [warning(`the certificate of ${name} ends on ${validTo}`, renew)];
-    const open = await checkRights('TLS_KEY_FILE', keyFile);
-    return open.length > 0 ? open : [ok(`the certificate of ${name}, until ${validTo}`)];
+    const soon = days < SOON_DAYS ? [warning(`the certificate of ${name} ends on ${validTo}`, renew)] : [];
+    const warnings = [...soon, ...(await checkRights('TLS_KEY_FILE', keyFile))];
+    return warnings.length > 0 ? warnings : [ok(`the certificate of ${name}, until ${validTo}`)];
   } catch (error) {
     return [
       problem(

@@ -28,7 +28,8 @@ export async function checkModels(patient: Patient): Promise<Found[]> {
       ),
     ];
   const found = [...mistakes, ...wrong];
-  if (load && found.length === 0) return [...fits(good, patient), ...(await loadModels(config))];
+  if (load && mistakes.length === 0 && (good.length > 0 || wrong.length === 0))
+    return [...wrong, ...fits(good, patient), ...(await loadModels(config, wrong.length === 0 ? undefined : good))];
   const read = good.length === 0 ? [] : [ok(`${names(good)}: read, not loaded (--load loads them)`)];
   return [...found, ...read, ...fits(good, patient)];
 }
@@ -69,7 +70,10 @@ const CURES: readonly (readonly [RegExp, (folder: string) => string])[] = [
   [/link that leads nowhere/, (folder) => `ls -l ${folder}`],
   [/model\.json/, (folder) => `edit ${folder}/model.json: docs/models.md lists the fields`],
   [/there is no such file/, (folder) => `ls ${folder}   # the file that model.json names, or model.onnx`],
-  [/not an ONNX file|empty/, (folder) => `rm -r ${folder}, and fetch the model again: carpool pull hf:<owner>/<name>`],
+  [
+    /not an ONNX file|no ONNX model|empty/,
+    (folder) => `rm -r ${folder}, and fetch the model again: carpool pull hf:<owner>/<name>`,
+  ],
 ];
 
 function wrongModel(name: string, why: string, { MODELS_DIR }: Config): Found {
@@ -108,11 +112,19 @@ function fits(models: readonly ListedModel[], { config, machine }: Patient): Fou
   ];
 }
 
-/** Loads all models as a start does. */
-async function loadModels(config: Config): Promise<Found[]> {
+/** Options of a start that serves these models alone. */
+function narrowedTo(models: readonly ListedModel[], { MODEL_OPTIONS }: Config): Partial<Config> {
+  const names = models.map(({ name }) => name);
+  const options = Object.entries(MODEL_OPTIONS).filter(([name]) => names.includes(name));
+  return { MODELS: names, MODEL_OPTIONS: Object.fromEntries(options) };
+}
+
+/** Loads all models as a start does, or those of `only`. */
+async function loadModels(config: Config, only?: readonly ListedModel[]): Promise<Found[]> {
   // Every failure is to be told, and no queue to be touched.
   const all: Config = {
     ...config,
+    ...(only === undefined ? {} : narrowedTo(only, config)),
     MODEL_ERRORS: 'exit',
     JOB_SOURCE: 'none',
     JOBS_DIR: '',

@@ -15,6 +15,8 @@ export interface Broken {
   /** Options, made in a folder of its own that holds the model `square` in `models`. */
   readonly env?: (folder: string, t: TestContext) => Promise<Readonly<Record<string, string>>>;
   readonly machine?: (folder: string) => Promise<Partial<Machine>>;
+  /** Whether models are loaded. */
+  readonly load?: boolean;
   readonly check: string;
   readonly outcome?: Outcome;
   readonly detail: RegExp;
@@ -57,7 +59,7 @@ export async function machineWithGpu(
 }
 
 /** What the doctor finds in a set-up. */
-export async function findings({ env, machine }: Partial<Broken>, t: TestContext): Promise<Finding[]> {
+export async function findings({ env, machine, load = false }: Partial<Broken>, t: TestContext): Promise<Finding[]> {
   const folder = await mkdtemp(path.join(tmpdir(), 'carpool-doctor-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await mkdir(path.join(folder, 'root'), { recursive: true });
@@ -74,6 +76,6 @@ export async function findings({ env, machine }: Partial<Broken>, t: TestContext
     isSet: () => false,
     ...(await machine?.(folder)),
   };
-  await examine({ ...inspected, machine: here, load: false }, (finding) => found.push(finding));
+  await examine({ ...inspected, machine: here, load }, (finding) => found.push(finding));
   return found;
 }

@@ -15,21 +15,32 @@ function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 
 const SEQUENCE = 0x30;
 const oid = (hex: string): Buffer => der(6, Buffer.from(hex, 'hex'));
-const utcTime = (year: number): Buffer => der(0x17, Buffer.from(`${String(year % 100).padStart(2, '0')}0101000000Z`));
+const utcTime = (time: Date): Buffer =>
+  der(
+    0x17,
+    Buffer.from(
+      `${time
+        .toISOString()
+        .replaceAll(/[-T:]|\..*/g, '')
+        .slice(2)}Z`,
+    ),
+  );
 
-export function selfSigned(name: string): SelfSigned {
+const YEAR_MS = 365 * 86_400_000;
+
+/** It holds for a year before now, and until `end`. */
+export function selfSigned(name: string, end = new Date(Date.now() + YEAR_MS)): SelfSigned {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = der(SEQUENCE, oid('2a8648ce3d040302'));
   const subject = der(SEQUENCE, der(0x31, der(SEQUENCE, oid('550403'), der(0x0c, Buffer.from(name)))));
   const names = der(SEQUENCE, der(0x82, Buffer.from('localhost')), der(0x87, Buffer.from([127, 0, 0, 1])));
-  const year = new Date().getUTCFullYear();
   const body = der(
     SEQUENCE,
     der(0xa0, der(2, Buffer.from([2]))),
     der(2, Buffer.from([1])),
     algorithm,
     subject,
-    der(SEQUENCE, utcTime(year - 1), utcTime(year + 2)),
+    der(SEQUENCE, utcTime(new Date(Date.now() - YEAR_MS)), utcTime(end)),
     subject,
     publicKey.export({ type: 'spki', format: 'der' }),
     der(0xa3, der(SEQUENCE, der(SEQUENCE, oid('551d11'), der(4, names)))),
