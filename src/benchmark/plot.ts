@@ -1,8 +1,8 @@
-import type { Report } from './report.ts';
+import type { Report, Round } from './report.ts';
 import { shapeText } from './show.ts';
 import { short } from './table.ts';
 
-/** Plots of one run or two, as SVG without any part from elsewhere: latency by percentile, and answers a second by round. */
+/** Plots of one run or two, as SVG without any part from elsewhere: latency by percentile, and answers a second or latency by round. */
 
 export interface Series {
   readonly name: string;
@@ -79,12 +79,19 @@ function latencyPanel(series: readonly Series[]): string[] {
   ];
 }
 
+/**
+ * What went on over the time: of closed loops answers a second, of an open one latency, because answers count where their requests were due, and those are as
+ * many a second as were asked for, also while the server stands still.
+ */
 function roundsPanel(series: readonly Series[], below: number): string[] {
-  const most = Math.max(1e-9, ...series.flatMap(({ report }) => report.rounds.map(({ perSecond }) => perSecond)));
+  const isOpen = series.some(({ report }) => report.load.loop.kind === 'open');
+  const valueOf = ({ perSecond, p99Ms }: Round): number => (isOpen ? p99Ms : perSecond);
   const axes: Axes = {
     top: below + TOP,
-    title: 'answers a second, over the time of the measurement',
-    most,
+    title: isOpen
+      ? 'p99 of latency in ms, by when requests were due'
+      : 'answers a second, over the time of the measurement',
+    most: Math.max(1e-9, ...series.flatMap(({ report }) => report.rounds.map(valueOf))),
     marks: [0, 0.25, 0.5, 0.75, 1].map((part) => [part, `${100 * part} %`]),
   };
   return [
@@ -92,7 +99,7 @@ function roundsPanel(series: readonly Series[], below: number): string[] {
     ...series.map(({ report: { rounds } }, index) =>
       line(
         axes,
-        rounds.map(({ perSecond }, round) => [(round + 0.5) / rounds.length, perSecond]),
+        rounds.map((round, place) => [(place + 0.5) / rounds.length, valueOf(round)]),
         index,
       ),
     ),

@@ -144,6 +144,17 @@ test('a plot is one document without parts from elsewhere', () => {
   assert.ok(!/<script|NaN|undefined/.test(html));
 });
 
+test('the plot of an open loop shows a stall, in which requests are due as often as before', () => {
+  const { load, ...rest } = reportWith([10, 10]);
+  const rounds = [5, 500].map((p99Ms) => ({ answered: 10, perSecond: 10, p50Ms: 1, p99Ms }));
+  const loop = { kind: 'open', perSecond: 10, arrivals: 'constant', seed: 1 } as const;
+  const svg = plot([{ name: 'm', report: { ...rest, rounds, load: { ...load, loop } } }], false, '');
+  assert.match(svg, /p99 of latency in ms, by when requests were due/);
+  const [, last = ''] = [...svg.matchAll(/<polyline [^>]*points="([^"]*)"/g)].map(([, points]) => points);
+  const heights = last.split(' ').map((point) => Number(point.split(',')[1]));
+  assert.ok(heights.length === 2 && (heights[0] ?? 0) - (heights[1] ?? 0) > 200, last);
+});
+
 test('the command line is checked', () => {
   for (const [argv, problem] of [
     [[], /Give the address/],
