@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { seen } from '../../../src/http/keys/owner.ts';
+import { noJob } from '../../../src/jobs/job-board.ts';
 import { RedisBoard, type RedisBoardOptions } from '../../../src/jobs/redis/board.ts';
 import { RedisSource, type RedisJob } from '../../../src/jobs/redis/source.ts';
 import type { JobResult, ResultKind } from '../../../src/jobs/result.ts';
@@ -166,4 +168,29 @@ test('a full queue, a full Redis and one that is away refuse jobs; none is liste
     [board.add(newJob('{}')), board.find(id), board.resultOf(id), board.cancel(id)].map(refusal),
   ))
     assert.equal(code, 'STORAGE_UNAVAILABLE');
+});
+
+test("a job is its key's from its beginning to its end, whichever server is asked", only, async (t) => {
+  const { openBoard, openSource } = await rig(t);
+  const [board, other] = [await openBoard(), await openBoard()];
+  const source = await openSource();
+  const seenBy = async (name: string, id: string): Promise<string> => {
+    const asked = { key: { name, scopes: new Set(['infer']) } } as never;
+    return seen(asked, await other.find(id), () => noJob(id)).status;
+  };
+  const { id } = await board.add(newJob('{"a":1}', { owner: 'ann' }));
+  const states: string[] = [];
+  const look = async (one: string): Promise<void> => {
+    states.push(await seenBy('ann', one));
+    assert.equal((await refusal(seenBy('ben', one))).code, 'NOT_FOUND');
+  };
+  await look(id);
+  const job = await claimOne(source);
+  await look(id);
+  await source.done(job, result('answered'));
+  await look(id);
+  const second = await board.add(newJob('{"a":2}', { owner: 'ann' }));
+  await board.cancel(second.id);
+  await look(second.id);
+  assert.deepEqual(states, ['waiting', 'running', 'completed', 'cancelled']);
 });
