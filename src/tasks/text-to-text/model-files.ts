@@ -12,6 +12,8 @@ import type { TextToTextOptions } from './work.ts';
 const DEFAULT_SOURCE_TOKENS = 512;
 /** As in transformers' pipelines. */
 const DEFAULT_MAX_TOKENS = 256;
+/** Most tokens of a text of a model that has no last position, such as T5. One without end would keep all others from the model. */
+const MOST_TOKENS = 4096;
 /** Tokenizers without a limit say 1e30. */
 const NO_LIMIT = 1e9;
 export const MOST_BEAMS = 16;
@@ -65,12 +67,12 @@ export async function readTextToTextModel(source: Omit<TaskSource, 'signature'>)
   const startTokens = [generation.decoder_start_token_id ?? generation.bos_token_id ?? []].flat();
   if (startTokens.length === 0)
     throw new Error('generation_config.json: decoder_start_token_id is missing: no token starts a text');
-  const mostTokens = (positions ?? Infinity) - startTokens.length;
   const limits = [tokenizer['model_max_length'], positions].filter(
     (limit): limit is number => typeof limit === 'number' && limit > 0 && limit < NO_LIMIT,
   );
   const { max_new_tokens: most, max_length: longest } = generation;
   const usual = most ?? (typeof longest === 'number' ? longest - startTokens.length : DEFAULT_MAX_TOKENS);
+  const mostTokens = positions == null ? Math.max(MOST_TOKENS, own.maxTokens ?? usual) : positions - startTokens.length;
   return {
     ...{ own, config, generation, mostTokens },
     maxTokens: Math.max(1, Math.min(own.maxTokens ?? usual, mostTokens)),

@@ -115,6 +115,7 @@ test('what a model does not have is refused by name', async () => {
     ['t5', 'A text.', { num_return_sequences: 2 }, /num_return_sequences/],
     ['t5', 'A text.', { max_new_token: 3 }, /Did you mean "max_new_tokens"/],
     ['bart', 'A text.', { max_new_tokens: 500 }, /127 tokens/],
+    ['t5', 'A text.', { max_new_tokens: 4097 }, /4096 tokens/],
     ['t5', { prompt: 'a', suffix: 'b' }, {}, /suffix/],
   ];
   for (const [model, data, parameters, message] of refused) {
