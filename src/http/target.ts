@@ -23,6 +23,8 @@ export function readTarget(request: IncomingMessage): ServerError | undefined {
   if (problem !== undefined) return new ServerError('BAD_REQUEST', problem);
   if (url.startsWith('/')) {
     request.url = plainPath(url);
+    // Under Express's name: pages need to know of the slash at the end, because addresses in them are relative.
+    if (request.url !== url) (request as { originalUrl?: string }).originalUrl ??= url;
     return undefined;
   }
   if (url === '*' && method === 'OPTIONS') return undefined;

@@ -58,7 +58,12 @@ export function addDocs(routes: Routes, services: Services): void {
       dialect: HTTP,
       about: { summary: 'This document as a page', answerTypes: [contentType] },
       scope: 'open',
-      handle: (exchange) => exchange.reply({ contentType, chunks: [Buffer.from(text)], headers: SECURITY }),
+      handle: async (exchange, { originalUrl }) => {
+        // With a slash at its end, the page's relative addresses would lead past it: that is the folder of the docs' site.
+        if (path === PAGE_PATH && originalUrl.split('?', 1)[0]?.endsWith('/') === true)
+          exchange.send({ status: 308, contentType: 'text/plain', chunks: [], headers: { Location: 'index.html' } });
+        else await exchange.reply({ contentType, chunks: [Buffer.from(text)], headers: SECURITY });
+      },
     });
   page(PAGE_PATH, 'text/html; charset=utf-8', PAGE);
   page(`${PAGE_PATH}/start.js`, 'text/javascript', START);

@@ -138,7 +138,7 @@ test('the page and its parts come from here alone, also without a key', async ()
   assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'none'; script-src 'self';/);
   const text = Buffer.from(page.bytes).toString();
   assert.doesNotMatch(text, /https?:|<script>|style=|on\w+=/);
-  const parts = [...text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
+  const parts = [...text.matchAll(/<(?:link|script) [^>]*(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
   assert.equal(parts.length, 3);
   assert.ok(!parts.some((part) => part.startsWith('/')));
   for (const part of parts) {
@@ -150,6 +150,16 @@ test('the page and its parts come from here alone, also without a key', async ()
     assert.equal(plain.headers.get('x-content-type-options'), 'nosniff');
     assert.deepEqual(packed.bytes, plain.bytes);
   }
+});
+
+test('with a slash at its end, the address leads to the site of the docs', async () => {
+  await using server = await startStubServer([chat]);
+  const { status, headers } = await ask(`${server.url}/docs/`, { redirect: 'manual' });
+  // Relative, so that it also holds below a path.
+  assert.deepEqual([status, headers.get('location')], [308, 'index.html']);
+  const site = await ask(`${server.url}/docs/`);
+  assert.equal(site.status, 200);
+  assert.match(Buffer.from(site.bytes).toString(), /href="site\.css"/);
 });
 
 test('the document is the same bytes packed and plain, and another one to those without a key', async () => {
