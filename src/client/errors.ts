@@ -31,6 +31,7 @@ export interface ErrorFacts {
   readonly cause?: unknown;
 }
 
+const DIGITS = /^\d+$/;
 /** Statuses of passing states, those of a gateway among them. Inference has no side effects, so trying again is safe. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
 /** A reply with such a code is final, whatever its status. */
@@ -66,15 +67,20 @@ function wordsOf(text: string, status: number): { message: string; code: string 
   return message === undefined ? plain : { message, code: code ?? 'BAD_REPLY' };
 }
 
-/** Milliseconds of `Retry-After-Ms`, or of `Retry-After` in seconds or as a date. */
+/**
+ * Milliseconds of `Retry-After-Ms`, or of `Retry-After` in seconds or as a date. Undefined for no time and for a date that is past, as it is by a clock that
+ * is fast: tries without a pause would only add to the load.
+ */
 function retryAfterMs(headers: Headers): number | undefined {
   const exact = headers.get('retry-after-ms');
-  if (exact !== null && /^\d+$/.test(exact)) return Number(exact);
-  const text = headers.get('retry-after');
-  if (text === null) return undefined;
-  if (/^\d+$/.test(text)) return Number(text) * 1000;
-  const date = Date.parse(text);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  const text = headers.get('retry-after') ?? '';
+  const ms =
+    exact !== null && DIGITS.test(exact)
+      ? Number(exact)
+      : DIGITS.test(text)
+        ? Number(text) * 1000
+        : Date.parse(text) - Date.now();
+  return ms > 0 ? ms : undefined;
 }
 
 /** Whether a value of JSON is an object. */

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { CarpoolClient, CarpoolError, type ClientOptions } from '../../src/client/client.ts';
+import { errorOfReply } from '../../src/client/errors.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, nth: number) => void;
 
@@ -43,6 +44,17 @@ test('a passing refusal is tried again after the time that the server tells', as
   );
   assert.equal(await client.predict('square', 3), 9);
   assert.equal(asked.length, 3);
+});
+
+test('a time that is none or past counts as none told, so that tries have a pause', () => {
+  const told = (headers: Record<string, string>): number | undefined =>
+    errorOfReply(new Response(null, { status: 503, headers }), '').retryAfterMs;
+  for (const text of ['0', '-5', 'soon', '', new Date(Date.now() - 60_000).toUTCString()])
+    assert.equal(told({ 'retry-after': text }), undefined, text);
+  assert.equal(told({ 'retry-after-ms': '0' }), undefined);
+  assert.equal(told({ 'retry-after': '2' }), 2000);
+  const ms = told({ 'retry-after': new Date(Date.now() + 60_000).toUTCString() }) ?? 0;
+  assert.ok(ms > 0 && ms <= 60_000, String(ms));
 });
 
 test('what would come too late, or is final, is told at once', async (t) => {
