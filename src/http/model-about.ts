@@ -27,6 +27,9 @@ interface ModelAbout {
   /** A request that it takes, in the terms of the native API; `file`: where the example's bytes are, relative to the server's own address. */
   readonly example?:
     Extract<ExampleSource, { data: unknown }> | { readonly file: string; readonly contentType: string } | undefined;
+  /** Of a loaded model that speaks, and of one that translates between several languages: what a request may name. */
+  readonly voices?: readonly string[];
+  readonly languages?: readonly string[];
   readonly inputs?: readonly TensorAbout[];
   readonly outputs?: readonly TensorAbout[];
 }
@@ -90,8 +93,14 @@ function aboutOf(services: Services, name: string): ModelAbout {
     shape: batchable && batchAxis !== null ? shape.with(batchAxis, -1) : shape,
     batch_axis: batchable ? batchAxis : null,
   });
+  const namesOf = (call: 'voices' | 'languages'): { readonly [Name in typeof call]?: readonly string[] } => {
+    const names = (served?.task.calls?.[call] as (() => readonly string[]) | undefined)?.() ?? [];
+    return names.length === 0 ? {} : { [call]: names };
+  };
   return {
     ...model,
+    ...namesOf('voices'),
+    ...namesOf('languages'),
     loaded: served !== undefined,
     example: example !== undefined && 'file' in example ? fileOf(model.name, example) : example,
     ...(inputs.length === 0 ? {} : { inputs: inputs.map(tell), outputs: outputs.map(tell) }),

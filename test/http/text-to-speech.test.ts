@@ -60,6 +60,8 @@ test("bare samples are OpenAI's, 24 kHz, and the speed changes their number", as
 test('voices are listed, and can be asked for', async () => {
   const { json } = await ask(`${server.url}/v1/audio/voices`);
   assert.deepEqual(json, { voices: [{ id: 'default', name: 'default', model: 'voice' }] });
+  const about = await ask(`${server.url}/predict/voice`);
+  assert.deepEqual((about.json as { voices?: unknown }).voices, ['default']);
   assert.equal((await speech({ voice: 'default', response_format: 'wav' })).status, 200);
 });
 

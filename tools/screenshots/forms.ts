@@ -99,7 +99,6 @@ async function drawOnBoard(page: Page): Promise<void> {
 
 /** A line of two letters as the numbers of the picture that the model reads. */
 async function writeLine(page: Page): Promise<void> {
-  await page.getByText('Make them of a picture').click();
   await page.getByRole('button', { name: 'Draw', exact: true }).click();
   await stroke(page, [
     [0.05, 0.2],

@@ -49,8 +49,7 @@ export function makeModels(folder: string): void {
 const REMOVER: Graph = {
   inputs: [value('pixel_values', 'FP32', ['batch', 3, 64, 64])],
   outputs: [value('alphas', 'FP32', ['batch', 1, 64, 64])],
-  nodes: [node('ReduceMean', ['pixel_values', 'axes'], 'alphas', { keepdims: { int: 1 } })],
-  initializers: [{ name: 'axes', datatype: 'INT64', shape: [1], data: BigInt64Array.of(1n) }],
+  nodes: [node('ReduceMean', ['pixel_values'], 'alphas', { axes: { ints: [1] }, keepdims: { int: 1 } })],
 };
 
 function write(folder: string, files: Readonly<Record<string, string | Uint8Array>>): void {

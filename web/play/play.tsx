@@ -119,9 +119,9 @@ function ModelPlay({ name }: { readonly name: string }): VNode {
 const CHAT = 'chat';
 
 function Plays({ model, onAnswer }: { readonly model: ModelAbout; readonly onAnswer: () => void }): VNode {
-  // The inputs of a model that was asleep are known once it is loaded; else a form keeps what was typed into it.
+  // Inputs, voices and languages of a model that was asleep are known once it is loaded; else a form keeps what was typed into it.
   const [plays, setPlays] = useState(() => playsOf(model));
-  useEffect(() => setPlays(playsOf(model)), [model.inputs === undefined]);
+  useEffect(() => setPlays(playsOf(model)), [model.loaded]);
   const hasChat = model.task === CHAT;
   const [chosen, choose] = useState(hasChat ? CHAT : plays[0]?.id);
   const play = plays.find(({ id }) => id === chosen);

@@ -10,6 +10,8 @@ export interface ModelAbout {
   readonly licence?: string;
   readonly labels?: readonly string[];
   readonly example?: Example;
+  readonly voices?: readonly string[];
+  readonly languages?: readonly string[];
   readonly inputs?: readonly TensorAbout[];
   readonly outputs?: readonly TensorAbout[];
 }

@@ -43,6 +43,13 @@ export function readLanguages(
   return byModel(tokenizer);
 }
 
+/** The languages that requests may name; none of a model that translates one pair. Targets of Marian are left to its refusals. */
+export function languageNames(tokenizer: TextTokenizer, config: JsonObject): readonly string[] {
+  const codes = languageTokens(tokenizer);
+  if (codes.size > 0) return [...codes.keys()];
+  return [...new Set([...languagePrefixes(config).keys()].flatMap((pair) => pair.split('_to_')))];
+}
+
 /** Ids of the tokens that name languages, by language. */
 function languageTokens(tokenizer: TextTokenizer): Map<string, number> {
   const families = SPELLINGS.map(() => new Map<string, number>());

@@ -11,7 +11,7 @@ import { TEXT_TYPES, readText } from '../text/text-input.ts';
 import { isLightText } from '../text/text-items.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
 import { readTaskConfig, type TaskConfig } from './generation-config.ts';
-import { readLanguages, type Languages } from './languages.ts';
+import { languageNames, readLanguages, type Languages } from './languages.ts';
 import { readTextToTextModel, type TextToTextModel } from './model-files.ts';
 import { readTextToTextRequest } from './request.ts';
 import { SOURCE } from './work.ts';
@@ -51,6 +51,7 @@ export function createTextToTextTask(name: TextToTextName): CreateTask {
           info: { maxInputLength: model.program.maxSourceTokens },
         }),
         prepare,
+        languages: () => languageNames(tokenizer, model.config),
       },
     } satisfies Task;
   };

@@ -179,3 +179,15 @@ test('a chat sends its conversation with what is set', async () => {
   });
   assert.deepEqual((await read(request, 'chat')).ignored, []);
 });
+
+test('voices and languages are chosen among those of the model, once they are known', () => {
+  const [speak] = playsOf(modelOf('text-to-speech', { voices: ['amy', 'bob'] }));
+  const voice = speak?.fields.find(({ name }) => name === 'voice');
+  assert.deepEqual(voice?.kind === 'choice' && voice.choices.map(({ value }) => value), ['', 'amy', 'bob']);
+  const [translate] = playsOf(modelOf('translation', { languages: ['eng_Latn', 'deu_Latn'] }));
+  const target = translate?.fields.find(({ name }) => name === 'tgt_lang');
+  assert.deepEqual(target?.kind === 'choice' && target.choices.map(({ value }) => value), ['', 'eng_Latn', 'deu_Latn']);
+  assert.ok(
+    playsOf(modelOf('translation'))[0]?.fields.some(({ name, kind }) => name === 'tgt_lang' && kind === 'text'),
+  );
+});

@@ -150,20 +150,24 @@ export function zeroShotAudioPlay(model: ModelAbout): Play {
   };
 }
 
+/** A choice, once the model is loaded and its voices are known. Empty: the model's own voice, whatever its name. */
+function voiceField({ voices }: ModelAbout): Field {
+  const field = { name: 'voice', label: 'Voice', value: '' } as const;
+  if (voices === undefined) return { ...field, kind: 'text', mayBeEmpty: true, placeholder: "the model's" };
+  return {
+    ...field,
+    kind: 'choice',
+    choices: ['', ...voices].map((value) => ({ value, label: value || "the model's" })),
+  };
+}
+
 export function speakingPlay(model: ModelAbout): Play {
   return {
     id: 'speak',
     title: 'Speak',
     fields: [
       { kind: 'text', name: 'input', label: 'Text', value: exampleText(model, 'The carpool lane is open.'), rows: 4 },
-      {
-        kind: 'text',
-        name: 'voice',
-        label: 'Voice',
-        value: 'default',
-        mayBeEmpty: true,
-        help: 'an unknown one is refused with the names there are',
-      },
+      voiceField(model),
       {
         kind: 'number',
         name: 'speed',
@@ -177,12 +181,12 @@ export function speakingPlay(model: ModelAbout): Play {
       },
     ],
     request(values) {
-      const voice = textOf(values, 'voice').trim();
       const speed = numberOf(values, 'speed');
       const value = {
         model: model.name,
         input: neededText(values, 'input', 'The text'),
-        ...(voice === '' ? {} : { voice }),
+        // OpenAI's clients want one; an empty one is the model's own.
+        voice: textOf(values, 'voice').trim(),
         ...(speed === undefined ? {} : { speed }),
         response_format: 'wav',
       };

@@ -214,21 +214,23 @@ export function questionPlay(model: ModelAbout): Play {
 /** A text made of a text, by a model with an encoder and a decoder. */
 export function rewritingPlay(model: ModelAbout): Play {
   const isTranslation = model.task === 'translation';
-  const language = (name: string, label: string): Field => ({
-    kind: 'text',
-    name,
-    label,
-    value: exampleParameter(model, name),
-    mayBeEmpty: true,
-    placeholder: "the model's",
-    isMore: !isTranslation,
-  });
+  const { languages } = model;
+  // A choice, once the model is loaded and its languages are known.
+  const language = (name: string, label: string): Field => {
+    const field = { name, label, value: exampleParameter(model, name), isMore: !isTranslation };
+    if (languages === undefined) return { ...field, kind: 'text', mayBeEmpty: true, placeholder: "the model's" };
+    const choices = ['', ...languages].map((value) => ({ value, label: value || "the model's" }));
+    return { ...field, kind: 'choice', choices };
+  };
   return {
     id: 'rewrite',
     title: isTranslation ? 'Translate' : model.task === 'summarization' ? 'Summarise' : 'Rewrite',
     fields: [
       { kind: 'text', name: 'text', label: 'Text', value: exampleText(model, 'The house is wonderful.'), rows: 6 },
-      { ...language('src_lang', 'From'), help: 'as the tokenizer spells it: en, eng_Latn, en_XX' },
+      {
+        ...language('src_lang', 'From'),
+        ...(languages === undefined ? { help: 'as the tokenizer spells it: en, eng_Latn, en_XX' } : {}),
+      },
       language('tgt_lang', 'Into'),
       {
         kind: 'number',
