@@ -78,9 +78,9 @@ async function findModel(flags: Ask, headers: Readonly<Record<string, string>>):
   const found = flags.model === undefined ? all[0] : all.find(({ name }) => name === flags.model);
   if (found === undefined)
     throw new Error(
-      flags.model === undefined
-        ? `${flags.url} serves no model`
-        : `${flags.url} serves no model ${flags.model}, but ${all.map(({ name }) => name).join(', ')}`,
+      all.length === 0
+        ? `${flags.url} serves no model, or has not loaded one yet: ${flags.url}/ready tells`
+        : `${flags.url} serves no model ${flags.model ?? ''}, but ${all.map(({ name }) => name).join(', ')}`,
     );
   if (loaded.includes(found)) return found;
   // It is loaded by its first request, and tells its example then.

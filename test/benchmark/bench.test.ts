@@ -206,4 +206,6 @@ test('bench finds the model and its example, prints JSON, compares and plots', a
   assert.match((await run(['--compare', 'a.json', 'a.json'])).stdout, /answers a second +\| +1 \|/);
   const unknown = await run([url, '--model', 'circle']);
   assert.deepEqual([unknown.code, unknown.stderr], [1, `${url} serves no model circle, but other, m\n`]);
+  const empty = await serve(t, (_request, response) => response.end('{"models":[]}'));
+  assert.match((await run([empty, '--model', 'm'])).stderr, /serves no model, or has not loaded one yet: .*\/ready/);
 });
