@@ -62,14 +62,20 @@ async function checkPlace({ option, folder, bytes }: Place): Promise<Found[]> {
     ];
   }
   const { bavail, bsize } = await statfs(there);
-  const free = bavail * bsize;
+  return judgeRoom({ option, folder: there, bytes }, bavail * bsize);
+}
+
+/** With less the server does not start: its stores write their first files then. */
+const NO_ROOM_BYTES = 1e6;
+
+/** Whether the free bytes at a folder do. */
+export function judgeRoom({ option, folder, bytes }: Place, free: number): Found[] {
+  const cure = `df -h ${quoted(folder)}`;
+  if (free < NO_ROOM_BYTES) return [problem(`${option}: no room is left at ${folder}`, cure)];
   if (free >= bytes) return [];
   const gigabytes = (value: number): string => (value / 1e9).toFixed(1);
   return [
-    warning(
-      `${option}: ${gigabytes(free)} GB are free at ${there}, up to ${gigabytes(bytes)} may be wanted`,
-      `df -h ${quoted(there)}`,
-    ),
+    warning(`${option}: ${gigabytes(free)} GB are free at ${folder}, up to ${gigabytes(bytes)} may be wanted`, cure),
   ];
 }
 

@@ -3,6 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { selfSigned } from '../http/self-signed.ts';
+import { judgeRoom } from '../../src/doctor/folders.ts';
 import { findings } from './set-up.ts';
 
 /** Set-ups with more than one thing wrong: none hides another. */
@@ -43,4 +44,10 @@ test('a key of TLS that others can read is told of, though the certificate ends 
     found.some(({ cure }) => /^chmod 600 .*key\.pem$/.test(cure ?? '')),
     JSON.stringify(found),
   );
+});
+
+test('a full disk is a problem, one that may fill up a warning', () => {
+  const place = { option: 'JOBS_DIR', folder: '/jobs', bytes: 5e9 };
+  const outcomes = [0, 4e9, 6e9].map((free) => judgeRoom(place, free).map(({ outcome }) => outcome));
+  assert.deepEqual(outcomes, [['problem'], ['warning'], []]);
 });
