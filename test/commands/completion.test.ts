@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -19,6 +20,8 @@ async function prepare(t: TestContext, shell: string): Promise<string> {
   await mkdir(path.join(folder, 'models/square'), { recursive: true });
   await writeFile(path.join(folder, 'models/loose.onnx'), '');
   await mkdir(path.join(folder, 'other/circle'), { recursive: true });
+  await mkdir(path.join(folder, 'hostile/good-1.x'), { recursive: true });
+  for (const name of ['$(touch RAN)', '`touch RAN`', '*']) await mkdir(path.join(folder, 'hostile', name));
   await writeFile(path.join(folder, 'requests.jsonl'), '');
   await writeFile(path.join(folder, 'script'), scriptFor(shell));
   return folder;
@@ -58,6 +61,8 @@ test('bash completes commands, flags, values, models and files', { skip: missing
   assert.deepEqual(complete('rm', 'l'), ['loose']);
   assert.deepEqual(complete('rm', '--models-dir', 'other', ''), ['circle']);
   assert.deepEqual(complete('rm', '--models-dir', '=', 'other', ''), ['circle']);
+  assert.deepEqual(complete('rm', '--models-dir', 'hostile', ''), ['good-1.x']);
+  assert.ok(!existsSync(path.join(folder, 'RAN')));
   assert.deepEqual(complete('serve', '--models-dir', 'm'), ['models']);
   assert.deepEqual(complete('batch', 'req'), ['requests.jsonl']);
   assert.deepEqual(complete('completion', ''), ['bash', 'zsh', 'fish']);

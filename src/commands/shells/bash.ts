@@ -17,6 +17,8 @@ _carpool_models() {
     [[ -e $entry ]] || continue
     entry=\${entry%/}
     entry=\${entry##*/}
+    # compgen -W expands its words: of other names it would run what stands in $().
+    [[ $entry == *[!A-Za-z0-9._-]* ]] && continue
     printf '%s\\n' "\${entry%.onnx}"
   done
 }
