@@ -53,7 +53,7 @@ export function TranscriptShown({
         {[
           language,
           duration === undefined ? undefined : `${duration.toFixed(1)} s of sound`,
-          words.length > 0 ? `${words.length} words` : undefined,
+          words.length > 0 ? `${words.length} ${words.length === 1 ? 'word' : 'words'}` : undefined,
         ]
           .filter((one) => one !== undefined)
           .join(', ')}

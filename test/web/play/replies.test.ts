@@ -166,3 +166,8 @@ test('a reply that is not what the API says is an error, not an empty answer', (
   assert.throws(() => shown('embeddings', { result: [] }), /the reply is not a list/);
   assert.throws(() => shown('object-detection', { result: [{ label: 'cat' }] }), /a box is not an object/);
 });
+
+test('a transcript of a model that does not know the language names none', () => {
+  const [heard] = shown('transcription', { text: 'a', language: 'unknown' });
+  assert.deepEqual(heard, { kind: 'transcript', transcript: { text: 'a', segments: [], words: [] } });
+});

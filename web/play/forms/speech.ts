@@ -95,7 +95,8 @@ export function transcriptOf(json: unknown): Transcript {
   const language = textAt(reply, 'language');
   return {
     text: textAt(reply, 'text'),
-    ...(language === '' ? {} : { language }),
+    // A model of letters does not tell the language.
+    ...(language === '' || language === 'unknown' ? {} : { language }),
     ...(typeof duration === 'number' ? { duration } : {}),
     segments: listAt('segments').map((one) => ({ ...timesOf(one), text: textAt(one, 'text') })),
     words: listAt('words').map((one) => ({ ...timesOf(one), word: textAt(one, 'word') })),
