@@ -14,6 +14,6 @@ for (const kind of ['gromacs', 'openmm'])
   test(`the ${kind} example ends with the right number although a worker is killed`, only, async () => {
     const args = [RUN, kind, '--steps', '120', '--kills', '1', '--chunk-seconds', '0.3', '--step-ms', '10'];
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: LIMIT_MS });
-    assert.match(stdout, /KILLED/);
-    assert.match(stdout, /120 steps on [23] machines/);
+    // The history is stored after the checkpoint: a worker that was killed in between is not in it.
+    assert.match(stdout, /KILLED[^]*going on from step \d+[^]*120 steps on [123] machines/);
   });

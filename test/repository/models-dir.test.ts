@@ -149,9 +149,9 @@ test('a folder without a model is skipped at start, and so are graphs of an unkn
     'empty/.keep': '',
     'torch/config.json': BERT,
     'torch/model.safetensors': 'x',
-    't5/config.json': { architectures: ['T5ForConditionalGeneration'], is_encoder_decoder: true },
-    't5/onnx/encoder_model.onnx': 'x',
-    't5/onnx/decoder_model_merged.onnx': 'x',
+    'captions/config.json': { architectures: ['VisionEncoderDecoderModel'], is_encoder_decoder: true },
+    'captions/onnx/encoder_model.onnx': 'x',
+    'captions/onnx/decoder_model_merged.onnx': 'x',
     'good/model.onnx': 'x',
   });
   const rig = createRig(t, modelsDir);
@@ -160,10 +160,10 @@ test('a folder without a model is skipped at start, and so are graphs of an unkn
   const skipped = rig.events.filter((event) => event.kind === 'skipped');
   assert.deepEqual(
     skipped.map(({ name }) => name),
-    ['empty', 'notes', 't5', 'torch'],
+    ['captions', 'empty', 'notes', 'torch'],
   );
-  assert.match(rig.states()[2] ?? '', /^notes\/1: UNAVAILABLE files.model: there is no ONNX file$/);
-  assert.match(skipped[2]?.reason ?? '', /encoder_model.onnx.*name the one to serve in model.json/);
+  assert.match(rig.states()[3] ?? '', /^notes\/1: UNAVAILABLE files.model: there is no ONNX file$/);
+  assert.match(skipped[0]?.reason ?? '', /encoder_model.onnx.*name the one to serve in model.json/);
   assert.match(skipped[3]?.reason ?? '', /only model.safetensors: export the model/);
 });
 
