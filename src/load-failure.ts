@@ -7,11 +7,12 @@ import { messageOf } from './errors.ts';
  */
 export function explainLoadFailure(error: unknown, nodeVersion: string = process.version): string {
   const message = messageOf(error);
+  // First: no file can be read then.
+  if ((error as NodeJS.ErrnoException | null)?.code === 'EMFILE')
+    return `${message}\nThe limit of open files is too low: ulimit -n 10256`;
   const wanted = leastNode();
   if (wanted.localeCompare(nodeVersion.replace(/^v/, ''), 'en', { numeric: true }) > 0)
     return `${message}\nThis is Node ${nodeVersion}, and at least ${wanted} is wanted: nvm install 24 && nvm use 24, or https://nodejs.org`;
-  if ((error as NodeJS.ErrnoException | null)?.code === 'EMFILE')
-    return `${message}\nThe limit of open files is too low: ulimit -n 10256`;
   return message;
 }
 
