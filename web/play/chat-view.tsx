@@ -51,7 +51,7 @@ export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; read
             </button>
           )}
           <button type="button" class="quiet" disabled={isBusy || turns.length === 0} onClick={forget}>
-            Begin anew
+            New conversation
           </button>
         </SayForm>
       </section>

@@ -76,6 +76,16 @@ test("a form begins with the model's example", () => {
   });
 });
 
+test('parameters that people know have their usual names', () => {
+  const fields = [...CHAT_FIELDS, ...TASKS.flatMap((model) => playsOf(model).flatMap((play) => play.fields))];
+  const labels = { max_tokens: 'Max tokens', negative_prompt: 'Negative prompt' };
+  for (const [name, label] of Object.entries(labels)) {
+    const found = fields.filter((field) => field.name === name);
+    assert.ok(found.length > 0, name);
+    for (const field of found) assert.equal(field.label, label, name);
+  }
+});
+
 test('a picture goes as it is, and as base64 in JSON where parameters go along', () => {
   const [play] = playsOf(modelOf('object-detection'));
   assert.ok(play);

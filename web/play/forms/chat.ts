@@ -16,7 +16,7 @@ const SAMPLING: readonly Field[] = [
     placeholder: "the model's",
     help: '0 always takes the likeliest token',
   },
-  { kind: 'number', name: 'max_tokens', label: 'Most tokens', value: '512', min: 1, step: 1 },
+  { kind: 'number', name: 'max_tokens', label: 'Max tokens', value: '512', min: 1, step: 1 },
   {
     kind: 'number',
     name: 'top_p',

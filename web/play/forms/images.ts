@@ -43,7 +43,7 @@ export function imageClassificationPlay(model: ModelAbout): Play {
       {
         kind: 'number',
         name: 'top_k',
-        label: 'Most classes',
+        label: 'Max classes',
         value: '',
         min: 0,
         step: 1,
@@ -204,7 +204,7 @@ const DRAWING: readonly Field[] = [
   {
     kind: 'text',
     name: 'negative_prompt',
-    label: 'What should not be seen',
+    label: 'Negative prompt',
     value: '',
     mayBeEmpty: true,
     isMore: true,

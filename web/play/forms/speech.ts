@@ -123,7 +123,7 @@ export function audioClassificationPlay(model: ModelAbout): Play {
     title: 'Classify',
     fields: [
       audioField(model),
-      { kind: 'number', name: 'top_k', label: 'Most classes', value: '', min: 0, step: 1, placeholder: "the model's" },
+      { kind: 'number', name: 'top_k', label: 'Max classes', value: '', min: 0, step: 1, placeholder: "the model's" },
     ],
     request(values) {
       const file = neededFile(values, 'audio', 'a recording');

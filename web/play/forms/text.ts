@@ -37,7 +37,7 @@ export function exampleParameter({ example }: ModelAbout, name: string): string 
 const topK = (model: ModelAbout): Field => ({
   kind: 'number',
   name: 'top_k',
-  label: 'Most classes',
+  label: 'Max classes',
   value: exampleParameter(model, 'top_k'),
   min: 0,
   step: 1,
@@ -246,7 +246,7 @@ export function rewritingPlay(model: ModelAbout): Play {
       {
         kind: 'number',
         name: 'max_new_tokens',
-        label: 'Most tokens',
+        label: 'Max tokens',
         value: '',
         min: 1,
         step: 1,

@@ -184,7 +184,7 @@ export function rerankPlay({ name }: ModelAbout): Play {
       {
         kind: 'number',
         name: 'top_n',
-        label: 'Most results',
+        label: 'Max results',
         value: '',
         min: 0,
         step: 1,
