@@ -26,6 +26,7 @@ type Ask = Pick<BenchFlags, 'url' | 'model' | 'body' | 'type' | 'path' | 'header
 const JSON_TYPE = 'application/json';
 const TEXT = 'Where is the next library, and when does it open?';
 const LIMIT_MS = 120_000;
+const LIMIT_BYTES = 64 * 2 ** 20;
 
 const TYPES: Readonly<Record<string, string>> = {
   ...{ '.json': JSON_TYPE, '.png': 'image/png', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.webp': 'image/webp' },
@@ -80,7 +81,7 @@ async function findModel(flags: Ask, headers: Readonly<Record<string, string>>):
     throw new Error(
       all.length === 0
         ? `${flags.url} serves no model, or has not loaded one yet: ${flags.url}/ready tells`
-        : `${flags.url} serves no model ${flags.model ?? ''}, but ${all.map(({ name }) => name).join(', ')}`,
+        : `${flags.url} serves no model ${flags.model ?? ''}, but ${all.map(({ name }) => JSON.stringify(name)).join(', ')}`,
     );
   if (loaded.includes(found)) return found;
   // It is loaded by its first request, and tells its example then.
@@ -98,7 +99,8 @@ async function readModels(
       throw new Error(`nothing answers at ${url}`, { cause: error });
     },
   );
-  const info: unknown = response.ok ? await response.json() : undefined;
+  const text = await readText(response, `${url}/info`);
+  const info = response.ok ? parsed(text) : undefined;
   if (!isObject(info) || !Array.isArray(info['models']))
     throw new Error(
       `${url}/info answers ${response.status}, as no server of Carpool does: give --path and --body, or a key by --key-file`,
@@ -114,7 +116,28 @@ async function send(url: string, request: LoadRequest, headers: Readonly<Record<
     body: new Uint8Array(request.body),
     signal: AbortSignal.timeout(LIMIT_MS),
   });
-  await response.arrayBuffer();
+  await readText(response, request.path);
+}
+
+/** The text of a reply. Throws a plain Error for one that is longer than a server of Carpool sends. */
+async function readText(response: Response, what: string): Promise<string> {
+  const decoder = new TextDecoder();
+  let [text, bytes] = ['', 0];
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    // Leaving the loop closes the connection.
+    if (bytes > LIMIT_BYTES) throw new Error(`${what} answers more than ${LIMIT_BYTES / 2 ** 20} MiB`);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function routeOf({ name, task }: ShownModel): string {

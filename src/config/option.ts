@@ -136,9 +136,11 @@ export function parseObject(raw: unknown): ParsedObject {
   return isObject(value) ? { value } : { problem: 'expected a JSON object' };
 }
 
+/** What grants access to a place may stand in its query, as in signed URLs. */
+const QUERY = /(\b[a-z][a-z0-9+.-]*:\/\/[^\s?#"]*\?)[^\s#",]+/gi;
 const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]*(?:@[^\s/?#@]*)*@/gi;
 
-/** A text with the user names and passwords of its URLs replaced by ***, for listing or logging an option. */
+/** A text with the user names, passwords and queries of its URLs replaced by ***, for listing or logging an option. */
 export function hideCredentials(text: string): string {
-  return text.replace(USER_INFO, '$1***@');
+  return text.replace(USER_INFO, '$1***@').replace(QUERY, '$1***');
 }

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { compare } from '../../src/benchmark/compare.ts';
 import { benchFlags, type LoadShape } from '../../src/benchmark/flags.ts';
 import { load } from '../../src/benchmark/load.ts';
@@ -205,7 +206,20 @@ test('bench finds the model and its example, prints JSON, compares and plots', a
   await writeFile(path.join(folder, 'a.json'), stdout);
   assert.match((await run(['--compare', 'a.json', 'a.json'])).stdout, /answers a second +\| +1 \|/);
   const unknown = await run([url, '--model', 'circle']);
-  assert.deepEqual([unknown.code, unknown.stderr], [1, `${url} serves no model circle, but other, m\n`]);
+  assert.deepEqual([unknown.code, unknown.stderr], [1, `${url} serves no model circle, but "other", "m"\n`]);
   const empty = await serve(t, (_request, response) => response.end('{"models":[]}'));
   assert.match((await run([empty, '--model', 'm'])).stderr, /serves no model, or has not loaded one yet: .*\/ready/);
+});
+
+test('a server that answers without end is left', { timeout: LIMIT_MS }, async (t) => {
+  const url = await serve(t, (_request, response) => {
+    const chunk = Buffer.alloc(2 ** 20, 'x');
+    const more = (): void => {
+      while (!response.destroyed && response.write(chunk));
+    };
+    response.on('drain', more);
+    more();
+  });
+  const child = promisify(execFile)(process.execPath, [CLI, 'bench', url, '--model', 'm'], { timeout: LIMIT_MS });
+  await assert.rejects(child, { code: 1, stderr: `${url}/info answers more than 64 MiB\n` });
 });
