@@ -29,6 +29,7 @@ import { planLanes, type LanePlan } from './lanes/plan.ts';
 import { readGpu } from './salad/gpu.ts';
 import { logFields } from './salad/identity.ts';
 import { isOnSalad, SaladNode } from './salad/node.ts';
+import { nearName } from './near-name.ts';
 import { openQueue, pullJobs } from './queue-of-jobs.ts';
 import { cannotStart, orUnfit, StartError } from './start-error.ts';
 import { startReport } from './start-report.ts';
@@ -163,11 +164,12 @@ async function start(parts: Parts): Promise<void> {
   const asleep = repository.asleep().length;
   checkModels([...notPulled, ...failed], services);
   const { DEFAULT_MODEL: usual } = config;
-  if (
-    usual !== '' &&
-    !services.door.models.all().some(({ name }) => name === usual || repository.aliasesOf(name).includes(usual))
-  )
-    log.warn({ model: usual }, 'DEFAULT_MODEL names no model that is there');
+  const names = services.door.models.all().flatMap(({ name }) => [name, ...repository.aliasesOf(name)]);
+  if (usual !== '' && !names.includes(usual)) {
+    const near = nearName(usual, names);
+    const hint = near === undefined ? '' : `; did you mean ${near}?`;
+    log.warn({ model: usual }, `DEFAULT_MODEL names no model that is there${hint}`);
+  }
   await gpuTold;
   await orUnfit(fitness.checkWarmUp(warmUpMs, stop.signal));
   const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(parts);

@@ -100,7 +100,8 @@ export function readKeysFile(text: string, others: readonly KeyEntry[]): KeyEntr
   const { data, error } = FILE.safeParse(value);
   if (error !== undefined) {
     const [issue] = error.issues;
-    throw new Error(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`);
+    const place = issue?.path.join('.') ?? '';
+    throw new Error(`${place === '' ? '' : `${place}: `}${issue?.message ?? 'not valid'}`);
   }
   const [twice] = repeated([...others, ...data.keys]);
   if (twice !== undefined) throw new Error(twice);

@@ -30,13 +30,20 @@ export function addOllama(routes: Routes, services: Services): void {
     about: { summary: 'The version of the API, and that of the server' },
     handle: (exchange) => exchange.json({ version: API_VERSION, carpool: version }),
   });
-  for (const path of ['/api/tags', '/api/ps'])
-    routes.add('get', path, {
-      dialect: OLLAMA,
-      about: { summary: 'Lists the models that chat or embed' },
-      handle: (exchange) =>
-        exchange.json({ models: models().flatMap((model) => (isReachable(model) ? [describe(model)] : [])) }),
-    });
+  routes.add('get', '/api/tags', {
+    dialect: OLLAMA,
+    about: { summary: 'Lists the models that chat or embed' },
+    handle: (exchange) => exchange.json({ models: models().filter(isReachable).map(describe) }),
+  });
+  routes.add('get', '/api/ps', {
+    dialect: OLLAMA,
+    about: { summary: 'Lists those of them that are loaded' },
+    handle(exchange) {
+      const loaded = new Set(services.repository.list().map(({ name }) => name));
+      const running = models().filter((model) => isReachable(model) && loaded.has(model.name));
+      return exchange.json({ models: running.map(describe) });
+    },
+  });
   routes.add('post', '/api/show', {
     dialect: OLLAMA,
     about: { summary: 'Tells of a model', body: SHOW },

@@ -60,7 +60,7 @@ test('a broken file is refused in words that hold nothing of it', () => {
   const whole = { name: 'app', sha256: A };
   for (const [text, words] of [
     ['{"keys": [plain-key', /^it is not valid JSON$/],
-    ['[]', /expected object/],
+    ['[]', /^Invalid input: expected object/],
     [file({ ...whole, sha256: 'plain-key' }), /^keys.0.sha256/],
     [file({ ...whole, sha256: [] }), /^keys.0.sha256/],
     [file({ ...whole, name: 'plain-key of mine' }), /^keys.0.name: expected 1 to 64 letters/],

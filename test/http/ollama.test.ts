@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServerError } from '../../src/errors.ts';
-import { ask, post } from './in-process.ts';
+import { ask, post, startTestServer } from './in-process.ts';
 import { scriptedCaller, scriptedChat } from './scripted-chat.ts';
 import { startStubServer, type StubModel } from './stub-services.ts';
 
@@ -154,4 +154,17 @@ test('lists, errors, and what is not there', LIMIT, async () => {
     assert.equal(answer.status, status, JSON.stringify(answer.json));
     assert.equal(typeof (answer.json as { error: unknown }).error, 'string');
   }
+});
+
+test('models that sleep are listed, but do not run; a DEFAULT_MODEL that is not there is told with what is meant', async () => {
+  await using server = await startTestServer({ DEFAULT_MODEL: 'chatt' });
+  const names = async (path: string): Promise<string[]> => {
+    const { json } = await ask(`${server.url}${path}`);
+    return (json as { models: { name: string }[] }).models.map(({ name }) => name);
+  };
+  assert.deepEqual(await names('/api/tags'), ['chat', 'sentence-embedding']);
+  assert.deepEqual(await names('/api/ps'), []);
+  assert.ok(
+    server.logLines.some((line) => line.includes('DEFAULT_MODEL names no model that is there; did you mean chat?')),
+  );
 });

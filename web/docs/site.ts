@@ -64,11 +64,17 @@ function entry({ href, page, title, text }: Section, query: string): HTMLLIEleme
   where.textContent = page === title ? title : `${page}: ${title}`;
   const excerpt = document.createElement('span');
   const word = query.toLowerCase().split(/\s+/)[0] ?? '';
-  const at = Math.max(0, text.toLowerCase().indexOf(word) - AROUND);
-  excerpt.textContent = `${at > 0 ? '... ' : ''}${text.slice(at, at + 2 * AROUND)}`;
+  excerpt.textContent = excerptOf(text, text.toLowerCase().indexOf(word));
   link.append(where, excerpt);
   item.append(link);
   return item;
+}
+
+/** Whole words around a place of the text. */
+function excerptOf(text: string, place: number): string {
+  const from = place > AROUND ? text.indexOf(' ', place - AROUND) + 1 : 0;
+  const to = from + 2 * AROUND < text.length ? text.lastIndexOf(' ', from + 2 * AROUND) : text.length;
+  return `${from > 0 ? '... ' : ''}${text.slice(from, to > from ? to : text.length)}${to < text.length ? ' ...' : ''}`;
 }
 
 let loaded: Promise<{ index: MiniSearch; sections: readonly Section[] }> | undefined;
