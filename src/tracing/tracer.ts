@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { FinishedEvent, StartedEvent } from '../core/events.ts';
 import type { ServerError } from '../errors.ts';
 import { Stages } from '../serving/stages.ts';
@@ -9,8 +9,13 @@ import { KIND, type Attributes, type Span, type SpanContext } from './span.ts';
 export interface Trace extends SpanContext {
   /** The caller's span; absent where the trace begins here. */
   readonly parentId?: string | undefined;
-  /** Whether it is recorded, as the caller has it; absent where nobody has decided. */
+  /** Whether it is recorded. */
   readonly sampled?: boolean | undefined;
+}
+
+export interface Traced {
+  readonly trace: Trace;
+  readonly stages: Stages | undefined;
 }
 
 /** A request that is over. */
@@ -59,12 +64,14 @@ export class Tracer {
     this.#parts = parts;
   }
 
-  /** The trace of a request that begins, and where to note its stages if it is recorded. */
-  begin(id: string, given: Trace | undefined): { readonly trace: Trace; readonly stages: Stages | undefined } {
-    const context = given ?? { traceId: newId(16), spanId: newId(8) };
-    const sampled = given?.sampled ?? isSampled(context.traceId, this.#parts.ratio);
-    if (sampled) this.#open.set(id, context);
-    return { trace: { ...context, sampled }, stages: sampled ? new Stages() : undefined };
+  /** The trace of a request that begins, and where to note its stages if it is recorded; undefined: it is part of no trace. */
+  begin(id: string, given: Trace | undefined): Traced | undefined {
+    // Ids of a trace that nobody records would cost most of what tracing costs.
+    if (given === undefined && Math.random() >= this.#parts.ratio) return undefined;
+    const trace = given ?? { traceId: newTraceId(), spanId: newSpanId(), sampled: true };
+    if (trace.sampled !== true) return { trace, stages: undefined };
+    this.#open.set(id, trace);
+    return { trace, stages: new Stages() };
   }
 
   /** A request is over, and comes again: it is not recorded. */
@@ -80,7 +87,7 @@ export class Tracer {
     for (const { name, startMs, endMs, run } of stages?.all ?? []) {
       const ridden = run === undefined ? undefined : this.#runs.get(run.number);
       this.#parts.add({
-        ...{ traceId: trace.traceId, spanId: newId(8), parentId: trace.spanId },
+        ...{ traceId: trace.traceId, spanId: newSpanId(), parentId: trace.spanId },
         ...{ name, kind: KIND.internal, startMs, endMs },
         attributes: run === undefined ? {} : { 'carpool.lane': run.lane, 'carpool.batch.items': run.items },
         ...(ridden === undefined ? {} : { links: [ridden] }),
@@ -97,7 +104,7 @@ export class Tracer {
       if (context !== undefined && links.size < MOST_LINKS) links.add(context);
     }
     if (links.size === 0) return;
-    this.#runs.set(run, { traceId: newId(16), spanId: newId(8), links: [...links] });
+    this.#runs.set(run, { traceId: newTraceId(), spanId: newSpanId(), links: [...links] });
     for (const oldest of this.#runs.keys()) {
       if (this.#runs.size <= MOST_RUNS) break;
       this.#runs.delete(oldest);
@@ -157,11 +164,13 @@ export function traceparentOf({ traceId, spanId, sampled = false }: Trace): stri
   return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
 }
 
-function newId(bytes: number): string {
-  return randomBytes(bytes).toString('hex');
+/** From UUIDs, whose random numbers are drawn ahead: `randomBytes` takes some microseconds each time. */
+function newTraceId(): string {
+  return randomUUID().replaceAll('-', '');
 }
 
-/** By the trace's id, so that all servers of a trace decide alike: https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased */
-function isSampled(traceId: string, ratio: number): boolean {
-  return Number.parseInt(traceId.slice(-13), 16) < ratio * 2 ** 52;
+function newSpanId(): string {
+  const uuid = randomUUID();
+  // Without the digits that are the same in all of them.
+  return uuid.slice(0, 8) + uuid.slice(-8);
 }

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import type { FinishedEvent, StartedEvent } from '../../src/core/events.ts';
 import { ServerError } from '../../src/errors.ts';
 import type { Span } from '../../src/tracing/span.ts';
-import { Tracer, traceparentOf, type TracedRequest } from '../../src/tracing/tracer.ts';
+import { Tracer, traceparentOf, type Traced, type TracedRequest } from '../../src/tracing/tracer.ts';
 
-const GIVEN = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentId: 'c'.repeat(16) };
+const GIVEN = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), parentId: 'c'.repeat(16), sampled: true };
 
 function setUp(ratio = 1): { tracer: Tracer; spans: Span[] } {
   const spans: Span[] = [];
@@ -13,8 +13,15 @@ function setUp(ratio = 1): { tracer: Tracer; spans: Span[] } {
   return { tracer, spans };
 }
 
+/** Begins a request that is recorded. */
+function begin(tracer: Tracer, id: string, given?: typeof GIVEN): Traced {
+  const begun = tracer.begin(id, given);
+  assert.ok(begun !== undefined);
+  return begun;
+}
+
 /** A request that is over, as an exchange tells it. */
-function over(id: string, begun: ReturnType<Tracer['begin']>, part: Partial<TracedRequest> = {}): TracedRequest {
+function over(id: string, begun: Traced, part: Partial<TracedRequest> = {}): TracedRequest {
   return {
     ...{ id, ...begun, name: 'POST /predict/m', kind: 'server', startMs: 0, endMs: 20, attributes: {} },
     ...{ model: { name: 'm', version: '1' }, items: 1, timing: undefined, error: undefined, ...part },
@@ -61,7 +68,7 @@ function finishedRun(run: number, owners: readonly string[], error?: ServerError
 
 test('a request and the run that it rode in point to each other', () => {
   const { tracer, spans } = setUp();
-  const [one, two] = [tracer.begin('one', GIVEN), tracer.begin('two', undefined)];
+  const [one, two] = [begin(tracer, 'one', GIVEN), begin(tracer, 'two')];
   tracer.started(startedRun(7, ['one', 'two', 'one', 'stranger']));
   one.stages?.add('queue', 1, 5);
   one.stages?.add('run', 5, 15, { lane: 0, items: 2, number: 7 });
@@ -79,23 +86,23 @@ test('a request and the run that it rode in point to each other', () => {
   assert.equal(shared.attributes['carpool.run.compute_ms'], 8);
 });
 
-test('who began the trace decides whether it is recorded; else the part does, by the id of the trace', () => {
+test('who began the trace decides whether it is recorded; else a part is', () => {
   const all = setUp(1);
-  assert.equal(all.tracer.begin('a', { ...GIVEN, sampled: false }).stages, undefined);
-  assert.notEqual(all.tracer.begin('b', undefined).stages, undefined);
+  assert.equal(all.tracer.begin('a', { ...GIVEN, sampled: false })?.stages, undefined);
+  assert.notEqual(all.tracer.begin('b', undefined)?.stages, undefined);
   const none = setUp(0);
-  assert.notEqual(none.tracer.begin('a', { ...GIVEN, sampled: true }).stages, undefined);
-  const unrecorded = none.tracer.begin('b', undefined);
-  assert.deepEqual([unrecorded.stages, unrecorded.trace.sampled], [undefined, false]);
-  none.tracer.started(startedRun(1, ['b']));
-  none.tracer.end(over('b', unrecorded));
-  none.tracer.finished(finishedRun(1, ['b']));
+  assert.notEqual(none.tracer.begin('a', { ...GIVEN, sampled: true })?.stages, undefined);
+  assert.equal(none.tracer.begin('b', undefined), undefined);
+  const unrecorded = none.tracer.begin('c', { ...GIVEN, sampled: false });
+  assert.ok(unrecorded !== undefined);
+  none.tracer.started(startedRun(1, ['b', 'c']));
+  none.tracer.end(over('c', unrecorded));
+  none.tracer.finished(finishedRun(1, ['b', 'c']));
   assert.deepEqual(none.spans, []);
-  assert.match(traceparentOf(unrecorded.trace), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+  assert.equal(traceparentOf(unrecorded.trace), `00-${GIVEN.traceId}-${GIVEN.spanId}-00`);
   const half = setUp(0.5);
-  const count = Array.from({ length: 2000 }, (_, index) => half.tracer.begin(String(index), undefined)).filter(
-    ({ stages }) => stages !== undefined,
-  ).length;
+  const begun = Array.from({ length: 2000 }, (_, index) => half.tracer.begin(String(index), undefined));
+  const count = begun.filter((one) => one !== undefined).length;
   assert.ok(count > 800 && count < 1200, `${count} of 2000`);
 });
 
@@ -112,8 +119,8 @@ test('steps that nobody joins, and requests that come again, make no spans', () 
 
 test('a fault is a failure of the span, a refusal is not', () => {
   const { tracer, spans } = setUp();
-  tracer.end(over('a', tracer.begin('a', undefined), { error: new ServerError('QUEUE_FULL') }));
-  tracer.end(over('b', tracer.begin('b', undefined), { error: new ServerError('LANE_LOST') }));
+  tracer.end(over('a', begin(tracer, 'a'), { error: new ServerError('QUEUE_FULL') }));
+  tracer.end(over('b', begin(tracer, 'b'), { error: new ServerError('LANE_LOST') }));
   assert.deepEqual(
     spans.map(({ attributes, failure }) => [attributes['error.type'], failure !== undefined]),
     [
@@ -127,7 +134,7 @@ test('requests and runs of the past are forgotten', () => {
   const { tracer, spans } = setUp();
   for (let index = 0; index < 10_000; index += 1) {
     const id = String(index);
-    const begun = tracer.begin(id, undefined);
+    const begun = begin(tracer, id);
     tracer.started(startedRun(index, [id]));
     tracer.end(over(id, begun));
   }
