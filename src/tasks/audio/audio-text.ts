@@ -8,6 +8,7 @@ import { servePair, type Media } from '../image-text/serving.ts';
 import { MAX_CHARACTERS } from '../image-text/task.ts';
 import { float32 } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
+import { servedBy } from '../served.ts';
 import type { Item, ProgramSpec, Task, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
 import { TokenEncoder } from '../text/encode.ts';
@@ -96,7 +97,7 @@ export async function createAudioTextTask(source: TaskSource): Promise<Task> {
   };
   const usual = { template: own.hypothesisTemplate, normalize: own.normalize, isMedia: isSound };
   const known = new KnownTexts();
-  const unused = () => Promise.reject(new Error('items of this task are served'));
+  const unused = servedBy('zero-shot-audio-classification');
   return {
     rawTypes: [...AUDIO_TYPES, ...TEXT_TYPES],
     isLight: () => false,

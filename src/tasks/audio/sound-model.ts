@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { narrowHalf } from '../../tensors/half-float.ts';
 import { float32, fromTypedArray, type FixedTensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { isFloat } from '../image/image-model.ts';
+import { servedBy } from '../served.ts';
 import type { Item, Outputs, Prepared, ServeContext, Task, TaskSource, Work } from '../task.ts';
 import { audioOf, AUDIO_TYPES } from '../transcription/audio-item.ts';
 import { SAMPLE_RATE_HZ } from '../transcription/log-mel.ts';
@@ -48,9 +49,7 @@ export async function openSoundModel(source: TaskSource, own: SoundOptions): Pro
     };
     return { inputs, cost: 1 };
   };
-  const unused = (): never => {
-    throw new Error('sounds are served by `serve`');
-  };
+  const unused = servedBy('audio');
   return {
     run: async (item, context) => {
       const stretch = await readClip(audioOf(item), context, limits);

@@ -1,5 +1,6 @@
 import type { Item, ServeContext, Task, TaskSource, Work } from '../task.ts';
 import { readOptions } from '../options.ts';
+import { servedBy } from '../served.ts';
 import { openImageModel, preprocessingOf } from '../image/image-model.ts';
 import { IMAGE_TYPES } from '../image/input.ts';
 import { TokenEncoder } from '../text/encode.ts';
@@ -49,12 +50,13 @@ export async function createImageTextTask(source: TaskSource): Promise<Task> {
   const known = new KnownTexts();
   const idsOf = (text: string): Int32Array =>
     Int32Array.from(encoder.single(text, { truncate: true, direction: 'right' }).ids);
+  const unused = servedBy(source.task);
   return {
     rawTypes: [...IMAGE_TYPES, ...TEXT_TYPES],
     isLight: () => false,
     isLightReply: () => true,
-    prepare: () => Promise.reject(new Error('items of this task are served')),
-    finish: () => Promise.reject(new Error('items of this task are served')),
+    prepare: unused,
+    finish: unused,
     serve: (item, context) => servePair(readAsked(item, usual), { item, context, media, known, config }),
     calls: {
       image: async (item: Item): Promise<ImagePart> => {

@@ -2,6 +2,7 @@ import { ServerError } from '../../errors.ts';
 import { widenHalf } from '../../tensors/half-float.ts';
 import { typedView } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
+import { servedBy } from '../served.ts';
 import type { Item, Outputs, Prepared, Reply, ServeContext, Task, TaskSource, Work } from '../task.ts';
 import { TEXT_TYPES } from '../text/text-input.ts';
 import { FORMAT_FACTS, type Format } from './formats.ts';
@@ -53,9 +54,7 @@ export async function createTextToSpeechTask(source: TaskSource): Promise<Task> 
     prepare: (item) => prepareFirst(item, speaker),
     example: () => exampleOf(voices),
     isLightReply: () => false,
-    finish: () => {
-      throw new ServerError('INTERNAL', undefined, { cause: new Error('speech is given by `serve`') });
-    },
+    finish: servedBy('text-to-speech'),
     serve: (item, context) => speak(item, context, speaker),
     calls: {
       pcm: (call: PcmCall) => pcmOf(call),

@@ -7,7 +7,8 @@ import type { Item, ProgramSpec, Task, TaskSource } from '../task.ts';
 import { findAnswers, type ScoredWindow, type SpanOptions } from './answer-spans.ts';
 import { inCharacters } from './code-points.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
-import { callWithScores, runTexts, servedBy } from './run-windows.ts';
+import { servedBy } from '../served.ts';
+import { callWithScores, runTexts } from './run-windows.ts';
 import { isLightText } from './text-items.ts';
 import { cutWindows, windowRoom, type TextWindow } from './windows.ts';
 

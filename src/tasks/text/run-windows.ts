@@ -1,4 +1,3 @@
-import { ServerError } from '../../errors.ts';
 import { typedView } from '../../tensors/tensor.ts';
 import type { Outputs, ServeContext } from '../task.ts';
 import type { Encoded, TokenEncoder } from './encode.ts';
@@ -45,11 +44,4 @@ export function scoresOf(outputs: Outputs): Float32Array {
   const values = tensor === undefined || tensor.datatype === 'BYTES' ? undefined : typedView(tensor);
   if (!(values instanceof Float32Array)) throw new Error('the run gave no scores');
   return values;
-}
-
-/** For `prepare` and `finish` of a task with `serve`. */
-export function servedBy(task: string): () => never {
-  return () => {
-    throw new ServerError('INTERNAL', undefined, { cause: new Error(`${task} is served by \`serve\``) });
-  };
 }

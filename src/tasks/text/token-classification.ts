@@ -6,7 +6,8 @@ import type { Item, ProgramSpec, Reply, ServeContext, Task, TaskSource } from '.
 import { inCharacters } from './code-points.ts';
 import { encoderOptions, encoderProgram, openLabelledModel, type EncoderModel } from './encoder-model.ts';
 import { findEntities, STRATEGIES, type ScoredToken, type Strategy } from './entities.ts';
-import { callWithScores, runTexts, servedBy } from './run-windows.ts';
+import { servedBy } from '../served.ts';
+import { callWithScores, runTexts } from './run-windows.ts';
 import { ACTIVATIONS } from './scores.ts';
 import { readText, TEXT_TYPES } from './text-input.ts';
 import { isLightText } from './text-items.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ServerError } from '../../errors.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { readOptions } from '../options.ts';
+import { servedBy } from '../served.ts';
 import type { Item, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import type { OpenAudio } from './decode-audio.ts';
 import { Listening, type SpeechSetup } from './listening.ts';
@@ -62,6 +62,7 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
     canHearVoices: voiceActivityFile(source) !== undefined,
     ...own,
   };
+  const unused = servedBy('transcription');
   return {
     rawTypes: AUDIO_TYPES,
     isLight: () => false,
@@ -143,10 +144,6 @@ async function listen(
   });
   await live?.done();
   return { takes, language: listening?.language ?? settings.language ?? 'en' };
-}
-
-function unused(): never {
-  throw new ServerError('INTERNAL', undefined, { cause: new Error('transcription is served by `serve`') });
 }
 
 /** Makes a value at the first call: the main thread needs neither features nor tokenizer. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { float32, typedView, type Tensor } from '../../../tensors/tensor.ts';
 import { readOptions } from '../../options.ts';
+import { servedBy } from '../../served.ts';
 import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from '../../task.ts';
 import { audioOf, AUDIO_TYPES } from '../audio-item.ts';
 import { LiveText } from '../live-text.ts';
@@ -61,9 +62,7 @@ export async function createCtcTask(source: TaskSource): Promise<Task> {
     write: (parts: CtcTranscriptParts): CtcTranscript =>
       writeLetters(parts, vocabulary, frameSamples(read.convolutions)),
   };
-  const unused = (): never => {
-    throw new Error('transcription is served by `serve`');
-  };
+  const unused = servedBy('transcription');
   return {
     rawTypes: AUDIO_TYPES,
     isLight: () => false,
