@@ -2,15 +2,16 @@ import { ServerError } from '../../errors.ts';
 import { fromTypedArray } from '../../tensors/tensor.ts';
 import { Grammars } from './grammars.ts';
 import { FORM_PARAMETERS } from './response-format.ts';
-import type { Item, Prepared, Reply, ServeContext, Task, TaskSource } from '../task.ts';
+import type { Item, Prepared, Task, TaskSource } from '../task.ts';
 import { textCalls } from '../text/calls.ts';
 import { loadTokenizer, type TextTokenizer } from '../text/tokenizer.ts';
-import { Answer, type AnswerMemo, type AnswerPiece, type ToolMemo } from './answer.ts';
+import { Answer, type AnswerMemo, type ToolMemo } from './answer.ts';
 import { formOf } from './form.ts';
-import type { GenerationParameters, GenerationProgress } from './generation.ts';
+import type { GenerationParameters } from './generation.ts';
 import { infillOf, type Infill } from './infill.ts';
 import { readChatModel, stopTokensOf, type ChatModel } from './model.ts';
 import { readChatParameters, readPrompt, type ChatParameters, type Prompt } from './request.ts';
+import { serveAnswer } from './serve-answer.ts';
 import { thinkingAfter, thoughtMarksOf, type Thinking } from './reasoning.ts';
 import { loadChatTemplate, type ChatTemplate } from './template.ts';
 import { markersOf, toolFormat } from './tools/formats.ts';
@@ -44,7 +45,7 @@ export async function createChatTask(source: TaskSource): Promise<Task> {
       answer.takeOutputs(outputs);
       return answer.reply();
     },
-    serve: (item, context) => answerText(item, context, tokenizer),
+    serve: (item, context) => serveAnswer(item, context, { tokenizer, isLight }),
     calls: {
       ...textCalls({
         tokenizer,
@@ -130,35 +131,6 @@ function toolMemo(prompt: Prompt, { template, tokenizer }: ChatParts): { readonl
   const ids = markersOf(toolFormat(format)).flatMap((marker) => tokenizer.tokenToId(marker) ?? []);
   const markers = ids.filter((id) => tokenizer.specialIds.has(id));
   return { tools: { format, names: tools.map(({ name }) => name), parallel, markers } };
-}
-
-/** Runs one ticket, and tells pieces of its answer as they come; ends it when a stop text is met. */
-async function answerText(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
-  const prepared = (await context.call('prepare', item, { light: isLight(item) })) as Prepared;
-  const memo = prepared.memo as AnswerMemo;
-  // With log probabilities of its prompt an answer comes in one piece, because they stand first and are only known once the prompt is computed.
-  const inPieces = memo.prompt === undefined;
-  const emit = (piece: AnswerPiece): void => {
-    context.emit(piece);
-  };
-  const answer = new Answer(tokenizer, memo, inPieces && context.streaming ? emit : undefined);
-  const listens = inPieces && (context.streaming || memo.stop.length > 0 || memo.tools?.parallel === false);
-  const ending = new AbortController();
-  const listen = (progress: unknown): void => {
-    // A run that computed a part of the prompt, or of others' prompts, has nothing to tell.
-    if (progress === undefined) return;
-    answer.take(progress as GenerationProgress);
-    if (answer.stopped) ending.abort();
-  };
-  try {
-    answer.takeOutputs(await context.run(prepared, listens ? listen : undefined, ending.signal));
-  } catch (error) {
-    // A stop text ended the ticket.
-    if (!(answer.stopped && error instanceof ServerError && error.code === 'CANCELLED')) throw error;
-  }
-  context.count('tokens', answer.generatedTokens);
-  context.count('prompt_tokens', memo.promptTokens);
-  return answer.reply();
 }
 
 interface EncodedPrompt {

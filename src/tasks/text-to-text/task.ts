@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ServerError } from '../../errors.ts';
 import { fromTypedArray } from '../../tensors/tensor.ts';
-import { Answer, type AnswerMemo, type AnswerPiece } from '../chat/answer.ts';
-import type { GenerationProgress } from '../chat/generation.ts';
-import type { CreateTask, Item, Prepared, Reply, ServeContext, Task, TaskSource } from '../task.ts';
+import { Answer, type AnswerMemo } from '../chat/answer.ts';
+import { serveAnswer } from '../chat/serve-answer.ts';
+import type { CreateTask, Item, Prepared, Task, TaskSource } from '../task.ts';
 import { textCalls } from '../text/calls.ts';
 import { TokenEncoder } from '../text/encode.ts';
 import { TEXT_TYPES, readText } from '../text/text-input.ts';
@@ -43,7 +43,7 @@ export function createTextToTextTask(name: TextToTextName): CreateTask {
         answer.takeOutputs(outputs);
         return answer.reply();
       },
-      serve: (item, context) => writeText(item, context, tokenizer),
+      serve: (item, context) => serveAnswer(item, context, { tokenizer, isLight: isLightText }),
       calls: {
         ...textCalls({
           tokenizer,
@@ -136,30 +136,4 @@ function sourceItem(item: Item): Item {
   if (typeof prompt !== 'string' || Object.keys(others).length > 0)
     throw new ServerError('INVALID_INPUT', 'This model takes one text as its prompt.', { param: 'prompt' });
   return { ...item, value: prompt };
-}
-
-/** Runs one ticket, and tells pieces of its text as they come; ends it when a stop text is met. */
-async function writeText(item: Item, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
-  const prepared = (await context.call('prepare', item, { light: isLightText(item) })) as Prepared;
-  const memo = prepared.memo as AnswerMemo;
-  const emit = (piece: AnswerPiece): void => {
-    context.emit(piece);
-  };
-  const answer = new Answer(tokenizer, memo, context.streaming ? emit : undefined);
-  const listens = context.streaming || memo.stop.length > 0;
-  const ending = new AbortController();
-  const listen = (progress: unknown): void => {
-    if (progress === undefined) return;
-    answer.take(progress as GenerationProgress);
-    if (answer.stopped) ending.abort();
-  };
-  try {
-    answer.takeOutputs(await context.run(prepared, listens ? listen : undefined, ending.signal));
-  } catch (error) {
-    // A stop text ended the ticket.
-    if (!(answer.stopped && error instanceof ServerError && error.code === 'CANCELLED')) throw error;
-  }
-  context.count('tokens', answer.generatedTokens);
-  context.count('prompt_tokens', memo.promptTokens);
-  return answer.reply();
 }
