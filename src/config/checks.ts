@@ -57,9 +57,6 @@ function checkJobs({ JOB_SOURCE, JOB_COMMANDS }: Config): string[] {
 /** Values of headers are not shown: they are mostly secrets. */
 function checkTracing(config: Config): string[] {
   const problems: string[] = [];
-  for (const name of ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] as const)
-    if (config[name] !== '' && (!/^https?:\/\/[^/]/.test(config[name]) || !URL.canParse(config[name])))
-      problems.push(`${name}: expected an http address, got ${hideCredentials(config[name])}`);
   for (const name of ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_RESOURCE_ATTRIBUTES'] as const)
     readPairs(config[name], (place) => problems.push(`${name}: entry ${place}: expected name=value`));
   const ratio = Number(config.OTEL_TRACES_SAMPLER_ARG);
@@ -69,9 +66,16 @@ function checkTracing(config: Config): string[] {
 }
 
 function checkAddresses(config: Config): string[] {
-  return (['SALAD_METADATA_URI', 'KELPIE_API_URL'] as const)
-    .filter((name) => !/^https?:\/\/[^/]/.test(config[name]) || !URL.canParse(config[name]))
+  const optional = (['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] as const).filter(
+    (name) => config[name] !== '',
+  );
+  return (['SALAD_METADATA_URI', 'KELPIE_API_URL', ...optional] as const)
+    .filter((name) => !isHttpAddress(config[name]))
     .map((name) => `${name}: expected an http address, got ${hideCredentials(config[name])}`);
+}
+
+function isHttpAddress(text: string): boolean {
+  return /^https?:\/\/[^/]/.test(text) && URL.canParse(text);
 }
 
 function checkStorage({ AWS_ENDPOINT_URL_S3: url, STORAGE_PLACES, JOB_OUTPUT }: Config): string[] {
@@ -80,7 +84,7 @@ function checkStorage({ AWS_ENDPOINT_URL_S3: url, STORAGE_PLACES, JOB_OUTPUT }: 
     (text) => `STORAGE_PLACES: ${hideCredentials(text)}: ${expected}`,
   );
   if (JOB_OUTPUT !== '' && !isPlacePrefix(JOB_OUTPUT)) problems.push(`JOB_OUTPUT: ${expected}`);
-  if (url !== '' && !(/^https?:\/\/[^/]/.test(url) && URL.canParse(url)))
+  if (url !== '' && !isHttpAddress(url))
     problems.push(`AWS_ENDPOINT_URL_S3: expected the address of a storage, got ${hideCredentials(url)}`);
   return problems;
 }
@@ -126,7 +130,7 @@ function checkModelsDir({ MODELS_DIR, CARPOOL_MODELS, HF_ENDPOINT }: Config): st
   const wrong: string[] = [];
   parseReferences(CARPOOL_MODELS, wrong);
   problems.push(...wrong.map((problem) => `CARPOOL_MODELS: ${problem}`));
-  if (!/^https?:\/\/[^/]/.test(HF_ENDPOINT) || !URL.canParse(HF_ENDPOINT))
+  if (!isHttpAddress(HF_ENDPOINT))
     problems.push(`HF_ENDPOINT: expected the address of a hub, got ${hideCredentials(HF_ENDPOINT)}`);
   return problems;
 }

@@ -1,6 +1,6 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import type { Trace } from '../tracing/tracer.ts';
+import { newSpanId, type Trace } from '../tracing/tracer.ts';
 
 /** Version 00 ends with the flags; later ones may go on after a hyphen. */
 const TRACEPARENT = /^(?!ff|00.{53}.)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/;
@@ -12,7 +12,7 @@ export function readTraceparent(header: string | undefined): Trace | undefined {
   if (traceId === undefined || parentId === undefined || /^0+$/.test(traceId) || /^0+$/.test(parentId))
     return undefined;
   const sampled = (Number.parseInt(flags, 16) & 1) === 1;
-  return { traceId, parentId, sampled, spanId: randomBytes(8).toString('hex') };
+  return { traceId, parentId, sampled, spanId: newSpanId() };
 }
 
 /** The client's request id if it may be repeated in headers and logs, else a new one. */

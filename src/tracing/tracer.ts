@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { FinishedEvent, StartedEvent } from '../core/events.ts';
 import type { ServerError } from '../errors.ts';
+import { nameOfKey } from '../serving/core-metrics.ts';
 import { Stages } from '../serving/stages.ts';
 import type { RequestTiming } from '../serving/timing.ts';
 import { KIND, type Attributes, type Span, type SpanContext } from './span.ts';
@@ -116,7 +117,7 @@ export class Tracer {
     const run = this.#runs.get(event.run);
     if (run === undefined) return;
     const { modelKey, lane, items, tickets, cut, startedMs, wallMs, report, error } = event;
-    const model = modelKey.slice(0, modelKey.indexOf('/'));
+    const model = nameOfKey(modelKey);
     this.#parts.add({
       ...{ traceId: run.traceId, spanId: run.spanId, links: run.links },
       ...{ name: `run ${model}`, kind: KIND.internal, startMs: startedMs, endMs: startedMs + wallMs },
@@ -169,7 +170,8 @@ function newTraceId(): string {
   return randomUUID().replaceAll('-', '');
 }
 
-function newSpanId(): string {
+/** The id of a new span. */
+export function newSpanId(): string {
   const uuid = randomUUID();
   // Without the digits that are the same in all of them.
   return uuid.slice(0, 8) + uuid.slice(-8);
