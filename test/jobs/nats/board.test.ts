@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { seen } from '../../../src/http/keys/owner.ts';
-import { noJob } from '../../../src/jobs/job-board.ts';
 import { NatsBoard, type NatsBoardOptions } from '../../../src/jobs/nats/board.ts';
 import { NatsSource, type NatsJob } from '../../../src/jobs/nats/source.ts';
 import type { JobResult, ResultKind } from '../../../src/jobs/result.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
 import type { WebhookMessage } from '../../../src/jobs/webhooks/event.ts';
 import { newJob, refusal } from '../new-job.ts';
+import { statesOfOwned } from '../owned-jobs.ts';
 import { NatsServer, withoutNats } from './nats-server.ts';
 
 const only = { skip: withoutNats };
@@ -128,25 +127,16 @@ test('a full queue, too large a job and a NATS that is away are told; none is li
 
 test("a job is its key's from its beginning to its end, whichever server is asked", only, async (t) => {
   const { openBoard, openSource } = await rig(t);
-  const [board, other] = [await openBoard(), await openBoard()];
   const source = await openSource();
-  const seenBy = async (name: string, id: string): Promise<string> => {
-    const asked = { key: { name, scopes: new Set(['infer']) } } as never;
-    return seen(asked, await other.find(id), () => noJob(id)).status;
+  const serve = async (look: () => Promise<void>): Promise<void> => {
+    const job = await claimOne(source);
+    await look();
+    await source.done(job, result('answered'));
   };
-  const { id } = await board.add(newJob('{"a":1}', { owner: 'ann' }));
-  const states: string[] = [];
-  const look = async (one: string): Promise<void> => {
-    states.push(await seenBy('ann', one));
-    assert.equal((await refusal(seenBy('ben', one))).code, 'NOT_FOUND');
-  };
-  await look(id);
-  const job = await claimOne(source);
-  await look(id);
-  await source.done(job, result('answered'));
-  await look(id);
-  const second = await board.add(newJob('{"a":2}', { owner: 'ann' }));
-  await board.cancel(second.id);
-  await look(second.id);
-  assert.deepEqual(states, ['waiting', 'running', 'completed', 'cancelled']);
+  assert.deepEqual(await statesOfOwned({ board: await openBoard(), other: await openBoard(), serve }), [
+    'waiting',
+    'running',
+    'completed',
+    'cancelled',
+  ]);
 });
