@@ -1,5 +1,6 @@
 import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
 import { z } from 'zod';
+import { retryAfterMs } from '../retry-after.ts';
 import { retrying } from '../transfer/retry.ts';
 import { VERSION } from '../version.ts';
 import { HubError, refusalError } from './hub-error.ts';
@@ -198,10 +199,9 @@ export class HubClient {
 
   #refusal({ statusCode, headers }: Opened, repository: string, isElsewhere: boolean): HubError {
     const { endpoint, token } = this.#options;
-    const seconds = Number(headers['retry-after']);
-    const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+    const code = String(headers['x-error-code'] ?? '');
     return refusalError(
-      { status: statusCode, code: String(headers['x-error-code'] ?? ''), isElsewhere, retryAfterMs },
+      { status: statusCode, code, isElsewhere, retryAfterMs: retryAfterMs(headers['retry-after']) },
       { page: `${endpoint}/${repository}`, repository, hasToken: token !== '' },
     );
   }

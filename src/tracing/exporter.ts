@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
 import { messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { retryAfterMs } from '../retry-after.ts';
 import { otlpJson, type Origin } from './otlp-json.ts';
 import type { Span } from './span.ts';
 
@@ -100,8 +101,7 @@ export class Exporter {
         if (reply.statusCode < 300) return undefined;
         reason = `status ${reply.statusCode}`;
         if (!PASSING.has(reply.statusCode)) return reason;
-        const asked = Number(reply.headers['retry-after']);
-        if (asked > 0) pauseMs = asked * 1000;
+        pauseMs = retryAfterMs(reply.headers['retry-after']) ?? pauseMs;
       } catch (error) {
         reason = messageOf(error);
       }

@@ -1,6 +1,7 @@
 import { Agent, request } from 'undici';
 import { messageOf, ServerError } from '../../errors.ts';
 import { Guard } from '../../outbound/guard.ts';
+import { retryAfterMs } from '../../retry-after.ts';
 import type { WebhookMessage } from './event.ts';
 import { webhookHeaders } from './signature.ts';
 
@@ -19,7 +20,7 @@ export interface Sent {
   /** Without the URL, which may hold secrets. */
   readonly reason: string;
   /** How long the receiver asks to wait before the next try. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** As the specification advises: a receiver has 15 to 30 s. */
@@ -64,7 +65,7 @@ export class WebhookSender {
       answer.body.on('error', () => undefined).destroy();
       const { statusCode, headers } = answer;
       const outcome = statusCode >= 200 && statusCode < 300 ? 'delivered' : statusCode === GONE ? 'gone' : 'failed';
-      return { outcome, reason: `status ${statusCode}`, retryAfterMs: askedMs(headers['retry-after']) };
+      return { outcome, reason: `status ${statusCode}`, retryAfterMs: retryAfterMs(headers['retry-after']) };
     } catch (error) {
       if (error instanceof ServerError) return { outcome: 'gone', reason: 'its address is not allowed' };
       return { outcome: 'failed', reason: late.aborted ? 'no answer in time' : messageOf(error) };
@@ -77,11 +78,4 @@ export class WebhookSender {
     const { host = '', hostname = '' } = URL.canParse(url) ? new URL(url) : {};
     return new Guard({ allowPrivate: this.#options.hosts.some((one) => one === host || one === hostname) });
   }
-}
-
-/** The wait that a `Retry-After` names, in seconds or as a date; 0 for none. https://www.rfc-editor.org/rfc/rfc9110#field.retry-after */
-function askedMs(header: string | string[] | undefined): number {
-  if (typeof header !== 'string') return 0;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return ms > 0 ? ms : 0;
 }

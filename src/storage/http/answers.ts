@@ -1,3 +1,4 @@
+import { retryAfterMs } from '../../retry-after.ts';
 import type { ObjectFacts } from '../storage.ts';
 import { StorageError } from '../storage.ts';
 import type { HttpAnswer } from './client.ts';
@@ -50,15 +51,10 @@ export function isAbsent({ statusCode }: HttpAnswer): boolean {
 /** The error for an answer that is not the one that was wanted. */
 export function refusal({ statusCode, headers }: HttpAnswer, shown: string): Error {
   const what = `answered with status ${statusCode}`;
-  if (PASSING.has(statusCode)) return new Passing(what, askedMs(headers['retry-after']));
+  if (PASSING.has(statusCode)) return new Passing(what, retryAfterMs(headers['retry-after']));
   const message = `${shown}: ${what}`;
   if (FORBIDDEN.has(statusCode)) return new StorageError('FORBIDDEN', message);
   if (ABSENT.has(statusCode)) return new StorageError('NOT_FOUND', message);
   if (statusCode === 413) return new StorageError('TOO_LARGE', message);
   return new StorageError('NOT_SUPPORTED', message);
-}
-
-function askedMs(header: string | string[] | undefined): number {
-  const seconds = Number(header);
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
 }

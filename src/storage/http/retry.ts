@@ -5,9 +5,9 @@ import { StorageError } from '../storage.ts';
 /** A failure that may pass: the request is tried again. */
 export class Passing extends Error {
   /** How long the server asks to wait. */
-  readonly retryAfterMs: number;
+  readonly retryAfterMs: number | undefined;
 
-  constructor(message: string, retryAfterMs = 0) {
+  constructor(message: string, retryAfterMs?: number) {
     super(message);
     this.retryAfterMs = retryAfterMs;
   }

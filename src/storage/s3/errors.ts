@@ -1,3 +1,4 @@
+import { retryAfterMs } from '../../retry-after.ts';
 import { isNetworkError } from '../../transfer/retry.ts';
 import { StorageError, type StorageErrorKind } from '../storage.ts';
 
@@ -61,8 +62,7 @@ export function isPassing(error: unknown): boolean {
 
 /** How long the storage asks to wait. */
 export function askedDelayMs(error: unknown): number | undefined {
-  const seconds = Number(failureOf(error).headers['retry-after']);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
+  return retryAfterMs(failureOf(error).headers['retry-after']);
 }
 
 export function statusOf(error: unknown): number | undefined {
