@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { NATIVE } from '../dialects/native/dialect.ts';
 import { ANY_TYPE } from '../dialects/shared/about.ts';
 import { ServerError } from '../errors.ts';
@@ -16,7 +17,7 @@ import type { Services } from './services.ts';
 const LARGEST_EXAMPLE_BYTES = 32 * 1024 * 1024;
 
 /** What is told of a model; without inputs and outputs where it is not loaded or does not give its graph. */
-interface ModelAbout {
+interface ModelAbout extends Choices {
   readonly name: string;
   readonly version: string;
   readonly task: string;
@@ -26,13 +27,25 @@ interface ModelAbout {
   readonly labels?: readonly string[] | undefined;
   /** A request that it takes, in the terms of the native API; `file`: where the example's bytes are, relative to the server's own address. */
   readonly example?:
-    Extract<ExampleSource, { data: unknown }> | { readonly file: string; readonly contentType: string } | undefined;
-  /** Of a loaded model that speaks, and of one that translates between several languages: what a request may name. */
-  readonly voices?: readonly string[];
-  readonly languages?: readonly string[];
+    | Extract<ExampleSource, { data: unknown }>
+    | { readonly file: string; readonly contentType: string; readonly name: string }
+    | undefined;
   readonly inputs?: readonly TensorAbout[];
   readonly outputs?: readonly TensorAbout[];
 }
+
+/** What requests to a loaded model may name. */
+interface Choices {
+  readonly voices?: readonly string[];
+  /** Of audio, as this server can write it. */
+  readonly formats?: readonly string[];
+  readonly languages?: readonly string[];
+  /** The token that stands for one to find. */
+  readonly mask?: string;
+}
+
+/** Calls of tasks that tell them. */
+const CHOICES = ['voices', 'formats', 'languages', 'mask'] as const satisfies readonly (keyof Choices)[];
 
 type TensorSpec = ModelDescription['signature']['inputs'][number];
 
@@ -45,7 +58,7 @@ export function addModelAbout(routes: Routes, services: Services): void {
   routes.add('get', '/predict/:model', {
     dialect: NATIVE,
     about: { summary: 'Tells what a model is and takes, with an example' },
-    handle: (exchange, { params }) => exchange.json(aboutOf(services, params['model'] as string)),
+    handle: async (exchange, { params }) => exchange.json(await aboutOf(services, params['model'] as string)),
   });
   routes.add('get', '/predict/:model/example', {
     dialect: NATIVE,
@@ -85,7 +98,7 @@ function ofSource({ name, version, manifest, labels, example }: ModelSource): Fo
   return { name, version: String(version), task, description, licence, labels, example };
 }
 
-function aboutOf(services: Services, name: string): ModelAbout {
+async function aboutOf(services: Services, name: string): Promise<ModelAbout> {
   const { served, example, ...model } = found(services, name);
   const { batchable = false, inputs = [], outputs = [] } = served?.description.signature ?? {};
   const tell = ({ name: tensor, datatype, shape, batchAxis }: TensorSpec): TensorAbout => ({
@@ -93,22 +106,27 @@ function aboutOf(services: Services, name: string): ModelAbout {
     shape: batchable && batchAxis !== null ? shape.with(batchAxis, -1) : shape,
     batch_axis: batchable ? batchAxis : null,
   });
-  const namesOf = (call: 'voices' | 'languages'): { readonly [Name in typeof call]?: readonly string[] } => {
-    const names = (served?.task.calls?.[call] as (() => readonly string[]) | undefined)?.() ?? [];
-    return names.length === 0 ? {} : { [call]: names };
-  };
   return {
     ...model,
-    ...namesOf('voices'),
-    ...namesOf('languages'),
+    ...(await choicesOf(served)),
     loaded: served !== undefined,
     example: example !== undefined && 'file' in example ? fileOf(model.name, example) : example,
     ...(inputs.length === 0 ? {} : { inputs: inputs.map(tell), outputs: outputs.map(tell) }),
   };
 }
 
-function fileOf(model: string, { contentType }: Extract<ExampleSource, { file: string }>): ModelAbout['example'] {
-  return { file: `predict/${encodeURIComponent(model)}/example`, contentType };
+/** Those that there are: a task has no call for the others, or nothing to choose. */
+async function choicesOf(served: ServedModel | undefined): Promise<Choices> {
+  const told = CHOICES.map(async (name) => {
+    const tell = served?.task.calls?.[name] as (() => unknown) | undefined;
+    return [name, await tell?.()] as const;
+  });
+  const isSome = (value: unknown): boolean => value !== undefined && !(Array.isArray(value) && value.length === 0);
+  return Object.fromEntries((await Promise.all(told)).filter(([, value]) => isSome(value)));
+}
+
+function fileOf(model: string, { file, contentType }: Extract<ExampleSource, { file: string }>): ModelAbout['example'] {
+  return { file: `predict/${encodeURIComponent(model)}/example`, contentType, name: path.basename(file) };
 }
 
 async function sendExample(exchange: Exchange, example: ExampleSource | undefined): Promise<void> {

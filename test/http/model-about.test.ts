@@ -36,7 +36,11 @@ test(
     assert.equal((await about('sentence-embedding'))['loaded'], false);
 
     const { example } = await about('super-resolution');
-    assert.deepEqual(example, { file: 'predict/super-resolution/example', contentType: 'image/png' });
+    assert.deepEqual(example, {
+      file: 'predict/super-resolution/example',
+      contentType: 'image/png',
+      name: 'example.png',
+    });
     const file = await ask(`${server.url}/predict/super-resolution/example`);
     assert.deepEqual(
       Buffer.from(file.bytes),
@@ -59,4 +63,23 @@ test('who may not see models is told nothing of one', async () => {
     (await ask(`${server.url}/predict/m`, { method: 'DELETE', headers })).headers.get('allow'),
     'GET, POST, HEAD, OPTIONS',
   );
+});
+
+test('a model tells what requests may name, as its task knows it', async () => {
+  const serve = (): Promise<never> => Promise.reject(new Error('not asked'));
+  const speaker = { voices: () => ['amy'], formats: () => Promise.resolve(['wav', 'mp3']), languages: () => [] };
+  await using server = await startStubServer([
+    { name: 'speaker', task: 'text-to-speech', serve, calls: speaker },
+    { name: 'guesser', task: 'fill-mask', serve, calls: { mask: () => '<mask>' } },
+  ]);
+  const choices = async (name: string): Promise<unknown> => {
+    const { voices, formats, languages, mask } = (await ask(`${server.url}/predict/${name}`)).json as Record<
+      string,
+      unknown
+    >;
+    return { voices, formats, languages, mask };
+  };
+  const none = { voices: undefined, formats: undefined, languages: undefined, mask: undefined };
+  assert.deepEqual(await choices('speaker'), { ...none, voices: ['amy'], formats: ['wav', 'mp3'] });
+  assert.deepEqual(await choices('guesser'), { ...none, mask: '<mask>' });
 });

@@ -35,21 +35,21 @@ export const FORMS: Readonly<Record<string, Form>> = {
   'language-id': { model: 'language-id' },
   'super-resolution': { model: 'super-resolution', files: [PICTURE] },
   drawing: { model: 'super-resolution', act: drawOnBoard },
-  'text-to-image': { model: 'text-to-image', act: type('Pictures', '3') },
+  'text-to-image': { model: 'text-to-image', act: type('Number of pictures', '3') },
   'voice-activity': { model: 'voice-activity' },
   square: { model: 'square' },
   json: { model: 'square', tab: 'JSON' },
   'text-recognition': { model: 'text-recognition', act: writeLine },
   'sentence-embedding': { model: 'sentence-embedding' },
   transcription: { model: 'transcription', files: [SPEECH] },
-  'transcription-stream': { model: 'transcription', files: [SPEECH], act: tick('Show the text as it is heard') },
+  'transcription-stream': { model: 'transcription', files: [SPEECH], act: tick('Stream the text') },
   ctc: { model: 'wav2vec2_ctc', files: [SOUND] },
   'audio-classification': { model: 'ast_classification', files: [SOUND] },
   clap: { model: 'clap', files: [SOUND] },
   'clap-vectors': { model: 'clap', tab: 'Compare sounds and texts', files: [SOUND, SPEECH] },
   'speaker-vectors': { model: 'wavlm_xvector', files: [SOUND, SPEECH] },
   speech: { model: 'vits', act: type('Text', 'one two three') },
-  completion: { model: 'chat', tab: 'Complete', act: type('Most tokens', '24') },
+  completion: { model: 'chat', tab: 'Complete', act: type('Max tokens', '24') },
   ner: { model: 'ner' },
   'fill-mask': { model: 'fill-mask' },
   'fill-mask-byte-level': { model: 'fill-mask-byte-level' },
@@ -60,7 +60,7 @@ export const FORMS: Readonly<Record<string, Form>> = {
   'text-to-text': { model: 't5' },
   summary: { model: 'bart' },
   reranking: { model: 'reranking' },
-  detection: { model: 'detr', files: [PICTURE], act: type('Least score', '0.1') },
+  detection: { model: 'detr', files: [PICTURE], act: type('Min score', '0.1') },
   segmentation: { model: 'segformer', files: [PICTURE] },
   'background-removal': { model: 'remover', files: [PICTURE] },
   depth: { model: 'depth_anything', files: [PICTURE] },
@@ -94,7 +94,7 @@ async function drawOnBoard(page: Page): Promise<void> {
     [0.3, 0.5],
     [0.6, 0.8],
   ]);
-  await page.getByRole('button', { name: 'Take the drawing' }).click();
+  await page.getByRole('button', { name: 'Use the drawing' }).click();
 }
 
 /** A line of two letters as the numbers of the picture that the model reads. */
@@ -113,7 +113,7 @@ async function writeLine(page: Page): Promise<void> {
     [0.25, 0.2],
     [0.25, 0.8],
   ]);
-  await page.getByRole('button', { name: 'Take the drawing' }).click();
+  await page.getByRole('button', { name: 'Use the drawing' }).click();
 }
 
 /** Draws through these points of the board, in parts of its sides. */

@@ -23,7 +23,7 @@ export function Turns({
   }, [turns, answer]);
   return (
     <div class="play-turns" ref={list} tabIndex={0} role="log" aria-label="Turns">
-      {turns.length === 0 && answer === undefined && <p class="muted">Nothing has been said yet.</p>}
+      {turns.length === 0 && answer === undefined && <p class="muted">No messages yet.</p>}
       {turns.map((turn, index) => (
         <TurnView key={index} turn={turn} />
       ))}
@@ -42,7 +42,7 @@ function TurnView({ turn, isComing = false }: { turn: Turn; isComing?: boolean }
   if (turn.role !== 'assistant')
     return (
       <div class={`play-turn is-${turn.role}`}>
-        <span class="visually-hidden">{turn.role === 'user' ? 'You' : 'Result of a tool'}: </span>
+        <span class="visually-hidden">{turn.role === 'user' ? 'You' : 'Tool result'}: </span>
         {turn.content}
       </div>
     );
@@ -67,9 +67,9 @@ function TurnView({ turn, isComing = false }: { turn: Turn; isComing?: boolean }
 }
 
 const FINISHES: Readonly<Record<string, string>> = {
-  length: 'cut at the most tokens',
+  length: 'cut at max tokens',
   stopped: 'stopped',
-  tool_calls: 'waits for results of tools',
+  tool_calls: 'waits for tool results',
 };
 
 /** What is told below the last turn. */
@@ -87,7 +87,7 @@ export function Ending({
     answer === undefined
       ? []
       : [
-          answer.promptTokens === undefined ? undefined : `${answer.promptTokens} tokens of prompt`,
+          answer.promptTokens === undefined ? undefined : `${answer.promptTokens} prompt tokens`,
           answer.pieces === 0 ? undefined : `${answer.tokens ?? answer.pieces} tokens`,
           speed === undefined ? undefined : `${speed.toFixed(1)} tokens a second`,
           FINISHES[answer.finish],
@@ -127,7 +127,7 @@ export function ToolResult({
         <textarea rows={2} value={content} onInput={(event) => setContent(event.currentTarget.value)} />
       </label>
       <button type="submit" disabled={content.trim() === ''}>
-        Give the result
+        Send the result
       </button>
     </form>
   );

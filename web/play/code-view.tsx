@@ -25,7 +25,7 @@ export function CodeView({
   return (
     <section class="panel" aria-label="The same request in code">
       <div class="play-head">
-        <h2>In code</h2>
+        <h2>Code</h2>
         <div class="play-buttons" role="group" aria-label="Language">
           {LANGUAGES.map((one) => (
             <button

@@ -55,10 +55,10 @@ export function DrawingBoard({
       />
       <div class="play-buttons">
         <button type="button" class="plain" disabled={isEmpty} onClick={take}>
-          Take the drawing
+          Use the drawing
         </button>
         <button type="button" class="plain" disabled={isEmpty} onClick={clear}>
-          Wipe
+          Clear
         </button>
       </div>
     </div>

@@ -22,7 +22,7 @@ export function Timings({ sent: { heads, elapsedMs, firstMs }, wasLoaded }: Timi
   const facts = [
     ['time', showMs(elapsedMs)],
     ['first event', firstMs === undefined ? undefined : showMs(firstMs)],
-    ['batch', heads.batch === null ? undefined : batch === 1 ? 'rode alone' : `${batch} items rode together`],
+    ['batch', heads.batch === null ? undefined : batch === 1 ? 'alone' : `${batch} items together`],
     ['lane', heads.lane ?? undefined],
     ['version', heads.version ?? undefined],
     ['ignored fields', heads.ignored ?? undefined],

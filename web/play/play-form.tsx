@@ -55,7 +55,9 @@ interface FormProps {
 }
 
 export function PlayForm({ model, play, onAnswer }: FormProps): VNode {
-  const [values, setValues] = useState(() => initialValues(play.fields));
+  const [changed, setChanged] = useState<Values>({});
+  // What nobody has touched follows the model, of which more is known once it is loaded.
+  const values = useMemo(() => ({ ...initialValues(play.fields), ...changed }), [play, changed]);
   const [isTried, setTried] = useState(false);
   const [outcome, setOutcome] = useState<Outcome>({ kind: 'none' });
   const { isBusy, start, stop } = useTask();
@@ -91,10 +93,10 @@ export function PlayForm({ model, play, onAnswer }: FormProps): VNode {
           fields={play.fields}
           values={values}
           problem={isTried ? problem : undefined}
-          onChange={(name, value) => setValues((before) => ({ ...before, [name]: value }))}
+          onChange={(name, value) => setChanged((before) => ({ ...before, [name]: value }))}
         />
         <div class="play-buttons">
-          <button type="submit" disabled={isBusy} title="Ctrl and Enter does the same">
+          <button type="submit" disabled={isBusy} title="Ctrl + Enter">
             Send
           </button>
           {isBusy && (
@@ -172,7 +174,7 @@ function OutcomeView({
 }): VNode {
   switch (outcome.kind) {
     case 'none':
-      return <p class="muted">It appears here.</p>;
+      return <p class="muted">The answer appears here.</p>;
     case 'coming':
       return outcome.text === '' ? <Waiting isLoaded={isLoaded} /> : <p class="play-text">{outcome.text}</p>;
     case 'answer':

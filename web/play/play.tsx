@@ -82,7 +82,7 @@ function Choice({ models, isKnown }: { models: readonly Listed[]; isKnown: boole
   return (
     <>
       <h1>Playground</h1>
-      {isKnown && models.length === 0 && <p class="muted">No model is here yet.</p>}
+      {isKnown && models.length === 0 && <p class="muted">No models yet.</p>}
       <ul class="play-cards">
         {models.map(({ id, task }) => (
           <li key={id}>
@@ -110,7 +110,7 @@ function ModelPlay({ name }: { readonly name: string }): VNode {
   if (model === undefined)
     return (
       <p class="muted" role="status">
-        Asking for the model…
+        Asking the server about this model…
       </p>
     );
   return <Plays model={model} onAnswer={() => !model.loaded && setAnswers(answers + 1)} />;

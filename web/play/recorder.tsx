@@ -47,7 +47,7 @@ export function Recorder({ onRecording }: { readonly onRecording: (file: File) =
         </button>
       ) : (
         <button type="button" class="plain" onClick={() => void begin()}>
-          Begin to record
+          Start recording
         </button>
       )}
       {problem !== '' && <p class="play-problem">{problem}</p>}

@@ -78,7 +78,7 @@ function PictureNumbers({
   }, [file, range, isInverted]);
   return (
     <details class="play-more" open>
-      <summary>Make them of a picture</summary>
+      <summary>Fill from a picture</summary>
       <FilesInput
         field={{ of: 'image', label: `A picture for ${field.label}` }}
         files={files}
@@ -98,7 +98,7 @@ function PictureNumbers({
         )}
         <label>
           <input type="checkbox" checked={isInverted} onChange={(event) => setInverted(event.currentTarget.checked)} />{' '}
-          Dark becomes light
+          Invert (light on dark)
         </label>
       </div>
       {problem !== '' && <p class="play-problem">{problem}</p>}

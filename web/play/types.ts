@@ -11,14 +11,21 @@ export interface ModelAbout {
   readonly labels?: readonly string[];
   readonly example?: Example;
   readonly voices?: readonly string[];
+  readonly formats?: readonly string[];
   readonly languages?: readonly string[];
+  readonly mask?: string;
   readonly inputs?: readonly TensorAbout[];
   readonly outputs?: readonly TensorAbout[];
 }
 
-export type Example =
-  | { readonly data: unknown; readonly parameters?: Readonly<Record<string, unknown>> }
-  | { readonly file: string; readonly contentType: string };
+export type Example = { readonly data: unknown; readonly parameters?: Readonly<Record<string, unknown>> } | ExampleFile;
+
+/** `file`: its address, relative to the server's. */
+export interface ExampleFile {
+  readonly file: string;
+  readonly contentType: string;
+  readonly name: string;
+}
 
 export interface TensorAbout {
   readonly name: string;
@@ -90,8 +97,8 @@ export interface FileField extends FieldBase {
   readonly of: 'image' | 'audio';
   /** Several files. */
   readonly isMany?: boolean;
-  /** The model's example, relative to the server's address. */
-  readonly example?: { readonly file: string; readonly contentType: string };
+  /** That of the model. */
+  readonly example?: ExampleFile;
   readonly mayBeEmpty?: boolean;
 }
 /** The numbers of a tensor, written as JSON, or made of a picture. */

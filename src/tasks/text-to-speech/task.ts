@@ -5,7 +5,7 @@ import { readOptions } from '../options.ts';
 import { servedBy } from '../served.ts';
 import type { Item, Outputs, Prepared, Reply, ServeContext, Task, TaskSource, Work } from '../task.ts';
 import { TEXT_TYPES } from '../text/text-input.ts';
-import { FORMAT_FACTS, type Format } from './formats.ts';
+import { FORMAT_FACTS, FORMATS, type Format } from './formats.ts';
 import { voiceOptions } from './options.ts';
 import { pcmOf, type PcmCall } from './pcm.ts';
 import { checkVoices, readSpeechRequest, voiceNames, type SpeechChoices, type SpeechRequest } from './request.ts';
@@ -59,6 +59,7 @@ export async function createTextToSpeechTask(source: TaskSource): Promise<Task> 
     calls: {
       pcm: (call: PcmCall) => pcmOf(call),
       voices: () => voiceNames(speaker),
+      formats: async () => FORMATS.filter(await writableFormats()),
     },
   };
 }

@@ -55,7 +55,7 @@ export async function createFillMaskTask(source: TaskSource): Promise<Task> {
     prepare: (item) => prepare(item, model, { mask, maskId }),
     isLightReply: (outputBytes) => outputBytes <= LIGHT_REPLY_BYTES,
     finish: (outputs, memo) => finish(outputs, memo as Memo, model),
-    calls: model.calls,
+    calls: { ...model.calls, mask: () => mask },
   };
 }
 

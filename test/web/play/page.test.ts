@@ -151,7 +151,7 @@ test('models are tried in the page', { skip: noBrowser, timeout: 180_000 }, asyn
       '1.00',
     ]);
     await page.locator('.play-parts', { hasText: 'queue' }).waitFor();
-    await page.locator('.play-facts', { hasText: 'rode' }).waitFor();
+    await page.locator('.play-facts', { hasText: 'batch' }).waitFor();
     await page.getByRole('button', { name: 'Python' }).click();
     await page.locator('.play-code', { hasText: 'client.embeddings.create(' }).waitFor();
     assert.deepEqual(await problemsOf(page), []);

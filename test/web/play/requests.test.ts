@@ -190,14 +190,37 @@ test('a chat sends its conversation with what is set', async () => {
   assert.deepEqual((await read(request, 'chat')).ignored, []);
 });
 
-test('voices and languages are chosen among those of the model, once they are known', () => {
-  const [speak] = playsOf(modelOf('text-to-speech', { voices: ['amy', 'bob'] }));
-  const voice = speak?.fields.find(({ name }) => name === 'voice');
-  assert.deepEqual(voice?.kind === 'choice' && voice.choices.map(({ value }) => value), ['', 'amy', 'bob']);
-  const [translate] = playsOf(modelOf('translation', { languages: ['eng_Latn', 'deu_Latn'] }));
-  const target = translate?.fields.find(({ name }) => name === 'tgt_lang');
-  assert.deepEqual(target?.kind === 'choice' && target.choices.map(({ value }) => value), ['', 'eng_Latn', 'deu_Latn']);
+/** The values that a field of a form offers, and the one that it begins with. */
+function offered(play: Play | undefined, name: string): readonly [values: readonly string[], first: unknown] {
+  const field = play?.fields.find((one) => one.name === name);
+  assert.ok(field?.kind === 'choice', name);
+  return [field.choices.map(({ value }) => value), field.value];
+}
+
+test('voices, formats and languages are chosen among those of the model, once they are known', () => {
+  const [speak] = playsOf(
+    modelOf('text-to-speech', { voices: ['amy', 'bob'], formats: ['mp3', 'opus', 'wav', 'pcm'] }),
+  );
+  assert.deepEqual(offered(speak, 'voice'), [['', 'amy', 'bob'], '']);
+  assert.deepEqual(offered(speak, 'response_format'), [['wav', 'mp3', 'opus'], 'wav']);
+  const request = speak?.request({ ...initialValues(speak.fields), response_format: 'opus' });
+  assert.equal(request?.answerFile, 'speech.ogg');
+  assert.deepEqual(offered(playsOf(modelOf('text-to-speech', { loaded: false }))[0], 'response_format')[0], ['wav']);
+
+  const languages = ['ace_Arab', 'deu_Latn', 'eng_Latn'];
+  const [translate] = playsOf(modelOf('translation', { languages }));
+  assert.deepEqual(offered(translate, 'src_lang'), [['', ...languages], 'eng_Latn']);
+  assert.deepEqual(offered(translate, 'tgt_lang'), [['', ...languages], 'deu_Latn']);
+  // A summary names no language unless somebody wants it.
+  assert.equal(offered(playsOf(modelOf('summarization', { languages }))[0], 'tgt_lang')[1], '');
   assert.ok(
     playsOf(modelOf('translation'))[0]?.fields.some(({ name, kind }) => name === 'tgt_lang' && kind === 'text'),
   );
+});
+
+test("the mask of a form is that of the model's tokenizer", () => {
+  const textFor = (more: object): unknown =>
+    initialValues(playsOf(modelOf('fill-mask', more))[0]?.fields ?? [])['text'];
+  assert.equal(textFor({ mask: '<mask>' }), 'The capital of France is <mask>.');
+  assert.equal(textFor({}), 'The capital of France is [MASK].');
 });

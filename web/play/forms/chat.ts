@@ -13,8 +13,8 @@ const SAMPLING: readonly Field[] = [
     min: 0,
     max: 2,
     step: 0.1,
-    placeholder: "the model's",
-    help: '0 always takes the likeliest token',
+    placeholder: 'model default',
+    help: '0 always takes the most likely token',
   },
   { kind: 'number', name: 'max_tokens', label: 'Max tokens', value: '512', min: 1, step: 1 },
   {
@@ -25,7 +25,7 @@ const SAMPLING: readonly Field[] = [
     min: 0,
     max: 1,
     step: 0.05,
-    placeholder: "the model's",
+    placeholder: 'model default',
     isMore: true,
   },
   {
@@ -35,7 +35,7 @@ const SAMPLING: readonly Field[] = [
     value: '',
     min: -1,
     step: 1,
-    placeholder: "the model's",
+    placeholder: 'model default',
     isMore: true,
   },
   {
@@ -46,7 +46,7 @@ const SAMPLING: readonly Field[] = [
     min: 0.1,
     max: 10,
     step: 0.05,
-    placeholder: "the model's",
+    placeholder: 'model default',
     isMore: true,
   },
   {
@@ -61,8 +61,8 @@ const SAMPLING: readonly Field[] = [
   },
 ];
 
-const TOOLS_HELP = 'a list of functions that the model may call, as OpenAI has it';
-const SCHEMA_HELP = 'a JSON Schema that the answer is held to';
+const TOOLS_HELP = 'functions that the model may call, in the format of OpenAI';
+const SCHEMA_HELP = 'the answer is JSON that fits this schema';
 
 /** What can be set of a chat. */
 export const CHAT_FIELDS: readonly Field[] = [
@@ -79,15 +79,15 @@ export const CHAT_FIELDS: readonly Field[] = [
   {
     kind: 'switch',
     name: 'think',
-    label: 'Let the model think',
+    label: 'Thinking',
     value: true,
-    help: 'where its chat template can switch that off',
+    help: 'has an effect where the chat template can switch it off',
     isMore: true,
   },
   {
     kind: 'json',
     name: 'schema',
-    label: 'Form of the answer',
+    label: 'JSON schema',
     value: '',
     rows: 5,
     mayBeEmpty: true,
@@ -135,16 +135,16 @@ export function completionPlay({ name }: ModelAbout): Play {
     title: 'Complete',
     streams: 'completion',
     fields: [
-      { kind: 'text', name: 'prompt', label: 'Text to go on with', value: 'Once upon a time', rows: 5 },
+      { kind: 'text', name: 'prompt', label: 'Prompt', value: 'Once upon a time', rows: 5 },
       {
         kind: 'text',
         name: 'suffix',
-        label: 'What follows',
+        label: 'Suffix',
         value: '',
         rows: 3,
         mayBeEmpty: true,
         isMore: true,
-        help: 'the model writes what belongs between; only models trained for that can',
+        help: 'the model fills in the text between prompt and suffix; only models trained for that can',
       },
       ...SAMPLING.map((field): Field =>
         field.name === 'max_tokens' && field.kind === 'number' ? { ...field, value: '64' } : field,
@@ -154,7 +154,7 @@ export function completionPlay({ name }: ModelAbout): Play {
       const suffix = textOf(values, 'suffix');
       const value = {
         model: name,
-        prompt: neededText(values, 'prompt', 'The text'),
+        prompt: neededText(values, 'prompt', 'The prompt'),
         ...(suffix === '' ? {} : { suffix }),
         ...samplingOf(values),
         stream: true,

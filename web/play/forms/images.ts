@@ -47,8 +47,8 @@ export function imageClassificationPlay(model: ModelAbout): Play {
         value: '',
         min: 0,
         step: 1,
-        placeholder: "the model's",
-        help: '0: all',
+        placeholder: 'model default',
+        help: '0 shows all',
       },
     ],
     request: (values) => lookAt(model, values, { parameters: { top_k: numberOf(values, 'top_k') } }),
@@ -59,11 +59,11 @@ export function imageClassificationPlay(model: ModelAbout): Play {
 /** Classes that a request names, for models that compare them with a picture or a sound. */
 export function candidateFields({ labels, template }: { readonly labels: string; readonly template: string }): Field[] {
   return [
-    { kind: 'text', name: 'labels', label: 'Classes', value: labels, help: 'with commas between' },
+    { kind: 'text', name: 'labels', label: 'Classes', value: labels, help: 'separated by commas' },
     {
       kind: 'text',
       name: 'template',
-      label: 'Text of a class',
+      label: 'Template',
       value: '',
       placeholder: template,
       mayBeEmpty: true,
@@ -101,18 +101,18 @@ export function detectionPlay(model: ModelAbout): Play {
       {
         kind: 'number',
         name: 'threshold',
-        label: 'Least score',
+        label: 'Min score',
         value: '',
         min: 0,
         max: 1,
         step: 0.05,
-        placeholder: "the model's",
+        placeholder: 'model default',
       },
     ],
     request: (values) => lookAt(model, values, { parameters: { threshold: numberOf(values, 'threshold') } }),
     read({ json }): Shown[] {
       const boxes = asList(resultOf(json)).map(boxOf);
-      if (boxes.length === 0) return [{ kind: 'note', text: 'The model found nothing with that score.' }];
+      if (boxes.length === 0) return [{ kind: 'note', text: 'The model found no object with that score.' }];
       return [{ kind: 'boxes', boxes }];
     },
   };
@@ -168,8 +168,8 @@ export function depthPlay(model: ModelAbout): Play {
 export function backgroundPlay(model: ModelAbout): Play {
   return {
     id: 'cut-out',
-    title: 'Cut out',
-    fields: [imageField(model), { kind: 'switch', name: 'mask', label: 'Only the mask', value: false }],
+    title: 'Remove background',
+    fields: [imageField(model), { kind: 'switch', name: 'mask', label: 'Mask only', value: false }],
     request: (values) =>
       lookAt(model, values, {
         parameters: { mask: isOn(values, 'mask') ? true : undefined },
@@ -183,7 +183,7 @@ export function backgroundPlay(model: ModelAbout): Play {
 export function imageToImagePlay(model: ModelAbout): Play {
   return {
     id: 'picture',
-    title: 'Picture to picture',
+    title: 'Transform',
     fields: [imageField(model)],
     request: (values) => lookAt(model, values, { accept: 'image/*', answerFile: 'reply.png' }),
     read: ({ bytes, type }) => [{ kind: 'compared', bytes, type, name: `reply.${type.replace(/^image\//, '')}` }],
@@ -197,10 +197,10 @@ const DRAWING: readonly Field[] = [
     label: 'Seed',
     value: '',
     step: 1,
-    placeholder: 'another each time',
+    placeholder: 'random',
     help: 'the same seed draws the same picture',
   },
-  { kind: 'number', name: 'n', label: 'Pictures', value: '1', min: 1, max: 10, step: 1 },
+  { kind: 'number', name: 'n', label: 'Number of pictures', value: '1', min: 1, max: 10, step: 1 },
   {
     kind: 'text',
     name: 'negative_prompt',
@@ -215,7 +215,7 @@ const DRAWING: readonly Field[] = [
     label: 'Size',
     value: '',
     mayBeEmpty: true,
-    placeholder: "the model's",
+    placeholder: 'model default',
     help: 'WIDTHxHEIGHT in pixels',
     isMore: true,
   },
@@ -226,8 +226,8 @@ const DRAWING: readonly Field[] = [
     value: '',
     min: 1,
     step: 1,
-    placeholder: "the model's",
-    help: 'more take longer and give a better picture',
+    placeholder: 'model default',
+    help: 'more steps take longer and usually give a better picture',
     isMore: true,
   },
   {
@@ -237,8 +237,8 @@ const DRAWING: readonly Field[] = [
     value: '',
     min: 0,
     step: 0.5,
-    placeholder: "the model's",
-    help: 'how far to go towards the prompt',
+    placeholder: 'model default',
+    help: 'higher values follow the prompt more closely',
     isMore: true,
   },
   {
@@ -246,7 +246,7 @@ const DRAWING: readonly Field[] = [
     name: 'scheduler',
     label: 'Scheduler',
     value: '',
-    choices: ['', 'ddim', 'euler', 'lcm'].map((value) => ({ value, label: value || "the model's" })),
+    choices: ['', 'ddim', 'euler', 'lcm'].map((value) => ({ value, label: value || 'model default' })),
     isMore: true,
   },
 ];
@@ -260,7 +260,7 @@ export function drawingPlay(model: ModelAbout): Play {
       : exampleText(model, '');
   return {
     id: 'draw',
-    title: 'Draw',
+    title: 'Generate',
     fields: [{ kind: 'text', name: 'prompt', label: 'Prompt', value: prompt || 'a red square', rows: 3 }, ...DRAWING],
     request(values) {
       const value = {

@@ -8,6 +8,7 @@ import {
   type Play,
   type Shown,
   type Transcript,
+  type Values,
 } from '../types.ts';
 import { isOn, neededFile, neededText, numberOf, textOf } from '../values.ts';
 import { candidateFields, candidatesOf } from './images.ts';
@@ -24,18 +25,18 @@ const LISTENING: readonly Field[] = [
   {
     kind: 'switch',
     name: 'stream',
-    label: 'Show the text as it is heard',
+    label: 'Stream the text',
     value: false,
-    help: 'long recordings come window by window; without times',
+    help: 'long recordings come piece by piece, without timestamps',
   },
-  { kind: 'switch', name: 'words', label: 'Times of words', value: true },
+  { kind: 'switch', name: 'words', label: 'Word timestamps', value: true },
   {
     kind: 'text',
     name: 'language',
     label: 'Language',
     value: '',
     mayBeEmpty: true,
-    placeholder: 'found out',
+    placeholder: 'detected',
     help: 'a code such as en, or its English name',
     isMore: true,
   },
@@ -46,11 +47,11 @@ const LISTENING: readonly Field[] = [
     value: '',
     rows: 2,
     mayBeEmpty: true,
-    help: 'earlier text, as an example of spelling and style',
+    help: 'an example of spelling and style',
     isMore: true,
   },
   { kind: 'text', name: 'hotwords', label: 'Names and words to expect', value: '', mayBeEmpty: true, isMore: true },
-  { kind: 'switch', name: 'vad_filter', label: 'Leave out silence', value: false, isMore: true },
+  { kind: 'switch', name: 'vad_filter', label: 'Skip silence', value: false, isMore: true },
 ];
 
 export function transcriptionPlay(model: ModelAbout): Play {
@@ -123,7 +124,7 @@ export function audioClassificationPlay(model: ModelAbout): Play {
     title: 'Classify',
     fields: [
       audioField(model),
-      { kind: 'number', name: 'top_k', label: 'Max classes', value: '', min: 0, step: 1, placeholder: "the model's" },
+      { kind: 'number', name: 'top_k', label: 'Max classes', value: '', min: 0, step: 1, placeholder: 'model default' },
     ],
     request(values) {
       const file = neededFile(values, 'audio', 'a recording');
@@ -154,12 +155,39 @@ export function zeroShotAudioPlay(model: ModelAbout): Play {
 /** A choice, once the model is loaded and its voices are known. Empty: the model's own voice, whatever its name. */
 function voiceField({ voices }: ModelAbout): Field {
   const field = { name: 'voice', label: 'Voice', value: '' } as const;
-  if (voices === undefined) return { ...field, kind: 'text', mayBeEmpty: true, placeholder: "the model's" };
+  if (voices === undefined) return { ...field, kind: 'text', mayBeEmpty: true, placeholder: 'model default' };
   return {
     ...field,
     kind: 'choice',
-    choices: ['', ...voices].map((value) => ({ value, label: value || "the model's" })),
+    choices: ['', ...voices].map((value) => ({ value, label: value || 'model default' })),
   };
+}
+
+/** Names of formats, and the ends of their files' names. Bare samples (pcm) are left out: no browser plays them. */
+const FORMATS: Readonly<Record<string, { readonly label: string; readonly ending: string }>> = {
+  wav: { label: 'WAV', ending: 'wav' },
+  mp3: { label: 'MP3', ending: 'mp3' },
+  opus: { label: 'Opus', ending: 'ogg' },
+  aac: { label: 'AAC', ending: 'aac' },
+  flac: { label: 'FLAC', ending: 'flac' },
+};
+const WAV = 'wav';
+
+/** What the server can write, once the model is loaded and has told. */
+function formatField({ formats = [WAV], loaded }: ModelAbout): Field {
+  const choices = Object.entries(FORMATS).flatMap(([value, { label }]) =>
+    formats.includes(value) ? [{ value, label }] : [],
+  );
+  const field = { kind: 'choice', name: 'response_format', label: 'Format', value: WAV, choices } as const;
+  if (choices.length > 1) return field;
+  return {
+    ...field,
+    help: loaded ? 'others take ffmpeg on the server' : 'others are offered once the model is loaded',
+  };
+}
+
+function speechFile(values: Values): string {
+  return `speech.${FORMATS[textOf(values, 'response_format')]?.ending ?? WAV}`;
 }
 
 export function speakingPlay(model: ModelAbout): Play {
@@ -169,6 +197,7 @@ export function speakingPlay(model: ModelAbout): Play {
     fields: [
       { kind: 'text', name: 'input', label: 'Text', value: exampleText(model, 'The carpool lane is open.'), rows: 4 },
       voiceField(model),
+      formatField(model),
       {
         kind: 'number',
         name: 'speed',
@@ -189,10 +218,10 @@ export function speakingPlay(model: ModelAbout): Play {
         // OpenAI's clients want one; an empty one is the model's own.
         voice: textOf(values, 'voice').trim(),
         ...(speed === undefined ? {} : { speed }),
-        response_format: 'wav',
+        response_format: textOf(values, 'response_format'),
       };
-      return { path: '/v1/audio/speech', body: { kind: 'json', value }, answerFile: 'speech.wav' };
+      return { path: '/v1/audio/speech', body: { kind: 'json', value }, answerFile: speechFile(values) };
     },
-    read: ({ bytes, type }): Shown[] => [{ kind: 'audio', bytes, type, name: 'speech.wav' }],
+    read: ({ bytes, type }, values): Shown[] => [{ kind: 'audio', bytes, type, name: speechFile(values) }],
   };
 }

@@ -88,7 +88,7 @@ function zeros(datatype: string, shape: readonly number[]): unknown {
 function itemOf(inputs: readonly TensorAbout[], values: Values): unknown {
   const rows = inputs.map(({ name }) => {
     const value = jsonOf(values, fieldName(name));
-    if (value === undefined) throw new FormProblem(fieldName(name), 'Its numbers are missing.');
+    if (value === undefined) throw new FormProblem(fieldName(name), 'The numbers are missing.');
     return [name, value] as const;
   });
   const [only] = rows;

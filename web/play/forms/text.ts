@@ -41,8 +41,8 @@ const topK = (model: ModelAbout): Field => ({
   value: exampleParameter(model, 'top_k'),
   min: 0,
   step: 1,
-  placeholder: "the model's",
-  help: '0: all',
+  placeholder: 'model default',
+  help: '0 shows all',
 });
 
 /** Of a model for natural language inference: these names mean that it can tell whether a text implies another. */
@@ -75,13 +75,13 @@ function zeroShotPlay(model: ModelAbout): Play {
         name: 'labels',
         label: 'Classes',
         value: 'technology, politics, sport',
-        help: 'with commas between; only models for natural language inference can do this',
+        help: 'separated by commas; only models for natural language inference can do this',
       },
-      { kind: 'switch', name: 'multi', label: 'Several may hold', value: false },
+      { kind: 'switch', name: 'multi', label: 'Several classes may be true', value: false },
       {
         kind: 'text',
         name: 'template',
-        label: 'Hypothesis',
+        label: 'Hypothesis template',
         value: '',
         placeholder: 'This example is {}.',
         mayBeEmpty: true,
@@ -105,7 +105,7 @@ export function tokensPlay(model: ModelAbout): Play {
   const strategies = ['', 'none', 'simple', 'first', 'average', 'max'];
   return {
     id: 'tokens',
-    title: 'Find',
+    title: 'Find entities',
     fields: [
       {
         kind: 'text',
@@ -117,9 +117,9 @@ export function tokensPlay(model: ModelAbout): Play {
       {
         kind: 'choice',
         name: 'strategy',
-        label: 'Joining tokens',
+        label: 'Aggregation strategy',
         value: '',
-        choices: strategies.map((value) => ({ value, label: value || "the model's" })),
+        choices: strategies.map((value) => ({ value, label: value || 'model default' })),
         isMore: true,
       },
     ],
@@ -136,6 +136,7 @@ export function tokensPlay(model: ModelAbout): Play {
 }
 
 export function fillMaskPlay(model: ModelAbout): Play {
+  const { mask = '[MASK]' } = model;
   return {
     id: 'fill',
     title: 'Fill the mask',
@@ -144,11 +145,14 @@ export function fillMaskPlay(model: ModelAbout): Play {
         kind: 'text',
         name: 'text',
         label: 'Text with a mask',
-        value: exampleText(model, 'The capital of France is [MASK].'),
+        value: exampleText(model, `The capital of France is ${mask}.`),
         rows: 3,
-        help: "the mask is the tokenizer's: [MASK] or <mask>",
+        help:
+          model.mask === undefined
+            ? `the model reads ${mask} or <mask>: which one is known once it is loaded`
+            : `${mask} stands for the token to find`,
       },
-      { kind: 'number', name: 'top_k', label: 'How many', value: '5', min: 1, step: 1 },
+      { kind: 'number', name: 'top_k', label: 'Max suggestions', value: '5', min: 1, step: 1 },
     ],
     request: (values) => predict(model, neededText(values, 'text', 'The text'), { top_k: numberOf(values, 'top_k') }),
     read({ json }): Shown[] {
@@ -156,7 +160,7 @@ export function fillMaskPlay(model: ModelAbout): Play {
       const masks = Array.isArray(result[0]) ? result.map((one) => asList(one)) : [result];
       return masks.map((tokens, index) => ({
         kind: 'scores',
-        label: masks.length === 1 ? 'Likeliest tokens' : `Mask ${index + 1}`,
+        label: masks.length === 1 ? 'Most likely tokens' : `Mask ${index + 1}`,
         rows: tokens.map((one) => {
           const row = asObject(one, 'a token');
           return { label: textAt(row, 'token_str'), score: numberAt(row, 'score') };
@@ -175,11 +179,11 @@ export function questionPlay(model: ModelAbout): Play {
     title: 'Ask',
     fields: [
       { kind: 'text', name: 'question', label: 'Question', value: textAt(example, 'question') || 'Where do I live?' },
-      { kind: 'text', name: 'context', label: 'Text with the answer', value: context, rows: 6 },
+      { kind: 'text', name: 'context', label: 'Context', value: context, rows: 6 },
       {
         kind: 'number',
         name: 'top_k',
-        label: 'How many answers',
+        label: 'Max answers',
         value: '',
         min: 1,
         step: 1,
@@ -190,7 +194,7 @@ export function questionPlay(model: ModelAbout): Play {
     request(values) {
       const item = {
         question: neededText(values, 'question', 'The question'),
-        context: neededText(values, 'context', 'The text'),
+        context: neededText(values, 'context', 'The context'),
       };
       return predict(model, item, { top_k: numberOf(values, 'top_k') });
     },
@@ -214,24 +218,31 @@ export function questionPlay(model: ModelAbout): Play {
 /** A text made of a text, by a model with an encoder and a decoder. */
 export function rewritingPlay(model: ModelAbout): Play {
   const isTranslation = model.task === 'translation';
-  const { languages } = model;
-  // A choice, once the model is loaded and its languages are known.
-  const language = (name: string, label: string): Field => {
-    const field = { name, label, value: exampleParameter(model, name), isMore: !isTranslation };
-    if (languages === undefined) return { ...field, kind: 'text', mayBeEmpty: true, placeholder: "the model's" };
-    const choices = ['', ...languages].map((value) => ({ value, label: value || "the model's" }));
-    return { ...field, kind: 'choice', choices };
+  const { languages, loaded } = model;
+  // A choice, once the model is loaded and its languages are known. One that names none then has a single pair, or takes what only its authors know.
+  const language = (name: string, label: string, code: RegExp): Field => {
+    const field = { name, label, isMore: !isTranslation || (loaded && languages === undefined) };
+    const value = exampleParameter(model, name);
+    if (languages === undefined)
+      return {
+        ...{ ...field, value, kind: 'text', mayBeEmpty: true, placeholder: 'model default' },
+        help: `a code of the tokenizer: en, eng_Latn, en_XX${loaded ? '' : '; offered as a list once the model is loaded'}`,
+      };
+    const choices = ['', ...languages].map((one) => ({ value: one, label: one || 'model default' }));
+    return {
+      ...field,
+      kind: 'choice',
+      choices,
+      value: value || (isTranslation ? languages.find((one) => code.test(one)) : '') || '',
+    };
   };
   return {
     id: 'rewrite',
     title: isTranslation ? 'Translate' : model.task === 'summarization' ? 'Summarise' : 'Rewrite',
     fields: [
       { kind: 'text', name: 'text', label: 'Text', value: exampleText(model, 'The house is wonderful.'), rows: 6 },
-      {
-        ...language('src_lang', 'From'),
-        ...(languages === undefined ? { help: 'as the tokenizer spells it: en, eng_Latn, en_XX' } : {}),
-      },
-      language('tgt_lang', 'Into'),
+      language('src_lang', 'Source language', /^en/i),
+      language('tgt_lang', 'Target language', /^(de|ger)/i),
       {
         kind: 'number',
         name: 'num_beams',
@@ -240,7 +251,7 @@ export function rewritingPlay(model: ModelAbout): Play {
         min: 1,
         max: 16,
         step: 1,
-        placeholder: "the model's",
+        placeholder: 'model default',
         isMore: true,
       },
       {
@@ -250,7 +261,7 @@ export function rewritingPlay(model: ModelAbout): Play {
         value: '',
         min: 1,
         step: 1,
-        placeholder: "the model's",
+        placeholder: 'model default',
         isMore: true,
       },
     ],
@@ -276,10 +287,10 @@ export function rawPlay(model: ModelAbout): Play {
       {
         kind: 'json',
         name: 'body',
-        label: 'Body of the request',
+        label: 'Request body',
         value: showJson(body),
         rows: 12,
-        help: 'data: the item; parameters: those of the task',
+        help: '"data" is the item, "parameters" are those of the task',
       },
     ],
     request: (values) => ({
