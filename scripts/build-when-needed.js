@@ -1,12 +1,22 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** Run by `npm start` and `npm run carpool`: builds when a source is newer than what was built from it, or was never built. */
 
-const root = path.join(import.meta.dirname, '..');
+const root = fileURLToPath(new URL('..', import.meta.url));
 const built = path.join(root, 'dist', 'src', 'cli.js');
 const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+
+// The compiler's and the server's errors on an old Node name no Node.
+const wanted = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).engines.node.replace(/^>=/, '');
+if (wanted.localeCompare(process.versions.node, 'en', { numeric: true }) > 0) {
+  console.error(
+    `This is Node ${process.version}, and Carpool needs ${wanted} or newer: nvm install 24 && nvm use 24, or https://nodejs.org`,
+  );
+  process.exit(1);
+}
 
 function newestMs(folder) {
   return Math.max(

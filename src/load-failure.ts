@@ -1,19 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from './errors.ts';
 
-/**
- * What is said when the program cannot be loaded, so that no check of its own runs: the error, and where an old Node or too few open files cause it, what
- * mends it. It imports nothing that an old Node cannot load.
- */
-export function explainLoadFailure(error: unknown, nodeVersion: string = process.version): string {
-  const message = messageOf(error);
-  // First: no file can be read then.
-  if ((error as NodeJS.ErrnoException | null)?.code === 'EMFILE')
-    return `${message}\nThe limit of open files is too low: ulimit -n 10256`;
+/** What keeps the program from being loaded, so that no check of its own runs. It imports nothing that an old Node cannot load. */
+
+/** Throws a plain Error on a Node that is too old, before the errors that would follow from that. */
+export function checkNode(nodeVersion: string = process.version): void {
   const wanted = leastNode();
   if (wanted.localeCompare(nodeVersion.replace(/^v/, ''), 'en', { numeric: true }) > 0)
-    return `${message}\nThis is Node ${nodeVersion}, and at least ${wanted} is wanted: nvm install 24 && nvm use 24, or https://nodejs.org`;
-  return message;
+    throw new Error(
+      `This is Node ${nodeVersion}, and Carpool needs ${wanted} or newer: nvm install 24 && nvm use 24, or https://nodejs.org`,
+    );
+}
+
+/** What is said of an error that ends the program, with what mends it where that is known. */
+export function explainLoadFailure(error: unknown): string {
+  const message = messageOf(error);
+  // No file can be read then.
+  return (error as NodeJS.ErrnoException | null)?.code === 'EMFILE'
+    ? `${message}\nThe limit of open files is too low: ulimit -n 10256`
+    : message;
 }
 
 function leastNode(): string {

@@ -2,20 +2,24 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { explainLoadFailure } from '../src/load-failure.ts';
+import { checkNode, explainLoadFailure } from '../src/load-failure.ts';
 
-test('a program that an old Node cannot load says which Node is wanted', () => {
-  const told = explainLoadFailure(new SyntaxError("no export named 'hash'"), 'v18.20.8');
-  assert.match(told, /no export named 'hash'\nThis is Node v18\.20\.8, and at least 20\.19 is wanted: nvm install/);
+test('an old Node is told of in one line, and which one is wanted', () => {
+  assert.throws(
+    () => checkNode('v18.20.8'),
+    /^Error: This is Node v18\.20\.8, and Carpool needs 20\.19 or newer: nvm install/,
+  );
+  assert.throws(() => checkNode('v20.9.0'), /needs 20\.19/);
+  for (const version of ['v20.19.0', 'v24.1.0', process.version]) checkNode(version);
 });
 
 test('a program that may open too few files says which limit to raise', () => {
   const error = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
-  assert.match(explainLoadFailure(error, 'v20.19.0'), /^EMFILE: too many open files\n.*ulimit -n \d+$/);
+  assert.match(explainLoadFailure(error), /^EMFILE: too many open files\n.*ulimit -n \d+$/);
 });
 
 test('other failures are told as they are', () => {
-  assert.equal(explainLoadFailure(new Error('out of order'), 'v24.1.0'), 'out of order');
+  assert.equal(explainLoadFailure(new Error('out of order')), 'out of order');
 });
 
 test('a process that may open few files says so, and shows no stack', () => {

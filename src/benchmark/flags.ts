@@ -89,6 +89,13 @@ export interface CompareFlags {
   readonly json: boolean;
 }
 
+/** What is wrong with the file of a plot. */
+export const PLOT_FILE = '--plot: name a file that ends in .svg or .html';
+
+export function isPlotFile(file: string): boolean {
+  return /\.(svg|html)$/.test(file);
+}
+
 /** Longest measurement that ends by a number of requests. */
 const LONGEST_MS = 3_600_000;
 
@@ -99,8 +106,7 @@ export function benchFlags(argv: readonly string[]): BenchFlags | CompareFlags |
   const { values, operands } = line;
   const json = values['json'] === 'true';
   const plot = values['plot'];
-  if (plot !== undefined && !/\.(svg|html)$/.test(plot))
-    return { problem: '--plot: name a file that ends in .svg or .html' };
+  if (plot !== undefined && !isPlotFile(plot)) return { problem: PLOT_FILE };
   if (values['compare'] === 'true') {
     const [a, b, ...others] = operands;
     if (a === undefined || b === undefined || others.length > 0) return { problem: 'Give the JSON of two runs' };

@@ -1,5 +1,6 @@
 import type { Report, Round } from './report.ts';
 import { shapeText } from './show.ts';
+import { document, places, text } from './svg.ts';
 import { short } from './table.ts';
 
 /** Plots of one run or two, as SVG without any part from elsewhere: latency by percentile, and answers a second or latency by round. */
@@ -20,14 +21,7 @@ const COLOURS = ['#1f77b4', '#ff7f0e'];
 
 /** A whole document: SVG, or HTML with the figures below it. */
 export function plot(series: readonly Series[], isHtml: boolean, words: string): string {
-  const svg = svgOf(series);
-  if (!isHtml) return svg;
-  return [
-    '<!doctype html>',
-    '<html lang="en"><head><meta charset="utf-8"><title>carpool bench</title>',
-    '<style>body{font:14px system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}svg{width:100%;height:auto}pre{overflow:auto}</style></head>',
-    `<body><h1>carpool bench</h1>${svg}<pre>${escaped(words)}</pre></body></html>\n`,
-  ].join('\n');
+  return document({ title: 'carpool bench', svg: svgOf(series), words, isHtml });
 }
 
 function svgOf(series: readonly Series[]): string {
@@ -127,22 +121,6 @@ function placeOf(share: number): number {
 }
 
 function line({ top, most }: Axes, points: readonly (readonly [number, number])[], index: number): string {
-  const places = points.map(([share, value]) => `${round(placeOf(share))},${round(top + PANEL * (1 - value / most))}`);
-  return `<polyline fill="none" stroke="${COLOURS[index % 2] ?? ''}" stroke-width="2" points="${places.join(' ')}"/>`;
-}
-
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function text(
-  { x, y, anchor = 'start' }: { x: number; y: number; anchor?: string },
-  words: string,
-  colour = '#333333',
-): string {
-  return `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" fill="${colour}">${escaped(words)}</text>`;
-}
-
-function escaped(words: string): string {
-  return words.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  const at = points.map(([share, value]) => [placeOf(share), top + PANEL * (1 - value / most)] as const);
+  return `<polyline fill="none" stroke="${COLOURS[index % 2] ?? ''}" stroke-width="2" points="${places(at)}"/>`;
 }

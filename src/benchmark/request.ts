@@ -21,7 +21,8 @@ export interface LoadTarget {
   readonly request: LoadRequest;
 }
 
-type Ask = Pick<BenchFlags, 'url' | 'model' | 'body' | 'type' | 'path' | 'header' | 'keyFile'>;
+type Ask = Pick<BenchFlags, 'url'> &
+  Partial<Pick<BenchFlags, 'model' | 'body' | 'type' | 'path' | 'header' | 'keyFile'>>;
 
 const JSON_TYPE = 'application/json';
 const TEXT = 'Where is the next library, and when does it open?';

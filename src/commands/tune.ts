@@ -1,8 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { load } from '../benchmark/load.ts';
-import { reportOf } from '../benchmark/report.ts';
-import { findTarget, type LoadTarget } from '../benchmark/request.ts';
+import { findTarget } from '../benchmark/request.ts';
 import { formatTable, short } from '../benchmark/table.ts';
 import type { Config } from '../config/options.ts';
 import { messageOf } from '../errors.ts';
@@ -10,18 +8,18 @@ import { countCores } from '../lanes/cores.ts';
 import { findGpus } from '../lanes/cuda.ts';
 import { ModelsDir } from '../repository/models-dir.ts';
 import { exitCodeOf } from '../signals.ts';
+import { frontier, measuredOf } from '../tune/curve.ts';
 import { TUNE, tuneFlags, type TuneFlags } from '../tune/flags.ts';
 import { withMembers } from '../tune/model-json.ts';
-import { frontier, search, type Found, type Measure } from '../tune/search.ts';
+import { measureOn } from '../tune/measure.ts';
+import { plotTune } from '../tune/plot.ts';
+import { FINAL_ROUNDS, search, SHORT, type Found } from '../tune/search.ts';
 import { blockOf, pairsFor, settingText, type Setting } from '../tune/setting.ts';
 import { TunedServer } from '../tune/tuned-server.ts';
-import { VERSION } from '../version.ts';
 import { print, readOrTell, refuse, stopOnSignal } from './host.ts';
 import { statusLine } from './status-line.ts';
 
 const DELAYS_MS = [0, 1, 2, 5];
-/** Part of a measurement that goes before it, for the new number of clients to settle. */
-const SETTLE = 0.3;
 
 /** `carpool tune`. */
 export async function tune(argv: readonly string[]): Promise<void> {
@@ -39,12 +37,21 @@ export async function tune(argv: readonly string[]): Promise<void> {
       flags.write && found.chosen !== undefined ? await write(found.chosen.setting, flags, config) : undefined;
     const { chosen } = found;
     const block = chosen === undefined ? null : blockOf(chosen.setting);
-    const curve = frontier(found.tried);
+    const measured = measuredOf(found);
+    const curve = frontier(measured);
+    const words = foundText(found, flags, written);
     print(
       { model: flags.model, p99Ms: flags.p99Ms, block, chosen: chosen ?? null, alike: found.alike, curve, written },
       flags.json,
-      () => foundText(found, flags, written),
+      () => words,
     );
+    if (flags.plot !== undefined) {
+      const { model, p99Ms, plot } = flags;
+      await writeFile(
+        plot,
+        plotTune({ model, p99Ms, measured, chosen: chosen?.setting }, plot.endsWith('.html'), words),
+      );
+    }
     if (chosen === undefined) process.exitCode = 1;
   } catch (error) {
     console.error(stop.by === undefined ? messageOf(error) : `stopped by ${stop.by}`);
@@ -59,7 +66,7 @@ async function searchWith(flags: TuneFlags, config: Config, signal: AbortSignal)
   status.show(`loading ${flags.model} ...`);
   const server = await TunedServer.start(flags.model, onGpu ? 0 : cores, flags.rest);
   try {
-    const target = await findTarget({ ...flags, url: server.url, header: undefined, keyFile: undefined });
+    const target = await findTarget({ ...flags, url: server.url });
     return await search({
       measure: measureOn({ server, target, signal, show: (text) => status.show(text) }),
       p99Ms: flags.p99Ms,
@@ -79,38 +86,6 @@ async function searchWith(flags: TuneFlags, config: Config, signal: AbortSignal)
   }
 }
 
-interface MeasureParts {
-  readonly server: TunedServer;
-  readonly target: LoadTarget;
-  readonly signal: AbortSignal;
-  readonly show: (text: string) => void;
-}
-
-function measureOn({ server, target, signal, show }: MeasureParts): Measure {
-  return async (setting, clients, seconds) => {
-    signal.throwIfAborted();
-    show(`${settingText(setting)}, ${clients} client${clients === 1 ? '' : 's'}`);
-    await server.use(setting);
-    const shape = {
-      loop: { kind: 'closed', concurrency: clients } as const,
-      isKept: true,
-      ...{
-        warmUpMs: 1000 * seconds * SETTLE,
-        durationMs: 1000 * seconds,
-        requests: Infinity,
-        rounds: 1,
-        timeoutMs: 60_000,
-      },
-    };
-    const loaded = await load({ url: server.url, request: target.request, shape, signal });
-    signal.throwIfAborted();
-    const report = reportOf({ url: server.url, target, shape, loaded, version: VERSION });
-    const [why] = Object.keys(report.failures);
-    if (report.failed > 0) throw new Error(`a request failed: ${why ?? 'no answer'}`);
-    return { clients, perSecond: report.perSecond, p99Ms: report.latencyMs?.p99 ?? Infinity };
-  };
-}
-
 /** Writes the setting into model.json, which is made if there is none. Resolves with its path. */
 async function write(setting: Setting, { model }: TuneFlags, { MODELS_DIR, MODELS }: Config): Promise<string> {
   const folder = await new ModelsDir(MODELS_DIR, MODELS).open(model);
@@ -127,12 +102,14 @@ async function write(setting: Setting, { model }: TuneFlags, { MODELS_DIR, MODEL
   return file;
 }
 
-function foundText({ chosen, alike, tried }: Found, { p99Ms, model }: TuneFlags, written: string | undefined): string {
-  const curve = frontier(tried).map(({ setting, clients, perSecond, p99Ms: p99 }) => [
+function foundText(found: Found, { p99Ms, model, seconds }: TuneFlags, written: string | undefined): string {
+  const { chosen, alike } = found;
+  const curve = frontier(measuredOf(found)).map(({ setting, clients, perSecond, p99Ms: p99, isCompared }) => [
     settingText(setting),
     ...[clients, perSecond, p99].map(short),
+    isCompared ? `${FINAL_ROUNDS} x ${short(seconds)} s` : `${short(seconds * SHORT)} s`,
   ]);
-  const table = formatTable(['the best for each latency', 'clients', 'answers/s', 'p99 ms'], curve);
+  const table = formatTable(['the best for each latency', 'clients', 'answers/s', 'p99 ms', 'measured'], curve);
   if (chosen?.best === undefined) return `${table}\n\nNo setting answers 99 of 100 requests within ${p99Ms} ms.`;
   const { setting, best } = chosen;
   const lanes = setting.lanes === 0 ? [] : [`The server needs that many lanes: LANES=${setting.lanes} or more.`];

@@ -1,3 +1,4 @@
+import { isPlotFile, PLOT_FILE } from '../benchmark/flags.ts';
 import { JSON_FLAG, readCommand, type CommandSpec } from '../config/command.ts';
 
 /** The command line of `carpool tune`. */
@@ -18,6 +19,7 @@ export const TUNE: CommandSpec = {
     type: { value: '<media type>', doc: 'Content-Type of --body; default: by the name of the file' },
     path: { value: '<path>', doc: 'where to send it; default: the route of the task' },
     write: { doc: "writes the setting into the model's model.json; without it, it is printed" },
+    plot: { value: '<file>', doc: 'writes a plot of all that was measured: .svg, or .html with the figures beside it' },
     json: JSON_FLAG,
   },
   takesOptions: true,
@@ -39,6 +41,7 @@ export interface TuneFlags {
   readonly type: string | undefined;
   readonly path: string | undefined;
   readonly write: boolean;
+  readonly plot: string | undefined;
   readonly json: boolean;
   /** The other flags, which are of the configuration. */
   readonly rest: readonly string[];
@@ -53,16 +56,17 @@ export function tuneFlags(argv: readonly string[]): TuneFlags | { readonly probl
   const line = readCommand(TUNE, argv);
   if ('problem' in line) return line;
   const [model, ...others] = line.operands;
-  const { p99 = '100', seconds = '1.5', batches = BATCHES, body, type, path, write, json } = line.values;
+  const { p99 = '100', seconds = '1.5', batches = BATCHES, body, type, path, write, plot, json } = line.values;
   if (model === undefined || others.length > 0) return { problem: 'Name one model' };
   if (!(Number(p99) >= 0.1 && Number(p99) <= 600_000)) return { problem: '--p99: expected milliseconds, from 0.1 on' };
   if (!(Number(seconds) >= 0.1 && Number(seconds) <= 600)) return { problem: '--seconds: expected 0.1 to 600' };
+  if (plot !== undefined && !isPlotFile(plot)) return { problem: PLOT_FILE };
   const sizes = batches.split(',').map(Number);
   if (!sizes.every((size) => Number.isInteger(size) && size >= 1 && size <= MOST_ITEMS))
     return { problem: `--batches: expected whole numbers from 1 to ${MOST_ITEMS}, separated by commas` };
   return {
     batches: sizes.toSorted((a, b) => a - b),
-    ...{ model, p99Ms: Number(p99), seconds: Number(seconds), body, type, path },
+    ...{ model, p99Ms: Number(p99), seconds: Number(seconds), body, type, path, plot },
     ...{ write: write === 'true', json: json === 'true', rest: line.rest },
   };
 }

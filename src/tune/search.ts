@@ -33,22 +33,27 @@ export interface SearchOptions {
 }
 
 export interface Found {
-  /** Undefined: no setting meets the limit. */
+  /** Undefined: no setting meets the limit. Its `best` are the medians of the comparison's rounds. */
   readonly chosen: Tried | undefined;
   /** Others that cannot be told apart from the best one, or are worth less than the difference: the chosen one is the simplest of them all. */
   readonly alike: readonly Setting[];
-  /** Everything measured. */
+  /** The short measurements before the comparison. */
   readonly tried: readonly Tried[];
+  /** Medians of the comparison's rounds. */
+  readonly compared: readonly (Point & { readonly setting: Setting })[];
 }
 
-const MOST_CLIENTS = 256;
+/** Part of `seconds` that a measurement before the comparison takes. */
+export const SHORT = 1 / 3;
+
+export const MOST_CLIENTS = 256;
 /** A gain that is worth another doubling of clients. */
 const GAIN = 1.03;
 /** What does worse than this part of the best is given up: short measurements of one setting differ by less. */
 const KEPT = 0.8;
 const KEPT_LATER = 0.9;
 const FINALISTS = 5;
-const FINAL_ROUNDS = 5;
+export const FINAL_ROUNDS = 5;
 /** A simpler setting may cost so much of the best one's answers. */
 const WORTH = 0.97;
 
@@ -56,8 +61,8 @@ const WORTH = 0.97;
 export async function search(options: SearchOptions): Promise<Found> {
   const { tell, seconds } = options;
   const tried: Tried[] = [];
-  const attempt = async (setting: Setting, clients: number, part: number): Promise<Tried> => {
-    const one = await climb(setting, clients, { ...options, seconds: seconds * part });
+  const attempt = async (setting: Setting, clients: number): Promise<Tried> => {
+    const one = await climb(setting, clients, { ...options, seconds: seconds * SHORT });
     tried.push(one);
     return one;
   };
@@ -66,13 +71,12 @@ export async function search(options: SearchOptions): Promise<Found> {
   tell(`${first.length} settings tried, ${left.length} left`);
   const delayed = await tryDelays(left, options, attempt);
   left = keep([...left, ...delayed], KEPT_LATER).slice(0, FINALISTS);
-  if (left.length === 0) return { chosen: undefined, alike: [], tried };
+  if (left.length === 0) return { chosen: undefined, alike: [], tried, compared: [] };
   tell(`${left.length} left for the comparison`);
-  const { chosen, alike } = await compareFinalists(left, options);
-  return { chosen, alike, tried };
+  return { ...(await compareFinalists(left, options)), tried };
 }
 
-type Attempt = (setting: Setting, clients: number, part: number) => Promise<Tried>;
+type Attempt = (setting: Setting, clients: number) => Promise<Tried>;
 
 /** Each pair with growing batches, until two in a row bring nothing. */
 async function tryPairs({ pairs, batches }: SearchOptions, attempt: Attempt): Promise<Tried[]> {
@@ -82,7 +86,7 @@ async function tryPairs({ pairs, batches }: SearchOptions, attempt: Attempt): Pr
     let best = 0;
     let idle = 0;
     for (const maxItems of batches) {
-      const one = await attempt({ ...pair, maxItems, delayMs: 0 }, clients, 1 / 3);
+      const one = await attempt({ ...pair, maxItems, delayMs: 0 }, clients);
       all.push(one);
       clients = one.best?.clients ?? 1;
       const speed = one.best?.perSecond ?? 0;
@@ -100,7 +104,7 @@ async function tryDelays(left: readonly Tried[], { delaysMs }: SearchOptions, at
   for (const { setting, best } of left.slice(0, 2)) {
     let before = best?.perSecond ?? 0;
     for (const delayMs of delaysMs.filter((delay) => delay > 0)) {
-      const one = await attempt({ ...setting, delayMs }, best?.clients ?? 1, 1 / 3);
+      const one = await attempt({ ...setting, delayMs }, best?.clients ?? 1);
       all.push(one);
       const speed = one.best?.perSecond ?? 0;
       if (speed <= before) break;
@@ -152,29 +156,29 @@ interface Finalist {
 }
 
 /** Measures the finalists in turns, so that what slows the machine slows all, and takes the simplest of those that are as good as the best. */
-async function compareFinalists(
-  finalists: readonly Tried[],
-  options: SearchOptions,
-): Promise<Pick<Found, 'chosen' | 'alike'>> {
+async function compareFinalists(finalists: readonly Tried[], options: SearchOptions): Promise<Omit<Found, 'tried'>> {
   let fitting: Finalist[] = [];
+  const compared: Found['compared'][number][] = [];
   let clients = finalists.map(({ best }) => best?.clients ?? 1);
   for (;;) {
     const results = await measureInTurns(
       finalists.map(({ setting }, index) => ({ setting, clients: clients[index] ?? 1 })),
       options,
     );
+    compared.push(...results.map(({ setting, point }) => ({ ...point, setting })));
     fitting = results.filter(({ point }) => point.p99Ms <= options.p99Ms);
     if (fitting.length > 0 || clients.every((count) => count === 1)) break;
     // The short measurements before were lucky.
     clients = clients.map((count) => Math.ceil(count / 2));
   }
   const [best] = fitting.sort((a, b) => b.point.perSecond - a.point.perSecond);
-  if (best === undefined) return { chosen: undefined, alike: [] };
+  if (best === undefined) return { chosen: undefined, alike: [], compared };
   const alike = fitting.filter((one) => one === best || isAlike(best, one));
   const [simplest = best] = alike.sort((a, b) => compareSimplicity(a.setting, b.setting));
   return {
     chosen: { setting: simplest.setting, best: simplest.point, points: simplest.points },
     alike: alike.filter((one) => one !== simplest).map(({ setting }) => setting),
+    compared,
   };
 }
 
@@ -199,17 +203,4 @@ function isAlike(best: Finalist, one: Finalist): boolean {
   if (one.point.perSecond >= WORTH * best.point.perSecond) return true;
   const ratio = ratioOf(best.speeds, one.speeds);
   return ratio !== undefined && !ratio.differs && ratio.ratio >= WORTH;
-}
-
-/** Points that no other one beats in both answers a second and latency, by latency: the curve to choose from. */
-export function frontier(tried: readonly Tried[]): (Point & { readonly setting: Setting })[] {
-  const all = tried
-    .flatMap(({ setting, points }) => points.map((point) => ({ ...point, setting })))
-    .sort((a, b) => a.p99Ms - b.p99Ms);
-  let most = 0;
-  return all.filter(({ perSecond }) => {
-    const isMore = perSecond > most;
-    most = Math.max(most, perSecond);
-    return isMore;
-  });
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
 import { mersenne } from 'pure-rand/generator/mersenne';
-import { frontier, search, type Measure, type Point } from '../../src/tune/search.ts';
+import { frontier, measuredOf } from '../../src/tune/curve.ts';
+import { search, type Measure, type Point } from '../../src/tune/search.ts';
 import { blockOf, compareSimplicity, pairsFor, settingText, type Setting } from '../../src/tune/setting.ts';
 
 /** A machine on which a run of n items takes `fixedMs + itemMs * n` on one thread, and more threads help as far as `parallel` of it goes. */
@@ -58,21 +59,30 @@ for (const [what, shape, p99Ms] of SHAPES)
       const noise = 0.97 + 0.06 * uniformFloat32(generator);
       return Promise.resolve({ ...point, perSecond: point.perSecond * noise });
     };
-    const { chosen, tried } = await search({
+    const found = await search({
       ...{ measure, p99Ms, seconds: 1, pairs: pairsFor(shape.cores), batches: BATCHES, delaysMs: DELAYS_MS },
       tell: () => undefined,
     });
+    const { chosen } = found;
     assert.ok(chosen?.best !== undefined);
-    const found = modelled(shape, chosen.setting, chosen.best.clients).perSecond;
+    const speed = modelled(shape, chosen.setting, chosen.best.clients).perSecond;
     const best = fullSearch(shape, p99Ms);
-    assert.ok(found >= 0.95 * best, `${settingText(chosen.setting)}: ${found} of ${best}`);
+    assert.ok(speed >= 0.95 * best, `${settingText(chosen.setting)}: ${speed} of ${best}`);
     const all = pairsFor(shape.cores).length * BATCHES.length * DELAYS_MS.length * CLIENTS.length;
     assert.ok(seconds < 0.25 * all, `${seconds} of ${all} s`);
-    const latencies = frontier(tried).map((point) => point.p99Ms);
+    const measured = measuredOf(found);
+    const latencies = frontier(measured).map((point) => point.p99Ms);
     assert.deepEqual(
       latencies,
       latencies.toSorted((a, b) => a - b),
     );
+    // A setting with a number of clients has one speed, and the chosen one that which is told of it.
+    const named = measured.map(({ setting, clients }) => `${settingText(setting)} ${clients}`);
+    assert.equal(new Set(named).size, named.length);
+    const same = measured.find(
+      ({ setting, clients }) => setting === chosen.setting && clients === chosen.best?.clients,
+    );
+    assert.deepEqual([same?.perSecond, same?.isCompared], [chosen.best.perSecond, true]);
   });
 
 test('of settings that cannot be told apart the simplest is taken, and the others are named', async () => {

@@ -41,6 +41,8 @@ test('tune finds a setting for a model and writes it into model.json', async (t)
   t.after(() => rm(folder, { recursive: true, force: true }));
   await cp(path.join(SHIPPED_MODELS, 'square'), path.join(folder, 'square'), { recursive: true });
   const argv = [CLI, 'tune', 'square', '--p99', '60000', '--seconds', '0.1', '--batches', '1,4', '--write', '--json'];
+  const plot = path.join(folder, 'plot.html');
+  argv.push('--plot', plot);
   const { stdout } = await promisify(execFile)(process.execPath, argv, {
     env: { ...SERVER_ENV, MODELS_DIR: folder, API_KEY: 'a key of the environment' },
     timeout: 120_000,
@@ -55,4 +57,5 @@ test('tune finds a setting for a model and writes it into model.json', async (t)
   assert.deepEqual(written['batching'], block.batching);
   assert.equal(written['lanes'], block.lanes);
   assert.deepEqual(written['example'], { data: 3 });
+  assert.match(await readFile(plot, 'utf8'), /<h1>carpool tune square<\/h1><svg [^]*>limit<[^]*Written into /);
 });
