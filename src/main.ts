@@ -48,7 +48,7 @@ import { openTracer } from './tracing/open.ts';
 import { VERSION } from './version.ts';
 import { LiveFeed } from './web/live/feed.ts';
 
-/** The composition root: every part is made here and handed to those that need it. What they do together, from start to drain, is in `lifecycle.ts`. */
+/** The composition root: every part is made here and handed to those that need it. What they do together: `start.ts`, `drain.ts`. */
 
 /** Most CPU threads, if CPU_THREADS does not say: the lanes need the other cores. */
 const MOST_CPU_THREADS = 4;

@@ -6,11 +6,11 @@ import { Cancellation } from '../serving/cancellation.ts';
 import { Deadline } from '../serving/deadline.ts';
 import type { Requester } from '../serving/requester.ts';
 import type { ServedModel } from '../serving/served-model.ts';
-import { countFailure, countSuccess } from '../serving/statistics.ts';
 import type { Stages } from '../serving/stages.ts';
 import type { RequestTiming } from '../serving/timing.ts';
 import { logRequest, recordOf, traceFields, type AccessRecord } from './access-log.ts';
 import { connectionOf, type Connection } from './connections.ts';
+import { countRequest } from './count-request.ts';
 import { compress } from './encoding.ts';
 import { endTrace } from './end-trace.ts';
 import { addTiming, header, jobIdOf, namesForHeader, pathOf, refusalHeaders } from './headers.ts';
@@ -266,37 +266,20 @@ export class Exchange implements AccessRecord, Requester {
     this.#connection?.finish(this);
     if (!this.#isFinished) this.cancellation.cancel();
     for (const release of this.#releases ?? []) release();
-    this.#record();
-  }
-
-  #record(): void {
-    const { model, timing, dialect } = this;
-    const { metrics, access } = this.#services;
-    const code = this.status;
-    const totalMs = this.elapsedMs;
-    const labels = { model: model?.name ?? '', dialect: dialect.name };
-    // Not spread: an object that is made by copying another takes five times as long to count by.
-    metrics.requests.inc({ model: labels.model, dialect: labels.dialect, code });
-    if (!this.isOpenEnded) metrics.requestSeconds.observe(labels, totalMs / 1000);
-    if (this.key !== undefined) this.#countForKey(this.key, code);
+    countRequest(this, this.#services);
     if (this.stages !== undefined) endTrace(this, this.#services.tracer);
-    if (this.firstEventMs !== undefined) metrics.firstEventSeconds.observe(labels, this.firstEventMs / 1000);
-    if (model !== undefined) {
-      if (code === 200 && timing !== undefined) countSuccess(model.statistics, timing, totalMs);
-      else countFailure(model.statistics, totalMs);
-    }
-    if (this.#refusals !== undefined && isOfCrowds(this.error) && code === this.error.status) {
-      this.#refusals.log.add({ status: code, dialect, code: this.error.code }, () => this);
-      if (this.response.shouldKeepAlive) this.#refusals.heldBack.add(this.#socket);
-    } else logRequest(access, this);
+    this.#tell();
   }
 
-  /** What the server had no room for is not charged. */
-  #countForKey({ name, usage }: ApiKey, code: number): void {
-    const { keyRequests, keyItems } = this.#services.metrics;
-    keyRequests.inc({ key: name, code });
-    if (isOfCrowds(this.error)) usage.countItems(-this.#items);
-    else keyItems.inc({ key: name }, this.#items);
+  /** In a log line of its own, or in that of what a crowd is refused with. */
+  #tell(): void {
+    const { error, dialect } = this;
+    if (this.#refusals === undefined || !isOfCrowds(error) || this.status !== error.status) {
+      logRequest(this.#services.access, this);
+      return;
+    }
+    this.#refusals.log.add({ status: error.status, dialect, code: error.code }, () => this);
+    if (this.response.shouldKeepAlive) this.#refusals.heldBack.add(this.#socket);
   }
 
   takeLogLine(): boolean {

@@ -11,36 +11,31 @@ import type {
   ItemsOperation,
   Operation,
   TensorsOperation,
-  TensorsRequest,
 } from '../dialects/shared/operation.ts';
-import { errorOf, ServerError, toServerError } from '../errors.ts';
+import { ServerError, toServerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { ModelAsleep } from '../repository/entry.ts';
 import { inSlices } from '../slices.ts';
 import type { ServerState } from '../state.ts';
 import type { Item, Reply } from '../tasks/task.ts';
-import { ownTensor } from '../tensors/rows.ts';
 import type { Tensor } from '../tensors/tensor.ts';
 import { ItemAnswerer } from './answer-items.ts';
+import { TensorAnswerer } from './answer-tensors.ts';
 import type { DoorCall, Entry } from './call.ts';
 import { serveAwake, wake } from './awake.ts';
 import type { ModelChooser, Models } from './choose-model.ts';
 import type { ReadItems } from './decode.ts';
-import { tensorModelOf } from './decode-on-pool.ts';
 import { refuseEmpty } from './refuse-empty.ts';
 import type { Requester } from './requester.ts';
 import { ItemRunner, type ItemListener, type Ran } from './run-items.ts';
 import { runTensors } from './run-tensors.ts';
 import { Side } from './side.ts';
 import type { ServedModel } from './served-model.ts';
-import { limitsOf, type Permits, type Ride, type TensorCore } from './tickets.ts';
+import type { Permits, Ride, TensorCore } from './tickets.ts';
 import { asStage } from './stages.ts';
 import { emptyTiming } from './timing.ts';
 import { unreadyError } from './unready.ts';
-
-/** Outputs of this size take about a millisecond to print: larger ones leave the main thread. */
-const LIGHT_TEXT_BYTES = 64 * 1024;
 
 /** Replaces what items name by URL by its content. */
 export interface InputSource {
@@ -77,13 +72,15 @@ export class Door {
   readonly #parts: DoorParts;
   readonly #sides: Readonly<Record<Party, Side>>;
   readonly #runner: ItemRunner;
-  readonly #answerer: ItemAnswerer;
+  readonly #itemAnswerer: ItemAnswerer;
+  readonly #tensorAnswerer: TensorAnswerer;
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
     this.#sides = { clients: new Side('clients', parts), jobs: new Side('jobs', parts) };
     this.#runner = new ItemRunner(parts);
-    this.#answerer = new ItemAnswerer(parts);
+    this.#itemAnswerer = new ItemAnswerer(parts);
+    this.#tensorAnswerer = new TensorAnswerer(parts);
   }
 
   /** Chooses models for requests of clients. */
@@ -202,7 +199,7 @@ export class Door {
       const stream = operation.stream?.(options, head);
       if (stream !== undefined) return await this.#stream(stream, { model, items, ride }, call);
       const ran = await this.#runAll(model, items, ride);
-      const answer = await this.#answerer.answer({ operation, model, head, ran, options, luggage }, ride);
+      const answer = await this.#itemAnswerer.answer({ operation, model, head, ran, options, luggage }, ride);
       call.requester.timing = ride.timing;
       return answer;
     } finally {
@@ -233,7 +230,7 @@ export class Door {
       onReply: (index: number, reply: Reply) => lines.send(stream.done(index, reply)),
     };
     const ran = await this.#runAll(model, items, { ...ride, listener });
-    lines.send(stream.end(await this.#answerer.results(model, ran)));
+    lines.send(stream.end(await this.#itemAnswerer.results(model, ran)));
     call.requester.timing = ride.timing;
     return { contentType: 'text/event-stream', chunks: [] };
   }
@@ -277,31 +274,7 @@ export class Door {
       ride.permits.close();
     }
     requester.timing = ride.timing;
-    const startMs = this.#parts.clock.now();
-    const answer =
-      operation.textBytes(request, outputs) <= LIGHT_TEXT_BYTES
-        ? operation.encode(request, outputs, model.description)
-        : await this.#tellOnPool(operation, { model, request, outputs, ride });
-    ride.timing.finishMs += this.#parts.clock.now() - startMs;
-    ride.stages?.add('finish', startMs);
-    return answer;
-  }
-
-  async #tellOnPool(operation: TensorsOperation, { model, request, outputs, ride }: TensorsToTell): Promise<Answer> {
-    const { answer } = await this.#parts.cpu.run<'encode'>(
-      {
-        kind: 'encode',
-        of: 'tensors',
-        operation: operation.name,
-        source: model.taskSource,
-        request: { ...request, inputs: [] },
-        outputs: outputs.map(ownTensor),
-        tensorModel: tensorModelOf(model),
-      },
-      limitsOf(ride),
-    );
-    if ('code' in answer) throw errorOf(answer);
-    return answer;
+    return this.#tensorAnswerer.answer({ operation, model, request, outputs }, ride);
   }
 
   /** Takes permits. Throws QUEUE_FULL, WAIT_TOO_LONG and whatever else the core refuses a request with. */
@@ -311,13 +284,6 @@ export class Door {
     const permits: Permits = this.#parts.core.admit(request);
     return { permits, deadline, cancellation, timing: emptyTiming(), stages };
   }
-}
-
-interface TensorsToTell {
-  readonly model: ServedModel;
-  readonly request: TensorsRequest;
-  readonly outputs: readonly Tensor[];
-  readonly ride: Ride;
 }
 
 function headOf({ name, version }: ServedModel, { requester, accept }: DoorCall): AnswerHead {
