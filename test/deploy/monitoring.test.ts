@@ -83,6 +83,26 @@ test('panels of the dashboard have an id each, lie side by side, and name their 
   }
 });
 
+const schema = process.env['CARPOOL_GRAFANA_SCHEMA'] ?? '';
+
+test(
+  'the dashboard fits the schema of Grafana, and one with an unknown field does not',
+  { skip: schema === '' ? 'CARPOOL_GRAFANA_SCHEMA names no program (.ci/grafana-schema builds it)' : false },
+  (t) => {
+    const run = (file: string): { status: number | null; stderr: string } =>
+      spawnSync(schema, [file], { encoding: 'utf8', timeout: 60_000 });
+    const { status, stderr } = run(path.join(FOLDER, 'grafana.json'));
+    assert.equal(status, 0, stderr);
+
+    const folder = mkdtempSync(path.join(tmpdir(), 'carpool-grafana-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const wrong = path.join(folder, 'wrong.json');
+    writeFileSync(wrong, readDocument('deploy/monitoring/grafana.json').replace('"fillOpacity"', '"opacity"'));
+    assert.match(run(wrong).stderr, /opacity/);
+    assert.equal(run(wrong).status, 1);
+  },
+);
+
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
 const skip = has('promtool') && has('prometheus') ? false : 'no prometheus here (Debian: prometheus)';
 
