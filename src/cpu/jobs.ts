@@ -117,11 +117,11 @@ function findModel(models: CpuModels | undefined, name: string | undefined): Cpu
   return (takesAnyName || isPlaceholder(name)) && all.length === 1 ? all[0] : undefined;
 }
 
-/** Items prepared or refused one by one; `serve` of a task takes them as they came. */
+/** Items prepared, read or refused one by one; `serve` of a task without `reading` takes them as they came. */
 async function prepareItems(task: Task, items: readonly Item[], options: unknown): Promise<Given<DecodedRequest>> {
   const startMs = performance.now();
   const all: (Item | PreparedItem)[] = [];
-  for (const item of items) all.push(isServed(task, item) ? ownItem(item) : await prepareItem(task, item));
+  for (const item of items) all.push(await readyItem(task, item));
   const prepareMs = performance.now() - startMs;
   if (isLong(all.length)) {
     const { value, buffers } = await pack(all, options);
@@ -129,14 +129,21 @@ async function prepareItems(task: Task, items: readonly Item[], options: unknown
   }
   const buffers = all.flatMap((item) => {
     if (item.kind === 'prepared') return transferables(Object.values(item.prepared.inputs));
+    if (item.kind === 'read') return wholeBuffers(item.read);
     return item.kind === 'raw' ? buffersOf([item.bytes]) : [];
   });
   return { value: { items: { values: all }, prepareMs, options }, buffers };
 }
 
-async function prepareItem(task: Task, item: Item): Promise<PreparedItem> {
+async function readyItem(task: Task, item: Item): Promise<Item | PreparedItem> {
+  const served = isServed(task, item);
+  if (served && task.reading === undefined) return ownItem(item);
   const startMs = performance.now();
   try {
+    if (served) {
+      const read = await task.reading?.read(item);
+      return { kind: 'read', read, prepareMs: performance.now() - startMs };
+    }
     const prepared = await task.prepare(item);
     return { kind: 'prepared', prepared, prepareMs: performance.now() - startMs };
   } catch (thrown) {

@@ -78,10 +78,10 @@ export interface Luggage {
   readonly memos: readonly unknown[];
 }
 
-/** An item of a large request, prepared or refused. */
+/** An item of a large request, prepared, read for its task's `reading`, or refused. `prepareMs` is the item's own time on its thread. */
 export type PreparedItem =
-  /** `prepareMs` is the item's own time on its thread. */
   | { readonly kind: 'prepared'; readonly prepared: Prepared; readonly prepareMs: number }
+  | { readonly kind: 'read'; readonly read: unknown; readonly prepareMs: number }
   | ({ readonly kind: 'refused' } & PlainError);
 
 export interface DecodedTensors {

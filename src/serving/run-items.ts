@@ -4,7 +4,7 @@ import type { PreparedItem } from '../cpu/protocol.ts';
 import { errorOf, ServerError, toServerError } from '../errors.ts';
 import type { LaneWork } from '../lanes/protocol.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Item, Outputs, Prepared, Reply } from '../tasks/task.ts';
+import type { Item, Outputs, Prepared, Reply, ServeContext, Task } from '../tasks/task.ts';
 import { isServed } from '../tasks/served.ts';
 import { outputsByName } from './outputs.ts';
 import { LaneServeContext } from './serve-context.ts';
@@ -29,6 +29,10 @@ export interface ItemListener {
   readonly onReply: (index: number, reply: Reply) => void;
 }
 
+/** An item that its task's `reading` has read. */
+type ReadItem = Extract<PreparedItem, { kind: 'read' }>;
+type RunItem = Item | Exclude<PreparedItem, ReadItem>;
+
 interface ItemRide extends Ride {
   readonly listener?: ItemListener | undefined;
 }
@@ -48,6 +52,7 @@ export class ItemRunner {
   /** Prepares an item, unless it is prepared, and runs its ticket; takes one permit. `index`: in the request. Never rejects. */
   async run(model: ServedModel, item: Item | PreparedItem, ride: ItemRide, index = 0): Promise<Ran> {
     try {
+      if (item.kind === 'read') return await this.#serve(model, item, ride, index);
       if ((item.kind === 'json' || item.kind === 'raw') && isServed(model.task, item))
         return await this.#serve(model, item, ride, index);
       return await this.#runOne(model, item, ride);
@@ -57,9 +62,7 @@ export class ItemRunner {
   }
 
   /** An item of a task with `serve`: its permit stays with it until it is done. */
-  async #serve(model: ServedModel, item: Item, ride: ItemRide, index: number): Promise<Ran> {
-    const { serve } = model.task;
-    if (serve === undefined) throw new ServerError('INTERNAL');
+  async #serve(model: ServedModel, item: Item | ReadItem, ride: ItemRide, index: number): Promise<Ran> {
     const { permits, timing, listener } = ride;
     const context = new LaneServeContext({
       model,
@@ -76,14 +79,15 @@ export class ItemRunner {
     });
     const startMs = this.#begin(ride);
     try {
-      const reply = await serve(item, context);
+      const reply = await served(model.task, item, context);
       listener?.onReply(index, reply);
       return { reply };
     } finally {
       permits.release(1);
       const endMs = this.#clock.now();
       const { firstRunMs = endMs, lastRunMs = endMs } = context;
-      this.#tellPrepared(model, firstRunMs - startMs, ride);
+      const readMs = item.kind === 'read' ? item.prepareMs : 0;
+      this.#tellPrepared(model, readMs + firstRunMs - startMs, ride);
       const finishMs = endMs - lastRunMs;
       timing.finishMs = Math.max(timing.finishMs, finishMs);
       ride.stages?.add('prepare', startMs, firstRunMs);
@@ -92,7 +96,7 @@ export class ItemRunner {
     }
   }
 
-  async #runOne(model: ServedModel, item: Item | PreparedItem, ride: Ride): Promise<Ran> {
+  async #runOne(model: ServedModel, item: RunItem, ride: Ride): Promise<Ran> {
     const startMs = this.#begin(ride);
     let prepared: Prepared;
     let ticket: AdmittedItem<LaneWork>;
@@ -123,7 +127,7 @@ export class ItemRunner {
     return nowMs;
   }
 
-  #prepare({ task, taskSource }: ServedModel, item: Item | PreparedItem, ride: Ride): Prepared | Promise<Prepared> {
+  #prepare({ task, taskSource }: ServedModel, item: RunItem, ride: Ride): Prepared | Promise<Prepared> {
     if (item.kind === 'prepared') return item.prepared;
     if (item.kind === 'refused') throw errorOf(item);
     if (task.isLight(item)) return task.prepare(item);
@@ -135,4 +139,11 @@ export class ItemRunner {
     timing.prepareMs = Math.max(timing.prepareMs, prepareMs);
     this.#metrics.prepareSeconds.observe({ model: name }, prepareMs / 1000);
   }
+}
+
+function served({ serve, reading }: Task, item: Item | ReadItem, context: ServeContext): Promise<Reply> {
+  if (item.kind === 'read') {
+    if (reading !== undefined) return reading.serve(item.read as never, context);
+  } else if (serve !== undefined) return serve(item, context);
+  throw new ServerError('INTERNAL', undefined, { cause: new Error('the task does not serve such items') });
 }

@@ -139,8 +139,18 @@ export interface Task {
   readonly serve?: (item: Item, context: ServeContext) => Promise<Reply>;
   /** Whether `serve` is for this item; absent: it is for all. Others go through `prepare` and `finish`. */
   readonly serves?: (item: Item) => boolean;
+  /** How items of `serve` in a large body are served; absent: `serve` gets them as they came. */
+  readonly reading?: Reading;
   /** Functions that `serve` and dialects call by name, on any thread; arguments and results are structured-cloneable. */
   readonly calls?: Readonly<Record<string, (argument: never) => unknown>>;
+}
+
+/** Serves an item in two parts, so that the main thread is spared what came with it. */
+export interface Reading {
+  /** On the CPU thread that has decoded the body: what the other part needs of the item, plain data. Throws as `prepare` does. */
+  read(item: Item): unknown;
+  /** On the main thread, as `serve`. */
+  serve(read: never, context: ServeContext): Promise<Reply>;
 }
 
 /** Builds a task for a model, reading its assets. Throws a plain Error that says what is wrong with the model folder. */

@@ -153,6 +153,28 @@ test('nothing is prepared of a request that its model has no room for', async (t
   assert.deepEqual([decoded.count, decoded.request, decoded.key], [3, undefined, undefined]);
 });
 
+test('items of a task with `reading` are read by the job that decodes them, each refused by itself', async (t) => {
+  const voice = pathOf('test/tasks/text-to-speech/vits');
+  const signature: Signature = {
+    inputs: [spec('input_ids', 'INT64', [-1, -1], null), spec('attention_mask', 'INT64', [-1, -1], null)],
+    outputs: [spec('waveform', 'FP32', [-1, -1], null)],
+    batchable: false,
+  };
+  const files = {
+    config: `${voice}/config.json`,
+    vocabulary: `${voice}/vocab.json`,
+    tokenizerConfig: `${voice}/tokenizer_config.json`,
+  };
+  const source = sourceFor('text-to-speech', signature, { files });
+  const long = 'a'.repeat(5000);
+  const decoded = await decode(openPool(t), JSON.stringify({ items: ['Good day.', long] }), { source });
+  assert.ok(decoded.kind === 'items');
+  const [read, refused] = itemsOf(decoded);
+  const { kind, read: script } = read as { kind: string; read: { characters: number; spoken: object } };
+  assert.deepEqual([kind, script.characters, Object.keys(script.spoken)], ['read', 9, ['ids']]);
+  assert.equal(refused, 'TOO_LARGE');
+});
+
 test('a body for another dialect is reported as that', async (t) => {
   const pool = openPool(t);
   const refused = await decode(pool, '{"inputs":5}');

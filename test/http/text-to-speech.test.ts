@@ -48,6 +48,16 @@ test('the sentences of a text follow each other in order, with silence between t
   assert.equal(new DataView(whole.bytes.buffer).getUint32(40, true), 0xffffffff);
 });
 
+test('a large body is read elsewhere, and gives the same', async () => {
+  const pad = ' '.repeat(200_000);
+  const asked = JSON.stringify({ model: 'voice', input: LONG, response_format: 'wav' });
+  const large = await post(`${server.url}/v1/audio/speech`, asked + pad);
+  assert.deepEqual(large.bytes, (await speech({ input: LONG, response_format: 'wav' })).bytes);
+  const { status, json } = await speech({ input: LONG.repeat(3000) });
+  assert.equal(status, 413);
+  assert.match(JSON.stringify(json), /4096 characters/);
+});
+
 test("bare samples are OpenAI's, 24 kHz, and the speed changes their number", async () => {
   const frames = framesOf(await speech({ response_format: 'wav' }));
   const usual = await speech({ response_format: 'pcm' });

@@ -1,16 +1,25 @@
 import { ServerError } from '../../errors.ts';
-import type { Item, Prepared, Reply, ServeContext } from '../task.ts';
+import type { Prepared, Reply, ServeContext, Task } from '../task.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { Answer, type AnswerMemo, type AnswerPiece } from './answer.ts';
 import type { GenerationProgress } from './generation.ts';
 
+/** How a task serves answers whose items it prepares: its `prepare`, which must be one of its calls, too, and `isLight`. */
+export function answerServing(
+  tokenizer: TextTokenizer,
+  { prepare, isLight }: Pick<Task, 'prepare' | 'isLight'>,
+): Required<Pick<Task, 'serve' | 'reading'>> {
+  const serve = (prepared: Prepared, context: ServeContext): Promise<Reply> =>
+    writeAnswer(prepared, context, tokenizer);
+  return {
+    serve: async (item, context) =>
+      serve((await context.call('prepare', item, { light: isLight(item) })) as Prepared, context),
+    reading: { read: prepare, serve },
+  };
+}
+
 /** Runs one ticket, and tells pieces of its answer as they come; ends it when a stop text is met. */
-export async function serveAnswer(
-  item: Item,
-  context: ServeContext,
-  { tokenizer, isLight }: { readonly tokenizer: TextTokenizer; readonly isLight: (item: Item) => boolean },
-): Promise<Reply> {
-  const prepared = (await context.call('prepare', item, { light: isLight(item) })) as Prepared;
+async function writeAnswer(prepared: Prepared, context: ServeContext, tokenizer: TextTokenizer): Promise<Reply> {
   const memo = prepared.memo as AnswerMemo;
   // With log probabilities of its prompt an answer comes in one piece, because they stand first and are only known once the prompt is computed.
   const inPieces = memo.prompt === undefined;

@@ -11,7 +11,7 @@ import type { GenerationParameters } from './generation.ts';
 import { infillOf, type Infill } from './infill.ts';
 import { readChatModel, stopTokensOf, type ChatModel } from './model.ts';
 import { readChatParameters, readPrompt, type ChatParameters, type Prompt } from './request.ts';
-import { serveAnswer } from './serve-answer.ts';
+import { answerServing } from './serve-answer.ts';
 import { thinkingAfter, thoughtMarksOf, type Thinking } from './reasoning.ts';
 import { loadChatTemplate, type ChatTemplate } from './template.ts';
 import { markersOf, toolFormat } from './tools/formats.ts';
@@ -45,7 +45,7 @@ export async function createChatTask(source: TaskSource): Promise<Task> {
       answer.takeOutputs(outputs);
       return answer.reply();
     },
-    serve: (item, context) => serveAnswer(item, context, { tokenizer, isLight }),
+    ...answerServing(tokenizer, { prepare, isLight }),
     calls: {
       ...textCalls({
         tokenizer,

@@ -53,22 +53,46 @@ async function tryVoice(voice: string, command: string): Promise<void> {
   }
 }
 
-/**
- * The phonemes of each text in the International Phonetic Alphabet, with the punctuation of its clauses, as Piper's voices were trained. One process serves all texts.
- * Throws DEADLINE_EXCEEDED, CANCELLED, or a plain Error if espeak-ng fails.
- */
-export async function phonemesOf(texts: readonly string[], voice: string, limits: EspeakLimits): Promise<string[]> {
+/** Texts as espeak-ng is given them. */
+export interface Clauses {
+  /** Of each text. */
+  readonly clauses: readonly (readonly Clause[])[];
+  /** All of them. */
+  readonly input: string;
+}
+
+export function clausesOfAll(texts: readonly string[]): Clauses {
   const clauses = texts.map(clausesOf);
-  const spoken = clauses.flat();
-  if (spoken.length === 0) return texts.map(() => '');
   // Without its blank line, the end of a clause could not be told from a line end that espeak-ng adds.
-  const output = await run(voice, spoken.map(({ words }) => `${words}\n\n`).join(''), limits);
+  const lines = clauses.flatMap((some) => some.map(({ words }) => `${words}\n\n`));
+  return { clauses, input: lines.join('') };
+}
+
+/**
+ * What espeak-ng writes for an input: phonemes in the International Phonetic Alphabet, clause by clause. Throws DEADLINE_EXCEEDED, CANCELLED, or a plain Error
+ * if espeak-ng fails.
+ */
+export async function speak(voice: string, { input }: Pick<Clauses, 'input'>, limits: EspeakLimits): Promise<string> {
+  return input === '' ? '' : run(voice, input, limits);
+}
+
+/**
+ * The phonemes of each text in what espeak-ng has written, with the punctuation of its clauses, as Piper's voices were trained. Undefined where a clause gave
+ * nothing, so that they cannot be told apart.
+ */
+export function phonemesIn(output: string, { clauses }: Pick<Clauses, 'clauses'>): string[] | undefined {
   const groups = groupsOf(output);
-  if (groups.length === spoken.length) {
-    let next = 0;
-    return clauses.map((some) => some.map(({ mark }) => `${groups[next++] ?? ''}${mark}`).join(' '));
-  }
-  // A clause that gave nothing: the texts one by one, without their pauses.
+  if (groups.length !== clauses.flat().length) return undefined;
+  let next = 0;
+  return clauses.map((some) => some.map(({ mark }) => `${groups[next++] ?? ''}${mark}`).join(' '));
+}
+
+/** The phonemes of each text by a process of its own, without its pauses. Throws as `speak`. */
+export async function phonemesApart(
+  { clauses }: Pick<Clauses, 'clauses'>,
+  voice: string,
+  limits: EspeakLimits,
+): Promise<string[]> {
   const apart: string[] = [];
   for (const some of clauses) apart.push(await phonemesOfWhole(some, voice, limits));
   return apart;

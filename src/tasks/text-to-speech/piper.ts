@@ -3,7 +3,7 @@ import { float32, fromTypedArray, type Tensor } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import type { TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
-import { phonemesOf, requireEspeak } from './espeak.ts';
+import { requireEspeak } from './espeak.ts';
 import { voiceOptions } from './options.ts';
 import { checkInputs, type VoiceModel } from './voice-model.ts';
 
@@ -58,10 +58,9 @@ export async function readPiperVoice(source: TaskSource): Promise<VoiceModel> {
     hasSpeed: true,
     output: output.name,
     exampleIds: idsOf(Object.keys(data.phoneme_id_map).slice(0, EXAMPLE_PHONEMES).join('')),
-    async idsOf(texts, _voice, limits) {
-      const phonemes = espeak === undefined ? texts : await phonemesOf(texts, espeak, limits);
-      return phonemes.map(idsOf);
-    },
+    phonemes: espeak,
+    normalise: (text) => text,
+    idsOf,
     inputs(ids, { voice, speed }) {
       const inputs: Record<string, Tensor> = {
         input: fromTypedArray('INT64', [1, ids.length], BigInt64Array.from(ids, BigInt)),

@@ -4,11 +4,12 @@ import { typedView } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import { servedBy } from '../served.ts';
 import type { Item, Outputs, Prepared, Reply, ServeContext, Task, TaskSource, Work } from '../task.ts';
-import { TEXT_TYPES } from '../text/text-input.ts';
+import { textLength, TEXT_TYPES } from '../text/text-input.ts';
 import { FORMAT_FACTS, FORMATS, type Format } from './formats.ts';
 import { voiceOptions } from './options.ts';
 import { pcmOf, type PcmCall } from './pcm.ts';
-import { checkVoices, readSpeechRequest, voiceNames, type SpeechChoices, type SpeechRequest } from './request.ts';
+import { checkVoices, voiceNames, type SpeechChoices } from './request.ts';
+import { idsIn, readScript, sentencesOfScript, type PhonemesCall, type Script } from './script.ts';
 import { readVoiceModel, type VoiceModel } from './voice-model.ts';
 import { openWriter, writableFormats } from './writer.ts';
 
@@ -29,6 +30,11 @@ export interface SpeechUsage {
   readonly total_tokens: number;
 }
 
+/** Texts up to this many UTF-16 units are read on the main thread. */
+const LIGHT_CHARACTERS = 400;
+/** Audio up to this many bytes is put together there. */
+const LIGHT_BYTES = 1024 * 1024;
+
 interface Speaker extends SpeechChoices {
   readonly voices: VoiceModel;
   readonly sentenceSilence: number;
@@ -48,6 +54,7 @@ export async function createTextToSpeechTask(source: TaskSource): Promise<Task> 
     },
     ...{ maxCharacters: own.maxCharacters, sentenceSilence: own.sentenceSilence },
   };
+  const script = (item: Item): Script => readScript(item, speaker, voices);
   return {
     rawTypes: TEXT_TYPES,
     isLight: () => true,
@@ -55,9 +62,16 @@ export async function createTextToSpeechTask(source: TaskSource): Promise<Task> 
     example: () => exampleOf(voices),
     isLightReply: () => false,
     finish: servedBy('text-to-speech'),
-    serve: (item, context) => speak(item, context, speaker),
+    serve: async (item, context) => {
+      const light = textLength(item) <= LIGHT_CHARACTERS;
+      return speak((await context.call('script', item, { light })) as Script, context, speaker);
+    },
+    reading: { read: script, serve: (read: Script, context) => speak(read, context, speaker) },
     calls: {
+      script,
+      ids: (call: PhonemesCall) => idsIn(call, voices),
       pcm: (call: PcmCall) => pcmOf(call),
+      join: (pieces: readonly Uint8Array[]) => joined(pieces),
       voices: () => voiceNames(speaker),
       formats: async () => FORMATS.filter(await writableFormats()),
     },
@@ -66,11 +80,12 @@ export async function createTextToSpeechTask(source: TaskSource): Promise<Task> 
 
 /** The first sentence, as the trial wants a row to run. */
 async function prepareFirst(item: Item, speaker: Speaker): Promise<Prepared> {
-  const request = readSpeechRequest(item, speaker);
+  const { voices } = speaker;
+  const script = readScript(item, speaker, voices);
   const limits = { leftMs: () => Infinity, onLeave: () => () => undefined };
-  const [ids = []] = await speaker.voices.idsOf(request.sentences.slice(0, 1), request.voice, limits);
-  if (ids.length === 0) throw unreadable();
-  return workOf(ids, request, speaker.voices);
+  const [ids] = await sentencesOfScript(script, voices, limits);
+  if (ids === undefined) throw unreadable();
+  return workOf(ids, script, voices);
 }
 
 function exampleOf(voices: VoiceModel): Prepared {
@@ -78,7 +93,7 @@ function exampleOf(voices: VoiceModel): Prepared {
   return { inputs: voices.inputs(ids, { voice: 0, speed: 1 }), cost: ids.length };
 }
 
-function workOf(ids: readonly number[], { voice, speed }: SpeechRequest, voices: VoiceModel): Work {
+function workOf(ids: readonly number[], { voice, speed }: Script, voices: VoiceModel): Work {
   return { inputs: voices.inputs(ids, { voice, speed: voices.hasSpeed ? speed : 1 }), cost: ids.length };
 }
 
@@ -86,12 +101,17 @@ function unreadable(): ServerError {
   return new ServerError('INVALID_INPUT', 'The text has nothing that this voice can read.');
 }
 
-async function speak(item: Item, context: ServeContext, speaker: Speaker): Promise<Reply> {
+async function speak(request: Script, context: ServeContext, speaker: Speaker): Promise<Reply> {
   const { voices } = speaker;
-  const request = readSpeechRequest(item, speaker);
   const format = await chosenFormat(request.formats);
   const limits = { leftMs: () => context.leftMs(), onLeave: (callback: () => void) => context.onLeave(callback) };
-  const sentences = (await voices.idsOf(request.sentences, request.voice, limits)).filter((ids) => ids.length > 0);
+  const light = request.characters <= LIGHT_CHARACTERS;
+  const sentences = await sentencesOfScript(
+    request,
+    voices,
+    limits,
+    (call) => context.call('ids', call, { light }) as Promise<ReturnType<typeof idsIn>>,
+  );
   if (sentences.length === 0) throw unreadable();
   const { contentType, rateHz = voices.rateHz } = FORMAT_FACTS[format];
   const pieces: Uint8Array[] = [];
@@ -104,7 +124,7 @@ async function speak(item: Item, context: ServeContext, speaker: Speaker): Promi
   };
   const writer = openWriter({ format, rateHz, onBytes, ...limits });
   try {
-    const pcm = new InOrder(sentences.length, context.streaming, (bytes, isLast) => writer.write(bytes, isLast));
+    const pcm = new InOrder(sentences.length, context.streaming, (all, isLast) => writer.write(all, isLast));
     const made: Promise<void>[] = [];
     await context.runEach(sentences.length, async (index, run) => {
       const outputs = await run(workOf(sentences[index] ?? [], request, voices));
@@ -129,7 +149,26 @@ async function speak(item: Item, context: ServeContext, speaker: Speaker): Promi
   }
   const tokens = sentences.reduce((sum, ids) => sum + ids.length, 0);
   const usage: SpeechUsage = { input_tokens: tokens, output_tokens: 0, total_tokens: tokens };
-  return context.streaming ? { json: usage } : { contentType, bytes: new Uint8Array(Buffer.concat(pieces)) };
+  return context.streaming ? { json: usage } : { contentType, bytes: await wholeOf(pieces, context) };
+}
+
+/** The pieces in one: a long text becomes tens of megabytes, which are not copied here. */
+async function wholeOf(pieces: readonly Uint8Array[], context: ServeContext): Promise<Uint8Array> {
+  const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const give = pieces.flatMap(({ buffer, byteLength }) =>
+    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
+  );
+  return (await context.call('join', pieces, bytes <= LIGHT_BYTES ? { light: true } : { give })) as Uint8Array;
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.byteLength;
+  }
+  return all;
 }
 
 /** The first format that can be written. Throws INVALID_INPUT that says what is missing. */
@@ -154,16 +193,16 @@ function waveformOf(outputs: Outputs, name: string): Float32Array {
   return Float32Array.from(typedView(tensor.datatype === 'FP16' ? widenHalf(tensor) : tensor) as Float32Array);
 }
 
-/** Passes on what comes for sentences in their order: at once to a client that streams, else in one piece at the end. */
+/** Passes on what comes for sentences in their order: at once to a client that streams, else together at the end. */
 class InOrder {
   readonly #waiting = new Map<number, Uint8Array>();
   readonly #count: number;
   readonly #isLive: boolean;
-  readonly #pass: (bytes: Uint8Array, isLast: boolean) => void;
+  readonly #pass: (pieces: readonly Uint8Array[], isLast: boolean) => void;
   #next = 0;
   bytes = 0;
 
-  constructor(count: number, isLive: boolean, pass: (bytes: Uint8Array, isLast: boolean) => void) {
+  constructor(count: number, isLive: boolean, pass: (pieces: readonly Uint8Array[], isLast: boolean) => void) {
     this.#count = count;
     this.#isLive = isLive;
     this.#pass = pass;
@@ -176,13 +215,13 @@ class InOrder {
     for (let one = this.#waiting.get(this.#next); one !== undefined; one = this.#waiting.get(this.#next)) {
       this.#waiting.delete(this.#next);
       this.#next += 1;
-      this.#pass(one, this.#next === this.#count);
+      this.#pass([one], this.#next === this.#count);
     }
   }
 
   end(): void {
     if (this.#isLive) return;
     const all = Array.from({ length: this.#count }, (_, index) => this.#waiting.get(index) ?? new Uint8Array());
-    this.#pass(Buffer.concat(all), true);
+    this.#pass(all, true);
   }
 }

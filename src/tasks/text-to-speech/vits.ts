@@ -3,7 +3,7 @@ import { fromTypedArray, type Tensor } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import type { TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
-import { phonemesOf, requireEspeak } from './espeak.ts';
+import { requireEspeak } from './espeak.ts';
 import { voiceOptions } from './options.ts';
 import { readVocabulary } from './vocabulary.ts';
 import { checkInputs, type VoiceModel } from './voice-model.ts';
@@ -41,13 +41,7 @@ export async function readVits(source: TaskSource): Promise<VoiceModel> {
     voices: hasSpeakers ? Array.from({ length: speakers }, (_, index) => String(index)) : [],
     hasSpeed: false,
     output: WAVEFORM,
-    async idsOf(texts, _voice, limits) {
-      const normalised = texts.map((text) => tokenizer.normalise(text));
-      const read =
-        tokenizer.phonemes === undefined ? normalised : await phonemesOf(normalised, tokenizer.phonemes, limits);
-      return read.map((one) => tokenizer.ids(one));
-    },
-    exampleIds: tokenizer.exampleIds,
+    ...tokenizer,
     inputs(ids, { voice }) {
       const shape = [1, ids.length];
       const inputs: Record<string, Tensor> = {};
@@ -66,15 +60,7 @@ function integers(datatype: string, shape: readonly number[], values: readonly n
     : fromTypedArray('INT64', shape, BigInt64Array.from(values, BigInt));
 }
 
-export interface VitsTokenizer {
-  /** The voice of espeak-ng whose phonemes the ids stand for; undefined: they stand for letters. */
-  readonly phonemes: string | undefined;
-  /** The text in the letters of the vocabulary. Throws INVALID_INPUT on letters that must be romanised first. */
-  normalise(text: string): string;
-  readonly exampleIds: readonly number[];
-  /** Ids of letters or phonemes, with blanks between them if the model wants those. */
-  ids(text: string): number[];
-}
+export type VitsTokenizer = Pick<VoiceModel, 'phonemes' | 'normalise' | 'exampleIds' | 'idsOf'>;
 
 /** The tokenizer as `VitsTokenizer` of transformers has it. Throws a plain Error that names the file at fault. */
 export async function readVitsTokenizer({ files }: Pick<TaskSource, 'files'>): Promise<VitsTokenizer> {
@@ -111,7 +97,7 @@ export async function readVitsTokenizer({ files }: Pick<TaskSource, 'files'>): P
         .join('')
         .trim();
     },
-    ids(text) {
+    idsOf(text) {
       const ids = Array.from(text).flatMap((one) => vocabulary.get(one) ?? unknown ?? []);
       return ids.length === 0 ? [] : withBlanks(ids);
     },

@@ -1,6 +1,5 @@
 import type { TaskSource } from '../task.ts';
 import type { Tensor } from '../../tensors/tensor.ts';
-import type { EspeakLimits } from './espeak.ts';
 
 /** What a kind of voice model takes and gives. */
 export interface VoiceModel {
@@ -12,11 +11,12 @@ export interface VoiceModel {
   readonly hasSpeed: boolean;
   /** The output with the waveform, float32 of any shape with one row. */
   readonly output: string;
-  /**
-   * Ids of each text, one sentence each, for a voice by its index. Throws INVALID_INPUT on a text that the model cannot read, and what espeak-ng throws where
-   * the model takes phonemes.
-   */
-  idsOf(texts: readonly string[], voice: number, limits: EspeakLimits): Promise<readonly (readonly number[])[]>;
+  /** The voice of espeak-ng for whose phonemes the ids stand; undefined: they stand for letters. */
+  readonly phonemes: string | undefined;
+  /** A text in letters that the model, or espeak-ng, reads. Throws INVALID_INPUT on a text that cannot be read. */
+  normalise(text: string): string;
+  /** Ids of the letters or phonemes of a sentence; none where the model knows none of them. */
+  idsOf(text: string): readonly number[];
   /** Ids of something short, for the trial. */
   readonly exampleIds: readonly number[];
   /** Inputs of the graph by name. */

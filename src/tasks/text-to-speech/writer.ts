@@ -5,8 +5,8 @@ import { FORMAT_FACTS, wavHeader, type Format } from './formats.ts';
 
 /** Takes the samples of a text, sentence by sentence, and gives audio in a format as soon as it is written. */
 export interface AudioWriter {
-  /** `isLast` tells that nothing follows. */
-  write(pcm: Uint8Array, isLast: boolean): void;
+  /** Takes samples in order; `isLast` tells that nothing follows. */
+  write(pcm: readonly Uint8Array[], isLast: boolean): void;
   /** Resolves once all bytes are given. Throws DEADLINE_EXCEEDED, CANCELLED. */
   end(): Promise<void>;
   /** Frees what it holds; the rest is not wanted. */
@@ -38,12 +38,13 @@ class PlainWriter implements AudioWriter {
     this.#parts = parts;
   }
 
-  write(pcm: Uint8Array, isLast: boolean): void {
+  write(pcm: readonly Uint8Array[], isLast: boolean): void {
     const { format, rateHz, onBytes } = this.#parts;
     const isFirst = !this.#hasBegun;
     this.#hasBegun = true;
-    if (isFirst && format === 'wav') onBytes(wavHeader(rateHz, isLast ? pcm.byteLength : undefined));
-    onBytes(pcm);
+    const bytes = pcm.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (isFirst && format === 'wav') onBytes(wavHeader(rateHz, isLast ? bytes : undefined));
+    for (const piece of pcm) onBytes(piece);
   }
 
   end(): Promise<void> {
@@ -88,8 +89,8 @@ class FfmpegWriter implements AudioWriter {
     this.#closed.catch(() => undefined);
   }
 
-  write(pcm: Uint8Array): void {
-    this.#child.stdin.write(pcm);
+  write(pcm: readonly Uint8Array[]): void {
+    for (const piece of pcm) this.#child.stdin.write(piece);
   }
 
   async end(): Promise<void> {

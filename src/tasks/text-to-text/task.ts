@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ServerError } from '../../errors.ts';
 import { fromTypedArray } from '../../tensors/tensor.ts';
 import { Answer, type AnswerMemo } from '../chat/answer.ts';
-import { serveAnswer } from '../chat/serve-answer.ts';
+import { answerServing } from '../chat/serve-answer.ts';
 import type { CreateTask, Item, Prepared, Task, TaskSource } from '../task.ts';
 import { textCalls } from '../text/calls.ts';
 import { TokenEncoder } from '../text/encode.ts';
@@ -43,7 +43,7 @@ export function createTextToTextTask(name: TextToTextName): CreateTask {
         answer.takeOutputs(outputs);
         return answer.reply();
       },
-      serve: (item, context) => serveAnswer(item, context, { tokenizer, isLight: isLightText }),
+      ...answerServing(tokenizer, { prepare, isLight: isLightText }),
       calls: {
         ...textCalls({
           tokenizer,

@@ -12,8 +12,8 @@ const LONE_SURROGATE = /\p{Surrogate}/gu;
  * Throws UNSUPPORTED_MEDIA_TYPE, BAD_REQUEST (not UTF-8), TOO_LARGE (more than `maxCharacters` UTF-16 units) or INVALID_INPUT.
  */
 export function readText(item: Item, maxCharacters: number): string {
-  const text = item.kind === 'raw' ? rawText(item.contentType, item.bytes, maxCharacters) : jsonText(item.value);
-  if (text.length > maxCharacters) throw tooLong(maxCharacters);
+  const text =
+    item.kind === 'raw' ? rawText(item.contentType, item.bytes, maxCharacters) : jsonText(item.value, maxCharacters);
   if (text.trim() === '') throw new ServerError('INVALID_INPUT', 'The text is empty.');
   return text;
 }
@@ -25,9 +25,13 @@ export function textLength(item: Item): number {
   return typeof value === 'string' ? value.length : 0;
 }
 
-function jsonText(value: unknown): string {
+function jsonText(value: unknown, maxCharacters: number): string {
   const text = textOf(value);
-  if (typeof text === 'string') return text.replace(LONE_SURROGATE, '\ufffd');
+  if (typeof text === 'string') {
+    // Before it is searched: a long one takes a second.
+    if (text.length > maxCharacters) throw tooLong(maxCharacters);
+    return text.replace(LONE_SURROGATE, '\ufffd');
+  }
   throw new ServerError('INVALID_INPUT', 'This model takes a text: a string, or an object {"text": string}.');
 }
 
@@ -41,11 +45,14 @@ function rawText(contentType: string, bytes: Uint8Array, maxCharacters: number):
     throw new ServerError('UNSUPPORTED_MEDIA_TYPE', 'This model takes application/json and text/plain.');
   // A UTF-16 unit takes at most 3 bytes in UTF-8.
   if (bytes.byteLength > 3 * maxCharacters) throw tooLong(maxCharacters);
+  let text: string;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     throw new ServerError('BAD_REQUEST', 'The text is not valid UTF-8.');
   }
+  if (text.length > maxCharacters) throw tooLong(maxCharacters);
+  return text;
 }
 
 function tooLong(maxCharacters: number): ServerError {

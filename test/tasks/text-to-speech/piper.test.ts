@@ -4,7 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { phonemesOf, requireEspeak } from '../../../src/tasks/text-to-speech/espeak.ts';
+import {
+  clausesOfAll,
+  phonemesIn,
+  requireEspeak,
+  speak,
+  type EspeakLimits,
+} from '../../../src/tasks/text-to-speech/espeak.ts';
 import { readPiperVoice } from '../../../src/tasks/text-to-speech/piper.ts';
 import { typedView, type FixedTensor, type Signature } from '../../../src/tensors/tensor.ts';
 import { refusal, sourceFor, spec } from '../support.ts';
@@ -36,16 +42,24 @@ async function voiceOf(t: TestContext, settings: unknown, signature = SIGNATURE,
   return readPiperVoice(sourceFor('text-to-speech', signature, { files: { voice }, options }));
 }
 
+async function phonemesOf(
+  texts: readonly string[],
+  voice: string,
+  limits: EspeakLimits = LIMITS,
+): Promise<readonly string[]> {
+  const clauses = clausesOfAll(texts);
+  return phonemesIn(await speak(voice, clauses, limits), clauses) ?? [];
+}
+
 const numbers = (tensor: unknown): number[] => Array.from(typedView(tensor as FixedTensor) as Float32Array, Number);
 
 test('letters become ids with padding between a begin and an end', async (t) => {
   const voice = await voiceOf(t, SETTINGS);
   // An accent is a letter by itself, what is not known is left out, and one letter may have two ids.
-  assert.deepEqual(await voice.idsOf(['áB', 'c?', '?'], 0, LIMITS), [
-    [1, 0, 4, 0, 6, 0, 5, 0, 2],
-    [1, 0, 7, 8, 0, 2],
-    [],
-  ]);
+  assert.deepEqual(
+    ['áB', 'c?', '?'].map((text) => voice.idsOf(text)),
+    [[1, 0, 4, 0, 6, 0, 5, 0, 2], [1, 0, 7, 8, 0, 2], []],
+  );
 });
 
 test('the scales are those of the voice, the length follows the speed', async (t) => {
@@ -82,7 +96,7 @@ test('without espeak-ng, a voice that reads phonemes says what to install', asyn
 test('phonemes keep their punctuation, text by text', { skip }, async () => {
   await requireEspeak('en-us');
   const texts = ['Hello, world!', 'Is this (a) test of 3.5 things?', '', 'The end.'];
-  assert.deepEqual(await phonemesOf(texts, 'en-us', LIMITS), [
+  assert.deepEqual(await phonemesOf(texts, 'en-us'), [
     'həlˈoʊ, wˈɜːld!',
     'ɪz ðɪs ɐ tˈɛst ʌv θɹˈiː pɔɪnt fˈaɪv θˈɪŋz?',
     '',
@@ -92,7 +106,7 @@ test('phonemes keep their punctuation, text by text', { skip }, async () => {
 });
 
 test('a text in which a word of another language is read in it has no flags of that', { skip }, async () => {
-  const [french = ''] = await phonemesOf(['Le weekend, bonjour.'], 'fr', LIMITS);
+  const [french = ''] = await phonemesOf(['Le weekend, bonjour.'], 'fr');
   assert.match(french, /wiːkˈɛnd, bɔ̃ʒˈuʁ\.$/);
   assert.doesNotMatch(french, /[()]/);
 });

@@ -32,7 +32,7 @@ const source = (more = {}) => sourceFor('text-to-speech', SIGNATURE, { files: FI
 
 test('the ids of a text are those of transformers', async () => {
   const tokenizer = await readVitsTokenizer({ files: FILES });
-  for (const { text, ids } of CASES) assert.deepEqual(tokenizer.ids(tokenizer.normalise(text)), ids, text);
+  for (const { text, ids } of CASES) assert.deepEqual(tokenizer.idsOf(tokenizer.normalise(text)), ids, text);
 });
 
 test('the waveform of a text is that of transformers', async () => {
@@ -55,10 +55,10 @@ test('text that must be romanised first is refused, Latin letters are not', asyn
 
 test('blanks, letters and case are as the tokenizer says', async (t) => {
   const plain = await readVitsTokenizer({ files: await withSettings(t, { phonemize: false, add_blank: false }) });
-  assert.deepEqual(plain.ids('ab'), [4, 5]);
+  assert.deepEqual(plain.idsOf('ab'), [4, 5]);
   const cased = await readVitsTokenizer({ files: await withSettings(t, { phonemize: false, normalize: false }) });
   // Unknown letters stand for themselves as the token of what is not known.
-  assert.deepEqual(cased.ids(cased.normalise('aB')), [0, 4, 0, 30, 0]);
+  assert.deepEqual(cased.idsOf(cased.normalise('aB')), [0, 4, 0, 30, 0]);
 });
 
 test('a tokenizer.json of transformers.js has the vocabulary, too; a folder without either is refused', async (t) => {
@@ -69,7 +69,7 @@ test('a tokenizer.json of transformers.js has the vocabulary, too; a folder with
   const tokenizer = await readVitsTokenizer({
     files: { tokenizer: path.join(folder, 'tokenizer.json'), tokenizerConfig },
   });
-  assert.deepEqual(tokenizer.ids('a'), [0, 4, 0]);
+  assert.deepEqual(tokenizer.idsOf('a'), [0, 4, 0]);
   await assert.rejects(readVitsTokenizer({ files: { tokenizerConfig } }), /vocab\.json or a tokenizer\.json/);
 });
 

@@ -28,8 +28,8 @@ for (const format of FORMATS.filter((one) => one !== 'pcm'))
       return;
     }
     const { writer, chunks } = open(format);
-    writer.write(PCM, false);
-    writer.write(PCM, true);
+    writer.write([PCM], false);
+    writer.write([PCM], true);
     await writer.end();
     writer.close();
     let samples = 0;
@@ -45,7 +45,7 @@ for (const format of FORMATS.filter((one) => one !== 'pcm'))
 
 test('bare samples go through as they are', async () => {
   const { writer, chunks } = open('pcm');
-  writer.write(PCM, true);
+  writer.write([PCM], true);
   await writer.end();
   assert.equal(Buffer.compare(Buffer.concat(chunks), PCM), 0);
 });
@@ -65,7 +65,7 @@ test('an encoder ends with its request: in time, with its client, or with an err
   leave();
   await assert.rejects(end, refusal('CANCELLED'));
   const gone = open('mp3', { command: 'no-such-program-ffmpeg' });
-  gone.writer.write(PCM, true);
+  gone.writer.write([PCM], true);
   await assert.rejects(gone.writer.end(), /ENOENT/);
   for (const { writer } of [late, left, gone]) writer.close();
 });
