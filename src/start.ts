@@ -64,7 +64,7 @@ export async function start(parts: Parts): Promise<void> {
 /** Warns of a DEFAULT_MODEL that is not there. */
 function checkDefaultModel({ config, door, repository, log }: Services): void {
   const { DEFAULT_MODEL: usual } = config;
-  const names = door.models.all().flatMap(({ name }) => [name, ...repository.aliasesOf(name)]);
+  const names = door.known.all().flatMap(({ name }) => [name, ...repository.aliasesOf(name)]);
   if (usual === '' || names.includes(usual)) return;
   const near = nearName(usual, names);
   const hint = near === undefined ? '' : `; did you mean ${near}?`;

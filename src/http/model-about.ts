@@ -74,9 +74,9 @@ interface Found extends Pick<ModelAbout, 'name' | 'version' | 'task' | 'descript
 
 /** Throws MODEL_NOT_FOUND, or MODEL_UNAVAILABLE for one that failed or was unloaded. */
 function found({ repository, door }: Services, name: string): Found {
-  const facts = door.models.factsByName(name);
+  const facts = door.known.factsByName(name);
   const asleep = repository.asleep().find((source) => source.name === facts.name);
-  return asleep === undefined ? ofServed(door.models.findByName(name)) : ofSource(asleep);
+  return asleep === undefined ? ofServed(door.known.find(name)) : ofSource(asleep);
 }
 
 function ofServed(served: ServedModel): Found {

@@ -24,7 +24,7 @@ const CAPABILITIES: Readonly<Record<string, readonly string[]>> = {
 /** What Ollama's clients ask beside inference: which models there are, and of which kind. */
 export function addOllama(routes: Routes, services: Services): void {
   const { door, version } = services;
-  const models = (): ModelFacts[] => [...new Map(door.models.all().map((model) => [model.name, model])).values()];
+  const models = (): ModelFacts[] => [...new Map(door.known.all().map((model) => [model.name, model])).values()];
   routes.add('get', '/api/version', {
     dialect: OLLAMA,
     about: { summary: 'The version of the API, and that of the server' },
@@ -54,7 +54,7 @@ export function addOllama(routes: Routes, services: Services): void {
       const { model, name } = SHOW.parse(namesOf(parseJsonObject(bytes)));
       const asked = nameOf(model ?? name);
       if (asked === undefined) throw new ServerError('BAD_REQUEST', "'model' must name a model.");
-      const facts = door.models.factsByName(asked);
+      const facts = door.known.factsByName(asked);
       const { task } = facts.description;
       await exchange.json({
         ...describe(facts),

@@ -15,7 +15,7 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
     dialect: OPENAI,
     about: { summary: 'Lists the models' },
     handle(exchange) {
-      const models = new Map(door.models.all().map((model) => [model.name, model])).values();
+      const models = new Map(door.known.all().map((model) => [model.name, model])).values();
       const data = [...models].flatMap((model) =>
         [model.name, ...repository.aliasesOf(model.name)].map((id) => describe(id, model)),
       );
@@ -26,7 +26,7 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
     dialect: OPENAI,
     about: { summary: 'Lists the voices of models that speak' },
     handle(exchange) {
-      const voices = [...new Set(door.models.all())].flatMap(({ name: model, task: { calls } }) => {
+      const voices = [...new Set(door.known.all())].flatMap(({ name: model, task: { calls } }) => {
         const names = calls?.['voices'] as (() => readonly string[]) | undefined;
         return (names?.() ?? []).map((name) => ({ id: name, name, model }));
       });
@@ -40,7 +40,7 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
       // A name may have an owner in front, with a slash.
       const { name = [] } = request.params as { name?: readonly string[] };
       const id = name.join('/');
-      const model = door.models.factsByName(id);
+      const model = door.known.factsByName(id);
       return exchange.json(describe(repository.aliasesOf(model.name).includes(id) ? id : model.name, model));
     },
   });

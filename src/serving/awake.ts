@@ -2,7 +2,7 @@ import type { Answer } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
 import { ModelAsleep } from '../repository/entry.ts';
 import type { DoorCall, Entry } from './call.ts';
-import type { Models } from './choose-model.ts';
+import type { Models } from './known-models.ts';
 import type { Requester } from './requester.ts';
 
 /** Requests for models that sleep: each waits for the load within its own time limit, and is then served as any other. */

@@ -1,29 +1,13 @@
 import type { CpuModels } from '../cpu/protocol.ts';
 import { forOtherModels, operationNamed, sharingPathsOf } from '../dialects/operations.ts';
-import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
+import { isPlaceholder } from '../dialects/shared/model-name.ts';
 import type { ItemsOperation, ModelChoice, ModelFacts, Operation, StandIn } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
-import { ModelAsleep } from '../repository/entry.ts';
+import { KnownModels, type Models } from './known-models.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** An operation that is served, not one that stands for another. */
 export type ServedOperation = Exclude<Operation, StandIn>;
-
-/** The models that can be asked for, as the repository knows them. */
-export interface Models {
-  /** Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE, as `ModelAsleep` for one that `wake` loads. Without a version: the current one. */
-  find(name: string, version?: string): ServedModel;
-  /** Those that are loaded. */
-  list(): readonly ServedModel[];
-  /** Of a model that is loaded. */
-  versions(name: string): readonly string[];
-  /** Those that a request loads. */
-  asleep(): readonly ModelFacts[];
-  /** Loads a model that sleeps. Throws MODEL_UNAVAILABLE, QUEUE_FULL, DRAINING. */
-  wake(name: string): Promise<void>;
-  /** Other names for a model. */
-  aliasesOf(name: string): readonly string[];
-}
 
 /** What the choice may ask of the queues, which the core knows by key. */
 export interface Queues {
@@ -39,11 +23,9 @@ export interface ChooserOptions {
   readonly takesAnyName: boolean;
 }
 
-/** Most models that an error lists. */
-const MOST_TOLD = 20;
-
 /** Chooses the model of a request, wherever the request names it, if it does. */
 export class ModelChooser {
+  readonly known: KnownModels;
   readonly #models: Models;
   readonly #queues: Queues;
   readonly #defaultName: string;
@@ -51,6 +33,7 @@ export class ModelChooser {
 
   /** `defaultName` is DEFAULT_MODEL; '' for none. `takesAnyName`: unknown names stand for the only model of a task. */
   constructor(models: Models, queues: Queues, { defaultName, takesAnyName }: ChooserOptions) {
+    this.known = new KnownModels(models);
     this.#models = models;
     this.#queues = queues;
     this.#defaultName = defaultName;
@@ -107,48 +90,18 @@ export class ModelChooser {
       return fits(this.#named(operation, name));
     } catch (error) {
       // Thrown again once the model is chosen.
-      const asleep = this.#asleepOf(error);
+      const asleep = this.known.asleepOf(error);
       return asleep !== undefined && fits(asleep);
     }
   }
 
   #named(operation: ServedOperation, name: string): ServedModel {
     const mayBeAny = this.#takesAnyName || isPlaceholder(name);
-    const only = mayBeAny && !this.#isKnown(name) ? onlyOne(this.all().filter(operation.models.fits)) : undefined;
-    return only === undefined ? this.findByName(name) : this.#models.find(only.name);
-  }
-
-  /** Finds a model by what clients of hubs call it. Throws MODEL_NOT_FOUND or MODEL_UNAVAILABLE. */
-  findByName(name: string): ServedModel {
-    let failure: unknown;
-    for (const { name: one, version } of readModelName(name)) {
-      try {
-        return this.#models.find(one, version);
-      } catch (error) {
-        // The first reading is the likeliest, but the error of a known model that is not loaded says more than that of an unknown one.
-        if (failure === undefined || (error instanceof ServerError && error.code === 'MODEL_UNAVAILABLE'))
-          failure = error;
-      }
-    }
-    throw failure instanceof ServerError && failure.code === 'MODEL_NOT_FOUND'
-      ? new ServerError('MODEL_NOT_FOUND', `The model '${name.slice(0, 100)}' does not exist. ${this.#told()}`)
-      : failure;
-  }
-
-  /** What is known of the model that clients of hubs call so; it may sleep. Throws as `findByName`. */
-  factsByName(name: string): ModelFacts {
-    try {
-      return this.findByName(name);
-    } catch (error) {
-      const facts = this.#asleepOf(error);
-      if (facts === undefined) throw error;
-      return facts;
-    }
-  }
-
-  /** What is known of the model that sleeps, if that is the error. */
-  #asleepOf(error: unknown): ModelFacts | undefined {
-    return error instanceof ModelAsleep ? this.#models.asleep().find(({ name }) => name === error.model) : undefined;
+    const only =
+      mayBeAny && this.known.factsOf(name) === undefined
+        ? onlyOne(this.known.all().filter(operation.models.fits))
+        : undefined;
+    return only === undefined ? this.known.find(name) : this.#models.find(only.name);
   }
 
   /** The model for requests that name none; undefined if none fits. Throws `ModelAsleep`. */
@@ -163,13 +116,6 @@ export class ModelChooser {
   /** The only loaded model that fits; undefined if there are none or several. */
   onlyLoaded({ models }: ServedOperation): ServedModel | undefined {
     return onlyOne(this.#models.list().filter(models.fits));
-  }
-
-  /** What is known of every model that can be asked for, by name. */
-  all(): readonly ModelFacts[] {
-    const asleep = this.#models.asleep();
-    const loaded = this.#models.list();
-    return asleep.length === 0 ? loaded : [...loaded, ...asleep].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** The models that a request may be for, as the thread that decodes it needs them; `given` is the model if it is known already. */
@@ -235,24 +181,14 @@ export class ModelChooser {
   }
 
   #firstFacts(fits: ModelChoice['fits']): ModelFacts | undefined {
-    const usual = this.#usual();
-    return usual !== undefined && fits(usual) ? usual : this.all().find(fits);
-  }
-
-  /** DEFAULT_MODEL, if there is one of this name. */
-  #usual(): ModelFacts | undefined {
-    const name = this.#defaultName;
-    if (name === '') return undefined;
-    if (this.#models.versions(name).length > 0) return this.#models.find(name);
-    return this.#models
-      .asleep()
-      .find((model) => model.name === name || this.#models.aliasesOf(model.name).includes(name));
+    const usual = this.#defaultName === '' ? undefined : this.known.factsOf(this.#defaultName);
+    return usual !== undefined && fits(usual) ? usual : this.known.all().find(fits);
   }
 
   /** DEFAULT_MODEL, or the only one there is. Throws MODEL_NOT_FOUND. */
   #default(): ServedModel {
     if (this.#defaultName !== '') return this.#models.find(this.#defaultName);
-    const names = new Set(this.all().map(({ name }) => name));
+    const names = new Set(this.known.all().map(({ name }) => name));
     const [only] = names;
     if (names.size === 1 && only !== undefined) return this.#models.find(only);
     if (names.size === 0) throw new ServerError('MODEL_NOT_FOUND', 'There is no model here: none is loaded.');
@@ -264,29 +200,17 @@ export class ModelChooser {
 
   /** QUEUE_FULL where every model that fits is full. */
   #allFull(operation: ServedOperation): ServerError | undefined {
-    if (this.#models.asleep().some(operation.models.fits)) return undefined;
+    if (this.known.someAsleep(operation.models.fits)) return undefined;
     const fitting = this.#models.list().filter(operation.models.fits);
     const full = fitting.flatMap((model) => this.#fullQueue(operation, model) ?? []);
     const [first] = full;
     return first !== undefined && full.length === fitting.length ? this.#queues.refusal(first) : undefined;
   }
 
-  #isKnown(name: string): boolean {
-    return this.#models.versions(name).length > 0 || this.#models.asleep().some((model) => model.name === name);
-  }
-
-  /** What there is, for those who have asked for something else. */
-  #told(): string {
-    const names = [...new Set(this.all().map(({ name }) => name))];
-    if (names.length === 0) return 'No model is loaded.';
-    const told = names.slice(0, MOST_TOLD).join(', ');
-    return `There ${names.length === 1 ? 'is' : 'are'} ${told}${names.length > MOST_TOLD ? ', and more' : ''}.`;
-  }
-
   #someFree(operation: ServedOperation): boolean {
     const isFree = (model: ServedModel): boolean => this.#fullQueue(operation, model) === undefined;
     const { fits } = operation.models;
-    return this.#models.list().some((model) => fits(model) && isFree(model)) || this.#models.asleep().some(fits);
+    return this.#models.list().some((model) => fits(model) && isFree(model)) || this.known.someAsleep(fits);
   }
 }
 

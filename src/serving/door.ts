@@ -24,7 +24,8 @@ import { ItemAnswerer } from './answer-items.ts';
 import { TensorAnswerer } from './answer-tensors.ts';
 import type { DoorCall, Entry } from './call.ts';
 import { serveAwake, wake } from './awake.ts';
-import type { ModelChooser, Models } from './choose-model.ts';
+import type { ModelChooser } from './choose-model.ts';
+import type { KnownModels, Models } from './known-models.ts';
 import type { ReadItems } from './decode.ts';
 import { refuseEmpty } from './refuse-empty.ts';
 import type { Requester } from './requester.ts';
@@ -81,6 +82,11 @@ export class Door {
     this.#runner = new ItemRunner(parts);
     this.#itemAnswerer = new ItemAnswerer(parts);
     this.#tensorAnswerer = new TensorAnswerer(parts);
+  }
+
+  /** The models that can be asked for. */
+  get known(): KnownModels {
+    return this.models.known;
   }
 
   /** Chooses models for requests of clients. */

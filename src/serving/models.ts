@@ -1,7 +1,7 @@
 import type { ModelFacts } from '../dialects/shared/operation.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ModelSource } from '../repository/source.ts';
-import type { Models } from './choose-model.ts';
+import type { Models } from './known-models.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** Tasks whose models have a tokenizer, and the functions of it that clients may call. */
