@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
+import { readLeastSamples } from '../transcription/ctc/model-files.ts';
 import { normalised } from '../transcription/ctc/normalised.ts';
 import { FRAMES, LogMel, SAMPLE_RATE_HZ, WINDOW_SECONDS } from '../transcription/log-mel.ts';
 import { FilterBank } from './filter-bank.ts';
@@ -16,6 +17,8 @@ export interface SoundFeatures {
 export interface FeatureReader {
   /** The model hears no more of a sound than its first seconds; undefined: all of it. */
   readonly heardSeconds: number | undefined;
+  /** Of fewer samples the model makes nothing. */
+  readonly leastSamples: number;
   /** Features of samples at 16 kHz, from -1 to 1. Holds what it computes with, so it is called on one thread. */
   readonly read: (samples: Float32Array) => SoundFeatures;
 }
@@ -48,13 +51,15 @@ const FRAME_SECONDS = 0.025;
 const HOP_SECONDS = 0.01;
 
 type Config = Readonly<Record<string, unknown>>;
+type Files = Pick<TaskSource, 'files'>;
 
 /** By `feature_extractor_type`. */
-const READERS: Readonly<Record<string, (config: Config) => FeatureReader>> = {
-  Wav2Vec2FeatureExtractor(config) {
+const READERS: Readonly<Record<string, (config: Config, source: Files) => FeatureReader | Promise<FeatureReader>>> = {
+  async Wav2Vec2FeatureExtractor(config, source) {
     const { do_normalize: normalizes } = parse(rawSchema, config);
     return {
       heardSeconds: undefined,
+      leastSamples: await readLeastSamples(source),
       read: (samples) => ({ shape: [samples.length], values: normalizes ? normalised(samples) : samples }),
     };
   },
@@ -63,6 +68,7 @@ const READERS: Readonly<Record<string, (config: Config) => FeatureReader>> = {
     let logMel: LogMel | undefined;
     return {
       heardSeconds: WINDOW_SECONDS,
+      leastSamples: 1,
       read: (samples) => ({ shape: [mels, FRAMES], values: (logMel ??= new LogMel(mels)).features(samples) }),
     };
   },
@@ -77,6 +83,7 @@ const READERS: Readonly<Record<string, (config: Config) => FeatureReader>> = {
     let bank: FilterBank | undefined;
     return {
       heardSeconds: frames * HOP_SECONDS + FRAME_SECONDS,
+      leastSamples: FRAME_SECONDS * SAMPLE_RATE_HZ,
       read(samples) {
         bank ??= new FilterBank(mels);
         // Frames that are missing are 0 before they are scaled.
@@ -98,7 +105,8 @@ const USUAL: ReadonlyMap<unknown, string> = new Map([
 ]);
 
 /** The reader that preprocessor_config.json asks for. Throws a plain Error where there is none, or a field is not served. */
-export async function readFeatures({ files, task }: Pick<TaskSource, 'files' | 'task'>): Promise<FeatureReader> {
+export async function readFeatures(source: Pick<TaskSource, 'files' | 'task'>): Promise<FeatureReader> {
+  const { files, task } = source;
   if (files['preprocessorConfig'] === undefined) throw new Error(`${task} needs a preprocessor_config.json`);
   const config = await readJsonObject(files['preprocessorConfig'], 'preprocessor_config.json');
   const { model_type: model } = await readJsonObject(files['config'], 'config.json');
@@ -108,7 +116,7 @@ export async function readFeatures({ files, task }: Pick<TaskSource, 'files' | '
     throw new Error(
       `preprocessor_config.json: feature_extractor_type ${JSON.stringify(type)} is not served; there are ${Object.keys(READERS).join(', ')}`,
     );
-  return open(config);
+  return open(config, source);
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, config: Config): z.output<Schema> {

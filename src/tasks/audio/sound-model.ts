@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ServerError } from '../../errors.ts';
 import { narrowHalf } from '../../tensors/half-float.ts';
 import { float32, fromTypedArray, type FixedTensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { isFloat } from '../image/image-model.ts';
@@ -53,6 +54,7 @@ export async function openSoundModel(source: TaskSource, own: SoundOptions): Pro
   return {
     run: async (item, context) => {
       const stretch = await readClip(audioOf(item), context, limits);
+      checkLength(stretch, features.leastSamples);
       return context.run(workOf((await context.call('features', stretch)) as SoundFeatures));
     },
     task: {
@@ -68,6 +70,15 @@ export async function openSoundModel(source: TaskSource, own: SoundOptions): Pro
       },
     },
   };
+}
+
+/** Throws INVALID_INPUT on a sound that is too short for the model. */
+function checkLength({ start, end }: StretchCall, least: number): void {
+  if (end - start >= least) return;
+  const [has, needs] = [end - start, least].map(
+    (samples) => `${Number(((samples * 1000) / SAMPLE_RATE_HZ).toFixed(2))} ms`,
+  );
+  throw new ServerError('INVALID_INPUT', `The audio is too short: it has ${has}, and this model needs ${needs}.`);
 }
 
 /** A wave that rises. */

@@ -65,6 +65,25 @@ test('what is too long, or no sound, is refused', async (t) => {
   await assert.rejects(model.answer({ kind: 'json', value: 5 }), refusal('INVALID_INPUT', /takes audio/));
 });
 
+for (const [name, least, told] of [
+  ['wav2vec2_classification', 400, '25 ms'],
+  ['hubert_model', 400, '25 ms'],
+  ['wavlm_xvector', 3280, '205 ms'],
+  ['ast_classification', 400, '25 ms'],
+  ['whisper_classification', 1, undefined],
+  ['clap', 1, undefined],
+] as const)
+  test(`${name}: the shortest sound that transformers takes is taken, a shorter one refused before it is run`, async (t) => {
+    const model = await openReference(name);
+    t.after(() => model.program.release());
+    const answer = JSON.stringify(await model.answer(wav(await sound(least))));
+    assert.doesNotMatch(answer, /null/);
+    if (told === undefined) return;
+    const short = refusal('INVALID_INPUT', new RegExp(`too short: it has .* ms, and this model needs ${told}`));
+    await assert.rejects(model.answer(wav(await sound(least - 1))), short);
+    await assert.rejects(model.answer(wav(await sound(1))), short);
+  });
+
 test('a model that hears the beginning takes longer sounds', async (t) => {
   const model = await openReference('ast_cut_classification');
   t.after(() => model.program.release());

@@ -30,6 +30,11 @@ export function framesOf(samples: number, convolutions: readonly Convolution[]):
   );
 }
 
+/** The fewest samples of which convolutions make so many frames. */
+export function leastSamples(frames: number, convolutions: readonly Convolution[]): number {
+  return convolutions.reduceRight((length, { kernel, stride }) => (length - 1) * stride + kernel, frames);
+}
+
 /** Samples from one frame to the next. */
 export function frameSamples(convolutions: readonly Convolution[]): number {
   return convolutions.reduce((samples, { stride }) => samples * stride, 1);

@@ -3,7 +3,7 @@ import type { ProgramSpec, TaskSource } from '../../task.ts';
 import { readJson, readJsonObject } from '../../text/json-file.ts';
 import { SAMPLE_RATE_HZ } from '../log-mel.ts';
 import { voiceActivityFile } from '../model-files.ts';
-import type { Convolution, CtcOptions } from './contract.ts';
+import { leastSamples, type Convolution, type CtcOptions } from './contract.ts';
 
 /** What the files of a model with a CTC head say (Wav2Vec2ForCTC and its kin). */
 
@@ -73,6 +73,9 @@ export async function readNormalising({ files }: Files): Promise<boolean> {
 /** Those of Wav2Vec2, where config.json leaves out what is usual. */
 const KERNELS = [10, 3, 3, 3, 3, 2, 2];
 const STRIDES = [5, 2, 2, 2, 2, 2, 2];
+/** Of the layers of an x-vector, likewise. */
+const X_VECTOR_KERNELS = [5, 3, 3, 1, 1];
+const X_VECTOR_DILATIONS = [1, 2, 3, 1, 1];
 
 /** The convolutions of config.json, with those of an adapter behind them. Throws a plain Error where they make no sense. */
 export async function readCtcOptions({ files }: Files): Promise<CtcOptions> {
@@ -89,6 +92,26 @@ export async function readCtcOptions({ files }: Files): Promise<CtcOptions> {
     convolutions: [...kernels.map((kernel, at) => ({ kernel, stride: strides[at] ?? 1 })), ...adapter],
     canPad: config['feat_extract_norm'] === 'layer',
   };
+}
+
+/**
+ * The fewest samples of which such a model makes anything: those of one frame of its convolutions; for an x-vector, of as many as give two behind its layers
+ * (`TDNNLayer` of transformers, without padding), as it has their deviation. Throws as `readCtcOptions`.
+ */
+export async function readLeastSamples(source: Files): Promise<number> {
+  const [{ convolutions }, config] = await Promise.all([
+    readCtcOptions(source),
+    readJsonObject(source.files['config'], 'config.json'),
+  ]);
+  const { architectures, tdnn_kernel: kernels, tdnn_dilation: dilations } = config;
+  const isXVector = Array.isArray(architectures) && architectures.some((name) => String(name).endsWith('ForXVector'));
+  if (!isXVector) return leastSamples(1, convolutions);
+  const steps = numbers(dilations, X_VECTOR_DILATIONS);
+  const widths = numbers(kernels, X_VECTOR_KERNELS).map((kernel, at) => (kernel - 1) * (steps[at] ?? 1));
+  return leastSamples(
+    widths.reduce((frames, width) => frames + width, 2),
+    convolutions,
+  );
 }
 
 function numbers(value: unknown, otherwise: readonly number[]): readonly number[] {
