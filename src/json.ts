@@ -115,16 +115,31 @@ export function isDeeper(value: unknown, depth = MOST_DEPTH): boolean {
 
 /** Far more than the parameters of any task need. */
 const MOST_PARAMETER_VALUES = 4096;
+const MOST_PARAMETER_CHARACTERS = 2 ** 20;
 /** Takes about 30 ms to clone: a prompt of 128k token ids, or a conversation of ten thousand messages. */
 const MOST_ITEM_VALUES = 200_000;
 
-/** Throws INVALID_INPUT for parameters of more than 4,096 names and values, at all depths. */
+/** Throws INVALID_INPUT for parameters of more than 4,096 names and values, at all depths, or of more than a million UTF-16 units of text. */
 export function checkParameters(parameters: Readonly<Record<string, unknown>>): void {
   if (countValues(parameters, MOST_PARAMETER_VALUES) > MOST_PARAMETER_VALUES)
     throw new ServerError(
       'INVALID_INPUT',
       `The parameters of a request may hold ${MOST_PARAMETER_VALUES} names and values at most.`,
     );
+  if (countCharacters(parameters) > MOST_PARAMETER_CHARACTERS)
+    throw new ServerError(
+      'INVALID_INPUT',
+      `The parameters of a request may hold ${MOST_PARAMETER_CHARACTERS} characters at most.`,
+    );
+}
+
+/** UTF-16 units of the texts in JSON, names among them, at all depths. */
+function countCharacters(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null) return 0;
+  let count = 0;
+  for (const name in value) count += name.length + countCharacters((value as Readonly<Record<string, unknown>>)[name]);
+  return count;
 }
 
 /** Throws TOO_LARGE for an item of more than 200,000 names and values. */

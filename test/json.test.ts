@@ -39,6 +39,9 @@ test('parameters and items of more values than any task reads are refused', () =
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`n${index}`, index]));
   checkParameters({ chat_template_kwargs: names(4000) });
   assert.throws(() => checkParameters({ chat_template_kwargs: names(5000) }), refusal('INVALID_INPUT'));
+  checkParameters({ chat_template_kwargs: { text: 'a'.repeat(1_000_000) } });
+  const long = { labels: ['a'.repeat(600_000), { [`b${'b'.repeat(600_000)}`]: 1 }] };
+  assert.throws(() => checkParameters(long), refusal('INVALID_INPUT', /1048576 characters/));
   checkItemValue({ prompt: new Array(150_000).fill(1) });
   assert.throws(() => checkItemValue({ messages: new Array(250_000).fill('') }), refusal('TOO_LARGE'));
 });

@@ -10,6 +10,9 @@ const MOST_NAMED = 8;
 
 const WHOLE = 'a whole number is expected; 0 asks for all classes';
 
+/** Longest `hypothesis_template`: it is written once for each label. */
+export const MOST_TEMPLATE_CHARACTERS = 1000;
+
 /** How many classes a reply has; 0: all. */
 export const topKParameter = z.number(WHOLE).int(WHOLE).min(0, WHOLE).optional();
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isObject } from '../../json.ts';
 import type { Item } from '../task.ts';
-import { readParameters } from '../parameters.ts';
+import { MOST_TEMPLATE_CHARACTERS, readParameters } from '../parameters.ts';
 import { TEXT_TYPES } from '../text/text-input.ts';
 import { ENCODINGS, type VectorEncoding } from '../text/vector-reply.ts';
 import { MOST_LABELS } from './options.ts';
@@ -17,6 +17,7 @@ const parameters = z.strictObject({
     .optional(),
   hypothesis_template: z
     .string()
+    .max(MOST_TEMPLATE_CHARACTERS)
     .refine((template) => template.includes('{}'), 'it must hold {}, where the label goes')
     .optional(),
   normalize: z.boolean().optional(),

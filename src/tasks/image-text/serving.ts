@@ -6,11 +6,15 @@ import { normalized } from '../image/vectors.ts';
 import type { Item, Outputs, Reply, ServeContext, Work } from '../task.ts';
 import { bucketLength } from '../text/length-buckets.ts';
 import { ACTIVATIONS } from '../text/scores.ts';
+import { textLength } from '../text/text-input.ts';
 import { readTextInput } from '../text/text-items.ts';
 import { encodeVector } from '../text/vector-reply.ts';
 import { INPUT, LOGIT, VECTOR, type ImageTextTicket } from './contract.ts';
 import type { KnownTexts } from './known-texts.ts';
 import type { Asked } from './request.ts';
+
+/** Texts of the call `ids` are taken whole up to this length, in UTF-16 units. */
+export const MAX_CHARACTERS = 10_000;
 
 /** How an item of a model of pairs is served: the task of images and that of sounds have it in common. */
 
@@ -36,6 +40,9 @@ export async function servePair(asked: Asked, serving: Serving): Promise<Reply> 
   if (asked.labels !== undefined) return { json: await classify(asked.labels, serving) };
   if (asked.isImage)
     return { json: { embedding: vectorText(await context.run(await serving.media.work(item, context)), asked) } };
+  // Before the bytes become a text: a UTF-16 unit takes at most 3 of them.
+  if (textLength(item) > 3 * MAX_CHARACTERS)
+    throw new ServerError('TOO_LARGE', `The text is longer than ${MAX_CHARACTERS} characters.`);
   const text = readTextInput(item);
   if (typeof text !== 'string')
     throw new ServerError('INVALID_INPUT', `This model takes ${serving.media.noun} or a text, not token ids.`);
@@ -56,11 +63,12 @@ async function classify(
 ): Promise<{ readonly label: string; readonly score: number }[]> {
   const { context, known, config } = serving;
   const missing = labels.map(({ text }) => text).filter((text) => known.get(text) === undefined);
-  const preparing = missing.length === 0 ? [] : context.call('ids', missing);
-  const works = [
-    await serving.media.work(serving.item, context),
-    ...((await preparing) as Int32Array[]).map((one) => textWork(one, config)),
-  ];
+  // Together: a rejection that nobody awaits yet would end the process.
+  const [media, ids] = await Promise.all([
+    serving.media.work(serving.item, context),
+    missing.length === 0 ? [] : (context.call('ids', missing) as Promise<Int32Array[]>),
+  ]);
+  const works = [media, ...ids.map((one) => textWork(one, config))];
   const [first, ...others] = await context.runEach(works.length, (index, run) => run(workAt(works, index)));
   if (first === undefined) throw new Error('the image was not run');
   const vectors = new Map(

@@ -11,7 +11,7 @@ import { imageTextOptions } from './options.ts';
 import { readPairConfig } from './program-choice.ts';
 import { readAsked } from './request.ts';
 import { KnownTexts } from './known-texts.ts';
-import { servePair, type ImageTextWork } from './serving.ts';
+import { MAX_CHARACTERS, servePair, type ImageTextWork } from './serving.ts';
 
 /**
  * Images and texts in one space (CLIP, SigLIP): the vector of an image or of a text, `{"embedding": [...]}`, or how well each of some labels describes an image,
@@ -20,8 +20,6 @@ import { servePair, type ImageTextWork } from './serving.ts';
 
 /** Pixels that cost as much as a token: those of a patch of CLIP. */
 const PATCH_PIXELS = 32 * 32;
-/** Texts of the call `ids` are taken whole up to this length, in UTF-16 units. */
-export const MAX_CHARACTERS = 10_000;
 
 /** An image or texts as they come from the CPU pool. */
 interface ImagePart {

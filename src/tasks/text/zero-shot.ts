@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
 import { shortFloat32 } from '../../tensors/float-text.ts';
-import { readParameters } from '../parameters.ts';
+import { MOST_TEMPLATE_CHARACTERS, readParameters } from '../parameters.ts';
 import type { Item, ServeContext, Task } from '../task.ts';
 import type { Encoded } from './encode.ts';
 import type { EncoderModel } from './encoder-model.ts';
@@ -31,6 +31,7 @@ const parameters = z.strictObject({
     .refine((labels) => labels.length <= MOST_LABELS, `at most ${MOST_LABELS} labels are expected`),
   hypothesis_template: z
     .string()
+    .max(MOST_TEMPLATE_CHARACTERS)
     .refine((template) => template.includes('{}'), 'a text with {} in the place of the label is expected')
     .default('This example is {}.'),
   multi_label: z.boolean().default(false),

@@ -106,6 +106,22 @@ test('what fits neither an image nor labels is refused by name', async () => {
   }
 });
 
+test('a broken image and a label that is too long are one refusal, and the server goes on', async () => {
+  const broken = Buffer.from('iVBORw0KGgo=', 'base64').toString('base64');
+  for (let turn = 0; turn < 3; turn += 1) {
+    const answer = await ask(`${server.url}/predict/clip`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        data: { image: broken },
+        parameters: { candidate_labels: ['a', 'b'.repeat(20_000)] },
+      }),
+    });
+    assert.ok(answer.status === 413 || answer.status === 422, String(answer.status));
+  }
+  assert.equal((await ask(`${server.url}/ready`)).status, 200);
+});
+
 test('of more texts than are kept, those used last stay', () => {
   const known = new KnownTexts();
   const vector = Float32Array.of(1);
