@@ -23,7 +23,10 @@ export const CHECKS: Readonly<Record<string, (text: string) => void>> = {
     assert.ok(Object.hasOwn(ERRORS, value.code), value.code);
   },
   'line of the log': (text) => {
-    const known = tableRows(readDocument('docs/operations.md'), '| field | meaning |')
+    const known = readDocument('docs/log.md')
+      .split(/^## /m)
+      .filter((section) => section.includes('| field | meaning |'))
+      .flatMap((section) => tableRows(section, '| field | meaning |'))
       .flatMap(([names = '']) => names.split(','))
       .map((name) => code(name.trim()));
     assert.deepEqual(
