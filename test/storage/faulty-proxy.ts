@@ -46,7 +46,7 @@ export class FaultyProxy {
     this.#server.keepAliveTimeout = 0;
   }
 
-  static async start(t: TestContext, target: string): Promise<FaultyProxy> {
+  static async start(t: Pick<TestContext, 'after'>, target: string): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(target);
     proxy.#server.listen(0, '127.0.0.1');
     await once(proxy.#server, 'listening');

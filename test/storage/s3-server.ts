@@ -84,6 +84,13 @@ export class S3Server {
     await once(child, 'exit');
   }
 
+  /** Stops its process where it stands; returns how it goes on. */
+  pause(): () => void {
+    const child = this.#process;
+    child?.kill('SIGSTOP');
+    return () => void child?.kill('SIGCONT');
+  }
+
   /** Where the bucket's objects are files. */
   get objects(): string {
     return path.join(this.#folder, 'objects', this.bucket);

@@ -15,13 +15,16 @@ export class Crew {
   readonly #queue: RealQueue;
   readonly #env: Readonly<Record<string, string>>;
   readonly #workers: Worker[] = [];
+  /** What a worker logs when it serves. */
+  readonly #begun: string;
 
   constructor(queue: RealQueue, env: Readonly<Record<string, string>>) {
     this.#queue = queue;
     this.#env = env;
+    this.#begun = queue.isWorker === true ? 'server is ready' : 'pulling jobs';
   }
 
-  /** Starts so many; resolves when each pulls jobs. */
+  /** Starts so many; resolves when each serves. */
   async start(count: number): Promise<void> {
     for (let index = 0; index < count; index += 1) {
       const proxy = await StallingProxy.start(this.#queue.port);
@@ -35,6 +38,13 @@ export class Crew {
     const worker = this.#one(random);
     await worker.process[Symbol.asyncDispose]();
     worker.process = this.#spawn(worker.proxy);
+  }
+
+  /** SIGKILL to all but one, and none in their places; a lone one is started again. */
+  async killMost(): Promise<void> {
+    if (this.#workers.length === 1) return this.kill(() => 0);
+    const dead = this.#workers.splice(1);
+    await Promise.all(dead.map(leave));
   }
 
   /** Stops the process of one of them where it stands; returns how it goes on as if nothing had been. */
@@ -70,10 +80,7 @@ export class Crew {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { process, proxy } of this.#workers) {
-      await process[Symbol.asyncDispose]();
-      await proxy.stop();
-    }
+    await Promise.all(this.#workers.map(leave));
   }
 
   #one(random: () => number): Worker {
@@ -85,7 +92,7 @@ export class Crew {
   async #started(): Promise<void> {
     for (let tries = 1; ; tries += 1)
       try {
-        for (const { process } of this.#workers) await process.log((line) => line['msg'] === 'pulling jobs');
+        for (const { process } of this.#workers) await process.log((line) => line['msg'] === this.#begun);
         return;
       } catch (error) {
         if (tries === START_TRIES) throw error;
@@ -94,6 +101,12 @@ export class Crew {
   }
 
   #spawn({ port }: StallingProxy): Carpool {
-    return Carpool.spawn({ ...this.#queue.env(port), ...this.#env }, 'work');
+    const command = this.#queue.isWorker === true ? 'serve' : 'work';
+    return Carpool.spawn({ ...this.#queue.env(port), ...this.#env }, command);
   }
+}
+
+async function leave({ process, proxy }: Worker): Promise<void> {
+  await process[Symbol.asyncDispose]();
+  await proxy.stop();
 }

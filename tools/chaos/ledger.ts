@@ -1,8 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RealQueue } from '../queues/real-queue.ts';
+import type { Faults } from './report.ts';
+import type { ResultStore } from './result-store.ts';
 
 interface Entry {
   readonly number: number;
+  /** The name of the answer in the store of results. */
+  readonly stored: string;
   result: string | undefined;
 }
 
@@ -12,12 +16,16 @@ const TRIES = 600;
 /** Every job that was sent, and what was seen of its result. The queue may be away at any moment: whatever is asked of it is asked again. */
 export class Ledger {
   readonly #queue: RealQueue;
+  readonly #store: ResultStore | undefined;
   readonly #entries = new Map<string, Entry>();
   #numbers = 0;
+  #early = 0;
   #oldestHoldMs = 0;
 
-  constructor(queue: RealQueue) {
+  /** `store`: where the jobs have their answers stored; absent: these are in their results. */
+  constructor(queue: RealQueue, store: ResultStore | undefined) {
     this.#queue = queue;
+    this.#store = store;
   }
 
   get size(): number {
@@ -29,54 +37,72 @@ export class Ledger {
     return this.#oldestHoldMs;
   }
 
-  get summary(): string {
-    const missing = [...this.#entries].filter(([, { result }]) => result === undefined).map(([id]) => id);
-    return `${missing.length} of ${this.size} results are missing: ${missing.slice(0, 10).join(', ')}`;
+  /** How many results were seen. */
+  get answered(): number {
+    return [...this.#entries.values()].filter(({ result }) => result !== undefined).length;
   }
 
   /** Sends jobs, some of them twice. A send that fails may have been taken all the same; then that job's result is nobody's to look for. */
   async send(count: number, random: () => number, twice: number): Promise<void> {
     for (let index = 0; index < count; index += 1) {
       const number = (this.#numbers += 1);
-      const job = JSON.stringify({ custom_id: `job ${number}`, url: '/predict/square', body: { data: number } });
+      const output = this.#store?.placeOf(String(number));
+      const job = JSON.stringify({
+        custom_id: `job ${number}`,
+        url: '/predict/square',
+        body: { data: number },
+        output,
+      });
       for (let copies = random() < twice ? 2 : 1; copies > 0; copies -= 1)
         this.#entries.set(await this.#ask(() => this.#queue.send(job, `${number}.${copies}`)), {
           number,
+          stored: String(number),
           result: undefined,
         });
     }
   }
 
-  /** Looks at the results that are new, and throws if a job has left the queue without one. */
+  /** Looks at the results that are new. */
   async look(): Promise<void> {
     const sent = this.size;
     const left = sent - (await this.#ask(() => this.#queue.jobs()));
-    for (const [id, entry] of this.#entries) entry.result ??= await this.#ask(() => this.#queue.result(id));
-    const there = [...this.#entries.values()].filter(({ result }) => result !== undefined).length;
+    for (const [id, entry] of this.#entries) {
+      if (entry.result !== undefined) continue;
+      entry.result = await this.#ask(() => this.#queue.result(id));
+      if (entry.result === undefined || this.#store === undefined) continue;
+      if ((await this.#store.read(entry.stored)) === undefined) this.#early += 1;
+    }
+    await this.#store?.look();
     const heldMs = await this.#ask(async () => (await this.#queue.oldestHoldMs?.()) ?? 0);
     this.#oldestHoldMs = Math.max(this.#oldestHoldMs, heldMs);
-    if (there < left) throw new Error(`${left} of ${sent} jobs are off the queue, and only ${there} have a result`);
+    // A job that is off the queue has its result.
+    this.#early = Math.max(this.#early, left - this.answered);
   }
 
   /** Whether every job has a result and the queue is empty. */
   async isDone(): Promise<boolean> {
-    const isAnswered = [...this.#entries.values()].every(({ result }) => result !== undefined);
-    return isAnswered && (await this.#ask(() => this.#queue.jobs())) === 0;
+    return this.answered === this.size && (await this.#ask(() => this.#queue.jobs())) === 0;
   }
 
-  /** Throws unless each result is right and still what it was when it was first seen, and nothing else was stored. */
-  async check(): Promise<void> {
-    for (const [id, { number, result }] of this.#entries) {
-      if ((await this.#queue.result(id)) !== result) throw new Error(`the result of ${id} has changed`);
-      const { custom_id: name, response } = JSON.parse(result ?? '{}') as Line;
-      if (name !== `job ${number}` || response?.body.result !== number * number)
-        throw new Error(`the result of ${id} is wrong: ${String(result)}`);
+  /** What is wrong, once all has had its time: of results, each must be right, still be what it was when it was first seen, and have been stored once. */
+  async faults(): Promise<Faults> {
+    let [lost, changed, wrong] = [0, 0, await this.#ask(() => this.#queue.deadLetters())];
+    for (const [id, { number, stored, result }] of this.#entries) {
+      if (result === undefined) lost += 1;
+      else if ((await this.#ask(() => this.#queue.result(id))) !== result) changed += 1;
+      else if (!(await this.#isRight(result, number, stored))) wrong += 1;
     }
-    const stored = await this.#queue.resultsStored?.();
-    if (stored !== undefined && stored !== this.size)
-      throw new Error(`${stored} results were stored for ${this.size} jobs`);
-    const dead = await this.#queue.deadLetters();
-    if (dead > 0) throw new Error(`${dead} jobs are dead letters`);
+    const results = (await this.#queue.resultsStored?.()) ?? this.size - lost;
+    const answers = (await this.#store?.look()) ?? this.#numbers;
+    const more = Math.max(0, results - (this.size - lost)) + Math.max(0, answers - this.#numbers);
+    return { lost, doubled: changed + more + (this.#store?.replaced ?? 0), early: this.#early, wrong };
+  }
+
+  async #isRight(result: string, number: number, stored: string): Promise<boolean> {
+    const { custom_id: name, response } = JSON.parse(result) as Line;
+    if (name !== `job ${number}` || response?.status_code !== 200) return false;
+    const answer = this.#store === undefined ? response.body : parsed(await this.#store.read(stored));
+    return answer.result === number * number;
   }
 
   async #ask<Value>(question: () => Promise<Value>): Promise<Value> {
@@ -90,7 +116,15 @@ export class Ledger {
   }
 }
 
+interface Answer {
+  readonly result?: number;
+}
+
 interface Line {
   readonly custom_id?: string;
-  readonly response?: { readonly body: { readonly result?: number } };
+  readonly response?: { readonly status_code: number; readonly body: Answer };
+}
+
+function parsed(text: string | undefined): Answer {
+  return JSON.parse(text ?? '{}') as Answer;
 }

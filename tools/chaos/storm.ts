@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { uniform } from '../../bench/simulate/random.ts';
+import type { RealQueue } from '../queues/real-queue.ts';
+import { strike, strikesOn } from './blows.ts';
+import { Cleanup } from './cleanup.ts';
 import { Crew } from './crew.ts';
 import { Ledger } from './ledger.ts';
-import type { RealQueue } from '../queues/real-queue.ts';
+import type { StormReport } from './report.ts';
+import { ResultStore } from './result-store.ts';
 
 export interface StormOptions {
   readonly jobs: number;
   readonly workers: number;
-  /** Kills, stops, stalls and restarts. */
   readonly events: number;
   readonly seed: number;
   readonly leaseMs: number;
@@ -15,76 +18,62 @@ export interface StormOptions {
   readonly runMs: number;
   /** How long everything may take. */
   readonly limitMs: number;
-}
-
-/** What has happened to the workers and the queue. */
-interface Blown {
-  /** Workers that were killed. */
-  readonly kills: number;
-  /** Workers that were stopped for longer than a lease, and went on. */
-  readonly pauses: number;
-  /** Workers whose network stood still for longer than a lease. */
-  readonly stalls: number;
-  /** How often the queue's server was killed. */
-  readonly restarts: number;
-}
-
-/** What happened in a storm. */
-export interface StormReport extends Blown {
-  /** Messages, those that were sent twice counted twice. */
-  readonly jobs: number;
-  readonly seconds: number;
-  /** From the last event until the queue was empty. */
-  readonly calmMs: number;
-  /** The longest time that a job was seen to be held without a sign of life; 0 where the queue does not tell. */
-  readonly oldestHoldMs: number;
+  /** Whether answers are stored as objects of a real S3, which is struck, too; otherwise they are in the results. */
+  readonly stored: boolean;
 }
 
 /** Jobs that are sent while the storm goes on; the others are there before it. */
 const SENT_LATER = 0.5;
 const SENT_AT_ONCE = 10;
-/** One of so many messages is sent twice: two jobs of one name, each with a result of its own. */
+/** One of so many messages is sent twice: two jobs of one name, each with a result of its own, and with one answer where that is stored. */
 const TWICE = 0.05;
 const POLL_MS = 100;
+/** Jobs for each worker when all but one die: more than they hold at one time. */
+const LAST_JOBS = 20;
 
 /**
- * Serves jobs with workers that are killed and stopped at random moments, on a queue whose server is killed too, and checks from outside that each
- * job has one result, which never changes, and that none leaves the queue before it is there. Throws an Error that says what went wrong.
+ * Serves jobs with workers that are killed and stopped at random moments, on a queue that is killed and stopped, too, and looks from outside at what becomes of
+ * them. Throws where something does not go on: a worker that ends by itself, or one that does not end in order.
  */
 export async function storm(queue: RealQueue, options: StormOptions): Promise<StormReport> {
-  const { jobs, workers, seed, leaseMs, runMs, limitMs } = options;
+  const { jobs, seed, leaseMs, runMs } = options;
   const random = uniform(seed);
   const beganMs = performance.now();
-  const ledger = new Ledger(queue);
+  await using cleanup = new Cleanup();
+  const store = options.stored ? await ResultStore.start(cleanup, random) : undefined;
+  const ledger = new Ledger(queue, store);
   await using crew = new Crew(queue, {
     MODELS: 'square',
     MODEL_OPTIONS: `{"square":{"batching":{"maxItems":2},"simulate":{"runMs":${runMs}}}}`,
     JOB_LEASE_MS: String(leaseMs),
     // Every death of its worker is an attempt of a job.
     JOB_ATTEMPTS: '1000',
+    ...store?.env,
   });
+  const workers = queue.isWorker === true ? 1 : options.workers;
   await crew.start(workers);
   const early = Math.round(jobs * (1 - SENT_LATER));
   await ledger.send(early, random, TWICE);
   const over = new AbortController();
-  const blowing = blow(queue, crew, { ...options, random }).finally(() => over.abort());
-  const going = Promise.all([blowing, watch(ledger, crew, over.signal), sendSlowly(ledger, jobs - early, random)]);
-  const [blown] = await going.finally(() => over.abort());
-  const calmAtMs = performance.now();
-  while (!(await ledger.isDone())) {
-    if (performance.now() - beganMs > limitMs) throw new Error(`not done in ${limitMs} ms: ${ledger.summary}`);
-    await look(ledger, crew);
-  }
-  const calmMs = performance.now() - calmAtMs;
+  const strikes = strikesOn({ queue, crew, store }, { leaseMs, random });
+  const striking = strike(strikes, { ...options, random }).finally(() => over.abort());
+  const going = Promise.all([striking, watch(ledger, crew, over.signal), sendSlowly(ledger, jobs - early, random)]);
+  const [blows] = await going.finally(() => over.abort());
+  const lookedMs = beganMs + options.limitMs;
+  const isOver = await done(ledger, crew, lookedMs);
+  const takenOverMs = isOver ? await takenOver({ ledger, crew, random }, workers * LAST_JOBS, lookedMs) : undefined;
+  const faultsOf = (): Promise<StormReport['faults']> => ledger.faults();
+  // A server that keeps the jobs answers only while it runs; of others, the end of the workers may do harm, too.
+  const before = queue.isWorker === true ? await faultsOf() : undefined;
   const exits = await crew.stop();
   if (exits.some((exit) => exit !== 0)) throw new Error(`workers ended with ${exits.join(', ')}`);
-  await ledger.check();
   return {
-    ...blown,
+    blows,
     jobs: ledger.size,
-    oldestHoldMs: ledger.oldestHoldMs,
-    calmMs,
+    faults: before ?? (await faultsOf()),
     seconds: (performance.now() - beganMs) / 1000,
+    ...(queue.oldestHoldMs === undefined ? {} : { heldMs: ledger.oldestHoldMs }),
+    ...(takenOverMs === undefined ? {} : { takenOverMs }),
   };
 }
 
@@ -105,29 +94,25 @@ async function look(ledger: Ledger, crew: Crew): Promise<void> {
   await sleep(POLL_MS);
 }
 
-async function blow(
-  queue: RealQueue,
-  crew: Crew,
-  { events, leaseMs, random }: StormOptions & { readonly random: () => number },
-): Promise<Blown> {
-  let [kills, pauses, stalls, restarts] = [0, 0, 0, 0];
-  for (let event = 0; event < events; event += 1) {
-    await sleep(leaseMs * random());
-    // The first four are one of each kind, so that a short storm has all of them.
-    const kind = event < 4 ? event : Math.floor(4 * random());
-    if (kind === 0) {
-      await crew.kill(random);
-      kills += 1;
-    } else if (kind === 1 || kind === 2) {
-      const resume = kind === 1 ? crew.pause(random) : crew.stall(random);
-      await sleep(leaseMs * (1 + random()));
-      resume();
-      if (kind === 1) pauses += 1;
-      else stalls += 1;
-    } else {
-      await queue.restart();
-      restarts += 1;
-    }
+/** Resolves with whether all jobs have their results before that time. */
+async function done(ledger: Ledger, crew: Crew, endsAtMs: number): Promise<boolean> {
+  while (!(await ledger.isDone())) {
+    if (performance.now() > endsAtMs) return false;
+    await look(ledger, crew);
   }
-  return { kills, pauses, stalls, restarts };
+  return true;
+}
+
+/** Sends more jobs and kills all workers but one as soon as the first of them is answered; how long the others take. Of a lone server: until the next one has answered them. */
+async function takenOver(
+  { ledger, crew, random }: { readonly ledger: Ledger; readonly crew: Crew; readonly random: () => number },
+  jobs: number,
+  endsAtMs: number,
+): Promise<number | undefined> {
+  const { answered } = ledger;
+  await ledger.send(jobs, random, 0);
+  while (ledger.answered === answered) await ledger.look();
+  await crew.killMost();
+  const killedMs = performance.now();
+  return (await done(ledger, crew, endsAtMs)) ? performance.now() - killedMs : undefined;
 }

@@ -18,6 +18,7 @@ export async function natsQueue(): Promise<RealQueue> {
     port: server.port,
     env: (port) => envOf([port]),
     restart: () => server.restart(),
+    pause: () => server.pause(),
     async stop() {
       await client.nats.close();
       await server.stop();

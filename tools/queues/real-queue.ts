@@ -20,7 +20,11 @@ export interface RealQueue {
   oldestHoldMs?(): Promise<number>;
   /** How many results were stored in all, those that have replaced another included; absent where the queue does not tell. */
   resultsStored?(): Promise<number>;
-  /** Kills the server, and starts it again with what it has on disk. */
-  restart(): Promise<void>;
+  /** Kills the server, and starts it again with what it has on disk; absent where it has nothing there, or is the worker. */
+  restart?(): Promise<void>;
+  /** Stops the server's process where it stands; returns how it goes on. Absent where the server is the worker. */
+  pause?(): () => void;
+  /** The server that keeps the jobs serves them, too: one `carpool serve`. Absent: as many `carpool work` as are wanted. */
+  readonly isWorker?: true;
   stop(): Promise<void>;
 }

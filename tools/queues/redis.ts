@@ -25,6 +25,7 @@ export async function redisQueue(): Promise<RealQueue> {
       return Math.max(0, ...held.map(([, , idleMs]) => idleMs));
     },
     restart: () => server.restart(),
+    pause: () => server.pause(),
     async stop() {
       client.destroy();
       await server.stop();

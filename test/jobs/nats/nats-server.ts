@@ -66,6 +66,13 @@ export class NatsServer {
     await once(child, 'exit');
   }
 
+  /** Stops its process where it stands; returns how it goes on. */
+  pause(): () => void {
+    const child = this.#process;
+    child?.kill('SIGSTOP');
+    return () => void child?.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });

@@ -72,6 +72,13 @@ export class RedisServer {
     await once(child, 'exit');
   }
 
+  /** Stops its process where it stands; returns how it goes on. */
+  pause(): () => void {
+    const child = this.#process;
+    child?.kill('SIGSTOP');
+    return () => void child?.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     await rm(this.#folder, { recursive: true, force: true });

@@ -76,6 +76,13 @@ export class SqsServer {
     }
   }
 
+  /** Stops its process where it stands; returns how it goes on. */
+  pause(): () => void {
+    const child = this.#process;
+    child.kill('SIGSTOP');
+    return () => void child.kill('SIGCONT');
+  }
+
   async stop(): Promise<void> {
     this.sqs.destroy();
     if (this.#process.exitCode === null && this.#process.signalCode === null) {
