@@ -1,3 +1,5 @@
+import { hideCredentials } from '../config/option.ts';
+import { serverAddress } from './server-info.ts';
 import { JSON_FLAG, readCommand, type CommandSpec } from '../config/command.ts';
 
 /** The command line of `carpool bench`. */
@@ -14,7 +16,7 @@ export const BENCH: CommandSpec = {
     model: { value: '<model>', doc: 'the model to ask; default: the only one, or the first' },
     body: { value: '<file>', doc: "what to send; default: the model's example, or inputs made up for its task" },
     type: { value: '<media type>', doc: 'Content-Type of --body; default: by the name of the file' },
-    path: { value: '<path>', doc: 'where to send it; default: the route of the task' },
+    path: { value: '<path>', doc: 'where to send it; default: that of <url>, or the route of the task' },
     header: { value: '<name: value>', doc: 'a header of every request' },
     'key-file': { value: '<file>', doc: 'a file with the API key to send' },
     concurrency: { value: '<clients>', doc: 'clients of a closed loop; default: 16' },
@@ -115,14 +117,15 @@ export function benchFlags(argv: readonly string[]): BenchFlags | CompareFlags |
   const [url, ...others] = operands;
   if (url === undefined || others.length > 0)
     return { problem: 'Give the address of one server: http://localhost:8000' };
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url))
-    return { problem: `${url} is no address: write http://localhost:8000` };
+  const address = serverAddress(url);
+  if (address === undefined) return { problem: `${hideCredentials(url)} is no address: write http://localhost:8000` };
   const problems: string[] = [];
   const load = readLoad(values, problems);
   const header = headerOf(values['header'], problems);
   if (problems.length > 0) return { problem: problems.join('\n') };
-  const { model, body, type, path } = values;
-  return { kind: 'load', url, model, body, type, path, header, keyFile: values['key-file'], load, plot, json };
+  const { origin, pathname, search } = new URL(address);
+  const { model, body, type, path = pathname === '/' ? undefined : pathname + search } = values;
+  return { kind: 'load', url: origin, model, body, type, path, header, keyFile: values['key-file'], load, plot, json };
 }
 
 function readLoad(values: Readonly<Record<string, string>>, problems: string[]): LoadShape {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isObject, type JsonObject } from '../json.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
 import type { BenchFlags } from './flags.ts';
 import { noisePicture, tone } from './made-up.ts';
+import { keyHeader, readNamed, readReply, serverInfo } from './server-info.ts';
 
 /** What a load sends: the operation of a model's task with the model's example, or what was asked for. */
 
@@ -27,7 +27,6 @@ type Ask = Pick<BenchFlags, 'url'> &
 const JSON_TYPE = 'application/json';
 const TEXT = 'Where is the next library, and when does it open?';
 const LIMIT_MS = 120_000;
-const LIMIT_BYTES = 64 * 2 ** 20;
 
 const TYPES: Readonly<Record<string, string>> = {
   ...{ '.json': JSON_TYPE, '.png': 'image/png', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.webp': 'image/webp' },
@@ -36,11 +35,9 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Asks the server what it serves, and makes the request. Throws a plain Error that says what is missing. */
 export async function findTarget(flags: Ask): Promise<LoadTarget> {
-  const headers: Record<string, string> = {};
-  if (flags.keyFile !== undefined)
-    headers['authorization'] = `Bearer ${(await readFile(flags.keyFile, 'utf8')).trim()}`;
+  const headers = await keyHeader(flags.keyFile);
   if (flags.header !== undefined) headers[flags.header[0].toLowerCase()] = flags.header[1];
-  const given = flags.body === undefined ? undefined : await readFile(flags.body);
+  const given = flags.body === undefined ? undefined : await readNamed(flags.body, '--body');
   // With both there is nothing to ask the server for.
   if (given !== undefined && flags.path !== undefined)
     return { model: flags.model, task: undefined, request: ownRequest(flags, given, headers) };
@@ -95,50 +92,23 @@ async function readModels(
   url: string,
   headers: Readonly<Record<string, string>>,
 ): Promise<{ readonly loaded: readonly ShownModel[]; readonly asleep: readonly ShownModel[] }> {
-  const response = await fetch(new URL('/info', url), { headers, signal: AbortSignal.timeout(LIMIT_MS) }).catch(
-    (error: unknown) => {
-      throw new Error(`nothing answers at ${url}`, { cause: error });
-    },
-  );
-  const text = await readText(response, `${url}/info`);
-  const info = response.ok ? parsed(text) : undefined;
-  if (!isObject(info) || !Array.isArray(info['models']))
-    throw new Error(
-      `${url}/info answers ${response.status}, as no server of Carpool does: give --path and --body, or a key by --key-file`,
-    );
+  const info = await serverInfo(url, headers);
   const { models, asleep = [] } = info as { models: ShownModel[]; asleep?: ShownModel[] };
   return { loaded: models, asleep };
 }
 
 async function send(url: string, request: LoadRequest, headers: Readonly<Record<string, string>>): Promise<void> {
-  const response = await fetch(new URL(request.path, url), {
+  const response = await fetch(url + request.path, {
     method: 'POST',
     headers: { ...request.headers, ...headers },
     body: new Uint8Array(request.body),
     signal: AbortSignal.timeout(LIMIT_MS),
+  }).catch((error: unknown) => {
+    throw new Error(`${url}${request.path} does not answer: the model is to be loaded by its first request`, {
+      cause: error,
+    });
   });
-  await readText(response, request.path);
-}
-
-/** The text of a reply. Throws a plain Error for one that is longer than a server of Carpool sends. */
-async function readText(response: Response, what: string): Promise<string> {
-  const decoder = new TextDecoder();
-  let [text, bytes] = ['', 0];
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    // Leaving the loop closes the connection.
-    if (bytes > LIMIT_BYTES) throw new Error(`${what} answers more than ${LIMIT_BYTES / 2 ** 20} MiB`);
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  await readReply(response, request.path);
 }
 
 function routeOf({ name, task }: ShownModel): string {

@@ -1,4 +1,4 @@
-import { readCommand, usageOf, type CommandLine, type CommandSpec } from '../config/command.ts';
+import { formsOf, readCommand, type CommandLine, type CommandSpec } from '../config/command.ts';
 import { readProcessConfig } from '../config/environment.ts';
 import { ConfigError } from '../config/option.ts';
 import type { Config } from '../config/options.ts';
@@ -6,9 +6,9 @@ import { exitCodeOf, listenToStop } from '../signals.ts';
 
 /** What commands share: telling of bad usage, reading the configuration, signals that stop them. */
 
-/** Reports a mistake on the command line, with the usage. The exit code is 2. */
+/** Reports a mistake on the command line, with the forms of the command. The exit code is 2. */
 export function refuse(problem: string, spec: CommandSpec): void {
-  console.error(`${problem}\n${usageOf(spec)}`);
+  console.error(`${problem}\n${formsOf(spec)}\n\`carpool help ${spec.name}\` says more.`);
   process.exitCode = 2;
 }
 
@@ -40,6 +40,14 @@ export function readOrTell(argv: readonly string[]): Config | undefined {
     process.exitCode = 2;
     return undefined;
   }
+}
+
+const MOST_COLUMNS = 100;
+
+/** Characters in a line of help: as wide as the terminal, up to a width that reads well. */
+export function helpColumns(): number {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? Math.min(columns, MOST_COLUMNS) : MOST_COLUMNS;
 }
 
 /** Prints a value: as indented JSON, or in words. */

@@ -11,6 +11,8 @@ const RUNS: Readonly<Record<string, () => Promise<Run>>> = {
   batch: async () => (await import('./batch.ts')).batch,
   pull: async () => (await import('./pull.ts')).pull,
   list: async () => (await import('./models.ts')).list,
+  show: async () => (await import('./show.ts')).show,
+  ps: async () => (await import('./ps.ts')).ps,
   rm: async () => (await import('./models.ts')).remove,
   run: async () => (await import('./run.ts')).run,
   doctor: async () => (await import('./doctor.ts')).doctor,
@@ -26,7 +28,7 @@ const RUNS: Readonly<Record<string, () => Promise<Run>>> = {
 /** Runs a command. Prints what goes wrong and sets the exit code; throws unexpected errors. */
 export async function main(argv: readonly string[]): Promise<void> {
   const [name = '--help', ...rest] = argv;
-  if (name === '--version' || name === '-v') {
+  if (['--version', '-v', '-V', 'version'].includes(name)) {
     console.log(VERSION);
     return;
   }
@@ -34,7 +36,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const spec = findCommand(isHelp ? 'help' : name);
   const { helpOf, refuseCommand } = await import('./small.ts');
   const load = spec === undefined ? undefined : RUNS[spec.name];
-  if (spec === undefined || load === undefined) refuseCommand(name);
+  if (spec === undefined || load === undefined) refuseCommand(name, rest);
   else if (rest.includes('--help') || rest.includes('-h')) await helpOf(spec.name);
   else await (await load())(isHelp ? [] : rest);
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { isModelName } from '../model.ts';
 import { nearName } from '../near-name.ts';
 import { listModels, type ListedModel } from '../repository/listing.ts';
+import { columnsText, sizeText } from './columns.ts';
 import { print, readOrRefuse, readOrTell } from './host.ts';
 import { LIST, RM } from './specs.ts';
 
@@ -32,21 +33,14 @@ export async function remove(argv: readonly string[]): Promise<void> {
 
 function tableOf(models: readonly ListedModel[], modelsDir: string): string {
   if (models.length === 0) return `There is no model in ${modelsDir}. carpool pull brings one from a hub.`;
-  const rows = [['MODEL', 'TASK', 'VERSIONS', 'MB', 'FROM'], ...models.map(rowOf)];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
+  const lines = columnsText([['MODEL', 'TASK', 'VERSIONS', 'SIZE', 'FROM'], ...models.map(rowOf)]);
   const problems = models.flatMap(({ name, problem }) => (problem === undefined ? [] : `${name}: ${problem}`));
   return [...lines, ...(problems.length === 0 ? [] : ['', ...problems])].join('\n');
 }
 
 function rowOf({ name, task, versions, bytes, from, problem }: ListedModel): string[] {
-  const megabytes = problem === undefined ? (bytes / 1e6).toFixed(1) : '';
-  return [name, task ?? 'does not serve', versions.join(', '), megabytes, from ?? ''];
+  const size = problem === undefined ? sizeText(bytes) : '';
+  return [name, task ?? 'does not serve', versions.join(', '), size, from ?? ''];
 }
 
 interface Removed {
@@ -74,10 +68,15 @@ async function placeOf(modelsDir: string, name: string): Promise<string> {
     const place = path.join(modelsDir, entry);
     if ((await lstat(place).catch(() => undefined)) !== undefined) return place;
   }
+  throw await thereIsNone(modelsDir, name);
+}
+
+/** The error for a name that no model has, with the one that was probably meant. */
+export async function thereIsNone(modelsDir: string, name: string): Promise<Error> {
   const models = await listModels({ modelsDir, dtype: 'auto', overrides: {} });
   const near = nearName(
     name,
     models.map((model) => model.name),
   );
-  throw new Error(`There is no model ${name} in ${modelsDir}${near === undefined ? '' : `. Did you mean ${near}?`}`);
+  return new Error(`There is no model ${name} in ${modelsDir}${near === undefined ? '' : `. Did you mean ${near}?`}`);
 }

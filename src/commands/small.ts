@@ -1,8 +1,8 @@
 import { text as textOf } from 'node:stream/consumers';
-import { readCommand, usageOf } from '../config/command.ts';
+import { readCommand, usageOf, wrapped } from '../config/command.ts';
 import { HASH_KEY, hashedText, hashKey } from '../config/hash-key.ts';
 import { nearName } from '../near-name.ts';
-import { print, refuse } from './host.ts';
+import { helpColumns, print, refuse } from './host.ts';
 import { COMMANDS, findCommand, HELP } from './specs.ts';
 
 /** `carpool help` and `carpool hash-key`. */
@@ -13,23 +13,30 @@ export function overview(): string {
   return [
     'Usage: carpool <command> [flags]',
     '',
-    ...COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    ...COMMANDS.map(({ name, summary }) => wrapped(`  ${name.padEnd(width)}  ${summary}`, helpColumns(), width + 4)),
     '',
     '`carpool help <command>` says more, `carpool --version` which version this is.',
   ].join('\n');
 }
 
 /** Says that there is no command of this name, and which one may have been meant. The exit code is 2. */
-export function refuseCommand(name: string): void {
+export function refuseCommand(name: string, rest: readonly string[] = []): void {
   const near = nearName(
     name,
     COMMANDS.flatMap((spec) => [spec.name, ...(spec.aliases ?? [])]),
   );
+  const meant = name.startsWith('-') ? ['serve', name, ...rest].join(' ') : (near ?? ELSEWHERE[name]);
   console.error(
-    `${name}: there is no such command${near === undefined ? '' : `. Did you mean ${near}?`}\n\n${overview()}`,
+    `${name}: there is no such command${meant === undefined ? '' : `. Did you mean carpool ${meant}?`}\n\`carpool help\` lists the commands.`,
   );
   process.exitCode = 2;
 }
+
+/** Commands of other programs, by ours. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  ...{ start: 'serve', up: 'serve', server: 'serve', init: 'serve', infer: 'run', predict: 'run', chat: 'run chat' },
+  ...{ remove: 'rm', delete: 'rm', create: 'pull', get: 'pull', download: 'pull', benchmark: 'bench', check: 'doctor' },
+};
 
 export async function help(argv: readonly string[]): Promise<void> {
   const line = readCommand(HELP, argv);
@@ -48,8 +55,8 @@ export async function helpOf(name: string): Promise<void> {
   if (spec === undefined) refuseCommand(name);
   else if (spec.name === 'serve' || spec.name === 'work') {
     const { optionsText } = await import('../config/help.ts');
-    console.log(`${usageOf({ ...spec, takesOptions: false })}\n\n${optionsText()}`);
-  } else console.log(usageOf(spec));
+    console.log(`${usageOf({ ...spec, takesOptions: false }, helpColumns())}\n\n${optionsText(helpColumns())}`);
+  } else console.log(usageOf(spec, helpColumns()));
 }
 
 export async function tellHash(argv: readonly string[]): Promise<void> {

@@ -10,7 +10,7 @@ import { TUNE } from '../tune/flags.ts';
 
 const SERVE: CommandSpec = {
   name: 'serve',
-  summary: 'serves the models of a folder',
+  summary: 'serves the models of a folder over HTTP',
   uses: ['[flags]'],
   about: ['Serves the models of a folder over HTTP, and the jobs of a queue if JOB_SOURCE names one.'],
   flags: {},
@@ -31,8 +31,8 @@ export const WORK: CommandSpec = {
 
 export const LIST: CommandSpec = {
   name: 'list',
-  aliases: ['models'],
-  summary: 'shows the models of that folder',
+  aliases: ['ls', 'models'],
+  summary: 'lists the models of a folder',
   uses: ['[--json]'],
   about: [
     'The models of MODELS_DIR: task, versions that would serve, size, where they were pulled from, and what is wrong with them.',
@@ -40,7 +40,31 @@ export const LIST: CommandSpec = {
   flags: { json: JSON_FLAG },
   takesOptions: true,
   operand: 'nothing',
-  exitCodes: '0, or 1 when the folder cannot be read, 2 for bad usage.',
+  exitCodes: '0, or 1 when the folder cannot be read, 2 for bad usage or configuration.',
+};
+
+export const SHOW: CommandSpec = {
+  name: 'show',
+  summary: 'says all that is known of a model without loading it',
+  uses: ['<model> [--json]'],
+  about: ['Of a model of MODELS_DIR: task, files, inputs and outputs, labels, batches, and how to ask it.'],
+  flags: { json: JSON_FLAG },
+  takesOptions: true,
+  operand: 'model',
+  exitCodes: '0, or 1 when there is no such model or something is wrong with it, 2 for bad usage or configuration.',
+};
+
+export const PS: CommandSpec = {
+  name: 'ps',
+  summary: 'lists the models of a running server',
+  uses: ['[url] [--key-file <file>] [--json]'],
+  about: [
+    'Asks a server, by default the one at http://localhost:8000, which models it serves, on which lanes, and how many items run and wait.',
+  ],
+  flags: { 'key-file': { value: '<file>', doc: 'a file with an API key' }, json: JSON_FLAG },
+  takesOptions: false,
+  operand: 'text',
+  exitCodes: '0, or 1 when no server of Carpool answers there, 2 for bad usage.',
 };
 
 export const RM: CommandSpec = {
@@ -96,13 +120,13 @@ export const DOCTOR: CommandSpec = {
 export const INSTALL_CUDA: CommandSpec = {
   name: 'install-cuda',
   summary: 'fetches what models need to run on an NVIDIA GPU',
-  uses: [''],
+  uses: ['[--json]'],
   about: [
     "Fetches ONNX Runtime's CUDA provider (linux/x64, 300 MB) from NuGet, in the version of the onnxruntime-node installed here, and puts it beside it. Run",
     'it again after each `npm ci`. At run time it needs an NVIDIA driver, and the libraries of CUDA 12 and cuDNN 9 where the loader finds them',
     '(LD_LIBRARY_PATH). The download goes through HTTPS_PROXY if that is set.',
   ],
-  flags: {},
+  flags: { json: JSON_FLAG },
   takesOptions: false,
   operand: 'nothing',
   exitCodes: '0 when the provider is there, 1 when not, 2 for bad usage.',
@@ -145,8 +169,10 @@ export const COMMANDS: readonly CommandSpec[] = [
   BATCH,
   PULL,
   LIST,
+  SHOW,
   RM,
   RUN,
+  PS,
   DOCTOR,
   BENCH,
   TUNE,

@@ -36,22 +36,58 @@ export interface CommandSpec {
 /** The switch of every command that prints something. */
 export const JSON_FLAG: Flag = { doc: 'prints JSON' };
 
-/** The help of a command. */
-export function usageOf(spec: CommandSpec): string {
-  const tail = spec.takesOptions ? ' [flags of carpool serve]' : '';
-  const forms = spec.uses.map((use) => `carpool ${spec.name}${use === '' ? '' : ` ${use}`}${tail}`);
+/** The forms of a command, a line each. */
+export function formsOf({ name, uses, takesOptions }: CommandSpec): string {
+  const tail = takesOptions ? ' [flags of carpool serve]' : '';
+  const forms = uses.map((use) => `carpool ${name}${use === '' ? '' : ` ${use}`}${tail}`);
+  return forms.map((form, index) => `${index === 0 ? 'Usage: ' : '       '}${form}`).join('\n');
+}
+
+/** The help of a command, in lines of so many characters where words let it. */
+export function usageOf(spec: CommandSpec, columns = 100): string {
   const names = Object.entries(spec.flags).map(([name, flag]) => [formOf(name, flag), flag.doc] as const);
   const width = Math.max(0, ...names.map(([form]) => form.length));
-  const flags = names.map(([form, doc]) => `  ${form.padEnd(width)}  ${doc}`);
+  const flags = names.map(([form, doc]) => wrapped(`  ${form.padEnd(width)}  ${doc}`, columns, width + 4));
   return [
-    ...forms.map((form, index) => `${index === 0 ? 'Usage: ' : '       '}${form}`),
+    formsOf(spec),
     '',
-    ...spec.about,
+    ...paragraphs(spec.about).map((text) => wrapped(text, columns)),
     ...(flags.length === 0 ? [] : ['', ...flags]),
-    ...(spec.notes === undefined ? [] : ['', ...spec.notes]),
+    ...(spec.notes === undefined ? [] : ['', ...spec.notes.map((text) => wrapped(text, columns))]),
     '',
-    `Exit code: ${spec.exitCodes}`,
+    wrapped(`Exit code: ${spec.exitCodes}`, columns),
   ].join('\n');
+}
+
+/** Lines that follow each other are one paragraph; an empty one, and one that is set in (an example, which is not broken), are by themselves. */
+function paragraphs(lines: readonly string[]): string[] {
+  const found: string[] = [];
+  let isOpen = false;
+  for (const line of lines) {
+    const isText = line !== '' && !line.startsWith(' ');
+    if (isText && isOpen) found.push(`${found.pop() ?? ''} ${line}`);
+    else found.push(line);
+    isOpen = isText;
+  }
+  return found;
+}
+
+/** Text in lines of so many characters, those after the first set in. A line that begins with a space and is not to be set in stays as it is. */
+export function wrapped(text: string, columns: number, indent = 0): string {
+  if (indent === 0 && text.startsWith(' ')) return text;
+  // Where the margin leaves nothing, it is made smaller.
+  const margin = indent > columns / 2 ? 6 : indent;
+  const lines: string[] = [];
+  let line = '';
+  for (const [index, word] of text.split(/ (?=\S)/).entries()) {
+    const longer = index === 0 ? word : `${line} ${word}`;
+    if (longer.length <= columns || line.trim() === '') line = longer;
+    else {
+      lines.push(line);
+      line = ' '.repeat(margin) + word;
+    }
+  }
+  return [...lines, line].join('\n');
 }
 
 function formOf(name: string, { value, letter }: Flag): string {

@@ -1,12 +1,17 @@
+import { wrapped } from './command.ts';
 import { flagOf } from './flags.ts';
 import { hideCredentials, type Option } from './option.ts';
 import { OPTIONS, type Config } from './options.ts';
 
-/** All options as flags, for the help of `carpool serve` and `carpool work`. */
-export function optionsText(): string {
-  const lines = ['A flag beats the environment variable of the same name, which beats carpool.json.', ''];
-  for (const [name, option] of Object.entries<Option>(OPTIONS))
-    lines.push(`  ${flagOf(name)}  (${name}, default ${shownDefault(option)})`, `      ${option.doc}`);
+/** All options as flags, for the help of `carpool serve` and `carpool work`, in lines of so many characters. */
+export function optionsText(columns = 100): string {
+  const head = 'A flag beats the environment variable of the same name, which beats carpool.json.';
+  const lines = [wrapped(head, columns), ''];
+  for (const [name, option] of Object.entries<Option>(OPTIONS)) {
+    const value = option.type === 'boolean' ? '' : ` <${kindOf(option)}>`;
+    lines.push(wrapped(`  ${flagOf(name)}${value}  (${name}, default ${shownDefault(option)})`, columns, 6));
+    lines.push(wrapped(`      ${option.doc}`, columns, 6));
+  }
   return lines.join('\n');
 }
 

@@ -159,7 +159,7 @@ test('the plot of an open loop shows a stall, in which requests are due as often
 test('the command line is checked', () => {
   for (const [argv, problem] of [
     [[], /Give the address/],
-    [['localhost:8000'], /is no address/],
+    [['ftp://localhost:8000'], /is no address/],
     [['http://a', '--rate=0'], /--rate: expected a number/],
     [['http://a', '--rate=5', '--concurrency=2'], /open or closed/],
     [['http://a', '--header', 'x'], /name: value/],

@@ -47,6 +47,26 @@ test('a command line is read by the table: own flags, short ones, those of the c
   }
 });
 
+test('help is broken into lines of a width, and examples are not', () => {
+  const about = [
+    'Cooks a dish, and says',
+    'how long it takes.',
+    '',
+    '  carpool cook "a very long dish that is not broken"',
+  ];
+  const lines = usageOf({ ...SPEC, about, flags: { heat: { doc: 'how hot it is to be at most' } } }, 24).split('\n');
+  assert.deepEqual(lines.slice(2, 10), [
+    'Cooks a dish, and says',
+    'how long it takes.',
+    '',
+    '  carpool cook "a very long dish that is not broken"',
+    '',
+    '  --heat  how hot it is',
+    '          to be at most',
+    '',
+  ]);
+});
+
 test('the help is made from the table', () => {
   assert.equal(
     usageOf(SPEC),
@@ -78,8 +98,8 @@ test('commands have names of their own, and docs/cli.md describes each with its 
 test('a command that is not there is refused with the one that was meant', async () => {
   const { code, stdout, stderr } = await carpool(['sevre']);
   assert.deepEqual([code, stdout], [2, '']);
-  assert.match(stderr, /^sevre: there is no such command\. Did you mean serve\?\n/);
-  assert.match((await carpool(['help', 'modles'])).stderr, /Did you mean models\?/);
+  assert.match(stderr, /^sevre: there is no such command\. Did you mean carpool serve\?\n/);
+  assert.match((await carpool(['help', 'modles'])).stderr, /Did you mean carpool models\?/);
 });
 
 test('help and --help say the same; bad usage is code 2 with the usage', async () => {

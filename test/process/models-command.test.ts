@@ -42,17 +42,43 @@ test('list shows the models of a folder, and what is wrong with them', async (t)
     .trimEnd()
     .split('\n')
     .map((line) => line.split(/ {2,}/));
-  assert.deepEqual(head, ['MODEL', 'TASK', 'VERSIONS', 'MB', 'FROM']);
+  assert.deepEqual(head, ['MODEL', 'TASK', 'VERSIONS', 'SIZE', 'FROM']);
   assert.deepEqual(lines, [
-    ['linked', 'tensors', '1', '0.0'],
-    ['loose', 'tensors', '1', '0.0'],
-    ['own', 'tensors', '1', '0.0'],
+    ['linked', 'tensors', '1', '85 B'],
+    ['loose', 'tensors', '1', '85 B'],
+    ['own', 'tensors', '1', '85 B'],
     ['wrong', 'does not serve'],
     [''],
     ['wrong: model.json: batching.maxItems: expected number, got string'],
   ]);
   const json = JSON.parse((await carpool(['list', '--json'], folder)).stdout) as { name: string; bytes: number }[];
   assert.deepEqual(json[2], { name: 'own', versions: [1], task: 'tensors', bytes: 85 });
+});
+
+test('show says what is known of a model without loading it', async (t) => {
+  const folder = await folderOfModels(t);
+  const { stdout } = await carpool(['show', 'own'], folder);
+  assert.match(stdout, /^own\n {2}The square of a number/);
+  for (const line of [
+    /task +tensors/,
+    /files +model\.onnx \(85 B\)/,
+    /inputs +x float64 \[.+\]/,
+    /try +carpool run own '3'/,
+  ])
+    assert.match(stdout, line);
+  const { task, outputs, notes } = JSON.parse((await carpool(['show', 'loose', '--json'], folder)).stdout) as {
+    task: string;
+    outputs: { name: string; type: string }[];
+    notes: unknown[];
+  };
+  assert.deepEqual([task, outputs[0]?.type, notes], ['tensors', 'float64', []]);
+  const wrong = await carpool(['show', 'wrong'], folder);
+  assert.deepEqual([wrong.code, wrong.stdout], [1, '']);
+  assert.match(wrong.stderr, /batching\.maxItems: expected number/);
+  assert.match(
+    (await carpool(['show', 'lniked'], folder)).stderr,
+    /There is no model lniked in .*\. Did you mean linked\?/,
+  );
 });
 
 test('rm deletes a model once it is told to, of a link the link alone, and nothing outside the folder', async (t) => {
