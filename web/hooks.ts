@@ -21,6 +21,11 @@ export function useLive(): Live {
   return useFollowed(currentLive, onLive);
 }
 
+/** A part of what the server tells: the view is drawn again when that part changes. `read` is the same as long as the view is there. */
+export function useLivePart<Part extends string | number | boolean>(read: (live: Live) => Part): Part {
+  return useFollowed(() => read(currentLive()), onLive);
+}
+
 /** The API key; empty: there is none. */
 export function useKey(): string {
   return useFollowed(currentKey, onKey);

@@ -4,6 +4,7 @@ import { Jobs } from './jobs.ts';
 import { decodeReply, encodeRequest, type InputTensor, type OutputTensor } from './tensors.ts';
 import {
   badReply,
+  bodyCall,
   type CallOptions,
   type ClientOptions,
   jsonCall,
@@ -87,8 +88,8 @@ export class CarpoolClient {
     items: readonly unknown[],
     { parameters, ...rest }: Omit<PredictOptions, 'accept'> = {},
   ): Promise<ItemResult<Result>[]> {
-    const reply = await this.post(`/predict/${encodeURIComponent(model)}`, { items, parameters }, rest);
-    return (reply as { results: ItemResult<Result>[] }).results;
+    const path = `/predict/${encodeURIComponent(model)}`;
+    return (await this.post<{ results: ItemResult<Result>[] }>(path, { items, parameters }, rest)).results;
   }
 
   /** Tensors, by the Open Inference Protocol in binary. Throws a TypeError for a tensor that does not fill its shape, and a CarpoolError. */
@@ -117,9 +118,9 @@ export class CarpoolClient {
     };
   }
 
-  /** The reply to a body of JSON, on any route: `/v1/embeddings`, `/v1/rerank` ... Throws a CarpoolError. */
-  post(path: string, body: unknown, options: CallOptions = {}): Promise<unknown> {
-    return this.#transport.post(path, body, options);
+  /** The reply of JSON to a body of JSON, or to a FormData, on any route: `/v1/embeddings`, `/v1/audio/transcriptions` ... Throws a CarpoolError. */
+  async post<Reply = unknown>(path: string, body: unknown, options: CallOptions = {}): Promise<Reply> {
+    return (await this.#transport.post(path, body, options)) as Reply;
   }
 
   /** The value of any route that is read: `/v1/models`, `/info` ... Throws a CarpoolError. */
@@ -128,15 +129,16 @@ export class CarpoolClient {
   }
 
   /**
-   * The events of a route that streams, each as its value: `/v1/chat/completions` with `stream: true` set by itself. A call is tried again
-   * until its first event only. Its time is ten minutes by default. Throws a CarpoolError.
+   * The events of a route that streams, each as its value: `/v1/chat/completions` with `stream: true` set by itself. A FormData names its own
+   * `stream`. A call is tried again until its first event only. Its time is ten minutes by default. Throws a CarpoolError.
    */
   async *stream(
     path: string,
-    body: Readonly<Record<string, unknown>>,
+    body: Readonly<Record<string, unknown>> | FormData,
     options: CallOptions = {},
   ): AsyncGenerator<unknown, void, undefined> {
-    const call = jsonCall({ stream: true, ...body }, { timeoutMs: STREAM_TIMEOUT_MS, ...options });
+    const value = body instanceof FormData ? body : { stream: true, ...body };
+    const call = bodyCall(value, { timeoutMs: STREAM_TIMEOUT_MS, ...options });
     yield* readEvents(await this.#transport.send(path, call));
   }
 

@@ -33,7 +33,7 @@ export interface CallOptions {
 export interface Call {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Blob | Uint8Array<ArrayBuffer>;
+  readonly body?: string | Blob | FormData | Uint8Array<ArrayBuffer>;
   readonly options?: CallOptions;
 }
 
@@ -85,9 +85,9 @@ export class Transport {
     return parsed(response, await readText(response));
   }
 
-  /** A request of JSON. */
+  /** A request of JSON, or of a form. */
   post(path: string, body: unknown, options: CallOptions = {}): Promise<unknown> {
-    return this.json(path, jsonCall(body, options));
+    return this.json(path, bodyCall(body, options));
   }
 
   async #try(
@@ -112,6 +112,11 @@ export class Transport {
       throw error;
     }
   }
+}
+
+/** A call whose body is a form, or a value of JSON. A form brings its type along: the boundary of its parts is in it. */
+export function bodyCall(body: unknown, options: CallOptions): Call {
+  return body instanceof FormData ? { body, options } : jsonCall(body, options);
 }
 
 /** A call whose body is a value of JSON. */

@@ -5,11 +5,18 @@ import { ALL, lately, type LiveState } from '../live/state.ts';
 
 const LATELY_MS = 10_000;
 
-/** What a person should know before anything else: the server cannot be reached, is starting, stopping or failed, or refuses requests. */
-export function Notices({ live: { connection, state } }: { readonly live: Live }): VNode {
+/** What a person should know before anything else: the server cannot be reached, is starting, stopping or failed, or refuses requests. `ofServer`: only how the server is. */
+export function Notices({
+  live: { connection, state },
+  ofServer = false,
+}: {
+  readonly live: Live;
+  readonly ofServer?: boolean;
+}): VNode {
   const all = [
     ...(connection.kind === 'lost' ? [lost(connection.why, state)] : []),
     ...(state === undefined ? [] : phaseNotices(state)),
+    ...(state === undefined || ofServer ? [] : refusalNotices(state)),
   ];
   return (
     <div role="status">
@@ -35,6 +42,11 @@ function phaseNotices(state: LiveState): Notice[] {
   if (phase === 'failed') return [['bad', 'The server has failed and waits to be replaced:', `${why}.`]];
   if (phase === 'draining')
     return [['warn', 'The server is stopping:', `${why}. It finishes what it has, and takes nothing new.`]];
+  return [];
+}
+
+function refusalNotices(state: LiveState): Notice[] {
+  if (state.phase !== 'ready') return [];
   const refused = lately(state, ALL, LATELY_MS)?.refusedPerS ?? 0;
   if (refused === 0) return [];
   return [

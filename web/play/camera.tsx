@@ -1,5 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { mediaProblem } from './media-problem.ts';
+import { Problem } from './problem.tsx';
 
 /** Browsers give the camera to pages of https and of this machine alone. */
 export function hasCamera(): boolean {
@@ -20,8 +22,7 @@ export function Camera({ onPicture }: { readonly onPicture: (file: File) => void
         if (isGone) stop();
         else if (video.current !== null) video.current.srcObject = given;
       },
-      (error: unknown) =>
-        setProblem(`The camera cannot be used: ${error instanceof Error ? error.message : String(error)}`),
+      (error: unknown) => setProblem(mediaProblem('camera', error)),
     );
     return () => {
       isGone = true;
@@ -39,7 +40,7 @@ export function Camera({ onPicture }: { readonly onPicture: (file: File) => void
       if (blob !== null) onPicture(new File([blob], 'photo.jpg', { type: 'image/jpeg' }));
     }, 'image/jpeg');
   };
-  if (problem !== '') return <p class="play-problem">{problem}</p>;
+  if (problem !== '') return <Problem text={problem} />;
   return (
     <div class="play-source">
       <video ref={video} autoplay muted playsInline aria-label="What the camera sees" />

@@ -5,6 +5,9 @@ import type { Last } from './conversation.ts';
 import { RefusalNotice, Timings } from './outcome.tsx';
 import { Waiting } from './waiting.tsx';
 
+/** As near to the end, in pixels, as somebody is who reads on. */
+const NEAR_END = 40;
+
 /** The turns of a conversation, and what is told below the last. */
 
 export function Turns({
@@ -17,12 +20,26 @@ export function Turns({
   isLoaded: boolean;
 }): VNode {
   const list = useRef<HTMLDivElement>(null);
+  // Follows what is written, unless somebody reads further up.
+  const isAtEnd = useRef(true);
+  useEffect(() => {
+    isAtEnd.current = true;
+  }, [turns]);
   useEffect(() => {
     const { current } = list;
-    if (current !== null) current.scrollTop = current.scrollHeight;
+    if (current !== null && isAtEnd.current) current.scrollTop = current.scrollHeight;
   }, [turns, answer]);
   return (
-    <div class="play-turns" ref={list} tabIndex={0} role="log" aria-label="Turns">
+    <div
+      class="play-turns"
+      ref={list}
+      tabIndex={0}
+      role="log"
+      aria-label="Turns"
+      onScroll={({ currentTarget: { scrollTop, clientHeight, scrollHeight } }) => {
+        isAtEnd.current = scrollTop + clientHeight >= scrollHeight - NEAR_END;
+      }}
+    >
       {turns.length === 0 && answer === undefined && <p class="muted">No messages yet.</p>}
       {turns.map((turn, index) => (
         <TurnView key={index} turn={turn} />

@@ -26,6 +26,8 @@ export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; read
     setTyped('');
     ask(next);
   };
+  /** Asks for the last answer again. */
+  const again = (): void => ask(turns.slice(0, turns.findLastIndex(({ role }) => role !== 'assistant') + 1));
   /** The model goes on when all its calls have results. */
   const giveResult = (content: string, { id: callId }: ToolCall): void => {
     const answered: readonly Turn[] = [...turns, { role: 'tool', content, callId }];
@@ -33,16 +35,16 @@ export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; read
     else keep({ turns: answered });
   };
   return (
-    <div class="play-columns play-chat">
+    <div class="play-columns play-chat" onKeyDown={(event) => isBusy && event.key === 'Escape' && stop()}>
       <section class="panel play-conversation" aria-label="Conversation" aria-busy={isBusy}>
         <Turns turns={turns} answer={answer} isLoaded={model.loaded} />
-        <Ending last={last} answer={answer ?? lastAnswer(turns)} onRetry={() => ask(turns)} />
+        <Ending last={last} answer={answer ?? lastAnswer(turns)} onRetry={again} />
         {waiting.map((call) => (
           <ToolResult key={call.id} call={call} onResult={(content) => giveResult(content, call)} />
         ))}
         <SayForm typed={typed} onType={setTyped} onSay={say}>
           {isBusy ? (
-            <button type="button" onClick={stop}>
+            <button type="button" title="Escape" onClick={stop}>
               Stop
             </button>
           ) : (
@@ -50,9 +52,7 @@ export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; read
               Send
             </button>
           )}
-          <button type="button" class="quiet" disabled={isBusy || turns.length === 0} onClick={forget}>
-            New conversation
-          </button>
+          <OtherButtons isOff={isBusy || turns.length === 0} onAgain={again} onForget={forget} />
         </SayForm>
       </section>
       <section class="panel" aria-label="Settings">
@@ -68,6 +68,26 @@ export function ChatView({ model, onAnswer }: { readonly model: ModelAbout; read
         wanting={problem?.message ?? 'Write a message first.'}
       />
     </div>
+  );
+}
+
+interface OtherProps {
+  readonly isOff: boolean;
+  readonly onAgain: () => void;
+  readonly onForget: () => void;
+}
+
+/** Off, they can be reached all the same: the focus of who used one stays. */
+function OtherButtons({ isOff, onAgain, onForget }: OtherProps): VNode {
+  return (
+    <>
+      <button type="button" class="quiet" aria-disabled={isOff} onClick={() => !isOff && onAgain()}>
+        Regenerate
+      </button>
+      <button type="button" class="quiet" aria-disabled={isOff} onClick={() => !isOff && onForget()}>
+        New conversation
+      </button>
+    </>
   );
 }
 

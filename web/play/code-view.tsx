@@ -4,6 +4,7 @@ import { addressOf } from '../api.ts';
 import { useKey } from '../hooks.ts';
 import { BODY_FILE, codeOf, isLongBody, LANGUAGES, type Language } from './code/code.ts';
 import { useObjectUrl } from './hooks.ts';
+import { madeFilesOf } from './made-files.ts';
 import { SaveLink } from './save-link.tsx';
 import type { PlayRequest } from './types.ts';
 
@@ -52,6 +53,7 @@ export function CodeView({
         </pre>
       )}
       {request !== undefined && isLongBody(request) && <BodyLink request={request} />}
+      {request !== undefined && madeFilesOf(request.body).map((file) => <FileLink key={file.name} file={file} />)}
       {key !== '' && <p class="muted small">The key is read from the environment variable CARPOOL_API_KEY.</p>}
     </section>
   );
@@ -79,6 +81,16 @@ function CopyButton({ text }: { readonly text: string }): VNode {
     <button type="button" class="quiet play-end" aria-live="polite" onClick={() => void copy()}>
       {told === '' ? 'Copy' : told}
     </button>
+  );
+}
+
+/** For a file that is only in this page. */
+function FileLink({ file }: { readonly file: File }): VNode {
+  const url = useObjectUrl(file);
+  return (
+    <p class="small">
+      The code reads a file: <SaveLink url={url} name={file.name} />
+    </p>
   );
 }
 

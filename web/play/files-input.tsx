@@ -4,8 +4,10 @@ import { request } from '../api.ts';
 import { Camera, hasCamera } from './camera.tsx';
 import { DrawingBoard } from './drawing-board.tsx';
 import { useName, useObjectUrl } from './hooks.ts';
+import { madeFile } from './made-files.ts';
+import { Problem } from './problem.tsx';
 import { hasMicrophone, Recorder } from './recorder.tsx';
-import type { FileField, PickedFile } from './types.ts';
+import type { ExampleFile, FileField, PickedFile } from './types.ts';
 
 /** Pictures and recordings: dropped, chosen, pasted, drawn, photographed, recorded, or the model's example. */
 
@@ -21,22 +23,29 @@ type Source = 'camera' | 'board' | 'microphone';
 
 export function FilesInput({ field, files, onChange, boardRatio = 1 }: FilesProps): JSX.Element {
   const [source, setSource] = useState<Source>();
+  const [problem, setProblem] = useState('');
   const { isMany = false, of } = field;
   const add = (given: readonly File[]): void => {
     const fitting = given.filter((file) => fits(file, of));
+    setProblem(
+      wrongFiles(
+        given.filter((file) => !fitting.includes(file)),
+        of,
+      ),
+    );
     if (fitting.length === 0) return;
     onChange(isMany ? [...files, ...fitting] : fitting.slice(0, 1));
   };
   const taken = (file: File): void => {
     setSource(undefined);
-    add([file]);
+    add([madeFile(file, isMany ? files : [])]);
   };
   usePaste(add);
   return (
     <div class="play-files">
       <DropPlace of={of} isMany={isMany} label={field.label} onFiles={add} />
       <div class="play-buttons">
-        {field.example !== undefined && <ExampleButton example={field.example} onFile={(file) => add([file])} />}
+        {field.example !== undefined && <ExampleButton example={field.example} onFile={taken} />}
         {of === 'image' && <SourceButton name="board" is={source} onChoose={setSource} label="Draw" />}
         {of === 'image' && hasCamera() && (
           <SourceButton name="camera" is={source} onChoose={setSource} label="Camera" />
@@ -45,6 +54,12 @@ export function FilesInput({ field, files, onChange, boardRatio = 1 }: FilesProp
           <SourceButton name="microphone" is={source} onChoose={setSource} label="Record" />
         )}
       </div>
+      {!isSecureContext && (
+        <p class="play-help">
+          The browser gives the {of === 'image' ? 'camera' : 'microphone'} only to pages from https or localhost.
+        </p>
+      )}
+      <Problem text={problem} />
       {source === 'board' && <DrawingBoard ratio={boardRatio} onPicture={taken} />}
       {source === 'camera' && <Camera onPicture={taken} />}
       {source === 'microphone' && <Recorder onRecording={taken} />}
@@ -70,6 +85,14 @@ function fits({ type }: File, of: FileField['of']): boolean {
     (of === 'audio' && type.startsWith('video/')) ||
     type === 'application/ogg'
   );
+}
+
+const MANY = { image: 'pictures', audio: 'recordings' } as const;
+const WHAT = { image: 'a picture', audio: 'a recording' } as const;
+
+/** What is said of files that do not fit; '' of none. */
+function wrongFiles(files: readonly File[], of: FileField['of']): string {
+  return files.map(({ name, type }) => `${name} (${type}) is not ${WHAT[of]}.`).join(' ');
 }
 
 /** What is pasted anywhere in the page while the field is there, unless it is text for a text field. */
@@ -101,7 +124,7 @@ function DropPlace({
 }): JSX.Element {
   const id = useName('files');
   const [isOver, setOver] = useState(false);
-  const what = of === 'image' ? (isMany ? 'pictures' : 'a picture') : 'a recording';
+  const what = isMany ? MANY[of] : WHAT[of];
   return (
     <div
       class={isOver ? 'play-drop is-over' : 'play-drop'}
@@ -130,7 +153,7 @@ function DropPlace({
         }}
       />
       <label for={id}>
-        Drop {what} here, paste, or <span class="play-link">choose a file</span>
+        Drop {what} here, paste, or <span class="play-link">choose {isMany ? 'files' : 'a file'}</span>
       </label>
     </div>
   );
@@ -159,20 +182,13 @@ function SourceButton({
   );
 }
 
-function ExampleButton({
-  example,
-  onFile,
-}: {
-  example: NonNullable<FileField['example']>;
-  onFile: (file: File) => void;
-}): JSX.Element {
+function ExampleButton({ example, onFile }: { example: ExampleFile; onFile: (file: File) => void }): JSX.Element {
   const [problem, setProblem] = useState('');
   const fetchIt = async (): Promise<void> => {
     setProblem('');
     try {
       const blob = await (await request(example.file)).blob();
-      const type = example.contentType;
-      onFile(new File([blob], `example.${ENDINGS[type] ?? type.split('/')[1] ?? 'bin'}`, { type }));
+      onFile(new File([blob], example.name, { type: example.contentType }));
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));
     }
@@ -182,12 +198,10 @@ function ExampleButton({
       <button type="button" class="plain" onClick={() => void fetchIt()}>
         Use the example
       </button>
-      {problem !== '' && <span class="play-problem">{problem}</span>}
+      <Problem text={problem} />
     </>
   );
 }
-
-const ENDINGS: Readonly<Record<string, string>> = { 'audio/mpeg': 'mp3', 'image/jpeg': 'jpg', 'audio/x-wav': 'wav' };
 
 function PickedRow({
   file,

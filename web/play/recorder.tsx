@@ -1,6 +1,8 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useSeconds } from './hooks.ts';
+import { mediaProblem } from './media-problem.ts';
+import { Problem } from './problem.tsx';
 
 /** Browsers give the microphone to pages of https and of this machine alone. */
 export function hasMicrophone(): boolean {
@@ -36,7 +38,7 @@ export function Recorder({ onRecording }: { readonly onRecording: (file: File) =
       made.start();
       setOn(true);
     } catch (error) {
-      setProblem(`The microphone cannot be used: ${error instanceof Error ? error.message : String(error)}`);
+      setProblem(mediaProblem('microphone', error));
     }
   };
   return (
@@ -50,7 +52,7 @@ export function Recorder({ onRecording }: { readonly onRecording: (file: File) =
           Start recording
         </button>
       )}
-      {problem !== '' && <p class="play-problem">{problem}</p>}
+      <Problem text={problem} />
     </div>
   );
 }

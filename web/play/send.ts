@@ -2,7 +2,7 @@ import { addressOf } from '../api.ts';
 import { authorization } from '../key.ts';
 import { toBase64 } from './base64.ts';
 import { readRefusal, type Refusal } from './refusals.ts';
-import { EventReader } from './sse.ts';
+import { EventReader, isLastEvent } from './sse.ts';
 import { Base64Of, type Body, type PickedFile, type PlayReply, type PlayRequest } from './types.ts';
 
 /** Sends a request of the playground, and tells what came of it. */
@@ -40,13 +40,22 @@ export class Refused extends Error {
   }
 }
 
+/** The connection broke, or the stream ended, before the answer was complete. */
+export class BrokenAnswer extends Error {
+  override readonly name = 'BrokenAnswer';
+
+  constructor() {
+    super('The connection broke before the answer was complete.');
+  }
+}
+
 export interface Listening {
   readonly signal: AbortSignal;
   /** Called with the data of each event of a stream. */
   readonly onEvent?: (data: string) => void;
 }
 
-/** Rejects with Refused, with the error of `onEvent`, or with the signal's reason. */
+/** Rejects with Refused, with BrokenAnswer, with the error of `onEvent`, or with the signal's reason. */
 export async function send(request: PlayRequest, { signal, onEvent }: Listening): Promise<Sent> {
   const { type, content } = await contentOf(request.body);
   signal.throwIfAborted();
@@ -59,7 +68,9 @@ export async function send(request: PlayRequest, { signal, onEvent }: Listening)
   const response = await reach(addressOf(request.path), { method: 'POST', headers, body: content, signal });
   const heads = headsOf(response);
   if (!response.ok) {
-    const refusal = readRefusal(response.status, await response.text(), response.headers.get('retry-after'));
+    // What is missing of a refusal does not hide its status.
+    const words = await response.text().catch(() => '');
+    const refusal = readRefusal(response.status, words, response.headers.get('retry-after'));
     throw new Refused(refusal, heads.requestId);
   }
   let firstMs: number | undefined;
@@ -69,8 +80,8 @@ export async function send(request: PlayRequest, { signal, onEvent }: Listening)
   };
   const isStream = typeOf(response) === 'text/event-stream';
   let reply: PlayReply | undefined;
-  if (isStream) await readEvents(response, told);
-  else reply = await readWhole(response);
+  if (isStream) await readEvents(response, told, signal);
+  else reply = await readWhole(response, signal);
   return { heads, reply, firstMs, elapsedMs: performance.now() - begun };
 }
 
@@ -103,27 +114,38 @@ function typeOf({ headers }: Response): string {
   return (headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }
 
-async function readWhole(response: Response): Promise<PlayReply> {
-  const bytes = new Uint8Array(await response.arrayBuffer());
+/** Throws for a body that broke off: the signal's reason, if that is why. */
+function throwBroken(signal: AbortSignal): never {
+  signal.throwIfAborted();
+  throw new BrokenAnswer();
+}
+
+async function readWhole(response: Response, signal: AbortSignal): Promise<PlayReply> {
+  const bytes = new Uint8Array(await response.arrayBuffer().catch(() => throwBroken(signal)));
   const type = typeOf(response);
   return { type, bytes, json: type === 'application/json' ? JSON.parse(new TextDecoder().decode(bytes)) : undefined };
 }
 
-async function readEvents({ body }: Response, told: (data: string) => void): Promise<void> {
+async function readEvents({ body }: Response, told: (data: string) => void, signal: AbortSignal): Promise<void> {
+  let isWhole = false;
   const events = new EventReader();
   const text = new TextDecoder();
   if (body === null) return;
   const reader = body.getReader();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      for (const data of events.read(text.decode(value, { stream: true }))) told(data);
+      const { done, value } = await reader.read().catch(() => throwBroken(signal));
+      if (done) break;
+      for (const data of events.read(text.decode(value, { stream: true }))) {
+        told(data);
+        isWhole ||= isLastEvent(data);
+      }
     }
   } finally {
     // After an error among the events, the rest of the answer is not wanted.
     await reader.cancel().catch(() => undefined);
   }
+  if (!isWhole) throw new BrokenAnswer();
 }
 
 /** Without a type, the browser sets it: forms have a boundary of their own. */

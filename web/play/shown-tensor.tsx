@@ -153,6 +153,8 @@ function Planes({
 }
 
 const MOST_PIXELS = 4_000_000;
+/** Of one side to the other: narrower pictures are lines in which nothing can be seen. */
+const MOST_RATIO = 100;
 
 /** Numbers as grey levels, from the least (black) to the greatest (white). */
 function Levels({
@@ -165,7 +167,10 @@ function Levels({
   height: number;
 }): JSX.Element | null {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const isTooLarge = width * height > MOST_PIXELS || width * height === 0;
+  const isUnseen =
+    width * height === 0 ||
+    width * height > MOST_PIXELS ||
+    Math.max(width, height) > MOST_RATIO * Math.min(width, height);
   useEffect(() => {
     const drawing = canvas.current?.getContext('2d');
     if (drawing === null || drawing === undefined) return;
@@ -178,7 +183,7 @@ function Levels({
     }
     drawing.putImageData(pixels, 0, 0);
   }, [value, width, height]);
-  if (isTooLarge) return null;
+  if (isUnseen) return null;
   return (
     <canvas
       ref={canvas}

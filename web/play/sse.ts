@@ -1,3 +1,12 @@
+import { isObject } from './json-shape.ts';
+
+/** Whether an event is the last of its stream: an answer that ends without one is not whole. Throws for data that is not JSON. */
+export function isLastEvent(data: string): boolean {
+  if (data === '[DONE]') return true;
+  const event: unknown = JSON.parse(data);
+  return isObject(event) && event['type'] === 'transcript.text.done';
+}
+
 /** Server-sent events, read piece by piece. https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation */
 export class EventReader {
   #rest = '';

@@ -2,6 +2,7 @@ import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { FilesInput } from './files-input.tsx';
 import { nest, shapeOf } from './nested.ts';
+import { Problem } from './problem.tsx';
 import { pictureItemShape, pixelNumbers, RANGES, sizeFor, type Range } from './pixels.ts';
 import type { PickedFile, PictureShape, TensorField } from './types.ts';
 
@@ -101,7 +102,7 @@ function PictureNumbers({
           Invert (light on dark)
         </label>
       </div>
-      {problem !== '' && <p class="play-problem">{problem}</p>}
+      <Problem text={problem} />
     </details>
   );
 }

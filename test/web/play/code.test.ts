@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test, { type TestContext } from 'node:test';
+import typescript from 'typescript';
 import { parseMultipart } from '../../../src/dialects/openai/multipart.ts';
-import { codeOf, isLongBody, type Language } from '../../../web/play/code/code.ts';
+import { codeOf, isLongBody, LANGUAGES, type Language } from '../../../web/play/code/code.ts';
 import { pythonLiteral } from '../../../web/play/code/python.ts';
 import { shellWord } from '../../../web/play/code/shell.ts';
 import { chatRequest, CHAT_FIELDS } from '../../../web/play/forms/chat.ts';
@@ -87,6 +88,8 @@ function answer(request: IncomingMessage, response: ServerResponse, isStream: bo
     response
       .writeHead(200, { 'Content-Type': 'text/event-stream' })
       .end(`data: ${EVENTS[pathname]}\n\ndata: [DONE]\n\n`);
+  else if (request.headers.accept?.startsWith('image/') === true)
+    response.writeHead(200, { 'Content-Type': 'image/png' }).end(CONTENT);
   else response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(ANSWER));
 }
 
@@ -210,13 +213,53 @@ test('curl sends the request of the page', { skip: hasCurl ? false : 'no curl he
   ),
 );
 
-test('TypeScript sends the request of the page', (t) =>
-  compare(t, 'TypeScript', async (folder, codes) => {
-    symlinkSync(path.resolve(import.meta.dirname, '../../../../node_modules'), path.join(folder, 'node_modules'));
-    for (const [index, code] of codes.entries()) writeFileSync(path.join(folder, `${index}.mjs`), code);
-    writeFileSync(path.join(folder, 'all.mjs'), codes.map((_, index) => `await import('./${index}.mjs');`).join('\n'));
-    await run(process.execPath, ['all.mjs'], folder);
-  }));
+const ROOT = path.resolve(import.meta.dirname, '../../../..');
+
+/** Runs modules one after the other, with the packages that they import. */
+async function runModules(folder: string, codes: readonly string[]): Promise<void> {
+  const packages = path.join(folder, 'node_modules');
+  mkdirSync(packages);
+  symlinkSync(path.join(ROOT, 'node_modules', 'openai'), path.join(packages, 'openai'));
+  symlinkSync(ROOT, path.join(packages, 'carpool'));
+  const compilerOptions = {
+    module: typescript.ModuleKind.ESNext,
+    target: typescript.ScriptTarget.ES2023,
+    verbatimModuleSyntax: true,
+  };
+  for (const [index, code] of codes.entries()) {
+    const { outputText } = typescript.transpileModule(code, { compilerOptions });
+    writeFileSync(path.join(folder, `${index}.mjs`), outputText);
+  }
+  writeFileSync(path.join(folder, 'all.mjs'), codes.map((_, index) => `await import('./${index}.mjs');`).join('\n'));
+  await run(process.execPath, ['all.mjs'], folder);
+}
+
+test('TypeScript sends the request of the page', (t) => compare(t, 'TypeScript', runModules));
+
+test("the server's own client sends the request of the page", (t) =>
+  compare(
+    t,
+    'Carpool client',
+    runModules,
+    // Its replies are JSON, but for those of the native API, by which it asks for speech.
+    ({ path: to }) => to !== '/v1/audio/speech',
+  ));
+
+test('the client asks for speech by the native API', () => {
+  const site = { address: 'http://localhost:8000/', hasKey: false };
+  assert.equal(
+    codeOf(play('text-to-speech', 'speak', { input: 'Hi', voice: 'a', speed: '2' }), 'Carpool client', site),
+    [
+      "import { writeFile } from 'node:fs/promises';",
+      "import { CarpoolClient } from 'carpool/client';",
+      '',
+      'const client = new CarpoolClient({ baseUrl: "http://localhost:8000" });',
+      'const reply = await client.predict<Blob>("m", "Hi", {"parameters":{"voice":"a","speed":2,"format":"wav"}});',
+      'await writeFile("speech.wav", new Uint8Array(await reply.arrayBuffer()));',
+      '',
+    ].join('\n'),
+  );
+});
 
 const python = process.env['CARPOOL_PYTHON'];
 const has = (name: string): boolean =>
@@ -239,7 +282,7 @@ for (const name of ['openai', 'requests'])
 
 test('a key is never in the code', () => {
   const site = { address: 'http://localhost:8000/', hasKey: true };
-  for (const language of ['curl', 'Python', 'TypeScript'] as const)
+  for (const language of LANGUAGES)
     for (const request of REQUESTS) assert.match(codeOf(request, language, site), /CARPOOL_API_KEY/);
   for (const request of REQUESTS)
     assert.doesNotMatch(codeOf(request, 'curl', { ...site, hasKey: false }), /Authorization/);

@@ -14,7 +14,11 @@ import { showJson } from '../../../web/play/json-shape.ts';
 import { ctcText, flatten, nest, shapeOf, topOf } from '../../../web/play/nested.ts';
 import { pictureItemShape, pictureShapeOf, pixelNumbers, sizeFor } from '../../../web/play/pixels.ts';
 import { readRefusal } from '../../../web/play/refusals.ts';
-import { EventReader } from '../../../web/play/sse.ts';
+import { EventReader, isLastEvent } from '../../../web/play/sse.ts';
+import { freeName, madeFile, madeFilesOf } from '../../../web/play/made-files.ts';
+import { mediaProblem } from '../../../web/play/media-problem.ts';
+import { stateOf, stateWords } from '../../../web/play/model-state.ts';
+import { Base64Of } from '../../../web/play/types.ts';
 import { parseServerTiming, timeParts } from '../../../web/play/timings.ts';
 
 /** Parts of the playground that need no page. */
@@ -26,6 +30,52 @@ test('events are read however they are cut', () => {
     const reader = new EventReader();
     assert.deepEqual([...reader.read(text.slice(0, cut)), ...reader.read(text.slice(cut))], expected, `cut at ${cut}`);
   }
+});
+
+test('the last event of a stream is known, so that one that broke off is not taken for an answer', () => {
+  assert.equal(isLastEvent('[DONE]'), true);
+  assert.equal(isLastEvent(JSON.stringify({ type: 'transcript.text.done', text: 'Hi' })), true);
+  assert.equal(isLastEvent(JSON.stringify({ type: 'transcript.text.delta', delta: '[DONE]' })), false);
+});
+
+test('files that the page made are told from those of a disk, and have names of their own', () => {
+  const own = new File(['a'], 'recording.webm', { type: 'audio/webm' });
+  const first = madeFile(own, []);
+  const second = madeFile(own, [first]);
+  assert.deepEqual([first.name, second.name, second.type], ['recording.webm', 'recording-2.webm', 'audio/webm']);
+  assert.equal(freeName('a', [{ name: 'a', type: '', size: 0 }]), 'a-2');
+  const input = [{ audio: new Base64Of(first) }, { audio: new Base64Of(own) }, { text: 'x' }];
+  assert.deepEqual(madeFilesOf({ kind: 'json', value: { input } }), [first]);
+  assert.deepEqual(madeFilesOf({ kind: 'file', file: second }), [second]);
+  assert.deepEqual(
+    madeFilesOf({
+      kind: 'form',
+      parts: [
+        ['model', 'm'],
+        ['file', own],
+      ],
+    }),
+    [],
+  );
+});
+
+test('why there is no microphone is told in words', () => {
+  const failed = (name: string): string => mediaProblem('microphone', Object.assign(new Error('No.'), { name }));
+  assert.match(failed('NotAllowedError'), /not allowed to use the microphone/);
+  assert.equal(failed('NotFoundError'), 'No microphone was found.');
+  assert.equal(failed('AbortError'), 'The microphone cannot be used: No.');
+});
+
+test('a model is as its best version is', () => {
+  const row = { name: 'm', version: '1', reason: 'no such file' } as const;
+  const rows = [
+    { ...row, state: 'unavailable' },
+    { ...row, version: '2', state: 'ready', reason: '', description: 'Mine' },
+  ] as const;
+  assert.deepEqual(stateOf(rows, 'm'), { state: 'ready', reason: '', description: 'Mine' });
+  assert.equal(stateOf(rows, 'n'), undefined);
+  assert.equal(stateWords({ state: 'unavailable', reason: 'no such file', description: undefined }), 'no such file');
+  assert.equal(stateWords({ state: 'asleep', reason: '', description: undefined }), 'loaded by the first request');
 });
 
 test('an answer grows by its events: text, thoughts, calls and counts', () => {

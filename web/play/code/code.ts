@@ -4,10 +4,11 @@ import { pythonOf } from './python.ts';
 import { curlOf } from './shell.ts';
 import type { CodeSite } from './site.ts';
 import { typescriptOf } from './typescript.ts';
+import { carpoolClientOf } from './carpool-client.ts';
 
 /** The request that the page sends, as programs send it. The key is never in it: they read `CARPOOL_API_KEY`. */
 
-export const LANGUAGES = ['curl', 'Python', 'TypeScript'] as const;
+export const LANGUAGES = ['curl', 'Python', 'TypeScript', 'Carpool client'] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 /** A longer body would hide the code around it. */
@@ -19,7 +20,7 @@ export function isLongBody({ body }: PlayRequest): boolean {
   return body.kind === 'json' && !hasFiles(body.value) && JSON.stringify(body.value).length > LONGEST_BODY;
 }
 
-const WRITERS = { curl: curlOf, Python: pythonOf, TypeScript: typescriptOf };
+const WRITERS = { curl: curlOf, Python: pythonOf, TypeScript: typescriptOf, 'Carpool client': carpoolClientOf };
 
 /** The code of a request; `bodyFile` of the site is chosen here. */
 export function codeOf(request: PlayRequest, language: Language, site: Pick<CodeSite, 'address' | 'hasKey'>): string {

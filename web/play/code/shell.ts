@@ -55,7 +55,9 @@ function fileWord({ name, type }: PickedFile): string {
 function jsonLines(value: unknown, lines: (...parts: readonly string[]) => string): string {
   const pieces = cutAtFiles(value);
   const [only] = pieces;
-  if (pieces.length === 1 && typeof only === 'string') return lines(JSON_HEADER, `-d ${shellWord(only)}`);
+  // Lines of JSON may be indented: no text in it goes on in another.
+  if (pieces.length === 1 && typeof only === 'string')
+    return lines(JSON_HEADER, `-d ${shellWord(only.replaceAll('\n', '\n  '))}`);
   const written = pieces.map((piece) =>
     piece instanceof Base64Of
       ? `base64 < ${shellWord(piece.file.name)} | tr -d '\\n'`

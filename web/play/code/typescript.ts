@@ -1,28 +1,10 @@
-import { Base64Of, type PickedFile, type PlayRequest } from '../types.ts';
+import type { PlayRequest } from '../types.ts';
 import { clientCallOf, formEntries, isFile, type ClientCall } from './clients.ts';
 import type { CodeSite } from './site.ts';
-import { hasFiles, prettyJson } from './cut.ts';
+import { hasFiles } from './cut.ts';
+import { formLines, KEY, literal, read, readsFiles, STEP, text } from './script.ts';
 
 /** The request in TypeScript for Node 20 and newer: by the package `openai` where that is its API, else by `fetch`. It is JavaScript as well. */
-
-const STEP = '  ';
-const KEY = 'process.env.CARPOOL_API_KEY';
-
-function text(value: string): string {
-  return JSON.stringify(value);
-}
-
-function read({ name }: PickedFile): string {
-  return `await readFile(${text(name)})`;
-}
-
-/** A value as it stands in code; lines after the first are indented by `indent`. */
-function literal(value: unknown, indent: string): string {
-  return prettyJson(value, ({ file }: Base64Of) => `(${read(file)}).toString('base64')`).replaceAll(
-    '\n',
-    `\n${indent}`,
-  );
-}
 
 export function typescriptOf(request: PlayRequest, site: CodeSite): string {
   const call = clientCallOf(request.path);
@@ -100,7 +82,7 @@ function byFetch({ path, body, accept, answerFile }: PlayRequest, site: CodeSite
   const files = [...(readsFiles(body, site) ? ['readFile'] : []), ...(answerFile === undefined ? [] : ['writeFile'])];
   return [
     ...(files.length === 0 ? [] : [`import { ${files.join(', ')} } from 'node:fs/promises';`, '']),
-    ...(body.kind === 'form' ? ['const form = new FormData();', ...body.parts.map(appended)] : []),
+    ...(body.kind === 'form' ? formLines(body.parts) : []),
     `const reply = await fetch(${text(`${site.address}${path}`)}, {`,
     `${STEP}method: 'POST',`,
     ...(headers.length === 0 ? [] : [`${STEP}headers: { ${headers.join(', ')} },`]),
@@ -112,16 +94,6 @@ function byFetch({ path, body, accept, answerFile }: PlayRequest, site: CodeSite
       : `await writeFile(${text(answerFile)}, Buffer.from(await reply.arrayBuffer()));`,
     '',
   ].join('\n');
-}
-
-function readsFiles(body: PlayRequest['body'], { bodyFile }: CodeSite): boolean {
-  return body.kind !== 'json' || bodyFile !== undefined || hasFiles(body.value);
-}
-
-function appended([name, value]: readonly [string, string | PickedFile]): string {
-  return typeof value === 'string'
-    ? `form.append(${text(name)}, ${text(value)});`
-    : `form.append(${text(name)}, new Blob([${read(value)}]), ${text(value.name)});`;
 }
 
 function bodyCode(body: PlayRequest['body'], { bodyFile }: CodeSite): string {
