@@ -28,6 +28,7 @@ function document({ name, title, html }, contents) {
 <meta name="color-scheme" content="light dark">
 <title>${escaped(title === 'Carpool' ? title : `${title} - Carpool`)}</title>
 <link rel="icon" href="icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="base.css">
 <link rel="stylesheet" href="site.css">
 <script type="module" src="site.js"></script>
 </head>
@@ -53,6 +54,7 @@ ${html}
 
 const { pages, contents } = sitePages(root);
 const files = new Map(pages.map((page) => [page.name, document(page, contents)]));
+files.set('base.css', read('web', 'base.css'));
 files.set('site.css', read('web', 'docs', 'site.css'));
 files.set('icon.svg', read('web', 'icon.svg'));
 const script = (...parts) => read(...parts).replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n');

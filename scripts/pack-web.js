@@ -25,7 +25,9 @@ const PACKAGES = {
 
 /** Files that are no modules, and their types. */
 const OTHERS = {
+  'base.css': { file: path.join(root, 'web', 'base.css') },
   'style.css': { file: path.join(root, 'web', 'style.css') },
+  'dashboard/style.css': { file: path.join(root, 'web', 'dashboard', 'style.css') },
   'play/style.css': { file: path.join(root, 'web', 'play', 'style.css') },
   'icon.svg': { file: path.join(root, 'web', 'icon.svg') },
   'vendor/uplot.css': { file: path.join(root, 'node_modules', 'uplot/dist/uPlot.min.css') },

@@ -91,7 +91,7 @@ function render(text, source, names) {
           ? `<thead>${headCells(token.header, this.parser)}</thead>`
           : '';
         for (const row of token.rows) note(row.map(({ tokens }) => plainText(tokens)).join(' '));
-        return `<div class="table" tabindex="0" role="group" aria-label="Table"><table>${head}<tbody>${token.rows.map((row) => cells(row, 'td')).join('\n')}</tbody></table></div>\n`;
+        return `<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>${head}<tbody>${token.rows.map((row) => cells(row, 'td')).join('\n')}</tbody></table></div>\n`;
       },
       paragraph({ tokens }) {
         note(plainText(tokens));

@@ -190,5 +190,10 @@ export function createMetrics() {
     spans: counter('spans_total', 'Spans of traces, by what became of them', ['outcome']),
     phase: gauge('phase', '1 for the phase the server is in', ['phase']),
     modelLoadSeconds: gauge('model_load_seconds', 'How long loading and warming took', ['model', 'version']),
+    modelFileBytes: gauge(
+      'model_file_bytes',
+      'Bytes of the files that a model was loaded from: each of its lanes has a copy of its weights',
+      ['model', 'version'],
+    ),
   };
 }

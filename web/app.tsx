@@ -1,6 +1,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { Dashboard } from './dashboard/dashboard.tsx';
+import { upTime } from './format.ts';
 import { useKey, useLive, usePlace } from './hooks.ts';
 import { KeyForm } from './key-form.tsx';
 import { setKey } from './key.ts';
@@ -67,6 +68,7 @@ export function App(): VNode {
           view?.show(place)
         )}
       </main>
+      <Footer live={live} />
     </>
   );
 }
@@ -75,6 +77,18 @@ export function App(): VNode {
 function skipTo(event: Event, to: HTMLElement | null): void {
   event.preventDefault();
   to?.focus();
+}
+
+/** Which server this is, and for how long it has been there, by its own clock. */
+function Footer({ live: { state } }: { readonly live: Live }): VNode | null {
+  if (state === undefined) return null;
+  const { welcome, atMs } = state;
+  const since = new Date(welcome.wallMs).toLocaleString();
+  return (
+    <footer class="muted small">
+      Carpool {welcome.version}, <span title={`Since ${since}`}>up for {upTime(atMs)}</span>
+    </footer>
+  );
 }
 
 const PHASES: Readonly<Record<string, readonly [kind: string, text: string]>> = {

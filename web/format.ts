@@ -30,9 +30,19 @@ export function duration(ms: number | undefined): string {
   return `${Math.round(ms * 1000)} µs`;
 }
 
+/** How long something has been there, in its two largest units. */
+export function upTime(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 24) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  if (hours >= 1) return `${hours} h ${minutes % 60} min`;
+  return minutes >= 1 ? `${minutes} min` : 'less than a minute';
+}
+
 export function bytes(count: number): string {
   if (count >= 2 ** 30) return `${digits(count / 2 ** 30)} GiB`;
-  return `${digits(count / 2 ** 20)} MiB`;
+  if (count >= 2 ** 20) return `${digits(count / 2 ** 20)} MiB`;
+  return count >= 1024 ? `${digits(count / 1024)} KiB` : `${count} B`;
 }
 
 export function percent(part: number): string {

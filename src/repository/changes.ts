@@ -6,7 +6,7 @@ import { publicReason } from './reason.ts';
 import type { ModelsDir } from './models-dir.ts';
 import { fingerprintModel, type ModelFolder } from './scan.ts';
 import { ModelProblems, readChosenSources, type ModelSource } from './source.ts';
-import { bytesOf } from './weight-bytes.ts';
+import { fileBytesOf } from './weight-bytes.ts';
 
 /** Loads versions onto lanes, and unloads them. */
 export interface ModelLoader<Loaded> {
@@ -108,7 +108,7 @@ export class ModelChanges<Loaded> {
       entry.setFolders([...folder.versions.keys()]);
       const sources = await this.#readSources(entry, folder, options);
       if (options.maySleep === true && entry.serving.length === 0 && this.#areLazy(sources)) {
-        await this.#lull(entry, folder, sources);
+        this.#lull(entry, folder, sources);
         return undefined;
       }
       await this.#loadAll(entry, sources, { ...options, next });
@@ -143,8 +143,8 @@ export class ModelChanges<Loaded> {
   }
 
   /** Lets a model that was only read be loaded by the next request. Throws ModelProblems if it never could be. */
-  async #lull(entry: ModelEntry<Loaded>, folder: ModelFolder, sources: readonly ModelSource[]): Promise<void> {
-    const bytes = await bytesOf(sources);
+  #lull(entry: ModelEntry<Loaded>, folder: ModelFolder, sources: readonly ModelSource[]): void {
+    const bytes = fileBytesOf(sources);
     if (bytes > this.#memoryBytes) {
       const problem = `its files have ${bytes} bytes, more than MODEL_MEMORY_BYTES allows (${this.#memoryBytes})`;
       this.#emit({ kind: 'load_failed', name: entry.name, reason: problem });

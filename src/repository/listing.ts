@@ -5,7 +5,7 @@ import { ModelsDir } from './models-dir.ts';
 import { readPulled } from './pulled.ts';
 import { publicReason } from './reason.ts';
 import { readChosenSources } from './source.ts';
-import { bytesOf } from './weight-bytes.ts';
+import { fileBytesOf } from './weight-bytes.ts';
 
 /** A model's folder, as read without loading it. */
 export interface ListedModel {
@@ -46,7 +46,7 @@ export async function listModels({ modelsDir, dtype, overrides }: ListOptions): 
         name,
         versions: sources.map(({ version }) => version),
         task: sources.at(-1)?.manifest.task ?? '',
-        bytes: await bytesOf(sources),
+        bytes: fileBytesOf(sources),
         ...(pulled === undefined ? {} : { from: `${pulled.repository}@${pulled.commit.slice(0, 12)}` }),
       });
     } catch (error) {

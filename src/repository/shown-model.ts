@@ -8,7 +8,7 @@ import type { Manifest } from './manifest.ts';
 import { ModelsDir } from './models-dir.ts';
 import { readPulled } from './pulled.ts';
 import { readChosenSources, type ModelSource } from './source.ts';
-import { bytesOf } from './weight-bytes.ts';
+import { fileBytesOf } from './weight-bytes.ts';
 
 /** An input or output as the ONNX file states it. */
 export interface ShownTensor {
@@ -64,7 +64,7 @@ export async function showModel(
     ...(description === undefined ? {} : { description }),
     ...(licence === undefined ? {} : { licence }),
     files: [newest.weights, ...Object.values(newest.files)].map((file) => path.relative(folder.root, file)),
-    bytes: await bytesOf(sources),
+    bytes: fileBytesOf(sources),
     ...(pulled === undefined ? {} : { from: `${pulled.repository}@${pulled.commit.slice(0, 12)}` }),
     ...ends,
     ...(labels === undefined ? {} : { labels }),

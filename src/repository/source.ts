@@ -9,6 +9,7 @@ import { fingerprintVersion, type ModelFolder } from './scan.ts';
 import type { TritonLayer } from './triton/layer.ts';
 import { inOrder, readTriton, tensorsOf, type Overrides } from './triton/ranking.ts';
 import { messageOf } from '../errors.ts';
+import { bytesOf } from './weight-bytes.ts';
 
 /** All that loading one version of a model needs, as plain data. Every path is absolute, exists, and lies in the model's folder. */
 export interface ModelSource extends Assets {
@@ -20,6 +21,8 @@ export interface ModelSource extends Assets {
   readonly manifest: Manifest;
   /** Changes when a file of this version does. */
   readonly fingerprint: string;
+  /** Of the files that it is loaded from. */
+  readonly fileBytes: number;
   /** Why the model is served as tensors, if its files name another task and tensors were not asked for. */
   readonly whyTensors?: string;
   /** What its `config.pbtxt` says and has no effect here, or another one than with Triton. */
@@ -133,6 +136,7 @@ export async function readModelSource(
   const isStated = said.some(({ value }) => isObject(value) && Object.hasOwn(value, 'task'));
   return {
     ...{ name: folder.name, version, folder: versionFolder, manifest: merged.manifest, ...assets, fingerprint },
+    fileBytes: await bytesOf(assets),
     ...(isStated || hub.why === undefined ? {} : { whyTensors: hub.why }),
     ...(tensors.notes.length === 0 ? {} : { notHonoured: tensors.notes.join('; ') }),
     ...(triton.sampleFiles === undefined ? {} : { sampleFiles: triton.sampleFiles }),

@@ -70,6 +70,7 @@ export class Loader implements ModelLoader<ServedModel> {
     await lanes.unload(key);
     cpu.forget(key);
     metrics.modelLoadSeconds.remove({ model, version });
+    metrics.modelFileBytes.remove({ model, version });
   }
 
   async #load(source: ModelSource): Promise<ServedModel> {
@@ -82,7 +83,9 @@ export class Loader implements ModelLoader<ServedModel> {
     const laneIds = lanes.choose(devices, most);
     try {
       const model = await this.#place(key, source, laneIds);
-      metrics.modelLoadSeconds.set({ model: model.name, version: model.version }, (performance.now() - startMs) / 1000);
+      const labels = { model: model.name, version: model.version };
+      metrics.modelLoadSeconds.set(labels, (performance.now() - startMs) / 1000);
+      metrics.modelFileBytes.set(labels, model.fileBytes);
       return model;
     } catch (error) {
       this.#forget(key);

@@ -44,6 +44,8 @@ export interface ServedModel {
   readonly example?: ExampleSource | undefined;
   /** Time limit of a request. */
   readonly timeoutMs: number;
+  /** Of the files that it was loaded from. */
+  readonly fileBytes: number;
 }
 
 /** Keys of a model's queues: its own, and that of its graph if the tensor API runs that beside its program. */
@@ -114,6 +116,7 @@ export function servedModel(
     }),
     statistics: createStatistics(),
     example: source.example,
+    fileBytes: source.fileBytes,
     timeoutMs: Math.min(manifest.queue.timeoutMs ?? timeoutMs, timeoutMs),
     description: {
       ...about,

@@ -34,6 +34,7 @@ export function sourceOf(name: string, manifest: object = {}): ModelSource {
     task: 'tensors',
     manifest: manifestSchema.parse(manifest),
     fingerprint: '',
+    fileBytes: 0,
   };
 }
 

@@ -101,6 +101,7 @@ function setUp(serve: (item: Item, context: ServeContext) => Promise<unknown>, q
       devices: ['cpu'],
     },
     timeoutMs: 10_000,
+    fileBytes: 0,
   };
   const runner = new ItemRunner({ cpu, metrics: createMetrics(), clock: systemClock });
   const send = async (values: readonly unknown[], { cancellation = new Cancellation(), onEvent }: Sending = {}) => {

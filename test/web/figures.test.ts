@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bytes, duration, percent, plural, short } from '../../web/format.ts';
+import { bytes, duration, percent, plural, short, upTime } from '../../web/format.ts';
+import { sizeRows } from '../../web/dashboard/sizes.ts';
 import { figuresOf, NO_FIGURES, quantileOf, together } from '../../web/live/figures.ts';
 import type { Frame, Histogram, ModelNumbers, Run, Welcome } from '../../web/live/protocol.ts';
 import { advance, ALL, begin, busyLately, lately, numbersOf } from '../../web/live/state.ts';
@@ -30,7 +31,8 @@ test('what only grows becomes what happened in a time', () => {
   });
   const later = numbers({
     requests: { 200: 30, 422: 2, 429: 9, 499: 2, 500: 1 },
-    rejects: { QUEUE_FULL: 10, WAIT_TOO_LONG: 2 },
+    rejects: { QUEUE_FULL: 10, WAIT_TOO_LONG: 2, TOO_LARGE: 1 },
+    left: { late: 2, cancelled: 1 },
     request: { count: 20, sum: 0.4, ranges: [0, 10, 10, 0] },
     run: { count: 5, sum: 0.05, ranges: [0, 5, 0, 0] },
     batch: { count: 10, sum: 30, ranges: [0, 5, 5, 0] },
@@ -39,9 +41,16 @@ test('what only grows becomes what happened in a time', () => {
   assert.deepEqual(
     { ...figures, latencyP50: rounded(figures.latencyP50), latencyP99: rounded(figures.latencyP99) },
     {
-      ...{ seconds: 2, okPerS: 11, refusedPerS: 4, failedPerS: 1, itemsPerS: 10, runsPerS: 2.5 },
+      // Neither who left is answered, nor is what failed by its own fault refused for want of room.
+      ...{ seconds: 2, okPerS: 10, refusedPerS: 5, failedPerS: 1, leftPerS: 1, itemsPerS: 10, runsPerS: 2.5 },
       ...{ latencyP50: 10, latencyP99: 98.2, waitP50: undefined, waitP99: undefined, runMs: 10, batch: 4 },
-      ...{ cuts: {}, rejects: { QUEUE_FULL: 6, WAIT_TOO_LONG: 2 }, work: {} },
+      ...{
+        cuts: {},
+        rejects: { QUEUE_FULL: 6, WAIT_TOO_LONG: 2, TOO_LARGE: 1 },
+        left: { late: 2, cancelled: 1 },
+        work: {},
+      },
+      sizes: [0, 0, 5, 0],
     },
   );
 });
@@ -55,7 +64,7 @@ test('a server that counts from 0 again has done nothing less than nothing', () 
       bounds: BOUNDS,
     },
   );
-  assert.deepEqual(figures, { ...NO_FIGURES, seconds: 1 });
+  assert.deepEqual(figures, { ...NO_FIGURES, seconds: 1, sizes: [0, 0, 0, 0] });
 });
 
 test('quantiles lie within the range of their observation', () => {
@@ -91,8 +100,17 @@ function frame(atMs: number, more: Partial<Frame> = {}): Frame {
   return { atMs, phase: 'ready', why: '', process: PROCESS, lanes: [], ...more };
 }
 
-function welcome(first: Frame, wallMs = 0): Welcome {
-  return { version: '1', everyMs: 250, bounds: BOUNDS, manages: false, listsJobs: false, wallMs, frame: first };
+function welcome(first: Frame, { wallMs = 0, instance = 'a' } = {}): Welcome {
+  return {
+    version: '1',
+    instance,
+    everyMs: 250,
+    bounds: BOUNDS,
+    manages: false,
+    listsJobs: false,
+    wallMs,
+    frame: first,
+  };
 }
 
 const run = (id: number, startMs: number, ms: number | null): Run => ({
@@ -125,7 +143,8 @@ test('plots have a point a second, and forget what is older than five minutes', 
     state = advance(state, frame(atMs, { numbers: { a: numbers({ requests: { 200: atMs / 250 } }) } }));
   const points = state.points.get('a') ?? [];
   assert.equal(points.length, 300);
-  assert.ok(points.every(({ figures }) => Math.abs(figures.okPerS - 4) < 1e-9));
+  assert.ok(points.every(({ figures }) => Math.abs((figures?.okPerS ?? 0) - 4) < 1e-9));
+  assert.equal(state.processPoints.length, 300);
   assert.ok(state.samples.length <= 241);
 });
 
@@ -139,12 +158,47 @@ test('old runs and too many are forgotten, those that go on are not', () => {
 });
 
 test('a stream that was broken goes on, unless another server answers', () => {
-  const before = advance(begin(welcome(frame(0), 5000)), frame(1000, { runs: [run(1, 0, 1)] }));
-  const same = begin(welcome(frame(3000, { runs: [run(2, 2000, 1)] }), 5100), before);
+  const before = advance(begin(welcome(frame(0))), frame(1000, { runs: [run(1, 0, 1)] }));
+  // The clock on the wall may have been set meanwhile.
+  const same = begin(welcome(frame(3000, { runs: [run(2, 2000, 1)] }), { wallMs: 90_000 }), before);
   assert.deepEqual([...same.runs.keys()], [1, 2]);
   assert.equal(same.samples.length, 3);
-  const other = begin(welcome(frame(10, { runs: [run(1, 5, 1)] }), 90_000), before);
+  // Nothing is known of what ran before the page was there, and while it was not.
+  assert.deepEqual(same.gaps, [
+    { fromMs: -Infinity, toMs: 0 },
+    { fromMs: 1000, toMs: 2000 },
+  ]);
+  const other = begin(welcome(frame(10, { runs: [run(1, 5, 1)] }), { instance: 'b' }), before);
   assert.deepEqual([[...other.runs.keys()], other.samples.length], [[1], 1]);
+  assert.deepEqual(other.gaps, [{ fromMs: -Infinity, toMs: 5 }]);
+});
+
+test('plots are broken where nothing was told, and gaps are forgotten like all else', () => {
+  let state = begin(welcome(frame(0, { numbers: { a: numbers() } })));
+  for (let atMs = 250; atMs <= 2000; atMs += 250) state = advance(state, frame(atMs));
+  state = begin(welcome(frame(32_000, { numbers: { a: numbers({ requests: { 200: 9000 } }) } })), state);
+  state = advance(state, frame(33_000));
+  const figures = (state.points.get('a') ?? []).map((point) => point.figures?.okPerS);
+  assert.deepEqual(figures, [0, 0, undefined, 0]);
+  assert.deepEqual(
+    state.processPoints.map(({ busy }) => busy),
+    [0, 0, undefined, 0],
+  );
+  assert.equal(state.gaps.length, 2);
+  assert.deepEqual(advance(state, frame(400_000)).gaps, []);
+});
+
+test('sizes of runs are told in ranges that double, up to the largest that was seen', () => {
+  const bounds = [1, 2, 3, 4, 6, 8, 12, 16];
+  assert.deepEqual(sizeRows([0, 0, 0, 0, 0, 0, 0, 0, 0], bounds), []);
+  assert.deepEqual(sizeRows([], bounds), []);
+  assert.deepEqual(sizeRows([7, 0, 1, 2, 4, 0, 0, 0, 0], bounds), [
+    ['1', 7],
+    ['2', 0],
+    ['3 to 4', 3],
+    ['5 to 8', 4],
+  ]);
+  assert.deepEqual(sizeRows([0, 0, 0, 0, 0, 0, 0, 0, 3], bounds).at(-1), ['more than 16', 3]);
 });
 
 test('busy is a part of the time', () => {
@@ -178,5 +232,12 @@ test('numbers are as short as people read them', () => {
     '1.5 min',
   ]);
   assert.deepEqual([bytes(3 * 2 ** 20), bytes(1.5 * 2 ** 30), percent(0.856)], ['3 MiB', '1.5 GiB', '86 %']);
+  assert.deepEqual([bytes(0), bytes(900), bytes(322_000)], ['0 B', '900 B', '314 KiB']);
+  assert.deepEqual([59_000, 61_000, 3_700_000, 90_000_000].map(upTime), [
+    'less than a minute',
+    '1 min',
+    '1 h 1 min',
+    '1 d 1 h',
+  ]);
   assert.deepEqual([plural(1, 'batch', 'batches'), plural(1200, 'batch', 'batches')], ['1 batch', '1,200 batches']);
 });

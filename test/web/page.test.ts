@@ -71,7 +71,7 @@ test('the page shows what the server does', { skip: noBrowser, timeout: 180_000 
     await page.locator('.lanes').focus();
     await page.keyboard.press('ArrowLeft');
     await page.getByRole('heading', { name: '1 item of square' }).waitFor();
-    await page.getByRole('button', { name: 'picked-by-han' }).focus();
+    await page.getByRole('button', { name: 'picked-by-hand' }).focus();
     await page.keyboard.press('Enter');
     await page.locator('.journey').getByText('on lane 0 with square, alone').waitFor();
     assert.deepEqual(mistakes, []);

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { acrossFrom, barsOf, journeyOf, neighbourOf, runAt } from '../../web/dashboard/timeline.ts';
+import { nextRun, spanBeside } from '../../web/dashboard/moves.ts';
+import {
+  acrossFrom,
+  arrivalsOf,
+  barsOf,
+  endToShow,
+  journeyOf,
+  lastOf,
+  neighbourOf,
+  runAt,
+} from '../../web/dashboard/timeline.ts';
 import type { Rider, Run } from '../../web/live/protocol.ts';
 import { linkTo, placeOf } from '../../web/router.ts';
 
@@ -61,6 +71,45 @@ test('keys lead along a lane and across to others', () => {
   assert.equal(acrossFrom(runs, first, { lanes: VIEW.lanes, step: 1 }).id, 3);
   assert.equal(acrossFrom(runs, other, { lanes: VIEW.lanes, step: 1 }).id, 3);
   assert.equal(neighbourOf([], undefined, 1), undefined);
+  // A lane without a run is passed over.
+  assert.equal(acrossFrom(runs, first, { lanes: [{ lane: 0 }, { lane: 1 }, { lane: 3 }], step: 1 }).id, 3);
+  assert.deepEqual([lastOf(runs, first, 'oldest')?.id, lastOf(runs, other, 'newest')?.id], [1, 4]);
+  assert.equal(lastOf(runs, undefined, 'oldest')?.id, 1);
+  const from = { runs, chosen: first, lanes: VIEW.lanes };
+  assert.deepEqual(
+    ['ArrowLeft', 'ArrowRight', 'ArrowDown', 'Home', 'End', 'a'].map((key) => nextRun(key, from)?.id),
+    [1, 2, 3, 1, 2, undefined],
+  );
+  assert.deepEqual(
+    [spanBeside('+', 5), spanBeside('-', 5), spanBeside('-', 120), spanBeside('a', 5)],
+    [1, 30, 120, undefined],
+  );
+});
+
+test('a run that is chosen is brought into view', () => {
+  const view = { toMs: 10_000, spanMs: 5000, nowMs: 60_000 };
+  assert.equal(endToShow({ startMs: 6000, endMs: 7000 }, view), 10_000);
+  assert.equal(endToShow({ startMs: 4000, endMs: 4500 }, view), 6000);
+  assert.equal(endToShow({ startMs: 20_000, endMs: 20_500 }, view), 22_000);
+  // No later than now, and of a long run the beginning.
+  assert.equal(endToShow({ startMs: 59_000, endMs: 59_500 }, view), 60_000);
+  assert.equal(endToShow({ startMs: 20_000, endMs: 40_000 }, view), 25_000);
+});
+
+test('a run knows when those came that it is the first for', () => {
+  const riders: Rider[] = [
+    ['a', 30, 1],
+    ['b', 5, 1],
+    ['c', 40, 1],
+  ];
+  const runs = [run(1, 100, 5, { riders: [['a', 30, 1]] }), run(2, 200, 5, { riders })];
+  const [first, second] = runs;
+  assert.ok(first && second);
+  assert.deepEqual(arrivalsOf(first, runs), [{ id: 'a', atMs: 70 }]);
+  assert.deepEqual(arrivalsOf(second, runs), [
+    { id: 'c', atMs: 160 },
+    { id: 'b', atMs: 195 },
+  ]);
 });
 
 test('a request is followed by its id, or the beginning of it', () => {

@@ -1,9 +1,8 @@
 import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { useLive } from '../hooks.ts';
-import { sumOf } from '../live/figures.ts';
-import { ALL, numbersOf, type LiveState } from '../live/state.ts';
-import { NoModels, NoTraffic } from './empty.tsx';
+import { ALL, type LiveState } from '../live/state.ts';
+import { FirstSteps, NoModels } from './empty.tsx';
 import { Jobs } from './jobs.tsx';
 import { Lanes } from './lanes.tsx';
 import { ModelsTable } from './models-table.tsx';
@@ -35,7 +34,6 @@ function Overview({ state, isLive }: { readonly state: LiveState; readonly isLiv
   const [chosen, choose] = useState(ALL);
   const names = [...new Set(state.models.map(({ name }) => name))];
   const model = names.includes(chosen) ? chosen : ALL;
-  const hasTraffic = sumOf(numbersOf(state, ALL)?.requests ?? {}) > 0 || state.runs.size > 0;
   if (names.length === 0)
     return (
       <>
@@ -46,7 +44,7 @@ function Overview({ state, isLive }: { readonly state: LiveState; readonly isLiv
     );
   return (
     <>
-      {hasTraffic || state.phase !== 'ready' ? null : <NoTraffic models={state.models} />}
+      <FirstSteps state={state} />
       {names.length > 1 ? (
         <div class="filter">
           <label for="model">Figures of</label>
@@ -59,7 +57,7 @@ function Overview({ state, isLive }: { readonly state: LiveState; readonly isLiv
         </div>
       ) : null}
       <Tiles state={state} model={model} />
-      <Lanes state={state} isLive={isLive} />
+      <Lanes {...{ state, isLive, model, choose }} />
       <Plots key={model} state={state} model={model} />
       <Reasons state={state} model={model} />
       <ModelsTable state={state} />

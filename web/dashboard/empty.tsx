@@ -2,8 +2,10 @@ import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { addressOf, getJson } from '../api.ts';
 import { currentKey } from '../key.ts';
+import { sumOf } from '../live/figures.ts';
+import { ALL, numbersOf, type LiveState } from '../live/state.ts';
 import { linkTo } from '../router.ts';
-import type { ModelRow } from '../live/protocol.ts';
+import { Burst, type Example } from './burst.tsx';
 
 /** What to do where there is nothing to see yet. */
 
@@ -19,45 +21,69 @@ export function NoModels(): VNode {
   );
 }
 
-interface Example {
-  readonly name: string;
-  readonly body: string;
-}
-
-/** A request to try. */
-export function NoTraffic({ models }: { readonly models: readonly ModelRow[] }): VNode | null {
-  const [example, show] = useState<Example>();
-  const first = models.find(({ state }) => state === 'ready' || state === 'asleep');
-  useEffect(() => {
-    void exampleOf().then(show, () => undefined);
-  }, []);
-  if (first === undefined) return null;
-  const key = currentKey() === '' ? '' : " -H 'Authorization: Bearer YOUR_KEY'";
+/** Requests to try, while there was none; once one of them has been tried it stays until it is closed. */
+export function FirstSteps({ state }: { readonly state: LiveState }): VNode | null {
+  const [kept, keep] = useState<'unless used' | 'open' | 'closed'>('unless used');
+  const isUsed = sumOf(numbersOf(state, ALL)?.requests ?? {}) > 0 || state.runs.size > 0;
+  const isShown = kept === 'open' || (kept === 'unless used' && !isUsed);
+  const model = state.models.find((one) => one.state === 'ready' || one.state === 'asleep');
+  if (!isShown || model === undefined || state.phase !== 'ready') return null;
   return (
     <section class="panel">
-      <h2>No request yet</h2>
-      <p>
-        Try one in the <a href={linkTo('play', example?.name ?? first.name)}>playground</a>
-        {example === undefined ? '.' : ', or from a terminal:'}
-      </p>
-      {example === undefined ? null : (
-        <pre tabIndex={0}>
-          curl {addressOf(`predict/${example.name}`)}
-          {key} -H 'Content-Type: application/json' -d '{example.body}'
-        </pre>
-      )}
+      <div class="row">
+        <h2 class="wide">{isUsed ? 'Requests share runs' : 'No request yet'}</h2>
+        {kept === 'open' ? (
+          <button type="button" class="quiet" onClick={() => keep('closed')}>
+            Close
+          </button>
+        ) : null}
+      </div>
+      <Tries state={state} model={model.name} onStart={() => keep('open')} />
     </section>
   );
 }
 
-/** The example of the first model that has one. */
-async function exampleOf(): Promise<Example | undefined> {
+interface TriesProps {
+  readonly state: LiveState;
+  readonly model: string;
+  readonly onStart: () => void;
+}
+
+function Tries({ state, model, onStart }: TriesProps): VNode {
+  const [example, show] = useState<Example>();
+  useEffect(() => {
+    void exampleOf(state).then(show, () => undefined);
+  }, []);
+  const key = currentKey() === '' ? '' : " -H 'Authorization: Bearer YOUR_KEY'";
+  return (
+    <>
+      <p>
+        Try one in the <a href={linkTo('play', example?.name ?? model)}>playground</a>
+        {example === undefined ? '.' : ', or from a terminal:'}
+      </p>
+      {example === undefined ? null : (
+        <>
+          <pre tabIndex={0}>
+            curl {addressOf(`predict/${example.name}`)}
+            {key} -H 'Content-Type: application/json' -d '{example.body}'
+          </pre>
+          <Burst example={example} onStart={onStart} />
+        </>
+      )}
+    </>
+  );
+}
+
+/** The example of a model that has one: one that is loaded, and whose runs can be shared, if there is any. */
+async function exampleOf({ models: rows }: LiveState): Promise<Example | undefined> {
   const { models } = (await getJson('info')) as { models: { name: string; example?: unknown }[] };
-  for (const { name, example } of models) {
-    if (example === undefined) continue;
+  const shared = (name: string): boolean =>
+    rows.some((row) => row.name === name && row.state === 'ready' && (row.maxItems ?? 1) > 1);
+  const found = models.flatMap(({ name, example }) => {
+    if (example === undefined) return [];
     const body = JSON.stringify(example);
     // A shell would end the text at an apostrophe.
-    if (!body.includes("'") && !body.includes('"file"')) return { name, body };
-  }
-  return undefined;
+    return body.includes("'") || body.includes('"file"') ? [] : [{ name, body }];
+  });
+  return found.find(({ name }) => shared(name)) ?? found[0];
 }

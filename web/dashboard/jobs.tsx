@@ -1,32 +1,14 @@
 import type { VNode } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { getJson } from '../api.ts';
-import { plural } from '../format.ts';
+import { duration, plural } from '../format.ts';
 import type { Counts } from '../live/protocol.ts';
 import { sumOf } from '../live/figures.ts';
 import type { LiveState } from '../live/state.ts';
-
-const EVERY_MS = 3000;
-const MOST = 10;
-
-interface Batch {
-  readonly id: string;
-  readonly status: string;
-  readonly endpoint: string;
-  readonly request_counts: { readonly total: number; readonly completed: number; readonly failed: number };
-}
-
-interface Job {
-  readonly id: string;
-  readonly status: string;
-  readonly custom_id?: string | null;
-  readonly attempts?: number | null;
-}
+import { useJobLists, type Batch, type Job } from './job-lists.ts';
 
 /** Jobs and batches, with how far they are; nothing where the server has none. */
 export function Jobs({ state }: { readonly state: LiveState }): VNode | null {
-  const { jobs, welcome } = state;
-  const lists = useLists(welcome.listsJobs);
+  const { jobs, welcome, atMs } = state;
+  const lists = useJobLists(welcome.listsJobs, jobs);
   const hasAny = [jobs.held, jobs.ended, jobs.stored, jobs.batches].some((counts) => Object.keys(counts).length > 0);
   if (!hasAny && !welcome.listsJobs) return null;
   return (
@@ -38,73 +20,129 @@ export function Jobs({ state }: { readonly state: LiveState }): VNode | null {
         <Fact name="Stored" counts={jobs.stored} isSplit />
         <Fact name="Batches" counts={jobs.batches} isSplit />
       </dl>
-      {lists.batches.length === 0 ? null : (
-        <ul class="bars">
-          {lists.batches.map(({ id, status, endpoint, request_counts: { total, completed, failed } }) => (
-            <li>
-              <span>
-                <span class="mono">{id}</span> {endpoint}
-              </span>
-              <span class="muted small">
-                {status}, {completed + failed} of {plural(total, 'request')}
-                {failed > 0 ? `, ${failed} failed` : ''}
-              </span>
-              <progress max={Math.max(1, total)} value={completed + failed} aria-label={`Progress of batch ${id}`} />
-            </li>
-          ))}
-        </ul>
-      )}
-      {lists.jobs.length === 0 ? null : (
-        <ul class="plainlist">
-          {lists.jobs.map(({ id, status, custom_id: name }) => (
-            <li>
-              <span class="mono">{id}</span> {name} <span class="muted">{status}</span>
-            </li>
-          ))}
-        </ul>
-      )}
+      <StoredProgress counts={jobs.stored} />
+      <Batches batches={lists.batches} />
+      {/* Their times are the server's, so they are compared with its clock. */}
+      <JobList jobs={lists.jobs} nowS={(atMs + welcome.wallMs) / 1000} stored={sumOf(jobs.stored)} />
+      {hasAny || lists.jobs.length + lists.batches.length > 0 ? null : <p class="muted">There is none.</p>}
     </section>
   );
 }
 
-function Fact({ name, counts, isSplit = false }: { name: string; counts: Counts; isSplit?: boolean }): VNode | null {
+/** How far all stored jobs are together. */
+function StoredProgress({ counts }: { readonly counts: Counts }): VNode | null {
+  const all = sumOf(counts);
+  const open = (counts['waiting'] ?? 0) + (counts['running'] ?? 0);
+  if (open === 0) return null;
+  return (
+    <progress
+      class="all"
+      max={all}
+      value={all - open}
+      aria-label={`${all - open} of ${plural(all, 'stored job')} ended`}
+    />
+  );
+}
+
+function Batches({ batches }: { readonly batches: readonly Batch[] }): VNode | null {
+  if (batches.length === 0) return null;
+  return (
+    <>
+      <h3>Newest batches</h3>
+      <ul class="bars">
+        {batches.map(({ id, status, endpoint, request_counts: { total, completed, failed } }) => (
+          <li key={id}>
+            <span>
+              <span class="mono">{id}</span> {endpoint}
+            </span>
+            <span class="muted small">
+              {status.replace('_', ' ')}, {completed + failed} of {plural(total, 'request')}
+              {failed > 0 ? <span class="bad">, {failed} failed</span> : null}
+            </span>
+            <progress max={Math.max(1, total)} value={completed + failed} aria-label={`Progress of batch ${id}`} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+const KINDS: Readonly<Record<string, string>> = { completed: 'good', running: 'warn', failed: 'bad' };
+
+interface JobListProps {
+  readonly jobs: readonly Job[];
+  readonly nowS: number;
+  /** How many there are. */
+  readonly stored: number;
+}
+
+function JobList({ jobs, nowS, stored }: JobListProps): VNode | null {
+  if (jobs.length === 0) return null;
+  const rest = stored - jobs.length;
+  return (
+    <>
+      <h3>Newest jobs</h3>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Newest jobs">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Job</th>
+              <th scope="col">State</th>
+              <th scope="col" class="number">
+                Attempts
+              </th>
+              <th scope="col" class="number">
+                Sent
+              </th>
+              <th scope="col" class="number">
+                Took
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {jobs.map(({ id, status, attempts, custom_id: name, created_at: sent, ended_at: ended }) => (
+              <tr key={id}>
+                <th scope="row">
+                  {name ?? <span class="mono">{id}</span>}
+                  {name === null ? null : <div class="mono muted small">{id}</div>}
+                </th>
+                <td class={`state ${KINDS[status] ?? ''}`}>{status}</td>
+                <td class="number">{attempts ?? '–'}</td>
+                <td class="number">{duration(Math.max(0, Math.round(nowS - sent)) * 1000)} ago</td>
+                <td class="number">
+                  {ended === null ? '–' : ended - sent < 1 ? 'below 1 s' : duration((ended - sent) * 1000)}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rest > 0 ? <p class="muted small">and {plural(rest, 'older job')}</p> : null}
+    </>
+  );
+}
+
+interface FactProps {
+  readonly name: string;
+  readonly counts: Counts;
+  readonly isSplit?: boolean;
+}
+
+function Fact({ name, counts, isSplit = false }: FactProps): VNode | null {
   const rows = Object.entries(counts).filter(([, count]) => count > 0);
   if (Object.keys(counts).length === 0) return null;
   return (
     <div>
       <dt>{name}</dt>
       <dd>
-        <b>{sumOf(counts)}</b>
+        <b>{sumOf(counts).toLocaleString('en')}</b>
         {isSplit && rows.length > 0 ? (
-          <span class="muted small"> {rows.map(([of, count]) => `${count} ${of}`).join(', ')}</span>
+          <span class="muted small">
+            {' '}
+            {rows.map(([of, count]) => `${count.toLocaleString('en')} ${of.replace('_', ' ')}`).join(', ')}
+          </span>
         ) : null}
       </dd>
     </div>
   );
-}
-
-/** The newest jobs and batches, asked for every few seconds. */
-function useLists(isThere: boolean): { readonly jobs: readonly Job[]; readonly batches: readonly Batch[] } {
-  const [lists, set] = useState<{ jobs: readonly Job[]; batches: readonly Batch[] }>({ jobs: [], batches: [] });
-  useEffect(() => {
-    if (!isThere) return undefined;
-    const stop = new AbortController();
-    const listOf = async <Row,>(path: string): Promise<Row[]> =>
-      ((await getJson(`${path}?limit=${MOST}`, { signal: stop.signal })) as { data: Row[] }).data;
-    const look = async (): Promise<void> => {
-      // A server may keep one and not the other.
-      const [jobs, batches] = await Promise.all([
-        listOf<Job>('v1/jobs').catch(() => []),
-        listOf<Batch>('v1/batches').catch(() => []),
-      ]);
-      if (!stop.signal.aborted) set({ jobs, batches });
-    };
-    void look();
-    const timer = setInterval(() => void look(), EVERY_MS);
-    return () => {
-      stop.abort();
-      clearInterval(timer);
-    };
-  }, [isThere]);
-  return lists;
 }

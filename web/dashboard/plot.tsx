@@ -1,7 +1,7 @@
 import type { VNode } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import UPlot from 'uplot';
-import { colourOf } from '../colours.ts';
+import { colourOf, onColours } from '../colours.ts';
 import { KEPT_MS } from '../live/state.ts';
 
 /** A line of a plot. */
@@ -19,19 +19,22 @@ export interface PlotProps {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
+  /** The upper end of the values, where they have one. */
+  readonly most?: number;
 }
 
 const HEIGHT = 150;
 /** A plot that has just begun is not stretched further. */
 const LEAST_S = 60;
 
-/** Lines over the last minutes, with what they are now beside their names. */
-export function Plot({ title, times, lines, format }: PlotProps): VNode {
+/** Lines over the last minutes, with what they are now, or where a pointer is, beside their names. */
+export function Plot({ title, times, lines, format, most }: PlotProps): VNode {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | undefined>(undefined);
+  const [pointed, point] = useState<number>();
   // Read when the plot is made anew, which is not at each change of them.
-  const now = useRef({ times, lines, format });
-  now.current = { times, lines, format };
+  const now = useRef({ times, lines, format, most, point });
+  now.current = { times, lines, format, most, point };
   useEffect(() => {
     const holder = place.current;
     if (holder === null) return undefined;
@@ -40,23 +43,28 @@ export function Plot({ title, times, lines, format }: PlotProps): VNode {
     });
     plot.current = new UPlot(optionsOf(holder, now.current), dataOf(now.current), holder);
     resize.observe(holder);
+    const leaveColours = onColours(() => plot.current?.redraw());
     return () => {
       resize.disconnect();
+      leaveColours();
       plot.current?.destroy();
     };
   }, []);
-  useEffect(() => plot.current?.setData(dataOf({ times, lines })), [times.at(-1), lines]);
+  useEffect(() => plot.current?.setData(dataOf({ times, lines })), [times.at(-1), lines.length]);
+  const isPointed = pointed !== undefined && pointed < times.length;
   return (
     <figure class="panel plot">
       <figcaption>
-        <h3>{title}</h3>
+        <h3>
+          {title} <span class="muted small">{isPointed ? `at ${clock(times[pointed] ?? 0)}` : ''}</span>
+        </h3>
         <ul class="legend">
-          {lines.map(({ name, colour, values }) => {
-            const last = values.at(-1);
+          {lines.map(({ name, colour, dash, values }) => {
+            const value = isPointed ? values[pointed] : values.at(-1);
             return (
-              <li>
-                <span class={`key ${colour.slice(2)}`} aria-hidden="true" />
-                {name} <b>{last === undefined ? '–' : format(last)}</b>
+              <li key={name}>
+                <span class={`key line ${dash === undefined ? '' : 'dashed'} ${colour.slice(2)}`} aria-hidden="true" />
+                {name} <b>{value === undefined ? '–' : format(value)}</b>
               </li>
             );
           })}
@@ -71,7 +79,12 @@ function dataOf({ times, lines }: Pick<PlotProps, 'times' | 'lines'>): UPlot.Ali
   return [[...times], ...lines.map(({ values }) => values.map((value) => value ?? null))];
 }
 
-function optionsOf(holder: HTMLElement, { lines, format }: Omit<PlotProps, 'title'>): UPlot.Options {
+type Made = Omit<PlotProps, 'title' | 'most'> & {
+  readonly most: number | undefined;
+  readonly point: (index: number | undefined) => void;
+};
+
+function optionsOf(holder: HTMLElement, { lines, format, most, point }: Made): UPlot.Options {
   const axis: UPlot.Axis = {
     stroke: () => colourOf('--muted'),
     grid: { stroke: () => colourOf('--line'), width: 1 },
@@ -82,14 +95,22 @@ function optionsOf(holder: HTMLElement, { lines, format }: Omit<PlotProps, 'titl
     width: Math.max(200, holder.clientWidth),
     height: HEIGHT,
     legend: { show: false },
-    cursor: { show: false },
+    // A pointer on one plot shows the same moment on all.
+    cursor: {
+      y: false,
+      points: { show: false },
+      drag: { setScale: false, x: false, y: false },
+      sync: { key: 'carpool' },
+    },
+    hooks: { setCursor: [({ cursor }) => point(cursor.idx ?? undefined)] },
     scales: {
       x: { range: rangeOf },
       // From 0, and never flat.
-      y: { range: (_, __, max) => [0, Number.isFinite(max) && max > 0 ? max * 1.08 : 1] },
+      y: { range: (_, __, max) => [0, most ?? (Number.isFinite(max) && max > 0 ? max * 1.08 : 1)] },
     },
     axes: [
-      { ...axis, size: 28, space: 70, values: (_, ticks) => ticks.map(clock) },
+      // Below the lowest value of the other axis, which stands beside it.
+      { ...axis, size: 32, gap: 10, space: 80, values: (_, ticks) => ticks.map(clock) },
       { ...axis, size: 62, space: 30, values: (_, ticks) => ticks.map((tick) => format(tick)) },
     ],
     series: [

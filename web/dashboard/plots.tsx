@@ -1,30 +1,52 @@
 import type { VNode } from 'preact';
-import { duration, short } from '../format.ts';
+import { duration, percent, short } from '../format.ts';
+import type { Figures } from '../live/figures.ts';
 import type { LiveState, Point } from '../live/state.ts';
 import { Plot, type Line } from './plot.tsx';
 
+/** The second line of a plot is told from the first by more than its colour. */
+const DASHED = [6, 4];
+
 /** The last minutes, a point a second; `model`: of one, or of ALL. */
 export function Plots({ state, model }: { readonly state: LiveState; readonly model: string }): VNode {
-  const points = state.points.get(model) ?? [];
-  const seconds = (atMs: number): number => (atMs + state.welcome.wallMs) / 1000;
-  // Before the first point there is the time all the same.
-  const times = points.length === 0 ? [seconds(state.atMs)] : points.map(({ atMs }) => seconds(atMs));
-  const line = (name: string, colour: string, read: (point: Point) => number | undefined): Line => ({
-    name,
-    colour,
-    values: points.length === 0 ? [undefined] : points.map(read),
-  });
-  const rate = (value: number): string => `${short(value)}/s`;
   return (
     <section class="plots" aria-label="The last five minutes">
+      <WorkPlots state={state} model={model} />
+      <ProcessPlots state={state} />
+    </section>
+  );
+}
+
+/** Times on the clock on the wall. Before the first point there is the time all the same. */
+function timesOf({ welcome, atMs: nowMs }: LiveState, points: readonly { readonly atMs: number }[]): number[] {
+  const seconds = (atMs: number): number => (atMs + welcome.wallMs) / 1000;
+  return points.length === 0 ? [seconds(nowMs)] : points.map(({ atMs }) => seconds(atMs));
+}
+
+function lineOf<One>(
+  points: readonly One[],
+  [name, colour, dash]: readonly [name: string, colour: string, dash?: readonly number[]],
+  read: (point: One) => number | undefined,
+): Line {
+  const values = points.length === 0 ? [undefined] : points.map(read);
+  return { name, colour, values, ...(dash === undefined ? {} : { dash }) };
+}
+
+function WorkPlots({ state, model }: { readonly state: LiveState; readonly model: string }): VNode {
+  const points = state.points.get(model) ?? [];
+  const times = timesOf(state, points);
+  const figure = (about: Parameters<typeof lineOf>[1], read: (figures: Figures) => number | undefined): Line =>
+    lineOf(points, about, ({ figures }: Point) => (figures === undefined ? undefined : read(figures)));
+  return (
+    <>
       <Plot
         title="Requests"
         times={times}
-        format={rate}
+        format={(value) => `${short(value)}/s`}
         lines={[
-          line('answered', '--good', ({ figures }) => figures.okPerS),
-          line('refused', '--warn', ({ figures }) => figures.refusedPerS),
-          line('failed', '--bad', ({ figures }) => figures.failedPerS),
+          figure(['answered', '--good'], ({ okPerS }) => okPerS),
+          figure(['refused', '--warn', DASHED], ({ refusedPerS }) => refusedPerS),
+          figure(['failed', '--bad', [2, 2]], ({ failedPerS }) => failedPerS),
         ]}
       />
       <Plot
@@ -32,8 +54,8 @@ export function Plots({ state, model }: { readonly state: LiveState; readonly mo
         times={times}
         format={duration}
         lines={[
-          line('p50', '--accent', ({ figures }) => figures.latencyP50),
-          line('p99', '--model-3', ({ figures }) => figures.latencyP99),
+          figure(['median', '--accent'], ({ latencyP50 }) => latencyP50),
+          figure(['p99', '--model-3', DASHED], ({ latencyP99 }) => latencyP99),
         ]}
       />
       <Plot
@@ -41,9 +63,9 @@ export function Plots({ state, model }: { readonly state: LiveState; readonly mo
         times={times}
         format={duration}
         lines={[
-          line('p50', '--accent', ({ figures }) => figures.waitP50),
-          line('p99', '--model-3', ({ figures }) => figures.waitP99),
-          line('predicted for a new item', '--muted', ({ predictedWaitMs }) => predictedWaitMs),
+          figure(['median', '--accent'], ({ waitP50 }) => waitP50),
+          figure(['p99', '--model-3', DASHED], ({ waitP99 }) => waitP99),
+          lineOf(points, ['predicted for a new item', '--muted', [2, 2]], ({ predictedWaitMs }) => predictedWaitMs),
         ]}
       />
       <Plot
@@ -51,10 +73,37 @@ export function Plots({ state, model }: { readonly state: LiveState; readonly mo
         times={times}
         format={short}
         lines={[
-          line('together in a run', '--accent', ({ figures }) => figures.batch),
-          line('waiting', '--warn', ({ waiting }) => waiting),
+          figure(['per run', '--accent'], ({ batch }) => batch),
+          lineOf(points, ['waiting', '--warn', DASHED], ({ waiting }) => waiting),
         ]}
       />
-    </section>
+    </>
+  );
+}
+
+/** Of the process, whichever model is looked at. */
+function ProcessPlots({ state }: { readonly state: LiveState }): VNode {
+  const { processPoints: points } = state;
+  const times = timesOf(state, points);
+  return (
+    <>
+      <Plot
+        title="Lanes busy"
+        times={times}
+        format={percent}
+        most={1}
+        lines={[lineOf(points, ['of all lanes', '--accent'], ({ busy }) => busy)]}
+      />
+      <Plot
+        title="Event loop delay"
+        times={times}
+        format={duration}
+        lines={[
+          lineOf(points, ['at worst in a second', '--accent'], ({ busy, delayMaxMs }) =>
+            busy === undefined ? undefined : delayMaxMs,
+          ),
+        ]}
+      />
+    </>
   );
 }

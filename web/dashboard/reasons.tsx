@@ -1,8 +1,9 @@
 import type { VNode } from 'preact';
-import { plural } from '../format.ts';
+import { percent, plural } from '../format.ts';
 import type { Counts } from '../live/protocol.ts';
 import { sumOf } from '../live/figures.ts';
 import { lately, type LiveState } from '../live/state.ts';
+import { sizeRows } from './sizes.ts';
 
 const LATELY_MS = 60_000;
 
@@ -22,65 +23,95 @@ const REJECTS: Readonly<Record<string, string>> = {
   MODEL_UNAVAILABLE: 'The model was not loaded',
   TOO_LARGE: 'It was too large',
   BAD_REQUEST: 'It was malformed',
-  DRAINING: 'The server was stopping',
-  FAILED: 'The server had failed',
 };
 
-/** Why batches were cut, and why requests were refused, in the last minute. */
+const LEFT: Readonly<Record<string, string>> = {
+  cancelled: 'Its client left',
+  expired: 'Its time was up',
+  late: 'No run could have been in time any more',
+};
+
+/** How large batches were and why no larger, and why requests were not answered, in the last minute. */
 export function Reasons({ state, model }: { readonly state: LiveState; readonly model: string }): VNode {
   const figures = lately(state, model, LATELY_MS);
+  const batches: readonly [string, string] = ['batch', 'batches'];
   return (
     <div class="pair">
       <Bars
+        title="Items per run"
+        rows={sizeRows(figures?.sizes ?? [], state.welcome.bounds.items)}
+        nouns={['run', 'runs']}
+        none="Nothing ran in the last minute."
+      />
+      <Bars
         title="Why batches were not larger"
-        counts={figures?.cuts ?? {}}
-        words={CUTS}
-        noun="batch"
-        nouns="batches"
+        rows={rowsOf(figures?.cuts ?? {}, CUTS)}
+        nouns={batches}
         none="No batch ran in the last minute."
       />
       <Bars
         title="Why requests were refused"
-        counts={figures?.rejects ?? {}}
-        words={REJECTS}
-        noun="request"
-        nouns="requests"
+        rows={rowsOf(figures?.rejects ?? {}, REJECTS)}
+        nouns={['request', 'requests']}
         none="None was refused in the last minute."
-      />
+      >
+        {sumOf(figures?.left ?? {}) === 0 ? null : (
+          <>
+            <h3>Items that left before an answer</h3>
+            <Rows rows={rowsOf(figures?.left ?? {}, LEFT)} nouns={['item', 'items']} />
+          </>
+        )}
+      </Bars>
     </div>
   );
 }
 
-interface BarsProps {
-  readonly title: string;
-  readonly counts: Counts;
-  readonly words: Readonly<Record<string, string>>;
-  readonly noun: string;
-  readonly nouns: string;
-  readonly none: string;
+type RowOfBars = readonly [name: string, count: number];
+
+/** The largest first. */
+function rowsOf(counts: Counts, words: Readonly<Record<string, string>>): RowOfBars[] {
+  return Object.entries(counts)
+    .sort(([, one], [, other]) => other - one)
+    .map(([name, count]) => [words[name] ?? name, count]);
 }
 
-function Bars({ title, counts, words, noun, nouns, none }: BarsProps): VNode {
-  const all = sumOf(counts);
-  const rows = Object.entries(counts).sort(([, one], [, other]) => other - one);
+interface RowsProps {
+  readonly rows: readonly RowOfBars[];
+  /** Of one, and of several. */
+  readonly nouns: readonly [one: string, several: string];
+}
+
+interface BarsProps extends RowsProps {
+  readonly title: string;
+  readonly none: string;
+  readonly children?: VNode | null;
+}
+
+function Bars({ title, rows, nouns, none, children }: BarsProps): VNode {
   return (
     <section class="panel">
       <h2>
         {title} <span class="muted small">last minute</span>
       </h2>
-      {rows.length === 0 ? (
-        <p class="muted">{none}</p>
-      ) : (
-        <ul class="bars">
-          {rows.map(([name, count]) => (
-            <li>
-              <span>{words[name] ?? name}</span>
-              <span class="muted small">{plural(count, noun, nouns)}</span>
-              <meter min={0} max={all} value={count} aria-label={words[name] ?? name} />
-            </li>
-          ))}
-        </ul>
-      )}
+      {rows.length === 0 ? <p class="muted">{none}</p> : <Rows rows={rows} nouns={nouns} />}
+      {children}
     </section>
+  );
+}
+
+function Rows({ rows, nouns }: RowsProps): VNode {
+  const all = rows.reduce((sum, [, count]) => sum + count, 0);
+  return (
+    <ul class="bars">
+      {rows.map(([name, count]) => (
+        <li key={name}>
+          <span>{name}</span>
+          <span class="muted small">
+            {plural(count, ...nouns)}, {percent(count / Math.max(1, all))}
+          </span>
+          <meter min={0} max={Math.max(1, all)} value={count} aria-label={name} />
+        </li>
+      ))}
+    </ul>
   );
 }

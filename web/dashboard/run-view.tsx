@@ -45,7 +45,7 @@ export function RunView({ run, nowMs, follow, followed }: RunProps): VNode {
         {riders.slice(0, MOST_LISTED).map(([id, waitMs, own]) => (
           <li>
             <button type="button" class="quiet mono" aria-pressed={id === followed} onClick={() => follow(id)}>
-              {id.slice(0, 13)}
+              {id}
             </button>{' '}
             <span class="small">
               waited {duration(waitMs)}

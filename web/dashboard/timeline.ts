@@ -30,12 +30,22 @@ export function endOf({ startMs, ms }: Run, nowMs: number): number {
   return ms === null ? Math.max(startMs, nowMs) : startMs + ms;
 }
 
+/** So high is the row of a lane where there are so many. */
+export function rowHeightOf(lanes: number): number {
+  return lanes <= 4 ? 56 : lanes <= 8 ? 40 : 26;
+}
+
 /** The runs that are in view, as bars: the wider the longer, the higher the more items. */
 export function barsOf(runs: Iterable<Run>, view: View): Bar[] {
   const { fromMs, toMs, width, rowHeight, lanes } = view;
   const rows = new Map(lanes.map(({ lane }, index) => [lane, index]));
-  const seen = [...runs].filter((run) => run.startMs < toMs && endOf(run, toMs) > fromMs && rows.has(run.lane));
-  const most = Math.max(1, ...seen.map(({ items }) => items));
+  const seen: Run[] = [];
+  // Of all that is known, so that heights stay while runs come and go.
+  let most = 1;
+  for (const run of runs) {
+    most = Math.max(most, run.items);
+    if (run.startMs < toMs && endOf(run, toMs) > fromMs && rows.has(run.lane)) seen.push(run);
+  }
   const toX = (ms: number): number => ((ms - fromMs) / (toMs - fromMs)) * width;
   const full = rowHeight - GAP;
   return seen.map((run) => {
@@ -82,22 +92,60 @@ export function neighbourOf(runs: Iterable<Run>, chosen: Run | undefined, step: 
   return lane[index + step] ?? chosen;
 }
 
-/** A run of the lane next to the chosen one's, at about the same time. */
+/** The oldest run of the chosen one's lane, or the newest; of all lanes if none is chosen. */
+export function lastOf(runs: Iterable<Run>, chosen: Run | undefined, end: 'oldest' | 'newest'): Run | undefined {
+  const all = [...runs]
+    .filter(({ lane }) => chosen === undefined || lane === chosen.lane)
+    .sort((one, other) => one.startMs - other.startMs || one.id - other.id);
+  return all.at(end === 'oldest' ? 0 : -1);
+}
+
+/** A run of the next lane in this direction that has any, at about the same time. */
 export function acrossFrom(
   runs: Iterable<Run>,
   chosen: Run,
   { lanes, step }: { readonly lanes: readonly Pick<LaneRow, 'lane'>[]; readonly step: 1 | -1 },
 ): Run {
-  const index = lanes.findIndex(({ lane }) => lane === chosen.lane);
-  const lane = lanes[index + step]?.lane;
-  let nearest: Run | undefined;
-  for (const run of runs)
-    if (
-      run.lane === lane &&
-      (nearest === undefined || Math.abs(run.startMs - chosen.startMs) < Math.abs(nearest.startMs - chosen.startMs))
-    )
-      nearest = run;
-  return nearest ?? chosen;
+  const nearest = new Map<number, Run>();
+  const distance = (run: Run): number => Math.abs(run.startMs - chosen.startMs);
+  for (const run of runs) {
+    const best = nearest.get(run.lane);
+    if (best === undefined || distance(run) < distance(best)) nearest.set(run.lane, run);
+  }
+  for (let index = lanes.findIndex(({ lane }) => lane === chosen.lane) + step; ; index += step) {
+    const lane = lanes[index]?.lane;
+    if (lane === undefined) return chosen;
+    const run = nearest.get(lane);
+    if (run !== undefined) return run;
+  }
+}
+
+/** When the view must end to show the run, whose whole is seen if it fits; the end that it has if that does. `nowMs`: the last time there is. */
+export function endToShow(
+  { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
+  { toMs, spanMs, nowMs }: { readonly toMs: number; readonly spanMs: number; readonly nowMs: number },
+): number {
+  if (startMs >= toMs - spanMs && endMs <= toMs) return toMs;
+  const roomMs = Math.max(0, spanMs - (endMs - startMs));
+  return Math.min(Math.max(nowMs, endMs), endMs - startMs > spanMs ? startMs + spanMs : endMs + roomMs / 3);
+}
+
+/** A request that came for a run, and when. */
+export interface Arrival {
+  readonly id: string;
+  readonly atMs: number;
+}
+
+/** When the requests of a run came that ride for the first time, the first one first. Those that go on from an earlier run are not among them. */
+export function arrivalsOf(run: Run, runs: Iterable<Run>): Arrival[] {
+  const ridden = new Set<string>();
+  for (const one of runs)
+    if (one.lane === run.lane && one.model === run.model && one.id < run.id)
+      for (const [id] of one.riders) ridden.add(id);
+  return run.riders
+    .filter(([id]) => !ridden.has(id))
+    .map(([id, waitMs]) => ({ id, atMs: run.startMs - waitMs }))
+    .sort((one, other) => one.atMs - other.atMs);
 }
 
 /** What is known of a request: the runs it rode in, and how long it had waited before the first. */

@@ -46,7 +46,11 @@ function set(change: Partial<Live>): void {
 
 /** Begins, for as long as the page is there. Another key begins anew, and so does coming back to a tab that was hidden. */
 export function startLive(): void {
-  onKey(restart);
+  onKey(() => {
+    // What one key may see is not for another.
+    set({ connection: { kind: 'connecting' }, state: undefined });
+    restart();
+  });
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) stop?.abort();
     else restart();

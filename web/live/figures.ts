@@ -11,6 +11,8 @@ export interface Figures {
   readonly refusedPerS: number;
   /** Requests a second that failed otherwise: 4xx but for refusals, 5xx. */
   readonly failedPerS: number;
+  /** Requests a second whose client left. */
+  readonly leftPerS: number;
   /** Items a second that ran. */
   readonly itemsPerS: number;
   /** Milliseconds, from the first byte to the end of the reply; undefined: there was none. */
@@ -24,14 +26,18 @@ export interface Figures {
   readonly runsPerS: number;
   readonly cuts: Counts;
   readonly rejects: Counts;
+  /** Items that left before they were answered, by why. */
+  readonly left: Counts;
   readonly work: Counts;
+  /** Runs by their items, in the ranges of histograms. */
+  readonly sizes: readonly number[];
 }
 
 /** Of no time at all. */
 export const NO_FIGURES: Figures = {
-  ...{ seconds: 0, okPerS: 0, refusedPerS: 0, failedPerS: 0, itemsPerS: 0, runsPerS: 0 },
+  ...{ seconds: 0, okPerS: 0, refusedPerS: 0, failedPerS: 0, leftPerS: 0, itemsPerS: 0, runsPerS: 0 },
   ...{ latencyP50: undefined, latencyP99: undefined, waitP50: undefined, waitP99: undefined },
-  ...{ runMs: undefined, batch: undefined, cuts: {}, rejects: {}, work: {} },
+  ...{ runMs: undefined, batch: undefined, cuts: {}, rejects: {}, left: {}, work: {}, sizes: [] },
 };
 
 export interface Bounds {
@@ -46,8 +52,9 @@ export function figuresOf(
 ): Figures {
   const requests = minus(later.requests, earlier?.requests);
   const rejects = minus(later.rejects, earlier?.rejects);
-  const ok = sumOf(requests, isWell);
-  const failed = sumOf(requests, (status) => !isWell(status) && status !== '429');
+  const left = minus(later.left, earlier?.left);
+  // What waited until no run could be in time any more is answered like what was not let in.
+  const refused = sumOf(rejects, (reason) => FULL.has(reason)) + (left['late'] ?? 0);
   const request = histogramMinus(later.request, earlier?.request);
   const wait = histogramMinus(later.wait, earlier?.wait);
   const run = histogramMinus(later.run, earlier?.run);
@@ -57,9 +64,10 @@ export function figuresOf(
     quantile === undefined ? undefined : quantile * 1e3;
   return {
     seconds,
-    okPerS: perS(ok),
-    refusedPerS: perS(sumOf(rejects)),
-    failedPerS: perS(failed),
+    okPerS: perS(sumOf(requests, isWell)),
+    refusedPerS: perS(refused),
+    failedPerS: perS(sumOf(requests, (status) => !isWell(status) && status !== REFUSED && status !== LEFT)),
+    leftPerS: perS(requests[LEFT] ?? 0),
     itemsPerS: perS(batch.sum),
     latencyP50: ms(quantileOf(request, bounds.seconds, 0.5)),
     latencyP99: ms(quantileOf(request, bounds.seconds, 0.99)),
@@ -70,13 +78,20 @@ export function figuresOf(
     runsPerS: perS(batch.count),
     cuts: minus(later.cuts, earlier?.cuts),
     rejects,
+    left,
     work: minus(later.work, earlier?.work),
+    sizes: batch.ranges,
   };
 }
 
-/** A client that leaves is neither served nor failed. */
+/** Statuses of requests that are neither served nor failed: there was no room for them, their client left. */
+const REFUSED = '429';
+const LEFT = '499';
+/** Reasons of refusals with that status; others are failures by their own. */
+const FULL: ReadonlySet<string> = new Set(['QUEUE_FULL', 'WAIT_TOO_LONG']);
+
 function isWell(status: string): boolean {
-  return status.startsWith('2') || status === '499';
+  return status.startsWith('2');
 }
 
 /** The numbers of several models as if they were one. */

@@ -50,6 +50,10 @@ export interface ModelRow {
   readonly task?: string;
   readonly description?: string;
   readonly devices?: readonly string[];
+  /** Those that have it loaded, each with a copy of its weights. */
+  readonly lanes?: number;
+  /** Of the files that it is loaded from. */
+  readonly fileBytes?: number;
   /** Most items of a run. */
   readonly maxItems?: number;
 }
@@ -128,6 +132,8 @@ export interface Frame {
 /** The first event, `welcome`; those after it are `frame`. The stream ends when the server goes. */
 export interface Welcome {
   readonly version: string;
+  /** Another one for each process: counters and ids begin anew there. */
+  readonly instance: string;
   readonly everyMs: number;
   /** Upper ends of the ranges of histograms, without the last. */
   readonly bounds: { readonly seconds: readonly number[]; readonly items: readonly number[] };

@@ -9,6 +9,8 @@ export const KEPT_MS = 5 * 60_000;
 const SAMPLES_MS = 60_000;
 /** A point of the plots each. */
 const POINT_MS = 1000;
+/** A point of a longer time would hide what happened in it. */
+const LONGEST_POINT_MS = 5000;
 const MOST_RUNS = 6000;
 
 /** What a frame said. */
@@ -22,9 +24,24 @@ interface Sample {
 /** A second of the plots. */
 export interface Point {
   readonly atMs: number;
-  readonly figures: Figures;
+  /** Undefined after a time of which nothing was told. */
+  readonly figures: Figures | undefined;
   readonly waiting: number;
   readonly predictedWaitMs: number;
+}
+
+/** A second of the plots of the process. */
+export interface ProcessPoint {
+  readonly atMs: number;
+  /** Undefined after a time of which nothing was told. */
+  readonly busy: number | undefined;
+  readonly delayMaxMs: number;
+}
+
+/** A time of which the page knows no runs: nobody told it. */
+export interface Gap {
+  readonly fromMs: number;
+  readonly toMs: number;
 }
 
 export interface LiveState extends Sample {
@@ -41,6 +58,10 @@ export interface LiveState extends Sample {
   readonly samples: readonly Sample[];
   /** By model, oldest first; those of `ALL` are of all models together. */
   readonly points: ReadonlyMap<string, readonly Point[]>;
+  /** Oldest first. */
+  readonly processPoints: readonly ProcessPoint[];
+  /** Oldest first. */
+  readonly gaps: readonly Gap[];
 }
 
 /** No model is called so: names begin with a letter, a digit, `_` or `-`. */
@@ -48,17 +69,25 @@ export const ALL = '*';
 
 const NO_JOBS: JobNumbers = { held: {}, ended: {}, stored: {}, batches: {} };
 
+type Memory = Pick<LiveState, 'atMs' | 'runs' | 'samples' | 'points' | 'processPoints' | 'gaps'>;
+
+const NO_MEMORY: Memory = {
+  ...{ atMs: -Infinity, runs: new Map(), samples: [] },
+  ...{ points: new Map(), processPoints: [], gaps: [] },
+};
+
 /** The state after the first event of a stream. What is known from an earlier stream stays, if it was of the same process. */
 export function begin(welcome: Welcome, before?: LiveState): LiveState {
   const { frame } = welcome;
-  const isSame = before !== undefined && Math.abs(before.welcome.wallMs - welcome.wallMs) < 1000;
+  const { atMs: lastMs, ...known } = before?.welcome.instance === welcome.instance ? before : NO_MEMORY;
+  const firstRunMs = (frame.runs ?? []).reduce((least, { startMs }) => Math.min(least, startMs), frame.atMs);
+  const gap = firstRunMs > lastMs ? [{ fromMs: lastMs, toMs: firstRunMs }] : [];
   const empty: LiveState = {
+    ...known,
     ...{ welcome, atMs: 0, phase: '', why: '', process: frame.process, lanes: [], models: [], jobs: NO_JOBS },
     numbers: new Map(),
-    runs: isSame ? before.runs : new Map(),
     missedRuns: 0,
-    samples: isSame ? before.samples : [],
-    points: isSame ? before.points : new Map(),
+    gaps: [...known.gaps, ...gap],
   };
   return advance(empty, frame);
 }
@@ -77,7 +106,8 @@ export function advance(state: LiveState, frame: Frame): LiveState {
     models: frame.models ?? state.models,
     runs: frame.runs === undefined ? state.runs : withRuns(state.runs, frame.runs, atMs),
     missedRuns: state.missedRuns + (frame.missedRuns ?? 0),
-    points: withPoints(state.points, samples, welcome),
+    ...withPoints(state, samples),
+    gaps: state.gaps.filter(({ toMs }) => toMs > atMs - KEPT_MS),
   };
 }
 
@@ -92,29 +122,44 @@ function withRuns(before: ReadonlyMap<number, Run>, runs: readonly Run[], atMs: 
   return all;
 }
 
+/** The points with one more, once a second has passed since the last. */
 function withPoints(
-  before: LiveState['points'],
+  { points: before, processPoints, welcome }: Pick<LiveState, 'points' | 'processPoints' | 'welcome'>,
   samples: readonly Sample[],
-  welcome: Welcome,
-): ReadonlyMap<string, readonly Point[]> {
+): Pick<LiveState, 'points' | 'processPoints'> {
   const last = samples.at(-1);
-  const lastPointMs = before.get(ALL)?.at(-1)?.atMs ?? samples[0]?.atMs ?? 0;
-  if (last === undefined || last.atMs - lastPointMs < POINT_MS) return before;
+  const lastPointMs = processPoints.at(-1)?.atMs ?? samples[0]?.atMs ?? 0;
+  if (last === undefined || last.atMs - lastPointMs < POINT_MS) return { points: before, processPoints };
   const since = samples.findLast((one) => one.atMs <= last.atMs - POINT_MS);
-  if (since === undefined) return before;
+  if (since === undefined) return { points: before, processPoints };
+  const { atMs } = last;
+  const isAfterGap = atMs - since.atMs > LONGEST_POINT_MS;
   const points = new Map(before);
   for (const model of [ALL, ...last.numbers.keys()]) {
     const now = numbersOf(last, model);
     if (now === undefined) continue;
-    const figures = figuresOf(now, numbersOf(since, model), {
-      seconds: (last.atMs - since.atMs) / 1000,
-      bounds: welcome.bounds,
-    });
-    const kept = (before.get(model) ?? []).filter(({ atMs }) => atMs > last.atMs - KEPT_MS);
-    const { waiting, predictedWaitS } = now;
-    points.set(model, [...kept, { atMs: last.atMs, figures, waiting, predictedWaitMs: predictedWaitS * 1000 }]);
+    const seconds = (atMs - since.atMs) / 1000;
+    const figures = isAfterGap
+      ? undefined
+      : figuresOf(now, numbersOf(since, model), { seconds, bounds: welcome.bounds });
+    const kept = (before.get(model) ?? []).filter((point) => point.atMs > atMs - KEPT_MS);
+    points.set(model, [...kept, { atMs, figures, waiting: now.waiting, predictedWaitMs: now.predictedWaitS * 1000 }]);
   }
-  return points;
+  const delayMaxMs = Math.max(
+    ...samples.filter((one) => one.atMs > since.atMs).map(({ process }) => process.delayMaxMs),
+  );
+  const busy = isAfterGap ? undefined : partBusy(last, since);
+  const kept = processPoints.filter((point) => point.atMs > atMs - KEPT_MS);
+  return { points, processPoints: [...kept, { atMs, busy, delayMaxMs }] };
+}
+
+/** The part of the time between two samples in which a lane was busy, on average of all: 0 to 1. */
+function partBusy(last: Sample, since: Sample): number {
+  const parts = last.lanes.map(({ lane, busyS }) => {
+    const before = since.lanes.find((one) => one.lane === lane)?.busyS ?? 0;
+    return Math.min(1, Math.max(0, busyS - before) / ((last.atMs - since.atMs) / 1000));
+  });
+  return parts.reduce((sum, part) => sum + part, 0) / Math.max(1, parts.length);
 }
 
 /** The numbers of a model, or of all. Requests that named no model are those of nobody. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { Frame, Welcome } from '../../../web/live/protocol.ts';
 import type { CoreEvents } from '../../core/events.ts';
@@ -51,6 +52,7 @@ interface OpenPage extends Page {
  */
 export class LiveFeed {
   readonly #parts: FeedParts;
+  readonly #instance = randomUUID();
   readonly #runs = new RunLog(nameOfKey);
   readonly #pages = new Set<OpenPage>();
   /** What pages know by now, as text, so that only changes are told. */
@@ -134,7 +136,8 @@ export class LiveFeed {
 
   #welcome({ rights }: OpenPage, frame: Frame): Welcome {
     const { version, clock } = this.#parts;
-    return { version, everyMs: EVERY_MS, bounds: BOUNDS, ...rights, wallMs: Date.now() - clock.now(), frame };
+    const about = { version, instance: this.#instance, everyMs: EVERY_MS, bounds: BOUNDS };
+    return { ...about, ...rights, wallMs: Date.now() - clock.now(), frame };
   }
 
   /** All there is to know now, and what of it is new. */
