@@ -51,7 +51,7 @@ function readConfigFile(): { file: Record<string, unknown>; problem?: string } {
 }
 
 /**
- * The environment for onnxruntime-node's install step: with the variable that makes it install (.npmrc turns it off), and the proxy under the names that its
+ * The environment for onnxruntime-node's install step: with the variable that makes it install, and the proxy under the names that its
  * library (global-agent) reads.
  */
 export function installEnvironment(): NodeJS.ProcessEnv {

@@ -210,7 +210,7 @@ describe('the CUDA provider', () => {
   function flagUnder(variables: Record<string, string>): Promise<string> {
     const code = `console.log(String(require(${JSON.stringify(path.join(root, script, 'install-utils.js'))}).parseInstallFlag()))`;
     return new Promise((resolve, reject) => {
-      // npm hands .npmrc on in the environment; ONNXRUNTIME_NODE_INSTALL must win over it.
+      // What somebody's own .npmrc says is handed on in the environment; ONNXRUNTIME_NODE_INSTALL must win over it.
       const env = { PATH: process.env['PATH'], npm_config_onnxruntime_node_install: 'skip', ...variables };
       const child = spawn(process.execPath, ['-e', code], { env, stdio: ['ignore', 'pipe', 'inherit'] });
       let output = '';
