@@ -64,7 +64,7 @@ export interface Parts {
   plan: LanePlan | undefined;
   /** None until the server is ready, and without JOB_SOURCE and JOBS_DIR. */
   readonly workers: JobWorker[];
-  /** Absent until the server is ready, and where jobs of clients do not go into the queue. */
+  /** Absent until the queue is open, and where jobs of clients do not go into it. */
   board?: QueueBoard | undefined;
   /** What is in JOBS_DIR; undefined without it. */
   readonly kept: JobsDir | undefined;

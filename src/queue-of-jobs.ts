@@ -20,23 +20,40 @@ export interface Queue {
   readonly map?: JobMap | undefined;
 }
 
-/** Opens what JOB_SOURCE names, also for jobs of clients. Rejects with a StartError that names the option. */
+/** Opens what JOB_SOURCE names, also for jobs of clients. Rejects with a StartError that names the option; then nothing stays open. */
 export async function openQueue(parts: Parts): Promise<Queue> {
   const { services, salad, outbox } = parts;
   const { config, log } = services;
   const map = await openMap(config).catch(cannotStart('JOB_MAP'));
-  const commands = await openCommands(services).catch(cannotStart('JOB_COMMANDS'));
-  const noQueue = cannotStart(`JOB_SOURCE=${config.JOB_SOURCE}`);
-  const source = await openSource({ config, log, salad: salad?.imds }).catch(noQueue);
-  parts.board = await openBoard({ config, log, outbox }).catch(noQueue);
-  return { source, commands, map };
+  try {
+    const commands = await openCommands(services).catch(cannotStart('JOB_COMMANDS'));
+    const noQueue = cannotStart(`JOB_SOURCE=${config.JOB_SOURCE}`);
+    const source = await openSource({ config, log, salad: salad?.imds }).catch(noQueue);
+    try {
+      parts.board = await openBoard({ config, log, outbox }).catch(noQueue);
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
+    log.info({ source: source.name, queue: config.JOB_QUEUE }, 'the source of jobs is there');
+    return { source, commands, map };
+  } catch (error) {
+    await map?.close();
+    throw error;
+  }
+}
+
+/** Closes a queue that is not to be pulled. */
+export async function closeQueue({ source, commands, map }: Queue): Promise<void> {
+  await Promise.all([source.close(), map?.close(), commands?.close()]);
 }
 
 /** Begins to pull jobs, unless the server has been asked to stop in the meantime. */
-export async function pullJobs({ source, commands, map }: Queue, parts: Parts): Promise<void> {
+export async function pullJobs(queue: Queue, parts: Parts): Promise<void> {
+  const { source, commands, map } = queue;
   const { config, door, log, metrics, repository, state, plan, node, jobPlaces, tracer } = parts.services;
   if (state.phase !== 'ready') {
-    await Promise.all([source.close(), map?.close()]);
+    await closeQueue(queue);
     return;
   }
   // Commands run one at a time, and what is held for hours cannot be had by another server.
@@ -59,8 +76,8 @@ export async function pullJobs({ source, commands, map }: Queue, parts: Parts): 
     outbox,
   });
   parts.workers.push(worker);
-  const queue = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
-  log.info({ source: source.name, ...queue, most }, 'pulling jobs');
+  const named = source.name === config.JOB_SOURCE ? { queue: config.JOB_QUEUE } : {};
+  log.info({ source: source.name, ...named, most }, 'pulling jobs');
   // Nothing but a restart brings the source back.
   worker.ended.catch(() => state.enter('failed', 'the source of jobs is gone')).finally(() => void commands?.close());
 }

@@ -13,8 +13,9 @@ import type { Log } from './log.ts';
 import type { Parts } from './main.ts';
 import { nearName } from './near-name.ts';
 import { createFitness, watchNode } from './node-watch.ts';
-import { openQueue, pullJobs } from './queue-of-jobs.ts';
+import { closeQueue, openQueue, pullJobs, type Queue } from './queue-of-jobs.ts';
 import type { LoadFailure } from './repository/models-dir.ts';
+import type { NodeFitness } from './salad/fitness.ts';
 import { readGpu } from './salad/gpu.ts';
 import { isOnSalad, SaladNode } from './salad/node.ts';
 import { queuesOf } from './serving/served-model.ts';
@@ -25,19 +26,40 @@ import { cannotStart, orUnfit, StartError } from './start-error.ts';
  * do its work.
  */
 export async function start(parts: Parts): Promise<void> {
-  const { services, lanes } = parts;
-  const { config, log, repository, state } = services;
+  const { config, log, batches, state } = parts.services;
   const stop = new AbortController();
   state.onChange((phase) => {
     if (phase === 'draining') stop.abort();
   });
   if (isOnSalad(config)) parts.salad = new SaladNode(config, log);
   const fitness = createFitness(parts);
-  await orUnfit(fitness.check(stop.signal));
+  // At once: models may take minutes, and a wrong address or password is not to be told after that.
+  const opening = config.JOB_SOURCE === 'none' ? undefined : openQueue(parts);
+  let queue: Queue | undefined;
+  try {
+    let loaded: string;
+    [loaded, queue] = await Promise.all([load(parts, fitness, stop.signal), opening]);
+    state.enter('ready', loaded);
+  } catch (error) {
+    void opening?.then(closeQueue).catch(() => undefined);
+    throw error;
+  }
+  parts.salad?.tellWork(() => workOf(parts));
+  await watchNode(parts, fitness);
+  if (queue !== undefined) await pullJobs(queue, parts);
+  if (parts.kept !== undefined) await pullJobs({ source: new LocalSource(parts.kept.jobs, systemClock, log) }, parts);
+  if (batches !== undefined) await pullJobs({ source: batches.source }, parts);
+}
+
+/** Starts the lanes and loads the models, on a node that does. Resolves with what there is then, in words. */
+async function load(parts: Parts, fitness: NodeFitness, signal: AbortSignal): Promise<string> {
+  const { services, lanes } = parts;
+  const { config, log, repository } = services;
+  await orUnfit(fitness.check(signal));
   const gpuTold = tellGpu(services);
   await services.storage.open().catch(cannotStart('STORAGE_CACHE_DIR'));
   parts.plan = await startLanes(lanes, config, log);
-  const notPulled = await pullModels(config, log, stop.signal);
+  const notPulled = await pullModels(config, log, signal);
   const loadMs = performance.now();
   const { failed } = await repository.start();
   const warmUpMs = performance.now() - loadMs;
@@ -46,19 +68,10 @@ export async function start(parts: Parts): Promise<void> {
   checkModels([...notPulled, ...failed], services);
   checkDefaultModel(services);
   await gpuTold;
-  await orUnfit(fitness.checkWarmUp(warmUpMs, stop.signal));
-  const queue = config.JOB_SOURCE === 'none' ? undefined : await openQueue(parts);
-  state.enter(
-    'ready',
-    loaded + asleep > 0
-      ? `${loaded} model version(s) loaded${asleep === 0 ? '' : `, ${asleep} model(s) to be loaded when a request comes`}`
-      : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file',
-  );
-  parts.salad?.tellWork(() => workOf(parts));
-  await watchNode(parts, fitness);
-  if (queue !== undefined) await pullJobs(queue, parts);
-  if (parts.kept !== undefined) await pullJobs({ source: new LocalSource(parts.kept.jobs, systemClock, log) }, parts);
-  if (services.batches !== undefined) await pullJobs({ source: services.batches.source }, parts);
+  await orUnfit(fitness.checkWarmUp(warmUpMs, signal));
+  return loaded + asleep > 0
+    ? `${loaded} model version(s) loaded${asleep === 0 ? '' : `, ${asleep} model(s) to be loaded when a request comes`}`
+    : 'MODELS_DIR holds no model: a model is a folder with model.onnx in it, or an ONNX file';
 }
 
 /** Warns of a DEFAULT_MODEL that is not there. */

@@ -42,6 +42,7 @@ const HANDED_OUT = z
   .max(100);
 export type HandedOut = z.output<typeof HANDED_OUT>[number];
 
+const LISTED = z.looseObject({ jobs: z.array(z.unknown()) });
 const HEARTBEAT = z.object({ status: z.string() });
 
 const NEVER = new AbortController().signal;
@@ -51,6 +52,8 @@ const RETRY_MS = 1000;
 /** Far more than any job has. */
 const MOST_BYTES = 16 * 1024 * 1024;
 const MOST_SHOWN = 200;
+/** Of an answer that is none of the API's. */
+const STRANGE = 422;
 const NOT_FOUND = 404;
 const TIMED_OUT = 408;
 const TOO_MANY = 429;
@@ -75,10 +78,10 @@ export class KelpieApi {
     this.#who = { machine_id: options.machineId, container_group_id: options.containerGroupId };
   }
 
-  /** Rejects if the API will not have these credentials. */
+  /** Rejects if the API will not have these credentials, or something else answers. */
   async check(): Promise<void> {
     const query = new URLSearchParams({ container_group_id: this.#who.container_group_id, page_size: '1' });
-    await this.#call({ method: 'GET', path: `/jobs?${query.toString()}` });
+    await this.#read({ method: 'GET', path: `/jobs?${query.toString()}` }, LISTED);
   }
 
   /** The job that this machine is to run from now on; none if there is none for it. Once the signal is aborted there are no more tries; one that has begun is waited for, because it may bring a job. */
@@ -118,7 +121,8 @@ export class KelpieApi {
     try {
       return schema.parse(JSON.parse(text));
     } catch (error) {
-      throw new KelpieError(`Kelpie ${pathOf(call)}: unexpected answer: ${messageOf(error).slice(0, MOST_SHOWN)}`);
+      const reason = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+      throw new KelpieError(`Kelpie ${pathOf(call)}: unexpected answer: ${reason.slice(0, MOST_SHOWN)}`, STRANGE);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Log } from '../../log.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, SourceError, type ClaimedJob, type JobSource } from '../source.ts';
 import { waitOrStop } from '../../core/wait.ts';
+import { unreachable, type QueueServer } from '../unreachable.ts';
 import { KelpieError, type HandedOut, type KelpieApi } from './api.ts';
 import type { KelpieNode } from './credentials.ts';
 
@@ -13,6 +14,8 @@ export interface KelpieJob extends ClaimedJob {
 }
 
 export interface KelpieOptions {
+  /** The API as an option names it. */
+  readonly server: QueueServer;
   readonly api: KelpieApi;
   /** Absent elsewhere than on SaladCloud: where a node would be left, the process ends. */
   readonly node: Pick<KelpieNode, 'reallocate'> | undefined;
@@ -48,27 +51,30 @@ export class KelpieSource implements JobSource<KelpieJob> {
   readonly #options: KelpieOptions;
   /** The status of jobs if their report has arrived. */
   readonly #reported = new WeakMap<KelpieJob, 'completed' | 'failed'>();
-  #workedAtMs: number;
+  /** When there was work last; at first when it was first asked for, since models may be loaded for minutes before. */
+  #workedAtMs: number | undefined;
   #failures = 0;
 
   private constructor(options: KelpieOptions) {
     this.#options = options;
-    this.#workedAtMs = options.clock.now();
   }
 
   /** Rejects if the API refuses the credentials. One that cannot be reached now is asked again later. */
   static async open(options: KelpieOptions): Promise<KelpieSource> {
+    const { api, server, log } = options;
     try {
-      await options.api.check();
+      await api.check().catch(unreachable(server));
     } catch (error) {
-      if (error instanceof KelpieError && error.status !== undefined && error.status < 500) throw error;
-      options.log.warn({ reason: messageOf(error) }, 'Kelpie cannot be reached');
+      const { cause } = error as Error;
+      if (cause instanceof KelpieError && cause.status !== undefined && cause.status < 500) throw error;
+      log.warn({ reason: messageOf(error) }, 'Kelpie cannot be reached');
     }
     return new KelpieSource(options);
   }
 
   async claim(_most: number, signal: AbortSignal): Promise<readonly KelpieJob[]> {
     const { api, clock, idleLimitMs, mostFailures, pollMs } = this.#options;
+    this.#workedAtMs ??= clock.now();
     if (this.#failures >= mostFailures) return this.#leave(`${this.#failures} jobs in a row have failed`, signal);
     const jobs = await api.work(signal);
     if (jobs.length > 0) {

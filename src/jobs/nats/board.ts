@@ -18,7 +18,8 @@ import {
   type QueueFacts,
 } from '../queue-board.ts';
 import type { Outbox } from '../webhooks/outbox.ts';
-import { Connection, type NatsAddress } from './connection.ts';
+import { refusedBy } from '../unreachable.ts';
+import { Connection, serverAt, type NatsAddress } from './connection.ts';
 import { CONSUMER, isCode, placesOf, prepareQueue, type QueueOptions } from './queue.ts';
 import { endIn, factsIn, FACTS, HEADER_BYTES, isOf, Records, textOfFacts, type JobMark } from './records.ts';
 
@@ -53,7 +54,7 @@ export class NatsBoard implements QueueBoard {
   static async open(options: NatsBoardOptions): Promise<NatsBoard> {
     const connection = await Connection.open(options.address, options.log);
     try {
-      await prepareQueue(connection.manager, options, options.log);
+      await prepareQueue(connection.manager, options, options.log).catch(refusedBy(serverAt(options.address)));
       return new NatsBoard(options, connection);
     } catch (error) {
       await connection.close();

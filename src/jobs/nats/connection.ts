@@ -3,7 +3,7 @@ import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io
 import { connect, credsAuthenticator, type ConnectionOptions, type NatsConnection } from '@nats-io/transport-node';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { unreachable } from '../unreachable.ts';
+import { refusedBy, unreachable, type Cure, type QueueServer } from '../unreachable.ts';
 
 /** Where NATS is, and who we are there. */
 export interface NatsAddress {
@@ -21,7 +21,36 @@ const RECONNECT_WAIT_MS = 500;
 /** A server that does not answer two of these is gone. */
 const PING_MS = 10_000;
 
-const CURE = 'Start a NATS server there, or set NATS_URL to yours (nats://user:password@host:4222).';
+/** NATS as NATS_URL names it. */
+export function serverAt({ url }: Pick<NatsAddress, 'url'>): QueueServer {
+  return {
+    option: 'NATS_URL',
+    address: url,
+    cure: 'Start a NATS server there, or set NATS_URL to yours (nats://user:password@host:4222).',
+    cures: CURES,
+  };
+}
+
+const CURES: readonly Cure[] = [
+  [
+    /Authorization Violation|AuthenticationE|AuthorizationE/i,
+    'Name and password, or a token, stand in NATS_URL (nats://user:password@host:4222, nats://token@host:4222); NATS_CREDS names a file of credentials.',
+  ],
+  [
+    /Permissions? Violation/i,
+    'Let the user publish to $JS.API.>, $JS.ACK.>, <queue> and the subjects below <queue>-results, <queue>-given-back, <queue>-dead and <queue>-cancel, and subscribe to _INBOX.> and <queue>-cancel.*.',
+  ],
+  [
+    /jetstream.*not enabled|no ?responders/i,
+    'Start it with JetStream (nats-server -js), and let the account of NATS_URL use it.',
+  ],
+  [
+    /certificate|CERT_|UNABLE_TO_|EPROTO|ERR_TLS|ERR_SSL|support 'tls'/i,
+    'tls:// insists on TLS, and nats:// does without where the server has none; NATS_CA names a file of certificates that it may be signed with.',
+  ],
+  [/^TimeoutError|timeout/i, 'Something is there, but it does not answer as NATS does: another port may be meant.'],
+  [/insufficient|maximum|storage/i, 'Give JetStream more room (max_file_store), or the account.'],
+];
 
 /** A connection to NATS with JetStream. Requests fail at once while it is broken off, because the leases of jobs go on; it comes back by itself. */
 export class Connection {
@@ -50,7 +79,7 @@ export class Connection {
       ignoreAuthErrorAbort: true,
       // Otherwise every request takes a stack trace, in case it fails.
       noAsyncTraces: true,
-    }).catch(unreachable({ option: 'NATS_URL', address: address.url, cure: CURE }));
+    }).catch(unreachable(serverAt(address)));
     try {
       const client = jetstream(nats, { timeout: REQUEST_LIMIT_MS });
       const connection = new Connection(nats, client, await client.jetstreamManager());
@@ -58,7 +87,7 @@ export class Connection {
       return connection;
     } catch (error) {
       await nats.close();
-      throw error;
+      return refusedBy(serverAt(address))(error);
     }
   }
 

@@ -7,7 +7,8 @@ import { retryDelayMs } from '../backoff.ts';
 import { endOf } from '../queue-board.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
-import { Connection, REQUEST_LIMIT_MS, type NatsAddress } from './connection.ts';
+import { refusedBy } from '../unreachable.ts';
+import { Connection, REQUEST_LIMIT_MS, serverAt, type NatsAddress } from './connection.ts';
 import { jobOf, type Delivery } from './delivery.ts';
 import { pull } from './pull.ts';
 import { placesOf, prepareQueue, QueueGoneError, type QueueOptions } from './queue.ts';
@@ -72,7 +73,7 @@ export class NatsSource implements JobSource<NatsJob> {
   static async open(options: NatsOptions): Promise<NatsSource> {
     const connection = await Connection.open(options.address, options.log);
     try {
-      await prepareQueue(connection.manager, options, options.log);
+      await prepareQueue(connection.manager, options, options.log).catch(refusedBy(serverAt(options.address)));
       return new NatsSource(options, connection);
     } catch (error) {
       await connection.close();

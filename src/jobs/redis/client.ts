@@ -1,10 +1,12 @@
 import { createClient, type RedisClientType } from '@redis/client';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { unreachable } from '../unreachable.ts';
+import { unreachable, type Cure, type QueueServer } from '../unreachable.ts';
 
 /** A command that takes longer has failed. */
 export const COMMAND_LIMIT_MS = 10_000;
+/** With the login. */
+const CONNECT_LIMIT_MS = 15_000;
 
 export type Client = RedisClientType<Record<string, never>, Record<string, never>, Record<string, never>, 2>;
 
@@ -31,11 +33,43 @@ export function createConnection({ url, log }: RedisAddress): Client {
   return client;
 }
 
-/** Connects. Rejects, with the option and the address, if the server cannot be reached or will not have us. */
+/** Connects. Rejects if the server cannot be reached or will not have us. */
 export async function connect(client: Client, { url }: Pick<RedisAddress, 'url'>): Promise<void> {
-  const cure = 'Start a Redis server there, or set REDIS_URL to yours (redis://user:password@host:6379).';
-  await client.connect().catch(unreachable({ option: 'REDIS_URL', address: url, cure }));
+  // The client's own limit is for the connection alone: something else may answer there, and say nothing.
+  await within(client.connect(), CONNECT_LIMIT_MS).catch(unreachable(serverAt(url)));
 }
+
+/** Redis as REDIS_URL names it. */
+export function serverAt(url: string): QueueServer {
+  return {
+    option: 'REDIS_URL',
+    address: url,
+    cure: 'Start a Redis server there, or set REDIS_URL to yours (redis://user:password@host:6379).',
+    cures: CURES,
+  };
+}
+
+const CURES: readonly Cure[] = [
+  [
+    /NOAUTH|WRONGPASS|ERR AUTH|invalid password/,
+    'Name and password stand in REDIS_URL: redis://user:password@host:6379, or redis://:password@host:6379 without a name; leave them out where the server asks for none.',
+  ],
+  [
+    /NOPERM/,
+    'Let the user of REDIS_URL use JOB_QUEUE and all keys that begin with it: ACL SETUSER <user> ~<queue> ~<queue>:* +@read +@write +@scripting +@connection +client|unblock.',
+  ],
+  [/WRONGTYPE/, 'The key JOB_QUEUE is there already, and no stream: choose another one.'],
+  [/READONLY/, 'That server is a replica: set REDIS_URL to its primary.'],
+  [/DB index/, 'The server has no database of that number: leave out the path of REDIS_URL.'],
+  [
+    /certificate|CERT_|UNABLE_TO_/i,
+    'NODE_EXTRA_CA_CERTS names a file of certificates that the server may be signed with.',
+  ],
+  [
+    /ECONNRESET|closed unexpectedly|RESP type|timeout|not answered|EPROTO|ERR_SSL/i,
+    'Something is there, but it does not answer as Redis does: a server with TLS wants rediss://, one without redis://, and another port may be meant.',
+  ],
+];
 
 /** Rejects when Redis has not answered in time. */
 export function within<Value>(promise: Promise<Value>, limitMs: number): Promise<Value> {

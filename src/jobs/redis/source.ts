@@ -5,7 +5,16 @@ import { retryDelayMs } from '../backoff.ts';
 import { endOf, readFacts, type QueueFacts } from '../queue-board.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
-import { COMMAND_LIMIT_MS, connect, createConnection, within, type Client, type RedisAddress } from './client.ts';
+import { refusedBy } from '../unreachable.ts';
+import {
+  COMMAND_LIMIT_MS,
+  connect,
+  createConnection,
+  serverAt,
+  within,
+  type Client,
+  type RedisAddress,
+} from './client.ts';
 import { FACTS_FIELD, GROUP, JOB_FIELD, keysOf } from './keys.ts';
 import { BURY, EXTEND, FINISH, FORGET_DEAD, LEAVE, RELEASE, TAKE_OVER } from './scripts.ts';
 
@@ -63,11 +72,10 @@ export class RedisSource implements JobSource<RedisJob> {
     const client = createConnection(options);
     const reader = createConnection(options);
     try {
-      await Promise.all([connect(client, options), connect(reader, options)]);
+      await connect(client, options);
+      await connect(reader, options);
       const source = new RedisSource(options, client, reader);
-      await source.#createGroup();
-      const { queue, silentMs = SILENT_MS } = options;
-      await source.#send(['EVAL', FORGET_DEAD, '1', queue, GROUP, String(silentMs)]);
+      await source.#prepare().catch(refusedBy(serverAt(options.url)));
       return source;
     } catch (error) {
       client.destroy();
@@ -131,6 +139,12 @@ export class RedisSource implements JobSource<RedisJob> {
     // If that fails it is forgotten when another server starts.
     await this.#send(['EVAL', LEAVE, '1', this.#options.queue, GROUP, this.#consumer]).catch(() => undefined);
     await this.#client.close();
+  }
+
+  async #prepare(): Promise<void> {
+    const { queue, silentMs = SILENT_MS } = this.#options;
+    await this.#createGroup();
+    await this.#send(['EVAL', FORGET_DEAD, '1', queue, GROUP, String(silentMs)]);
   }
 
   async #createGroup(): Promise<void> {

@@ -1,11 +1,23 @@
 import { SQS, type SQSClientConfig } from '@aws-sdk/client-sqs';
 import '../../no-sdk-warning.ts';
-import type { QueueServer } from '../unreachable.ts';
+import type { Cure, QueueServer } from '../unreachable.ts';
 
 const CONNECT_LIMIT_MS = 3000;
 const MOST_SOCKETS = 128;
 
 const servers = new WeakMap<SQS, QueueServer>();
+const KEYS =
+  'Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), AWS_PROFILE, or the role of this machine.';
+/** Against what SQS and its SDK refuse with. */
+export const CURES: readonly Cure[] = [
+  [
+    /NonExistentQueue|QueueDoesNotExist/,
+    'Make it (aws sqs create-queue), or check its name, AWS_REGION and the account.',
+  ],
+  [/AccessDenied|not authorized/i, 'Give the keys or the role the permissions that docs/jobs.md lists.'],
+  [/InvalidClientTokenId|SignatureDoesNotMatch|ExpiredToken|UnrecognizedClient|CredentialsProvider|credentials/i, KEYS],
+  [/Region is missing/, 'Set AWS_REGION, or let JOB_QUEUE be the URL of the queue.'],
+];
 const CURE = 'Start an SQS server there, or name the one that runs; leave it out for Amazon.';
 const AMAZON = {
   option: 'AWS_REGION',
@@ -45,7 +57,11 @@ function noteServers(sqs: SQS, custom: string): void {
     (next) => (args) => {
       const { protocol, hostname, port } = args.request as Readonly<Record<string, string | number | undefined>>;
       const server = isAmazon(String(hostname)) ? AMAZON : { option: custom, cure: CURE };
-      servers.set(sqs, { ...server, address: `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}` });
+      servers.set(sqs, {
+        ...server,
+        cures: CURES,
+        address: `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`,
+      });
       return next(args);
     },
     { step: 'finalizeRequest', priority: 'low' },

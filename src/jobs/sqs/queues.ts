@@ -1,8 +1,8 @@
 import type { SQS } from '@aws-sdk/client-sqs';
 import { z } from 'zod';
 import { messageOf } from '../../errors.ts';
-import { unreachable } from '../unreachable.ts';
-import { isUrl, serverOf, within } from './client.ts';
+import { cureOf, refusedBy, unreachable } from '../unreachable.ts';
+import { CURES, isUrl, serverOf, within } from './client.ts';
 import { isAnswer } from './errors.ts';
 
 /** A queue as SQS describes it. */
@@ -36,8 +36,9 @@ export async function findQueue(sqs: SQS, queue: string): Promise<Queue> {
   } catch (error) {
     const told = new Error(`queue ${queue}: ${messageOf(error)}`, { cause: error });
     const server = serverOf(sqs);
-    if (server === undefined || isAnswer(error)) throw told;
-    return unreachable(server)(told);
+    if (server !== undefined) return (isAnswer(error) ? refusedBy(server) : unreachable(server))(told);
+    const cure = cureOf(error, CURES);
+    throw cure === undefined ? told : new Error(`${told.message.replace(/\.$/, '')}. ${cure}`, { cause: error });
   }
 }
 

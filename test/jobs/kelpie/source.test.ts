@@ -14,6 +14,8 @@ const RUNNING = new AbortController().signal;
 const JOB: Submission = { command: 'true', container_group_id: 'g', sync: {} };
 const result = (kind: ResultKind): JobResult => ({ kind, line: Buffer.from(`"${kind}"`) });
 
+const server = { option: 'KELPIE_API_URL', address: '', cure: 'Try again.' };
+
 async function rig(t: TestContext, more: Partial<KelpieOptions> = {}) {
   const mock = await MockKelpie.start();
   t.after(() => mock[Symbol.asyncDispose]());
@@ -22,6 +24,7 @@ async function rig(t: TestContext, more: Partial<KelpieOptions> = {}) {
   const log = { info: note, warn: note, error: note } as never;
   const open = (machineId: string, pollMs = 1): Promise<KelpieSource> =>
     KelpieSource.open({
+      server,
       api: apiOf(mock.url, machineId),
       node: undefined,
       clock: systemClock,
@@ -194,7 +197,7 @@ test('a report whose answer is lost is not made twice; one that did not arrive i
 
 test('a key that is refused is told at start; an API that is away is not', async (t) => {
   const { mock, logs } = await rig(t);
-  const options = { node: undefined, clock: systemClock, idleLimitMs: 0, mostFailures: 5, pollMs: 1 };
+  const options = { server, node: undefined, clock: systemClock, idleLimitMs: 0, mostFailures: 5, pollMs: 1 };
   const log = { warn: (fields: unknown) => void logs.push(fields) } as never;
   await assert.rejects(KelpieSource.open({ ...options, log, api: apiOf(mock.url, 'm', 'wrong') }), /Invalid API Key/);
   mock.fault = () => 'break';
