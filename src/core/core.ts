@@ -7,7 +7,7 @@ import { Dispatcher } from './dispatcher.ts';
 import type { Fit } from './estimator.ts';
 import type { CoreOptions, Depth } from './core-options.ts';
 import type { CoreEvents } from './events.ts';
-import { forecast, type Forecast } from './forecast.ts';
+import { forecast, newcomerOf, type Asked, type Forecast } from './forecast.ts';
 import { ModelState, type ModelOptions } from './model-state.ts';
 import { Parties } from './parties.ts';
 import { QueuedTicket, type Grant, type QueuedModel, type TicketHandle } from './queued-ticket.ts';
@@ -125,7 +125,7 @@ export class Core<Payload, Result> {
   /** How long a new ticket would wait for the start of its run; 0 while nothing is known of run times, or of the model. */
   predictedWaitMs(key: string, priority: number = DEFAULT_PRIORITY): number {
     const model = this.#models.get(key);
-    return model === undefined ? 0 : this.#forecast(model, priority).waitMs;
+    return model === undefined ? 0 : this.#forecast(model, { priority }).waitMs;
   }
 
   /** Most cost of a run of several tickets. */
@@ -170,9 +170,11 @@ export class Core<Payload, Result> {
   }
 
   /** What a request is answered that is not even to be admitted, because `isFull`. */
-  refusal(key: string): ServerError {
+  refusal(key: string, party: Party = 'clients'): ServerError {
     const model = this.#models.get(key);
-    return model === undefined ? new ServerError('MODEL_UNAVAILABLE') : this.#full(model, DEFAULT_PRIORITY);
+    return model === undefined
+      ? new ServerError('MODEL_UNAVAILABLE')
+      : this.#full(model, { priority: DEFAULT_PRIORITY, party });
   }
 
   /**
@@ -202,13 +204,13 @@ export class Core<Payload, Result> {
     const model = this.#models.get(modelKey);
     if (model === undefined || model.removal !== undefined) throw new ServerError('MODEL_UNAVAILABLE');
     checkRequest(items, priority, model.queueItems);
-    if (items > model.room(party)) throw this.#full(model, priority);
+    if (items > model.room(party)) throw this.#full(model, { priority, party });
     const nowMs = this.#clock.now();
     model.arrivals.add(items * model.estimator.costPerItem, priority, nowMs);
     const leftMs = deadlineMs - nowMs;
     if (leftMs <= 0) throw new ServerError('DEADLINE_EXCEEDED');
     if (leftMs < Infinity) {
-      const { waitMs, runMs } = this.#forecast(model, priority, leftMs);
+      const { waitMs, runMs } = this.#forecast(model, { priority, party, leftMs });
       // Always admitted if nothing is ahead, because old runs must not make a model refuse everything for good.
       if (waitMs > 0 && waitMs + runMs > leftMs) {
         model.asked({ turnedAway: true });
@@ -218,15 +220,15 @@ export class Core<Payload, Result> {
     return model;
   }
 
-  #full(model: QueuedModel<Payload, Result>, priority: number): ServerError {
+  #full(model: QueuedModel<Payload, Result>, asked: Asked): ServerError {
     model.asked({ turnedAway: true });
     const knows = model.estimator.fit() !== undefined;
-    const waitMs = knows ? this.#forecast(model, priority).waitMs : UNKNOWN_WAIT_MS;
+    const waitMs = knows ? this.#forecast(model, asked).waitMs : UNKNOWN_WAIT_MS;
     return new ServerError('QUEUE_FULL', undefined, { retryAfterMs: Math.max(1, waitMs) });
   }
 
-  #forecast(model: QueuedModel<Payload, Result>, priority: number, leftMs = Infinity): Forecast {
-    const newcomer = { priority, nowMs: this.#clock.now(), leftMs };
+  #forecast(model: QueuedModel<Payload, Result>, asked: Asked): Forecast {
+    const newcomer = newcomerOf(asked, this.#clock.now(), this.#parties);
     return forecast(model, this.#models.values(), this.#dispatcher.slots.values(), newcomer);
   }
 
@@ -277,8 +279,8 @@ export class Core<Payload, Result> {
   #giveUp(tickets: readonly QueuedTicket<Payload, Result>[]): void {
     const [first] = tickets;
     if (first === undefined) return;
-    const { model, priority } = first;
-    const retryAfterMs = Math.max(1, this.#forecast(model, priority).waitMs);
+    const { model } = first;
+    const retryAfterMs = Math.max(1, this.#forecast(model, first).waitMs);
     for (const ticket of tickets) {
       model.asked({ turnedAway: true });
       this.#fail(ticket, new ServerError('WAIT_TOO_LONG', undefined, { retryAfterMs }));

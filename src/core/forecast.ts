@@ -1,8 +1,8 @@
 import type { ArrivalRate } from './arrival-rate.ts';
 import { sustainedMs } from './batcher.ts';
 import { timeOf, type Estimator } from './estimator.ts';
-import type { LevelDepth } from './queue.ts';
-import type { BatchLimits } from './ticket.ts';
+import { OTHER, type LevelDepth, type Sums } from './queue.ts';
+import type { BatchLimits, Party } from './ticket.ts';
 
 /** A lane as the forecast sees it. */
 export interface LaneLoad {
@@ -15,9 +15,29 @@ export interface LaneLoad {
 
 export interface Newcomer {
   readonly priority: number;
+  readonly party: Party;
+  /** The lane time that the other party gets for each of its own, where there is too little for both. */
+  readonly otherShare: number;
   readonly nowMs: number;
   /** To its deadline; Infinity: none. */
   readonly leftMs: number;
+}
+
+/** For whom a wait is to be known. */
+export interface Asked {
+  readonly priority: number;
+  /** Default: clients. */
+  readonly party?: Party;
+  /** Default: no deadline. */
+  readonly leftMs?: number;
+}
+
+export function newcomerOf(
+  { priority, party = 'clients', leftMs = Infinity }: Asked,
+  nowMs: number,
+  parties: { otherShare(party: Party): number },
+): Newcomer {
+  return { priority, party, leftMs, nowMs, otherShare: parties.otherShare(party) };
 }
 
 /** A model as the forecast sees it. */
@@ -51,7 +71,7 @@ export interface Forecast {
 /**
  * The wait is what is left of the runs on the model's lanes, plus the work that waits ahead of the newcomer there, shared by
  * these lanes. Of the other models on them, at most as much work counts as of its own: lanes are shared fairly, so a long queue
- * of another model does not delay it. Work of lower priority does not count, because it gets only an occasional run.
+ * of another model does not delay it. Nor does a long queue of the other party (`waitingAhead`). Work of lower priority does not count, because it gets only an occasional run.
  */
 export function forecast(
   model: ModelLoad,
@@ -110,13 +130,9 @@ function steppingForecast(model: ModelLoad, lanes: readonly LaneLoad[], newcomer
   const { limits, service, queue, preparingItems } = model;
   const serviceMs = service?.ms ?? 0;
   const meanCost = service?.cost ?? 1;
-  let items = model.runningItems + preparingItems + 1;
-  let cost = model.runningCost + (preparingItems + 1) * meanCost;
-  for (const level of queue.levels) {
-    if (level.priority > newcomer.priority) break;
-    items += level.items;
-    cost += level.cost;
-  }
+  const ahead = waitingAhead(queue, newcomer);
+  const items = model.runningItems + preparingItems + 1 + ahead.items;
+  const cost = model.runningCost + (preparingItems + 1) * meanCost + ahead.cost;
   const own = Math.max(1, lanes.length);
   // Beyond the free room, in rows and in cost: the share of a ticket's service that has to end first.
   const turns = Math.max(beyond(items, limits.maxItems * own), beyond(cost, limits.maxCost * own));
@@ -183,6 +199,36 @@ function ownRunMs(
 }
 
 /**
+ * What waits ahead of a newcomer: all of a higher priority, and of its own what its party has there; of the other party no more than its share lets it have meanwhile,
+ * since a thousand jobs do not delay a request by a thousand runs.
+ */
+function waitingAhead(
+  { levels }: ModelLoad['queue'],
+  { priority, party, otherShare }: Pick<Newcomer, 'priority' | 'party' | 'otherShare'>,
+): Sums {
+  let [tickets, items, cost] = [0, 0, 0];
+  const add = (sums: Sums, part: number): void => {
+    tickets += part * sums.tickets;
+    items += part * sums.items;
+    cost += part * sums.cost;
+  };
+  for (const level of levels) {
+    if (level.priority > priority) break;
+    if (level.priority < priority) {
+      add(level, 1);
+      continue;
+    }
+    const own = level.lines[party];
+    const other = level.lines[OTHER[party]];
+    add(own, 1);
+    if (other.tickets === 0) continue;
+    const [ownWork, otherWork] = other.cost > 0 ? [own.cost, other.cost] : [own.items, other.items];
+    add(other, Math.min(1, (otherShare * ownWork) / otherWork));
+  }
+  return { tickets, items, cost };
+}
+
+/**
  * A model's work ahead of a newcomer: items, and their lane time. `round` makes whole runs: down for the newcomer's own
  * model, whose last, unfilled run it shares; up for the others.
  */
@@ -192,15 +238,7 @@ function workAhead(
   { mostCost, round }: { mostCost: number; round: (runs: number) => number },
 ): { readonly items: number; readonly runs: number; readonly ms: number } {
   const { queue, estimator, limits } = model;
-  let tickets = 0;
-  let items = 0;
-  let cost = 0;
-  for (const level of queue.levels) {
-    if (level.priority > newcomer.priority) break;
-    tickets += level.tickets;
-    items += level.items;
-    cost += level.cost;
-  }
+  let { tickets, items, cost } = waitingAhead(queue, newcomer);
   const preparing = model.preparingItems;
   if (preparing > 0) {
     // Taken to be like those that wait.

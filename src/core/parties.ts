@@ -1,4 +1,5 @@
 import type { Batch } from './batcher.ts';
+import { OTHER } from './queue.ts';
 import { charge, correct, MAX_LEAD_MS, rejoin, type Rival, type Share } from './scheduler.ts';
 import { PARTIES, type Party, type Ticket } from './ticket.ts';
 
@@ -33,6 +34,11 @@ export class Parties {
 
   shareOf(party: Party): Share {
     return this.#states[party].share;
+  }
+
+  /** The lane time that the other party gets for each of a party's own, where there is too little for both. */
+  otherShare(party: Party): number {
+    return this.#states[OTHER[party]].share.weight / this.#states[party].share.weight;
   }
 
   /** A ticket joins its queue. */

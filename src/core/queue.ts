@@ -13,17 +13,23 @@ export interface Queueable<T> extends Omit<Ticket, 'payload' | 'state'> {
   place: Place<T> | undefined;
 }
 
-/** Sums over the tickets of one priority. */
-export interface LevelDepth {
+/** Sums over tickets. */
+export interface Sums {
+  readonly tickets: number;
+  readonly items: number;
+  readonly cost: number;
+}
+
+/** Sums over the tickets of one priority, and of each party among them. */
+export interface LevelDepth extends Sums {
   readonly priority: number;
-  tickets: number;
-  items: number;
-  cost: number;
+  readonly lines: Readonly<Record<Party, Sums>>;
 }
 
 /** Tickets of one priority and party, in order of arrival. */
-class Line<T> {
+class Line<T> implements Sums {
   tickets = 0;
+  items = 0;
   cost = 0;
   readonly byAge = new LinkedList<T>();
   readonly byShape = new Map<string, LinkedList<T>>();
@@ -43,7 +49,7 @@ class Level<T> implements LevelDepth {
   }
 }
 
-const OTHER: Readonly<Record<Party, Party>> = { clients: 'jobs', jobs: 'clients' };
+export const OTHER: Readonly<Record<Party, Party>> = { clients: 'jobs', jobs: 'clients' };
 
 /** The ticket to serve next, and the effective level it competes at. */
 export interface Head<T> {
@@ -181,9 +187,9 @@ export class WaitingQueue<T extends Queueable<T>> {
   #count(level: Level<T>, ticket: T, sign: 1 | -1): void {
     this.#tickets += sign;
     this.#items += sign * ticket.items;
-    level.items += sign * ticket.items;
     for (const sums of [level, level.lines[ticket.party]]) {
       sums.tickets += sign;
+      sums.items += sign * ticket.items;
       // Sums of fractions drift; what is empty has no cost.
       sums.cost = sums.tickets === 0 ? 0 : sums.cost + sign * ticket.cost;
     }

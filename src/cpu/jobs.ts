@@ -1,11 +1,12 @@
 import { deserialize, serialize } from 'node:v8';
 import { forOtherModels, operationNamed, operationOf } from '../dialects/operations.ts';
 import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
-import type { Answer, CallOperation, ItemsOperation } from '../dialects/shared/operation.ts';
+import type { Answer, CallOperation, ItemsOperation, ItemsRequest } from '../dialects/shared/operation.ts';
 import { finishItem, type ItemResult } from '../dialects/shared/results.ts';
 import { errorOf, plainError, type ErrorCode, type PlainError } from '../errors.ts';
 import { checkItemValue } from '../json.ts';
 import { transferables } from '../tensors/transferables.ts';
+import { urlOf } from '../tasks/item-url.ts';
 import { isServed } from '../tasks/served.ts';
 import type { Item, Task, TaskSource } from '../tasks/task.ts';
 import { buffersOf, isLong, packChunks, unpackChunks, type Parcel } from './parcel.ts';
@@ -80,9 +81,9 @@ async function decodeItems(
       operation = other;
       request = await operation.decode(job.body, job.context);
     }
-    const { items, ignored = [], options } = request;
+    const { items, ignored = [] } = request;
     const fits = model !== undefined && items.length <= model.room;
-    const given = fits ? await prepareItems(await taskOf(model.source), items, options) : undefined;
+    const given = fits ? await prepareItems(await taskOf(model.source), request, model.source.task) : undefined;
     return {
       value: {
         kind: 'items',
@@ -117,11 +118,15 @@ function findModel(models: CpuModels | undefined, name: string | undefined): Cpu
   return (takesAnyName || isPlaceholder(name)) && all.length === 1 ? all[0] : undefined;
 }
 
-/** Items prepared, read or refused one by one; `serve` of a task without `reading` takes them as they came. */
-async function prepareItems(task: Task, items: readonly Item[], options: unknown): Promise<Given<DecodedRequest>> {
+/** Items prepared, read or refused one by one. `serve` of a task without `reading` takes them as they came, and so does the main thread those that it has to fetch. */
+async function prepareItems(
+  task: Task,
+  { items, options }: ItemsRequest<unknown>,
+  name: string,
+): Promise<Given<DecodedRequest>> {
   const startMs = performance.now();
   const all: (Item | PreparedItem)[] = [];
-  for (const item of items) all.push(await readyItem(task, item));
+  for (const item of items) all.push(urlOf(item, name) === undefined ? await readyItem(task, item) : ownItem(item));
   const prepareMs = performance.now() - startMs;
   if (isLong(all.length)) {
     const { value, buffers } = await pack(all, options);
@@ -169,9 +174,12 @@ async function pack(
     memos[index] = memo;
     return { ...item, prepared };
   });
+  // A task with `serve` needs the options on the main thread, and an item that is prepared there has its memo there.
+  if (memos.length === 0 || !items.every(({ kind }) => kind === 'prepared' || kind === 'refused')) {
+    const chunks = await packChunks(items);
+    return { value: { items: { chunks }, options }, buffers: buffersOf(chunks) };
+  }
   const chunks = await packChunks(bare);
-  // No outputs will need a memo; a task with `serve` needs the options on the main thread.
-  if (memos.length === 0) return { value: { items: { chunks }, options }, buffers: buffersOf(chunks) };
   const luggage = serialize({ options, memos } satisfies Luggage);
   return { value: { items: { chunks }, luggage }, buffers: buffersOf([...chunks, luggage]) };
 }

@@ -1,6 +1,6 @@
 import { isLong } from '../cpu/parcel.ts';
 import type { CpuPool } from '../cpu/pool.ts';
-import type { DecodedRequest, PreparedItem } from '../cpu/protocol.ts';
+import type { DecodedRequest } from '../cpu/protocol.ts';
 import { operationNamed, operationOf } from '../dialects/operations.ts';
 import type {
   Answer,
@@ -11,7 +11,6 @@ import type {
   TensorsRequest,
 } from '../dialects/shared/operation.ts';
 import { ServerError } from '../errors.ts';
-import type { Item } from '../tasks/task.ts';
 import { givenFor, type DoorCall, type Entry, type Reading } from './call.ts';
 import type { ModelChooser, Queues } from './choose-model.ts';
 import { ofItems, PoolDecoder, unpacked, type ReadyItems } from './decode-on-pool.ts';
@@ -28,19 +27,27 @@ export interface ReadItems {
   readonly operation: ItemsOperation;
   readonly model: ServedModel;
   readonly count: number;
-  readonly decoded: DecodedHere | DecodedOnPool;
+  readonly decoded: DecodedHere | DecodedOnPool | Unpacked;
 }
+
+type Items = ReadyItems['items'];
 
 interface DecodedHere {
   readonly where: 'here';
-  readonly items: readonly (Item | PreparedItem)[];
+  readonly items: Items;
   readonly options: unknown;
 }
 
 interface DecodedOnPool {
   readonly where: 'pool';
-  /** Its items are prepared; undefined if the model had no room for them. */
+  /** Its items are prepared, but for those that name a URL; undefined if the model had no room for them. */
   readonly request: DecodedRequest | undefined;
+}
+
+/** The same, with its items at hand. */
+interface Unpacked {
+  readonly where: 'unpacked';
+  readonly request: ReadyItems;
 }
 
 /** Turns bodies into requests: on this thread if that is light, else in one job of the CPU pool, which also prepares the items. */
@@ -70,6 +77,7 @@ export class Decoder {
 
   /** The items of a request that has its permits; one job prepares many that are not light together. */
   ready({ operation, model, count, decoded }: ReadItems, call: DoorCall): ReadyItems | Promise<ReadyItems> {
+    if (decoded.where === 'unpacked') return decoded.request;
     if (decoded.where === 'pool') {
       // There is room now, but there was none when the body was decoded.
       if (decoded.request === undefined) throw this.#queues.refusal(model.key);
@@ -82,6 +90,15 @@ export class Decoder {
     const entry = { operation, model, named: model };
     const reading = { entry, call, context: this.#context(call, model) };
     return asStage(call.requester, 'prepare', this.#pool.prepare(reading, model, count));
+  }
+
+  /** The request with other items in place of its own, one for each. */
+  async withItems(read: ReadItems, replace: (items: Items) => Promise<Items>): Promise<ReadItems> {
+    const { decoded } = read;
+    if (decoded.where === 'here') return { ...read, decoded: { ...decoded, items: await replace(decoded.items) } };
+    if (decoded.request === undefined) return read;
+    const request = decoded.where === 'pool' ? await unpacked(decoded.request) : decoded.request;
+    return { ...read, decoded: { where: 'unpacked', request: { ...request, items: await replace(request.items) } } };
   }
 
   /** Decodes a request on tensors for the model, at once if that is light. */

@@ -27,6 +27,7 @@ import { serveAwake, wake } from './awake.ts';
 import type { ModelChooser } from './choose-model.ts';
 import type { KnownModels, Models } from './known-models.ts';
 import type { ReadItems } from './decode.ts';
+import type { ReadyItems } from './decode-on-pool.ts';
 import { refuseEmpty } from './refuse-empty.ts';
 import type { Requester } from './requester.ts';
 import { ItemRunner, type ItemListener, type Ran } from './run-items.ts';
@@ -195,7 +196,7 @@ export class Door {
     const side = this.#sideOf(call.requester);
     const read = await asStage(call.requester, 'decode', side.decoder.items(entry, call));
     const { operation, model, count } = read;
-    const request = this.#parts.inputs.takesUrls(model) ? await this.#withInputs(read, call) : read;
+    const request = this.#parts.inputs.takesUrls(model) ? await this.#withInputs(side, read, call) : read;
     const head = headOf(model, call);
     const ride = this.#ride(model.key, count, call);
     try {
@@ -217,11 +218,10 @@ export class Door {
    * The request with what its items name by URL. Fetches come before permits, because slow URLs would hold permits that others need. Nothing is fetched
    * for a request that will be refused.
    */
-  async #withInputs(read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
-    const { model, count, decoded } = read;
-    if (decoded.where === 'pool' || count > this.#sideOf(requester).room(model.key)) return read;
-    const items = await asStage(requester, 'fetch', this.#parts.inputs.items(requester, decoded.items, model));
-    return { ...read, decoded: { ...decoded, items } };
+  async #withInputs(side: Side, read: ReadItems, { requester }: DoorCall): Promise<ReadItems> {
+    if (read.count > side.room(read.model.key)) return read;
+    const fetch = (items: ReadyItems['items']) => this.#parts.inputs.items(requester, items, read.model);
+    return side.decoder.withItems(read, (items) => asStage(requester, 'fetch', fetch(items)));
   }
 
   /** Sends the answer piece by piece; the answer that is returned is empty. */

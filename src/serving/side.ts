@@ -42,7 +42,7 @@ export class Side implements Queues {
   refusal(queue: string): ServerError {
     // A job comes again and again: whoever runs it counts it once.
     if (this.#party === 'clients') this.#parts.metrics.rejects.inc({ model: nameOfKey(queue), reason: 'QUEUE_FULL' });
-    return this.#parts.core.refusal(queue);
+    return this.#parts.core.refusal(queue, this.#party);
   }
 
   room(queue: string): number {

@@ -41,6 +41,6 @@ export function memberOf(value: unknown, member: string): unknown {
 /** Throws INVALID_INPUT for a URL, which should have been fetched by now. */
 export function refuseUrl(text: string): void {
   if (!URL_TEXT.test(text)) return;
-  const why = 'INPUT_URLS, STORAGE_PLACES, requests above 128 KiB';
+  const why = 'INPUT_URLS, STORAGE_PLACES';
   throw new ServerError('INVALID_INPUT', `Inputs are not fetched from URLs here (${why}); send the bytes.`);
 }

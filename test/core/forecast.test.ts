@@ -5,6 +5,8 @@ import { Estimator } from '../../src/core/estimator.ts';
 import { forecast, type LaneLoad, type ModelLoad } from '../../src/core/forecast.ts';
 
 interface Load {
+  /** The same of jobs; the newcomer is a client's. */
+  readonly jobs?: readonly number[];
   /** By priority: tickets of `items` items and as much cost each. */
   readonly tickets?: readonly number[];
   readonly items?: number;
@@ -20,6 +22,7 @@ const MAX_ITEMS = 8;
 /** A model whose runs take 10 ms and 1 ms per unit of cost; batches of 8. */
 function model({
   tickets = [],
+  jobs = [],
   items = 1,
   preparing = 0,
   shapes = 1,
@@ -32,11 +35,13 @@ function model({
     for (const count of [1, 8])
       estimator.record('', { items: count, cost: count, runMs: 10 + count, wallMs: 10 + count });
   }
-  const levels = [0, 1, 2].map((index) => {
-    const count = tickets[index] ?? 0;
-    return { priority: index + 1, tickets: count, items: count * items, cost: count * items };
-  });
-  const waiting = tickets.reduce((sum, count) => sum + count, 0);
+  const sums = (count = 0) => ({ tickets: count, items: count * items, cost: count * items });
+  const levels = [0, 1, 2].map((index) => ({
+    priority: index + 1,
+    ...sums((tickets[index] ?? 0) + (jobs[index] ?? 0)),
+    lines: { clients: sums(tickets[index]), jobs: sums(jobs[index]) },
+  }));
+  const waiting = [...tickets, ...jobs].reduce((sum, count) => sum + count, 0);
   return {
     limits: { maxItems: MAX_ITEMS, maxCost, maxDelayMs: 0 },
     estimator,
@@ -53,11 +58,13 @@ function model({
   };
 }
 
+const newcomer = { priority: 2, party: 'clients', otherShare: 1, nowMs: 100, leftMs: Infinity } as const;
+
 const free = (id: number): LaneLoad => ({ id, run: undefined });
 const busy = (id: number, leftMs: number): LaneLoad => ({ id, run: { startedMs: 90, predictedMs: 10 + leftMs } });
 
 function wait(own: ModelLoad, lanes: LaneLoad[], others: ModelLoad[] = [], priority = 2): number {
-  const { waitMs } = forecast(own, [own, ...others], lanes, { priority, nowMs: 100, leftMs: Infinity });
+  const { waitMs } = forecast(own, [own, ...others], lanes, { ...newcomer, priority });
   return Math.round(waitMs * 1000) / 1000;
 }
 
@@ -71,6 +78,17 @@ test('a newcomer waits only for full runs ahead, and shares the last', () => {
   assert.equal(wait(model({ tickets: [0, 7] }), [busy(0, 5)]), 5);
   assert.equal(wait(model({ tickets: [0, 8] }), [busy(0, 5)]), 5 + 18);
   assert.equal(wait(model({ tickets: [0, 20] }), [busy(0, 5)]), 5 + 2 * 18);
+});
+
+test('of jobs that wait, no more count than their share lets run before a request', () => {
+  const waits = (otherShare: number, load: Load) =>
+    forecast(model(load), [], [busy(0, 5)], { ...newcomer, otherShare }).waitMs;
+  assert.equal(waits(1, { jobs: [0, 800] }), 5, 'its turn is next');
+  assert.equal(waits(1, { tickets: [0, 16], jobs: [0, 800] }), 5 + 4 * 18, 'as many jobs as requests');
+  assert.equal(waits(3, { tickets: [0, 16], jobs: [0, 800] }), 5 + 8 * 18, 'jobs have three quarters of the lane');
+  assert.equal(waits(1, { tickets: [0, 16], jobs: [0, 8] }), 5 + 3 * 18, 'all of the few that wait');
+  assert.equal(waits(1, { jobs: [80, 0] }), 5 + 10 * 18, 'jobs of a higher priority come first');
+  assert.equal(waits(1, { jobs: [0, 0, 80] }), 5, 'and those of a lower one later');
 });
 
 test('the lanes of the model share the work', () => {
@@ -116,7 +134,7 @@ test('without a lane the wait is the work itself, and without known runs there i
 });
 
 test('its own run is that of the batch it would join', () => {
-  const runMs = (own: ModelLoad) => forecast(own, [own], [], { priority: 2, nowMs: 0, leftMs: Infinity }).runMs;
+  const runMs = (own: ModelLoad) => forecast(own, [own], [], { ...newcomer, nowMs: 0 }).runMs;
   assert.deepEqual(
     [model({}), model({ tickets: [0, 3] }), model({ tickets: [0, 80] }), model({ known: false })].map((own) =>
       Math.round(runMs(own)),
@@ -131,7 +149,7 @@ test('runs ahead take the lanes that are free next, and one of its own after the
   assert.equal(wait(model({ tickets: [0, 8] }), lanes), 12);
   const ending = (leftMs: number): number => {
     const own = model({ tickets: [0, 4] });
-    const { waitMs, runMs } = forecast(own, [own], lanes, { priority: 2, nowMs: 100, leftMs });
+    const { waitMs, runMs } = forecast(own, [own], lanes, { ...newcomer, leftMs });
     return Math.round(waitMs + runMs);
   };
   assert.equal(ending(Infinity), 10 + 15);
@@ -140,7 +158,7 @@ test('runs ahead take the lanes that are free next, and one of its own after the
 
 test('runs ahead are cut for deadlines like its own', () => {
   const own = model({ tickets: [0, 8] });
-  const waitMs = (leftMs: number) => forecast(own, [own], [busy(0, 5)], { priority: 2, nowMs: 100, leftMs }).waitMs;
+  const waitMs = (leftMs: number) => forecast(own, [own], [busy(0, 5)], { ...newcomer, leftMs }).waitMs;
   assert.equal(Math.round(waitMs(Infinity)), 5 + 18);
   // Four in what is left of 19 ms when the lane is free.
   assert.equal(Math.round(waitMs(19)), 5 + 2 * 14);
@@ -151,7 +169,7 @@ test('under overload it shares its run with those that come until a lane is free
     const own = model({});
     // What a constant rate comes to.
     for (let atMs = -900; atMs <= 100; atMs += 1) own.arrivals.add(perMs, 2, atMs);
-    const { waitMs, runMs } = forecast(own, [own], [busy(0, freeMs)], { priority, nowMs: 100, leftMs: 24 });
+    const { waitMs, runMs } = forecast(own, [own], [busy(0, freeMs)], { ...newcomer, priority, leftMs: 24 });
     return Math.round(waitMs + runMs);
   };
   assert.equal(ending(0.1, 10), 10 + 11, 'no overload');

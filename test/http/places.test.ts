@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
 import { filesIn, temporaryFolder } from '../storage/support.ts';
 import { ObjectServer, pattern } from '../storage/http/object-server.ts';
 import { ask, post, startTestServer, type TestServer } from './in-process.ts';
@@ -126,3 +127,30 @@ test('a large object comes whole through cuts and changes of its server', { time
   assert.match(JSON.stringify(result.response.body), /may have 10 items at most, not 3200000/);
   assert.deepEqual(await filesIn(folder).then((files) => files.filter((file) => file.startsWith('out'))), []);
 });
+
+test(
+  'what an item names is fetched from a large body, too, and not where that is not allowed',
+  { timeout: 60_000 },
+  async (t) => {
+    const { objects, options } = await rig(t);
+    const image = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#80a0c0' } })
+      .png()
+      .toBuffer();
+    objects.objects.set('/bucket/image.png', image);
+    const items = [{ image: `${objects.url}/bucket/image.png` }, { image: image.toString('base64') }];
+    const body = JSON.stringify({ items });
+    // Beyond this size bodies are decoded on another thread.
+    const large = body + ' '.repeat(200_000);
+    await using server = await startTestServer({ ...options, MODELS: 'super-resolution' });
+    const answers = await Promise.all([body, large].map((one) => post(`${server.url}/predict/super-resolution`, one)));
+    const [, second] = answers.map(({ json }) => json as { results: unknown[] });
+    assert.equal(second?.results.length, 2);
+    assert.deepEqual(second.results[0], second.results[1]);
+    assert.deepEqual(answers[1]?.json, answers[0]?.json);
+    const elsewhere =
+      JSON.stringify({ items: [{ image: 'https://example.com/a.png' }, items[1]] }) + ' '.repeat(200_000);
+    const refused = (await post(`${server.url}/predict/super-resolution`, elsewhere)).json as typeof second;
+    assert.match(JSON.stringify(refused.results[0]), /INVALID_INPUT/);
+    assert.deepEqual(refused.results[1], second.results[1]);
+  },
+);
