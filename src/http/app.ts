@@ -1,5 +1,9 @@
+import { z } from 'zod';
+import { once } from '../once.ts';
+import { anything } from '../dialects/shared/answer-schema.ts';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { ERRORS, ServerError, toServerError } from '../errors.ts';
+import { JSON_TYPE } from '../dialects/shared/about.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
 import { teiInfo, type TextModelInfo } from '../dialects/tei/replies.ts';
 import { factsOf } from '../serving/models.ts';
@@ -10,6 +14,7 @@ import { Exchange } from './exchange.ts';
 import { isAllowedPreflight } from './cors.ts';
 import { answerOtherMethod, Routes } from './express-routes.ts';
 import { missingExtension } from '../dialects/oip/missing.ts';
+import { missingOllama } from '../dialects/ollama/missing.ts';
 import { addOipManagement } from './oip-management.ts';
 import { PROBES } from './probes.ts';
 import { addBatches } from './batches.ts';
@@ -37,7 +42,7 @@ export function createApp(services: Services): Express {
   addFront(routes, services);
   routes.add('get', '/info', {
     dialect: HTTP,
-    about: { summary: 'Tells versions, lanes, models with their signatures and queues, and options' },
+    about: { summary: 'Tells versions, lanes, models with their signatures and queues, and options', answer: INFO },
     handle: async (exchange) => exchange.json({ ...(await teiFields(services)), ...info(services) }),
   });
   routes.add('get', '/metrics', {
@@ -90,7 +95,11 @@ function addFront(routes: Routes, services: Services): void {
   const hasPage = services.config.DASHBOARD;
   routes.add('get', '/', {
     dialect: HTTP,
-    about: { summary: 'Names the models and their addresses; browsers get a page that shows what the server does' },
+    about: {
+      summary: 'Names the models and their addresses; browsers get a page that shows what the server does',
+      answer: OVERVIEW,
+      answerTypes: hasPage ? [JSON_TYPE, 'text/html'] : [JSON_TYPE],
+    },
     // The page holds no data.
     scope: 'open',
     async handle(exchange, request) {
@@ -111,7 +120,7 @@ function addFront(routes: Routes, services: Services): void {
 
 /** Why there is nothing. Clients of OpenAI are often given the address of the server as their base URL. */
 function nothingAt(path: string): ServerError {
-  const why = missingExtension(path);
+  const why = missingExtension(path) ?? missingOllama(path);
   if (why !== undefined) return new ServerError('NOT_FOUND', `There is nothing at ${path}: ${why}.`);
   const meant = `/v1${path}`;
   if (operationAt(meant) === undefined && path !== '/models') return new ServerError('NOT_FOUND');
@@ -153,6 +162,17 @@ async function teiFields({
 /** TEI's names of precisions. */
 const TEI_DTYPES: Readonly<Record<string, string>> = { fp32: 'float32', fp16: 'float16' };
 
+const OVERVIEW = once(() => {
+  const text = z.string();
+  const model = { name: text, version: text, task: text, loaded: z.boolean(), predict: text, infer: text };
+  return z
+    .object({
+      ...{ name: z.literal('carpool'), version: text, phase: text, see: z.array(text) },
+      models: z.array(z.object({ ...model, description: text.optional() })),
+    })
+    .meta({ id: 'Overview' });
+});
+
 function overview({ version, repository, state, config }: Services): unknown {
   const loaded = repository.list().map(({ name, version: modelVersion, description: { task, description } }) => ({
     ...{ name, version: modelVersion, task, description, loaded: true },
@@ -182,6 +202,17 @@ function overview({ version, repository, state, config }: Services): unknown {
     ],
   };
 }
+
+/** Fields of TEI's are there for a text model alone. */
+const INFO = once(() => {
+  const text = z.string();
+  return z
+    .looseObject({
+      ...{ name: text, version: text, node: text, plan: anything, config: anything },
+      ...{ models: z.array(anything), asleep: z.array(z.object({ name: text, task: text })) },
+    })
+    .meta({ id: 'Info' });
+});
 
 function info({ version, config, plan, repository, door }: Services): Readonly<Record<string, unknown>> {
   return {

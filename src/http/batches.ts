@@ -1,17 +1,18 @@
 import { z } from 'zod';
+import { once } from '../once.ts';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { choice, fieldError, readFields, text, unknownFields } from '../dialects/shared/body-schema.ts';
 import { operationAt } from '../dialects/operation-table.ts';
 import { parseJsonObject } from '../json.ts';
 import { MOST_URL_CHARACTERS } from '../jobs/job.ts';
-import { batchView, type BatchRecord, type NewBatch } from '../jobs/batches/batch-record.ts';
+import { BATCH, batchView, type BatchRecord, type NewBatch } from '../jobs/batches/batch-record.ts';
 import { noBatch } from '../jobs/batches/batch-store.ts';
 import { readBody } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
 import { batchesOf, checkRunning, EXPIRES_AFTER, fileFor } from './files.ts';
 import { ownerOf, seen, visibleTo } from './keys/owner.ts';
-import { idOf, pageOf, readQuery } from './paging.ts';
+import { idOf, pageOf, pageSchema, readQuery } from './paging.ts';
 import type { Services } from './services.ts';
 
 const MOST_BODY_BYTES = 64 * 1024;
@@ -24,7 +25,7 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('post', '/v1/batches', {
     dialect: OPENAI,
-    about: { summary: 'Serves the requests of a file', body: schema },
+    about: { summary: 'Serves the requests of a file', body: schema, answer: BATCH },
     async handle(exchange) {
       const asked = await readBatch(exchange, services);
       await exchange.json(viewOf(await batchesOf(services).records.add(asked)));
@@ -32,7 +33,7 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/batches', {
     dialect: OPENAI,
-    about: { summary: 'Lists batches, the newest first', query: LIST },
+    about: { summary: 'Lists batches, the newest first', query: LIST, answer: BATCHES },
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, after } = readQuery(LIST, request);
@@ -42,13 +43,13 @@ export function addBatches(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/batches/:id', {
     dialect: OPENAI,
-    about: { summary: 'Tells of a batch' },
+    about: { summary: 'Tells of a batch', answer: BATCH },
     scope: 'infer',
     handle: async (exchange, request) => exchange.json(viewOf(await batchFor(exchange, services, idOf(request)))),
   });
   routes.add('post', '/v1/batches/:id/cancel', {
     dialect: OPENAI,
-    about: { summary: 'Cancels a batch' },
+    about: { summary: 'Cancels a batch', answer: BATCH },
     async handle(exchange, request) {
       const { id } = await batchFor(exchange, services, idOf(request));
       await exchange.json(viewOf(await batchesOf(services).records.cancel(id)));
@@ -65,6 +66,8 @@ const LIST = z.object({
   limit: z.coerce.number().int().min(1).max(100).default(20),
   after: z.string().max(100).optional(),
 });
+
+const BATCHES = once(() => pageSchema(BATCH(), 'Batches'));
 
 const WINDOWS = { '24h': 24 * 3_600_000 } as const;
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../once.ts';
+import { count } from '../dialects/shared/answer-schema.ts';
 import { ANY_TYPE, FORM_TYPE } from '../dialects/shared/about.ts';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { fieldError } from '../dialects/shared/body-schema.ts';
@@ -9,7 +11,7 @@ import { noFile, type Upload } from '../jobs/batches/file-store.ts';
 import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
 import { ownerOf, seen, visibleTo } from './keys/owner.ts';
-import { idOf, pageOf, readQuery, seconds } from './paging.ts';
+import { idOf, pageOf, pageSchema, readQuery, seconds } from './paging.ts';
 import { sendFile } from './send-file.ts';
 import type { Services } from './services.ts';
 import { readUploadForm } from './upload-form.ts';
@@ -22,12 +24,12 @@ const LONGEST_S = 30 * 86_400;
 export function addFiles(routes: Routes, services: Services): void {
   routes.add('post', '/v1/files', {
     dialect: OPENAI,
-    about: { summary: 'Stores the requests of a batch', body: UPLOAD, bodyTypes: [FORM_TYPE] },
+    about: { summary: 'Stores the requests of a batch', body: UPLOAD, bodyTypes: [FORM_TYPE], answer: FILE },
     handle: (exchange) => createFile(exchange, services),
   });
   routes.add('get', '/v1/files', {
     dialect: OPENAI,
-    about: { summary: 'Lists files', query: LIST },
+    about: { summary: 'Lists files', query: LIST, answer: FILES },
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, order, ...which } = readQuery(LIST, request);
@@ -39,13 +41,13 @@ export function addFiles(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/files/:id', {
     dialect: OPENAI,
-    about: { summary: 'Tells of a file' },
+    about: { summary: 'Tells of a file', answer: FILE },
     scope: 'infer',
     handle: (exchange, request) => exchange.json(fileView(fileFor(exchange, services, idOf(request)))),
   });
   routes.add('delete', '/v1/files/:id', {
     dialect: OPENAI,
-    about: { summary: 'Deletes a file' },
+    about: { summary: 'Deletes a file', answer: DELETED },
     async handle(exchange, request) {
       const { id } = fileFor(exchange, services, idOf(request));
       await batchesOf(services).files.remove(id);
@@ -141,6 +143,17 @@ export const EXPIRES_AFTER = z.object({
 function expiryProblem(field: string): string {
   return `Invalid value for '${field}': expected the anchor created_at and ${SHORTEST_S} to ${LONGEST_S} seconds.`;
 }
+
+const FILE = once(() =>
+  z
+    .object({
+      ...{ id: z.string(), object: z.literal('file'), bytes: count, created_at: count, expires_at: count },
+      ...{ filename: z.string(), purpose: z.string(), status: z.literal('processed'), status_details: z.null() },
+    })
+    .meta({ id: 'File' }),
+);
+const FILES = once(() => pageSchema(FILE(), 'Files'));
+const DELETED = once(() => z.object({ id: z.string(), object: z.literal('file'), deleted: z.literal(true) }));
 
 /** A file as OpenAI's API shows it. */
 function fileView({ id, bytes, createdMs, expiresMs, name, purpose }: FileRecord) {

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../once.ts';
+import { count, whole } from '../dialects/shared/answer-schema.ts';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { ServerError } from '../errors.ts';
 import { hasBoard } from '../jobs/boards.ts';
@@ -9,7 +11,7 @@ import type { Exchange } from './exchange.ts';
 import type { Routes } from './express-routes.ts';
 import { header } from './headers.ts';
 import { ownerOf, ownKey, seen, visibleTo } from './keys/owner.ts';
-import { idOf, pageOf, readQuery, seconds } from './paging.ts';
+import { idOf, pageOf, pageSchema, readQuery, seconds } from './paging.ts';
 import type { Services } from './services.ts';
 
 /** Longest key of a job. */
@@ -20,12 +22,17 @@ export function addJobs(routes: Routes, services: Services): void {
   const { config } = services;
   routes.add('post', '/v1/jobs', {
     dialect: OPENAI,
-    about: { summary: 'Stores a job, a request that is served when its turn comes', body: JOB, status: 202 },
+    about: {
+      summary: 'Stores a job, a request that is served when its turn comes',
+      body: JOB,
+      status: 202,
+      answer: STORED,
+    },
     handle: (exchange) => createJob(exchange, services),
   });
   routes.add('get', '/v1/jobs', {
     dialect: OPENAI,
-    about: { summary: 'Lists jobs, the newest first', query: LIST },
+    about: { summary: 'Lists jobs, the newest first', query: LIST, answer: JOBS },
     scope: 'infer',
     async handle(exchange, request) {
       const { limit, ...which } = readQuery(LIST, request);
@@ -37,7 +44,7 @@ export function addJobs(routes: Routes, services: Services): void {
   });
   routes.add('get', '/v1/jobs/:id', {
     dialect: OPENAI,
-    about: { summary: 'Tells of a job, with its result once it has ended' },
+    about: { summary: 'Tells of a job, with its result once it has ended', answer: ENDED },
     scope: 'infer',
     async handle(exchange, request) {
       const store = storeOf(services);
@@ -49,7 +56,7 @@ export function addJobs(routes: Routes, services: Services): void {
   });
   routes.add('delete', '/v1/jobs/:id', {
     dialect: OPENAI,
-    about: { summary: 'Cancels a job, or forgets one that has ended' },
+    about: { summary: 'Cancels a job, or forgets one that has ended', answer: STORED },
     async handle(exchange, request) {
       const store = storeOf(services);
       const { id } = await jobFor(exchange, store, idOf(request));
@@ -116,6 +123,26 @@ function storeOf({ config, jobs }: Services): JobBoard {
         );
   return jobs;
 }
+
+const STORED = once(() => {
+  const time = count.nullable();
+  return z
+    .object({
+      ...{ id: z.string(), object: z.literal('job'), custom_id: z.string().nullable() },
+      ...{ status: z.enum(JOB_STATUSES), attempts: time, priority: whole },
+      ...{ created_at: count, ended_at: time, expires_at: time },
+    })
+    .meta({ id: 'StoredJob' });
+});
+const JOBS = once(() => pageSchema(STORED(), 'Jobs'));
+const ENDED = once(() =>
+  z
+    .object({
+      ...(STORED() as z.ZodObject).shape,
+      result: z.unknown().meta({ description: 'The line of the results file; null before the job has ended' }),
+    })
+    .meta({ id: 'Job' }),
+);
 
 function viewOf(record: JobFacts, resultTtlMs: number) {
   const { id, customId, status, attempts, priority, createdMs, endedMs } = record;

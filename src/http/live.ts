@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { once } from '../once.ts';
 import { HTTP } from '../dialects/shared/dialect.ts';
 import type { Rights } from '../web/live/feed.ts';
 import { EventStream } from './event-stream.ts';
@@ -6,6 +8,13 @@ import type { Routes } from './express-routes.ts';
 import { isFromHere } from './management.ts';
 import type { Services } from './services.ts';
 
+/** The first event, `welcome`, and the others, `frame`: web/live/protocol.ts says what is in them. */
+const EVENT = once(() => {
+  const frame = z.looseObject({ atMs: z.number(), phase: z.string(), why: z.string() });
+  const welcome = z.looseObject({ version: z.string(), everyMs: z.number(), frame });
+  return z.union([welcome, frame]);
+});
+
 /** `GET /live`: what the page of `/` shows, as server-sent events (web/live/protocol.ts). */
 export function addLive(routes: Routes, services: Services): void {
   routes.add('get', '/live', {
@@ -13,7 +22,8 @@ export function addLive(routes: Routes, services: Services): void {
     scope: 'metrics',
     about: {
       summary: 'Tells what the server does, four times a second: the numbers of /metrics, and the runs of all lanes',
-      answerTypes: ['text/event-stream'],
+      answerTypes: [],
+      events: EVENT,
     },
     handle(exchange) {
       exchange.quiet = true;

@@ -1,3 +1,7 @@
+import { z } from 'zod';
+import { once } from '../once.ts';
+import { anything, whole } from '../dialects/shared/answer-schema.ts';
+import { text } from '../dialects/shared/body-schema.ts';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { NATIVE } from '../dialects/native/dialect.ts';
@@ -54,10 +58,28 @@ interface TensorAbout extends Pick<TensorSpec, 'name' | 'datatype' | 'shape'> {
   readonly batch_axis: number | null;
 }
 
+const ABOUT = once(() => {
+  const tensor = z.object({ name: text, datatype: text, shape: z.array(whole), batch_axis: whole.nullable() });
+  const texts = z.array(text);
+  const example = z.union([
+    z.object({ data: z.unknown(), parameters: anything.optional() }),
+    z.object({ file: text, contentType: text, name: text }),
+  ]);
+  const choices = { voices: texts, formats: texts, languages: texts, mask: text };
+  const told = { description: text, licence: text, labels: texts, example, ...choices };
+  const tensors = { inputs: z.array(tensor), outputs: z.array(tensor) };
+  return z
+    .object({
+      ...{ name: text, version: text, task: text, loaded: z.boolean() },
+      ...z.object({ ...told, ...tensors }).partial().shape,
+    })
+    .meta({ id: 'ModelAbout' });
+});
+
 export function addModelAbout(routes: Routes, services: Services): void {
   routes.add('get', '/predict/:model', {
     dialect: NATIVE,
-    about: { summary: 'Tells what a model is and takes, with an example' },
+    about: { summary: 'Tells what a model is and takes, with an example', answer: ABOUT },
     handle: async (exchange, { params }) => exchange.json(await aboutOf(services, params['model'] as string)),
   });
   routes.add('get', '/predict/:model/example', {

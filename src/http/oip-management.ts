@@ -1,13 +1,19 @@
 import { z } from 'zod';
 import type { Request } from 'express';
+import { once } from '../once.ts';
 import { OIP } from '../dialects/oip/dialect.ts';
 import { isObject, parseJsonObject, type JsonObject } from '../json.ts';
 import {
+  CONFIG_ANSWER,
+  INDEX_ANSWER,
+  MODEL_ANSWER,
   modelConfig,
   modelMetadata,
   modelStatistics,
   repositoryIndex,
+  SERVER_ANSWER,
   serverMetadata,
+  STATISTICS_ANSWER,
 } from '../dialects/oip/metadata.ts';
 import { ServerError } from '../errors.ts';
 import type { ModelDescription } from '../model.ts';
@@ -23,19 +29,21 @@ const ANY_OBJECT = z.object({ parameters });
 const INDEX = z.object({ ready: z.boolean().optional() });
 const LOAD = z.object({ parameters: z.object({ config: z.string().optional() }).optional() });
 
+const READY = once(() => z.object({ name: z.string(), ready: z.literal(true) }));
+
 /** Management requests are small. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 /** The Open Inference Protocol except inference itself: metadata, config, statistics, repository. */
 export function addOipManagement(routes: Routes, services: Services): void {
   const { repository, version } = services;
-  const get = (path: string, summary: string, handle: Handler): void =>
-    routes.add('get', path, { dialect: OIP, about: { summary }, handle });
+  const get = (path: string, about: RouteAbout, handle: Handler): void =>
+    routes.add('get', path, { dialect: OIP, about, handle });
   const paths = (path: string): string[] =>
     ['/v2/models/:model', '/v2/models/:model/versions/:version'].map((prefix) => prefix + path);
-  const ofModel = (path: string, summary: string, answer: (model: ServedModel) => unknown): void => {
+  const ofModel = (path: string, about: RouteAbout, answer: (model: ServedModel) => unknown): void => {
     for (const whole of paths(path))
-      get(whole, summary, async (exchange, request) =>
+      get(whole, about, async (exchange, request) =>
         exchange.json(answer(await awake(services, { exchange, request }))),
       );
   };
@@ -44,15 +52,23 @@ export function addOipManagement(routes: Routes, services: Services): void {
     versions: repository.versions(model.name),
   });
 
-  get('/v2', 'Tells of the server', (exchange) => exchange.json(serverMetadata(version)));
-  get('/v2/models/stats', 'Statistics of all models', (exchange) =>
+  get('/v2', { summary: 'Tells of the server', answer: SERVER_ANSWER }, (exchange) =>
+    exchange.json(serverMetadata(version)),
+  );
+  get('/v2/models/stats', { summary: 'Statistics of all models', answer: STATISTICS_ANSWER }, (exchange) =>
     exchange.json(modelStatistics(repository.list().map(statisticsOf))),
   );
-  ofModel('', 'Inputs and outputs of a model', (model) => modelMetadata(describe(model)));
-  ofModel('/config', 'Configuration of a model', (model) => modelConfig(describe(model)));
-  ofModel('/stats', 'Statistics of a model', (model) => modelStatistics([statisticsOf(model)]));
+  ofModel('', { summary: 'Inputs and outputs of a model', answer: MODEL_ANSWER }, (model) =>
+    modelMetadata(describe(model)),
+  );
+  ofModel('/config', { summary: 'Configuration of a model', answer: CONFIG_ANSWER }, (model) =>
+    modelConfig(describe(model)),
+  );
+  ofModel('/stats', { summary: 'Statistics of a model', answer: STATISTICS_ANSWER }, (model) =>
+    modelStatistics([statisticsOf(model)]),
+  );
   for (const path of paths('/ready'))
-    get(path, 'Whether a model serves', (exchange, request) => {
+    get(path, { summary: 'Whether a model serves', answer: READY }, (exchange, request) => {
       const name = nameIfServed(services, request);
       if (services.state.phase !== 'ready')
         throw new ServerError('MODEL_UNAVAILABLE', `The server is ${services.state.phase}.`);
@@ -75,7 +91,7 @@ function addRepository(routes: Routes, services: Services): void {
   };
   routes.add('post', '/v2/repository/index', {
     dialect: OIP,
-    about: { summary: 'Lists the versions of all models, with their states', body: INDEX },
+    about: { summary: 'Lists the versions of all models, with their states', body: INDEX, answer: INDEX_ANSWER },
     handle: index,
     scope: 'any',
   });

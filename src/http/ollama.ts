@@ -1,10 +1,15 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { once } from '../once.ts';
+import { dtypeOf, type Dtype } from '../dtype.ts';
+import { anything, count } from '../dialects/shared/answer-schema.ts';
+import { text } from '../dialects/shared/body-schema.ts';
 import { OLLAMA } from '../dialects/ollama/dialect.ts';
 import { nameOf } from '../dialects/ollama/names.ts';
-import type { ModelFacts } from '../dialects/shared/operation.ts';
+import type { TextModelInfo } from '../dialects/tei/replies.ts';
 import { ServerError } from '../errors.ts';
 import { parseJsonObject, type JsonObject } from '../json.ts';
+import { bytesOf } from '../repository/weight-bytes.ts';
 import { readBody } from './body.ts';
 import type { Routes } from './express-routes.ts';
 import { limitsOf } from './inference.ts';
@@ -20,33 +25,45 @@ const CAPABILITIES: Readonly<Record<string, readonly string[]>> = {
   chat: ['completion', 'tools'],
   embeddings: ['embedding'],
 };
+/** Ollama's own time for a model that stays: its command prints "Forever" for what is centuries away. */
+const FOREVER = '2318-01-01T00:00:00Z';
 
 /** What Ollama's clients ask beside inference: which models there are, and of which kind. */
 export function addOllama(routes: Routes, services: Services): void {
-  const { door, version } = services;
-  const models = (): ModelFacts[] => [...new Map(door.known.all().map((model) => [model.name, model])).values()];
+  const { door, repository, version } = services;
   routes.add('get', '/api/version', {
     dialect: OLLAMA,
-    about: { summary: 'The version of the API, and that of the server' },
+    about: { summary: 'The version of the API, and that of the server', answer: VERSION },
     handle: (exchange) => exchange.json({ version: API_VERSION, carpool: version }),
   });
   routes.add('get', '/api/tags', {
     dialect: OLLAMA,
-    about: { summary: 'Lists the models that chat or embed' },
-    handle: (exchange) => exchange.json({ models: models().filter(isReachable).map(describe) }),
+    about: { summary: 'Lists the models that chat or embed', answer: TAGS },
+    async handle(exchange) {
+      const models = rowsOf(services).filter(isReachable);
+      await exchange.json({ models: await Promise.all(models.map(describe)) });
+    },
   });
   routes.add('get', '/api/ps', {
     dialect: OLLAMA,
-    about: { summary: 'Lists those of them that are loaded' },
-    handle(exchange) {
-      const loaded = new Set(services.repository.list().map(({ name }) => name));
-      const running = models().filter((model) => isReachable(model) && loaded.has(model.name));
-      return exchange.json({ models: running.map(describe) });
+    about: { summary: 'Lists those of them that are loaded', answer: RUNNING },
+    async handle(exchange) {
+      const models = rowsOf(services).filter((model) => model.devices !== undefined && isReachable(model));
+      const running = models.map(async (model) => {
+        const row = await describe(model);
+        const keptMs = repository.onDemand.keptMs(model.name);
+        return {
+          ...row,
+          size_vram: model.devices?.some((device) => device.startsWith('cuda')) === true ? row.size : 0,
+          expires_at: keptMs === Infinity ? FOREVER : new Date(Date.now() + keptMs).toISOString(),
+        };
+      });
+      await exchange.json({ models: await Promise.all(running) });
     },
   });
   routes.add('post', '/api/show', {
     dialect: OLLAMA,
-    about: { summary: 'Tells of a model', body: SHOW },
+    about: { summary: 'Tells of a model', body: SHOW, answer: SHOWN },
     scope: 'any',
     async handle(exchange) {
       const { bytes, release } = await readBody(exchange.request, limitsOf(exchange, services, 64 * 1024));
@@ -55,11 +72,16 @@ export function addOllama(routes: Routes, services: Services): void {
       const asked = nameOf(model ?? name);
       if (asked === undefined) throw new ServerError('BAD_REQUEST', "'model' must name a model.");
       const facts = door.known.factsByName(asked);
-      const { task } = facts.description;
+      const row = rowsOf(services).find((one) => one.name === facts.name);
+      if (row === undefined) throw new ServerError('MODEL_NOT_FOUND');
+      const { modified_at, details } = await describe(row);
+      const { task, contextTokens } = row;
       await exchange.json({
-        ...describe(facts),
-        model_info: { 'general.architecture': task, 'general.basename': facts.name },
-        capabilities: CAPABILITIES[task] ?? [],
+        ...{ modified_at, details, capabilities: CAPABILITIES[task] ?? [] },
+        model_info: {
+          ...{ 'general.architecture': task, 'general.basename': row.name },
+          ...(contextTokens === undefined ? {} : { [`${task}.context_length`]: contextTokens }),
+        },
       });
     },
   });
@@ -70,20 +92,79 @@ function namesOf(values: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === 'string'));
 }
 
-function isReachable({ description: { task } }: ModelFacts): boolean {
+/** What is told of a model, loaded or not. */
+interface Row {
+  readonly name: string;
+  readonly task: string;
+  /** What it is, or would be, loaded from. */
+  readonly source: Parameters<typeof bytesOf>[0][number];
+  /** Of a loaded model. */
+  readonly devices?: readonly string[];
+  readonly contextTokens?: number | undefined;
+}
+
+/** All models, by name; of several versions the highest. */
+function rowsOf({ repository }: Services): readonly Row[] {
+  const asleep = repository.asleep().map((source): Row => {
+    return { name: source.name, task: source.manifest.task, source };
+  });
+  const loaded = repository.list().map(({ name, description, task, taskSource }): Row => {
+    const tell = task.calls?.['info'] as (() => TextModelInfo) | undefined;
+    const { devices } = description;
+    return { name, task: description.task, source: taskSource, devices, contextTokens: tell?.().maxInputLength };
+  });
+  const rows = new Map([...asleep, ...loaded].map((row) => [row.name, row]));
+  return [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function isReachable({ task }: Row): boolean {
   return Object.hasOwn(CAPABILITIES, task);
 }
 
-function describe({ name, description: { task } }: ModelFacts): JsonObject {
+/** Sizes of what models are loaded from: clients ask for them every few seconds. */
+const sizes = new WeakMap<Row['source'], Promise<number>>();
+
+async function describe({ name, task, source }: Row) {
+  const known = sizes.get(source) ?? bytesOf([source]);
+  sizes.set(source, known);
   const details = {
     parent_model: '',
     format: 'onnx',
     family: task,
     families: [task],
     parameter_size: '',
-    quantization_level: '',
+    quantization_level: LEVELS[dtypeOf(source.weights)] ?? '',
   };
   // Clients show the first 12 characters, and Ollama's own ends in a panic where there are fewer.
   const digest = createHash('sha256').update(name).digest('hex');
-  return { name, model: name, modified_at: STARTED, size: 0, digest, details };
+  return { name, model: name, modified_at: STARTED, size: await known, digest, details };
 }
+
+/** Ollama's names of precisions. */
+const LEVELS: Partial<Record<Dtype, string>> = {
+  ...{ fp32: 'F32', fp16: 'F16', q8: 'Q8_0', int8: 'Q8_0', uint8: 'Q8_0', q4: 'Q4_0', q4f16: 'Q4_0', bnb4: 'NF4' },
+};
+
+const VERSION = once(() => z.object({ version: text, carpool: text }));
+
+const DETAILS = once(() =>
+  z.object({
+    ...{ parent_model: text, format: text, family: text, families: z.array(text) },
+    ...{ parameter_size: text, quantization_level: text },
+  }),
+);
+
+const TAG = { name: text, model: text, modified_at: text, size: count, digest: text };
+const TAGS = once(() =>
+  z.object({ models: z.array(z.object({ ...TAG, details: DETAILS() })) }).meta({ id: 'OllamaTags' }),
+);
+const RUNNING = once(() =>
+  z
+    .object({ models: z.array(z.object({ ...TAG, details: DETAILS(), size_vram: count, expires_at: text })) })
+    .meta({ id: 'OllamaRunning' }),
+);
+const SHOWN = once(() =>
+  z
+    .object({ modified_at: text, details: DETAILS(), capabilities: z.array(text), model_info: anything })
+    .meta({ id: 'OllamaModel' }),
+);

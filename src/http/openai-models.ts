@@ -1,3 +1,7 @@
+import { z } from 'zod';
+import { once } from '../once.ts';
+import { count } from '../dialects/shared/answer-schema.ts';
+import { text } from '../dialects/shared/body-schema.ts';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import type { ModelFacts } from '../dialects/shared/operation.ts';
 import type { Routes } from './express-routes.ts';
@@ -13,7 +17,7 @@ const CREATED = Math.floor(Date.now() / 1000);
 export function addOpenAiModels(routes: Routes, { repository, door }: Services): void {
   routes.add('get', '/v1/models', {
     dialect: OPENAI,
-    about: { summary: 'Lists the models' },
+    about: { summary: 'Lists the models', answer: LIST },
     handle(exchange) {
       const models = new Map(door.known.all().map((model) => [model.name, model])).values();
       const data = [...models].flatMap((model) =>
@@ -24,7 +28,7 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
   });
   routes.add('get', '/v1/audio/voices', {
     dialect: OPENAI,
-    about: { summary: 'Lists the voices of models that speak' },
+    about: { summary: 'Lists the voices of models that speak', answer: VOICES },
     handle(exchange) {
       const voices = [...new Set(door.known.all())].flatMap(({ name: model, task: { calls } }) => {
         const names = calls?.['voices'] as (() => readonly string[]) | undefined;
@@ -35,7 +39,7 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
   });
   routes.add('get', '/v1/models/*name', {
     dialect: OPENAI,
-    about: { summary: 'Tells of a model' },
+    about: { summary: 'Tells of a model', answer: MODEL },
     handle(exchange, request) {
       // A name may have an owner in front, with a slash.
       const { name = [] } = request.params as { name?: readonly string[] };
@@ -45,6 +49,17 @@ export function addOpenAiModels(routes: Routes, { repository, door }: Services):
     },
   });
 }
+
+const MODEL = once(() =>
+  z
+    .object({
+      ...{ id: text, object: z.literal('model'), created: count, owned_by: text },
+      ...{ root: text.optional(), task: text },
+    })
+    .meta({ id: 'Model' }),
+);
+const LIST = once(() => z.object({ object: z.literal('list'), data: z.array(MODEL()) }).meta({ id: 'Models' }));
+const VOICES = once(() => z.object({ voices: z.array(z.object({ id: text, name: text, model: text })) }));
 
 /** `root` is the model that an alias stands for, as vLLM names it. */
 function describe(id: string, { name, description: { task } }: ModelFacts): unknown {

@@ -7,7 +7,7 @@ export function addOpenAiResponses(routes: Routes): void {
   for (const method of ['get', 'delete'] as const)
     routes.add(method, '/v1/responses/:id', {
       dialect: OPENAI,
-      about: { summary: 'Tells that responses are not kept' },
+      about: { summary: 'Tells that responses are not kept', answerTypes: [] },
       handle: () =>
         Promise.reject(
           new ServerError(

@@ -1,5 +1,5 @@
 import type { Request } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { ServerError } from '../errors.ts';
 
 /** The query of a list. Throws BAD_REQUEST. */
@@ -8,6 +8,14 @@ export function readQuery<Schema extends z.ZodType>(schema: Schema, { query }: R
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(({ path, message }) => [...path.map(String), message].join(': '));
   throw new ServerError('BAD_REQUEST', problems.join('; '));
+}
+
+/** The schema of a page. */
+export function pageSchema(entry: z.ZodType, id: string) {
+  const name = z.string().nullable();
+  return z
+    .object({ object: z.literal('list'), data: z.array(entry), first_id: name, last_id: name, has_more: z.boolean() })
+    .meta({ id });
 }
 
 /** A page as OpenAI's clients read it. `found` holds one more than the limit if there are more. */

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { once } from '../once.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../config/options.ts';
 import { allowsCommands } from '../jobs/commands/programs.ts';
@@ -16,6 +18,15 @@ interface ProbeAnswer {
   readonly body: Readonly<Record<string, unknown>>;
 }
 type Probe = (services: Services) => ProbeAnswer;
+
+/** Of all probes, with either status. */
+export const PROBE_ANSWER = once(() => {
+  const flag = z.boolean();
+  return z
+    .object({ started: flag, live: flag, ready: flag, status: z.string(), why: z.string() })
+    .partial()
+    .meta({ id: 'Probe' });
+});
 
 /** Whether a queue is full: requests for that model would be refused now. */
 function isFull({ repository, door }: Services): boolean {

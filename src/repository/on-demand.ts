@@ -91,6 +91,13 @@ export class OnDemand {
     }
   }
 
+  /** How much longer a model stays loaded if no request comes for it, in milliseconds; Infinity: until it is unloaded, or its memory is needed. */
+  keptMs(name: string): number {
+    const sleeper = this.#target.sleepers().find((one) => one.name === name);
+    if (sleeper === undefined) return Infinity;
+    return Math.max(0, sleeper.usedAtMs + sleeper.keepLoadedMs - this.#limits.clock.now());
+  }
+
   /** Begins to look for idle models. */
   start(): void {
     if (this.#forgetLook !== undefined || this.#isClosed) return;

@@ -56,7 +56,7 @@ export class Repository<Loaded> {
   /** The last change of each model that was asked for; the next one waits for it. */
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #shared = new SharedLoads();
-  readonly #onDemand: OnDemand;
+  readonly onDemand: OnDemand;
   #scanError = '';
   #isClosed = false;
 
@@ -68,7 +68,7 @@ export class Repository<Loaded> {
       modelsDir: this.#modelsDir,
       onEvent: (event) => options.onEvent?.(event),
     });
-    this.#onDemand = new OnDemand(
+    this.onDemand = new OnDemand(
       {
         sleepers: () => sleepersOf(this.#entries.values(), options),
         load: (name) => this.#enqueue(name, () => this.#load(name, { isForced: false, isWanted: true })),
@@ -108,7 +108,7 @@ export class Repository<Loaded> {
       if (problem?.isSkipped === false) failed.push({ name, reason: problem.reason });
     }
     if (before !== undefined) this.poll?.start(before);
-    this.#onDemand.start();
+    this.onDemand.start();
     return { failed };
   }
 
@@ -126,7 +126,7 @@ export class Repository<Loaded> {
   /** Loads a model that sleeps; resolves when it serves. Throws MODEL_UNAVAILABLE, QUEUE_FULL, DRAINING. */
   async wake(name: string): Promise<void> {
     const entry = this.#entryOf(name);
-    if (entry !== undefined && entry.asleep.length > 0) await this.#onDemand.wake(entry.name);
+    if (entry !== undefined && entry.asleep.length > 0) await this.onDemand.wake(entry.name);
   }
 
   /** What the next request for it loads, by name: the highest version of each model that sleeps. */
@@ -208,7 +208,7 @@ export class Repository<Loaded> {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.poll?.close();
-    await this.#onDemand.close();
+    await this.onDemand.close();
     await Promise.all(this.#tails.values());
   }
 

@@ -47,6 +47,7 @@ export class ItemAnswerer {
     if (promptTokens !== undefined)
       this.#metrics.work.inc({ model: request.model.name, unit: 'prompt_tokens' }, promptTokens);
     const startMs = this.#clock.now();
+    ride.timing.totalMs = startMs - ride.deadline.startMs;
     const isHere = request.luggage === undefined && isLight(request);
     const answer = isHere ? await this.#answerHere(request) : await this.#answerOnPool(request, ride);
     const endMs = this.#clock.now();

@@ -21,11 +21,12 @@ export interface Serving {
 }
 
 /** Serves a request as soon as its model is loaded. Throws what the door throws, MODEL_UNAVAILABLE, QUEUE_FULL, DEADLINE_EXCEEDED and CANCELLED. */
-export async function serveAwake(first: Entry, call: DoorCall, door: Serving): Promise<Answer> {
+export async function serveAwake(first: Entry, asked: DoorCall, door: Serving): Promise<Answer> {
   let entry = first;
+  let call = asked;
   for (let tries = 1; ; tries += 1) {
     if (entry.asleep !== undefined) {
-      await wake(entry.asleep, call.requester, door.models);
+      call = await awaken(entry.asleep, call, door.models);
       entry = door.enter(entry);
       if (entry.asleep !== undefined) throw new ModelAsleep(entry.asleep);
       if (entry.model !== undefined) call.requester.serveWith(entry.model);
@@ -38,13 +39,21 @@ export async function serveAwake(first: Entry, call: DoorCall, door: Serving): P
       );
     } catch (error) {
       if (isLast || !(error instanceof ServerError) || error.code !== 'MODEL_UNAVAILABLE') throw error;
-      if (error instanceof ModelAsleep) await wake(error.model, call.requester, door.models);
+      if (error instanceof ModelAsleep) call = await awaken(error.model, call, door.models);
       // Its model was unloaded between its choice and its admission: it may be asleep by now.
       const again = door.enter(entry);
       if (again.asleep === undefined && again.model === entry.model && !(error instanceof ModelAsleep)) throw error;
       entry = again;
     }
   }
+}
+
+/** The same, which says how long the load took. */
+async function awaken(name: string, call: DoorCall, models: Pick<Models, 'wake'>): Promise<DoorCall> {
+  const { requester, loadMs = 0 } = call;
+  const startMs = requester.deadline.elapsedMs;
+  await wake(name, requester, models);
+  return { ...call, loadMs: loadMs + requester.deadline.elapsedMs - startMs };
 }
 
 /** Waits for a model to be loaded, as long as the request has time. */

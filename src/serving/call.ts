@@ -14,6 +14,8 @@ export interface DoorCall {
   readonly accept?: string | undefined;
   /** 1 (highest) to 3; absent: the default. */
   readonly priority?: number | undefined;
+  /** How long its model took to load, where it slept. */
+  readonly loadMs?: number;
   /** Begins an answer that comes piece by piece. */
   readonly openStream: (answer: AnswerStream) => Lines;
 }

@@ -36,7 +36,7 @@ import { Side } from './side.ts';
 import type { ServedModel } from './served-model.ts';
 import type { Permits, Ride, TensorCore } from './tickets.ts';
 import { asStage } from './stages.ts';
-import { emptyTiming } from './timing.ts';
+import { emptyTiming, type RequestTiming } from './timing.ts';
 import { unreadyError } from './unready.ts';
 
 /** Replaces what items name by URL by its content. */
@@ -197,8 +197,8 @@ export class Door {
     const read = await asStage(call.requester, 'decode', side.decoder.items(entry, call));
     const { operation, model, count } = read;
     const request = this.#parts.inputs.takesUrls(model) ? await this.#withInputs(side, read, call) : read;
-    const head = headOf(model, call);
     const ride = this.#ride(model.key, count, call);
+    const head = headOf(model, call, ride.timing);
     try {
       const readying = side.decoder.ready(request, call);
       const { items, options, luggage, prepareMs = 0 } = readying instanceof Promise ? await readying : readying;
@@ -284,15 +284,15 @@ export class Door {
   }
 
   /** Takes permits. Throws QUEUE_FULL, WAIT_TOO_LONG and whatever else the core refuses a request with. */
-  #ride(modelKey: string, items: number, { requester, priority = DEFAULT_PRIORITY }: DoorCall): Ride {
+  #ride(modelKey: string, items: number, { requester, priority = DEFAULT_PRIORITY, loadMs }: DoorCall): Ride {
     const { id, deadline, cancellation, party, stages } = requester;
     const request = { modelKey, items, priority, party, deadlineMs: deadline.atMs, owner: id };
     const permits: Permits = this.#parts.core.admit(request);
-    return { permits, deadline, cancellation, timing: emptyTiming(), stages };
+    return { permits, deadline, cancellation, timing: emptyTiming(loadMs), stages };
   }
 }
 
-function headOf({ name, version }: ServedModel, { requester, accept }: DoorCall): AnswerHead {
+function headOf({ name, version }: ServedModel, { requester, accept }: DoorCall, timing: RequestTiming): AnswerHead {
   const isJob = requester.party === 'jobs';
-  return { id: requester.id, model: name, version, created: Math.floor(Date.now() / 1000), accept, isJob };
+  return { id: requester.id, model: name, version, created: Math.floor(Date.now() / 1000), accept, isJob, timing };
 }

@@ -8,7 +8,9 @@ import type { Item, Outputs, Prepared, Reply, ServeContext, Task } from '../task
 import { isServed } from '../tasks/served.ts';
 import { outputsByName } from './outputs.ts';
 import { LaneServeContext } from './serve-context.ts';
+import type { Deadline } from './deadline.ts';
 import type { ServedModel } from './served-model.ts';
+import type { RequestTiming } from './timing.ts';
 import { limitsOf, runTicket, type Ride } from './tickets.ts';
 import { ticketOf } from './work-ticket.ts';
 
@@ -35,6 +37,19 @@ type RunItem = Item | Exclude<PreparedItem, ReadItem>;
 
 interface ItemRide extends Ride {
   readonly listener?: ItemListener | undefined;
+}
+
+/** Of several items, the slowest counts. */
+function tellTimes(
+  timing: RequestTiming,
+  { firstRunMs = 0, firstProgressMs, lastRunMs = 0 }: LaneServeContext,
+  deadline: Deadline,
+): void {
+  timing.totalMs = deadline.elapsedMs;
+  // A text of one token ends without progress.
+  const toldMs = firstProgressMs ?? lastRunMs;
+  timing.promptMs = Math.max(timing.promptMs ?? 0, toldMs - firstRunMs);
+  timing.writeMs = Math.max(timing.writeMs ?? 0, lastRunMs - toldMs);
 }
 
 /** Takes items through prepare and run. Each fails by itself. */
@@ -80,6 +95,7 @@ export class ItemRunner {
     const startMs = this.#begin(ride);
     try {
       const reply = await served(model.task, item, context);
+      tellTimes(timing, context, ride.deadline);
       listener?.onReply(index, reply);
       return { reply };
     } finally {

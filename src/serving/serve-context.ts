@@ -31,6 +31,8 @@ export class LaneServeContext implements ServeContext {
   /** On the clock: when its first ticket was made, and when its last one ended. */
   firstRunMs: number | undefined;
   lastRunMs: number | undefined;
+  /** When a run first told progress. */
+  firstProgressMs: number | undefined;
   readonly #parts: ServeContextParts;
 
   constructor(parts: ServeContextParts) {
@@ -40,8 +42,12 @@ export class LaneServeContext implements ServeContext {
 
   async run(work: Work, onProgress?: (progress: unknown) => void, signal?: AbortSignal): Promise<Outputs> {
     this.firstRunMs ??= this.#parts.clock.now();
+    const hear = (progress: unknown): void => {
+      this.firstProgressMs ??= this.#parts.clock.now();
+      onProgress?.(progress);
+    };
     try {
-      const tensors = await this.#parts.run(work, { lent: true, onProgress, signal });
+      const tensors = await this.#parts.run(work, { lent: true, onProgress: hear, signal });
       return outputsByName(this.#parts.model.signature, tensors).outputs;
     } finally {
       this.lastRunMs = this.#parts.clock.now();

@@ -14,6 +14,11 @@ export interface RequestTiming {
   audioSeconds?: number;
   /** Of texts that have run, all items together. */
   promptTokens?: number;
+  /** For answers that tell them (`AnswerTiming`). */
+  totalMs: number;
+  readonly loadMs: number;
+  promptMs?: number;
+  writeMs?: number;
 }
 
 /** Seconds of audio that were transcribed in a second of the request's time; undefined for anything but speech. */
@@ -21,8 +26,19 @@ export function realtimeFactor({ audioSeconds }: RequestTiming, elapsedMs: numbe
   return audioSeconds === undefined ? undefined : audioSeconds / Math.max(0.001, elapsedMs / 1000);
 }
 
-export function emptyTiming(): RequestTiming {
-  return { prepareMs: 0, queueMs: 0, stackMs: 0, runMs: 0, splitMs: 0, finishMs: 0, batchItems: 0, lanes: new Set() };
+export function emptyTiming(loadMs = 0): RequestTiming {
+  return {
+    prepareMs: 0,
+    queueMs: 0,
+    stackMs: 0,
+    runMs: 0,
+    splitMs: 0,
+    finishMs: 0,
+    batchItems: 0,
+    totalMs: 0,
+    loadMs,
+    lanes: new Set(),
+  };
 }
 
 /** Adds one ticket's timing to its request's. */

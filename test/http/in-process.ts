@@ -1,3 +1,4 @@
+import './openapi/real-answers.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { createLogs } from '../../src/log.ts';
 import { startServer, type CarpoolServer } from '../../src/lifecycle.ts';

@@ -114,18 +114,44 @@ test('requests that ask nothing load the model, and say so in one object', LIMIT
 test('vectors, in both forms', LIMIT, async () => {
   await using server = await startStubServer([embedder]);
   const embed = await post(`${server.url}/api/embed`, JSON.stringify({ model: 'embedder', input: ['a', 'bcd'] }));
-  assert.deepEqual(embed.json, {
+  const { total_duration: total, ...vectors } = embed.json as { total_duration: number };
+  assert.ok(Number.isInteger(total) && total > 0);
+  assert.deepEqual(vectors, {
     model: 'embedder',
     embeddings: [
       [1, 0.5],
       [3, 0.5],
     ],
+    load_duration: 0,
     prompt_eval_count: 4,
   });
   const one = await post(`${server.url}/api/embeddings`, JSON.stringify({ model: 'embedder', prompt: 'ab' }));
   assert.deepEqual(one.json, { embedding: [2, 0.5] });
   const bad = await post(`${server.url}/api/embed`, JSON.stringify({ model: 'embedder', input: ['a', 'bad'] }));
   assert.match(JSON.stringify(bad.json), /"error":"[^"]*This text is bad\./);
+});
+
+test('numbers beyond a range count as its end, and an answer says how long it took', LIMIT, async () => {
+  await using chat = await scriptedChat('echo', 'hermes', () => 'Good morning.');
+  await using server = await startStubServer([chat.model]);
+  const options = { temperature: 5, top_p: -1, min_p: 2, presence_penalty: -9, repeat_penalty: 1.5 };
+  for (const stream of [true, false]) {
+    const body = { messages: [{ role: 'user', content: 'hi' }], options, stream };
+    const { bytes } = await post(`${server.url}/api/chat`, JSON.stringify(body));
+    const told = JSON.parse(Buffer.from(bytes).toString().trimEnd().split('\n').at(-1) ?? '') as Record<
+      string,
+      unknown
+    >;
+    for (const name of ['total_duration', 'load_duration', 'prompt_eval_duration', 'eval_duration'])
+      assert.ok(Number.isInteger(told[name]), `${name}: ${String(told[name])}`);
+    assert.ok(Number(told['total_duration']) > 0);
+  }
+  for (const { parameters } of server.items) {
+    assert.deepEqual(
+      ['temperature', 'top_p', 'min_p', 'presence_penalty', 'repetition_penalty'].map((name) => parameters?.[name]),
+      [2, 0, 1, -2, 1.5],
+    );
+  }
 });
 
 test('lists, errors, and what is not there', LIMIT, async () => {
@@ -144,6 +170,8 @@ test('lists, errors, and what is not there', LIMIT, async () => {
   assert.equal((await post(`${server.url}/api/show`, '{}')).status, 400);
   assert.equal((await post(`${server.url}/api/show`, '{"model":"nobody"}')).status, 404);
   const image = { messages: [{ role: 'user', content: 'What is this?', images: ['aGk='] }] };
+  const pull = await post(`${server.url}/api/pull`, JSON.stringify({ model: 'llama3.2' }));
+  assert.match((pull.json as { error: string }).error, /carpool pull/);
   for (const [path, body, status] of [
     ['chat', { model: 'nobody', messages: [{ role: 'user', content: 'hi' }] }, 404],
     ['chat', image, 400],

@@ -1,3 +1,4 @@
+import './openapi/real-answers.ts';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../src/core/clock.ts';
@@ -213,7 +214,7 @@ function servedModel({ name, task, calls = {}, serve, isPlain = false }: StubMod
     limits: { maxItems: 8, maxCost: Infinity, maxDelayMs: 0 },
     queueItems: 64,
     task: isPlain ? plain : { ...plain, serve: alone },
-    taskSource: { key: `${name}/1#1`, folder: '/nowhere', weights: 'model.onnx' },
+    taskSource: { key: `${name}/1#1`, folder: '/nowhere', weights: 'model.onnx', files: {} },
     statistics: createStatistics(),
     timeoutMs: 30_000,
   } as unknown as ServedModel;
@@ -224,6 +225,7 @@ function repositoryOf(served: readonly ServedModel[], loads: string[]) {
     list: () => served,
     index: () => served.map(({ name, version }) => ({ name, version, state: 'READY' as const, reason: '' })),
     aliasesOf: () => [],
+    onDemand: { keptMs: () => Infinity },
     asleep: () => [],
     wake: () => Promise.resolve(),
     versions: (name: string) => served.filter((model) => model.name === name).map(({ version }) => version),

@@ -12,8 +12,9 @@ const embedder: StubModel = {
   isPlain: true,
   task: 'embeddings',
   calls: {
-    tokenize: (argument: unknown) => ['tokenize', argument],
-    decode: (argument: unknown) => ['decode', argument],
+    // Their answers tell what they were asked.
+    tokenize: (argument: unknown) => [[tokenOf(JSON.stringify(argument))]],
+    decode: (argument: unknown) => [JSON.stringify(argument)],
     info: () => ({ maxInputLength: 256, pooling: 'cls' }),
   },
   serve(item) {
@@ -175,15 +176,17 @@ test('POST / does what the text model is for', async () => {
   assert.deepEqual([status, (json as { error_type: string }).error_type], [424, 'Backend']);
 });
 
+function tokenOf(text: string) {
+  return { id: 1, text, special: false, start: 0, stop: 1 };
+}
+
 test('/tokenize and /decode call the model of the tokenizer', async () => {
   await using server = await startStubServer(all);
   assert.deepEqual((await post(`${server.url}/tokenize`, '{"inputs":"a","prompt_name":"query"}')).json, [
-    'tokenize',
-    { texts: ['a'], addSpecialTokens: true, promptName: 'query' },
+    [tokenOf(JSON.stringify({ texts: ['a'], addSpecialTokens: true, promptName: 'query' }))],
   ]);
   assert.deepEqual((await post(`${server.url}/decode`, '{"ids":[[1,2],[3]],"skip_special_tokens":false}')).json, [
-    'decode',
-    { ids: [[1, 2], [3]], skipSpecialTokens: false },
+    JSON.stringify({ ids: [[1, 2], [3]], skipSpecialTokens: false }),
   ]);
 });
 

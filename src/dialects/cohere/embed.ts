@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count, numbers } from '../shared/answer-schema.ts';
 import { parseJsonObject } from '../../json.ts';
 import {
   choice,
@@ -109,6 +111,24 @@ function textOf(parts: readonly Part[], index: number): string {
     throw fieldError(`inputs[${index}].content`, `\`inputs[${index}].content\` cannot be empty`, 'empty_input');
   return lines.join('\n');
 }
+
+export const EMBED_ANSWER = once(() => {
+  const vectors = z.array(numbers);
+  const byType = { float: vectors, int8: vectors, uint8: vectors, binary: vectors, ubinary: vectors };
+  const meta = z.object({
+    api_version: z.object({ version: text }),
+    billed_units: z.object({ input_tokens: count }),
+  });
+  return z
+    .object({
+      id: text,
+      response_type: z.enum(['embeddings_floats', 'embeddings_by_type']),
+      // Version 1 without `embedding_types` has the list.
+      embeddings: z.union([z.object({ ...byType, base64: z.array(text) }).partial(), vectors]),
+      ...{ texts: z.array(text), meta },
+    })
+    .meta({ id: 'CohereEmbeddings' });
+});
 
 /** The vectors in every form that was asked for; the error of a bad text names its index. */
 export function encodeEmbedV1(

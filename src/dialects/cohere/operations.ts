@@ -1,10 +1,18 @@
 import { modelsFor } from '../openai/operations.ts';
 import { decodeRerankByVectors, encodeRerankByVectors } from '../rerank/by-vectors.ts';
-import { RERANK_BODY, decodeRerank, encodeRerank, type RerankOptions } from '../rerank/rerank.ts';
+import { RANKING_ANSWER, RERANK_BODY, decodeRerank, encodeRerank, type RerankOptions } from '../rerank/rerank.ts';
 import type { ItemsOperation, Operation } from '../shared/operation.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { COHERE } from './dialect.ts';
-import { EMBED_BODY, decodeEmbedV1, decodeEmbedV2, encodeEmbedV1, encodeEmbedV2, type EmbedOptions } from './embed.ts';
+import {
+  EMBED_ANSWER,
+  EMBED_BODY,
+  decodeEmbedV1,
+  decodeEmbedV2,
+  encodeEmbedV1,
+  encodeEmbedV2,
+  type EmbedOptions,
+} from './embed.ts';
 
 /** Cohere's clients have the address of the server as their base URL, without a version. */
 
@@ -14,6 +22,7 @@ const EMBED: ItemsOperation<EmbedOptions> = {
   about: {
     summary: 'Gives vectors of texts, in the shape of Cohere',
     body: EMBED_BODY,
+    answer: EMBED_ANSWER,
     example: { texts: ['A text.'], input_type: 'search_document', embedding_types: ['float'] },
   },
   dialect: COHERE,
@@ -37,6 +46,7 @@ const RERANK: ItemsOperation<RerankOptions> = {
   about: {
     summary: 'Orders documents by how well they answer a query',
     body: RERANK_BODY,
+    answer: RANKING_ANSWER,
     example: { query: 'Where is the station?', documents: ['In the town.', 'It rains.'] },
   },
   dialect: COHERE,

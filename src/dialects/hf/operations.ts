@@ -4,7 +4,7 @@ import { hasField, isJsonType } from '../shared/json-body.ts';
 import type { DecodeContext, ItemsOperation, ModelFacts, Operation } from '../shared/operation.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { HF } from './dialect.ts';
-import { encodeHf } from './replies.ts';
+import { HF_ANSWER, encodeHf } from './replies.ts';
 import { HF_BODY, decodeHf, type HfOptions } from './requests.ts';
 
 /** Chat has its own paths in clients of this API; text to image gives files that they do not read from here. */
@@ -40,6 +40,7 @@ const BASE: ItemsOperation<HfOptions> = {
     body: HF_BODY,
     bodyTypes: [JSON_TYPE, ANY_TYPE],
     answerTypes: [JSON_TYPE, ANY_TYPE],
+    answer: HF_ANSWER,
   },
   dialect: HF,
   paths: [

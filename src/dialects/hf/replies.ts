@@ -1,9 +1,14 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
 import type { Reply } from '../../tasks/task.ts';
 import { isObject } from '../../json.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import type { Answer } from '../shared/operation.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 import type { HfOptions } from './requests.ts';
+
+/** The reply of a task (docs/tasks.md), or a list of them. */
+export const HF_ANSWER = once(() => z.unknown().meta({ id: 'HfAnswer' }));
 
 /** Answers of Hugging Face's inference API: the task's replies as they are, without our `result` around them. One bad input of a list fails the request. */
 export function encodeHf(results: readonly ItemResult[], { isList, isNested, textField }: HfOptions): Answer {

@@ -3,7 +3,7 @@ import { ServerError } from '../../errors.ts';
 import { isJsonType } from '../shared/json-body.ts';
 import type { Compression, ItemsOperation, ModelChoice, Operation } from '../shared/operation.ts';
 import { NATIVE } from './dialect.ts';
-import { encodeNative, type NativeForm } from './reply.ts';
+import { NATIVE_ANSWER, encodeNative, type NativeForm } from './reply.ts';
 import { NATIVE_BODY, decodePredict } from './request.ts';
 
 const ANY_MODEL: ModelChoice = {
@@ -22,6 +22,7 @@ const PREDICT: ItemsOperation<NativeForm> = {
     body: NATIVE_BODY,
     bodyTypes: [JSON_TYPE, ANY_TYPE],
     answerTypes: [JSON_TYPE, ANY_TYPE],
+    answer: NATIVE_ANSWER,
   },
   dialect: NATIVE,
   paths: ['/predict', '/predict/:model'],

@@ -1,6 +1,11 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count } from '../shared/answer-schema.ts';
+import { text } from '../shared/body-schema.ts';
 import Negotiator from 'negotiator';
-import { ERRORS, errorBody, type ServerError } from '../../errors.ts';
+import { ERRORS, errorBody, type ErrorCode, type ServerError } from '../../errors.ts';
 import type { Reply } from '../../tasks/task.ts';
+import { JSON_TYPE } from '../shared/about.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import type { Answer, AnswerHead } from '../shared/operation.ts';
 import type { ItemResult } from '../shared/results.ts';
@@ -14,7 +19,6 @@ export interface NativeForm {
   readonly raw: boolean;
 }
 
-const JSON_TYPE = 'application/json';
 /** What the answer depends on. */
 const HEADERS = { Vary: 'Accept' };
 
@@ -31,6 +35,16 @@ function refusalOf(kind: NativeForm['kind'], results: readonly ItemResult[]): Se
     undefined,
   );
 }
+
+export const NATIVE_ANSWER = once(() => {
+  const done = z.object({ result: z.unknown().meta({ description: 'The reply of the task' }) }).meta({ id: 'Result' });
+  const failed = z
+    .object({ error: text, code: z.enum(CODES), retryAfterMs: count.optional() })
+    .meta({ id: 'FailedItem' });
+  return z.union([done, z.object({ results: z.array(z.union([done, failed])) }).meta({ id: 'Results' })]);
+});
+
+const CODES = Object.keys(ERRORS) as ErrorCode[];
 
 /**
  * One item: `{"result": reply}`. A reply of bytes is sent raw if the client prefers that by Accept, or has no preference and sent a raw body itself;

@@ -1,8 +1,16 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count } from '../shared/answer-schema.ts';
 import { SAMPLING_RANGES } from '../../ranges.ts';
 import { jsonItem, type AnswerHead, type ItemsRequest } from '../shared/operation.ts';
 import { flag, number, object, readFields, text, unknownFields } from '../shared/body-schema.ts';
-import { SentText, type Generation, type GenerationPiece, type StreamEncoder } from '../shared/generation-reply.ts';
+import {
+  FINISH_REASON,
+  SentText,
+  type Generation,
+  type GenerationPiece,
+  type StreamEncoder,
+} from '../shared/generation-reply.ts';
 import { parseJsonObject } from '../../json.ts';
 import { SAMPLING, samplingOf } from '../openai/sampling.ts';
 
@@ -56,6 +64,17 @@ export function decodeGenerate(body: Uint8Array): ItemsRequest<GenerateOptions> 
   const { details } = asked;
   return { model: undefined, items: [item], options: { details, ...(id === undefined ? {} : { id }) }, ignored };
 }
+
+const generated = once(() => {
+  const tokens = { prompt_tokens: count, completion_tokens: count };
+  return z.object({
+    ...{ id: text.optional(), model_name: text, model_version: text, text_output: text },
+    details: z.object({ finish_reason: FINISH_REASON(), ...tokens }).optional(),
+  });
+});
+
+export const GENERATE_ANSWER = once(() => generated().meta({ id: 'GenerateAnswer' }));
+export const GENERATE_EVENT = once(() => generated().extend({ done: flag }).meta({ id: 'GenerateEvent' }));
 
 export function encodeGenerate(head: AnswerHead, generation: Generation, options: GenerateOptions): unknown {
   return {

@@ -1,3 +1,7 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count, whole } from '../shared/answer-schema.ts';
+import { text } from '../shared/body-schema.ts';
 import type { ModelDescription, ModelStatistics, StatisticDuration } from '../../model.ts';
 import type { Datatype, Signature, TensorSpec } from '../../tensors/tensor.ts';
 
@@ -31,10 +35,23 @@ export interface ModelMetadata {
   readonly outputs: readonly TensorMetadata[];
 }
 
+export const SERVER_ANSWER = once(() =>
+  z.object({ name: text, version: text, extensions: z.array(text) }).meta({ id: 'ServerMetadata' }),
+);
+
 /** Answer to `GET /v2`; `version` is the server's own. */
 export function serverMetadata(version: string): { name: string; version: string; extensions: readonly string[] } {
   return { name: 'carpool', version, extensions: EXTENSIONS };
 }
+
+const shape = z.array(whole);
+
+export const MODEL_ANSWER = once(() => {
+  const tensor = z.object({ name: text, datatype: text, shape });
+  return z
+    .object({ name: text, versions: z.array(text), platform: text, inputs: z.array(tensor), outputs: z.array(tensor) })
+    .meta({ id: 'ModelMetadata' });
+});
 
 /** Answer to `GET /v2/models/M[/versions/V]` (protocol: model metadata). */
 export function modelMetadata({ name, versions, signature }: ModelDescription): ModelMetadata {
@@ -82,6 +99,19 @@ export interface ModelConfig {
   readonly parameters?: Readonly<Record<string, { readonly string_value: string }>>;
 }
 
+export const CONFIG_ANSWER = once(() => {
+  const tensor = z.object({ name: text, data_type: text, dims: shape, reshape: z.object({ shape }).optional() });
+  const group = z.object({ name: text, kind: text, count, gpus: z.array(count).optional() });
+  return z
+    .object({
+      ...{ name: text, platform: text, backend: text, max_batch_size: count },
+      ...{ input: z.array(tensor), output: z.array(tensor), instance_group: z.array(group) },
+      dynamic_batching: z.object({ max_queue_delay_microseconds: count }).optional(),
+      parameters: z.record(z.string(), z.object({ string_value: text })).optional(),
+    })
+    .meta({ id: 'ModelConfig' });
+});
+
 /**
  * Answer to `GET /v2/models/M/config` (extension model_configuration), with the fields clients read. A `max_batch_size` above
  * 0 means that every tensor has one more dimension than `dims`, in front. For a model of which that is not true the answer is 0 and the full dimensions,
@@ -128,6 +158,17 @@ function instanceGroups(model: string, devices: readonly string[]): ModelConfig[
 }
 
 const NOTHING: StatisticDuration = { count: 0, ns: 0 };
+
+export const STATISTICS_ANSWER = once(() => {
+  const time = z.object({ count, ns: count }).meta({ id: 'StatisticDuration' });
+  const compute = { compute_input: time, compute_infer: time, compute_output: time };
+  const all = { success: time, fail: time, queue: time, ...compute, cache_hit: time, cache_miss: time };
+  const model = z.object({
+    ...{ name: text, version: text, last_inference: count, inference_count: count, execution_count: count },
+    ...{ inference_stats: z.object(all), batch_stats: z.array(z.object({ batch_size: count, ...compute })) },
+  });
+  return z.object({ model_stats: z.array(model) }).meta({ id: 'ModelStatistics' });
+});
 
 /**
  * Answer to `GET /v2/models[/M[/versions/V]]/stats` (extension statistics): one entry per model version. Without a cache,
@@ -178,7 +219,8 @@ function duration({ count, ns }: StatisticDuration): StatisticDuration {
   return { count, ns: Math.max(0, Math.round(ns)) };
 }
 
-export type RepositoryState = 'UNKNOWN' | 'READY' | 'UNAVAILABLE' | 'LOADING' | 'UNLOADING';
+const STATES = ['UNKNOWN', 'READY', 'UNAVAILABLE', 'LOADING', 'UNLOADING'] as const;
+export type RepositoryState = (typeof STATES)[number];
 
 /** One model version of the repository, loaded or not. */
 export interface RepositoryEntry {
@@ -188,6 +230,11 @@ export interface RepositoryEntry {
   /** Why it is in this state. */
   readonly reason?: string;
 }
+
+export const INDEX_ANSWER = once(() => {
+  const rest = { version: text, state: z.enum(STATES), reason: text };
+  return z.array(z.object({ name: text, ...z.object(rest).partial().shape }).meta({ id: 'RepositoryEntry' }));
+});
 
 /** Answer to `POST /v2/repository/index` (extension model_repository); `readyOnly` is the request's `ready`. */
 export function repositoryIndex(entries: readonly RepositoryEntry[], readyOnly = false): RepositoryEntry[] {

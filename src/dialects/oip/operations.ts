@@ -10,9 +10,17 @@ import {
 } from '../shared/operation.ts';
 import { allReplies } from '../shared/results.ts';
 import { OIP } from './dialect.ts';
-import { GENERATE_BODY, decodeGenerate, encodeGenerate, GenerateStream, type GenerateOptions } from './generate.ts';
+import {
+  GENERATE_ANSWER,
+  GENERATE_BODY,
+  GENERATE_EVENT,
+  decodeGenerate,
+  encodeGenerate,
+  GenerateStream,
+  type GenerateOptions,
+} from './generate.ts';
 import { INFER_BODY, decodeInfer, readJsonLength } from './request.ts';
-import { encodeInfer, textBytesOf } from './response.ts';
+import { INFER_ANSWER, encodeInfer, textBytesOf } from './response.ts';
 import type { OipRequest } from './types.ts';
 
 const MODEL = '/v2/models/:model';
@@ -39,6 +47,7 @@ const INFER: TensorsOperation<OipRequest> = {
     body: INFER_BODY,
     bodyTypes: [JSON_TYPE, 'application/octet-stream'],
     answerTypes: [JSON_TYPE, 'application/octet-stream'],
+    answer: INFER_ANSWER,
   },
   dialect: OIP,
   paths: [`${MODEL}/infer`, `${VERSION}/infer`],
@@ -62,7 +71,12 @@ const INFER: TensorsOperation<OipRequest> = {
 const GENERATE: ItemsOperation<GenerateOptions> = {
   kind: 'items',
   name: 'oip.generate',
-  about: { summary: 'Writes text', body: GENERATE_BODY, example: { text_input: 'Once upon a time' } },
+  about: {
+    summary: 'Writes text',
+    body: GENERATE_BODY,
+    answer: GENERATE_ANSWER,
+    example: { text_input: 'Once upon a time' },
+  },
   dialect: OIP,
   paths: [`${MODEL}/generate`, `${VERSION}/generate`],
   models: GENERATORS,
@@ -81,6 +95,7 @@ const GENERATE_STREAM: ItemsOperation<GenerateOptions> = {
     summary: 'Writes text as server-sent events',
     body: GENERATE_BODY,
     answerTypes: [],
+    events: GENERATE_EVENT,
     example: { text_input: 'Once upon a time' },
   },
   paths: [`${MODEL}/generate_stream`, `${VERSION}/generate_stream`],

@@ -1,11 +1,27 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count } from '../shared/answer-schema.ts';
+import { text } from '../shared/body-schema.ts';
 import type { ModelDescription } from '../../model.ts';
 import { reshaped } from '../../tensors/reshape.ts';
-import type { Tensor, TensorSpec } from '../../tensors/tensor.ts';
+import { FIXED_DATATYPES, type Tensor, type TensorSpec } from '../../tensors/tensor.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import { tensorToBinary } from './binary.ts';
 import { classify } from './classification.ts';
 import { tensorPieces } from './tensor-text.ts';
 import type { OipOutputRequest, OipRequest } from './types.ts';
+
+/** The answer, where it has no blobs: they follow the same JSON, in which `binary_data_size` takes the place of `data`. */
+export const INFER_ANSWER = once(() => {
+  const tensor = z.object({
+    ...{ name: text, datatype: z.enum([...Object.keys(FIXED_DATATYPES), 'BYTES']), shape: z.array(count) },
+    data: z.array(z.union([z.number(), text, z.boolean(), z.null()])).optional(),
+    parameters: z.object({ binary_data_size: count }).optional(),
+  });
+  return z
+    .object({ model_name: text, model_version: text, id: text.optional(), outputs: z.array(tensor) })
+    .meta({ id: 'InferAnswer' });
+});
 
 /** An inference answer ready to be sent. */
 export interface OipAnswer {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isObject, type JsonObject } from '../../json.ts';
+import { SAMPLING_RANGES, type Range } from '../../ranges.ts';
 import { SAMPLING, samplingOf } from '../openai/sampling.ts';
 import {
   choice,
@@ -16,16 +17,23 @@ import {
 
 /** Fields that `/api/chat` and `/api/generate` have in common. */
 
+/** Ollama takes any number: one beyond the ends of the range counts as its end. */
+function bounded({ min = -Infinity, max = Infinity }: Range) {
+  return z.number('a number').transform((value) => Math.min(max, Math.max(min, value)));
+}
+
+const { temperature, top_p, min_p, presence_penalty, frequency_penalty } = SAMPLING_RANGES;
+
 const options = z.object({
-  temperature: SAMPLING.temperature,
+  temperature: bounded(temperature).optional(),
   top_k: SAMPLING.top_k,
-  top_p: SAMPLING.top_p,
-  min_p: SAMPLING.min_p,
+  top_p: bounded(top_p).optional(),
+  min_p: bounded(min_p).optional(),
   seed: SAMPLING.seed,
   stop: SAMPLING.stop,
   repeat_penalty: SAMPLING.repeat_penalty,
-  presence_penalty: SAMPLING.presence_penalty,
-  frequency_penalty: SAMPLING.frequency_penalty,
+  presence_penalty: bounded(presence_penalty).optional(),
+  frequency_penalty: bounded(frequency_penalty).optional(),
   /** Most tokens; below 0: no limit but the model's. */
   num_predict: number({ min: -2, integer: true }).optional(),
 });

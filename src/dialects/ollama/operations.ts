@@ -1,3 +1,4 @@
+import { LINES_TYPE } from '../shared/about.ts';
 import { modelsFor } from '../openai/operations.ts';
 import { ServerError } from '../../errors.ts';
 import { generationStream, readGeneration } from '../shared/generation-reply.ts';
@@ -6,7 +7,16 @@ import { allReplies } from '../shared/results.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { OLLAMA } from './dialect.ts';
 import type { OllamaOptions } from './fields.ts';
-import { encodeEmbed, encodeEmbedding, encodeGeneration, GenerationLines } from './replies.ts';
+import {
+  CHAT_ANSWER,
+  EMBED_ANSWER,
+  EMBEDDING_ANSWER,
+  encodeEmbed,
+  encodeEmbedding,
+  encodeGeneration,
+  GENERATE_ANSWER,
+  GenerationLines,
+} from './replies.ts';
 import {
   CHAT_BODY,
   decodeChat,
@@ -25,6 +35,8 @@ const CHAT: ItemsOperation<OllamaOptions> = {
   about: {
     summary: 'Answers a chat, in lines of JSON unless stream is false',
     body: CHAT_BODY,
+    answer: CHAT_ANSWER,
+    lines: CHAT_ANSWER,
     example: {
       messages: [{ role: 'user', content: 'What is a carpool?' }],
       stream: false,
@@ -42,7 +54,7 @@ const CHAT: ItemsOperation<OllamaOptions> = {
   },
   stream: (options, head) =>
     options.stream && !options.isLoad
-      ? { ...generationStream(new GenerationLines(head, options)), isLines: true, contentType: 'application/x-ndjson' }
+      ? { ...generationStream(new GenerationLines(head, options)), isLines: true, contentType: LINES_TYPE }
       : undefined,
 };
 
@@ -52,6 +64,8 @@ const GENERATE: ItemsOperation<OllamaOptions> = {
   about: {
     summary: 'Answers a prompt, in lines of JSON unless stream is false',
     body: GENERATE_BODY,
+    answer: GENERATE_ANSWER,
+    lines: GENERATE_ANSWER,
     example: { prompt: 'What is a carpool?', stream: false, options: { num_predict: 32 } },
   },
   paths: ['/api/generate'],
@@ -61,7 +75,12 @@ const GENERATE: ItemsOperation<OllamaOptions> = {
 const EMBED: ItemsOperation<EmbedOptions> = {
   ...TEXT_OPERATION,
   name: 'ollama.embed',
-  about: { summary: 'Gives vectors of texts', body: EMBED_BODY, example: { input: ['A text.', 'Another one.'] } },
+  about: {
+    summary: 'Gives vectors of texts',
+    body: EMBED_BODY,
+    answer: EMBED_ANSWER,
+    example: { input: ['A text.', 'Another one.'] },
+  },
   dialect: OLLAMA,
   paths: ['/api/embed'],
   models: modelsFor('embeddings'),
@@ -72,7 +91,12 @@ const EMBED: ItemsOperation<EmbedOptions> = {
 const EMBEDDING: ItemsOperation<EmbedOptions> = {
   ...EMBED,
   name: 'ollama.embedding',
-  about: { summary: 'Gives the vector of a text', body: EMBEDDING_BODY, example: { prompt: 'A text.' } },
+  about: {
+    summary: 'Gives the vector of a text',
+    body: EMBEDDING_BODY,
+    answer: EMBEDDING_ANSWER,
+    example: { prompt: 'A text.' },
+  },
   paths: ['/api/embeddings'],
   decode: decodeEmbedding,
   encode: encodeEmbedding,

@@ -1,7 +1,14 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
 import type { ReplyToolCall, ToolCallDelta } from '../../tasks/chat/tools/call-draft.ts';
+import { count } from '../shared/answer-schema.ts';
+import { text } from '../shared/body-schema.ts';
 import {
+  FINISH_REASON,
   LastUsage,
   SentText,
+  TOKEN_LOGPROB,
+  USAGE,
   usageOf,
   type Candidate,
   type Generation,
@@ -14,6 +21,51 @@ import type { JsonObject } from '../../json.ts';
 import type { AnswerHead } from '../shared/operation.ts';
 import type { ChatOptions } from './chat.ts';
 import { usageField } from './sampling.ts';
+
+const LOGPROBS = once(() => z.object({ content: z.array(TOKEN_LOGPROB()), refusal: z.null() }).nullable());
+
+const called = once(() => z.object({ name: text, arguments: text }));
+
+export const CHAT_ANSWER = once(() => {
+  const call = z.object({ id: text, type: z.literal('function'), function: called() }).meta({ id: 'ToolCall' });
+  const message = z
+    .object({
+      ...{ role: z.literal('assistant'), content: text.nullable(), refusal: z.null() },
+      ...{ reasoning_content: text.optional(), tool_calls: z.array(call).optional() },
+      function_call: called().optional(),
+    })
+    .meta({ id: 'ChatAnswerMessage' });
+  const choice = z.object({ index: count, message, logprobs: LOGPROBS(), finish_reason: FINISH_REASON() });
+  return z
+    .object({
+      ...{ id: text, object: z.literal('chat.completion'), created: count, model: text },
+      ...{ choices: z.array(choice), usage: USAGE(), system_fingerprint: z.null() },
+    })
+    .meta({ id: 'ChatCompletion' });
+});
+
+/** All events but the last, which is `[DONE]`. */
+export const CHAT_EVENT = once(() => {
+  const calledPart = called().partial({ name: true });
+  const call = z.object({
+    index: count,
+    id: text.optional(),
+    type: z.literal('function').optional(),
+    function: calledPart,
+  });
+  const delta = z.object({
+    ...{ role: z.literal('assistant').optional(), content: text.nullable().optional() },
+    ...{ reasoning_content: text.optional(), tool_calls: z.array(call).optional() },
+    function_call: calledPart.optional(),
+  });
+  const choice = z.object({ index: count, delta, logprobs: LOGPROBS(), finish_reason: FINISH_REASON().nullable() });
+  return z
+    .object({
+      ...{ id: text, object: z.literal('chat.completion.chunk'), created: count, model: text },
+      ...{ choices: z.array(choice), usage: USAGE().nullable().optional(), system_fingerprint: z.null() },
+    })
+    .meta({ id: 'ChatCompletionChunk' });
+});
 
 /** https://platform.openai.com/docs/api-reference/chat/object */
 export function encodeChat(

@@ -1,6 +1,12 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count } from '../shared/answer-schema.ts';
+import { text } from '../shared/body-schema.ts';
 import {
+  FINISH_REASON,
   LastUsage,
   SentText,
+  USAGE,
   usageOf,
   type Candidate,
   type Generation,
@@ -13,6 +19,28 @@ import type { AnswerHead } from '../shared/operation.ts';
 import type { CompletionsOptions } from './completions.ts';
 import { usageField } from './sampling.ts';
 import { textOffsets } from './text-offsets.ts';
+
+/** A text, or an event of its stream, which has the same shape; the last event is `[DONE]`. */
+function completion(isChunk: boolean) {
+  const logprob = z.number().nullable();
+  const logprobs = z.object({
+    ...{ tokens: z.array(text), token_logprobs: z.array(logprob), text_offset: z.array(count) },
+    top_logprobs: z.array(z.record(z.string(), logprob).nullable()),
+  });
+  const reason = FINISH_REASON();
+  const choice = z.object({
+    ...{ text, index: count, logprobs: logprobs.nullable(), finish_reason: isChunk ? reason.nullable() : reason },
+  });
+  return z
+    .object({
+      ...{ id: text, object: z.literal('text_completion'), created: count, model: text, system_fingerprint: z.null() },
+      ...{ choices: z.array(choice), usage: isChunk ? USAGE().nullable().optional() : USAGE() },
+    })
+    .meta({ id: isChunk ? 'CompletionChunk' : 'Completion' });
+}
+
+export const COMPLETIONS_ANSWER = once(() => completion(false));
+export const COMPLETIONS_EVENT = once(() => completion(true));
 
 /** https://platform.openai.com/docs/api-reference/completions/object */
 export function encodeCompletions(

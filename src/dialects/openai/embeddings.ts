@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count, INPUT_USAGE, numbers } from '../shared/answer-schema.ts';
 import { numbersText, readEmbedding } from '../shared/embedding-text.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import { jsonItem, type Answer, type AnswerHead, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
@@ -76,6 +78,17 @@ function readPairs(values: JsonObject, itemLimit: number) {
   checkCount(inputs.length, itemLimit);
   return { ...others, inputs, isList: Array.isArray(values['input']) };
 }
+
+export const EMBEDDINGS_ANSWER = once(() =>
+  z
+    .object({
+      object: z.literal('list'),
+      data: z.array(z.object({ object: z.literal('embedding'), embedding: z.union([numbers, text]), index: count })),
+      model: text,
+      usage: INPUT_USAGE(),
+    })
+    .meta({ id: 'Embeddings' }),
+);
 
 /** The answer; the error of a bad input in a list names its index. */
 export function encodeEmbeddings(

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count } from '../shared/answer-schema.ts';
 import { ServerError } from '../../errors.ts';
 import {
   jsonAnswer,
@@ -75,6 +77,10 @@ export function decodeImages(body: Uint8Array, { itemLimit }: DecodeContext): It
     options: null,
   };
 }
+
+export const IMAGES_ANSWER = once(() =>
+  z.object({ created: count, data: z.array(z.object({ b64_json: text })) }).meta({ id: 'Images' }),
+);
 
 /** The answer: images as base64. */
 export function encodeImages(

@@ -6,19 +6,34 @@ import { allReplies } from '../shared/results.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { AUDIO_BODY, AUDIO_JSON_BODY, decodeTranscription, decodeTranslation, type AudioOptions } from './audio.ts';
 import { CHAT_BODY, decodeChat, type ChatOptions } from './chat.ts';
-import { ChatStream, encodeChat } from './chat-reply.ts';
-import { CompletionsStream, encodeCompletions } from './completions-reply.ts';
+import { CHAT_ANSWER, CHAT_EVENT, ChatStream, encodeChat } from './chat-reply.ts';
+import { COMPLETIONS_ANSWER, COMPLETIONS_EVENT, CompletionsStream, encodeCompletions } from './completions-reply.ts';
 import { FIM_BODY, decodeFim } from './fim.ts';
 import { COMPLETIONS_BODY, decodeCompletions, type CompletionsOptions } from './completions.ts';
 import { OPENAI } from './dialect.ts';
-import { EMBEDDINGS_BODY, decodeEmbeddings, encodeEmbeddings, type EmbeddingsOptions } from './embeddings.ts';
-import { IMAGES_BODY, decodeImages, encodeImages } from './images.ts';
+import {
+  EMBEDDINGS_ANSWER,
+  EMBEDDINGS_BODY,
+  decodeEmbeddings,
+  encodeEmbeddings,
+  type EmbeddingsOptions,
+} from './embeddings.ts';
+import { IMAGES_ANSWER, IMAGES_BODY, decodeImages, encodeImages } from './images.ts';
+import { RESPONSE_ANSWER, RESPONSE_EVENT } from './responses/answer-schema.ts';
 import { encodeResponse } from './responses/output.ts';
 import { RESPONSES_BODY, decodeResponse, type ResponseOptions } from './responses/request.ts';
 import { ResponseStream } from './responses/stream.ts';
-import { SPEECH_BODY, SpeechEvents, SpeechStream, decodeSpeech, encodeSpeech, type SpeechOptions } from './speech.ts';
-import { TranscriptStream } from './transcript-stream.ts';
-import { encodeTranscript } from './transcript.ts';
+import {
+  SPEECH_BODY,
+  SPEECH_EVENT,
+  SpeechEvents,
+  SpeechStream,
+  decodeSpeech,
+  encodeSpeech,
+  type SpeechOptions,
+} from './speech.ts';
+import { TRANSCRIPT_EVENT, TranscriptStream } from './transcript-stream.ts';
+import { TRANSCRIPT_ANSWER, encodeTranscript } from './transcript.ts';
 
 /** Models of one task, with the error as OpenAI's clients know it. */
 export function modelsFor(task: string): ModelChoice {
@@ -53,7 +68,12 @@ const SPEECH_MODELS = modelsFor('transcription');
 const EMBEDDINGS: ItemsOperation<EmbeddingsOptions> = {
   ...TEXT_OPERATION,
   name: 'openai.embeddings',
-  about: { summary: 'Gives vectors of texts', body: EMBEDDINGS_BODY, example: { input: ['A text.', 'Another one.'] } },
+  about: {
+    summary: 'Gives vectors of texts',
+    body: EMBEDDINGS_BODY,
+    answer: EMBEDDINGS_ANSWER,
+    example: { input: ['A text.', 'Another one.'] },
+  },
   dialect: OPENAI,
   paths: ['/v1/embeddings', '/embeddings'],
   models: VECTOR_MODELS,
@@ -67,6 +87,8 @@ const CHAT: ItemsOperation<ChatOptions> = {
   about: {
     summary: 'Answers a chat',
     body: CHAT_BODY,
+    answer: CHAT_ANSWER,
+    events: CHAT_EVENT,
     example: { messages: [{ role: 'user', content: 'What is a carpool?' }], max_tokens: 32 },
   },
   dialect: OPENAI,
@@ -87,6 +109,8 @@ const RESPONSES: ItemsOperation<ResponseOptions> = {
   about: {
     summary: 'Answers a chat, in the shape of the responses API',
     body: RESPONSES_BODY,
+    answer: RESPONSE_ANSWER,
+    events: RESPONSE_EVENT,
     example: { input: 'What is a carpool?', max_output_tokens: 32 },
   },
   dialect: OPENAI,
@@ -111,6 +135,7 @@ const FIM: ItemsOperation<ChatOptions> = {
   ...CHAT,
   name: 'openai.fim',
   about: {
+    ...CHAT.about,
     summary: 'Writes what is missing between two texts',
     body: FIM_BODY,
     example: { prompt: 'def add(a, b):', suffix: 'return c', max_tokens: 16 },
@@ -130,6 +155,8 @@ const COMPLETIONS: ItemsOperation<CompletionsOptions> = {
   about: {
     summary: 'Goes on with texts, or makes texts of them',
     body: COMPLETIONS_BODY,
+    answer: COMPLETIONS_ANSWER,
+    events: COMPLETIONS_EVENT,
     example: { prompt: 'Once upon a time', max_tokens: 16 },
   },
   dialect: OPENAI,
@@ -150,7 +177,9 @@ const TRANSCRIPTIONS: ItemsOperation<AudioOptions> = {
     body: AUDIO_JSON_BODY,
     formBody: AUDIO_BODY,
     bodyTypes: [FORM_TYPE, JSON_TYPE],
-    answerTypes: [JSON_TYPE, 'text/plain', 'text/vtt', 'application/x-subrip'],
+    answerTypes: [JSON_TYPE, 'text/plain', 'text/vtt'],
+    answer: TRANSCRIPT_ANSWER,
+    events: TRANSCRIPT_EVENT,
   },
   dialect: OPENAI,
   paths: ['/v1/audio/transcriptions'],
@@ -163,13 +192,7 @@ const TRANSCRIPTIONS: ItemsOperation<AudioOptions> = {
 const TRANSLATIONS: ItemsOperation<AudioOptions> = {
   ...TRANSCRIPTIONS,
   name: 'openai.translations',
-  about: {
-    summary: 'Writes down in English what is said in a recording',
-    body: AUDIO_JSON_BODY,
-    formBody: AUDIO_BODY,
-    bodyTypes: [FORM_TYPE, JSON_TYPE],
-    answerTypes: [JSON_TYPE, 'text/plain', 'text/vtt', 'application/x-subrip'],
-  },
+  about: { ...TRANSCRIPTIONS.about, summary: 'Writes down in English what is said in a recording' },
   paths: ['/v1/audio/translations'],
   decode: decodeTranslation,
 };
@@ -181,6 +204,7 @@ const SPEECH: ItemsOperation<SpeechOptions> = {
     summary: 'Reads a text aloud',
     body: SPEECH_BODY,
     answerTypes: ['audio/mpeg', 'audio/ogg', 'audio/aac', 'audio/flac', 'audio/wav', 'audio/pcm'],
+    events: SPEECH_EVENT,
     example: { input: 'Good morning.', response_format: 'wav' },
   },
   dialect: OPENAI,
@@ -197,7 +221,12 @@ const SPEECH: ItemsOperation<SpeechOptions> = {
 const IMAGES: ItemsOperation<null> = {
   kind: 'items',
   name: 'openai.images',
-  about: { summary: 'Makes images of a text', body: IMAGES_BODY, example: { prompt: 'A red square' } },
+  about: {
+    summary: 'Makes images of a text',
+    body: IMAGES_BODY,
+    answer: IMAGES_ANSWER,
+    example: { prompt: 'A red square' },
+  },
   dialect: OPENAI,
   paths: ['/v1/images/generations'],
   models: modelsFor('text-to-image'),

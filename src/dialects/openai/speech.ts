@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count } from '../shared/answer-schema.ts';
 import { ServerError } from '../../errors.ts';
 import { parseJsonObject } from '../../json.ts';
 import type { Reply } from '../../tasks/task.ts';
@@ -78,6 +80,14 @@ export class SpeechStream implements AnswerStream {
     return [];
   }
 }
+
+export const SPEECH_EVENT = once(() => {
+  const usage = z.object({ input_tokens: count, output_tokens: count, total_tokens: count });
+  return z.union([
+    z.object({ type: z.literal('speech.audio.delta'), audio: text }),
+    z.object({ type: z.literal('speech.audio.done'), usage }),
+  ]);
+});
 
 /** The same as events. https://platform.openai.com/docs/api-reference/audio/speech-audio-delta-event */
 export class SpeechEvents implements AnswerStream {

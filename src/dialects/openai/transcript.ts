@@ -1,3 +1,7 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count } from '../shared/answer-schema.ts';
+import { text as string } from '../shared/body-schema.ts';
 import { ServerError } from '../../errors.ts';
 import type { Answer } from '../shared/operation.ts';
 import { replyJson } from '../shared/reply-json.ts';
@@ -24,6 +28,28 @@ export interface TranscriptSegment {
   readonly end: number;
   readonly text: string;
 }
+
+export const DURATION_USAGE = once(() =>
+  z.object({ type: z.literal('duration'), seconds: count }).meta({ id: 'DurationUsage' }),
+);
+
+/** The forms `json` and `verbose_json`. */
+export const TRANSCRIPT_ANSWER = once(() => {
+  const place = { start: z.number(), end: z.number() };
+  const measures = { temperature: z.number(), avg_logprob: z.number(), compression_ratio: z.number() };
+  const segment = z.object({
+    ...{ id: count, seek: count, ...place, text: string, tokens: z.array(count), ...measures },
+    no_speech_prob: z.number(),
+  });
+  const verbose = {
+    ...{ language: string, task: string, duration: z.number(), segments: z.array(segment) },
+    words: z.array(z.object({ word: string, ...place })).optional(),
+    words_from: z.enum(['attention', 'segments', 'frames']).optional(),
+    real_time_factor: z.number().optional(),
+  };
+  const plain = z.object({ text: string, usage: DURATION_USAGE() });
+  return z.union([plain.extend(verbose).meta({ id: 'VerboseTranscript' }), plain.meta({ id: 'Transcript' })]);
+});
 
 /** The answer in the form asked for. */
 export function encodeTranscript(results: readonly ItemResult[], { format }: { readonly format: AudioFormat }): Answer {

@@ -10,8 +10,8 @@ import {
   encodeScoreByVectors,
   type VectorScoreOptions,
 } from './by-vectors.ts';
-import { RERANK_BODY, decodeRerank, encodeRerank, type RerankOptions } from './rerank.ts';
-import { SCORE_BODY, decodeScore, encodeScore, type ScoreOptions } from './score.ts';
+import { RANKING_ANSWER, RERANK_BODY, decodeRerank, encodeRerank, type RerankOptions } from './rerank.ts';
+import { SCORE_ANSWER, SCORE_BODY, decodeScore, encodeScore, type ScoreOptions } from './score.ts';
 
 /** The paths are those of Jina and of Cohere's first version, and (for `documents` instead of `texts`) of TEI, as in vLLM. Errors are OpenAI's. */
 const RERANK: ItemsOperation<RerankOptions> = {
@@ -20,6 +20,7 @@ const RERANK: ItemsOperation<RerankOptions> = {
   about: {
     summary: 'Orders documents by how well they answer a query',
     body: RERANK_BODY,
+    answer: RANKING_ANSWER,
     example: { query: 'Where is the station?', documents: ['In the town.', 'It rains.'] },
   },
   dialect: OPENAI,
@@ -47,6 +48,7 @@ const SCORE: ItemsOperation<ScoreOptions> = {
   about: {
     summary: 'Scores pairs of texts',
     body: SCORE_BODY,
+    answer: SCORE_ANSWER,
     example: { text_1: 'Where is the station?', text_2: ['In the town.', 'It rains.'] },
   },
   dialect: OPENAI,

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
+import { anything, count, INPUT_USAGE } from '../shared/answer-schema.ts';
 import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
 import { choice, fieldError, flag, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
@@ -99,6 +101,14 @@ function textOf(document: Document, fields: readonly string[], index: number): s
     'invalid_type',
   );
 }
+
+export const RANKING_ANSWER = once(() => {
+  const result = z.object({ index: count, relevance_score: z.number(), document: anything.optional() });
+  const tokens = z.object({ input_tokens: count, output_tokens: count });
+  return z
+    .object({ id: text, model: text, results: z.array(result), usage: INPUT_USAGE(), meta: z.object({ tokens }) })
+    .meta({ id: 'Ranking' });
+});
 
 /** The answer, best first; the error of a bad document has its index. `meta` is what Cohere has for `usage`. */
 export function encodeRerank(results: readonly ItemResult[], options: RerankOptions, head: RerankHead): Answer {

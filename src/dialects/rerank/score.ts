@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count, INPUT_USAGE } from '../shared/answer-schema.ts';
 import { parseJsonObject } from '../../json.ts';
 import { fieldError, flag, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
@@ -108,6 +110,16 @@ function pairsOf(asked: z.output<typeof schema>, itemLimit: number): ScorePairs 
     );
   return { first, second, field: sides[1] };
 }
+
+export const SCORE_ANSWER = once(() => {
+  const score = z.object({ index: count, object: z.literal('score'), score: z.number() });
+  return z
+    .object({
+      ...{ id: text, object: z.literal('list'), created: count, model: text },
+      ...{ data: z.array(score), usage: INPUT_USAGE() },
+    })
+    .meta({ id: 'Scores' });
+});
 
 /** The answer, in the order of the request; the error of a bad pair has its index. */
 export function encodeScore(results: readonly ItemResult[], { field }: ScoreOptions, head: ScoreHead): Answer {

@@ -1,6 +1,10 @@
+import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
+import { once } from '../../once.ts';
 import type { ReplyToolCall, ToolCallDelta } from '../../tasks/chat/tools/call-draft.ts';
 import type { Reply } from '../../tasks/task.ts';
+import { count } from './answer-schema.ts';
+import { text } from './body-schema.ts';
 import type { AnswerStream, ModelFacts, StreamEvent } from './operation.ts';
 import { replyJson } from './reply-json.ts';
 import { allReplies } from './results.ts';
@@ -62,6 +66,24 @@ export interface Usage {
   readonly total_tokens: number;
   readonly completion_tokens_details?: { readonly reasoning_tokens: number };
 }
+
+export const USAGE = once(() =>
+  z
+    .object({
+      ...{ prompt_tokens: count, completion_tokens: count, total_tokens: count },
+      completion_tokens_details: z.object({ reasoning_tokens: count }).optional(),
+    })
+    .meta({ id: 'Usage' }),
+);
+
+/** Why a text has ended. */
+export const FINISH_REASON = once(() => z.enum(['stop', 'length', 'tool_calls', 'function_call']));
+
+/** How likely a token was, as chats and responses tell it: it and the likeliest ones in its place. */
+export const TOKEN_LOGPROB = once(() => {
+  const candidate = { token: text, logprob: z.number().nullable(), bytes: z.array(count).nullable() };
+  return z.object({ ...candidate, top_logprobs: z.array(z.object(candidate)) }).meta({ id: 'TokenLogprob' });
+});
 
 /** Token counts of a request: a prompt counts once, however many choices it has. The choices of a prompt are next to each other. */
 export function usageOf(generations: readonly Generation[], choices: number): Usage {

@@ -167,6 +167,20 @@ export interface AnswerHead {
   readonly accept?: string | undefined;
   /** The answer becomes the result of a job, which is whole. */
   readonly isJob?: boolean;
+  /** How long it has taken, for answers that say so; filled in while the request is served. */
+  readonly timing?: AnswerTiming;
+}
+
+/** Milliseconds. */
+export interface AnswerTiming {
+  /** Since the request began, as far as it is known. */
+  readonly totalMs?: number;
+  /** Of loading the model, where the request waited for that. */
+  readonly loadMs?: number;
+  /** From the first run to the first token of a text, */
+  readonly promptMs?: number;
+  /** and from there to its last. */
+  readonly writeMs?: number;
 }
 
 /** An answer, ready to be sent. */

@@ -12,7 +12,21 @@ import {
 } from '../shared/operation.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { TEI } from './dialect.ts';
-import { encodeEmbedAll, encodeEmbed, encodePredict, encodeRerank, encodeSimilarity } from './replies.ts';
+import {
+  DECODE_ANSWER,
+  EMBED_ALL_ANSWER,
+  EMBED_ANSWER,
+  EMBED_SPARSE_ANSWER,
+  PREDICT_ANSWER,
+  RERANK_ANSWER,
+  SIMILARITY_ANSWER,
+  TOKENIZE_ANSWER,
+  encodeEmbedAll,
+  encodeEmbed,
+  encodePredict,
+  encodeRerank,
+  encodeSimilarity,
+} from './replies.ts';
 import {
   decodeDecode,
   decodeEmbed,
@@ -85,7 +99,12 @@ const call = {
 const EMBED: ItemsOperation<null> = {
   ...items,
   name: 'tei.embed',
-  about: { summary: 'Gives vectors of texts', body: embedSchema, example: { inputs: ['A text.'] } },
+  about: {
+    summary: 'Gives vectors of texts',
+    body: embedSchema,
+    answer: EMBED_ANSWER,
+    example: { inputs: ['A text.'] },
+  },
   paths: ['/embed'],
   models: EMBEDDING,
   decode: decodeEmbed,
@@ -95,7 +114,12 @@ const EMBED: ItemsOperation<null> = {
 const EMBED_ALL: ItemsOperation<null> = {
   ...items,
   name: 'tei.embedAll',
-  about: { summary: 'Gives a vector for each token of texts', body: embedAllSchema, example: { inputs: ['A text.'] } },
+  about: {
+    summary: 'Gives a vector for each token of texts',
+    body: embedAllSchema,
+    answer: EMBED_ALL_ANSWER,
+    example: { inputs: ['A text.'] },
+  },
   paths: ['/embed_all'],
   models: EMBEDDING,
   decode: decodeEmbedAll,
@@ -108,6 +132,7 @@ const SIMILARITY: ItemsOperation<null> = {
   about: {
     summary: 'Compares sentences with one',
     body: similaritySchema,
+    answer: SIMILARITY_ANSWER,
     example: { inputs: { source_sentence: 'A text.', sentences: ['Another one.'] } },
   },
   paths: ['/similarity'],
@@ -124,6 +149,7 @@ const RERANK: ItemsOperation<RerankOptions> = {
   about: {
     summary: 'Scores texts by how well they answer a query',
     body: rerankSchema,
+    answer: RERANK_ANSWER,
     example: { query: 'Where is the station?', texts: ['In the town.', 'It rains.'] },
   },
   paths: ['/rerank'],
@@ -136,7 +162,7 @@ const RERANK: ItemsOperation<RerankOptions> = {
 const PREDICT: ItemsOperation<PredictOptions> = {
   ...items,
   name: 'tei.predict',
-  about: { summary: 'Classifies texts', body: predictSchema, example: { inputs: 'A text.' } },
+  about: { summary: 'Classifies texts', body: predictSchema, answer: PREDICT_ANSWER, example: { inputs: 'A text.' } },
   paths: [],
   sharesPaths: {
     of: 'native.predict',
@@ -151,6 +177,12 @@ const PREDICT: ItemsOperation<PredictOptions> = {
 const EMBED_SPARSE: ItemsOperation<null> = {
   ...EMBED,
   name: 'tei.embedSparse',
+  about: {
+    summary: 'Gives the tokens of texts that a model thinks matter, with their weights',
+    body: embedAllSchema,
+    answer: EMBED_SPARSE_ANSWER,
+    example: { inputs: ['A text.'] },
+  },
   paths: ['/embed_sparse'],
   decode: decodeEmbedSparse,
   encode: encodeEmbedAll,
@@ -159,14 +191,19 @@ const EMBED_SPARSE: ItemsOperation<null> = {
 const TOKENIZE: CallOperation = {
   ...call,
   name: 'tei.tokenize',
-  about: { summary: 'Splits texts into tokens', body: tokenizeSchema, example: { inputs: 'A text.' } },
+  about: {
+    summary: 'Splits texts into tokens',
+    body: tokenizeSchema,
+    answer: TOKENIZE_ANSWER,
+    example: { inputs: 'A text.' },
+  },
   paths: ['/tokenize'],
   decode: decodeTokenize,
 };
 const DECODE: CallOperation = {
   ...call,
   name: 'tei.decode',
-  about: { summary: 'Makes texts of token ids', body: decodeSchema, example: { ids: [1, 2] } },
+  about: { summary: 'Makes texts of token ids', body: decodeSchema, answer: DECODE_ANSWER, example: { ids: [1, 2] } },
   paths: ['/decode'],
   decode: decodeDecode,
 };

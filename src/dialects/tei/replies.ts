@@ -1,3 +1,7 @@
+import { z } from 'zod';
+import { once } from '../../once.ts';
+import { count, LABEL_SCORE, numbers } from '../shared/answer-schema.ts';
+import { text } from '../shared/body-schema.ts';
 import { float32Text } from '../../tensors/float-text.ts';
 import type { Reply } from '../../tasks/task.ts';
 import { numbersText, readEmbedding, similarities } from '../shared/embedding-text.ts';
@@ -25,15 +29,22 @@ function listAnswer<Value>(values: readonly Value[], print: (value: Value) => st
   return { contentType: 'application/json', chunks: json.finish() };
 }
 
+export const EMBED_ANSWER = once(() => z.array(numbers));
+
 export function encodeEmbed(results: readonly ItemResult[]): Answer {
   return listAnswer(repliesOf(results, 'inputs'), (reply) => numbersText(readEmbedding(reply)));
 }
+
+export const EMBED_ALL_ANSWER = once(() => z.array(z.array(numbers)));
+export const EMBED_SPARSE_ANSWER = once(() => z.array(z.array(z.object({ index: count, value: z.number() }))));
 
 /** Vectors of each token, or pairs of index and value. */
 export function encodeEmbedAll(results: readonly ItemResult[]): Answer {
   const replies = repliesOf(results, 'inputs').map((reply) => replyJson(reply) as { embedding: unknown });
   return listAnswer(replies, ({ embedding }) => JSON.stringify(embedding));
 }
+
+export const SIMILARITY_ANSWER = once(() => numbers);
 
 /** The source sentence is the first item. */
 export function encodeSimilarity(results: readonly ItemResult[]): Answer {
@@ -42,17 +53,31 @@ export function encodeSimilarity(results: readonly ItemResult[]): Answer {
   return listAnswer(cosines, (cosine) => float32Text(Math.fround(cosine)));
 }
 
+export const RERANK_ANSWER = once(() => z.array(z.object({ index: count, text: text.optional(), score: z.number() })));
+
 /** Best first. */
 export function encodeRerank(results: readonly ItemResult[], { texts }: RerankOptions): Answer {
   const ranked = rankReplies(repliesOf(results, 'texts'));
   return listAnswer(ranked, ({ index, score }) => JSON.stringify({ index, text: texts?.[index], score }));
 }
 
+export const PREDICT_ANSWER = once(() => {
+  const labels = z.array(LABEL_SCORE());
+  return z.union([labels, z.array(labels)]);
+});
+
 /** A task's `[{label, score}]` is what TEI gives for one input; for a list of inputs it is a list of them. */
 export function encodePredict(results: readonly ItemResult[], { isList }: PredictOptions): Answer {
   const [first, ...others] = repliesOf(results, 'inputs').map(replyJson);
   return isList ? listAnswer([first, ...others], (list) => JSON.stringify(list)) : jsonAnswer(first);
 }
+
+/** What the tasks' calls `tokenize` and `decode` give. */
+export const TOKENIZE_ANSWER = once(() => {
+  const place = { start: count.nullable(), stop: count.nullable() };
+  return z.array(z.array(z.object({ id: count, text, special: z.boolean(), ...place })));
+});
+export const DECODE_ANSWER = once(() => z.array(text));
 
 /** A text task's description of itself (`calls.info`). */
 export interface TextModelInfo {

@@ -56,7 +56,7 @@ export function addDocs(routes: Routes, services: Services): void {
   const page = (path: string, contentType: string, text: string): void =>
     routes.add('get', path, {
       dialect: HTTP,
-      about: { summary: 'This document as a page', answerTypes: [contentType] },
+      about: { summary: 'This document as a page', answerTypes: [contentType.split(';', 1)[0] ?? ''] },
       scope: 'open',
       handle: async (exchange, { originalUrl }) => {
         // With a slash at its end, the page's relative addresses would lead past it: that is the folder of the docs' site.

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
 import { BEGINNING } from '../file/checkpoint.ts';
 import type { Change } from '../local/database.ts';
 
@@ -96,6 +97,24 @@ export function newBatch(
     ...{ times: {}, problems: [], lines: 0, checkpoint: BEGINNING, starts: 0 },
   };
 }
+
+/** The schema of a batch as clients see it. */
+export const BATCH = once(() => {
+  const text = z.string();
+  const time = count.nullable();
+  return z
+    .object({
+      ...{ id: text, object: z.literal('batch'), endpoint: text, completion_window: text },
+      ...{ errors: z.object({ object: z.literal('list'), data: z.array(PROBLEM) }).nullable() },
+      ...{ input_file_id: text, output_file_id: text.nullable(), error_file_id: text.nullable() },
+      ...{ status: z.enum(BATCH_STATUSES), created_at: count, expires_at: count, in_progress_at: time },
+      ...{ finalizing_at: time, completed_at: time, failed_at: time, expired_at: time },
+      ...{ cancelling_at: time, cancelled_at: time },
+      request_counts: z.object({ total: count, completed: count, failed: count }),
+      metadata: z.record(text, text).nullable(),
+    })
+    .meta({ id: 'Batch' });
+});
 
 /** A batch as OpenAI's API shows it. https://platform.openai.com/docs/api-reference/batch/object */
 export function batchView(record: BatchRecord, checkpoint = record.checkpoint): Readonly<Record<string, unknown>> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { once } from '../../once.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { readOptions } from '../options.ts';
 import { servedBy } from '../served.ts';
@@ -39,6 +40,7 @@ const options = z.strictObject({
 export async function createTranscriptionTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
   const { tokens, mels } = await readSpeechModel(source);
+  // The main thread needs neither.
   const logMel = once(() => new LogMel(mels));
   const tokenizer = once(() => loadTokenizer(source.files));
   const calls = {
@@ -144,10 +146,4 @@ async function listen(
   });
   await live?.done();
   return { takes, language: listening?.language ?? settings.language ?? 'en' };
-}
-
-/** Makes a value at the first call: the main thread needs neither features nor tokenizer. */
-function once<Value>(make: () => Value): () => Value {
-  let made: { value: Value } | undefined;
-  return () => (made ??= { value: make() }).value;
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { OPERATIONS } from '../../../src/dialects/operations.ts';
 import { digestOfKey } from '../../../src/config/api-keys.ts';
-import { describeApi, type DescribedModel } from '../../../src/http/openapi/document.ts';
+import { describeApi } from '../../../src/http/openapi/document.ts';
+import type { DescribedModel } from '../../../src/http/openapi/examples.ts';
 import { ask } from '../in-process.ts';
 import { startStubServer, type StubModel } from '../stub-services.ts';
 
@@ -38,6 +39,26 @@ test('every operation is described, with the schema that reads its body and all 
         assert.ok(Object.hasOwn(operation['responses'] as object, status), `${path} ${status}`);
     }
   }
+});
+
+/** They have no body. */
+const EMPTY = ['/v2/repository/models/{model}/load', '/v2/repository/models/{model}/unload', '/openapi.json'];
+
+test('every answer in JSON and every stream has a schema', async () => {
+  await using server = await startStubServer([chat]);
+  const { paths } = (await documentOf(server.url)) as { paths: Described };
+  for (const { name, about, ...operation } of OPERATIONS) {
+    const streams = operation.kind === 'items' && operation.stream !== undefined;
+    assert.equal(about.events !== undefined || about.lines !== undefined, streams, name);
+  }
+  for (const [path, methods] of Object.entries(paths))
+    for (const [method, { responses }] of Object.entries(methods)) {
+      const all = responses as Record<string, { content: Record<string, { schema?: Json }> }>;
+      const { content = {} } = all[200] ?? all[202] ?? {};
+      for (const type of ['application/json', 'application/x-ndjson', 'text/event-stream'])
+        if (content[type] !== undefined && !EMPTY.includes(path))
+          assert.ok(content[type].schema, `${method} ${path} ${type}`);
+    }
 });
 
 test('every route and probe is described, and each operation has an id of its own', async () => {
@@ -78,10 +99,16 @@ test('ranges, lists and forms are told as they are checked', async () => {
 
 test('a path of several dialects has the errors of each', async () => {
   await using server = await startStubServer([chat]);
-  const { paths } = (await documentOf(server.url)) as { paths: Described };
+  const { paths, components } = (await documentOf(server.url)) as {
+    paths: Described;
+    components: { schemas: Record<string, Json> };
+  };
   const { responses } = paths['/rerank']?.['post'] as { responses: Record<string, { content: Record<string, Json> }> };
-  const { schema } = responses[400]?.content['application/json'] as { schema: { anyOf: { properties: Json }[] } };
-  const kinds = schema.anyOf.map(({ properties }) => (properties['error'] as Json)['type']);
+  const { schema } = responses[400]?.content['application/json'] as { schema: { anyOf: { $ref: string }[] } };
+  const kinds = schema.anyOf.map(({ $ref }) => {
+    const { properties } = components.schemas[$ref.split('/').at(-1) ?? ''] as { properties: Json };
+    return (properties['error'] as Json)['type'];
+  });
   assert.deepEqual(kinds.sort(), ['object', 'string']);
 });
 
