@@ -9,7 +9,6 @@ import { nameOf } from '../dialects/ollama/names.ts';
 import type { TextModelInfo } from '../dialects/tei/replies.ts';
 import { ServerError } from '../errors.ts';
 import { parseJsonObject, type JsonObject } from '../json.ts';
-import { bytesOf } from '../repository/weight-bytes.ts';
 import { readBody } from './body.ts';
 import type { Routes } from './express-routes.ts';
 import { limitsOf } from './inference.ts';
@@ -39,18 +38,15 @@ export function addOllama(routes: Routes, services: Services): void {
   routes.add('get', '/api/tags', {
     dialect: OLLAMA,
     about: { summary: 'Lists the models that chat or embed', answer: TAGS },
-    async handle(exchange) {
-      const models = rowsOf(services).filter(isReachable);
-      await exchange.json({ models: await Promise.all(models.map(describe)) });
-    },
+    handle: (exchange) => exchange.json({ models: rowsOf(services).filter(isReachable).map(describe) }),
   });
   routes.add('get', '/api/ps', {
     dialect: OLLAMA,
     about: { summary: 'Lists those of them that are loaded', answer: RUNNING },
-    async handle(exchange) {
+    handle(exchange) {
       const models = rowsOf(services).filter((model) => model.devices !== undefined && isReachable(model));
-      const running = models.map(async (model) => {
-        const row = await describe(model);
+      const running = models.map((model) => {
+        const row = describe(model);
         const keptMs = repository.onDemand.keptMs(model.name);
         return {
           ...row,
@@ -58,7 +54,7 @@ export function addOllama(routes: Routes, services: Services): void {
           expires_at: keptMs === Infinity ? FOREVER : new Date(Date.now() + keptMs).toISOString(),
         };
       });
-      await exchange.json({ models: await Promise.all(running) });
+      return exchange.json({ models: running });
     },
   });
   routes.add('post', '/api/show', {
@@ -74,7 +70,7 @@ export function addOllama(routes: Routes, services: Services): void {
       const facts = door.known.factsByName(asked);
       const row = rowsOf(services).find((one) => one.name === facts.name);
       if (row === undefined) throw new ServerError('MODEL_NOT_FOUND');
-      const { modified_at, details } = await describe(row);
+      const { modified_at, details } = describe(row);
       const { task, contextTokens } = row;
       await exchange.json({
         ...{ modified_at, details, capabilities: CAPABILITIES[task] ?? [] },
@@ -96,8 +92,9 @@ function namesOf(values: JsonObject): JsonObject {
 interface Row {
   readonly name: string;
   readonly task: string;
-  /** What it is, or would be, loaded from. */
-  readonly source: Parameters<typeof bytesOf>[0][number];
+  /** The file of its graph, and the bytes of all its files. */
+  readonly weights: string;
+  readonly fileBytes: number;
   /** Of a loaded model. */
   readonly devices?: readonly string[];
   readonly contextTokens?: number | undefined;
@@ -105,13 +102,13 @@ interface Row {
 
 /** All models, by name; of several versions the highest. */
 function rowsOf({ repository }: Services): readonly Row[] {
-  const asleep = repository.asleep().map((source): Row => {
-    return { name: source.name, task: source.manifest.task, source };
+  const asleep = repository.asleep().map(({ name, manifest: { task }, weights, fileBytes }): Row => {
+    return { name, task, weights, fileBytes };
   });
-  const loaded = repository.list().map(({ name, description, task, taskSource }): Row => {
-    const tell = task.calls?.['info'] as (() => TextModelInfo) | undefined;
-    const { devices } = description;
-    return { name, task: description.task, source: taskSource, devices, contextTokens: tell?.().maxInputLength };
+  const loaded = repository.list().map(({ name, description, task: { calls }, taskSource, fileBytes }): Row => {
+    const tell = calls?.['info'] as (() => TextModelInfo) | undefined;
+    const { task, devices } = description;
+    return { name, task, weights: taskSource.weights, fileBytes, devices, contextTokens: tell?.().maxInputLength };
   });
   const rows = new Map([...asleep, ...loaded].map((row) => [row.name, row]));
   return [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -121,23 +118,18 @@ function isReachable({ task }: Row): boolean {
   return Object.hasOwn(CAPABILITIES, task);
 }
 
-/** Sizes of what models are loaded from: clients ask for them every few seconds. */
-const sizes = new WeakMap<Row['source'], Promise<number>>();
-
-async function describe({ name, task, source }: Row) {
-  const known = sizes.get(source) ?? bytesOf([source]);
-  sizes.set(source, known);
+function describe({ name, task, weights, fileBytes }: Row) {
   const details = {
     parent_model: '',
     format: 'onnx',
     family: task,
     families: [task],
     parameter_size: '',
-    quantization_level: LEVELS[dtypeOf(source.weights)] ?? '',
+    quantization_level: LEVELS[dtypeOf(weights)] ?? '',
   };
   // Clients show the first 12 characters, and Ollama's own ends in a panic where there are fewer.
   const digest = createHash('sha256').update(name).digest('hex');
-  return { name, model: name, modified_at: STARTED, size: await known, digest, details };
+  return { name, model: name, modified_at: STARTED, size: fileBytes, digest, details };
 }
 
 /** Ollama's names of precisions. */

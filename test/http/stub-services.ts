@@ -214,7 +214,8 @@ function servedModel({ name, task, calls = {}, serve, isPlain = false }: StubMod
     limits: { maxItems: 8, maxCost: Infinity, maxDelayMs: 0 },
     queueItems: 64,
     task: isPlain ? plain : { ...plain, serve: alone },
-    taskSource: { key: `${name}/1#1`, folder: '/nowhere', weights: 'model.onnx', files: {} },
+    fileBytes: 0,
+    taskSource: { key: `${name}/1#1`, folder: '/nowhere', weights: 'model.onnx' },
     statistics: createStatistics(),
     timeoutMs: 30_000,
   } as unknown as ServedModel;
