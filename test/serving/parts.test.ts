@@ -49,6 +49,8 @@ test('of several tickets the longest of each time counts, and every lane is name
     splitMs: 1,
     finishMs: 0,
     batchItems: 4,
+    totalMs: 0,
+    loadMs: 0,
     lanes: new Set([1, 0]),
   });
 });
