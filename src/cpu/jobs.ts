@@ -1,6 +1,6 @@
 import { deserialize, serialize } from 'node:v8';
 import { forOtherModels, operationNamed, operationOf } from '../dialects/operations.ts';
-import { isPlaceholder, readModelName } from '../dialects/shared/model-name.ts';
+import { isPlaceholder, readModelName, shortName } from '../dialects/shared/model-name.ts';
 import type { Answer, CallOperation, ItemsOperation, ItemsRequest } from '../dialects/shared/operation.ts';
 import { finishItem, type ItemResult } from '../dialects/shared/results.ts';
 import { errorOf, plainError, type ErrorCode, type PlainError } from '../errors.ts';
@@ -88,7 +88,7 @@ async function decodeItems(
       value: {
         kind: 'items',
         operation: operation.name,
-        asked: name,
+        asked: name === undefined ? undefined : shortName(name),
         key: fits ? model.source.key : undefined,
         count: items.length,
         ignored,
@@ -189,7 +189,8 @@ async function answerCall(
   { body, context, models }: DecodeJob,
   taskOf: TaskOf,
 ): Promise<Given<CpuAnswers['decode']>> {
-  const { model: asked, name, argument } = operation.decode(body, context);
+  const { model, name, argument } = operation.decode(body, context);
+  const asked = model === undefined ? undefined : shortName(model);
   const source = findModel(models[operation.name], asked)?.source;
   if (source === undefined) return { value: { kind: 'call', asked, key: undefined, answer: undefined }, buffers: [] };
   const value = await functionOf(await taskOf(source), name)(argument);

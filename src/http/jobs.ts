@@ -4,6 +4,7 @@ import { count, whole } from '../dialects/shared/answer-schema.ts';
 import { OPENAI } from '../dialects/openai/dialect.ts';
 import { ServerError } from '../errors.ts';
 import { hasBoard } from '../jobs/boards.ts';
+import { jsonMembersInTurns } from '../json-members.ts';
 import { JOB, readJob } from '../jobs/job.ts';
 import { hasEnded, JOB_STATUSES, noJob, type JobBoard, type JobFacts } from '../jobs/job-board.ts';
 import { readBody } from './body.ts';
@@ -89,7 +90,7 @@ async function createJob(exchange: Exchange, services: Services): Promise<void> 
     deadline: exchange.deadline,
   });
   try {
-    const job = readJob(body.bytes, '');
+    const job = readJob(body.bytes, '', await jsonMembersInTurns(body.bytes));
     const customId = job.id === '' ? null : job.id;
     const key = ownKey(exchange, keyOf(exchange) ?? customId);
     const webhook = job.webhook ?? null;

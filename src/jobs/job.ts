@@ -68,6 +68,7 @@ export class JobError extends ServerError {
  */
 export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMembers(bytes)): Job {
   if (members === undefined) throw new JobError(null, 'A job must be a JSON object.');
+  checkEnvelope(members);
   // Without a prototype, so that "__proto__" is a member like any other.
   const envelope = Object.create(null) as Record<string, unknown>;
   for (const [name, range] of members) if (name !== 'body') envelope[name] = valueOf(bytes, name, range);
@@ -84,6 +85,19 @@ export function readJob(bytes: Uint8Array, defaultId?: string, members = jsonMem
   if (bodyAt === undefined && body[0] !== OPEN_BRACE) throw new JobError(custom_id, 'body: must be a JSON object');
   const job = { id: custom_id, match, priority, timeoutMs, webhook, ...(output === undefined ? {} : { output }) };
   return bodyAt === undefined ? { ...job, body } : { ...job, body: new Uint8Array(0), bodyAt };
+}
+
+/** Most members of a job, and most bytes of all but its body: what is read at once. */
+const MOST_MEMBERS = 64;
+const MOST_ENVELOPE_BYTES = 1024 * 1024;
+
+/** Throws a JobError. */
+function checkEnvelope(members: ReadonlyMap<string, Range>): void {
+  if (members.size > MOST_MEMBERS) throw new JobError(null, `A job has ${MOST_MEMBERS} members at most.`);
+  let bytes = 0;
+  for (const [name, { start, end }] of members) bytes += name.length + (name === 'body' ? 0 : end - start);
+  if (bytes > MOST_ENVELOPE_BYTES)
+    throw new JobError(null, `A job has ${MOST_ENVELOPE_BYTES} bytes at most beside its body.`);
 }
 
 const QUOTE = 0x22;

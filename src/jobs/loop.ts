@@ -11,7 +11,7 @@ import {
   type CommandServed,
 } from './command-job.ts';
 import { JobError, readJob, type Job } from './job.ts';
-import { jsonMembers } from '../json-members.ts';
+import { jsonMembersInTurns } from '../json-members.ts';
 import { Lease } from './lease.ts';
 import type { JobMap } from './map/job-map.ts';
 import { unreadResult, type JobResult, type ResultKind } from './result.ts';
@@ -227,7 +227,7 @@ export class JobLoop<Claimed extends ClaimedJob> {
     if (claimed.turn !== undefined && !(await claimed.turn)) return undefined;
     let job: Job | CommandJob;
     try {
-      job = this.#read(claimed);
+      job = await this.#read(claimed);
     } catch (error) {
       if (error instanceof JobError) return unreadResult(error, claimed.place);
       throw error;
@@ -240,9 +240,9 @@ export class JobLoop<Claimed extends ClaimedJob> {
     return commands?.run(job, { cancellation, draining, isHeld: () => lease.lasts, onPhase });
   }
 
-  #read({ bytes, problem, defaultId }: ClaimedJob): Job | CommandJob {
+  async #read({ bytes, problem, defaultId }: ClaimedJob): Promise<Job | CommandJob> {
     if (problem !== undefined) throw new JobError(null, problem);
-    const members = jsonMembers(bytes);
+    const members = await jsonMembersInTurns(bytes);
     if (members?.has('command') !== true) return readJob(bytes, defaultId, members);
     if (this.#parts.commands === undefined) throw new JobError(null, 'command: this server runs no commands');
     return readCommandJob(bytes, defaultId);

@@ -58,7 +58,7 @@ export async function planLoad(order: LoadOrder, parts: PlannerParts): Promise<L
   const toTry = { spec, source, taskSource: unsigned, lane, stamp };
   const tried = spec.program === undefined ? await tryGraph(toTry, parts) : undefined;
   const answer = await thread.command({ kind: 'load', model: spec, signature: tried?.signature });
-  tellOf(source.name, answer, parts);
+  tellOf(spec, { model: source.name, answer }, parts);
   const taskSource = { ...unsigned, signature: answer.signature };
   const task = await createTask(taskSource);
   const limits = limitsOf(source, answer);
@@ -93,10 +93,17 @@ export async function planLoad(order: LoadOrder, parts: PlannerParts): Promise<L
 }
 
 function tellOf(
-  model: string,
-  { warnings = [], why, advice, signature: { leftOut } }: LoadAnswer,
+  { program }: ModelSpec,
+  { model, answer }: { readonly model: string; readonly answer: LoadAnswer },
   { log, alone }: PlannerParts,
 ): void {
+  const {
+    warnings = [],
+    why,
+    advice,
+    signature: { leftOut },
+  } = answer;
+  for (const note of program?.notes ?? []) log.warn({ model, why: note }, 'a setting is taken otherwise');
   if (leftOut !== undefined) log.warn({ model, why: leftOut }, 'outputs are left out');
   for (const warning of warnings) log.warn({ model, why: warning }, 'weights stay mapped');
   if (advice !== undefined) log.info({ model, advice }, 'this model can be faster');

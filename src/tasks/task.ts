@@ -54,6 +54,8 @@ export interface ProgramSpec {
   readonly graphs: Readonly<Record<string, string>>;
   /** Options of the program. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** Settings of the folder that are taken otherwise than they say, for the log. */
+  readonly notes?: readonly string[];
 }
 
 /** What one ticket brings to a lane. The tensors are given away: their memory goes to another thread, so none may be kept or used twice. */

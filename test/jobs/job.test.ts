@@ -69,6 +69,8 @@ test('what is wrong with a job is told by the name of its member, and with its i
     [{ ...LINE, priority: 4 }, 'a', /priority/],
     [{ ...LINE, timeout_ms: 0 }, 'a', /timeout_ms/],
     [{ ...LINE, webhok: 'x' }, 'a', /webhok/],
+    [{ ...LINE, custom_id: 'a'.repeat(1_100_000) }, null, /1048576 bytes/],
+    [Object.fromEntries(Array.from({ length: 65 }, (_, at) => [`m${at}`, 1])), null, /64 members/],
     ['{"custom_id":"a","url":tru,"body":{}}', null, /url/],
   ];
   for (const [line, id, message] of cases) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { jsonMembers } from '../../src/json-members.ts';
+import { jsonMembers, jsonMembersInTurns } from '../../src/json-members.ts';
 
 function membersOf(text: string): Record<string, unknown> | undefined {
   const bytes = Buffer.from(text);
@@ -28,6 +28,15 @@ test('the members of any object are those that JSON.parse finds', () => {
 test('brackets, quotes and escapes within strings end nothing', () => {
   const body = { a: ['}', ']', '\\', '"', '\\"}'], b: { c: '{"x":[' } };
   assert.deepEqual(membersOf(JSON.stringify({ body, z: 1 })), { body, z: 1 });
+});
+
+test('in turns, the members are the same, however long and wherever a turn ends', async () => {
+  const long = { text: `${'\\"'.repeat(70_000)}\\`, list: [['a'.repeat(131_070), '"'], [{ b: ']' }]], last: 1 };
+  const bytes = Buffer.from(JSON.stringify(long));
+  const found = await jsonMembersInTurns(bytes);
+  assert.deepEqual(found, jsonMembers(bytes));
+  assert.deepEqual(membersOf(bytes.toString()), long);
+  assert.equal(await jsonMembersInTurns(bytes.subarray(0, -2)), undefined);
 });
 
 test('of a repeated name the last value counts', () => {

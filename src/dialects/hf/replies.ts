@@ -11,7 +11,7 @@ import type { HfOptions } from './requests.ts';
 export const HF_ANSWER = once(() => z.unknown().meta({ id: 'HfAnswer' }));
 
 /** Answers of Hugging Face's inference API: the task's replies as they are, without our `result` around them. One bad input of a list fails the request. */
-export function encodeHf(results: readonly ItemResult[], { isList, isNested, textField }: HfOptions): Answer {
+export function encodeHf(results: readonly ItemResult[], { isList, isNested, textFields }: HfOptions): Answer {
   const replies = allReplies(results, isList ? 'inputs' : undefined);
   const [first] = replies;
   if (!isList && first !== undefined && 'bytes' in first)
@@ -19,15 +19,16 @@ export function encodeHf(results: readonly ItemResult[], { isList, isNested, tex
   const json = new JsonChunks();
   if (isList || isNested) json.add('[');
   for (const [index, reply] of replies.entries())
-    json.add(`${index === 0 ? '' : ','}${JSON.stringify(plain(reply, textField))}`);
+    json.add(`${index === 0 ? '' : ','}${JSON.stringify(plain(reply, textFields))}`);
   if (isList || isNested) json.add(']');
   return { contentType: 'application/json', chunks: json.finish() };
 }
 
 /** Bytes as base64 text; of an embedding its vector alone, and of a generated text the text. */
-function plain(reply: Reply, textField: string | undefined): unknown {
+function plain(reply: Reply, textFields: readonly string[] | undefined): unknown {
   if ('bytes' in reply) return Buffer.from(reply.bytes).toString('base64');
   const { json } = reply;
-  if (textField !== undefined && isObject(json)) return { [textField]: json['text'] };
+  if (textFields !== undefined && isObject(json))
+    return Object.fromEntries(textFields.map((name) => [name, json['text']]));
   return isObject(json) && Object.hasOwn(json, 'embedding') ? json['embedding'] : json;
 }

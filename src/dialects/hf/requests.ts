@@ -1,7 +1,7 @@
 import { parse } from 'content-type';
 import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
-import { isObject, parseJsonObject } from '../../json.ts';
+import { isObject, parseJsonObject, type JsonObject } from '../../json.ts';
 import type { Item } from '../../tasks/task.ts';
 import { harmless, issue, object, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { isJsonType, saysJson } from '../shared/json-body.ts';
@@ -15,8 +15,8 @@ export interface HfOptions {
   readonly isList: boolean;
   /** A single answer is in a list, as that of a classifier of texts is. */
   readonly isNested: boolean;
-  /** The field that holds a generated text; absent: the task does not make texts. */
-  readonly textField?: string;
+  /** The fields that hold a generated text; absent: the task does not make texts. */
+  readonly textFields?: readonly string[];
 }
 
 /** Names of the text that a task makes. */
@@ -45,7 +45,7 @@ export { schema as HF_BODY };
 export function decodeHf(body: Uint8Array, { contentType, itemLimit, task }: DecodeContext): ItemsRequest<HfOptions> {
   const textField = TEXT_FIELDS.get(task ?? '');
   const isOfTexts = task === 'text-classification';
-  const named = textField === undefined ? {} : { textField };
+  const named = textField === undefined ? {} : { textFields: [textField] };
   if (isBytes(body, contentType)) {
     const { type } = parse(contentType ?? '', { parameters: false });
     const item: Item = { kind: 'raw', contentType: isJsonType(type) ? 'application/octet-stream' : type, bytes: body };
@@ -68,8 +68,13 @@ export function decodeHf(body: Uint8Array, { contentType, itemLimit, task }: Dec
     model,
     ignored,
     items: list.map((one) => jsonItem(one, parameters)),
-    options: { isList, isNested, ...named },
+    options: { isList, isNested, ...(textField === undefined ? {} : { textFields: fieldsOf(textField, parameters) }) },
   };
+}
+
+/** Clients that ask for a translation read it from a field of its own, also where the model (T5) does other things, too. */
+function fieldsOf(textField: string, { src_lang: from, tgt_lang: to }: JsonObject): readonly string[] {
+  return [...new Set([textField, ...(from === undefined && to === undefined ? [] : ['translation_text'])])];
 }
 
 /** Whether a body is an input by itself. Clients send recordings without a type, which is then JSON's. */

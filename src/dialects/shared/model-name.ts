@@ -5,8 +5,17 @@ export interface ModelReading {
   readonly version?: string;
 }
 
+/** No model has a longer name. */
+const MOST_CHARACTERS = 1000;
+
+/** A name for a message or another thread: one that no model can have is cut, so that it still is such a one. */
+export function shortName(name: string): string {
+  return name.slice(0, MOST_CHARACTERS + 1);
+}
+
 /** The readings of a name, the likeliest first: as it is, as `name:version`, and both without the owner that hubs put before it. */
 export function readModelName(name: string): ModelReading[] {
+  if (name.length > MOST_CHARACTERS) return [];
   const last = name.slice(name.lastIndexOf('/') + 1);
   const names = last === name ? [name] : [name, last];
   return names.flatMap((one) => {

@@ -3,9 +3,10 @@ import { rankClasses } from '../class-scores.ts';
 import { floatsOf, outputOf } from '../image/image-model.ts';
 import { readOptions } from '../options.ts';
 import { readParameters, topKParameter } from '../parameters.ts';
-import type { Task, TaskSource } from '../task.ts';
+import type { Item, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
 import { ACTIVATION_NAMES, type Activation } from '../text/scores.ts';
+import { rawSound } from '../transcription/audio-item.ts';
 import { openSoundModel, soundOptions } from './sound-model.ts';
 
 /** A sound in, classes with scores out: `[{"label": "dog", "score": 0.98}, ...]`, best first, as in transformers. */
@@ -40,12 +41,10 @@ export async function createAudioClassificationTask(source: TaskSource): Promise
   const model = await openSoundModel(source, own);
   const { problem_type: problem } = await readJsonObject(source.files['config'], 'files.config');
   const usual = own.activation ?? USUAL.get(problem) ?? 'softmax';
-  return {
-    ...model.task,
-    serve: async (item, context) => {
-      const { top_k: topK = own.topK, function_to_apply: activation = usual } = readParameters(item, parameters);
-      const { values } = floatsOf(await model.run(item, context), output.name);
-      return { json: rankClasses(values, { labels, activation, topK }) };
-    },
+  const serve = async (item: Item, context: ServeContext): Promise<Reply> => {
+    const { top_k: topK = own.topK, function_to_apply: activation = usual } = readParameters(item, parameters);
+    const { values } = floatsOf(await model.run(item, context), output.name);
+    return { json: rankClasses(values, { labels, activation, topK }) };
   };
+  return { ...model.task, serve, reading: { read: rawSound, serve } };
 }

@@ -3,8 +3,9 @@ import { floatsOf, outputOf } from '../image/image-model.ts';
 import { normalized, pooledVector } from '../image/vectors.ts';
 import { readOptions } from '../options.ts';
 import { readParameters } from '../parameters.ts';
-import type { Task, TaskSource } from '../task.ts';
+import type { Item, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { encodeVector, ENCODINGS } from '../text/vector-reply.ts';
+import { rawSound } from '../transcription/audio-item.ts';
 import { openSoundModel, soundOptions } from './sound-model.ts';
 
 /** A sound in, its vector out: `{"embedding": [...]}`. */
@@ -32,13 +33,11 @@ export async function createAudioFeatureExtractionTask(source: TaskSource): Prom
   const own = readOptions(source, options);
   const output = outputOf(source, own.output === undefined ? OUTPUTS : [own.output]);
   const model = await openSoundModel(source, own);
-  return {
-    ...model.task,
-    serve: async (item, context) => {
-      const { normalize = own.normalize, encoding } = readParameters(item, parameters);
-      const { values, shape } = floatsOf(await model.run(item, context), output.name);
-      const vector = pooledVector(values, shape, 'mean');
-      return { json: { embedding: encodeVector(normalize ? normalized(vector) : vector, encoding) } };
-    },
+  const serve = async (item: Item, context: ServeContext): Promise<Reply> => {
+    const { normalize = own.normalize, encoding } = readParameters(item, parameters);
+    const { values, shape } = floatsOf(await model.run(item, context), output.name);
+    const vector = pooledVector(values, shape, 'mean');
+    return { json: { embedding: encodeVector(normalize ? normalized(vector) : vector, encoding) } };
   };
+  return { ...model.task, serve, reading: { read: rawSound, serve } };
 }

@@ -3,8 +3,7 @@ import { isObject } from '../../json.ts';
 import { INPUT, type ImageTextOptions } from '../image-text/contract.ts';
 import { KnownTexts } from '../image-text/known-texts.ts';
 import { pairProgram } from '../image-text/program-choice.ts';
-import { readAsked } from '../image-text/request.ts';
-import { MAX_CHARACTERS, servePair, type Media } from '../image-text/serving.ts';
+import { MAX_CHARACTERS, pairServing, type Media } from '../image-text/serving.ts';
 import { float32 } from '../../tensors/tensor.ts';
 import { readOptions } from '../options.ts';
 import { servedBy } from '../served.ts';
@@ -13,7 +12,7 @@ import { readJsonObject } from '../text/json-file.ts';
 import { TokenEncoder } from '../text/encode.ts';
 import { TEXT_TYPES } from '../text/text-input.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
-import { audioOf, AUDIO_TYPES } from '../transcription/audio-item.ts';
+import { audioOf, AUDIO_TYPES, rawSound } from '../transcription/audio-item.ts';
 import { audioCalls, audioOptions } from '../transcription/opening.ts';
 import { readPcm, type StretchCall } from '../transcription/pcm.ts';
 import { clapSchema, ClapFeatures, type ClapConfig } from './clap-features.ts';
@@ -103,8 +102,7 @@ export async function createAudioTextTask(source: TaskSource): Promise<Task> {
     isLightReply: () => true,
     prepare: unused,
     finish: unused,
-    serve: (item, context) =>
-      servePair(readAsked(item, usual), { item, context, media, known, config: { isSigmoid: false, maxLength } }),
+    ...pairServing({ usual, media, known, config: { isSigmoid: false, maxLength } }, rawSound),
     calls: {
       ...audioCalls,
       features: ({ pcm, start, end }: StretchCall): SoundFeatures =>

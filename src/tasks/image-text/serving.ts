@@ -3,7 +3,7 @@ import { shortFloat32 } from '../../tensors/float-text.ts';
 import { fromTypedArray } from '../../tensors/tensor.ts';
 import { floatsOf } from '../image/image-model.ts';
 import { normalized } from '../image/vectors.ts';
-import type { Item, Outputs, Reply, ServeContext, Work } from '../task.ts';
+import type { Item, Outputs, Reply, ServeContext, Task, Work } from '../task.ts';
 import { bucketLength } from '../text/length-buckets.ts';
 import { ACTIVATIONS } from '../text/scores.ts';
 import { textLength } from '../text/text-input.ts';
@@ -11,7 +11,7 @@ import { readTextInput } from '../text/text-items.ts';
 import { encodeVector } from '../text/vector-reply.ts';
 import { INPUT, LOGIT, VECTOR, type ImageTextTicket } from './contract.ts';
 import type { KnownTexts } from './known-texts.ts';
-import type { Asked } from './request.ts';
+import { readAsked, type Asked } from './request.ts';
 
 /** Texts of the call `ids` are taken whole up to this length, in UTF-16 units. */
 export const MAX_CHARACTERS = 10_000;
@@ -26,23 +26,50 @@ export interface Media {
   readonly work: (item: Item, context: ServeContext) => Promise<Work & ImageTextWork>;
 }
 
-export interface Serving {
-  readonly item: Item;
-  readonly context: ServeContext;
+/** What serving needs to know of a model. */
+export interface PairModel {
+  /** What requests leave out. */
+  readonly usual: Parameters<typeof readAsked>[1];
   readonly media: Media;
   readonly known: KnownTexts;
   readonly config: { readonly isSigmoid: boolean; readonly maxLength: number };
 }
 
-/** The vector of an image, a sound or a text, or how well labels describe an image or a sound; by a task with the call `ids` of texts. */
-export async function servePair(asked: Asked, serving: Serving): Promise<Reply> {
+interface Serving extends PairModel {
+  readonly item: Item;
+  readonly context: ServeContext;
+}
+
+/** How such a task serves its items; it has the call `ids` of texts. `raw` gives the image or sound of an item as bytes. */
+export function pairServing(model: PairModel, raw: (item: Item) => Item): Required<Pick<Task, 'serve' | 'reading'>> {
+  const serve = (item: Item, context: ServeContext): Promise<Reply> =>
+    servePair(readAsked(item, model.usual), { ...model, item, context });
+  return {
+    serve,
+    reading: {
+      read(item) {
+        if (readAsked(item, model.usual).isImage) return raw(item);
+        checkText(item);
+        return item;
+      },
+      serve,
+    },
+  };
+}
+
+/** Throws TOO_LARGE before the bytes become a text: a UTF-16 unit takes at most 3 of them. */
+function checkText(item: Item): void {
+  if (textLength(item) > 3 * MAX_CHARACTERS)
+    throw new ServerError('TOO_LARGE', `The text is longer than ${MAX_CHARACTERS} characters.`);
+}
+
+/** The vector of an image, a sound or a text, or how well labels describe an image or a sound. */
+async function servePair(asked: Asked, serving: Serving): Promise<Reply> {
   const { item, context } = serving;
   if (asked.labels !== undefined) return { json: await classify(asked.labels, serving) };
   if (asked.isImage)
     return { json: { embedding: vectorText(await context.run(await serving.media.work(item, context)), asked) } };
-  // Before the bytes become a text: a UTF-16 unit takes at most 3 of them.
-  if (textLength(item) > 3 * MAX_CHARACTERS)
-    throw new ServerError('TOO_LARGE', `The text is longer than ${MAX_CHARACTERS} characters.`);
+  checkText(item);
   const text = readTextInput(item);
   if (typeof text !== 'string')
     throw new ServerError('INVALID_INPUT', `This model takes ${serving.media.noun} or a text, not token ids.`);

@@ -1,17 +1,17 @@
 import type { Item, ServeContext, Task, TaskSource, Work } from '../task.ts';
+import { wholeBuffers } from '../../tensors/transferables.ts';
 import { readOptions } from '../options.ts';
 import { servedBy } from '../served.ts';
 import { openImageModel, preprocessingOf } from '../image/image-model.ts';
-import { IMAGE_TYPES } from '../image/input.ts';
+import { IMAGE_TYPES, rawImage } from '../image/input.ts';
 import { TokenEncoder } from '../text/encode.ts';
 import { TEXT_TYPES } from '../text/text-input.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { INPUT } from './contract.ts';
 import { imageTextOptions } from './options.ts';
 import { readPairConfig } from './program-choice.ts';
-import { readAsked } from './request.ts';
 import { KnownTexts } from './known-texts.ts';
-import { MAX_CHARACTERS, servePair, type ImageTextWork } from './serving.ts';
+import { MAX_CHARACTERS, pairServing, type ImageTextWork } from './serving.ts';
 
 /**
  * Images and texts in one space (CLIP, SigLIP): the vector of an image or of a text, `{"embedding": [...]}`, or how well each of some labels describes an image,
@@ -55,7 +55,7 @@ export async function createImageTextTask(source: TaskSource): Promise<Task> {
     isLightReply: () => true,
     prepare: unused,
     finish: unused,
-    serve: (item, context) => servePair(readAsked(item, usual), { item, context, media, known, config }),
+    ...pairServing({ usual, media, known, config }, rawImage),
     calls: {
       image: async (item: Item): Promise<ImagePart> => {
         const { [INPUT]: tensor } = (await images.read({ ...item, parameters: {} })).inputs;
@@ -68,7 +68,8 @@ export async function createImageTextTask(source: TaskSource): Promise<Task> {
 }
 
 async function imageWork(item: Item, context: ServeContext): Promise<Work & ImageTextWork> {
-  const { values, shape } = (await context.call('image', item)) as ImagePart;
+  const give = item.kind === 'raw' ? wholeBuffers([item.bytes]) : [];
+  const { values, shape } = (await context.call('image', item, { give })) as ImagePart;
   const [, , height = 0, width = 0] = shape;
   return {
     inputs: { [INPUT]: { datatype: 'FP32', shape, data: values } },

@@ -22,6 +22,13 @@ export function readImageBytes(item: Item): Uint8Array {
   throw new ServerError('INVALID_INPUT', 'The image must be a PNG, a JPEG or a WebP.');
 }
 
+/** An item whose image is bytes: cheaper to hand over than base64. Throws as `readImageBytes`. */
+export function rawImage(item: Item): Item {
+  const bytes = new Uint8Array(readImageBytes(item));
+  const { parameters } = item;
+  return { kind: 'raw', contentType: 'image/*', bytes, ...(parameters === undefined ? {} : { parameters }) };
+}
+
 function textOf(value: unknown): string {
   const text = memberOf(value, 'image');
   if (typeof text !== 'string')

@@ -1,6 +1,7 @@
 import { ServerError } from '../../errors.ts';
 import { widenHalf } from '../../tensors/half-float.ts';
 import { typedView } from '../../tensors/tensor.ts';
+import { wholeBuffers } from '../../tensors/transferables.ts';
 import { readOptions } from '../options.ts';
 import { servedBy } from '../served.ts';
 import type { Item, Outputs, Prepared, Reply, ServeContext, Task, TaskSource, Work } from '../task.ts';
@@ -155,10 +156,8 @@ async function speak(request: Script, context: ServeContext, speaker: Speaker): 
 /** The pieces in one: a long text becomes tens of megabytes, which are not copied here. */
 async function wholeOf(pieces: readonly Uint8Array[], context: ServeContext): Promise<Uint8Array> {
   const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  const give = pieces.flatMap(({ buffer, byteLength }) =>
-    buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [],
-  );
-  return (await context.call('join', pieces, bytes <= LIGHT_BYTES ? { light: true } : { give })) as Uint8Array;
+  const options = bytes <= LIGHT_BYTES ? { light: true } : { give: wholeBuffers(pieces) };
+  return (await context.call('join', pieces, options)) as Uint8Array;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonObject } from '../../json.ts';
+import { isObject, type JsonObject } from '../../json.ts';
 import { readOptions } from '../options.ts';
 import type { ProgramSpec, TaskSource } from '../task.ts';
 import { readJsonObject } from '../text/json-file.ts';
@@ -89,10 +89,28 @@ export async function readTextToTextModel(source: Omit<TaskSource, 'signature'>)
 export async function chooseTextToTextProgram(source: Omit<TaskSource, 'signature'>): Promise<ProgramSpec> {
   const { decoder, decoderWithPast } = source.files;
   if (decoder === undefined) throw new Error('the model has no decoder (files.decoder)');
-  const { program } = await readTextToTextModel(source);
+  const { program, own, generation, config } = await readTextToTextModel(source);
+  const notes = own.numBeams === undefined ? notesOf(generation, config) : [];
   return {
+    ...(notes.length === 0 ? {} : { notes }),
     kind: 'text-to-text',
     graphs: { model: source.weights, decoder, ...(decoderWithPast === undefined ? {} : { decoderWithPast }) },
     options: { ...program },
   };
+}
+
+/** What is said of beams that are more than are searched. */
+function notesOf(generation: GenerationConfig, { task_specific_params: tasks }: JsonObject): string[] {
+  const asked: [string, unknown][] = [
+    ['the generation config', generation.num_beams],
+    ...Object.entries(isObject(tasks) ? tasks : {}).map(([name, own]): [string, unknown] => [
+      `task_specific_params.${name}`,
+      isObject(own) ? own['num_beams'] : undefined,
+    ]),
+  ];
+  return asked.flatMap(([place, beams]) =>
+    typeof beams === 'number' && beams > MOST_BEAMS
+      ? [`num_beams of ${place} is ${beams}: ${MOST_BEAMS} are searched, the most that there are here`]
+      : [],
+  );
 }

@@ -3,7 +3,7 @@ import { ServerError } from '../../errors.ts';
 import { isObject } from '../../json.ts';
 import { readOptions } from '../options.ts';
 import { readParameters } from '../parameters.ts';
-import type { Item, ProgramSpec, Task, TaskSource } from '../task.ts';
+import type { Item, ProgramSpec, Reply, ServeContext, Task, TaskSource } from '../task.ts';
 import { findAnswers, type ScoredWindow, type SpanOptions } from './answer-spans.ts';
 import { inCharacters } from './code-points.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
@@ -63,6 +63,11 @@ export async function createQuestionAnsweringTask(source: TaskSource): Promise<T
   const own = readOptions(source, options);
   const model = await openEncoderModel(source, own, () => ({}));
   const unused = servedBy('question-answering');
+  const windows = (item: Item): ReadyQuestion => readyQuestion(item, model, own.maxCharacters);
+  const serve = async (ready: ReadyQuestion, context: ServeContext): Promise<Reply> => {
+    const scores = await runTexts(ready.windows, { encoder: model.encoder, context, wanted: { all: true } });
+    return { json: await callWithScores(context, 'answers', { ready, scores }) };
+  };
   return {
     rawTypes: [],
     isLight: isLightText,
@@ -70,15 +75,12 @@ export async function createQuestionAnsweringTask(source: TaskSource): Promise<T
     prepare: unused,
     isLightReply: () => true,
     finish: unused,
-    serve: async (item, context) => {
-      const ready = (await context.call('windows', item, { light: isLightText(item) })) as ReadyQuestion;
-      const wanted = { all: true };
-      const scores = await runTexts(ready.windows, { encoder: model.encoder, context, wanted });
-      return { json: await callWithScores(context, 'answers', { ready, scores }) };
-    },
+    serve: async (item, context) =>
+      serve((await context.call('windows', item, { light: isLightText(item) })) as ReadyQuestion, context),
+    reading: { read: windows, serve },
     calls: {
       ...model.calls,
-      windows: (item: Item): ReadyQuestion => readyQuestion(item, model, own.maxCharacters),
+      windows,
       answers,
     },
   };

@@ -55,6 +55,7 @@ export async function createTokenClassificationTask(source: TaskSource): Promise
   const own = readOptions(source, options);
   const { model, labels = [] } = await openLabelledModel(source, own);
   const { maxCharacters, aggregationStrategy } = own;
+  const windows = (item: Item): ReadyText => readyText(item, model, { maxCharacters, aggregationStrategy });
   const unused = servedBy('token-classification');
   return {
     rawTypes: TEXT_TYPES,
@@ -63,17 +64,18 @@ export async function createTokenClassificationTask(source: TaskSource): Promise
     prepare: unused,
     isLightReply: () => true,
     finish: unused,
-    serve: (item, context) => serve(item, context, model),
+    serve: async (item, context) =>
+      serve((await context.call('windows', item, { light: isLightText(item) })) as ReadyText, context, model),
+    reading: { read: windows, serve: (ready: ReadyText, context) => serve(ready, context, model) },
     calls: {
       ...model.calls,
-      windows: (item: Item): ReadyText => readyText(item, model, { maxCharacters, aggregationStrategy }),
+      windows,
       entities: (call: JudgeCall): unknown => judge(call, model, labels),
     },
   };
 }
 
-async function serve(item: Item, context: ServeContext, { encoder }: EncoderModel): Promise<Reply> {
-  const ready = (await context.call('windows', item, { light: isLightText(item) })) as ReadyText;
+async function serve(ready: ReadyText, context: ServeContext, { encoder }: EncoderModel): Promise<Reply> {
   const scores = await runTexts(ready.windows, { encoder, context, wanted: { all: true } });
   return { json: await callWithScores(context, 'entities', { ready, scores }) };
 }

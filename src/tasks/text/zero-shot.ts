@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
 import { shortFloat32 } from '../../tensors/float-text.ts';
 import { MOST_TEMPLATE_CHARACTERS, readParameters } from '../parameters.ts';
-import type { Item, ServeContext, Task } from '../task.ts';
+import type { Item, Reply, ServeContext, Task } from '../task.ts';
 import type { Encoded } from './encode.ts';
 import type { EncoderModel } from './encoder-model.ts';
 import { cutOf, truncation } from './parameters.ts';
@@ -57,22 +57,24 @@ export function entailmentOf(labels: readonly string[] | undefined): number | un
 
 /** The classifier, which also takes candidate labels. Texts without them go the classifier's own way. */
 export function withZeroShot(task: Task, model: EncoderModel, entailment: number): Task {
+  const hypotheses = (item: Item): ReadyLabels => readyLabels(item, model);
   return {
     ...task,
     serves: ({ parameters: given }) => given?.['candidate_labels'] !== undefined,
-    serve: async (item, context) => ({ json: await rankLabels(item, context, model) }),
+    serve: async (item, context) =>
+      rankLabels((await context.call('hypotheses', item, { light: areLight(item) })) as ReadyLabels, context, model),
+    reading: { read: hypotheses, serve: (ready: ReadyLabels, context) => rankLabels(ready, context, model) },
     calls: {
       ...task.calls,
-      hypotheses: (item: Item): ReadyLabels => readyLabels(item, model),
+      hypotheses,
       rankLabels: (call: RankCall): unknown => rank(call, entailment),
     },
   };
 }
 
-async function rankLabels(item: Item, context: ServeContext, { encoder }: EncoderModel): Promise<unknown> {
-  const ready = (await context.call('hypotheses', item, { light: areLight(item) })) as ReadyLabels;
+async function rankLabels(ready: ReadyLabels, context: ServeContext, { encoder }: EncoderModel): Promise<Reply> {
   const scores = await runTexts(ready.pairs, { encoder, context, wanted: {} });
-  return callWithScores(context, 'rankLabels', { ready, scores });
+  return { json: await callWithScores(context, 'rankLabels', { ready, scores }) };
 }
 
 /** Whether the text and its hypotheses are short enough, together, to be tokenised on the main thread. */

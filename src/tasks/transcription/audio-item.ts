@@ -30,6 +30,19 @@ export function audioOf(item: Item): Uint8Array | string {
   throw new ServerError('INVALID_INPUT', 'This model takes audio: a raw body, base64 text, or {"audio": base64 text}.');
 }
 
+/** An item whose audio is bytes: cheaper to hand over than base64. Throws as `audioOf` and `audioBytes`. */
+export function rawSound(item: Item): Item {
+  const audio = audioOf(item);
+  const bytes = typeof audio === 'string' ? new Uint8Array(audioBytes(audio)) : new Uint8Array(audio);
+  const { parameters } = item;
+  return {
+    kind: 'raw',
+    contentType: 'application/octet-stream',
+    bytes,
+    ...(parameters === undefined ? {} : { parameters }),
+  };
+}
+
 /** Bytes of base64 text or of a data URL. Throws INVALID_INPUT. */
 export function audioBytes(text: string): Uint8Array {
   const comma = text.startsWith('data:') ? text.indexOf(',') : -1;

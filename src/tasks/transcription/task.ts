@@ -16,7 +16,7 @@ import { earlierTokens, type EarlierTexts } from './prompt.ts';
 import { readPcm, type Pcm, type StretchCall } from './pcm.ts';
 import { Recording } from './recording.ts';
 import { repetition, writeTranscript, type Transcript, type TranscriptParts } from './reply.ts';
-import { audioOf, AUDIO_TYPES } from './audio-item.ts';
+import { audioOf, AUDIO_TYPES, rawSound } from './audio-item.ts';
 import { readSettings, temperatureLadder, TEMPERATURES, type Settings, type SpeechDefaults } from './request.ts';
 import type { Take } from './segments.ts';
 import { align, type AlignCall } from './token-times.ts';
@@ -72,6 +72,7 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
     isLightReply: () => false,
     finish: unused,
     serve: (item, context) => transcribe(item, context, model),
+    reading: { read: rawSound, serve: (item: Item, context) => transcribe(item, context, model) },
     calls,
   };
 }

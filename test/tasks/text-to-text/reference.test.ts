@@ -103,6 +103,17 @@ test('a source that is too long is refused, or cut where that is asked for', asy
   assert.equal((cut as { prompt_tokens: number }).prompt_tokens, 128);
 });
 
+test('a client that asks T5 for a translation gets it in the field that it reads, with the prefix of the languages', async () => {
+  const parameters = { ...ASKED, src_lang: 'en', tgt_lang: 'fr' };
+  const { body } = await carpool.post('/models/t5', { inputs: 'A text.', parameters });
+  const [{ generated_text: text, translation_text: translation }] = body as [Record<string, string>];
+  assert.equal(translation, text);
+  const named = await carpool.post('/predict/t5', { data: 'A text.', parameters });
+  assert.equal((named.body as { result: { text: string } }).result.text, text);
+  const plain = await carpool.post('/models/t5', { inputs: 'A text.', parameters: ASKED });
+  assert.deepEqual(Object.keys((plain.body as object[])[0] ?? {}), ['generated_text']);
+});
+
 test('what a model does not have is refused by name', async () => {
   const refused: [string, unknown, Record<string, unknown>, RegExp][] = [
     ['nllb', 'A text.', {}, /tgt_lang.*eng_Latn/],

@@ -7,6 +7,7 @@ import { createTask } from '../../../src/tasks/registry.ts';
 import type { TextToTextParameters } from '../../../src/tasks/text-to-text/work.ts';
 import type { Prepared, Task, TaskSource } from '../../../src/tasks/task.ts';
 import { typedView } from '../../../src/tensors/tensor.ts';
+import { chooseTextToTextProgram } from '../../../src/tasks/text-to-text/model-files.ts';
 import { referenceSource } from './support.ts';
 
 /** What a text becomes: the ids that the encoder reads, and what is asked of the decoder. */
@@ -79,4 +80,15 @@ test('a way of writing that is not made here is refused by name', async (t) => {
   const config = JSON.parse(await readFile(file, 'utf8')) as object;
   await writeFile(file, JSON.stringify({ ...config, num_beam_groups: 2 }));
   await assert.rejects(() => createTask(source), /generation_config\.json: num_beam_groups is not supported/);
+});
+
+test('a config that asks for more beams than are searched is told at load, unless the folder says otherwise', async (t) => {
+  const source = await copied('marian', t);
+  assert.equal((await chooseTextToTextProgram(source)).notes, undefined);
+  const file = source.files['generationConfig'] ?? '';
+  const config = JSON.parse(await readFile(file, 'utf8')) as object;
+  await writeFile(file, JSON.stringify({ ...config, num_beams: 32 }));
+  const { notes } = await chooseTextToTextProgram(source);
+  assert.deepEqual(notes, ['num_beams of the generation config is 32: 16 are searched, the most that there are here']);
+  assert.equal((await chooseTextToTextProgram({ ...source, options: { numBeams: 4 } })).notes, undefined);
 });

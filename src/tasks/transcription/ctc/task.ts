@@ -3,7 +3,7 @@ import { float32, typedView, type Tensor } from '../../../tensors/tensor.ts';
 import { readOptions } from '../../options.ts';
 import { servedBy } from '../../served.ts';
 import type { Item, Outputs, Reply, ServeContext, Task, TaskSource, Work } from '../../task.ts';
-import { audioOf, AUDIO_TYPES } from '../audio-item.ts';
+import { audioOf, AUDIO_TYPES, rawSound } from '../audio-item.ts';
 import { LiveText } from '../live-text.ts';
 import { SAMPLE_RATE_HZ } from '../log-mel.ts';
 import { voiceActivityFile } from '../model-files.ts';
@@ -70,6 +70,7 @@ export async function createCtcTask(source: TaskSource): Promise<Task> {
     isLightReply: () => false,
     finish: unused,
     serve: (item, context) => transcribe(item, context, model),
+    reading: { read: rawSound, serve: (item: Item, context) => transcribe(item, context, model) },
     calls,
   };
 }
