@@ -135,7 +135,7 @@ class Run {
     const counts = dueMs >= this.#shape.warmUpMs;
     if (counts) this.#begin();
     this.#underWay += 1;
-    this.#sender.send((outcome) => {
+    this.#sender.send(this.#startMs + dueMs, (outcome) => {
       this.#take(outcome, dueMs, counts);
       then();
       if (this.#underWay === 0) this.#onIdle();
@@ -153,8 +153,10 @@ class Run {
   #take(outcome: Outcome, dueMs: number, counts: boolean): void {
     this.#underWay -= 1;
     this.#ended += 1;
-    if (!counts) return;
     const nowMs = this.#nowMs();
+    // What begins before the measurement and fails in it keeps its client from asking: it counts, or a server that never answers would fail nothing.
+    const hasFailedLate = outcome.status === 0 && nowMs >= this.#shape.warmUpMs;
+    if (!counts && !hasFailedLate) return;
     this.#lastMs = Math.max(this.#lastMs, nowMs);
     this.#records.add(outcome, { dueMs, latencyMs: nowMs - dueMs, beganMs: this.#startMs + dueMs });
   }

@@ -34,8 +34,9 @@ export class Records {
     }
     if (outcome.timing !== undefined)
       for (const [, name = '', text = ''] of outcome.timing.matchAll(/(\w+);dur=([\d.]+)/g))
-        this.stages.get(name as Stage)?.push(Number(text));
-    if (outcome.batchItems !== undefined) this.batchItems.push(Number(outcome.batchItems));
+        if (Number.isFinite(Number(text))) this.stages.get(name as Stage)?.push(Number(text));
+    const batchItems = Number(outcome.batchItems);
+    if (Number.isFinite(batchItems)) this.batchItems.push(batchItems);
     const times = outcome.tokensMs;
     const [first] = times ?? [];
     if (times === undefined || first === undefined) return;

@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '../json.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
 import type { BenchFlags } from './flags.ts';
 import { noisePicture, tone } from './made-up.ts';
-import { keyHeader, readNamed, readReply, serverInfo } from './server-info.ts';
+import { keyHeader, readNamed, readReply, serverInfo, type ServerInfo } from './server-info.ts';
 
 /** What a load sends: the operation of a model's task with the model's example, or what was asked for. */
 
@@ -63,13 +63,8 @@ function typed({ type, body: file = '' }: Ask, body: Buffer): Pick<LoadRequest, 
   return { headers: { 'content-type': type ?? known }, body };
 }
 
-/** A model as /info shows it. */
-interface ShownModel {
-  readonly name: string;
-  readonly task: string;
-  readonly example?: unknown;
-  readonly signature?: { readonly inputs: readonly TensorSpec[] };
-}
+/** A model as /info shows it; of one that is not loaded only name and task are known. */
+type ShownModel = ServerInfo['models'][number];
 
 async function findModel(flags: Ask, headers: Readonly<Record<string, string>>): Promise<ShownModel> {
   const { loaded, asleep } = await readModels(flags.url, headers);
@@ -92,8 +87,7 @@ async function readModels(
   url: string,
   headers: Readonly<Record<string, string>>,
 ): Promise<{ readonly loaded: readonly ShownModel[]; readonly asleep: readonly ShownModel[] }> {
-  const info = await serverInfo(url, headers);
-  const { models, asleep = [] } = info as { models: ShownModel[]; asleep?: ShownModel[] };
+  const { models, asleep } = await serverInfo(url, headers);
   return { loaded: models, asleep };
 }
 
@@ -136,7 +130,11 @@ async function exampleRequest(model: ShownModel): Promise<Pick<LoadRequest, 'pat
 const MOST_ELEMENTS = 4_000_000;
 
 /** One row: free dimensions are 1. */
-function madeUpInput({ name, datatype, shape }: TensorSpec): JsonObject {
+function madeUpInput({
+  name,
+  datatype,
+  shape,
+}: Pick<TensorSpec, 'name' | 'shape'> & { readonly datatype: string }): JsonObject {
   const sizes = shape.map((size) => (size < 0 ? 1 : size));
   const count = sizes.reduce((product, size) => product * size, 1);
   if (count > MOST_ELEMENTS) throw new Error(`the input ${name} has ${count} elements: give a request by --body`);

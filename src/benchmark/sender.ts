@@ -28,6 +28,11 @@ export class Sender {
   readonly #options: Dispatcher.DispatchOptions;
   readonly #isChat: boolean;
   readonly #timeoutMs: number;
+  readonly #connections: number;
+  #busy = 0;
+  /** Those that no connection is free for, from `#next` on. Not in undici's queue, where one whose time is up would cost its connection. */
+  #waiting: Waiting[] = [];
+  #next = 0;
 
   constructor({ url, request, connections, isKept, timeoutMs }: SenderOptions) {
     this.#pool = new Pool(new URL(url).origin, {
@@ -41,11 +46,40 @@ export class Sender {
     this.#options = { path, method: 'POST', headers: { ...headers }, body, reset: !isKept };
     this.#isChat = request.isChat;
     this.#timeoutMs = timeoutMs;
+    this.#connections = connections;
   }
 
-  /** Sends it once; calls back when the whole answer is there, or none will come. */
-  send(done: (outcome: Outcome) => void): void {
-    this.#pool.dispatch(this.#options, new Answer(done, this.#isChat, this.#timeoutMs));
+  /** Sends it once, as soon as a connection is free; calls back when the whole answer is there, or none will come. Its time runs from `dueMs` (of `performance.now()`). */
+  send(dueMs: number, done: (outcome: Outcome) => void): void {
+    if (this.#busy < this.#connections) this.#dispatch({ dueMs, done });
+    else this.#waiting.push({ dueMs, done });
+  }
+
+  #dispatch({ dueMs, done }: Waiting): void {
+    this.#busy += 1;
+    const end = (outcome: Outcome): void => {
+      this.#busy -= 1;
+      done(outcome);
+      this.#sendNext();
+    };
+    const limits = { limitMs: dueMs + this.#timeoutMs, timeoutMs: this.#timeoutMs };
+    this.#pool.dispatch(this.#options, new Answer(end, this.#isChat, limits));
+  }
+
+  /** A connection is free: for the next one whose time is not up. */
+  #sendNext(): void {
+    const nowMs = performance.now();
+    while (this.#busy < this.#connections) {
+      const next = this.#waiting[this.#next];
+      if (next === undefined) {
+        this.#waiting = [];
+        this.#next = 0;
+        return;
+      }
+      this.#next += 1;
+      if (nowMs > next.dueMs + this.#timeoutMs) next.done(notSent(this.#timeoutMs));
+      else this.#dispatch(next);
+    }
   }
 
   /** Breaks off what is under way. */
@@ -54,6 +88,17 @@ export class Sender {
   }
 }
 
+interface Waiting {
+  readonly dueMs: number;
+  readonly done: (outcome: Outcome) => void;
+}
+
+function notSent(timeoutMs: number): Outcome {
+  const problem = `not sent within ${timeoutMs} ms`;
+  return { status: 0, timing: undefined, batchItems: undefined, tokensMs: undefined, problem };
+}
+
+const FIRST_REDIRECT = 300;
 const FIRST_ERROR = 400;
 const MOST_WORDS = 300;
 
@@ -70,11 +115,15 @@ class Answer implements Dispatcher.DispatchHandler {
   /** What an error says. */
   #words = '';
 
-  constructor(done: (outcome: Outcome) => void, isChat: boolean, timeoutMs: number) {
+  constructor(
+    done: (outcome: Outcome) => void,
+    isChat: boolean,
+    { limitMs, timeoutMs }: { readonly limitMs: number; readonly timeoutMs: number },
+  ) {
     this.#done = done;
     this.#tokens = isChat ? new TokenTimes() : undefined;
     this.#timeoutMs = timeoutMs;
-    this.#limitMs = performance.now() + timeoutMs;
+    this.#limitMs = limitMs;
   }
 
   onRequestStart(): void {
@@ -87,7 +136,8 @@ class Answer implements Dispatcher.DispatchHandler {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     this.#status = status;
-    const { 'server-timing': timing, 'x-batch-size': batchItems } = headers;
+    const { 'server-timing': timing, 'x-batch-size': batchItems, location } = headers;
+    if (status >= FIRST_REDIRECT && status < FIRST_ERROR) this.#words = ` to ${String(location)}`.slice(0, MOST_WORDS);
     if (typeof timing === 'string') this.#timing = timing;
     if (typeof batchItems === 'string') this.#batchItems = batchItems;
   }
@@ -101,6 +151,7 @@ class Answer implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     if (this.#status >= FIRST_ERROR) this.#end(this.#status, `status ${this.#status}: ${this.#words}`);
+    else if (this.#status >= FIRST_REDIRECT) this.#end(this.#status, `status ${this.#status}${this.#words}`);
     else if (this.#tokens?.isBroken === true) this.#end(0, 'the stream ended in an error');
     else this.#end(this.#status, undefined);
   }

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { isObject, type JsonObject } from '../json.ts';
+import { z } from 'zod';
 
 /** What a running server says of itself. */
 
@@ -37,24 +37,57 @@ export async function readNamed(file: string, flag: string): Promise<Buffer> {
   });
 }
 
+/** Of `/info` what commands read; older servers may say less of a model. */
+const INFO = z.object({
+  version: z.string().default(''),
+  plan: z.object({ why: z.string() }).optional(),
+  models: z.array(
+    z.object({
+      name: z.string(),
+      version: z.string().optional(),
+      task: z.string(),
+      devices: z.array(z.string()).optional(),
+      maxItems: z.number().optional(),
+      queue: z.object({ waiting: z.number(), running: z.number() }).optional(),
+      example: z.unknown().optional(),
+      signature: z
+        .object({
+          inputs: z.array(z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) })),
+        })
+        .optional(),
+    }),
+  ),
+  asleep: z.array(z.object({ name: z.string(), task: z.string() })).default([]),
+});
+
+export type ServerInfo = z.infer<typeof INFO>;
+
 /** `GET /info`. Throws a plain Error that says what is there instead of a server of Carpool. */
-export async function serverInfo(url: string, headers: Readonly<Record<string, string>>): Promise<JsonObject> {
+export async function serverInfo(url: string, headers: Readonly<Record<string, string>>): Promise<ServerInfo> {
   const address = `${url}/info`;
   const request = { headers, signal: AbortSignal.timeout(LIMIT_MS), redirect: 'manual' } as const;
   const response = await fetch(address, request).catch((error: unknown) => {
     throw new Error(unreached(url, error), { cause: error });
   });
   const text = await readReply(response, address);
-  const info = response.ok ? parsed(text) : undefined;
-  if (isObject(info) && Array.isArray(info['models'])) return info;
+  const info = INFO.safeParse(response.ok ? parsed(text) : undefined);
+  if (info.success) return info.data;
   throw new Error(`${address} answers ${response.status}${cureOf(response)}`);
 }
 
 function unreached(url: string, error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError') return `${url} takes the request and does not answer`;
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const { code, message } = cause as NodeJS.ErrnoException;
-  return `nothing answers at ${url}${code === undefined ? ` (${message})` : code === 'ECONNREFUSED' ? '' : ` (${code})`}: start a server by \`carpool serve\`, or name another address`;
+  const { code = '', message } = cause as NodeJS.ErrnoException;
+  if (code.startsWith('HPE_') || message.includes('does not match the HTTP'))
+    return `what answers at ${url} speaks no HTTP`;
+  if (/^ERR_SSL|^EPROTO/.test(code)) return `what answers at ${url} speaks no TLS: write http://`;
+  if (/CERT|ISSUER/.test(code))
+    return `the certificate of ${url} is not trusted (${code}): let NODE_EXTRA_CA_CERTS name the file of its authority`;
+  if (/ECONNRESET|UND_ERR_SOCKET/.test(code))
+    return `what answers at ${url} closes the connection${url.startsWith('http:') ? ': does it want https://?' : ''}`;
+  const why = code === 'ECONNREFUSED' ? '' : ` (${code === '' ? message : code})`;
+  return `nothing answers at ${url}${why}: start a server by \`carpool serve\`, or name another address`;
 }
 
 function cureOf({ status, headers }: Response): string {

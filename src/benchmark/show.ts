@@ -51,8 +51,28 @@ function countsText(report: Report): string {
   ].join(', ');
 }
 
-function warningsOf({ failures, client, load, dropped }: Report): string[] {
-  const reasons = Object.entries(failures).map(([reason, count]) => `${count} failed: ${reason}`);
+/** What the codes of failures mean; others are told as they are. */
+const CODES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection was broken off',
+  EMFILE: 'this program may not open as many files: raise `ulimit -n`',
+  ENOTFOUND: 'there is no such host',
+  UND_ERR_BODY_TIMEOUT: 'the answer did not go on',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection could be opened in time',
+  UND_ERR_HEADERS_OVERFLOW: "the answer's headers are too large",
+  UND_ERR_HEADERS_TIMEOUT: 'no answer came in time',
+  UND_ERR_SOCKET: 'the server closed the connection before its answer was whole',
+};
+
+function warningsOf({ failures, client, load, dropped, requests }: Report): string[] {
+  const reasons = Object.entries(failures).map(([reason, count]) => {
+    const words = CODES[reason];
+    return `${count} failed: ${reason}${words === undefined ? '' : `: ${words}`}`;
+  });
+  if (requests === 0)
+    return [
+      'No request began within the measurement: those of the warm-up took longer. Make it longer (--warm-up, --duration).',
+    ];
   const isLate = load.loop.kind === 'open' && client.behindMs > LATE_MS;
   return [
     ...reasons,

@@ -1,27 +1,11 @@
-import { keyHeader, serverAddress, serverInfo } from '../benchmark/server-info.ts';
+import { keyHeader, serverAddress, serverInfo, type ServerInfo } from '../benchmark/server-info.ts';
 import { readCommand } from '../config/command.ts';
 import { messageOf } from '../errors.ts';
-import type { JsonObject } from '../json.ts';
 import { columnsText } from './columns.ts';
 import { print, refuse } from './host.ts';
 import { PS } from './specs.ts';
 
 const USUAL_ADDRESS = 'localhost:8000';
-
-/** Of `/info` what is shown. */
-interface Running {
-  readonly version: string;
-  readonly plan: { readonly why: string };
-  readonly models: readonly {
-    readonly name: string;
-    readonly version: string;
-    readonly task: string;
-    readonly devices: readonly string[];
-    readonly maxItems: number;
-    readonly queue: { readonly waiting: number; readonly running: number };
-  }[];
-  readonly asleep: readonly { readonly name: string; readonly task: string }[];
-}
 
 /** `carpool ps`: the models of a running server. */
 export async function ps(argv: readonly string[]): Promise<void> {
@@ -33,34 +17,25 @@ export async function ps(argv: readonly string[]): Promise<void> {
     refuse('Give the address of one server: http://localhost:8000', PS);
   else
     try {
-      const running = shownOf(await serverInfo(url, await keyHeader(line.values['key-file'])));
-      print({ url, ...running }, line.values['json'] === 'true', () => textOf(url, running));
+      const info = await serverInfo(url, await keyHeader(line.values['key-file']));
+      print({ url, ...info }, line.values['json'] === 'true', () => textOf(url, info));
     } catch (error) {
       console.error(messageOf(error));
       process.exitCode = 1;
     }
 }
 
-function shownOf(info: JsonObject): Running {
-  const { version, plan, models, asleep } = info as unknown as Running;
-  return {
-    ...{ version, plan, asleep },
-    models: models.map(({ name, version: one, task, devices, maxItems, queue }) => ({
-      ...{ name, version: one, task, devices, maxItems, queue },
-    })),
-  };
-}
-
-function textOf(url: string, { version, plan, models, asleep }: Running): string {
+function textOf(url: string, { version, plan, models, asleep }: ServerInfo): string {
   const rows = [
-    ...models.map(({ name, version: one, task, devices, maxItems, queue: { waiting, running } }) => [
-      ...[name, one, task, lanesText(devices), `up to ${maxItems}`, `${running} running, ${waiting} waiting`],
+    ...models.map(({ name, version: one = '', task, devices = [], maxItems, queue }) => [
+      ...[name, one, task, lanesText(devices), maxItems === undefined ? '' : `up to ${maxItems}`],
+      queue === undefined ? '' : `${queue.running} running, ${queue.waiting} waiting`,
     ]),
     ...asleep.map(({ name, task }) => [name, '', task, '', '', 'loaded by its first request']),
   ];
   const table = columnsText([['MODEL', 'VERSION', 'TASK', 'LANES', 'BATCH', 'ITEMS'], ...rows]);
   const shown = rows.length === 0 ? ['It serves no model, or has not loaded one yet.'] : table;
-  return [`Carpool ${version} at ${url}: ${plan.why}`, '', ...shown].join('\n');
+  return [`Carpool ${version} at ${url}${plan === undefined ? '' : `: ${plan.why}`}`, '', ...shown].join('\n');
 }
 
 /** `2 x cpu`, `cuda:0, cuda:1`. */

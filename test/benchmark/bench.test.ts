@@ -13,6 +13,7 @@ import { benchFlags, type LoadShape } from '../../src/benchmark/flags.ts';
 import { load } from '../../src/benchmark/load.ts';
 import { plot } from '../../src/benchmark/plot.ts';
 import { reportOf, type Report } from '../../src/benchmark/report.ts';
+import { Sender } from '../../src/benchmark/sender.ts';
 import { reportText } from '../../src/benchmark/show.ts';
 import { CLI } from '../process/carpool.ts';
 
@@ -103,6 +104,37 @@ test('of a chat the first token and the gaps between tokens are told, and an err
   assert.deepEqual([report.answered, report.failed], [4, 1]);
   assert.ok((report.firstTokenMs?.p50 ?? 0) > 0);
   assert.ok(report.tokensPerSecond !== null && report.betweenTokensMs !== null);
+});
+
+test('a server that never answers fails the requests of the warm-up too, as its clients cannot ask again', async (t) => {
+  const url = await serve(t, () => undefined);
+  const loop = { kind: 'closed', concurrency: 1 } as const;
+  const report = await reportFor(url, { loop, warmUpMs: 1000, durationMs: 1, requests: Infinity, timeoutMs: 1500 });
+  assert.deepEqual([report.answered, report.failed], [0, 1]);
+  assert.match(reportText(report), /1 failed: UND_ERR_HEADERS_TIMEOUT: no answer came in time/);
+});
+
+test('a request that waits for a connection until its time is up is not sent', async (t) => {
+  let came = 0;
+  const url = await serve(t, () => (came += 1));
+  const sender = new Sender({ url, request: REQUEST, connections: 1, isKept: true, timeoutMs: 100 });
+  t.after(() => sender.close());
+  const dueMs = performance.now();
+  const problems = await Promise.all(
+    [1, 2, 3].map(() => new Promise((resolve) => sender.send(dueMs, ({ problem }) => resolve(problem)))),
+  );
+  assert.deepEqual(problems, ['UND_ERR_HEADERS_TIMEOUT', 'not sent within 100 ms', 'not sent within 100 ms']);
+  assert.equal(came, 1);
+});
+
+test('where a server leads elsewhere is told, and numbers that are none are left out', async (t) => {
+  const url = await serve(t, (_request, response) => response.writeHead(302, { location: '/b' }).end());
+  assert.deepEqual((await reportFor(url, { requests: 4 })).failures, { 'status 302 to /b': 4 });
+  const odd = await serve(t, (_request, response) =>
+    response.writeHead(200, { 'Server-Timing': 'run;dur=..., queue;dur=1', 'X-Batch-Size': 'many' }).end('{}'),
+  );
+  const { stagesMs, meanBatch } = await reportFor(odd, { requests: 4 });
+  assert.deepEqual([Object.keys(stagesMs), meanBatch], [['queue'], null]);
 });
 
 test('a server that is not there is a failure with its reason, and nothing hangs', async (t) => {
