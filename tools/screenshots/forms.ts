@@ -64,7 +64,7 @@ export const FORMS: Readonly<Record<string, Form>> = {
   segmentation: { model: 'segformer', files: [PICTURE] },
   'background-removal': { model: 'remover', files: [PICTURE] },
   depth: { model: 'depth_anything', files: [PICTURE] },
-  'image-classification': { model: 'vit', files: [PICTURE] },
+  'image-classification': { model: 'resnet', files: [PICTURE] },
   'image-vectors': { model: 'dinov2', files: [PICTURE, path.join(TASKS, 'image/reference/picture.png')] },
   clip: { model: 'clip', files: [PICTURE] },
   'clip-vectors': { model: 'clip', tab: 'Compare pictures and texts', files: [PICTURE] },

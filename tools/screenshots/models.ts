@@ -31,7 +31,10 @@ export function makeModels(folder: string): void {
     'model.onnx': onnxModel({ name: 'reranking', ...tinyGraph({ classes: 1 }) }),
   });
   write(path.join(folder, 'remover'), {
-    'model.json': JSON.stringify({ task: 'background-removal' }),
+    'model.json': JSON.stringify({
+      task: 'background-removal',
+      files: { preprocessorConfig: 'preprocessor_config.json' },
+    }),
     'preprocessor_config.json': JSON.stringify({ do_normalize: false, size: { height: 64, width: 64 } }),
     'model.onnx': onnxModel({ name: 'remover', ...REMOVER }),
   });

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { NO_ANSWER, withEvent } from './chat-turns.ts';
 import { withTranscriptEvent } from './forms/speech.ts';
 import { useTask } from './hooks.ts';
@@ -28,7 +28,13 @@ export type Outcome =
       readonly file: PickedFile | undefined;
       readonly wasLoaded: boolean;
     }
-  | { readonly kind: 'refused'; readonly refused: Refused; readonly untilMs: number | undefined }
+  /** `guessed`: the request, of a model that was not loaded. */
+  | {
+      readonly kind: 'refused';
+      readonly refused: Refused;
+      readonly untilMs: number | undefined;
+      readonly guessed: PlayRequest | undefined;
+    }
   | { readonly kind: 'stopped'; readonly text: string }
   /** `text`: what had come of a stream. */
   | { readonly kind: 'broken'; readonly message: string; readonly text: string };
@@ -43,7 +49,7 @@ function requestOf(play: Play, values: Values): { request?: PlayRequest; problem
   }
 }
 
-/** A form of a model. `onAnswer` is called when an answer has come: the model is loaded. */
+/** A form of a model. `onAnswer` is called when the server has answered: the model may have been loaded for it. */
 export function useForm(model: ModelAbout, play: Play, onAnswer: () => void) {
   const [changed, setChanged] = useState<Values>({});
   // What nobody has touched follows the model, of which more is known once it is loaded.
@@ -65,12 +71,24 @@ export function useForm(model: ModelAbout, play: Play, onAnswer: () => void) {
         signal,
         onText: (text) => setOutcome({ kind: 'coming', text }),
       });
-      if (outcome.kind === 'answer') onAnswer();
+      if (outcome.kind === 'answer' || outcome.kind === 'refused') onAnswer();
       setOutcome(outcome);
     });
   };
+  // A form could only guess what a model that was asleep takes (its mask, its languages). If it is loaded now, and the form has become another one, that is sent.
+  useEffect(() => {
+    if (outcome.kind !== 'refused' || outcome.guessed === undefined || !model.loaded) return;
+    if (outcome.refused.refusal.status === NOT_TAKEN && !isSame(outcome.guessed, request)) submit();
+  }, [outcome, model]);
   const change = (name: string, value: Value): void => setChanged((before) => ({ ...before, [name]: value }));
   return { values, change, request, problem, isTried, outcome, isBusy, submit, stop };
+}
+
+/** Status of a well-formed request that the model does not take. */
+const NOT_TAKEN = 422;
+
+function isSame(one: PlayRequest, other: PlayRequest | undefined): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 interface Asking {
@@ -108,6 +126,7 @@ async function ask({ wasLoaded, play, values, request, signal, onText }: Asking)
         kind: 'refused',
         refused: error,
         untilMs: retryAfterMs === undefined ? undefined : performance.now() + retryAfterMs,
+        guessed: wasLoaded ? undefined : request,
       };
     }
     return { kind: 'broken', text, message: error instanceof Error ? error.message : String(error) };

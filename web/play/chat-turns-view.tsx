@@ -89,6 +89,8 @@ const FINISHES: Readonly<Record<string, string>> = {
   tool_calls: 'waits for tool results',
 };
 
+const tokensText = (count: number): string => (count === 1 ? '1 token' : `${count} tokens`);
+
 /** What is told below the last turn. */
 export function Ending({
   last: { sent, writingMs = 0, refused, untilMs, broken },
@@ -104,8 +106,8 @@ export function Ending({
     answer === undefined
       ? []
       : [
-          answer.promptTokens === undefined ? undefined : `${answer.promptTokens} prompt tokens`,
-          answer.pieces === 0 ? undefined : `${answer.tokens ?? answer.pieces} tokens`,
+          answer.promptTokens === undefined ? undefined : `prompt ${tokensText(answer.promptTokens)}`,
+          answer.pieces === 0 ? undefined : tokensText(answer.tokens ?? answer.pieces),
           speed === undefined ? undefined : `${speed.toFixed(1)} tokens a second`,
           FINISHES[answer.finish],
         ].filter((fact) => fact !== undefined);

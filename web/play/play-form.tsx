@@ -13,7 +13,7 @@ import { Waiting } from './waiting.tsx';
 interface FormProps {
   readonly model: ModelAbout;
   readonly play: Play;
-  /** Called when an answer has come: the model is loaded. */
+  /** Called when the server has answered: the model may have been loaded for it. */
   readonly onAnswer: () => void;
 }
 

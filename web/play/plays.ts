@@ -11,7 +11,8 @@ import {
 } from './forms/images.ts';
 import { audioClassificationPlay, speakingPlay, transcriptionPlay, zeroShotAudioPlay } from './forms/speech.ts';
 import { filePlay, tensorsPlay } from './forms/tensors.ts';
-import { classificationPlays, fillMaskPlay, questionPlay, rawPlay, rewritingPlay, tokensPlay } from './forms/text.ts';
+import { rewritingPlay } from './forms/rewriting.ts';
+import { classificationPlays, fillMaskPlay, questionPlay, rawPlay, tokensPlay } from './forms/text.ts';
 import {
   embeddingsPlay,
   imageVectorsPlay,

@@ -1,9 +1,10 @@
 import { addressOf } from '../api.ts';
 import { authorization } from '../key.ts';
 import { toBase64 } from './base64.ts';
+import { cutAtFiles } from './code/cut.ts';
 import { readRefusal, type Refusal } from './refusals.ts';
 import { EventReader, isLastEvent } from './sse.ts';
-import { Base64Of, type Body, type PickedFile, type PlayReply, type PlayRequest } from './types.ts';
+import type { Body, PickedFile, PlayReply, PlayRequest } from './types.ts';
 
 /** Sends a request of the playground, and tells what came of it. */
 
@@ -161,7 +162,7 @@ async function contentOf(body: Body): Promise<{ type: string | undefined; conten
       return { type: undefined, content: form };
     }
     case 'json':
-      return { type: 'application/json', content: JSON.stringify(await withFiles(body.value)) };
+      return { type: 'application/json', content: await jsonOf(body.value) };
   }
 }
 
@@ -171,11 +172,21 @@ function blobOf(file: PickedFile): Blob {
   throw new Error(`${file.name} holds no bytes`);
 }
 
-/** A value with the base64 of files in their places. */
-async function withFiles(value: unknown): Promise<unknown> {
-  if (value instanceof Base64Of) return toBase64(new Uint8Array(await blobOf(value.file).arrayBuffer()));
-  if (Array.isArray(value)) return Promise.all(value.map(withFiles));
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).map(async ([name, one]) => [name, await withFiles(one)] as const);
-  return Object.fromEntries(await Promise.all(entries));
+/** Bytes that become base64 at a time: whole groups of three, so that the pieces join. */
+const PIECE_BYTES = 3 * 2 ** 18;
+
+/** JSON with the base64 of files in their places: in pieces, so that the page neither stands still nor needs memory for the whole. */
+async function jsonOf(value: unknown): Promise<Blob> {
+  const parts: BlobPart[] = [];
+  for (const piece of cutAtFiles(value)) {
+    if (typeof piece === 'string') parts.push(piece);
+    else {
+      const file = blobOf(piece.file);
+      for (let at = 0; at < file.size; at += PIECE_BYTES) {
+        const bytes = new Uint8Array(await file.slice(at, at + PIECE_BYTES).arrayBuffer());
+        parts.push(new Blob([toBase64(bytes)]));
+      }
+    }
+  }
+  return new Blob(parts);
 }

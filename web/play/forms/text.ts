@@ -215,67 +215,6 @@ export function questionPlay(model: ModelAbout): Play {
   };
 }
 
-/** A text made of a text, by a model with an encoder and a decoder. */
-export function rewritingPlay(model: ModelAbout): Play {
-  const isTranslation = model.task === 'translation';
-  const { languages, loaded } = model;
-  // A choice, once the model is loaded and its languages are known. One that names none then has a single pair, or takes what only its authors know.
-  const language = (name: string, label: string, code: RegExp): Field => {
-    const field = { name, label, isMore: !isTranslation || (loaded && languages === undefined) };
-    const value = exampleParameter(model, name);
-    if (languages === undefined)
-      return {
-        ...{ ...field, value, kind: 'text', mayBeEmpty: true, placeholder: 'model default' },
-        help: `a code of the tokenizer: en, eng_Latn, en_XX${loaded ? '' : '; offered as a list once the model is loaded'}`,
-      };
-    const choices = ['', ...languages].map((one) => ({ value: one, label: one || 'model default' }));
-    return {
-      ...field,
-      kind: 'choice',
-      choices,
-      value: value || (isTranslation ? languages.find((one) => code.test(one)) : '') || '',
-    };
-  };
-  return {
-    id: 'rewrite',
-    title: isTranslation ? 'Translate' : model.task === 'summarization' ? 'Summarise' : 'Rewrite',
-    fields: [
-      { kind: 'text', name: 'text', label: 'Text', value: exampleText(model, 'The house is wonderful.'), rows: 6 },
-      language('src_lang', 'Source language', /^en/i),
-      language('tgt_lang', 'Target language', /^(de|ger)/i),
-      {
-        kind: 'number',
-        name: 'num_beams',
-        label: 'Beams',
-        value: '',
-        min: 1,
-        max: 16,
-        step: 1,
-        placeholder: 'model default',
-        isMore: true,
-      },
-      {
-        kind: 'number',
-        name: 'max_new_tokens',
-        label: 'Max tokens',
-        value: '',
-        min: 1,
-        step: 1,
-        placeholder: 'model default',
-        isMore: true,
-      },
-    ],
-    request: (values) =>
-      predict(model, neededText(values, 'text', 'The text'), {
-        src_lang: textOf(values, 'src_lang').trim() || undefined,
-        tgt_lang: textOf(values, 'tgt_lang').trim() || undefined,
-        num_beams: numberOf(values, 'num_beams'),
-        max_new_tokens: numberOf(values, 'max_new_tokens'),
-      }),
-    read: ({ json }) => [{ kind: 'text', text: textAt(asObject(resultOf(json)), 'text') }],
-  };
-}
-
 /** Any model, in JSON: for tasks of one's own, and those that this page does not know. */
 export function rawPlay(model: ModelAbout): Play {
   const { example } = model;
