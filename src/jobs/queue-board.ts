@@ -1,8 +1,9 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { DEFAULT_PRIORITY } from '../core/ticket.ts';
 import { ServerError } from '../errors.ts';
 import { digestOf } from './digest.ts';
-import { JOB_STATUSES, type JobBoard, type JobFacts, type NewJob } from './job-board.ts';
+import { JOB_STATUSES, noJob, type JobBoard, type JobFacts, type NewJob } from './job-board.ts';
 import type { JobResult } from './result.ts';
 import { jobData, webhookMessage, type WebhookMessage } from './webhooks/event.ts';
 
@@ -10,6 +11,13 @@ import { jobData, webhookMessage, type WebhookMessage } from './webhooks/event.t
 export interface QueueBoard extends JobBoard {
   close(): Promise<void>;
 }
+
+/**
+ * A job is asked for by the id of its message and a secret that stands beside it there. Ids of messages are counted up, so whoever may send jobs could otherwise guess those of others,
+ * where there are no API keys to tell senders apart.
+ */
+const SECRET_BYTES = 16;
+const JOB_ID = /^(.{1,50})-([\da-f]{32})$/;
 
 /** Name of the API key that it came with. */
 const OWNER = z.string().nullable().default(null);
@@ -21,6 +29,7 @@ const FACTS = z.object({
   createdMs: z.number(),
   /** Of the message. */
   digest: z.string(),
+  secret: z.string().length(2 * SECRET_BYTES),
   owner: OWNER,
   webhook: z.string().nullable(),
 });
@@ -33,7 +42,27 @@ const END = FACTS.extend({ status: z.enum(JOB_STATUSES), attempts: z.int().nulla
 export type QueueEnd = Readonly<z.infer<typeof END>>;
 
 export function factsOf({ bytes, customId, priority = DEFAULT_PRIORITY, webhook, owner = null }: NewJob): QueueFacts {
-  return { customId, priority, createdMs: Date.now(), digest: digestOf(bytes), webhook, owner };
+  const secret = randomBytes(SECRET_BYTES).toString('hex');
+  return { customId, priority, createdMs: Date.now(), digest: digestOf(bytes), secret, webhook, owner };
+}
+
+/** What a client calls the job of a message. */
+export function jobIdOf(messageId: string, { secret }: Pick<QueueFacts, 'secret'>): string {
+  return `${messageId}-${secret}`;
+}
+
+/** The id of the message in that of a job. Throws NOT_FOUND. */
+export function messageIdOf(jobId: string): string {
+  const id = JOB_ID.exec(jobId)?.[1];
+  if (id === undefined) throw noJob(jobId);
+  return id;
+}
+
+/** Throws NOT_FOUND unless the id of a job ends with the secret of the message that it leads to. */
+export function checkSecret(jobId: string, { secret }: Pick<QueueFacts, 'secret'>): void {
+  const given = Buffer.from(jobId.slice(-secret.length));
+  const known = Buffer.from(secret);
+  if (given.length !== known.length || !timingSafeEqual(given, known)) throw noJob(jobId);
 }
 
 /** Undefined if the text is none of ours: anyone who can write to the queue may have written it. */
@@ -50,26 +79,30 @@ export function endOf(facts: QueueFacts, { kind }: Pick<JobResult, 'kind'>, atte
   return { ...facts, status: kind === 'answered' ? 'completed' : 'failed', attempts, endedMs: Date.now() };
 }
 
-export function openJob(id: string, facts: QueueFacts, now: Pick<JobFacts, 'status' | 'attempts'>): JobFacts {
+export function openJob(messageId: string, facts: QueueFacts, now: Pick<JobFacts, 'status' | 'attempts'>): JobFacts {
   const { customId, owner, priority, createdMs } = facts;
+  const id = jobIdOf(messageId, facts);
   return { id, customId, owner, priority, createdMs, endedMs: null, ...now };
 }
 
-export function endedJob(id: string, end: QueueEnd): JobFacts {
+export function endedJob(messageId: string, end: QueueEnd): JobFacts {
   const { customId, owner, priority, createdMs, status, attempts, endedMs } = end;
+  const id = jobIdOf(messageId, end);
   return { id, customId, owner, status, attempts, priority, createdMs, endedMs };
 }
 
 /** What tells that a job was cancelled; undefined if nobody is to be told. */
-export function cancelMessage(id: string, { customId, webhook }: QueueFacts): WebhookMessage | undefined {
+export function cancelMessage(messageId: string, facts: QueueFacts): WebhookMessage | undefined {
+  const { customId, webhook } = facts;
   if (webhook === null) return undefined;
+  const id = jobIdOf(messageId, facts);
   return webhookMessage('job.cancelled', webhook, jobData({ id, customId, status: 'cancelled' }, undefined));
 }
 
-/** Throws INVALID_INPUT unless the job that has the key is the one that is sent. */
-export function checkSame(id: string, digest: string, sent: string): void {
+/** Throws INVALID_INPUT unless the job that has the key is the one that is sent. Its id is not told: it may be somebody else's. */
+export function checkSame(digest: string, sent: string): void {
   if (digest === sent) return;
-  throw new ServerError('INVALID_INPUT', `Another job has this key (custom_id or Idempotency-Key): ${id}.`);
+  throw new ServerError('INVALID_INPUT', 'Another job has this key (custom_id or Idempotency-Key): choose a new one.');
 }
 
 export function tooLargeJob(limitBytes: number): ServerError {

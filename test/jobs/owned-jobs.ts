@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { seen } from '../../src/http/keys/owner.ts';
 import { noJob, type JobBoard } from '../../src/jobs/job-board.ts';
+import { messageIdOf } from '../../src/jobs/queue-board.ts';
 import { newJob, refusal } from './new-job.ts';
 
 export interface OwnedJobs {
@@ -30,4 +31,25 @@ export async function statesOfOwned({ board, other, serve }: OwnedJobs): Promise
   await board.cancel(second.id);
   await look(second.id);
   return states;
+}
+
+/** Asserts that a board answers for none of these ids. */
+export async function answersForNone(board: JobBoard, ids: readonly string[]): Promise<void> {
+  for (const id of ids)
+    for (const asked of [board.find(id), board.resultOf(id), board.cancel(id)])
+      assert.equal((await refusal(asked)).code, 'NOT_FOUND', id);
+}
+
+/** Ids that somebody may guess who knows the number of a job's message, or has seen the id of another job. */
+export function guessesAt(id: string): string[] {
+  const message = messageIdOf(id);
+  const secret = id.slice(-32);
+  const other = secret.startsWith('0') ? '1' : '0';
+  return [
+    message,
+    `${message}-`,
+    `${message}-${other}${secret.slice(1)}`,
+    `${message}-${secret.slice(1)}`,
+    `${message}-${secret.toUpperCase()}!`,
+  ];
 }

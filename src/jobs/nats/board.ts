@@ -6,8 +6,10 @@ import { noJob, type JobFacts, type NewJob } from '../job-board.ts';
 import {
   cancelMessage,
   checkSame,
+  checkSecret,
   endedJob,
   factsOf,
+  messageIdOf,
   noList,
   openJob,
   queueFull,
@@ -80,14 +82,14 @@ export class NatsBoard implements QueueBoard {
     });
   }
 
-  find(id: string): Promise<JobFacts> {
-    return asked(async () => this.#told(id, await this.#find(id)));
+  find(jobId: string): Promise<JobFacts> {
+    return asked(async () => this.#told(messageIdOf(jobId), await this.#find(jobId)));
   }
 
-  resultOf(id: string): Promise<Uint8Array | undefined> {
+  resultOf(jobId: string): Promise<Uint8Array | undefined> {
     return asked(async () => {
-      const found = ID.test(id) ? await this.#look(id) : undefined;
-      return found !== undefined && 'end' in found && found.line.byteLength > 0 ? found.line : undefined;
+      const found = await this.#find(jobId);
+      return 'end' in found && found.line.byteLength > 0 ? found.line : undefined;
     });
   }
 
@@ -95,9 +97,10 @@ export class NatsBoard implements QueueBoard {
     return Promise.reject(noList());
   }
 
-  cancel(id: string): Promise<JobFacts> {
+  cancel(jobId: string): Promise<JobFacts> {
     return asked(async () => {
-      const found = await this.#find(id);
+      const id = messageIdOf(jobId);
+      const found = await this.#find(jobId);
       if ('end' in found) {
         await this.#records.forget(id);
         return endedJob(id, found.end);
@@ -105,7 +108,8 @@ export class NatsBoard implements QueueBoard {
       const { facts, mark } = found;
       const end: QueueEnd = { ...facts, status: 'cancelled', attempts: null, endedMs: Date.now() };
       // It counts from here on: a server that has the job stores nothing over it.
-      if ((await this.#records.store(mark, new Uint8Array(0), 'cancelled', end)) !== 'cancelled') return this.find(id);
+      if ((await this.#records.store(mark, new Uint8Array(0), 'cancelled', end)) !== 'cancelled')
+        return this.find(jobId);
       const { queue, outbox } = this.#options;
       await this.#connection.manager.streams.deleteMessage(queue, mark.id).catch(() => undefined);
       this.#connection.nats.publish(`${placesOf(queue).cancel}.${id}`);
@@ -126,8 +130,9 @@ export class NatsBoard implements QueueBoard {
   }
 
   async #same(id: string, { digest }: QueueFacts): Promise<JobFacts> {
-    const found = await this.#find(id);
-    checkSame(id, ('end' in found ? found.end : found.facts).digest, digest);
+    const found = await this.#look(id);
+    if (found === undefined) throw noJob(id);
+    checkSame(('end' in found ? found.end : found.facts).digest, digest);
     return this.#told(id, found);
   }
 
@@ -139,9 +144,12 @@ export class NatsBoard implements QueueBoard {
     return openJob(id, found.facts, isBegun ? RUNNING : WAITING);
   }
 
-  async #find(id: string): Promise<Found> {
+  /** Rejects with NOT_FOUND, also where the id of the job is not the one that its sender was told. */
+  async #find(jobId: string): Promise<Found> {
+    const id = messageIdOf(jobId);
     const found = ID.test(id) ? await this.#look(id) : undefined;
-    if (found === undefined) throw noJob(id);
+    if (found === undefined) throw noJob(jobId);
+    checkSecret(jobId, 'end' in found ? found.end : found.facts);
     return found;
   }
 

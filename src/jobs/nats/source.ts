@@ -4,7 +4,7 @@ import { waitOrStop } from '../../core/wait.ts';
 import type { Log } from '../../log.ts';
 import { Cancellation } from '../../serving/cancellation.ts';
 import { retryDelayMs } from '../backoff.ts';
-import { endOf } from '../queue-board.ts';
+import { endOf, jobIdOf } from '../queue-board.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
 import { refusedBy } from '../unreachable.ts';
@@ -152,13 +152,14 @@ export class NatsSource implements JobSource<NatsJob> {
             (times) => delivery.count - times,
             () => Math.min(delivery.count, attempts),
           );
+    const jobId = delivery.facts === undefined ? String(delivery.id) : jobIdOf(String(delivery.id), delivery.facts);
     const job: NatsJob = {
       ...delivery,
       place: `message ${delivery.id}`,
       sentAtMs: Number(delivery.stamp) / 1e6,
       deliveries,
-      jobId: String(delivery.id),
-      defaultId: String(delivery.id),
+      jobId,
+      defaultId: jobId,
       isLast: deliveries >= attempts,
       // A job that ends the process that runs it would otherwise end one server after another, for ever.
       ...(deliveries <= attempts

@@ -5,8 +5,10 @@ import { noJob, type JobFacts, type NewJob } from '../job-board.ts';
 import {
   cancelMessage,
   checkSame,
+  checkSecret,
   endedJob,
   factsOf,
+  messageIdOf,
   noList,
   openJob,
   queueFull,
@@ -79,17 +81,18 @@ export class RedisBoard implements QueueBoard {
     ];
     const [id, digest] = (await this.#run(ADD, keys, args)) as readonly [string?, string?];
     if (id === undefined || digest === undefined) throw queueFull();
-    checkSame(id, digest, facts.digest);
-    return this.find(id);
+    checkSame(digest, facts.digest);
+    return told(id, await this.#look(id));
   }
 
-  async find(id: string): Promise<JobFacts> {
-    const found = await this.#find(id);
-    return 'end' in found ? endedJob(id, found.end) : found.open;
+  async find(jobId: string): Promise<JobFacts> {
+    const id = messageIdOf(jobId);
+    return told(id, await this.#find(id, jobId));
   }
 
-  async resultOf(id: string): Promise<Uint8Array | undefined> {
-    if (!ID.test(id)) return undefined;
+  async resultOf(jobId: string): Promise<Uint8Array | undefined> {
+    const id = messageIdOf(jobId);
+    await this.#find(id, jobId);
     const text = (await this.#send(['GET', keysOf(this.#options.queue).result(id)])) as string | null;
     return text === null ? undefined : Buffer.from(text);
   }
@@ -98,9 +101,10 @@ export class RedisBoard implements QueueBoard {
     return Promise.reject(noList());
   }
 
-  async cancel(id: string): Promise<JobFacts> {
+  async cancel(jobId: string): Promise<JobFacts> {
     const { queue, resultTtlMs, outbox } = this.#options;
-    const found = await this.#find(id);
+    const id = messageIdOf(jobId);
+    const found = await this.#find(id, jobId);
     const { end, result } = keysOf(queue);
     if ('end' in found) {
       await this.#send(['DEL', end(id), result(id)]);
@@ -110,7 +114,7 @@ export class RedisBoard implements QueueBoard {
     const cancelled: QueueEnd = { ...facts, status: 'cancelled', attempts: open.attempts, endedMs: Date.now() };
     const isDone = await this.#run(CANCEL, [queue, end(id)], [GROUP, id, JSON.stringify(cancelled), resultTtlMs]);
     // It has ended in the meantime.
-    if (isDone !== 1) return this.find(id);
+    if (isDone !== 1) return this.find(jobId);
     const message = cancelMessage(id, facts);
     if (message !== undefined) outbox.send(message);
     return endedJob(id, cancelled);
@@ -121,8 +125,15 @@ export class RedisBoard implements QueueBoard {
     if (this.#client.isOpen) await within(this.#client.close(), CLOSE_LIMIT_MS).catch(() => this.#client.destroy());
   }
 
-  async #find(id: string): Promise<Found> {
-    if (!ID.test(id)) throw noJob(id);
+  /** Rejects with NOT_FOUND, also where the id of the job is not the one that its sender was told. */
+  async #find(id: string, jobId: string): Promise<Found> {
+    if (!ID.test(id)) throw noJob(jobId);
+    const found = await this.#look(id);
+    checkSecret(jobId, 'end' in found ? found.end : found.facts);
+    return found;
+  }
+
+  async #look(id: string): Promise<Found> {
     const { queue, leaseMs } = this.#options;
     const found = (await this.#run(FIND, [queue, keysOf(queue).end(id)], [GROUP, id])) as readonly unknown[];
     const [endText, factsText, consumer, idleMs, deliveries] = found as [string?, string?, string?, number?, number?];
@@ -149,6 +160,10 @@ export class RedisBoard implements QueueBoard {
       throw queueUnavailable(error);
     }
   }
+}
+
+function told(id: string, found: Found): JobFacts {
+  return 'end' in found ? endedJob(id, found.end) : found.open;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {

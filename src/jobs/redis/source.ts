@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import { messageOf } from '../../errors.ts';
 import { retryDelayMs } from '../backoff.ts';
-import { endOf, readFacts, type QueueFacts } from '../queue-board.ts';
+import { endOf, jobIdOf, readFacts, type QueueFacts } from '../queue-board.ts';
 import type { JobResult } from '../result.ts';
 import { LeaseLostError, type ClaimedJob, type JobSource } from '../source.ts';
 import { refusedBy } from '../unreachable.ts';
@@ -213,11 +213,13 @@ function jobOf(
   const sentAtMs = Number.parseInt(id, 10);
   const place = `message ${id}`;
   const isLast = deliveries >= attempts;
+  const facts = readFacts(fieldOf(fields, FACTS_FIELD));
+  const jobId = facts === undefined ? id : jobIdOf(id, facts);
   return {
     id,
-    jobId: id,
-    defaultId: id,
-    facts: readFacts(fieldOf(fields, FACTS_FIELD)),
+    jobId,
+    defaultId: jobId,
+    facts,
     deliveries,
     isLast,
     bytes,

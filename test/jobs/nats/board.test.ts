@@ -6,7 +6,7 @@ import type { JobResult, ResultKind } from '../../../src/jobs/result.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
 import type { WebhookMessage } from '../../../src/jobs/webhooks/event.ts';
 import { newJob, refusal } from '../new-job.ts';
-import { statesOfOwned } from '../owned-jobs.ts';
+import { answersForNone, guessesAt, statesOfOwned } from '../owned-jobs.ts';
 import { NatsServer, withoutNats } from './nats-server.ts';
 
 const only = { skip: withoutNats };
@@ -49,13 +49,16 @@ test('a job that one server has taken is served by a second, and a third answers
   assert.ok(createdMs > 0);
   const second = await openSource(1);
   const job = await claimOne(second);
-  assert.deepEqual([String(job.id), Buffer.from(job.bytes).toString(), job.defaultId], [id, '{"a":1}', id]);
+  assert.deepEqual([job.jobId, Buffer.from(job.bytes).toString(), job.defaultId], [id, '{"a":1}', id]);
+  assert.match(id, /^\d+-[\da-f]{32}$/);
+  await answersForNone(third, guessesAt(id));
   assert.deepEqual([(await third.find(id)).status, await third.resultOf(id)], ['running', undefined]);
   await second.done(job, result('answered'));
   const ended = await third.find(id);
   assert.deepEqual([ended.status, ended.attempts, ended.customId], ['completed', 1, 'é\n']);
   assert.ok(ended.endedMs !== null);
   assert.equal(Buffer.from((await third.resultOf(id)) ?? []).toString(), '{"custom_id":"answered"}');
+  await answersForNone(third, guessesAt(id));
   const dead = await first.add(newJob('{}'));
   await second.done(await claimOne(second), result('failed'));
   assert.equal((await third.find(dead.id)).status, 'failed');
@@ -106,11 +109,8 @@ test('an id is never part of another subject, and jobs of others are not answere
   const { jetstream, nats } = await server.client();
   t.after(() => nats.close());
   const foreign = String((await jetstream.publish('jobs', '{}')).seq);
-  for (const id of ['*', '>', '0', '', '1.2', ' 1', '1\n', 'name-x', foreign, '99']) {
-    assert.equal(await board.resultOf(id), undefined);
-    for (const { code } of await Promise.all([board.find(id), board.cancel(id)].map(refusal)))
-      assert.equal(code, 'NOT_FOUND');
-  }
+  const ids = ['*', '>', '0', '', '1.2', ' 1', '1\n', 'name-x', foreign, '99'];
+  await answersForNone(board, [...ids, ...ids.map((id) => `${id}-${'0'.repeat(32)}`)]);
 });
 
 test('a full queue, too large a job and a NATS that is away are told; none is listed', only, async (t) => {

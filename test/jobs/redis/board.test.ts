@@ -6,7 +6,8 @@ import type { JobResult, ResultKind } from '../../../src/jobs/result.ts';
 import { LeaseLostError } from '../../../src/jobs/source.ts';
 import type { WebhookMessage } from '../../../src/jobs/webhooks/event.ts';
 import { newJob, refusal } from '../new-job.ts';
-import { statesOfOwned } from '../owned-jobs.ts';
+import { messageIdOf } from '../../../src/jobs/queue-board.ts';
+import { answersForNone, guessesAt, statesOfOwned } from '../owned-jobs.ts';
 import { RedisServer, withoutRedis } from './redis-server.ts';
 
 const only = { skip: withoutRedis };
@@ -49,7 +50,9 @@ test('a job that one server has taken is served by a second, and a third answers
   assert.ok(createdMs > 0);
   const second = await openSource();
   const job = await claimOne(second);
-  assert.deepEqual([job.id, Buffer.from(job.bytes).toString(), job.defaultId], [id, '{"a":1}', id]);
+  assert.deepEqual([job.jobId, Buffer.from(job.bytes).toString(), job.defaultId], [id, '{"a":1}', id]);
+  assert.match(id, /^\d+-\d+-[\da-f]{32}$/);
+  await answersForNone(third, guessesAt(id));
   const running = await third.find(id);
   assert.deepEqual([running.status, running.attempts], ['running', 1]);
   assert.equal(await third.resultOf(id), undefined);
@@ -58,6 +61,7 @@ test('a job that one server has taken is served by a second, and a third answers
   assert.deepEqual([ended.status, ended.attempts, ended.customId], ['completed', 1, 'x']);
   assert.ok(ended.endedMs !== null);
   assert.equal(Buffer.from((await third.resultOf(id)) ?? []).toString(), '"answered"');
+  await answersForNone(third, guessesAt(id));
 });
 
 test('a job that waits to be tried again is waiting; a dead letter has failed, and tells why', only, async (t) => {
@@ -74,7 +78,7 @@ test('a job that waits to be tried again is waiting; a dead letter has failed, a
   assert.equal((await board.find(refused.id)).status, 'failed');
   // Its delay has passed.
   const quick = await openBoard();
-  await server.ask('XCLAIM', 'jobs', 'carpool', 'nobody', '0', id, 'IDLE', '60000', 'JUSTID');
+  await server.ask('XCLAIM', 'jobs', 'carpool', 'nobody', '0', messageIdOf(id), 'IDLE', '60000', 'JUSTID');
   await source.done(await claimOne(source), result('failed'));
   assert.equal((await quick.find(id)).status, 'failed');
   assert.equal(Buffer.from((await quick.resultOf(id)) ?? []).toString(), '"failed"');
@@ -130,6 +134,7 @@ test('a name finds the job that has it, whoever sends it, and not another messag
   assert.equal(ids.size, 1);
   const other = await refusal(board.add(newJob('{"b":1}', { key: 'k' })));
   assert.equal(other.code, 'INVALID_INPUT');
+  assert.ok(![...ids].some((id) => other.message.includes(messageIdOf(id))), 'the id is not told');
   await source.done(await claimOne(source), result('answered'));
   const [id = ''] = ids;
   assert.deepEqual([(await board.add(newJob('{}', { key: 'k' }))).id], [id]);
@@ -143,11 +148,8 @@ test('an id is never part of another key, and jobs of others are not answered fo
   await server.ask('SET', 'jobs:result:x:y', 'secret');
   const foreign = String(await server.ask('XADD', 'jobs', '*', 'job', '{}'));
   const odd = String(await server.ask('XADD', 'jobs', '*', 'job', '{}', 'facts', '{"customId":7}'));
-  for (const id of ['x:y', '-', '+', '0', '', '1-1-1', ' 1-1', '1-1\n', foreign, odd]) {
-    assert.equal(await board.resultOf(id), undefined);
-    for (const { code } of await Promise.all([board.find(id), board.cancel(id)].map(refusal)))
-      assert.equal(code, 'NOT_FOUND');
-  }
+  const ids = ['x:y', '-', '+', '0', '', '1-1-1', ' 1-1', '1-1\n', foreign, odd];
+  await answersForNone(board, [...ids, ...ids.map((id) => `${id}-${'0'.repeat(32)}`)]);
   assert.equal(await server.ask('XLEN', 'jobs'), 2);
 });
 
