@@ -49,7 +49,10 @@ export interface StrikeOptions {
   readonly isOver?: () => boolean;
 }
 
-/** Strikes so often, at random moments: first once in each way, so that a short storm has all of them. */
+/** Of further strikes, so many are the first one of all: the death of a worker. */
+const FIRST_SHARE = 0.4;
+
+/** Strikes so often, at random moments: once in each way, so that a short storm has all of them, and then in any. */
 export async function strike(
   strikes: readonly Strike[],
   { events, leaseMs, random, isOver = () => false }: StrikeOptions,
@@ -57,7 +60,9 @@ export async function strike(
   const done: Partial<Record<Blow, number>> = {};
   for (let event = 0; event < events && !isOver(); event += 1) {
     await sleep(leaseMs * random());
-    const next = strikes[event < strikes.length ? event : Math.floor(strikes.length * random())];
+    const isFirst = random() < FIRST_SHARE;
+    const any = isFirst ? 0 : Math.floor(strikes.length * random());
+    const next = strikes[event < strikes.length ? event : any];
     if (next === undefined) throw new Error('there is nothing to strike at');
     const [name, act] = next;
     await act();

@@ -3,6 +3,8 @@ import type { RealQueue } from '../queues/real-queue.ts';
 import { StallingProxy } from './stalling-proxy.ts';
 
 const START_TRIES = 5;
+/** The queue, or the port that another process has taken meanwhile. */
+const ABSENT = /JOB_SOURCE=|another process listens/;
 
 interface Worker {
   process: Carpool;
@@ -66,7 +68,7 @@ export class Crew {
     for (const worker of this.#workers) {
       const { process: child, stderr } = worker.process;
       if (child.exitCode === null && child.signalCode === null) continue;
-      if (!stderr.includes('JOB_SOURCE=')) throw new Error(`a worker has ended by itself: ${stderr}`);
+      if (!ABSENT.test(stderr)) throw new Error(`a worker has ended by itself: ${stderr}`);
       worker.process = this.#spawn(worker.proxy);
     }
   }

@@ -130,6 +130,8 @@ export async function kelpieStorm(options: KelpieStormOptions): Promise<StormRep
   // One that has only just begun does not listen to signals yet.
   for (const exit of await workers.stop('SIGTERM'))
     if (exit !== 0 && exit !== 'SIGTERM') throw new Error(`a worker ended with ${String(exit)}`);
+  const untrue = mock.reports.filter(({ what, wasIts }) => what !== 'heartbeat' && !wasIts);
+  for (const { job } of untrue) console.error(mock.reports.filter((report) => report.job === job).slice(-8));
   const squares = await Promise.all(jobs.map(async (job, number) => (isLong(job) ? undefined : rig.squareOf(number))));
   const isLost = (job: MockJob, number: number): boolean =>
     job.status !== (isLong(job) ? 'canceled' : 'completed') || (!isLong(job) && squares[number] === undefined);
@@ -141,7 +143,7 @@ export async function kelpieStorm(options: KelpieStormOptions): Promise<StormRep
     faults: {
       lost: jobs.filter(isLost).length,
       // Reports of a job that was another machine's by then, or had ended.
-      doubled: mock.reports.filter(({ what, wasIts }) => what !== 'heartbeat' && !wasIts).length,
+      doubled: untrue.length,
       early,
       wrong:
         squares.filter((square, number) => square !== undefined && square !== number ** 2).length +

@@ -11,7 +11,7 @@ interface Entry {
 }
 
 const RETRY_MS = 50;
-const TRIES = 600;
+const TRIES = 2400;
 
 /** Every job that was sent, and what was seen of its result. The queue may be away at any moment: whatever is asked of it is asked again. */
 export class Ledger {

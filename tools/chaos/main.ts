@@ -11,7 +11,7 @@ import { saladStorm } from './salad.ts';
 import { storm } from './storm.ts';
 
 /**
- * `node dist/tools/chaos/main.js [source ...] [--jobs 1000] [--workers 3] [--events 24] [--lease-ms 2000] [--seed n]`: a storm on each source, and a table of
+ * `node dist/tools/chaos/main.js [source ...] [--jobs 1000] [--workers 3] [--events 30] [--lease-ms 2000] [--seed n]`: a storm on each source, and a table of
  * what became of its jobs. Those whose names end in `+s3` have their answers stored as objects. Ends with 1 if a job was lost, or a result came twice or early.
  */
 
@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
   options: {
     jobs: { type: 'string', default: '1000' },
     workers: { type: 'string', default: '3' },
-    events: { type: 'string', default: '24' },
+    events: { type: 'string', default: '30' },
     'lease-ms': { type: 'string', default: '2000' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },

@@ -57,7 +57,8 @@ export async function storm(queue: RealQueue, options: StormOptions): Promise<St
   const over = new AbortController();
   const strikes = strikesOn({ queue, crew, store }, { leaseMs, random });
   const striking = strike(strikes, { ...options, random }).finally(() => over.abort());
-  const going = Promise.all([striking, watch(ledger, crew, over.signal), sendSlowly(ledger, jobs - early, random)]);
+  const looking = watch(ledger, over.signal);
+  const going = Promise.all([striking, looking, revive(crew, over.signal), sendSlowly(ledger, jobs - early, random)]);
   const [blows] = await going.finally(() => over.abort());
   const lookedMs = beganMs + options.limitMs;
   const isOver = await done(ledger, crew, lookedMs);
@@ -84,21 +85,27 @@ async function sendSlowly(ledger: Ledger, jobs: number, random: () => number): P
   }
 }
 
-async function watch(ledger: Ledger, crew: Crew, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) await look(ledger, crew);
+async function watch(ledger: Ledger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await ledger.look();
+    await sleep(POLL_MS);
+  }
 }
 
-async function look(ledger: Ledger, crew: Crew): Promise<void> {
-  crew.revive();
-  await ledger.look();
-  await sleep(POLL_MS);
+async function revive(crew: Crew, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    crew.revive();
+    await sleep(POLL_MS);
+  }
 }
 
 /** Resolves with whether all jobs have their results before that time. */
 async function done(ledger: Ledger, crew: Crew, endsAtMs: number): Promise<boolean> {
   while (!(await ledger.isDone())) {
     if (performance.now() > endsAtMs) return false;
-    await look(ledger, crew);
+    crew.revive();
+    await ledger.look();
+    await sleep(POLL_MS);
   }
   return true;
 }

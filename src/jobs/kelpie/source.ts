@@ -97,13 +97,18 @@ export class KelpieSource implements JobSource<KelpieJob> {
 
   async done(job: KelpieJob, result: JobResult): Promise<void> {
     // Each time anew: a report of `completed` would be believed even of a job that was cancelled or is another machine's.
-    const status = await this.#options.api.heartbeat(job.id);
+    const { api, clock } = this.#options;
+    const askedAtMs = clock.now();
+    const status = await api.heartbeat(job.id);
+    // A process that stood still between the question and here knows no longer whose it is.
+    if (clock.now() - askedAtMs >= (job.leaseMs ?? this.leaseMs))
+      throw new Error('Kelpie answered too late to report a job');
     // A report whose answer was lost.
     const isReported = status !== undefined && this.#reported.get(job) === status;
     if (status !== 'running' && !isReported) throw new LeaseLostError();
     if (!isReported) await this.#report(job, result);
     this.#failures = result.kind === 'answered' ? 0 : this.#failures + 1;
-    this.#workedAtMs = this.#options.clock.now();
+    this.#workedAtMs = clock.now();
   }
 
   async #report(job: KelpieJob, { kind, line }: JobResult): Promise<void> {

@@ -60,6 +60,7 @@ export interface Report {
   readonly job: string;
   readonly machine: string;
   readonly wasIts: boolean;
+  readonly atMs: number;
 }
 
 /** What happens to a request in place of its answer. `lost`: it is carried out, and the answer is not sent. */
@@ -247,7 +248,7 @@ export class MockKelpie implements AsyncDisposable {
 
   #report(what: Report['what'], id: string, machine: string): MockJob | undefined {
     const job = this.jobs.find((one) => one.id === id);
-    this.reports.push({ what, job: id, machine, wasIts: this.#holder === machine });
+    this.reports.push({ what, job: id, machine, wasIts: this.#holder === machine, atMs: Date.now() });
     return job;
   }
 
