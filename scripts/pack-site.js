@@ -58,8 +58,16 @@ files.set('base.css', read('web', 'base.css'));
 files.set('site.css', read('web', 'docs', 'site.css'));
 files.set('icon.svg', read('web', 'icon.svg'));
 const script = (...parts) => read(...parts).replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n');
-// A browser knows no names of packages.
-files.set('site.js', script('dist', 'web', 'docs', 'site.js').replace("'minisearch'", "'./minisearch.js'"));
+// A browser knows no names of packages, and all files of the site lie in one folder.
+const MODULES = { minisearch: './minisearch.js', '../theme.js': './theme.js' };
+let siteScript = script('dist', 'web', 'docs', 'site.js');
+for (const [name, file] of Object.entries(MODULES)) {
+  const quoted = [`'${name}'`, `"${name}"`].find((text) => siteScript.includes(text));
+  if (quoted === undefined) throw new Error(`site.ts does not import ${name}`);
+  siteScript = siteScript.replace(quoted, `'${file}'`);
+}
+files.set('site.js', siteScript);
+files.set('theme.js', script('dist', 'web', 'theme.js'));
 files.set('minisearch.js', script('node_modules', 'minisearch', 'dist', 'es', 'index.js'));
 files.set('licences.txt', `minisearch\n\n${read('node_modules', 'minisearch', 'LICENSE.txt')}`);
 files.set(

@@ -81,7 +81,8 @@ test('the pages read well, and can be searched', { skip: noBrowser, timeout: 180
     });
     page.on('pageerror', (error) => void mistakes.push(error.message));
     await page.goto(`${server.url}/docs/index.html`);
-    await page.getByRole('searchbox').fill('carpool_predicted_wait');
+    await page.keyboard.press('/');
+    await page.keyboard.type('carpool_predicted_wait');
     await page.locator('#results a').first().waitFor({ timeout: 60_000 });
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('Enter');
@@ -89,5 +90,23 @@ test('the pages read well, and can be searched', { skip: noBrowser, timeout: 180
     await page.getByRole('searchbox').fill('zzzzzz');
     await page.getByText('Nothing was found.').waitFor({ timeout: 60_000 });
     assert.deepEqual(mistakes, []);
+  });
+
+  await t.test('a block of code is copied, and colours are those chosen for the page', async () => {
+    const context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    await page.goto(`${server.url}/docs/first-model.html`);
+    await page.evaluate('localStorage.setItem("carpool-theme", "dark")');
+    await page.reload();
+    const copy = page.getByRole('button', { name: 'Copy' }).nth(1);
+    await copy.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Copied' }).waitFor();
+    const [copied, theme] = await page.evaluate<[string, string]>(
+      'navigator.clipboard.readText().then((text) => [text, document.documentElement.dataset.theme])',
+    );
+    assert.match(copied, /^curl localhost:8000\/predict\/my-model -d '\{"data": 3\}'$/);
+    assert.equal(theme, 'dark');
   });
 });

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { startStubServer } from '../../test/http/stub-services.ts';
 import { Carpool } from '../../test/process/carpool.ts';
+import { startCrowd } from './crowd.ts';
 import { FORMS, tryForm } from './forms.ts';
 import { makeModels } from './models.ts';
 
@@ -24,6 +25,19 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const WARM_UP_MS = 8000;
 const WANTED_FORMS = process.env['FORMS']?.split(',');
 const MODELS = { MODELS: 'language-id,square,super-resolution' };
+
+const DOCS = [
+  'index',
+  'readme',
+  'first-model',
+  'api',
+  'configuration',
+  'chat',
+  'operations',
+  'tuning',
+  'cli',
+  'changelog',
+];
 
 type Shoot = (name: string, url: string, act?: (page: Page) => Promise<unknown>) => Promise<void>;
 
@@ -58,6 +72,37 @@ const STATES: Readonly<Record<string, (shoot: Shoot) => Promise<void>>> = {
     await using load = startLoad(server.url, 200);
     await shoot('refused', server.url, () => sleep(WARM_UP_MS));
     await load.stop();
+  },
+  /** 50 models, 16 lanes, 1,000 jobs, names of 200 characters. */
+  async crowd(shoot) {
+    await using server = await startStubServer([]);
+    await using crowd = await startCrowd(server.url);
+    await shoot('crowd', crowd.url, async (page) => {
+      await sleep(WARM_UP_MS);
+      await page.locator('.lanes').focus();
+      await page.keyboard.press('ArrowLeft');
+      await page.locator('.riders button').first().click();
+    });
+  },
+  /** What a fresh server's button shows. */
+  async burst(shoot) {
+    await using server = await Carpool.start(MODELS);
+    const looks = LOOKS.length;
+    let opened = 0;
+    await shoot('burst', server.url, async (page) => {
+      // All see it before one has used it.
+      const button = page.getByRole('button', { name: /^Send/ });
+      await button.waitFor();
+      opened += 1;
+      while (opened < looks) await sleep(50);
+      await button.click();
+      await page.getByText('at a time:').waitFor();
+    });
+  },
+  /** Pages of the docs. */
+  async docs(shoot) {
+    await using server = await startStubServer([]);
+    for (const name of DOCS) await shoot(`docs-${name}`, `${server.url}/docs/${name}.html`);
   },
   async jobs(shoot) {
     const folder = mkdtempSync(path.join(tmpdir(), 'carpool-screenshots-'));

@@ -8,6 +8,9 @@ import { barsOf, rowHeightOf, type Bar, type View } from './timeline.ts';
 /** Frames come four times a second: drawn that much later, what is new comes in smoothly. */
 const BEHIND_MS = 350;
 
+/** Often enough for what moves to look smooth; drawing is most of what an open page costs its computer. */
+const LEAST_MS = 30;
+
 /** What is to be drawn, but for where the time has got to. */
 export interface Scene extends Omit<Drawing, 'view' | 'bars' | 'isPaused'> {
   readonly spanS: number;
@@ -22,7 +25,7 @@ export interface Shown {
 }
 
 /**
- * Draws at each turn of the screen, or as frames come where a person wants no motion; nothing while the canvas is out of sight, or what is on it would stay the
+ * Draws some thirty times a second, or as frames come where a person wants no motion; nothing while the canvas is out of sight, or what is on it would stay the
  * same. The returned function ends that.
  */
 export function animate(
@@ -35,6 +38,7 @@ export function animate(
   const clock = new FrameClock();
   let isInSight = true;
   let drawn: Scene | undefined;
+  let drawnMs = -Infinity;
   const sight = new IntersectionObserver(([entry]) => (isInSight = entry?.isIntersecting ?? true));
   sight.observe(canvas);
   const redraw = (): void => void (drawn = undefined);
@@ -48,11 +52,12 @@ export function animate(
     const nowMs = clock.now(scene.state, turnMs, still.matches ? undefined : BEHIND_MS);
     const isSame = scene === drawn;
     const stays = scene.pausedAtMs !== undefined || still.matches || shown.current?.bars.length === 0;
-    if (!isInSight || (isSame && stays)) return;
+    if (!isInSight || (isSame && (stays || turnMs - drawnMs < LEAST_MS))) return;
     const view = viewOf(scene, nowMs, canvas.clientWidth);
     const bars = barsOf(scene.state.runs.values(), view);
     shown.current = { view, bars };
     drawn = scene;
+    drawnMs = turnMs;
     drawLanes(canvas, { ...scene, view, bars, isPaused: scene.pausedAtMs !== undefined });
   };
   ticket = requestAnimationFrame(draw);

@@ -1,4 +1,5 @@
 import type MiniSearch from 'minisearch';
+import { currentTheme } from '../theme.ts';
 
 /** The search of the docs. Its index is made in the browser, when somebody first looks for something. */
 
@@ -13,14 +14,64 @@ const MOST_RESULTS = 12;
 /** Characters of a section that are shown around what was found. */
 const AROUND = 70;
 
+followTheme();
+addCopyButtons();
 const place = document.getElementById('search');
 if (place !== null) addSearch(place);
 // The list of pages stands beside the text where there is room, else above it, folded.
-if (matchMedia('(max-width: 60rem)').matches) document.querySelector('details.contents')?.removeAttribute('open');
+const contents = document.querySelector('details.contents');
+if (matchMedia('(max-width: 60rem)').matches) contents?.removeAttribute('open');
+else showPage(contents);
+
+/** The name of this page in the list of all, which is longer than most screens. */
+function showPage(list: Element | null): void {
+  const own = list?.querySelector('[aria-current]');
+  if (list == null || own == null) return;
+  list.scrollTop += own.getBoundingClientRect().bottom - list.getBoundingClientRect().top - list.clientHeight / 2;
+}
+
+/** Light or dark, as a person has chosen for the page of this server. */
+function followTheme(): void {
+  const apply = (): void => {
+    const theme = currentTheme();
+    if (theme === 'system') delete document.documentElement.dataset['theme'];
+    else document.documentElement.dataset['theme'] = theme;
+  };
+  apply();
+  // Chosen in another tab.
+  window.addEventListener('storage', apply);
+}
+
+/** How long a button says that it has copied. */
+const SAID_MS = 2000;
+
+/** A button on each block of code. Browsers let a page copy where it comes from https or this machine, and others have no button. */
+function addCopyButtons(): void {
+  const clipboard = navigator.clipboard as Clipboard | undefined;
+  if (clipboard === undefined) return;
+  for (const block of document.querySelectorAll('pre')) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'copy';
+    const say = (text: string): void => void (button.textContent = text);
+    say('Copy');
+    button.addEventListener('click', () => {
+      clipboard.writeText(block.textContent.trimEnd()).then(
+        () => say('Copied'),
+        () => say('Not allowed'),
+      );
+      setTimeout(() => say('Copy'), SAID_MS);
+    });
+    const frame = document.createElement('div');
+    frame.className = 'code';
+    block.replaceWith(frame);
+    frame.append(block, button);
+  }
+}
 
 function addSearch(parent: HTMLElement): void {
   const field = document.createElement('input');
-  Object.assign(field, { type: 'search', placeholder: 'Search', autocomplete: 'off' });
+  Object.assign(field, { type: 'search', placeholder: 'Search ( / )', autocomplete: 'off' });
   field.setAttribute('aria-label', 'Search the docs');
   field.setAttribute('aria-controls', 'results');
   const results = document.createElement('ol');
@@ -42,6 +93,12 @@ function addSearch(parent: HTMLElement): void {
   };
   field.addEventListener('focus', () => void load().catch(() => undefined));
   field.addEventListener('input', () => void show().catch(() => (told.textContent = 'The search cannot be loaded.')));
+  document.addEventListener('keydown', (event) => {
+    const isTyping = event.target instanceof Element && event.target.matches('input, textarea');
+    if (event.key !== '/' || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    field.focus();
+  });
   parent.addEventListener('keydown', (event) => {
     const links = [...results.querySelectorAll('a')];
     const at = links.indexOf(document.activeElement as HTMLAnchorElement);
