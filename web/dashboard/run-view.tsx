@@ -18,7 +18,7 @@ interface RunProps {
 export function RunView({ run, nowMs, follow, followed }: RunProps): VNode {
   if (run === undefined)
     return (
-      <section class="inset">
+      <section class="inset told">
         <h3>A run</h3>
         <p class="muted">Point at a bar, or pick one with a click or the arrow keys.</p>
       </section>
@@ -26,12 +26,12 @@ export function RunView({ run, nowMs, follow, followed }: RunProps): VNode {
   const { model, lane, items, steps, cut, riders, unnamed, error, ms } = run;
   const length = duration(endOf(run, nowMs) - run.startMs);
   return (
-    <section class="inset">
+    <section class="inset told">
       <h3>
         {plural(items, 'item')} of {model}
       </h3>
       <p>
-        On lane {lane} {ms === null ? 'for' : 'took'} {length}
+        Lane {lane} {ms === null ? 'has run it for' : 'ran it for'} {length}
         {ms === null ? ' so far' : ''}
         {steps > 1 ? `, in ${plural(steps, 'step')}` : ''}. {CUTS[cut] ?? cut}, so no more joined.
       </p>
@@ -43,7 +43,7 @@ export function RunView({ run, nowMs, follow, followed }: RunProps): VNode {
       </p>
       <ul class="riders">
         {riders.slice(0, MOST_LISTED).map(([id, waitMs, own]) => (
-          <li>
+          <li key={id}>
             <button type="button" class="quiet mono" aria-pressed={id === followed} onClick={() => follow(id)}>
               {id}
             </button>{' '}
