@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { Carpool } from '../process/carpool.ts';
 import { blocksOf, rolesOf, type Block } from './blocks.ts';
 import { CHECKS } from './checks.ts';
@@ -19,8 +19,7 @@ const workshop = new Workshop();
 let server: Carpool;
 
 before(async () => {
-  const { clone, state } = workshop.makeClone('server', models);
-  server = await Carpool.start(sharedServer(clone, state));
+  server = await Carpool.start(sharedServer(workshop.makeClone('server', models).clone));
 });
 
 after(async () => {
@@ -45,13 +44,16 @@ function has(program: string): boolean {
   return known;
 }
 
-for (const page of pages)
-  test(`the blocks of ${page.name} do what the page says`, { timeout: 300_000 }, async (t) => {
-    for (const [index, block] of page.blocks.entries()) if (page.roles[index] === 'checked') await check(block);
-    const { problems, skipped } = await runPage(page, { workshop, models, sharedPort: server.port, has });
-    for (const why of skipped) t.diagnostic(`not run: ${why}`);
-    assert.deepEqual(problems, [], problems.join('\n\n'));
-  });
+// Two at a time: a page mostly waits for the start of a server of its own, or for a model of the shared one.
+describe('the blocks of', { concurrency: 2 }, () => {
+  for (const page of pages)
+    test(`${page.name} do what the page says`, { timeout: 300_000 }, async (t) => {
+      for (const [index, block] of page.blocks.entries()) if (page.roles[index] === 'checked') await check(block);
+      const { problems, skipped } = await runPage(page, { workshop, models, sharedPort: server.port, has });
+      for (const why of skipped) t.diagnostic(`not run: ${why}`);
+      assert.deepEqual(problems, [], problems.join('\n\n'));
+    });
+});
 
 /** Throws unless the block is what the comment above it says. */
 async function check(block: Block): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { fileUrl, PAGES, readDocument } from './documents.ts';
@@ -44,4 +44,14 @@ test('docs/README.md leads to every page', () => {
     PAGES.filter((page) => page !== 'docs/README.md' && !linked.has(page)),
     [],
   );
+});
+
+test('docs/architecture.md names every file and room of src/, and every program, dialect and queue', () => {
+  const text = readDocument('docs/architecture.md');
+  const missing = readdirSync(fileUrl('src')).filter((name) => !text.includes(`src/${name}`));
+  const lineOf = (room: string): string => text.split('\n').find((line) => line.startsWith(`src/${room}/ `)) ?? '';
+  for (const room of ['programs', 'dialects', 'jobs'])
+    for (const entry of readdirSync(fileUrl(`src/${room}`), { withFileTypes: true }))
+      if (entry.isDirectory() && !lineOf(room).includes(`${entry.name}/`)) missing.push(`${room}/${entry.name}`);
+  assert.deepEqual(missing, []);
 });

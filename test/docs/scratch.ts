@@ -86,6 +86,10 @@ if env | grep -qE "^($DOCS_OPTIONS)=." || [ $# -gt 1 ]; then
   while [ $# -gt 0 ]; do
     case "$1" in --port) shift 2 ;; --port=*) shift ;; *) arguments+=("$1"); shift ;; esac
   done
+  # All models of a clone are loaded as the shared server loads them.
+  if ! env | grep -qE "^(MODELS|MODELS_DIR|MODEL_LOADING|MODEL_CONTROL|MODEL_ID)=."; then
+    export MODEL_LOADING=lazy REQUEST_TIMEOUT_MS="\${REQUEST_TIMEOUT_MS:-150000}"
+  fi
   log="$(mktemp "$DOCS_STATE/server-XXXXXX")"
   HOST=127.0.0.1 PORT=0 DEVICE=cpu LOG_FORMAT=json CPU_THREADS=1 node "$DOCS_CLI" "\${arguments[@]}" >"$log" 2>&1 </dev/null &
   for _ in $(seq 600); do
@@ -120,16 +124,14 @@ exec "$@"
 const COMMANDS = { carpool: CARPOOL, npm: NPM, npx: NPX };
 
 /** The environment of the server that all pages share. */
-export function sharedServer(clone: string, state: string): Record<string, string> {
+export function sharedServer(clone: string): Record<string, string> {
   return {
     ...SERVER_ENV,
     MODELS_DIR: path.join(clone, 'models'),
-    DEFAULT_MODEL: 'square',
     // Most pages ask one model, and the test pays for what is asked.
     MODEL_LOADING: 'lazy',
     // The first request for a model waits for its load, which takes long where many tests run.
     REQUEST_TIMEOUT_MS: '150000',
-    JOBS_DIR: path.join(state, 'jobs'),
     LANES: '1',
     CPU_THREADS: '1',
   };
