@@ -55,7 +55,7 @@ COPY --from=app /app ./
 RUN chown 10001:10001 models
 # TEI_PORT counts only with MODEL_ID, for users of TEI's image (docs/tei.md).
 ENV NODE_ENV=production MODELS_DIR=/app/models TEI_PORT=80
-# glibc gives memory back: docs/operations.md, Tuning.
+# glibc gives memory back: docs/tuning.md.
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=4194304
 USER 10001:10001
 EXPOSE 8000
@@ -74,7 +74,7 @@ COPY --from=app /app ./
 RUN chown 10001:10001 models
 # TEI_PORT counts only with MODEL_ID, for users of TEI's image (docs/tei.md).
 ENV NODE_ENV=production MODELS_DIR=/app/models TEI_PORT=80
-# glibc gives memory back: docs/operations.md, Tuning.
+# glibc gives memory back: docs/tuning.md.
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=4194304
 USER 10001:10001
 EXPOSE 8000

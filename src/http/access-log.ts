@@ -8,7 +8,7 @@ import type { Trace } from '../tracing/tracer.ts';
 import { requestIdOf } from './trace.ts';
 
 /**
- * The access log: one line for each request when it is over (docs/operations.md, "Logs"). pino-http writes it for what Express serves; hot routes write
+ * The access log: one line for each request when it is over (docs/log.md). pino-http writes it for what Express serves; hot routes write
  * their own, because pino-http costs several times as much (docs/architecture.md). Fields, level and message are decided here for both.
  */
 
