@@ -273,9 +273,9 @@ export class JobLoop<Claimed extends ClaimedJob> {
 
   #lose(error: unknown): JobOutcome {
     const { source, log } = this.#parts;
-    log.error({ source: source.name, err: error }, 'the end of a job could not be reported');
-    // Without a lease nobody else would serve it.
+    // Without a lease nobody else would serve it: this is the end, which whoever waits for it tells.
     if (source.leaseMs === undefined) this.#fail(error);
+    else log.error({ source: source.name, err: error }, 'the end of a job could not be reported');
     return 'lost';
   }
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { SmallDisk, withoutSmallDisk } from '../small-disk.ts';
 import { until } from '../until.ts';
-import { Carpool, type Answer } from './carpool.ts';
+import { Carpool, CLI, SERVER_ENV, type Answer } from './carpool.ts';
 
 /** A disk that is full, really: what was accepted is not lost, the server answers, and goes on when there is room. */
 
@@ -19,6 +21,12 @@ async function start(t: TestContext, env: Readonly<Record<string, string>>): Pro
   const server = await Carpool.start({ MODELS: 'square', ...env });
   t.after(() => server[Symbol.asyncDispose]());
   return server;
+}
+
+function runBatch(input: string, output: string): { status: number | null; text: string } {
+  const args = [CLI, 'batch', input, '-o', output, '--models', 'square'];
+  const { status, stderr } = spawnSync(process.execPath, args, { env: SERVER_ENV, encoding: 'utf8', timeout: 60_000 });
+  return { status, text: stderr };
 }
 
 const square = (data: number) => ({ custom_id: `job ${data}`, url: '/predict/square', body: { data } });
@@ -95,3 +103,27 @@ test('JOBS_DIR: with room again, the same server stores what waited and takes ne
       return (body as { status: string }).status === 'completed' ? true : undefined;
     });
 });
+
+test(
+  'carpool batch: a full disk ends it with the way on, and with room it goes on where it stopped',
+  only,
+  async (t) => {
+    const disk = mount(t, 1024 * 1024);
+    const [input, output] = [path.join(disk.folder, 'requests.jsonl'), path.join(disk.folder, 'results.jsonl')];
+    const numbers = Array.from({ length: 1000 }, (_, number) => number);
+    await writeFile(input, numbers.map((number) => `${JSON.stringify(square(number))}\n`).join(''));
+    await disk.fill(64 * 1024);
+    const stopped = runBatch(input, output);
+    assert.equal(stopped.status, 1);
+    assert.match(stopped.text, /cannot be written: ENOSPC.*run it again: it goes on where it stopped/);
+    assert.ok(!stopped.text.includes('    at '), stopped.text);
+    await disk.free();
+    const { status, text } = runBatch(input, output);
+    assert.equal(status, 0, text);
+    const lines = (await readFile(output, 'utf8')).trimEnd().split('\n');
+    assert.deepEqual(
+      lines.map((line) => (JSON.parse(line) as { custom_id: string }).custom_id),
+      numbers.map((number) => `job ${number}`),
+    );
+  },
+);

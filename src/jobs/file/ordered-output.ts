@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { asError } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import type { Checkpoint } from './checkpoint.ts';
 
 /** The result of a line of the input. */
@@ -104,7 +104,7 @@ export class OrderedOutput {
         this.#onMove?.();
       }
     } catch (error) {
-      this.#failure = asError(error);
+      this.#failure = unwritten(error);
     } finally {
       this.#writing = undefined;
       this.#onMove?.();
@@ -144,6 +144,12 @@ export class OrderedOutput {
 
 function bytesOf(ready: readonly Written[]): Uint8Array {
   return Buffer.concat(ready.flatMap(({ line }) => [line, NEWLINE]));
+}
+
+/** Of both files and of the record of progress; what these say is true all the same. */
+function unwritten(error: unknown): Error {
+  const message = `The results cannot be written: ${messageOf(error)}. Mend that and run it again: it goes on where it stopped.`;
+  return new Error(message, { cause: error });
 }
 
 async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
