@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { digestOfKey } from '../../src/config/api-keys.ts';
@@ -6,6 +8,7 @@ import { EventReader, eventsOf } from '../../web/live/event-reader.ts';
 import type { Frame, Welcome } from '../../web/live/protocol.ts';
 import { post, startTestServer } from '../http/in-process.ts';
 import { startStubServer } from '../http/stub-services.ts';
+import { SHIPPED_MODELS } from '../process/carpool.ts';
 
 /** `GET /live`: what it tells, to how many, and when it ends. */
 
@@ -18,6 +21,7 @@ interface Reading extends AsyncDisposable {
 }
 
 const LIMIT_MS = 60_000;
+const SQUARE_BYTES = statSync(path.join(SHIPPED_MODELS, 'square/model.onnx')).size;
 
 async function read(url: string, headers: Record<string, string> = {}): Promise<Reading> {
   const stop = new AbortController();
@@ -60,8 +64,8 @@ test('it tells first everything, then what changes, in the numbers of /metrics',
   assert.deepEqual(
     welcome.frame.models
       ?.filter(({ state }) => state === 'ready')
-      .map(({ name, task, devices }) => [name, task, devices]),
-    [['square', 'tensors', ['cpu']]],
+      .map(({ name, task, devices, fileBytes }) => [name, task, devices, fileBytes]),
+    [['square', 'tensors', ['cpu'], SQUARE_BYTES]],
   );
   assert.deepEqual(
     welcome.frame.lanes.map(({ lane, up }) => [lane, up]),
@@ -89,6 +93,7 @@ test('it tells first everything, then what changes, in the numbers of /metrics',
   // A page that was open counts neither as slow nor as left.
   await live[Symbol.asyncDispose]();
   const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  assert.ok(metrics.includes(`carpool_model_file_bytes{model="square",version="1"} ${SQUARE_BYTES}\n`));
   assert.doesNotMatch(metrics, /carpool_requests_total\{[^}]*code="499"/);
 });
 
@@ -148,6 +153,11 @@ test('eight can read it, a ninth is refused, and one that leaves makes room', as
     assert.ok(Date.now() < deadline, 'there is no room again');
     await sleep(20);
   }
+  // All of one process, which others tell from it: counters and ids begin anew there.
+  await using other = await startStubServer([]);
+  await using elsewhere = await read(other.url);
+  const instances = new Set(readers.map(({ welcome }) => welcome.instance));
+  assert.deepEqual([instances.size, instances.has(elsewhere.welcome.instance)], [1, false]);
   await Promise.all(readers.map((reader) => reader[Symbol.asyncDispose]()));
 });
 
