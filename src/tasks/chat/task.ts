@@ -15,6 +15,7 @@ import { answerServing } from './serve-answer.ts';
 import { thinkingAfter, thoughtMarksOf, type Thinking } from './reasoning.ts';
 import { loadChatTemplate, type ChatTemplate } from './template.ts';
 import { markersOf, toolFormat } from './tools/formats.ts';
+import { textArguments } from './tools/tool-use.ts';
 
 /**
  * Takes a conversation or a prompt and gives the model's answer, token by token. An item's cost is the tokens of its prompt and of the longest
@@ -130,7 +131,8 @@ function toolMemo(prompt: Prompt, { template, tokenizer }: ChatParts): { readonl
   const { tools, parallel } = prompt.toolUse;
   const ids = markersOf(toolFormat(format)).flatMap((marker) => tokenizer.tokenToId(marker) ?? []);
   const markers = ids.filter((id) => tokenizer.specialIds.has(id));
-  return { tools: { format, names: tools.map(({ name }) => name), parallel, markers } };
+  const texts = toolFormat(format).notation === undefined ? {} : { texts: textArguments(tools) };
+  return { tools: { format, names: tools.map(({ name }) => name), ...texts, parallel, markers } };
 }
 
 interface EncodedPrompt {

@@ -2,12 +2,15 @@ import { beginningAtEnd } from '../beginning-at-end.ts';
 import { CallDraft, type ReplyToolCall, type ToolCallDelta } from './call-draft.ts';
 import { CallReader } from './call-reader.ts';
 import { MOST_HEADER_CHARACTERS, type ToolFormat } from './formats.ts';
+import type { ReadNotation, TextArguments } from './notations.ts';
 
 /** What a parser needs to know of an answer. */
 export interface CallRules {
   readonly format: ToolFormat;
   /** The tools' names. */
   readonly names: readonly string[];
+  /** Which of their arguments are texts, where a call's notation does not tell. */
+  readonly texts?: TextArguments;
   /** False: the answer ends with its first call. */
   readonly parallel: boolean;
   /** Calls are told piece by piece, so one that turns out to be broken stays a call. Otherwise it is given back as text. */
@@ -160,6 +163,7 @@ export class CallParser {
       return true;
     }
     if (this.#rest.startsWith('{')) return this.#begin(undefined);
+    if (this.#rules.format.notation !== undefined) return this.#readNotation(this.#rules.format.notation);
     const found = header?.exec(this.#rest);
     if (found?.[1] !== undefined) {
       this.#take(found[0].length);
@@ -181,6 +185,20 @@ export class CallParser {
     this.#isBare = false;
     this.#isClosed = !opens;
     if (!opens) this.#taken = '';
+  }
+
+  #readNotation(read: ReadNotation): boolean {
+    const call = read(this.#rest, this.#rules.texts ?? {});
+    if (call === 'waits') return false;
+    if (call === 'broken') this.#giveBack();
+    else {
+      const draft = new CallDraft(this.#calls.length);
+      draft.name = call.name;
+      draft.arguments = JSON.stringify(call.arguments);
+      this.#take(call.length);
+      this.#complete(draft);
+    }
+    return true;
   }
 
   #begin(name: string | undefined): boolean {

@@ -1,6 +1,18 @@
+import { readPythonCall, readXmlCall, type ReadNotation } from './notations.ts';
+
 /** How the families of models write calls of tools. */
 
-export const TOOL_FORMATS = ['hermes', 'llama', 'mistral', 'mistral-args', 'granite', 'phi', 'deepseek'] as const;
+export const TOOL_FORMATS = [
+  'hermes',
+  'llama',
+  'mistral',
+  'mistral-args',
+  'granite',
+  'phi',
+  'deepseek',
+  'qwen-coder',
+  'lfm',
+] as const;
 export type ToolFormatName = (typeof TOOL_FORMATS)[number];
 
 export interface ToolFormat {
@@ -12,6 +24,8 @@ export interface ToolFormat {
   readonly bare?: boolean;
   /** Calls whose name stands before the arguments, not in one object with them: what comes before the arguments, with the name as its group. */
   readonly header?: RegExp;
+  /** Reads calls that are not JSON, beside those that are. */
+  readonly notation?: ReadNotation;
   /** How calls are written: `open`, then each call `before` NAME `within` ARGUMENTS `after`, with `between` between two, then `close`. */
   readonly layout: CallLayout;
   /** A token that ends an answer of calls, besides those of the model's configuration. */
@@ -91,6 +105,15 @@ const FORMATS: Readonly<Record<ToolFormatName, ToolFormat>> = {
       close: '<｜tool▁calls▁end｜>',
     },
   },
+  /** Qwen3-Coder and Qwen 3.5. Calls of a given form are JSON, which Qwen 3 writes. */
+  'qwen-coder': { begin: ['<tool_call>'], end: ['</tool_call>'], notation: readXmlCall, layout: HERMES_LAYOUT },
+  /** LFM2 and LFM2.5: a list in Python, or in JSON where they are told to. */
+  lfm: {
+    begin: ['<|tool_call_start|>'],
+    end: ['<|tool_call_end|>'],
+    notation: readPythonCall,
+    layout: listLayout('<|tool_call_start|>', ']<|tool_call_end|>'),
+  },
 };
 
 export function toolFormat(name: ToolFormatName): ToolFormat {
@@ -102,6 +125,8 @@ const SIGNS: readonly (readonly [ToolFormatName, RegExp])[] = [
   ['deepseek', /<｜tool▁calls▁begin｜>/],
   ['mistral-args', /\[TOOL_CALLS\][^]*\[ARGS\]/],
   ['mistral', /\[TOOL_CALLS\]/],
+  ['lfm', /<\|tool_(?:call|list)_start\|>|List of tools: \[/],
+  ['qwen-coder', /<function=/],
   ['hermes', /<tool_call>/],
   ['phi', /<\|tool\|>/],
   ['granite', /<\|tool_call\|>/],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ServerError } from '../../../errors.ts';
 import { countValues, isDeeper, isObject, type JsonObject } from '../../../json.ts';
+import type { TextArguments } from './notations.ts';
 
 /** The tools of a chat item, and how they may be called: `tools`, `tool_choice` and `parallel_tool_calls` in the shapes of OpenAI's API. */
 
@@ -136,4 +137,24 @@ function read<Schema extends z.ZodType>(
 
 function refused(param: string, message: string): ServerError {
   return new ServerError('INVALID_INPUT', `${param}: ${message}.`, { param });
+}
+
+/** Which arguments of each tool are texts, by their schemas; of those that may be something else, too, that is not said to be one. */
+export function textArguments(tools: readonly Tool[]): TextArguments {
+  return Object.fromEntries(
+    tools.map(({ name, parameters: { properties } }) => [
+      name,
+      Object.fromEntries(
+        Object.entries(isObject(properties) ? properties : {}).map(([argument, schema]) => [
+          argument,
+          !isObject(schema) || schema['type'] === undefined ? !hasKinds(schema) : schema['type'] === 'string',
+        ]),
+      ),
+    ]),
+  );
+}
+
+/** Whether a schema without a type says otherwise what a value is. */
+function hasKinds(schema: unknown): boolean {
+  return isObject(schema) && ['anyOf', 'oneOf', 'allOf', '$ref', 'enum', 'const'].some((name) => name in schema);
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { ToolCallDelta } from '../../../../src/tasks/chat/tools/call-draft.ts';
 import { CallParser, type CallRules } from '../../../../src/tasks/chat/tools/call-parser.ts';
 import { TOOL_FORMATS, toolFormat, writeCalls, type ToolFormatName } from '../../../../src/tasks/chat/tools/formats.ts';
-import { NAMES, RECORDED } from './recorded.ts';
+import { NAMES, RECORDED, TEXTS } from './recorded.ts';
 
 interface Told {
   readonly text: string;
@@ -14,7 +14,7 @@ interface Told {
 }
 
 const rules = (format: ToolFormatName, own: Partial<CallRules> = {}): CallRules => ({
-  ...{ format: toolFormat(format), names: NAMES, parallel: true, inPieces: true, ...own },
+  ...{ format: toolFormat(format), names: NAMES, texts: TEXTS, parallel: true, inPieces: true, ...own },
 });
 
 /** Parses pieces, and puts the deltas together as clients do; they must be what the parser has in the end. */

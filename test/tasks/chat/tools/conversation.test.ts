@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { formatOfTemplate } from '../../../../src/tasks/chat/tools/formats.ts';
 import { test, type TestContext } from 'node:test';
 import { readMessages } from '../../../../src/tasks/chat/messages.ts';
 import { loadChatTemplate } from '../../../../src/tasks/chat/template.ts';
@@ -158,4 +159,14 @@ test('a template that knows calls and no tools keeps its role of results; a cont
   const { text } = await render(t, template, TALK);
   assert.match(text, /^\[system\]Be brief\.\n\nYou may call functions/);
   assert.ok(text.endsWith('[assistant].2[tool]3.![tool]7.!'), text);
+});
+
+test('the family of a model is told by its template', () => {
+  const templates: [string, string][] = [
+    ['If you choose to call a function:\n<tool_call>\n<function=example_function_name>', 'qwen-coder'],
+    ['<tool_call>\n{"name": <function-name>, "arguments": <args-json-object>}', 'hermes'],
+    ["{{ 'List of tools: <|tool_list_start|>[' }}", 'lfm'],
+    ["{{ 'List of tools: [' + tools | join(', ') }}{{ '<|tool_call_start|>' }}", 'lfm'],
+  ];
+  for (const [template, format] of templates) assert.equal(formatOfTemplate(template), format);
 });

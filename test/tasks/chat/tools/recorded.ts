@@ -102,4 +102,45 @@ export const RECORDED: readonly Recorded[] = [
     ...{ format: 'deepseek', what: 'V3.1', text: '', calls: [sum] },
     answer: `<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>add<｜tool▁sep｜>${json(sum[1])}<｜tool▁call▁end｜><｜tool▁calls▁end｜>`,
   },
+  {
+    ...{ format: 'qwen-coder', what: 'Qwen3-Coder: texts as they are, and other values', calls: [paris, sum] },
+    text: 'Let me see.',
+    answer: `Let me see.\n<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n<parameter=unit>\ncelsius\n</parameter>\n</function>\n</tool_call>\n<tool_call>\n<function=add>\n<parameter=a>\n${json(sum[1].a)}\n</parameter>\n<parameter=deep>\n${json(sum[1].deep)}\n</parameter>\n</function>\n</tool_call>`,
+  },
+  {
+    ...{ format: 'qwen-coder', what: 'lines, marks of calls and no arguments', text: '' },
+    calls: [
+      ['get_weather', { city: 'a\n</parameter> {"b"}\n\nc', unit: '1' }],
+      ['now', {}],
+    ],
+    answer:
+      '<tool_call>\n<function=get_weather>\n<parameter=city>\na\n</parameter> {"b"}\n\nc\n</parameter>\n<parameter=unit>\n1\n</parameter>\n</function>\n</tool_call><tool_call><function=now>\n</function></tool_call>',
+  },
+  {
+    ...{ format: 'qwen-coder', what: 'JSON, as other models of the family', text: '', calls: [paris] },
+    answer: `<tool_call>\n{"name": "get_weather", "arguments": ${json(paris[1])}}\n</tool_call>`,
+  },
+  {
+    ...{ format: 'lfm', what: 'LFM2: a list in Python', text: '', calls: [paris, sum] },
+    answer:
+      "<|tool_call_start|>[get_weather(city='Paris', unit=\"celsius\"), add(a=[1, 2.5, -3e2], deep={'is': None, 'ok': True})]<|tool_call_end|>",
+  },
+  {
+    ...{ format: 'lfm', what: 'escapes, brackets, words behind and no arguments', text: 'Checking.', calls: [] },
+    ...{
+      calls: [
+        ['get_weather', { city: 'a ) "b" [ \\ \' é🚗\n', unit: 'x' }],
+        ['now', {}],
+      ],
+    },
+    answer:
+      "<|tool_call_start|>[get_weather(city='a ) \"b\" [ \\\\ \\' \\u00e9🚗\\n', unit='x'), now()]<|tool_call_end|>Checking.",
+  },
+  {
+    ...{ format: 'lfm', what: 'LFM2, told to write JSON', text: '', calls: [paris, braces] },
+    answer: `<|tool_call_start|>[{"name": "get_weather", "arguments": ${json(paris[1])}}, {"name": "get_weather", "arguments": ${json(braces[1])}}]<|tool_call_end|>`,
+  },
 ];
+
+/** Which arguments of the tools are texts. */
+export const TEXTS = { get_weather: { city: true, unit: true }, add: { a: false, deep: false }, now: {} };
