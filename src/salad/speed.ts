@@ -81,20 +81,26 @@ async function timed(
 ): Promise<Speed> {
   const startMs = clock.now();
   const slow = new AbortController();
-  // Without a least speed nothing ends it but the limit of all checks.
-  const forget = leastMbps > 0 ? clock.after((bytes * BITS * 1000) / (leastMbps * MEGA), () => slow.abort()) : ignore;
   let moved = 0;
   const speed = (isWhole: boolean): Speed => ({
     mbps: (moved * BITS) / MEGA / Math.max(0.001, (clock.now() - startMs) / 1000),
     isWhole,
   });
+  let cutOff: Speed | undefined;
+  const cut = (): void => {
+    // Before the transfer ends, because a storage takes back what it has counted of a part that does.
+    cutOff = speed(false);
+    slow.abort();
+  };
+  // Without a least speed nothing ends it but the limit of all checks.
+  const forget = leastMbps > 0 ? clock.after((bytes * BITS * 1000) / (leastMbps * MEGA), cut) : ignore;
   try {
     await transfer({ signal: AbortSignal.any([signal, slow.signal]), onBytes: (some) => void (moved += some) });
     return speed(true);
   } catch (error) {
-    if (!slow.signal.aborted || signal.aborted) throw error;
-    if (moved <= 0) throw new Error('no byte was moved', { cause: error });
-    return speed(false);
+    if (cutOff === undefined || signal.aborted) throw error;
+    if (cutOff.mbps <= 0) throw new Error('no byte was moved', { cause: error });
+    return cutOff;
   } finally {
     forget();
   }

@@ -100,6 +100,8 @@ function storageOf(clock: FakeClock, mbps: { up: number; down: number }, sizes: 
   const move = async (speed: number, bytes: number, { signal, onBytes }: StorageCall): Promise<void> => {
     for (let left = bytes; left > 0; left -= 1000) {
       await new Promise<void>((resolve) => clock.after((1000 * 8) / (speed * 1000), resolve));
+      // As S3 does with a part that has not ended.
+      if (signal.aborted) onBytes?.(left - bytes);
       signal.throwIfAborted();
       onBytes?.(Math.min(1000, left));
     }
