@@ -188,3 +188,35 @@ test(
     assert.ok(bytes.equals(await readFile(received)));
   },
 );
+
+test(
+  'a server that is killed while it puts the parts together has the object whole or not at all, and once after the next try',
+  only,
+  async (t) => {
+    const rig = await startRig(t);
+    const { storage, place, file, signal, server, proxy, folder } = rig;
+    const { file: sent, bytes } = await file('sent', SIZE);
+    for (const [index, delayMs] of [0, 1, 3, 10].entries()) {
+      const name = `large-${index}`;
+      let killed: Promise<void> | undefined;
+      proxy.faults = ({ method, url }) => {
+        if (killed === undefined && method === 'POST' && url.includes('uploadId='))
+          killed = new Promise((resolve) => setTimeout(resolve, delayMs)).then(() => server.kill());
+        return undefined;
+      };
+      // It may have answered before.
+      await storage.upload(sent, place(name), { signal, onlyIfAbsent: true }).catch(() => undefined);
+      assert.ok(killed, 'the parts were never put together');
+      await killed;
+      await restart(rig);
+      const found = await storage.head(place(name), { signal });
+      assert.ok(found === undefined || found.size === SIZE, `${name} has ${found?.size ?? 0} bytes`);
+      const again = storage.upload(sent, place(name), { signal, onlyIfAbsent: true });
+      if (found === undefined) await again;
+      else await assert.rejects(again, { kind: 'EXISTS' });
+      const received = path.join(folder, `received-${name}`);
+      await storage.download(place(name), received, { signal });
+      assert.ok(bytes.equals(await readFile(received)));
+    }
+  },
+);
