@@ -39,6 +39,11 @@ export function upTime(ms: number): string {
   return minutes >= 1 ? `${minutes} min` : 'less than a minute';
 }
 
+/** How long ago something was, no finer than people ask. */
+export function age(ms: number): string {
+  return ms < 60_000 ? `${Math.max(0, Math.round(ms / 1000))} s` : upTime(ms);
+}
+
 export function bytes(count: number): string {
   if (count >= 2 ** 30) return `${digits(count / 2 ** 30)} GiB`;
   if (count >= 2 ** 20) return `${digits(count / 2 ** 20)} MiB`;

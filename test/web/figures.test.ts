@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { bytes, duration, percent, plural, short, upTime } from '../../web/format.ts';
+import { age, bytes, duration, percent, plural, short, upTime } from '../../web/format.ts';
 import { sizeRows } from '../../web/dashboard/sizes.ts';
 import { figuresOf, NO_FIGURES, quantileOf, together } from '../../web/live/figures.ts';
 import type { Frame, Histogram, ModelNumbers, Run, Welcome } from '../../web/live/protocol.ts';
@@ -240,4 +240,6 @@ test('numbers are as short as people read them', () => {
     '1 d 1 h',
   ]);
   assert.deepEqual([plural(1, 'batch', 'batches'), plural(1200, 'batch', 'batches')], ['1 batch', '1,200 batches']);
+  // A clock that is behind shows nothing of the future.
+  assert.deepEqual([-5000, 12_400, 89_000].map(age), ['0 s', '12 s', '1 min']);
 });

@@ -1,4 +1,4 @@
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Frame, Histogram, ModelNumbers, ModelRow, Run, Welcome } from '../../web/live/protocol.ts';
 import { BOUNDS } from '../../src/metrics.ts';
@@ -96,11 +96,7 @@ export async function startCrowd(parts: string): Promise<AsyncDisposable & { rea
     if (path === '/live') streamTo(response);
     else if (path === '/v1/jobs') sendJson(response, jobs());
     else if (path === '/v1/batches') sendJson(response, batches());
-    else
-      void fetch(parts + path, { headers: { accept: request.headers.accept ?? '*/*' } }).then(async (part) => {
-        const type = part.headers.get('content-type') ?? '';
-        response.writeHead(part.status, { 'content-type': type }).end(Buffer.from(await part.arrayBuffer()));
-      });
+    else forward(parts + path, request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -110,6 +106,15 @@ export async function startCrowd(parts: string): Promise<AsyncDisposable & { rea
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** What the page is made of comes from the real server, each part on a connection of its own: kept ones end when they have been idle. */
+function forward(url: string, { headers }: IncomingMessage, response: ServerResponse): void {
+  const { accept = '*/*' } = headers;
+  get(url, { agent: false, headers: { accept } }, (part) => {
+    response.writeHead(part.statusCode ?? 502, part.headers);
+    part.pipe(response);
+  }).on('error', () => response.writeHead(502).end());
 }
 
 function streamTo(response: ServerResponse): void {

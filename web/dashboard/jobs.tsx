@@ -1,5 +1,5 @@
 import type { VNode } from 'preact';
-import { duration, plural } from '../format.ts';
+import { age, duration, plural } from '../format.ts';
 import type { Counts } from '../live/protocol.ts';
 import { sumOf } from '../live/figures.ts';
 import type { LiveState } from '../live/state.ts';
@@ -108,7 +108,7 @@ function JobList({ jobs, nowS, stored }: JobListProps): VNode | null {
                 </th>
                 <td class={`state ${KINDS[status] ?? ''}`}>{status}</td>
                 <td class="number">{attempts ?? '–'}</td>
-                <td class="number">{duration(Math.max(0, Math.round(nowS - sent)) * 1000)} ago</td>
+                <td class="number">{age((nowS - sent) * 1000)} ago</td>
                 <td class="number">
                   {ended === null ? '–' : ended - sent < 1 ? 'below 1 s' : duration((ended - sent) * 1000)}
                 </td>
