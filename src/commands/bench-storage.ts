@@ -11,7 +11,7 @@ export async function benchStorage(argv: readonly string[]): Promise<void> {
     refuse(flags.problem, BENCH_STORAGE);
     return;
   }
-  const config = readOrTell(flags.rest);
+  const config = readOrTell(flags.rest, 'MODELS_DIR');
   if (config === undefined) return;
   const stop = stopOnSignal();
   try {

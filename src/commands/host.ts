@@ -1,7 +1,6 @@
 import { formsOf, readCommand, type CommandLine, type CommandSpec } from '../config/command.ts';
-import { readProcessConfig } from '../config/environment.ts';
-import { ConfigError } from '../config/option.ts';
-import type { Config } from '../config/options.ts';
+import { inspectProcessConfig } from '../config/environment.ts';
+import type { Config, OptionName } from '../config/options.ts';
 import { exitCodeOf, listenToStop } from '../signals.ts';
 
 /** What commands share: telling of bad usage, reading the configuration, signals that stop them. */
@@ -24,22 +23,15 @@ export function readOrRefuse(
   return problem !== undefined || 'problem' in line ? undefined : line;
 }
 
-/** The configuration that flags, environment and carpool.json give; undefined if it has problems, which are printed. */
-export function readOrTell(argv: readonly string[]): Config | undefined {
-  try {
-    return readProcessConfig(argv);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    console.error(
-      [
-        'The configuration has problems:',
-        ...error.problems.map((problem) => `  ${problem}`),
-        '`carpool doctor` looks at everything else as well.',
-      ].join('\n'),
-    );
-    process.exitCode = 2;
-    return undefined;
-  }
+/** The configuration that flags, environment and carpool.json give; undefined if it has problems, which are printed. Those of `unused`, an option that the command does not use, are none. */
+export function readOrTell(argv: readonly string[], unused?: OptionName): Config | undefined {
+  const { config, problems } = inspectProcessConfig(argv);
+  const told = problems.filter((problem) => unused === undefined || !problem.startsWith(`${unused}:`));
+  if (told.length === 0) return config;
+  const cure = '`carpool doctor` looks at everything else as well.';
+  console.error(['The configuration has problems:', ...told.map((problem) => `  ${problem}`), cure].join('\n'));
+  process.exitCode = 2;
+  return undefined;
 }
 
 const MOST_COLUMNS = 100;

@@ -8,7 +8,9 @@ import { createLogs } from '../log.ts';
 import { createMetrics } from '../metrics.ts';
 import { isOnSalad } from '../salad/node.ts';
 import { ok, problem, warning, type Found, type Patient } from './finding.ts';
+import { foundAt } from './network.ts';
 import { quoted } from './options.ts';
+import { reach } from './reach.ts';
 import { firstLine } from './runtime.ts';
 
 /** Who may use the server: API keys, certificates, and the credentials of storages. */
@@ -35,12 +37,32 @@ export async function checkKeys({ config }: Patient): Promise<Found[]> {
     const open = file === '' ? [] : await checkRights('API_KEYS_FILE', file);
     return open.length > 0 ? open : [ok(`${keys.count} key${keys.count === 1 ? '' : 's'}`)];
   } catch (error) {
+    const other = unread(file, error);
     return [
-      problem(`API_KEYS_FILE: ${firstLine(messageOf(error))}`, `edit ${quoted(file)}: docs/security.md shows its form`),
+      other === undefined
+        ? problem(
+            `API_KEYS_FILE: ${firstLine(messageOf(error))}`,
+            `edit ${quoted(file)}: docs/security.md shows its form`,
+          )
+        : problem(
+            `API_KEYS_FILE: ${other.why}`,
+            other.cure ?? 'carpool hash-key app   # makes a key for it: docs/security.md; or unset API_KEYS_FILE',
+          ),
     ];
   } finally {
     metrics.stop();
   }
+}
+
+/** Why a file cannot be read, if the error says so; a cure where it is there. */
+function unread(file: string, error: unknown): { readonly why: string; readonly cure?: string } | undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return { why: `there is no file ${file}` };
+  if (code === 'EISDIR')
+    return { why: `${file} is a folder, and a file is wanted`, cure: `ls ${quoted(file)}   # name the file in it` };
+  if (code === 'EACCES' || code === 'EPERM')
+    return { why: `${file} may not be read by this user`, cure: `chown "$(id -u)" ${quoted(file)}` };
+  return undefined;
 }
 
 async function checkRights(option: string, file: string): Promise<Found[]> {
@@ -67,6 +89,13 @@ export async function checkCertificate({ config }: Patient): Promise<Found[]> {
     const warnings = [...soon, ...(await checkRights('TLS_KEY_FILE', keyFile))];
     return warnings.length > 0 ? warnings : [ok(`the certificate of ${name}, until ${validTo}`)];
   } catch (error) {
+    const { path: at = '' } = error as NodeJS.ErrnoException;
+    const file = at === keyFile ? keyFile : certFile;
+    const other = unread(file, error);
+    if (other !== undefined) {
+      const make = `openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost -keyout ${quoted(keyFile)} -out ${quoted(certFile)}   # for trials; or let the option name the right file`;
+      return [problem(`${file === keyFile ? 'TLS_KEY_FILE' : 'TLS_CERT_FILE'}: ${other.why}`, other.cure ?? make)];
+    }
     return [
       problem(
         `TLS_CERT_FILE, TLS_KEY_FILE: ${firstLine(messageOf(error))}`,
@@ -84,30 +113,43 @@ const OTHER_SOURCES = [
   'AWS_CONTAINER_CREDENTIALS_FULL_URI',
 ];
 
-export function checkStorage({ config, machine: { isSet } }: Patient): Promise<Found[]> {
+export async function checkStorage({ config, machine: { isSet } }: Patient): Promise<Found[]> {
   const [hasId, hasSecret] = [isSet('AWS_ACCESS_KEY_ID'), isSet('AWS_SECRET_ACCESS_KEY')];
   const places = [...config.STORAGE_PLACES, config.JOB_OUTPUT].filter((place) => place.startsWith('s3:'));
   if (hasId !== hasSecret) {
     const [there, missing] = hasId
       ? ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']
       : ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID'];
-    return Promise.resolve([problem(`${there} is set and ${missing} is not`, `export ${missing}=...`)]);
+    return [problem(`${there} is set and ${missing} is not`, `export ${missing}=...`)];
   }
   const isUsed = places.length > 0 || config.JOB_SOURCE === 'sqs' || config.AWS_ENDPOINT_URL_S3 !== '';
-  if (!isUsed) return Promise.resolve([]);
+  if (!isUsed) return [];
+  const away = await checkEndpoint(config.AWS_ENDPOINT_URL_S3);
+  if (away.length > 0) return away;
   if (!hasId && !OTHER_SOURCES.some(isSet))
-    return Promise.resolve([
+    return [
       warning(
         'no credentials are set; a role of this machine may have them',
         'export AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=...',
       ),
-    ]);
+    ];
   const [place] = places;
-  return Promise.resolve([
+  return [
     ok(
       place === undefined
         ? 'credentials are set'
         : `credentials are set; \`carpool bench-storage ${place}\` tries them`,
     ),
-  ]);
+  ];
+}
+
+/** Whether the storage that is named instead of Amazon's is there; nothing where none is named. */
+async function checkEndpoint(url: string): Promise<Found[]> {
+  if (url === '') return [];
+  const cure = {
+    option: 'AWS_ENDPOINT_URL_S3',
+    start: `curl -sS ${quoted(url)}   # or unset AWS_ENDPOINT_URL_S3: Amazon's own`,
+  };
+  const found = foundAt(await reach(url), 'storage', cure);
+  return found.outcome === 'ok' ? [] : [found];
 }

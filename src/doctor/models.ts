@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import type { Config } from '../config/options.ts';
 import { messageOf } from '../errors.ts';
@@ -71,13 +72,24 @@ const CURES: readonly (readonly [RegExp, (folder: string) => string])[] = [
   [/model\.json/, (folder) => `edit ${folder}/model.json: docs/models.md lists the fields`],
   [/there is no such file/, (folder) => `ls ${folder}   # the file that model.json names, or model.onnx`],
   [
+    /no ONNX file, only/,
+    (folder) => `optimum-cli export onnx --model ${folder} ${folder}-onnx   # of pip install "optimum[onnx]"`,
+  ],
+  [/no ONNX file/, (folder) => `ls ${folder}   # copy model.onnx there; a folder of another kind belongs elsewhere`],
+  [
     /not an ONNX file|no ONNX model|empty/,
     (folder) => `rm -r ${folder}, and fetch the model again: carpool pull hf:<owner>/<name>`,
   ],
 ];
 
 function wrongModel(name: string, why: string, { MODELS_DIR }: Config): Found {
-  const folder = quoted(path.join(MODELS_DIR, name));
+  const place = path.join(MODELS_DIR, name);
+  const folder = quoted(place);
+  if (statSync(path.join(place, 'model.onnx'), { throwIfNoEntry: false })?.isDirectory() === true)
+    return problem(
+      `${name}: model.onnx is a folder, and a file is wanted`,
+      `ls ${folder}/model.onnx   # move the ONNX file in it out of it, and give the folder another name`,
+    );
   const cure =
     CURES.find(([words]) => words.test(why))?.[1](folder) ??
     `carpool list   # and docs/models.md; the folder is ${folder}`;

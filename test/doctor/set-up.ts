@@ -1,7 +1,8 @@
+import assert from 'node:assert/strict';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { inspectConfig } from '../../src/config/read.ts';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding, Machine, Outcome } from '../../src/doctor/finding.ts';
@@ -78,4 +79,21 @@ export async function findings({ env, machine, load = false }: Partial<Broken>, 
   };
   await examine({ ...inspected, machine: here, load }, (finding) => found.push(finding));
   return found;
+}
+
+/** Tests that the doctor names what is wrong with a set-up, and nothing else. */
+export function testNamed(broken: Broken): void {
+  test(`the doctor names ${broken.what}, and what mends it`, async (t) => {
+    const { check, outcome = 'problem', detail, cure } = broken;
+    const found = await findings(broken, t);
+    const named = found.find((one) => one.check === check && one.outcome === outcome && detail.test(one.detail));
+    assert.ok(named, JSON.stringify(found, null, 1));
+    assert.match(named.cure ?? '', cure);
+    assert.ok(!JSON.stringify(found).includes('hidden'), 'a password was told');
+    // What is wrong with one thing is told of that thing alone.
+    assert.deepEqual(
+      found.filter((one) => one.outcome === 'problem' && one.check !== check),
+      [],
+    );
+  });
 }

@@ -59,3 +59,13 @@ test('tune finds a setting for a model and writes it into model.json', async (t)
   assert.deepEqual(written['example'], { data: 3 });
   assert.match(await readFile(plot, 'utf8'), /<h1>carpool tune square<\/h1><svg [^]*>limit<[^]*Written into /);
 });
+
+test('tune says why its server cannot serve the model', async () => {
+  const env = { ...SERVER_ENV, MODELS_DIR: SHIPPED_MODELS };
+  const child = promisify(execFile)(process.execPath, [CLI, 'tune', 'circle'], { env, timeout: 120_000 });
+  await assert.rejects(child, (error: Error & { code?: number; stderr?: string }) => {
+    assert.equal(error.code, 1);
+    assert.match(error.stderr ?? '', /circle: there is no folder of this name/);
+    return true;
+  });
+});
