@@ -86,7 +86,9 @@ test('voices, texts and models that there are not are refused', async () => {
     assert.ok(status === 400 || status === 413, String(status));
     assert.match(JSON.stringify(json), message);
   }
-  assert.equal((await speech({ model: 'nobody' })).status, 404);
+  // Decoded on the main thread, and on the CPU pool.
+  for (const characters of [5, 5_000, 200_000])
+    assert.equal((await speech({ model: 'n'.repeat(characters) })).status, 404);
 });
 
 test("the native API and Hugging Face's give a WAV, too", async () => {

@@ -15,7 +15,7 @@ export function shortName(name: string): string {
 
 /** The readings of a name, the likeliest first: as it is, as `name:version`, and both without the owner that hubs put before it. */
 export function readModelName(name: string): ModelReading[] {
-  if (name.length > MOST_CHARACTERS) return [];
+  if (name.length > MOST_CHARACTERS) return [{ name: shortName(name) }];
   const last = name.slice(name.lastIndexOf('/') + 1);
   const names = last === name ? [name] : [name, last];
   return names.flatMap((one) => {
