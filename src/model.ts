@@ -26,6 +26,8 @@ export interface ModelDescription {
   /** Most items in one run; 1 for a model that cannot batch. */
   readonly maxItems: number;
   readonly maxDelayMs: number;
+  /** Which of the versions on disk are served, as the manifest has it. */
+  readonly versionPolicy: 'all' | { readonly latest: number } | { readonly specific: readonly number[] };
   /** The device of each lane that holds it, e.g. ["cpu", "cpu"] or ["cuda:0"]. */
   readonly devices: readonly string[];
   /** A request of the native API, if the model has one. */

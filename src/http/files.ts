@@ -150,9 +150,9 @@ const FILE = once(() =>
       ...{ id: z.string(), object: z.literal('file'), bytes: count, created_at: count, expires_at: count },
       ...{ filename: z.string(), purpose: z.string(), status: z.literal('processed'), status_details: z.null() },
     })
-    .meta({ id: 'File' }),
+    .meta({ id: 'StoredFile' }),
 );
-const FILES = once(() => pageSchema(FILE(), 'Files'));
+const FILES = once(() => pageSchema(FILE(), 'StoredFiles'));
 const DELETED = once(() => z.object({ id: z.string(), object: z.literal('file'), deleted: z.literal(true) }));
 
 /** A file as OpenAI's API shows it. */

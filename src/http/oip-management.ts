@@ -17,6 +17,7 @@ import {
 } from '../dialects/oip/metadata.ts';
 import { ServerError } from '../errors.ts';
 import type { ModelDescription } from '../model.ts';
+import { createStatistics } from '../serving/statistics.ts';
 import { ModelAsleep } from '../repository/entry.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import type { Handler, RouteAbout, Routes } from './express-routes.ts';
@@ -64,9 +65,10 @@ export function addOipManagement(routes: Routes, services: Services): void {
   ofModel('/config', { summary: 'Configuration of a model', answer: CONFIG_ANSWER }, (model) =>
     modelConfig(describe(model)),
   );
-  ofModel('/stats', { summary: 'Statistics of a model', answer: STATISTICS_ANSWER }, (model) =>
-    modelStatistics([statisticsOf(model)]),
-  );
+  for (const path of paths('/stats'))
+    get(path, { summary: 'Statistics of a model', answer: STATISTICS_ANSWER }, (exchange, request) =>
+      exchange.json(modelStatistics([statisticsIn(services, request)])),
+    );
   for (const path of paths('/ready'))
     get(path, { summary: 'Whether a model serves', answer: READY }, (exchange, request) => {
       const name = nameIfServed(services, request);
@@ -132,6 +134,24 @@ function nameIfServed(services: Services, request: Request): string {
   } catch (error) {
     if (error instanceof ModelAsleep) return error.model;
     throw error;
+  }
+}
+
+/** A model that sleeps is not loaded for its statistics, which begin with each load. */
+function statisticsIn(services: Services, request: Request) {
+  const { version } = request.params;
+  // Looked up without being used: who watches a model does not keep it loaded.
+  const served = services.repository
+    .list()
+    .findLast((one) => one.name === nameOf(request) && (version === undefined || one.version === version));
+  if (served !== undefined) return statisticsOf(served);
+  try {
+    return statisticsOf(findModel(services, request));
+  } catch (error) {
+    if (!(error instanceof ModelAsleep)) throw error;
+    const source = services.repository.asleep().find(({ name }) => name === error.model);
+    if (source === undefined) throw error;
+    return { model: { name: source.name, version: String(source.version) }, statistics: createStatistics() };
   }
 }
 

@@ -124,6 +124,7 @@ export function servedModel(
       signature: found.graph?.signature ?? NO_TENSORS,
       maxItems: found.limits.maxItems,
       maxDelayMs: manifest.batching.maxDelayMs,
+      versionPolicy: manifest.versions,
       devices: lanes.map(({ device }) => deviceName(device)),
       ...(description === undefined ? {} : { description }),
       ...(licence === undefined ? {} : { licence }),

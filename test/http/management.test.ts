@@ -31,3 +31,16 @@ test('a load request whose config stands elsewhere, or under another name, is re
   }
   assert.equal((await load({ parameters: { config: '{"batching":{"maxItems":2}}' } })).status, 200);
 });
+
+test('asking for the statistics of a model that sleeps does not load it', async () => {
+  await using server = await startTestServer({ MODELS: 'square', MODEL_LOADING: 'lazy' });
+  const { status, json } = await ask(`${server.url}/v2/models/square/stats`);
+  assert.equal(status, 200);
+  const [told] = (json as { model_stats: { name: string; version: string; inference_count: number }[] }).model_stats;
+  assert.deepEqual([told?.name, told?.inference_count], ['square', 0]);
+  assert.deepEqual((await ask(`${server.url}/v2/models/stats`)).json, { model_stats: [] });
+  const index = (await post(`${server.url}/v2/repository/index`, '{}')).json as Record<string, string>[];
+  const row = index.find(({ name }) => name === 'square');
+  assert.deepEqual([row?.['state'], row?.['reason']], ['UNAVAILABLE', 'loaded when a request comes']);
+  assert.equal((await ask(`${server.url}/v2/models/nobody/stats`)).status, 404);
+});

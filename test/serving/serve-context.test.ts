@@ -98,6 +98,7 @@ function setUp(serve: (item: Item, context: ServeContext) => Promise<unknown>, q
       signature: SIGNATURE,
       maxItems: 8,
       maxDelayMs: 0,
+      versionPolicy: 'all',
       devices: ['cpu'],
     },
     timeoutMs: 10_000,

@@ -87,10 +87,16 @@ export interface TensorConfig {
   /** The graph's dimensions, where they are others. */
   readonly reshape?: { readonly shape: readonly number[] };
 }
+type VersionPolicy =
+  | { readonly all: object }
+  | { readonly latest: { readonly num_versions: number } }
+  | { readonly specific: { readonly versions: readonly number[] } };
+
 export interface ModelConfig {
   readonly name: string;
   readonly platform: string;
   readonly backend: string;
+  readonly version_policy: VersionPolicy;
   readonly max_batch_size: number;
   readonly input: readonly TensorConfig[];
   readonly output: readonly TensorConfig[];
@@ -101,10 +107,15 @@ export interface ModelConfig {
 
 export const CONFIG_ANSWER = once(() => {
   const tensor = z.object({ name: text, data_type: text, dims: shape, reshape: z.object({ shape }).optional() });
+  const policy = z.union([
+    z.object({ all: z.object({}) }),
+    z.object({ latest: z.object({ num_versions: count }) }),
+    z.object({ specific: z.object({ versions: z.array(count) }) }),
+  ]);
   const group = z.object({ name: text, kind: text, count, gpus: z.array(count).optional() });
   return z
     .object({
-      ...{ name: text, platform: text, backend: text, max_batch_size: count },
+      ...{ name: text, platform: text, backend: text, version_policy: policy, max_batch_size: count },
       ...{ input: z.array(tensor), output: z.array(tensor), instance_group: z.array(group) },
       dynamic_batching: z.object({ max_queue_delay_microseconds: count }).optional(),
       parameters: z.record(z.string(), z.object({ string_value: text })).optional(),
@@ -132,6 +143,7 @@ export function modelConfig(model: ModelDescription): ModelConfig {
     name,
     platform: PLATFORM,
     backend: BACKEND,
+    version_policy: versionPolicyOf(model),
     max_batch_size: hasBatchFirst ? maxItems : 0,
     input: signature.inputs.map(describe),
     output: signature.outputs.map(describe),
@@ -141,6 +153,11 @@ export function modelConfig(model: ModelDescription): ModelConfig {
       parameters: Object.fromEntries(Object.entries(parameters).map(([key, text]) => [key, { string_value: text }])),
     }),
   };
+}
+
+function versionPolicyOf({ versionPolicy: policy }: ModelDescription): VersionPolicy {
+  if (policy === 'all') return { all: {} };
+  return 'latest' in policy ? { latest: { num_versions: policy.latest } } : { specific: { versions: policy.specific } };
 }
 
 function hasOtherShape({ shape, clientShape = shape }: TensorSpec): boolean {

@@ -44,13 +44,13 @@ export function describeApi({ version, routes, hasKeys, models }: DescribedApi):
       ...(about.query === undefined ? {} : { parameters: queryOf(jsonSchemaOf(about.query)) }),
     });
   for (const path of Object.keys(PROBES)) add(path, 'get', probe(path, schemas));
-  const security = hasKeys ? { security: [{ bearer: [] }, { key: [] }] } : {};
   return {
     openapi: '3.1.1',
     info: { title: 'Carpool', version, license: { name: 'MIT', identifier: 'MIT' } },
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    servers: [{ url: '/' }],
+    security: hasKeys ? [{ bearer: [] }, { key: [] }] : [],
     paths,
-    ...security,
     components: { schemas: schemas.named, ...(hasKeys ? { securitySchemes: SCHEMES } : {}) },
   };
 }

@@ -22,6 +22,7 @@ const model: ModelDescription = {
   },
   maxItems: 32,
   maxDelayMs: 1.5,
+  versionPolicy: { latest: 2 },
   devices: ['cpu', 'cuda:1', 'cpu'],
 };
 
@@ -76,6 +77,7 @@ describe('model configuration', () => {
       name: 'language-id',
       platform: 'onnxruntime_onnx',
       backend: 'onnxruntime',
+      version_policy: { latest: { num_versions: 2 } },
       max_batch_size: 32,
       input: [{ name: 'ngrams', data_type: 'TYPE_FP32', dims: [620] }],
       output: [
@@ -88,6 +90,12 @@ describe('model configuration', () => {
       ],
       dynamic_batching: { max_queue_delay_microseconds: 1500 },
     });
+  });
+
+  it('tells the version policy in the terms of config.pbtxt', () => {
+    assert.deepEqual(modelConfig({ ...model, versionPolicy: 'all' }).version_policy, { all: {} });
+    const { version_policy: policy } = modelConfig({ ...model, versionPolicy: { specific: [1, 3] } });
+    assert.deepEqual(policy, { specific: { versions: [1, 3] } });
   });
 
   const withFull: readonly [what: string, signature: ModelDescription['signature'], dims: number[]][] = [

@@ -53,7 +53,7 @@ export const RESPONSE_ANSWER = once(() => {
       ...{ model: text, output: z.array(ITEM()), previous_response_id: z.null(), store: flag, truncation: text },
       usage: usage.nullable(),
     })
-    .meta({ id: 'Response' });
+    .meta({ id: 'ResponseObject' });
 });
 
 export const RESPONSE_EVENT = once(() => {
