@@ -1,7 +1,8 @@
+import { isLoopbackHost } from './http/management.ts';
 import type { Services } from './http/services.ts';
 
 /** What a person at a terminal is told of a server that is ready: where it is, and what it serves. */
-export function startReport({ version, config, repository, plan }: Services, port: number): string {
+export function startReport({ version, config, keys, repository, plan }: Services, port: number): string {
   const rows = [
     ...repository
       .list()
@@ -15,11 +16,22 @@ export function startReport({ version, config, repository, plan }: Services, por
   return [
     '',
     `Carpool ${version} serves ${rows.length} model${rows.length === 1 ? '' : 's'} at ${address}`,
-    ...models,
+    ...(models.length === 0
+      ? ['  Put a folder with model.onnx into MODELS_DIR, or bring one by `carpool pull`, and start again.']
+      : models),
     `  ${lanes} lane${lanes === 1 ? '' : 's'}: ${why}`,
+    `  ${accessText(config, keys)}`,
     ...(config.DASHBOARD ? [`  Open ${address} in a browser to see what it does, and to try its models.`] : []),
     '',
   ].join('\n');
+}
+
+/** Who may use it. */
+function accessText({ HOST }: Pick<Services['config'], 'HOST'>, keys: Services['keys']): string {
+  if (keys !== undefined) return 'Clients need an API key.';
+  return isLoopbackHost(HOST)
+    ? 'Open to programs on this machine alone.'
+    : 'Open to everybody who reaches this machine: no API keys are asked for (API_KEY, or HOST=127.0.0.1).';
 }
 
 function isTls({ TLS_CERT_FILE }: Services['config']): boolean {
