@@ -1,4 +1,5 @@
 import { Carpool } from '../../test/process/carpool.ts';
+import { until } from '../../test/until.ts';
 import type { RealQueue } from '../queues/real-queue.ts';
 import { StallingProxy } from './stalling-proxy.ts';
 
@@ -35,9 +36,12 @@ export class Crew {
     await this.#started();
   }
 
-  /** SIGKILL to one of them, and another one in its place, which may still be starting when this resolves. */
+  /** SIGKILL to one of them, once another one serves, and one in its place, which may still be starting when this resolves. */
   async kill(random: () => number): Promise<void> {
     const worker = this.#one(random);
+    const others = this.#workers.filter((one) => one !== worker);
+    // Where all are dead, nobody can take their jobs over in time.
+    if (others.length > 0) await until('another worker', () => others.some((one) => this.#serves(one)) || undefined);
     await worker.process[Symbol.asyncDispose]();
     worker.process = this.#spawn(worker.proxy);
   }
@@ -45,7 +49,9 @@ export class Crew {
   /** SIGKILL to all but one, and none in their places; a lone one is started again. */
   async killMost(): Promise<void> {
     if (this.#workers.length === 1) return this.kill(() => 0);
-    const dead = this.#workers.splice(1);
+    const [last, ...others] = this.#workers;
+    await until('a worker that stays', () => (last !== undefined && this.#serves(last)) || undefined);
+    const dead = this.#workers.splice(1, others.length);
     await Promise.all(dead.map(leave));
   }
 
@@ -89,6 +95,10 @@ export class Crew {
     const worker = this.#workers[Math.floor(random() * this.#workers.length)];
     if (worker === undefined) throw new Error('there are no workers');
     return worker;
+  }
+
+  #serves({ process: { process: child, logs } }: Worker): boolean {
+    return child.exitCode === null && child.signalCode === null && logs.some(({ msg }) => msg === this.#begun);
   }
 
   async #started(): Promise<void> {
