@@ -4,6 +4,7 @@ import type { Reply } from '../../tasks/task.ts';
 import { isObject } from '../../json.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import type { Answer } from '../shared/operation.ts';
+import { base64Of } from '../shared/reply-json.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 import type { HfOptions } from './requests.ts';
 
@@ -26,7 +27,7 @@ export function encodeHf(results: readonly ItemResult[], { isList, isNested, tex
 
 /** Bytes as base64 text; of an embedding its vector alone, and of a generated text the text. */
 function plain(reply: Reply, textFields: readonly string[] | undefined): unknown {
-  if ('bytes' in reply) return Buffer.from(reply.bytes).toString('base64');
+  if ('bytes' in reply) return base64Of(reply.bytes);
   const { json } = reply;
   if (textFields !== undefined && isObject(json))
     return Object.fromEntries(textFields.map((name) => [name, json['text']]));

@@ -8,6 +8,7 @@ import type { Reply } from '../../tasks/task.ts';
 import { JSON_TYPE } from '../shared/about.ts';
 import { JsonChunks } from '../shared/json-chunks.ts';
 import type { Answer, AnswerHead } from '../shared/operation.ts';
+import { base64Of } from '../shared/reply-json.ts';
 import type { ItemResult } from '../shared/results.ts';
 
 /** Replies of the native API (docs/api.md). */
@@ -89,6 +90,5 @@ function listText(results: readonly ItemResult[]): Uint8Array[] {
 
 function resultText(reply: Reply): string {
   if ('json' in reply) return JSON.stringify({ result: reply.json });
-  const { buffer, byteOffset, byteLength } = reply.bytes;
-  return JSON.stringify({ result: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('base64') });
+  return JSON.stringify({ result: base64Of(reply.bytes) });
 }

@@ -1,6 +1,6 @@
 import { JSON_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
-import { generationStream, isWriter, readGeneration } from '../shared/generation-reply.ts';
+import { generationStream, isWriter, onlyGeneration } from '../shared/generation-reply.ts';
 import {
   jsonAnswer,
   type ItemsOperation,
@@ -8,7 +8,6 @@ import {
   type Operation,
   type TensorsOperation,
 } from '../shared/operation.ts';
-import { allReplies } from '../shared/results.ts';
 import { OIP } from './dialect.ts';
 import {
   GENERATE_ANSWER,
@@ -81,11 +80,7 @@ const GENERATE: ItemsOperation<GenerateOptions> = {
   paths: [`${MODEL}/generate`, `${VERSION}/generate`],
   models: GENERATORS,
   decode: decodeGenerate,
-  encode(results, options, head) {
-    const [generation] = allReplies(results).map(readGeneration);
-    if (generation === undefined) throw new ServerError('INTERNAL');
-    return jsonAnswer(encodeGenerate(head, generation, options));
-  },
+  encode: (results, options, head) => jsonAnswer(encodeGenerate(head, onlyGeneration(results), options)),
 };
 
 const GENERATE_STREAM: ItemsOperation<GenerateOptions> = {

@@ -1,9 +1,7 @@
 import { LINES_TYPE } from '../shared/about.ts';
 import { modelsFor } from '../openai/operations.ts';
-import { ServerError } from '../../errors.ts';
-import { generationStream, readGeneration } from '../shared/generation-reply.ts';
+import { generationStream, onlyGeneration } from '../shared/generation-reply.ts';
 import { jsonAnswer, type ItemsOperation, type Operation } from '../shared/operation.ts';
-import { allReplies } from '../shared/results.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
 import { OLLAMA } from './dialect.ts';
 import type { OllamaOptions } from './fields.ts';
@@ -47,11 +45,7 @@ const CHAT: ItemsOperation<OllamaOptions> = {
   paths: ['/api/chat'],
   models: modelsFor('chat'),
   decode: decodeChat,
-  encode(results, options, head) {
-    const [generation] = allReplies(results).map(readGeneration);
-    if (generation === undefined) throw new ServerError('INTERNAL');
-    return jsonAnswer(encodeGeneration(head, generation, options));
-  },
+  encode: (results, options, head) => jsonAnswer(encodeGeneration(head, onlyGeneration(results), options)),
   stream: (options, head) =>
     options.stream && !options.isLoad
       ? { ...generationStream(new GenerationLines(head, options)), isLines: true, contentType: LINES_TYPE }

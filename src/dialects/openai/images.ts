@@ -10,6 +10,7 @@ import {
   type DecodeContext,
   type ItemsRequest,
 } from '../shared/operation.ts';
+import { base64Of } from '../shared/reply-json.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 import { parseJsonObject } from '../../json.ts';
 import {
@@ -91,8 +92,7 @@ export function encodeImages(
   const data = allReplies(results).map((reply) => {
     if (!('bytes' in reply))
       throw new ServerError('INTERNAL', undefined, { cause: new Error('the task gave no image') });
-    const { buffer, byteOffset, byteLength } = reply.bytes;
-    return { b64_json: Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString('base64') };
+    return { b64_json: base64Of(reply.bytes) };
   });
   return jsonAnswer({ created, data });
 }

@@ -1,6 +1,6 @@
 import { JSON_TYPE, FORM_TYPE } from '../shared/about.ts';
 import { ServerError } from '../../errors.ts';
-import { WRITERS, generationStream, isWriter, readGeneration } from '../shared/generation-reply.ts';
+import { WRITERS, generationStream, isWriter, onlyGeneration, readGeneration } from '../shared/generation-reply.ts';
 import { jsonAnswer, ofTask, type ItemsOperation, type ModelChoice, type Operation } from '../shared/operation.ts';
 import { allReplies } from '../shared/results.ts';
 import { TEXT_OPERATION } from '../shared/text-operation.ts';
@@ -122,11 +122,7 @@ const RESPONSES: ItemsOperation<ResponseOptions> = {
       ? 0
       : body.byteLength,
   decode: decodeResponse,
-  encode(results, options, head) {
-    const [generation] = allReplies(results).map(readGeneration);
-    if (generation === undefined) throw new ServerError('INTERNAL');
-    return jsonAnswer(encodeResponse(head, generation, options));
-  },
+  encode: (results, options, head) => jsonAnswer(encodeResponse(head, onlyGeneration(results), options)),
   stream: (options, head) => (options.stream ? generationStream(new ResponseStream(head, options)) : undefined),
 };
 

@@ -6,7 +6,7 @@ import { parseJsonObject } from '../../json.ts';
 import type { Reply } from '../../tasks/task.ts';
 import { choice, harmless, issue, nested, number, readFields, text, unknownFields } from '../shared/body-schema.ts';
 import { jsonItem, type Answer, type AnswerStream, type ItemsRequest, type StreamEvent } from '../shared/operation.ts';
-import { replyJson } from '../shared/reply-json.ts';
+import { base64Of, replyJson } from '../shared/reply-json.ts';
 import { allReplies, type ItemResult } from '../shared/results.ts';
 
 export interface SpeechOptions {
@@ -94,8 +94,7 @@ export class SpeechEvents implements AnswerStream {
   piece(_index: number, event: unknown): StreamEvent[] {
     const { bytes } = event as AudioPiece;
     if (bytes.byteLength === 0) return [];
-    const audio = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-    return [JSON.stringify({ type: 'speech.audio.delta', audio })];
+    return [JSON.stringify({ type: 'speech.audio.delta', audio: base64Of(bytes) })];
   }
 
   done(_index: number, reply: Reply): StreamEvent[] {

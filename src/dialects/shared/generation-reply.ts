@@ -7,7 +7,7 @@ import { count } from './answer-schema.ts';
 import { text } from './body-schema.ts';
 import type { AnswerStream, ModelFacts, StreamEvent } from './operation.ts';
 import { replyJson } from './reply-json.ts';
-import { allReplies } from './results.ts';
+import { allReplies, type ItemResult } from './results.ts';
 
 /** The replies of tasks that write texts (docs/tasks.md), and what the APIs have in common in telling them. */
 
@@ -50,6 +50,13 @@ export interface GenerationPiece {
   readonly reasoning?: string;
   readonly logprobs?: readonly TokenLogprob[];
   readonly tool_calls?: readonly ToolCallDelta[];
+}
+
+/** The generation of a request with one item. Throws the item's error, and INTERNAL if there is none. */
+export function onlyGeneration(results: readonly ItemResult[]): Generation {
+  const [reply] = allReplies(results);
+  if (reply === undefined) throw new ServerError('INTERNAL');
+  return readGeneration(reply);
 }
 
 /** The generation in a reply. Throws INTERNAL if there is none. */

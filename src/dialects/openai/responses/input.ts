@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isObject, type JsonObject } from '../../../json.ts';
 import { choice, fieldError, list, readFields, text } from '../../shared/body-schema.ts';
 import type { KeptItems } from './kept-items.ts';
+import { unsupported } from './unsupported.ts';
 
 /** The `input` of a response as messages of a chat. https://platform.openai.com/docs/api-reference/responses/create#responses-create-input */
 
@@ -159,8 +160,4 @@ function textOf(content: unknown, path: string): string {
 
 function read<Schema extends z.ZodObject>(schema: Schema, item: JsonObject, path: string): z.output<Schema> {
   return readFields(schema, item, 'BAD_REQUEST', path);
-}
-
-function unsupported(param: string, what: string) {
-  return fieldError(param, `'${param}': ${what} are not supported by this server.`, 'unsupported_parameter');
 }

@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../../../json.ts';
-import { fieldError } from '../../shared/body-schema.ts';
+import { unsupported } from './unsupported.ts';
 
 /** Tools in the flat form of the Responses API, as a chat has them. Hosted tools (web search, files, code, computers, MCP) are refused by name. */
 
@@ -23,8 +23,4 @@ export function chatToolChoice(choice: string | JsonObject | undefined): unknown
 
 function named({ type, name }: JsonObject): JsonObject {
   return { type, function: { name } };
-}
-
-function unsupported(param: string, what: string) {
-  return fieldError(param, `'${param}': ${what} are not supported by this server.`, 'unsupported_parameter');
 }
