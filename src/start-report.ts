@@ -1,29 +1,52 @@
+import process from 'node:process';
+import { columnsText, sizeText } from './commands/columns.ts';
 import { isLoopbackHost } from './http/management.ts';
 import type { Services } from './http/services.ts';
+import { memoryBytes } from './memory.ts';
 
-/** What a person at a terminal is told of a server that is ready: where it is, and what it serves. */
+/** Most of a reason, which may be a page of ONNX Runtime's. */
+const REASON_CHARACTERS = 160;
+
+/** What a person at a terminal is told of a server that is ready: where it is, what it serves, with what, and to whom. */
 export function startReport({ version, config, keys, repository, plan }: Services, port: number): string {
-  const rows = [
-    ...repository
-      .list()
-      .map(({ name, description: { task, devices } }) => [name, task, [...new Set(devices)].join(', ')]),
-    ...repository.asleep().map(({ name, manifest: { task } }) => [name, task, 'loaded when a request comes']),
-  ].sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
-  const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
-  const models = rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`);
+  const serving = repository
+    .list()
+    .map(({ name, description: { task, devices } }) => [name, task, [...new Set(devices)].join(', ')]);
+  const asleep = repository.asleep().map(({ name, manifest: { task } }) => [name, task, 'loaded when a request comes']);
+  const failed = repository.failed().map(({ name, reason }) => [name, 'not loaded', firstLine(reason)]);
+  const models = [...serving, ...asleep, ...failed].sort(([a = ''], [b = '']) => (a < b ? -1 : 1));
+  const count = serving.length + asleep.length;
   const { lanes, why } = plan();
   const address = addressOf(config.HOST, port, isTls(config));
   return [
     '',
-    `Carpool ${version} serves ${rows.length} model${rows.length === 1 ? '' : 's'} at ${address}`,
+    `Carpool ${version} serves ${count} model${count === 1 ? '' : 's'} at ${address}`,
     ...(models.length === 0
-      ? ['  Put a folder with model.onnx into MODELS_DIR, or bring one by `carpool pull`, and start again.']
-      : models),
+      ? ['Put a folder with model.onnx into MODELS_DIR, or bring one by `carpool pull`, and start again.']
+      : columnsText(models)
+    ).map((line) => `  ${line}`),
+    ...(failed.length === 0 ? [] : ['  `carpool doctor --load` says more of the models that are not loaded.']),
     `  ${lanes} lane${lanes === 1 ? '' : 's'}: ${why}`,
+    `  Memory: ${sizeText(process.memoryUsage.rss())} in use, of ${sizeText(memoryBytes())} that it may have`,
+    ...jobsText(config).map((line) => `  ${line}`),
     `  ${accessText(config, keys)}`,
     ...(config.DASHBOARD ? [`  Open ${address} in a browser to see what it does, and to try its models.`] : []),
     '',
   ].join('\n');
+}
+
+function firstLine(reason: string): string {
+  const [line = ''] = reason.split('\n', 1);
+  return line.length > REASON_CHARACTERS ? `${line.slice(0, REASON_CHARACTERS)}...` : line;
+}
+
+/** Where work comes from besides HTTP. */
+function jobsText({ JOB_SOURCE, JOB_QUEUE, JOBS_DIR }: Services['config']): string[] {
+  const queue = JOB_QUEUE === '' ? '' : ` (${JOB_QUEUE})`;
+  return [
+    ...(JOB_SOURCE === 'none' ? [] : [`Jobs come from ${JOB_SOURCE}${queue}.`]),
+    ...(JOBS_DIR === '' ? [] : [`Jobs, files and batches of clients are kept in ${JOBS_DIR}.`]),
+  ];
 }
 
 /** Who may use it. */

@@ -157,6 +157,11 @@ export class ModelEntry<Loaded> {
     return displaced;
   }
 
+  /** Why no version serves; undefined where one does, or none was to be loaded. */
+  get failure(): string | undefined {
+    return this.#serving.size === 0 && [...this.#phases.values()].includes('failed') ? this.#failure : undefined;
+  }
+
   index(): IndexEntry[] {
     const versions = [...this.#phases.keys()].sort((a, b) => a - b);
     return versions.map((version) => ({ name: this.name, version: String(version), ...this.#stateOf(version) }));

@@ -1,4 +1,4 @@
-import { messageOf, ServerError } from '../errors.ts';
+import { ServerError } from '../errors.ts';
 import type { DtypeChoice } from '../dtype.ts';
 import { ModelEntry, unknownModel, type IndexEntry } from './entry.ts';
 import type { ManifestLayer } from './layers.ts';
@@ -10,6 +10,7 @@ import {
   type ModelLoader,
   type OnRepositoryEvent,
 } from './changes.ts';
+import { Look } from './look.ts';
 import { OnDemand, type OnDemandClock } from './on-demand.ts';
 import { RepositoryPoll } from './poll.ts';
 import { publicReason } from './reason.ts';
@@ -57,12 +58,16 @@ export class Repository<Loaded> {
   readonly #tails = new Map<string, Promise<unknown>>();
   readonly #shared = new SharedLoads();
   readonly onDemand: OnDemand;
-  #scanError = '';
+  readonly #look: Look;
   #isClosed = false;
 
   constructor(options: RepositoryOptions<Loaded>) {
     this.#options = options;
     this.#modelsDir = new ModelsDir(options.modelsDir, options.names);
+    this.#look = new Look(this.#modelsDir, {
+      isServing: () => [...this.#entries.values()].some((entry) => entry.serving.length > 0),
+      onFailure: (reason) => options.onEvent?.({ kind: 'scan_failed', reason }),
+    });
     this.#changes = new ModelChanges({
       ...options,
       modelsDir: this.#modelsDir,
@@ -78,10 +83,10 @@ export class Repository<Loaded> {
     );
     if (options.control === 'poll') {
       const target = {
-        scan: () => this.#scan(),
+        scan: () => this.#look.scan(),
         apply: (name: string) => this.#apply(name),
         remove: (name: string) => this.#remove(name),
-        onScanError: (error: unknown) => this.#reportScanError(error),
+        onScanError: (error: unknown) => this.#look.fail(error),
       };
       this.poll = new RepositoryPoll(target, options.pollMs);
     }
@@ -94,7 +99,7 @@ export class Repository<Loaded> {
   async start(): Promise<{ readonly failed: readonly LoadFailure[] }> {
     const { names = [], overrides, control } = this.#options;
     const found = await this.#modelsDir.list();
-    const before = this.poll === undefined ? undefined : await this.#scan();
+    const before = this.poll === undefined ? undefined : await this.#look.scan();
     for (const name of found) await this.#noteFolders(name);
     // In the other modes, a model with options may come later.
     const optionsFor = control === 'none' ? Object.keys(overrides) : [];
@@ -137,6 +142,11 @@ export class Repository<Loaded> {
     return found.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
+  /** The models that could not be loaded, by name. */
+  failed(): readonly LoadFailure[] {
+    return this.#sorted().flatMap(({ name, failure: reason }) => (reason === undefined ? [] : { name, reason }));
+  }
+
   /** Everything that serves, by name and version. */
   list(): Loaded[] {
     return this.#sorted().flatMap((entry) => entry.serving.map(({ loaded }) => loaded));
@@ -155,7 +165,7 @@ export class Repository<Loaded> {
 
   /** Every version that has a folder (as of the last look) or is being unloaded. */
   index(): IndexEntry[] {
-    const why = publicReason(this.#scanError, this.#options.modelsDir);
+    const why = publicReason(this.#look.failure, this.#options.modelsDir);
     return this.#sorted()
       .flatMap((entry) => entry.index())
       .map((row) => (row.state === 'READY' && row.reason === '' ? { ...row, reason: why } : row));
@@ -300,31 +310,9 @@ export class Repository<Loaded> {
     if (entry.isEmpty) this.#entries.delete(name);
   }
 
-  async #scan(): Promise<ReadonlyMap<string, string>> {
-    const fingerprints = await this.#modelsDir.scan();
-    if (fingerprints.size === 0 && this.#hasVanished(await this.#modelsDir.list()))
-      throw new Error(
-        'there is no model in MODELS_DIR any more, as if its volume had gone: loaded models go on serving (unload them by the repository API)',
-      );
-    this.#scanError = '';
-    return fingerprints;
-  }
-
   /** True for a model that goes on serving without its folder, in control mode `poll`. */
   async #isLeftBehind(name: string): Promise<boolean> {
     if (this.#isClosed || this.versions(name).length === 0) return false;
     return (await this.#modelsDir.open(name).catch(() => undefined)) === undefined;
-  }
-
-  /** Removing the last model and losing the volume look the same: an empty folder. */
-  #hasVanished(names: readonly string[]): boolean {
-    return names.length === 0 && [...this.#entries.values()].some((entry) => entry.serving.length > 0);
-  }
-
-  #reportScanError(error: unknown): void {
-    const reason = messageOf(error);
-    // Once, not at every look.
-    if (reason !== this.#scanError) this.#options.onEvent?.({ kind: 'scan_failed', reason });
-    this.#scanError = reason;
   }
 }
