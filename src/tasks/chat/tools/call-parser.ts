@@ -41,6 +41,8 @@ export class CallParser {
   #place: 'start' | 'text' | 'calls';
   /** Text that is not read yet. */
   #rest = '';
+  /** Characters of it in which a notation's call has begun and has not ended. */
+  #waited = 0;
   /** Text since the marker or the last whole call. */
   #taken = '';
   #isBare = false;
@@ -188,7 +190,8 @@ export class CallParser {
   }
 
   #readNotation(read: ReadNotation): boolean {
-    const call = read(this.#rest, this.#rules.texts ?? {});
+    const call = read(this.#rest, this.#rules.texts ?? {}, this.#waited);
+    this.#waited = call === 'waits' ? this.#rest.length : 0;
     if (call === 'waits') return false;
     if (call === 'broken') this.#giveBack();
     else {

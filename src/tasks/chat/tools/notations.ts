@@ -12,8 +12,8 @@ export interface NotedCall {
 /** What is known of a tool's arguments: whether each is a text; undefined of a tool or an argument that is not told. */
 export type TextArguments = Readonly<Record<string, Readonly<Record<string, boolean>>>>;
 
-/** The call that a text begins with. */
-export type ReadNotation = (text: string, texts: TextArguments) => NotedCall | 'waits' | 'broken';
+/** The call that a text begins with. `from`: of a text that has grown, how much of it was read in vain before. */
+export type ReadNotation = (text: string, texts: TextArguments, from?: number) => NotedCall | 'waits' | 'broken';
 
 /** The longest call; it is read again with each piece. */
 const MOST_CHARACTERS = 65_536;
@@ -21,11 +21,11 @@ const MOST_CHARACTERS = 65_536;
 const PYTHON_HEAD = /^([\w.:-]{1,128})\(/;
 
 /** `NAME(argument=value, ...)` with the literals of Python or JSON, as LFM2 writes calls. */
-export const readPythonCall: ReadNotation = (text) => {
+export const readPythonCall: ReadNotation = (text, _texts, from = 0) => {
   const [head, name = ''] = PYTHON_HEAD.exec(text) ?? [];
   if (head === undefined) return /^[\w.:-]{0,128}$/.test(text) ? 'waits' : 'broken';
-  // Until the call may be whole, it need not be read.
-  if (!text.includes(')')) return waiting(text);
+  // Until the call may be whole, or a marker shows that it is none, it need not be read.
+  if (!/[)>]/.test(text.slice(from))) return waiting(text);
   const reader = new PythonReader(text, head.length);
   try {
     const given = reader.keywords();

@@ -71,8 +71,9 @@ export class PythonReader {
     const entries: [string, unknown][] = [];
     while (!this.#takes('}')) {
       const name = this.#value(depth + 1);
-      if (!this.#takes(':')) throw new NoLiteral();
-      entries.push([typeof name === 'string' ? name : JSON.stringify(name), this.#value(depth + 1)]);
+      // Lists and dicts are no keys in Python either. Each within another would double the backslashes of the text.
+      if ((typeof name === 'object' && name !== null) || !this.#takes(':')) throw new NoLiteral();
+      entries.push([String(name), this.#value(depth + 1)]);
       if (!this.#takes(',') && this.#peek() !== '}') throw new NoLiteral();
     }
     return Object.fromEntries(entries);

@@ -52,6 +52,26 @@ function assertTold({ text, calls }: Told, expected: Pick<Told, 'text' | 'calls'
   assert.deepEqual({ text, calls }, { text: expected.text, calls: expected.calls }, where);
 }
 
+test('a dict in Python has no dict as a key: its JSON would double with each level', () => {
+  const depth = 31;
+  const keys = `${'{'.repeat(depth)}"a": 1${'}: 1'.repeat(depth - 1)}}`;
+  const answer = `<|tool_call_start|>[add(a=${keys})]<|tool_call_end|>`;
+  assertTold(parse(rules('lfm'), [answer]), { text: answer, calls: [] }, 'keys of keys');
+  const scalars = '<|tool_call_start|>[add(a={1: 2, None: 3, true: 4})]<|tool_call_end|>';
+  assertTold(
+    parse(rules('lfm'), [scalars]),
+    { text: '', calls: [['add', { a: { 1: 2, null: 3, true: 4 } }]] },
+    'scalars',
+  );
+});
+
+test('a call in Python that breaks off is given back, and a call behind it is read, however the text is cut', () => {
+  const broken = '<|tool_call_start|>[add(a=")", ?, 1';
+  const answer = `${broken}<|tool_call_start|>{"name": "add", "arguments": {"a": 1}}<|tool_call_end|>`;
+  const expected = { text: broken, calls: [['add', { a: 1 }]] as const };
+  for (const pieces of [[answer], Array.from(answer)]) assertTold(parse(rules('lfm'), pieces), expected, 'broken');
+});
+
 describe('calls in the answers of each family, however the text is cut', () => {
   for (const { format, what, answer, text, calls } of RECORDED)
     test(`${format}: ${what}`, () => {
