@@ -38,9 +38,10 @@ export function addJobs(routes: Routes, services: Services): void {
     async handle(exchange, request) {
       const { limit, ...which } = readQuery(LIST, request);
       // One more tells whether there are more.
-      const found = await storeOf(services).list({ ...which, owner: visibleTo(exchange), most: limit + 1 });
-      const views = found.map((record) => viewOf(record, config.JOB_RESULT_TTL_MS));
-      await exchange.json(pageOf(views, limit));
+      const who = { owner: visibleTo(exchange), asker: ownerOf(exchange) ?? undefined };
+      const { jobs, after } = await storeOf(services).list({ ...which, ...who, most: limit + 1 });
+      const views = jobs.map((record) => viewOf(record, config.JOB_RESULT_TTL_MS));
+      await exchange.json(pageOf(views, limit, after));
     },
   });
   routes.add('get', '/v1/jobs/:id', {

@@ -18,11 +18,12 @@ export function pageSchema(entry: z.ZodType, id: string) {
     .meta({ id });
 }
 
-/** A page as OpenAI's clients read it. `found` holds one more than the limit if there are more. */
-export function pageOf(found: readonly { readonly id: string }[], limit: number): unknown {
+/** A page as OpenAI's clients read it. `found` holds one more than the limit if there are more; `after` is where to look for more if it may hold too few. */
+export function pageOf(found: readonly { readonly id: string }[], limit: number, after?: string): unknown {
   const data = found.slice(0, limit);
-  const [first, last] = [data[0]?.id ?? null, data.at(-1)?.id ?? null];
-  return { object: 'list', data, first_id: first, last_id: last, has_more: found.length > limit };
+  const hasRest = found.length > limit;
+  const [first, last] = [data[0]?.id ?? null, (hasRest ? undefined : after) ?? data.at(-1)?.id ?? null];
+  return { object: 'list', data, first_id: first, last_id: last, has_more: hasRest || after !== undefined };
 }
 
 /** The part of the path that names one thing. */

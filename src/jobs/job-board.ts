@@ -39,6 +39,15 @@ export interface JobList {
   readonly status?: JobStatus | undefined;
   /** Of this owner alone. */
   readonly owner?: string | undefined;
+  /** Name of the API key that asks; absent: there are no keys. */
+  readonly asker?: string | undefined;
+}
+
+export interface JobPage {
+  /** The newest first. */
+  readonly jobs: readonly JobFacts[];
+  /** The `after` of the next page, where the board has looked at so many jobs that it stopped before it had found enough of them. */
+  readonly after?: string;
 }
 
 /** Takes jobs from clients and tells them what became of them. All methods reject with STORAGE_UNAVAILABLE where it cannot be reached. */
@@ -49,8 +58,8 @@ export interface JobBoard {
   find(id: string): Promise<JobFacts>;
   /** A line of OpenAI's batch output; undefined if the job has none. */
   resultOf(id: string): Promise<Uint8Array | undefined>;
-  /** Up to `most` jobs, the newest first, from the one before `after`. Rejects with BAD_REQUEST where jobs cannot be listed. */
-  list(which: JobList): Promise<readonly JobFacts[]>;
+  /** Up to `most` jobs, the newest first, from the one before `after`. Rejects with BAD_REQUEST where jobs cannot be listed, or not for who asks. A board that many share lists the asker's alone. */
+  list(which: JobList): Promise<JobPage>;
   /** Ends a job that has not ended; forgets one that has. Resolves with what it was or has become. Rejects with NOT_FOUND. */
   cancel(id: string): Promise<JobFacts>;
 }

@@ -51,9 +51,14 @@ export function jobIdOf(messageId: string, { secret }: Pick<QueueFacts, 'secret'
   return `${messageId}-${secret}`;
 }
 
+/** The id of the message in that of a job; undefined if it is the id of no job. */
+export function messageIdIn(jobId: string): string | undefined {
+  return JOB_ID.exec(jobId)?.[1];
+}
+
 /** The id of the message in that of a job. Throws NOT_FOUND. */
 export function messageIdOf(jobId: string): string {
-  const id = JOB_ID.exec(jobId)?.[1];
+  const id = messageIdIn(jobId);
   if (id === undefined) throw noJob(jobId);
   return id;
 }
@@ -114,11 +119,11 @@ export function queueFull(): ServerError {
   return new ServerError('QUEUE_FULL', message, { retryAfterMs: 5000 });
 }
 
-/** A queue is read from one end by many, and tells neither its length by status nor what others do with it meanwhile. */
-export function noList(): ServerError {
+/** Ids are secrets: whoever has that of a job may see its result and cancel it. */
+export function noListWithoutKey(): ServerError {
   return new ServerError(
     'BAD_REQUEST',
-    'The jobs of a shared queue (JOB_SOURCE) cannot be listed: ask for each by the id that it was accepted with.',
+    'The jobs of a shared queue (JOB_SOURCE) are listed only where there are API keys (API_KEYS, API_KEYS_FILE), for each key its own: without keys everybody would get the ids of all. Ask for each job by the id that it was accepted with.',
   );
 }
 

@@ -2,7 +2,15 @@ import { DEFAULT_PRIORITY } from '../../core/ticket.ts';
 import { ServerError } from '../../errors.ts';
 import { retryDelayMs } from '../backoff.ts';
 import { digestOf } from '../digest.ts';
-import { hasEnded, noJob, type JobBoard, type JobList, type JobStatus, type NewJob } from '../job-board.ts';
+import {
+  hasEnded,
+  noJob,
+  type JobBoard,
+  type JobList,
+  type JobPage,
+  type JobStatus,
+  type NewJob,
+} from '../job-board.ts';
 import { lostResult, type JobResult } from '../result.ts';
 import { Turns } from '../turns.ts';
 import { Wake } from '../wake.ts';
@@ -111,7 +119,7 @@ export class JobStore implements JobBoard {
     return (await this.#db.read([resultKey(id)]))[0];
   }
 
-  async list({ most, after, status, owner }: JobList): Promise<JobRecord[]> {
+  async list({ most, after, status, owner }: JobList): Promise<JobPage> {
     const keyOf = (id: string): string => {
       if (owner !== undefined) return ownerKey(owner, status ?? ANY_STATUS, id);
       return status === undefined ? jobKey(id) : statusKey(status, id);
@@ -122,7 +130,7 @@ export class JobStore implements JobBoard {
       if (ids.length === most) break;
     }
     const records = await this.#db.read(ids.map(jobKey));
-    return records.flatMap((bytes) => (bytes === undefined ? [] : [readRecord(bytes)]));
+    return { jobs: records.flatMap((bytes) => (bytes === undefined ? [] : [readRecord(bytes)])) };
   }
 
   async cancel(id: string): Promise<JobRecord> {

@@ -1,5 +1,6 @@
 import { JetStreamApiCodes, JetStreamApiError, type StoredMsg } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
+import { ServerError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { digestOf } from '../digest.ts';
 import { noJob, type JobFacts, type NewJob } from '../job-board.ts';
@@ -10,7 +11,6 @@ import {
   endedJob,
   factsOf,
   messageIdOf,
-  noList,
   openJob,
   queueFull,
   queueUnavailable,
@@ -184,6 +184,14 @@ export class NatsBoard implements QueueBoard {
       ...(msgID === undefined ? {} : { msgID }),
     });
   }
+}
+
+/** JetStream reads a stream forwards only, and has no change of two streams in one step, by which a job and its place in a list of its owner's would be there together. */
+function noList(): ServerError {
+  return new ServerError(
+    'BAD_REQUEST',
+    'The jobs of a NATS queue (JOB_SOURCE=nats) cannot be listed: ask for each by the id that it was accepted with. Those of JOB_SOURCE=redis can.',
+  );
 }
 
 const WAITING = { status: 'waiting', attempts: 0 } as const;

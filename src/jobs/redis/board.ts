@@ -1,15 +1,16 @@
 import type { RedisArgument } from '@redis/client';
-import { messageOf } from '../../errors.ts';
+import { messageOf, ServerError } from '../../errors.ts';
 import { digestOf } from '../digest.ts';
-import { noJob, type JobFacts, type NewJob } from '../job-board.ts';
+import { noJob, type JobFacts, type JobList, type JobPage, type NewJob } from '../job-board.ts';
 import {
   cancelMessage,
   checkSame,
   checkSecret,
   endedJob,
   factsOf,
+  messageIdIn,
   messageIdOf,
-  noList,
+  noListWithoutKey,
   openJob,
   queueFull,
   queueUnavailable,
@@ -23,6 +24,8 @@ import type { Outbox } from '../webhooks/outbox.ts';
 import { ADD, CANCEL, FIND } from './board-scripts.ts';
 import { COMMAND_LIMIT_MS, connect, createConnection, within, type Client, type RedisAddress } from './client.ts';
 import { GROUP, keysOf, NOBODY } from './keys.ts';
+import { FORGET, LIST } from './list-scripts.ts';
+import { pageOfList, type Listed } from './list.ts';
 
 export interface RedisBoardOptions extends RedisAddress {
   /** Key of the stream. */
@@ -78,6 +81,7 @@ export class RedisBoard implements QueueBoard {
       limit,
       resultTtlMs,
       keysOf(queue).end(''),
+      this.#listOf(facts),
     ];
     const [id, digest] = (await this.#run(ADD, keys, args)) as readonly [string?, string?];
     if (id === undefined || digest === undefined) throw queueFull();
@@ -97,22 +101,27 @@ export class RedisBoard implements QueueBoard {
     return text === null ? undefined : Buffer.from(text);
   }
 
-  list(): Promise<never> {
-    return Promise.reject(noList());
+  async list({ asker, most, after, status }: JobList): Promise<JobPage> {
+    if (asker === undefined) throw noListWithoutKey();
+    const { queue, leaseMs } = this.#options;
+    const from = after === undefined ? '' : placeAfter(after);
+    const { list, end } = keysOf(queue);
+    const args = [GROUP, list(asker), from, most, status ?? '', leaseMs, end('')];
+    return pageOfList((await this.#run(LIST, [queue], args)) as Listed);
   }
 
   async cancel(jobId: string): Promise<JobFacts> {
     const { queue, resultTtlMs, outbox } = this.#options;
     const id = messageIdOf(jobId);
     const found = await this.#find(id, jobId);
-    const { end, result } = keysOf(queue);
     if ('end' in found) {
-      await this.#send(['DEL', end(id), result(id)]);
+      await this.#forget(id, found.end);
       return endedJob(id, found.end);
     }
     const { facts, open } = found;
     const cancelled: QueueEnd = { ...facts, status: 'cancelled', attempts: open.attempts, endedMs: Date.now() };
-    const isDone = await this.#run(CANCEL, [queue, end(id)], [GROUP, id, JSON.stringify(cancelled), resultTtlMs]);
+    const args = [GROUP, id, JSON.stringify(cancelled), resultTtlMs, this.#listOf(facts), cancelled.endedMs];
+    const isDone = await this.#run(CANCEL, [queue, keysOf(queue).end(id)], args);
     // It has ended in the meantime.
     if (isDone !== 1) return this.find(jobId);
     const message = cancelMessage(id, facts);
@@ -123,6 +132,17 @@ export class RedisBoard implements QueueBoard {
   /** Waits for what has been asked, for a while. */
   async close(): Promise<void> {
     if (this.#client.isOpen) await within(this.#client.close(), CLOSE_LIMIT_MS).catch(() => this.#client.destroy());
+  }
+
+  async #forget(id: string, { owner }: QueueEnd): Promise<void> {
+    const { end, result, list } = keysOf(this.#options.queue);
+    if (owner === null) await this.#send(['DEL', end(id), result(id)]);
+    else await this.#run(FORGET, [end(id), result(id)], [list(owner), id]);
+  }
+
+  /** The list in which a job stands; '': it has no owner, and stands in none. */
+  #listOf({ owner }: QueueFacts): string {
+    return owner === null ? '' : keysOf(this.#options.queue).list(owner);
   }
 
   /** Rejects with NOT_FOUND, also where the id of the job is not the one that its sender was told. */
@@ -160,6 +180,13 @@ export class RedisBoard implements QueueBoard {
       throw queueUnavailable(error);
     }
   }
+}
+
+/** The id of the message after which a page begins. Throws BAD_REQUEST. */
+function placeAfter(after: string): string {
+  const id = messageIdIn(after) ?? '';
+  if (!ID.test(id)) throw new ServerError('BAD_REQUEST', 'after: it is the last_id of the page before');
+  return id;
 }
 
 function told(id: string, found: Found): JobFacts {

@@ -16,6 +16,8 @@ export function keysOf(queue: string) {
     end: (id: string) => `${queue}:end:${id}`,
     /** Id and digest of the job of a name. */
     name: (digest: string) => `${queue}:name:${digest}`,
+    /** What the names of the sorted sets begin with that list the jobs of an owner. */
+    list: (owner: string) => `${queue}:list:${owner}:`,
     /** The stream of dead letters. */
     dead: `${queue}:dead`,
   } as const;

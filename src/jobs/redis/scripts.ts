@@ -1,4 +1,5 @@
 import { NOBODY } from './keys.ts';
+import { LIST_END } from './list-scripts.ts';
 
 /** What must happen at once is a script: a server may die, or lose its lease, between any two commands. Keys and arguments are named above each. */
 
@@ -30,26 +31,44 @@ redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
 return 1`;
 
 /** Stores a result, unless there is one, and takes the job off the queue. KEYS: stream, result, end. ARGV: group, consumer, id, result, end or '', time to live in ms. */
-export const FINISH = `${IS_OURS}
+const STORE = `${IS_OURS}
 redis.call('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[6])
-if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
-redis.call('XDEL', KEYS[1], ARGV[3])
-return 1`;
+if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6]) end`;
 
 /**
  * Puts a job among the dead letters, with the reason. One with an end is asked about by its id: its result is kept there, too.
  * KEYS: stream, result, end, dead letters. ARGV: group, consumer, id, result, end or '', time to live in ms, job, deliveries.
  */
-export const BURY = `${IS_OURS}
+const STORE_DEAD = `${IS_OURS}
 redis.call('XADD', KEYS[4], '*', 'job', ARGV[7], 'result', ARGV[4], 'deliveries', ARGV[8], 'id', ARGV[3])
 if ARGV[5] ~= '' then
   redis.call('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[6])
   redis.call('SET', KEYS[3], ARGV[5], 'PX', ARGV[6])
-end
+end`;
+
+const LEAVE_QUEUE = `
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 redis.call('XDEL', KEYS[1], ARGV[3])
 return 1`;
+
+/** As the last ARGV: list, status, time of the end in ms. */
+const LIST_LAST = `${LIST_END}
+listEnd(ARGV[#ARGV - 2], ARGV[3], ARGV[5], ARGV[6], ARGV[#ARGV - 1], ARGV[#ARGV], KEYS[3])`;
+
+/** Scripts by which a job ends. */
+export interface Ending {
+  readonly finish: string;
+  readonly bury: string;
+}
+
+/** Of most jobs. */
+export const ENDING: Ending = { finish: STORE + LEAVE_QUEUE, bury: STORE_DEAD + LEAVE_QUEUE };
+
+/** Of jobs that stand in the list of their owner. */
+export const LISTED_ENDING: Ending = {
+  finish: STORE + LIST_LAST + LEAVE_QUEUE,
+  bury: STORE_DEAD + LIST_LAST + LEAVE_QUEUE,
+};
 
 /**
  * Lets the next server that looks have the job once its idle time, which begins at `idleMs`, is a lease. It is nobody's in the meantime.

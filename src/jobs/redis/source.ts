@@ -16,7 +16,7 @@ import {
   type RedisAddress,
 } from './client.ts';
 import { FACTS_FIELD, GROUP, JOB_FIELD, keysOf } from './keys.ts';
-import { BURY, EXTEND, FINISH, FORGET_DEAD, LEAVE, RELEASE, TAKE_OVER } from './scripts.ts';
+import { ENDING, EXTEND, FORGET_DEAD, LEAVE, LISTED_ENDING, RELEASE, TAKE_OVER } from './scripts.ts';
 
 /** A message of the stream that is this server's. */
 export interface RedisJob extends ClaimedJob {
@@ -103,25 +103,25 @@ export class RedisSource implements JobSource<RedisJob> {
   async done(job: RedisJob, { kind, line }: JobResult): Promise<void> {
     const { queue, attempts, resultTtlMs } = this.#options;
     const { id, deliveries, bytes, facts } = job;
-    const { dead, result, end } = keysOf(queue);
+    const { dead, result, end, list } = keysOf(queue);
     const text = Buffer.from(line).toString();
     if (kind === 'failed' && deliveries < attempts) {
       await this.#release(id, deliveries, retryDelayMs(deliveries));
       return;
     }
-    const kept = [
-      text,
-      facts === undefined ? '' : JSON.stringify(endOf(facts, { kind }, deliveries)),
-      String(resultTtlMs),
-    ];
+    const ended = facts && endOf(facts, { kind }, deliveries);
+    const kept = [text, ended === undefined ? '' : JSON.stringify(ended), String(resultTtlMs)];
+    const owner = ended?.owner ?? null;
+    const scripts = owner === null ? ENDING : LISTED_ENDING;
+    const listed = ended === undefined || owner === null ? [] : [list(owner), ended.status, String(ended.endedMs)];
     const isOurs =
       kind === 'failed' || kind === 'unreadable'
         ? await this.#run(
-            BURY,
+            scripts.bury,
             [queue, result(id), end(id), dead],
-            [id, ...kept, Buffer.from(bytes).toString(), String(deliveries)],
+            [id, ...kept, Buffer.from(bytes).toString(), String(deliveries), ...listed],
           )
-        : await this.#run(FINISH, [queue, result(id), end(id)], [id, ...kept]);
+        : await this.#run(scripts.finish, [queue, result(id), end(id)], [id, ...kept, ...listed]);
     if (!isOurs) throw new LeaseLostError();
   }
 

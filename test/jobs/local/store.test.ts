@@ -62,11 +62,11 @@ test('jobs are begun by priority, and their results are there after a restart', 
   assert.equal(Buffer.from((await again.resultOf(first)) ?? []).toString(), '"answered"');
   assert.equal((await again.find(late)).status, 'waiting');
   assert.deepEqual(
-    (await again.list({ most: 1 })).map(({ id }) => id),
+    (await again.list({ most: 1 })).jobs.map(({ id }) => id),
     [first],
   );
   assert.deepEqual(
-    (await again.list({ most: 5, after: first })).map(({ id }) => id),
+    (await again.list({ most: 5, after: first })).jobs.map(({ id }) => id),
     [late],
   );
 });
@@ -154,14 +154,14 @@ test('jobs are listed by status in pages, and a job that failed waits before it 
   await store.begin(2, RUNNING);
   await store.finish(a, result('answered'));
   await store.finish(b, result('failed'));
-  const first = await store.list({ most: 2, status: 'waiting' });
-  const second = await store.list({ most: 5, status: 'waiting', after: first[1]?.id });
+  const { jobs: first } = await store.list({ most: 2, status: 'waiting' });
+  const { jobs: second } = await store.list({ most: 5, status: 'waiting', after: first[1]?.id });
   assert.deepEqual(
     [...first, ...second].map(({ id }) => id),
     ids.slice(1).reverse(),
   );
   assert.deepEqual(
-    (await store.list({ most: 5, status: 'completed' })).map(({ id }) => id),
+    (await store.list({ most: 5, status: 'completed' })).jobs.map(({ id }) => id),
     [a],
   );
   assert.equal((await store.begin(9, RUNNING)).length, 3);
