@@ -71,7 +71,7 @@ function warningsOf({ failures, client, load, dropped, requests }: Report): stri
   });
   if (requests === 0)
     return [
-      'No request began within the measurement: those of the warm-up took longer. Make it longer (--warm-up, --duration).',
+      'No request began within the measurement: those of the warm-up took longer. Make it longer (--warm-up, --duration), or the load lighter (--concurrency, --model).',
     ];
   const isLate = load.loop.kind === 'open' && client.behindMs > LATE_MS;
   return [

@@ -7,7 +7,7 @@ const HEAD_BYTES = 256;
 const NO_GRAPHS: readonly (readonly [RegExp, string])[] = [
   [
     /^\s*(<!doctype html|<html)/i,
-    'a web page, not an ONNX file: download the file itself (on the Hugging Face hub the address with /resolve/, not /blob/)',
+    'a web page, not an ONNX file: download the file itself (on the Hugging Face hub the address with `resolve` in place of `blob`)',
   ],
   [/^\s*[{[]/, 'JSON, not an ONNX file: the download may have failed with this answer'],
   [/^\s*<\?xml/, 'XML, not an ONNX file: the download may have failed with this answer'],

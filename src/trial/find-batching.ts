@@ -95,7 +95,7 @@ function noBatchAxis({ inputs }: Signature, isDeclared: (input: string) => boole
   if (first === undefined) return 'it has no inputs';
   if (inputs.every(({ name }) => isDeclared(name)))
     return 'no input has a batch axis, as model.json ("batchAxis": null) or config.pbtxt (max_batch_size 0) says';
-  return `no input has a free first axis; if another one is the batch, name it in model.json: "inputs": [{"name": ${JSON.stringify(first.name)}, "batchAxis": 1}]`;
+  return `no input has a free first axis: export the file with one, or, if another axis is the batch, name it in model.json: "inputs": [{"name": ${JSON.stringify(first.name)}, "batchAxis": 1}]`;
 }
 
 function vouchForAll({ outputs }: Signature): string {

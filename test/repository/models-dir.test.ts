@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import { messageOf } from '../../src/errors.ts';
 import { ModelsDir } from '../../src/repository/models-dir.ts';
+import { publicReason } from '../../src/repository/reason.ts';
 import { readModelSource, type ModelSource } from '../../src/repository/source.ts';
 import { createRig, makeFolder, servedIds, writeFiles, type Files } from './fixtures.ts';
 
@@ -184,7 +186,7 @@ test('a folder without a model that is asked for by name, or has a model.json, i
 /** The content in place of an ONNX file, and the cure that the problem names. */
 const wrong: readonly (readonly [string, RegExp])[] = [
   ['version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n', /Git LFS pointer.*`git lfs pull`/],
-  ['\n<!doctype html><html>', /a web page, not an ONNX file: download .*\/resolve\//],
+  ['\n<!doctype html><html>', /a web page, not an ONNX file: download .*`resolve` in place of `blob`/],
   ['{"error":"Repository not found"}', /JSON, not an ONNX file: the download may have failed/],
   ['Entry not found', /text, not an ONNX file/],
   ['PK\x03\x04', /a zip archive/],
@@ -193,7 +195,12 @@ const wrong: readonly (readonly [string, RegExp])[] = [
 for (const [content, message] of wrong)
   test(`a file that is not ONNX is recognised by its first bytes: ${JSON.stringify(content.slice(0, 12))}`, async (t) => {
     const modelsDir = await makeFolder(t, { 'm/model.onnx': content });
-    await assert.rejects(read(modelsDir, 'm'), { message });
+    await assert.rejects(read(modelsDir, 'm'), (error) => {
+      const reason = publicReason(error, modelsDir);
+      assert.match(reason, message);
+      assert.equal(reason, messageOf(error), 'nothing of the cure looks like a path, which clients are not told');
+      return true;
+    });
   });
 
 test('Git LFS pointers are reported for assets and external data too', async (t) => {
