@@ -9,6 +9,7 @@ import { planLanes } from '../lanes/plan.ts';
 import { listModels, type ListedModel } from '../repository/listing.ts';
 import { ModelsDir } from '../repository/models-dir.ts';
 import { ok, problem, warning, type Found, type Patient } from './finding.ts';
+import { cureOfModel, placeOf } from './model-cures.ts';
 import { quoted } from './options.ts';
 import { firstLine } from './runtime.ts';
 
@@ -64,36 +65,15 @@ function cureOfMistake(name: string, reason: string, modelsDir: string): string 
   return 'carpool list';
 }
 
-/** Commands for the reasons that a model's folder gives, by words in them. */
-const CURES: readonly (readonly [RegExp, (folder: string) => string])[] = [
-  [/Git LFS pointer/, (folder) => `git -C ${folder} lfs pull`],
-  [/EACCES|permission/i, (folder) => `chmod -R a+rX ${folder}`],
-  [/link that leads nowhere/, (folder) => `ls -l ${folder}`],
-  [/model\.json/, (folder) => `edit ${folder}/model.json: docs/models.md lists the fields`],
-  [/there is no such file/, (folder) => `ls ${folder}   # the file that model.json names, or model.onnx`],
-  [
-    /no ONNX file, only/,
-    (folder) => `optimum-cli export onnx --model ${folder} ${folder}-onnx   # of pip install "optimum[onnx]"`,
-  ],
-  [/no ONNX file/, (folder) => `ls ${folder}   # copy model.onnx there; a folder of another kind belongs elsewhere`],
-  [
-    /not an ONNX file|no ONNX model|empty/,
-    (folder) => `rm -r ${folder}, and fetch the model again: carpool pull hf:<owner>/<name>`,
-  ],
-];
-
 function wrongModel(name: string, why: string, { MODELS_DIR }: Config): Found {
-  const place = path.join(MODELS_DIR, name);
-  const folder = quoted(place);
-  if (statSync(path.join(place, 'model.onnx'), { throwIfNoEntry: false })?.isDirectory() === true)
+  const place = placeOf(MODELS_DIR, name);
+  const inner = path.join(place, 'model.onnx');
+  if (statSync(inner, { throwIfNoEntry: false })?.isDirectory() === true)
     return problem(
       `${name}: model.onnx is a folder, and a file is wanted`,
-      `ls ${folder}/model.onnx   # move the ONNX file in it out of it, and give the folder another name`,
+      `ls ${quoted(inner)}   # move the ONNX file in it out of it, and give the folder another name`,
     );
-  const cure =
-    CURES.find(([words]) => words.test(why))?.[1](folder) ??
-    `carpool list   # and docs/models.md; the folder is ${folder}`;
-  return problem(`${name}: ${firstLine(why)}`, cure);
+  return problem(`${name}: ${firstLine(why)}`, cureOfModel(why, place));
 }
 
 /** Beside weights there are the runtime's own memory and that of runs. */
