@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -52,13 +52,20 @@ export async function takeLock(file: string, options: LockOptions = {}): Promise
 }
 
 async function create(file: string, content: string): Promise<boolean> {
-  try {
-    await writeFile(file, content, { flag: 'wx' });
-    return true;
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+  const handle = await open(file, 'wx').catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
     throw error;
+  });
+  try {
+    await handle?.writeFile(content);
+  } catch (error) {
+    // On a full disk it would stay empty, and others would take it for a lock that is held.
+    await rm(file, { force: true });
+    throw error;
+  } finally {
+    await handle?.close();
   }
+  return handle !== undefined;
 }
 
 async function look(file: string): Promise<{ content: string; key: string; isDead: boolean }> {

@@ -16,6 +16,13 @@ const KINDS: Readonly<Record<string, readonly [StorageErrorKind, string]>> = {
   EDQUOT: ['UNAVAILABLE', 'the disk is full'],
 };
 
+/** Whether something failed because the disk, or what its quota leaves of it, is full. */
+export function isDiskFull(error: unknown): boolean {
+  return [error, error instanceof Error ? error.cause : undefined].some(
+    (one) => one instanceof Error && 'code' in one && (one.code === 'ENOSPC' || one.code === 'EDQUOT'),
+  );
+}
+
 /** The StorageError for an error of the disk; `shown` names the place. Other errors are returned as they are. */
 export function diskError(thrown: unknown, shown: string): Error {
   const error = asError(thrown);

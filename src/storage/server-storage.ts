@@ -2,6 +2,7 @@ import type { Config } from '../config/options.ts';
 import type { Log } from '../log.ts';
 import { DiskCache } from './cache/cache.ts';
 import type { StorageEvents } from './counted.ts';
+import { isDiskFull } from './disk-error.ts';
 import { openStorage, type StorageConfig } from './open.ts';
 import { Places } from './places.ts';
 import type { Storage } from './storage.ts';
@@ -36,11 +37,17 @@ export class ServerStorage {
     this.inputs = new StoredInputs({ places, storage: this.storage, cache: () => this.#cache });
   }
 
-  /** Opens the cache, if there is to be one. Rejects if its folder cannot be used. */
+  /** Opens the cache, if there is to be one; a full disk is told and done without. Rejects if its folder cannot be used. */
   async open(): Promise<void> {
     const { config, log } = this.#parts;
     const { STORAGE_CACHE_DIR: folder, STORAGE_CACHE_BYTES: limitBytes } = config;
-    if (folder !== '') this.#cache = await DiskCache.open({ folder, limitBytes, storage: this.storage, log });
+    if (folder === '') return;
+    try {
+      this.#cache = await DiskCache.open({ folder, limitBytes, storage: this.storage, log });
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      log.warn({ folder }, 'the disk of the cache is full: inputs are not kept until the next start');
+    }
   }
 
   async close(): Promise<void> {

@@ -86,7 +86,7 @@ export class StoredInputs {
     { limitBytes, account, signal }: InputCall,
   ): Promise<StoredInput> {
     const got = await cache.get(place, { signal, limitBytes });
-    // Larger than the cache.
+    // It finds no room there.
     if (got === undefined) return this.#direct(place, { limitBytes, account, signal });
     const { file, facts, release } = got;
     try {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../../errors.ts';
 import { takeLock, type LockOptions } from '../../file-lock.ts';
 import type { Log } from '../../log.ts';
 import { makeFolder } from '../../make-folder.ts';
+import { isDiskFull } from '../disk-error.ts';
 import { shownPlace } from '../shown-place.ts';
 import { StorageError, type DownloadCall, type ObjectFacts, type Storage, type StorageCall } from '../storage.ts';
 import { nameOf, sizeIn } from './name.ts';
@@ -29,6 +30,8 @@ export interface CachedFile {
 
 /** How often an object that changes between the question and the download is asked for again. */
 const MOST_TRIES = 3;
+/** A full disk is told no more often: each input meets it anew. */
+const TELL_AGAIN_MS = 3_600_000;
 
 interface Entry {
   readonly name: string;
@@ -54,6 +57,8 @@ export class DiskCache {
   /** The least recently used first. */
   readonly #entries = new Map<string, Entry>();
   readonly #removals = new Map<string, Promise<void>>();
+  /** When a full disk was told, by whether removing files was enough. */
+  readonly #toldAtMs = new Map<boolean, number>();
 
   private constructor(options: CacheOptions, unlock: () => Promise<void>) {
     this.#options = options;
@@ -88,7 +93,7 @@ export class DiskCache {
     return this.#space.usedBytes;
   }
 
-  /** An object as a file; undefined if it is larger than the cache. Rejects with a StorageError: TOO_LARGE above the limit of the call. */
+  /** An object as a file; undefined if it is larger than the cache, or than what its disk has left. Rejects with a StorageError: TOO_LARGE above the limit of the call. */
   async get(place: string, call: DownloadCall): Promise<CachedFile | undefined> {
     for (let tries = 1; ; tries += 1) {
       const facts = await this.#options.storage.head(place, call);
@@ -100,6 +105,10 @@ export class DiskCache {
       try {
         return await this.#file(place, facts, call);
       } catch (error) {
+        if (isDiskFull(error)) {
+          this.#tellFull(false);
+          return undefined;
+        }
         const isOther = error instanceof StorageError && (error.kind === 'CHANGED' || error.kind === 'NOT_FOUND');
         if (!isOther || tries === MOST_TRIES) throw error;
       }
@@ -171,20 +180,56 @@ export class DiskCache {
     }
   }
 
-  /** On a full disk, once more without the files that are not in use: others may have filled it. */
+  /** Others may fill the disk, too: files that are not in use make way. Rejects with ENOSPC, before anything is fetched, if that would not be enough. */
   async #download(place: string, file: string, call: DownloadCall): Promise<ObjectFacts> {
-    const { storage, log, folder } = this.#options;
+    const { storage } = this.#options;
+    const bytes = onDisk(call.limitBytes ?? 0);
+    const missingBytes = bytes - (await this.#freeBytes());
+    if (missingBytes > 0 && !(await this.#clear(missingBytes))) throw noRoom();
     try {
       return await storage.download(place, file, call);
     } catch (error) {
-      if (!isFull(error)) throw error;
-      log.warn(
-        { folder, usedBytes: this.#space.usedBytes },
-        'the disk of the cache is full: files not in use are removed',
-      );
-      while (await this.#evictOne());
+      // Filled meanwhile, or a quota, which the free bytes do not show.
+      if (!isDiskFull(error) || !(await this.#clear(bytes))) throw error;
       return await storage.download(place, file, call);
     }
+  }
+
+  /** What the disk has left; Infinity where it does not tell. */
+  async #freeBytes(): Promise<number> {
+    return statfs(this.#options.folder).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => Infinity,
+    );
+  }
+
+  /** Removes the least recently used files until they leave so many bytes; false, and removes none, if all that are not in use have fewer. */
+  async #clear(bytes: number): Promise<boolean> {
+    const chosen: Entry[] = [];
+    let leftBytes = bytes;
+    for (const entry of this.#entries.values()) {
+      if (leftBytes <= 0) break;
+      if (!isRemovable(entry)) continue;
+      chosen.push(entry);
+      leftBytes -= onDisk(sizeIn(entry.name) ?? 0);
+    }
+    if (leftBytes > 0) return false;
+    this.#tellFull(true);
+    await Promise.all(chosen.map((entry) => this.#evict(entry)));
+    return true;
+  }
+
+  #tellFull(isEnough: boolean): void {
+    const now = performance.now();
+    if (now - (this.#toldAtMs.get(isEnough) ?? -Infinity) < TELL_AGAIN_MS) return;
+    this.#toldAtMs.set(isEnough, now);
+    const { log, folder } = this.#options;
+    log.warn(
+      { folder, usedBytes: this.#space.usedBytes },
+      isEnough
+        ? 'the disk of the cache is full: files not in use are removed'
+        : 'the disk of the cache is full: what finds no room is read without being kept',
+    );
   }
 
   #touch(entry: Entry): void {
@@ -206,7 +251,7 @@ export class DiskCache {
   /** Removes the least recently used file; false: all are in use. */
   async #evictOne(): Promise<boolean> {
     for (const entry of this.#entries.values()) {
-      if (entry.users > 0 || !entry.isThere) continue;
+      if (!isRemovable(entry)) continue;
       await this.#evict(entry);
       return true;
     }
@@ -263,10 +308,12 @@ function isTooLarge(error: unknown): boolean {
   return error instanceof StorageError && error.kind === 'TOO_LARGE';
 }
 
-function isFull(error: unknown): boolean {
-  return [error, error instanceof Error ? error.cause : undefined].some(
-    (one) => one instanceof Error && 'code' in one && (one.code === 'ENOSPC' || one.code === 'EDQUOT'),
-  );
+function isRemovable({ users, isThere }: Entry): boolean {
+  return users === 0 && isThere;
+}
+
+function noRoom(): Error {
+  return Object.assign(new Error('the disk of the cache is full'), { code: 'ENOSPC' });
 }
 
 function orAborted(brought: Promise<void>, signal: AbortSignal): Promise<void> {
