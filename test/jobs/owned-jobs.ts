@@ -36,8 +36,8 @@ export async function statesOfOwned({ board, other, serve }: OwnedJobs): Promise
 /** Asserts that a board answers for none of these ids. */
 export async function answersForNone(board: JobBoard, ids: readonly string[]): Promise<void> {
   for (const id of ids)
-    for (const asked of [board.find(id), board.resultOf(id), board.cancel(id)])
-      assert.equal((await refusal(asked)).code, 'NOT_FOUND', id);
+    for (const ask of [() => board.find(id), () => board.resultOf(id), () => board.cancel(id)])
+      assert.equal((await refusal(ask())).code, 'NOT_FOUND', id);
 }
 
 /** Ids that somebody may guess who knows the number of a job's message, or has seen the id of another job. */
@@ -51,5 +51,7 @@ export function guessesAt(id: string): string[] {
     `${message}-${other}${secret.slice(1)}`,
     `${message}-${secret.slice(1)}`,
     `${message}-${secret.toUpperCase()}!`,
+    // No queue has numbers as large.
+    `99999999999999999999-99999999999999999999-${secret}`,
   ];
 }

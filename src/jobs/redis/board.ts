@@ -42,8 +42,9 @@ type Found = { readonly open: JobFacts; readonly facts: QueueFacts } | { readonl
 
 const CLOSE_LIMIT_MS = 2000;
 
-/** Ids of messages. Anything else must not become part of a key. */
+/** Ids of messages: two integers of 64 bits. Anything else must not become part of a key. */
 const ID = /^\d{1,20}-\d{1,20}$/;
+const MOST_PART = 2n ** 64n - 1n;
 
 /** Takes jobs into the stream that RedisSource reads, and tells what became of those. Every server of the queue can answer for each of them. */
 export class RedisBoard implements QueueBoard {
@@ -147,7 +148,7 @@ export class RedisBoard implements QueueBoard {
 
   /** Rejects with NOT_FOUND, also where the id of the job is not the one that its sender was told. */
   async #find(id: string, jobId: string): Promise<Found> {
-    if (!ID.test(id)) throw noJob(jobId);
+    if (!isMessageId(id)) throw noJob(jobId);
     const found = await this.#look(id);
     checkSecret(jobId, 'end' in found ? found.end : found.facts);
     return found;
@@ -185,8 +186,13 @@ export class RedisBoard implements QueueBoard {
 /** The id of the message after which a page begins. Throws BAD_REQUEST. */
 function placeAfter(after: string): string {
   const id = messageIdIn(after) ?? '';
-  if (!ID.test(id)) throw new ServerError('BAD_REQUEST', 'after: it is the last_id of the page before');
+  if (!isMessageId(id)) throw new ServerError('BAD_REQUEST', 'after: it is the last_id of the page before');
   return id;
+}
+
+/** Redis refuses larger ones with an error, as if it could not be used. */
+function isMessageId(id: string): boolean {
+  return ID.test(id) && id.split('-').every((part) => BigInt(part) <= MOST_PART);
 }
 
 function told(id: string, found: Found): JobFacts {
