@@ -41,6 +41,8 @@ const TIMEOUT_MS = 60_000;
 const RETRIES = 4;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8000;
+/** The longest time of a timer, almost 25 days: Node turns a longer one into 1 ms, and refuses Infinity. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** Sends requests, and those that failed in passing again, within one limit of time. */
 export class Transport {
@@ -62,7 +64,8 @@ export class Transport {
    * signal's reason for one that was aborted. The limit of time holds for reading the body, too.
    */
   async send(path: string, call: Call = {}): Promise<Response> {
-    const { timeoutMs = this.timeoutMs, signal } = call.options ?? {};
+    const { timeoutMs: askedMs = this.timeoutMs, signal } = call.options ?? {};
+    const timeoutMs = Math.min(askedMs, LONGEST_MS);
     const end = Date.now() + timeoutMs;
     const limit = AbortSignal.timeout(timeoutMs);
     const either = signal === undefined ? limit : AbortSignal.any([signal, limit]);

@@ -57,6 +57,11 @@ test('a time that is none or past counts as none told, so that tries have a paus
   assert.ok(ms > 0 && ms <= 60_000, String(ms));
 });
 
+test('a time longer than that of any timer is no limit', async (t) => {
+  const { client } = await scripted(t, (_, response) => answer(response, 200, { result: 9 }));
+  for (const timeoutMs of [Infinity, 3e9]) assert.equal(await client.predict('square', 3, { timeoutMs }), 9);
+});
+
 test('what would come too late, or is final, is told at once', async (t) => {
   const late = await scripted(t, (_, response) => answer(response, 429, FULL, { 'retry-after': '3600' }));
   await assert.rejects(late.client.predict('square', 3), { code: 'QUEUE_FULL', status: 429, retryAfterMs: 3_600_000 });
