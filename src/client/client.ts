@@ -129,8 +129,8 @@ export class CarpoolClient {
   }
 
   /**
-   * The events of a route that streams, each as its value: `/v1/chat/completions` with `stream: true` set by itself. A FormData names its own
-   * `stream`. A call is tried again until its first event only. Its time is ten minutes by default. Throws a CarpoolError.
+   * The events of a route that streams, each as its value: `/v1/chat/completions` with `stream: true` set by itself; or the lines of one of
+   * Ollama's. A FormData names its own `stream`. A call is tried again until its first event only. Its time is ten minutes by default. Throws a CarpoolError.
    */
   async *stream(
     path: string,

@@ -4,13 +4,32 @@ import { badReply, failRead } from './transport.ts';
 /** Most characters of one event. */
 const EVENT_LIMIT = 64 * 1024 * 1024;
 
+/** How a type of stream is parted: what is between events, and the data of one; undefined for an event without. */
+interface Form {
+  readonly between: RegExp;
+  readonly dataOf: (event: string) => string | undefined;
+}
+
+const FORMS: Readonly<Record<string, Form>> = {
+  // A lone carriage return at the end may be half of a line's end.
+  'text/event-stream': { between: /\r\n\r\n|\n\n|\r\r(?!\n)/, dataOf },
+  'application/x-ndjson': { between: /\n/, dataOf: (line) => (line.trim() === '' ? undefined : line) },
+};
+
 /**
  * The values of a stream of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each the JSON of one
- * event's data, up to `[DONE]` or the end. Leaving the loop closes the connection, which cancels the request. Throws a CarpoolError for
+ * event's data, up to `[DONE]` or the end, or of lines of JSON (https://github.com/ndjson/ndjson-spec), as Ollama's routes send them.
+ * Leaving the loop closes the connection, which cancels the request. Throws a CarpoolError for a reply of another type, for
  * an error that the server tells within the stream, and for a connection that breaks.
  */
 export async function* readEvents(response: Response): AsyncGenerator<unknown, void, undefined> {
-  for await (const data of eventData(response)) {
+  const type = response.headers.get('content-type') ?? '';
+  const form = FORMS[type.replace(/;.*/s, '').trim().toLowerCase()];
+  if (form === undefined) {
+    await response.body?.cancel().catch(() => undefined);
+    throw badReply(response, `The reply is no stream of events: its type is '${type}'.`);
+  }
+  for await (const data of eventData(response, form)) {
     if (data === '[DONE]') return;
     let value: unknown;
     try {
@@ -24,7 +43,7 @@ export async function* readEvents(response: Response): AsyncGenerator<unknown, v
   }
 }
 
-async function* eventData(response: Response): AsyncGenerator<string, void, undefined> {
+async function* eventData(response: Response, { between, dataOf }: Form): AsyncGenerator<string, void, undefined> {
   if (response.body === null) return;
   const reader: ReadableStreamDefaultReader<Uint8Array> = response.body.getReader();
   const decoder = new TextDecoder();
@@ -34,8 +53,7 @@ async function* eventData(response: Response): AsyncGenerator<string, void, unde
       const { done, value } = await reader.read().catch(failRead);
       text += value === undefined ? decoder.decode() : decoder.decode(value, { stream: true });
       if (text.length > EVENT_LIMIT) throw badReply(response, `An event has more than ${EVENT_LIMIT} characters.`);
-      // A lone carriage return at the end may be half of a line's end.
-      const events = text.split(/\r\n\r\n|\n\n|\r\r(?!\n)/);
+      const events = text.split(between);
       text = events.pop() ?? '';
       for (const event of events) {
         const data = dataOf(event);

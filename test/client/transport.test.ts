@@ -173,3 +173,23 @@ test('leaving a stream closes its connection, and a connection that breaks is an
     for await (const value of broken.client.stream('/v1/completions', {})) assert.equal(value, 1);
   }, CarpoolError);
 });
+
+test('lines of JSON are events as well, and a reply that is no stream is told as such', async (t) => {
+  const { client } = await scripted(t, (request, response) => {
+    if (request.url === '/v1/rerank') {
+      answer(response, 200, { results: [] });
+      return;
+    }
+    response.writeHead(200, { 'content-type': 'application/x-ndjson; charset=utf-8' });
+    response.write('{"done":fal');
+    response.end(`se}\n\n{"done":true}\n${request.url === '/api/chat' ? '' : '{"error":"It broke."}\n'}`);
+  });
+  const read = async (path: string): Promise<unknown[]> => {
+    const got = [];
+    for await (const value of client.stream(path, {})) got.push(value);
+    return got;
+  };
+  assert.deepEqual(await read('/api/chat'), [{ done: false }, { done: true }]);
+  await assert.rejects(read('/api/generate'), { name: 'CarpoolError', message: 'It broke.' });
+  await assert.rejects(read('/v1/rerank'), { code: 'BAD_REPLY', message: /application\/json/ });
+});
