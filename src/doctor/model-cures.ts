@@ -46,6 +46,7 @@ function editCure(place: string): string {
   return `mkdir ${quoted(folder)} && mv ${quoted(place)} ${quoted(path.join(folder, 'model.onnx'))}   # there is room for model.json: ${fields}`;
 }
 
-function isFile(place: string): boolean {
+/** False where nothing is there. */
+export function isFile(place: string): boolean {
   return statSync(place, { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -9,7 +9,7 @@ import { planLanes } from '../lanes/plan.ts';
 import { listModels, type ListedModel } from '../repository/listing.ts';
 import { ModelsDir } from '../repository/models-dir.ts';
 import { ok, problem, warning, type Found, type Patient } from './finding.ts';
-import { cureOfModel, placeOf } from './model-cures.ts';
+import { cureOfModel, isFile, placeOf } from './model-cures.ts';
 import { quoted } from './options.ts';
 import { firstLine } from './runtime.ts';
 
@@ -68,7 +68,7 @@ function cureOfMistake(name: string, reason: string, modelsDir: string): string 
 function wrongModel(name: string, why: string, { MODELS_DIR }: Config): Found {
   const place = placeOf(MODELS_DIR, name);
   const inner = path.join(place, 'model.onnx');
-  if (statSync(inner, { throwIfNoEntry: false })?.isDirectory() === true)
+  if (!isFile(place) && statSync(inner, { throwIfNoEntry: false })?.isDirectory() === true)
     return problem(
       `${name}: model.onnx is a folder, and a file is wanted`,
       `ls ${quoted(inner)}   # move the ONNX file in it out of it, and give the folder another name`,

@@ -27,6 +27,16 @@ test('with --load a model that was cut off is named beside one that cannot be re
   );
 });
 
+test('a web page beside folders of models is told of, with a cure that names the file', async (t) => {
+  const env = async (folder: string): Promise<Record<string, string>> => {
+    await writeFile(path.join(folder, 'models/junk.onnx'), '<html>not found</html>');
+    return { MODELS_DIR: path.join(folder, 'models') };
+  };
+  const found = (await findings({ env }, t)).filter(({ check }) => check === 'models');
+  const junk = found.find(({ detail }) => detail.startsWith('junk: '));
+  assert.match(junk?.cure ?? '', /^rm -r .*models\/junk\.onnx, /, JSON.stringify(found));
+});
+
 test('a key of TLS that others can read is told of, though the certificate ends soon', async (t) => {
   const env = async (folder: string): Promise<Record<string, string>> => {
     const { cert, key } = selfSigned('one', new Date(Date.now() + 3 * 86_400_000));
