@@ -74,7 +74,7 @@ function stepOf(
   if (role === 'file') {
     const name = block.notes.get('file') ?? '';
     writeFileSync(saved, `${block.text.replaceAll(String(OWN_PORT), String(ownPort))}\n`);
-    return { text: `mkdir -p "$(dirname '${name}')"\nsed '${local}' '${saved}' >'${name}'` };
+    return { text: `sed '${local}' '${saved}' >'${name}'` };
   }
   if (role === 'python') {
     writeFileSync(`${saved}.py`, block.text);
