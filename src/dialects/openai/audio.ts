@@ -52,7 +52,9 @@ const jsonFile = z
 
 const jsonSchema = schema.extend({ file: jsonFile, include: feature([]) });
 
-export { schema as AUDIO_BODY, jsonSchema as AUDIO_JSON_BODY };
+/** As they are described: with one of two names that differ in brackets alone, of which generators of clients make the same. */
+export const AUDIO_BODY = schema.omit({ timestamp_granularities: true });
+export const AUDIO_JSON_BODY = jsonSchema.omit({ 'timestamp_granularities[]': true, 'include[]': true });
 
 /** `POST /v1/audio/transcriptions`. https://platform.openai.com/docs/api-reference/audio/createTranscription */
 export function decodeTranscription(body: Uint8Array, context: DecodeContext): Promise<ItemsRequest<AudioOptions>> {

@@ -11,7 +11,8 @@ import { issue } from './body-schema.ts';
 export type TextInput = string | readonly number[];
 
 const TEXT_SHAPE = { type: 'string' };
-const IDS_SHAPE = { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0 } };
+/** The token ids of a text, in JSON Schema. */
+export const IDS_SHAPE = { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0 } };
 
 /** A text, token ids, or a list of both. */
 export const textInputs = z

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { jsonItem, type CallRequest, type DecodeContext, type ItemsRequest } from '../shared/operation.ts';
 import { parseJsonObject, type JsonObject } from '../../json.ts';
 import { flag, nested, issue, number, readFields, text } from '../shared/body-schema.ts';
-import { checkCount, inputList, isTokenIds, listOf, textInputs, texts } from '../shared/text-inputs.ts';
+import { checkCount, IDS_SHAPE, inputList, isTokenIds, listOf, textInputs, texts } from '../shared/text-inputs.ts';
 
 /**
  * Requests of text-embeddings-inference. As there, unknown fields are ignored. `model`, which chooses one of several models, is ours.
@@ -187,8 +187,12 @@ export function decodeTokenize(body: Uint8Array, { itemLimit }: DecodeContext): 
 
 export const decodeSchema = z.object({
   ids: z.union([
-    listOf('an array of token ids', 'an array of token ids', isTokenIds),
-    z.custom<readonly number[]>(isTokenIds),
+    listOf('an array of token ids', 'an array of token ids', isTokenIds).meta({
+      type: 'array',
+      minItems: 1,
+      items: IDS_SHAPE,
+    }),
+    z.custom<readonly number[]>(isTokenIds).meta(IDS_SHAPE),
   ]),
   skip_special_tokens: flag.default(true),
   model,

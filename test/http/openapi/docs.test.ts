@@ -97,6 +97,29 @@ test('ranges, lists and forms are told as they are checked', async () => {
   assert.equal((propertiesOf('/v1/audio/transcriptions')['file']?.['anyOf'] as unknown[]).length, 2);
 });
 
+test('shapes and fields have names that generators of clients can tell apart', async () => {
+  await using server = await startStubServer([chat]);
+  const { paths, components } = (await documentOf(server.url)) as { paths: Described; components: { schemas: Json } };
+  for (const [path, { post = {} }] of Object.entries(paths))
+    for (const type of ['application/json', 'multipart/form-data']) {
+      const { properties = {} } = (schemaOf(post, type) ?? {}) as { properties?: Json };
+      const names = Object.keys(properties).map((name) => name.replaceAll(/\W/g, ''));
+      assert.equal(new Set(names).size, names.length, `${path} ${type}`);
+    }
+  const { anyOf } = components.schemas['ResponseItem'] as { anyOf: Json[] };
+  assert.deepEqual(
+    anyOf.map(({ $ref }) => $ref),
+    [
+      '#/components/schemas/ResponseMessage',
+      '#/components/schemas/ResponseReasoning',
+      '#/components/schemas/ResponseCall',
+    ],
+  );
+  const { properties } = schemaOf(paths['/decode']?.['post'] ?? {}, 'application/json') as { properties: Json };
+  const ids = { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0 } };
+  assert.deepEqual(properties['ids'], { anyOf: [{ type: 'array', minItems: 1, items: ids }, ids] });
+});
+
 test('a path of several dialects has the errors of each', async () => {
   await using server = await startStubServer([chat]);
   const { paths, components } = (await documentOf(server.url)) as {

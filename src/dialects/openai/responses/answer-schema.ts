@@ -16,19 +16,24 @@ const TEXT_PART = once(() =>
 );
 const REASONING_PART = once(() => z.object({ type: z.enum(['reasoning_text', 'summary_text']), text }));
 
+/** Each kind has a name: generators of clients that make names of the places of shapes make one name twice within a union. */
 const ITEM = once(() => {
   const status = z.enum(STATUSES);
-  const message = z.object({
-    ...{ id: text, type: z.literal('message'), status, role: z.literal('assistant') },
-    content: z.array(TEXT_PART()),
-  });
-  const reasoning = z.object({
-    ...{ id: text, type: z.literal('reasoning'), summary: z.array(REASONING_PART()) },
-    content: z.array(REASONING_PART()).optional(),
-  });
-  const call = z.object({
-    ...{ id: text, type: z.literal('function_call'), status, call_id: text, name: text, arguments: text },
-  });
+  const message = z
+    .object({
+      ...{ id: text, type: z.literal('message'), status, role: z.literal('assistant') },
+      content: z.array(TEXT_PART()),
+    })
+    .meta({ id: 'ResponseMessage' });
+  const reasoning = z
+    .object({
+      ...{ id: text, type: z.literal('reasoning'), summary: z.array(REASONING_PART()) },
+      content: z.array(REASONING_PART()).optional(),
+    })
+    .meta({ id: 'ResponseReasoning' });
+  const call = z
+    .object({ id: text, type: z.literal('function_call'), status, call_id: text, name: text, arguments: text })
+    .meta({ id: 'ResponseCall' });
   return z.union([message, reasoning, call]).meta({ id: 'ResponseItem' });
 });
 
