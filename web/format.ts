@@ -51,7 +51,7 @@ export function bytes(count: number): string {
 }
 
 export function percent(part: number): string {
-  return `${Math.round(part * 100)} %`;
+  return part > 0 && part < 0.005 ? '< 1 %' : `${Math.round(part * 100)} %`;
 }
 
 /** A count with its noun. */

@@ -232,6 +232,7 @@ test('numbers are as short as people read them', () => {
     '1.5 min',
   ]);
   assert.deepEqual([bytes(3 * 2 ** 20), bytes(1.5 * 2 ** 30), percent(0.856)], ['3 MiB', '1.5 GiB', '86 %']);
+  assert.deepEqual([0, 0.003, 0.005, 1].map(percent), ['0 %', '< 1 %', '1 %', '100 %'], 'a few failures are not none');
   assert.deepEqual([bytes(0), bytes(900), bytes(322_000)], ['0 B', '900 B', '314 KiB']);
   assert.deepEqual([59_000, 61_000, 3_700_000, 90_000_000].map(upTime), [
     'less than a minute',

@@ -97,7 +97,8 @@ function drawGrid(context: CanvasRenderingContext2D, drawing: Drawing): void {
 /** With as many digits as tell ticks apart. */
 function ago(seconds: number, spanMs: number): string {
   const digits = spanMs < 2000 ? 2 : spanMs < 20_000 ? 1 : 0;
-  return `−${seconds.toFixed(digits)} s`;
+  const text = seconds.toFixed(digits);
+  return Number(text) === 0 ? '0 s' : `−${text} s`;
 }
 
 function drawNames(context: CanvasRenderingContext2D, { view, state, busy }: Drawing): void {

@@ -36,7 +36,7 @@ export function Notices({
 type Notice = readonly [kind: string, title: string, text: string];
 
 function lost(why: string, state: LiveState | undefined): Notice {
-  const at = state === undefined ? undefined : new Date(state.atMs + state.welcome.wallMs).toLocaleTimeString();
+  const at = state === undefined ? undefined : new Date(state.atMs + state.welcome.wallMs).toLocaleTimeString('en-GB');
   return ['bad', 'Disconnected.', `${why} Trying again${at === undefined ? '.' : `; what is shown is as of ${at}.`}`];
 }
 
