@@ -43,6 +43,8 @@ const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8000;
 /** The longest time of a timer, almost 25 days: Node turns a longer one into 1 ms, and refuses Infinity. */
 const LONGEST_MS = 2 ** 31 - 1;
+/** The longest time that the server takes, a day. */
+const LONGEST_TOLD_MS = 86_400_000;
 
 /** Sends requests, and those that failed in passing again, within one limit of time. */
 export class Transport {
@@ -102,7 +104,7 @@ export class Transport {
     const headers = new Headers({ ...this.#options.headers, ...call.headers });
     if (this.#options.apiKey !== undefined) headers.set('authorization', `Bearer ${this.#options.apiKey}`);
     // The server gives up when nobody waits any more.
-    headers.set('x-request-timeout-ms', String(Math.max(1, Math.ceil(limits.leftMs))));
+    headers.set('x-request-timeout-ms', String(Math.min(LONGEST_TOLD_MS, Math.max(1, Math.ceil(limits.leftMs)))));
     if (options?.priority !== undefined) headers.set('x-request-priority', String(options.priority));
     if (options?.requestId !== undefined) headers.set('x-request-id', options.requestId);
     const send = this.#options.fetch ?? fetch;

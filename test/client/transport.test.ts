@@ -58,8 +58,10 @@ test('a time that is none or past counts as none told, so that tries have a paus
 });
 
 test('a time longer than that of any timer is no limit', async (t) => {
-  const { client } = await scripted(t, (_, response) => answer(response, 200, { result: 9 }));
+  const { client, asked } = await scripted(t, (_, response) => answer(response, 200, { result: 9 }));
   for (const timeoutMs of [Infinity, 3e9]) assert.equal(await client.predict('square', 3, { timeoutMs }), 9);
+  // The longest that the server takes.
+  for (const { headers } of asked) assert.equal(headers['x-request-timeout-ms'], '86400000');
 });
 
 test('what would come too late, or is final, is told at once', async (t) => {
