@@ -170,9 +170,9 @@ function isJson(response: Response): boolean {
 }
 
 function readBlob(response: Response): Promise<Blob> {
-  return response.blob().catch(failRead);
+  return response.blob().catch(failRead(response));
 }
 
 function readBytes(response: Response): Promise<ArrayBuffer> {
-  return response.arrayBuffer().catch(failRead);
+  return response.arrayBuffer().catch(failRead(response));
 }

@@ -50,7 +50,7 @@ async function* eventData(response: Response, { between, dataOf }: Form): AsyncG
   let text = '';
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch(failRead);
+      const { done, value } = await reader.read().catch(failRead(response));
       text += value === undefined ? decoder.decode() : decoder.decode(value, { stream: true });
       if (text.length > EVENT_LIMIT) throw badReply(response, `An event has more than ${EVENT_LIMIT} characters.`);
       const events = text.split(between);

@@ -46,6 +46,9 @@ const LONGEST_MS = 2 ** 31 - 1;
 /** The longest time that the server takes, a day. */
 const LONGEST_TOLD_MS = 86_400_000;
 
+/** Signals of the callers whose replies are being read. */
+const signalsOf = new WeakMap<Response, AbortSignal>();
+
 /** Sends requests, and those that failed in passing again, within one limit of time. */
 export class Transport {
   readonly #options: ClientOptions;
@@ -74,7 +77,7 @@ export class Transport {
     const tries = 1 + (call.options?.retries ?? this.#options.retries ?? RETRIES);
     for (let tried = 1; ; tried++) {
       const outcome = await this.#try(path, call, { signal: either, leftMs: end - Date.now() });
-      if (!(outcome instanceof CarpoolError)) return outcome;
+      if (!(outcome instanceof CarpoolError)) return readUnder(signal, outcome);
       signal?.throwIfAborted();
       if (!outcome.retryable || tried >= tries) throw outcome;
       const pauseMs = outcome.retryAfterMs ?? backoffMs(tried);
@@ -146,12 +149,21 @@ export function badReply(response: Response, message: string, cause?: unknown): 
 
 /** The whole text of a reply. Throws a CarpoolError if it breaks off. */
 export function readText(response: Response): Promise<string> {
-  return response.text().catch(failRead);
+  return response.text().catch(failRead(response));
 }
 
-/** Throws for a body that could not be read, as `noReply` says. */
-export function failRead(cause: unknown): never {
-  throw noReply(cause);
+/** The reply, for whose reading the caller's signal holds, too. */
+function readUnder(signal: AbortSignal | undefined, response: Response): Response {
+  if (signal !== undefined) signalsOf.set(response, signal);
+  return response;
+}
+
+/** Throws for a body that could not be read: the reason of the call's signal where that aborted, else as `noReply` says. */
+export function failRead(response: Response): (cause: unknown) => never {
+  return (cause) => {
+    signalsOf.get(response)?.throwIfAborted();
+    throw noReply(cause);
+  };
 }
 
 /** What a call fails with where `fetch` failed so: a CarpoolError for a connection or a limit of time, the signal's own reason where that aborted. */

@@ -195,3 +195,18 @@ test('lines of JSON are events as well, and a reply that is no stream is told as
   await assert.rejects(read('/api/generate'), { name: 'CarpoolError', message: 'It broke.' });
   await assert.rejects(read('/v1/rerank'), { code: 'BAD_REPLY', message: /application\/json/ });
 });
+
+test("a signal's reason is thrown as it is while a reply is read, too, whatever it is", async (t) => {
+  let abort = (): void => undefined;
+  const { client } = await scripted(t, (request, response) => {
+    response.writeHead(200, { 'content-type': request.url === '/predict/image' ? 'image/png' : 'application/json' });
+    response.write('{"res', () => setTimeout(() => abort(), 50));
+  });
+  for (const reason of [new TypeError('mine'), new DOMException('Late.', 'TimeoutError'), 'a text'])
+    for (const model of ['square', 'image']) {
+      const stop = new AbortController();
+      abort = () => stop.abort(reason);
+      const thrown = await client.predict(model, 3, { signal: stop.signal }).catch((error: unknown) => error);
+      assert.equal(thrown, reason, model);
+    }
+});
