@@ -102,6 +102,14 @@ async function write(setting: Setting, { model }: TuneFlags, { MODELS_DIR, MODEL
   return file;
 }
 
+/** That no setting was found, and what to do: one that met the limit in a short measurement may miss it in longer ones. */
+export function noneText({ compared }: Pick<Found, 'compared'>, p99Ms: number): string {
+  const none = `No setting answers 99 of 100 requests within ${p99Ms} ms`;
+  return compared.length === 0
+    ? `${none}: raise --p99.`
+    : `${none} in ${FINAL_ROUNDS} turns; shorter measurements met it: raise --p99 or --seconds, or end what else runs here.`;
+}
+
 function foundText(found: Found, { p99Ms, model, seconds }: TuneFlags, written: string | undefined): string {
   const { chosen, alike } = found;
   const curve = frontier(measuredOf(found)).map(({ setting, clients, perSecond, p99Ms: p99, isCompared }) => [
@@ -110,7 +118,7 @@ function foundText(found: Found, { p99Ms, model, seconds }: TuneFlags, written: 
     isCompared ? `${FINAL_ROUNDS} x ${short(seconds)} s` : `${short(seconds * SHORT)} s`,
   ]);
   const table = formatTable(['the best for each latency', 'clients', 'answers/s', 'p99 ms', 'measured'], curve);
-  if (chosen?.best === undefined) return `${table}\n\nNo setting answers 99 of 100 requests within ${p99Ms} ms.`;
+  if (chosen?.best === undefined) return `${table}\n\n${noneText(found, p99Ms)}`;
   const { setting, best } = chosen;
   const lanes = setting.lanes === 0 ? [] : [`The server needs that many lanes: LANES=${setting.lanes} or more.`];
   return [

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { uniformFloat32 } from 'pure-rand/distribution/uniformFloat32';
 import { mersenne } from 'pure-rand/generator/mersenne';
 import { frontier, measuredOf } from '../../src/tune/curve.ts';
+import { noneText } from '../../src/commands/tune.ts';
 import { search, type Measure, type Point } from '../../src/tune/search.ts';
 import { blockOf, compareSimplicity, pairsFor, settingText, type Setting } from '../../src/tune/setting.ts';
 
@@ -123,4 +124,11 @@ test('a setting is fields of model.json; simpler is fewer cores, fewer lanes, no
     { lanes: 1, threads: 2 },
     { lanes: 2, threads: 1 },
   ]);
+});
+
+test('where no setting is found, it is told whether a shorter measurement met the limit', () => {
+  assert.equal(noneText({ compared: [] }, 50), 'No setting answers 99 of 100 requests within 50 ms: raise --p99.');
+  const point = { clients: 1, perSecond: 80, p99Ms: 60 } as Point;
+  const compared = [{ ...point, setting: { lanes: 1, threads: 2, maxItems: 4, delayMs: 0 } }];
+  assert.match(noneText({ compared }, 50), /in 5 turns; shorter measurements met it: raise --p99 or --seconds/);
 });
