@@ -73,9 +73,11 @@ export class Child {
     return new Child(process, pid, guard, options);
   }
 
-  /** Asks the group to stop by SIGINT, and ends it by SIGKILL after the grace. Resolves when it has ended. */
+  /** Asks the group to stop by SIGINT, also where it stands still (SIGSTOP), and ends it by SIGKILL after the grace. Resolves when it has ended. */
   async stop(graceMs: number, hurry: AbortSignal): Promise<Exit> {
     this.#signal('SIGINT');
+    // It would heed no other signal before.
+    this.#signal('SIGCONT');
     const kill = (): void => this.kill();
     const forget = this.#clock.after(graceMs, kill);
     if (hurry.aborted) kill();

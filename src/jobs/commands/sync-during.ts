@@ -1,10 +1,11 @@
 import { constants } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Alarm } from '../../core/clock.ts';
 import type { Clock } from '../../core/ticket.ts';
 import { asError, messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { diskError } from '../../storage/disk-error.ts';
+import { diskError, isDiskFull } from '../../storage/disk-error.ts';
 import { look, scanFolder, type FoundFile } from './scan.ts';
 import { TrackedFolder } from './tracked-folder.ts';
 import type { FolderRule, Transfers } from './transfers.ts';
@@ -143,10 +144,12 @@ export class SyncDuring {
       for (const change of changes.toReversed()) {
         const copy = await this.#copy(change);
         if (copy !== undefined) copies.unshift(copy);
+        // What comes after it may be made of it.
+        else await removeCopies(copies.splice(0));
       }
       await this.#store(copies);
     } finally {
-      await Promise.all(copies.map(({ source }) => rm(source, { force: true })));
+      await removeCopies(copies);
     }
     await this.#removeGone(nowMs, limits.settleMs);
     this.#late.set(Infinity);
@@ -154,11 +157,13 @@ export class SyncDuring {
 
   async #observe(areStored = false): Promise<void> {
     const beganMs = this.#parts.clock.now();
-    for (const [index, { folder, pattern }] of this.#parts.rules.entries()) {
-      const found = pattern.filter(await scanFolder(folder), ({ name }) => name);
-      this.#folders[index]?.observe(found, this.#parts.clock.now(), areStored);
-    }
-    this.#lookMs = this.#parts.clock.now() - beganMs;
+    const found: (readonly FoundFile[])[] = [];
+    for (const { folder, pattern } of this.#parts.rules)
+      found.push(pattern.filter(await scanFolder(folder), ({ name }) => name));
+    const nowMs = this.#parts.clock.now();
+    // All of one look, or none: the folders count them.
+    for (const [index, files] of found.entries()) this.#folders[index]?.observe(files, nowMs, areStored);
+    this.#lookMs = nowMs - beganMs;
     this.#parts.onBacklog(this.#changes(Infinity, 0).length);
   }
 
@@ -181,7 +186,8 @@ export class SyncDuring {
       await copyFile(path, source, constants.COPYFILE_FICLONE);
       if ((await look(path, name))?.print === print) return { ...change, source };
     } catch (error) {
-      if ((await look(path, name)) !== undefined) throw diskError(error, path);
+      const shown = isDiskFull(error) ? `a copy of ${path} in ${dirname(source)}` : path;
+      if ((await look(path, name)) !== undefined) throw diskError(error, shown);
     }
     await rm(source, { force: true });
     return undefined;
@@ -199,8 +205,9 @@ export class SyncDuring {
   async #removeGone(nowMs: number, settleMs: number): Promise<void> {
     const { rules, transfers, signal, mayRemove } = this.#parts;
     if (!mayRemove()) return;
+    const oldestChange = Math.min(...this.#folders.map((folder) => folder.oldestChange()));
     for (const [index, folder] of this.#folders.entries())
-      for (const name of folder.removals(nowMs, settleMs)) {
+      for (const name of folder.removals(nowMs, settleMs, oldestChange)) {
         await transfers.remove(`${rules[index]?.prefix}${name}`, signal);
         folder.forget(name);
       }
@@ -225,4 +232,8 @@ export class SyncDuring {
       signal.addEventListener('abort', done);
     });
   }
+}
+
+async function removeCopies(copies: readonly Change[]): Promise<void> {
+  await Promise.all(copies.map(({ source }) => rm(source, { force: true })));
 }

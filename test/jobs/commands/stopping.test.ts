@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { isAlive, Rig, told, until } from './rig.ts';
@@ -79,4 +79,28 @@ test('what a program leaves running ends with it', async (t) => {
   const { body } = told(await rig.script('sleep 1000 & echo $!'));
   const pid = Number(body?.['output_tail']);
   await until('it is gone', () => !isAlive(pid));
+});
+
+test('a program that stands still has its checkpoint stored, and heeds a stop as one that runs', async (t) => {
+  const rig = await Rig.open(t);
+  const script = `trap 'echo 8 > "$CHECKPOINT_DIR/state"; exit 0' INT; echo 7 > "$CHECKPOINT_DIR/state"; kill -STOP $$; ${READY}`;
+  const served = rig.script(script, STATE);
+  await until('its checkpoint is stored', () => rig.storage.done.includes('upload state'));
+  rig.draining.abort();
+  assert.deepEqual(await served, { restMs: 0 });
+  assert.equal(await rig.storage.read('s3://b/state/state'), '8\n');
+});
+
+test('a program that stands still is cancelled, and has a time limit', async (t) => {
+  const rig = await Rig.open(t);
+  const limited = told(await rig.script(`trap 'exit 0' INT; kill -STOP $$; ${READY}`, { timeoutMs: 200 }));
+  assert.deepEqual([limited.kind, limited.body?.['exit_code']], ['failed', 0]);
+  const stopped = rig.folder('stopped');
+  const served = rig.script(`trap 'exit 0' INT; echo $$ > ${stopped}; kill -STOP $$; ${READY}`);
+  await until('it stands still', () => {
+    const pid = existsSync(stopped) ? readFileSync(stopped, 'utf8').trim() : '';
+    return pid !== '' && /\) T /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  });
+  rig.cancellation.cancel();
+  assert.equal(await served, undefined);
 });
