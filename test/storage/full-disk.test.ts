@@ -4,9 +4,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { FileStorage } from '../../src/storage/file/storage.ts';
 import { ServerStorage } from '../../src/storage/server-storage.ts';
 import { SmallDisk, withoutSmallDisk } from '../small-disk.ts';
-import { filesIn } from './support.ts';
+import { filesIn, NEVER, storageError } from './support.ts';
 
 /** Inputs whose cache has a disk that is full, really. */
 
@@ -106,5 +107,24 @@ test(
     const next = await open();
     for (const name of ['a-10', 'a-10']) await read(next, name);
     assert.deepEqual(asked, ['/a-10']);
+  },
+);
+
+test(
+  'a file on a full disk is there whole or not at all, with nothing beside it, and with room it is stored',
+  only,
+  async (t) => {
+    const disk = SmallDisk.mount(t, 256 * KIB);
+    assert.ok(disk);
+    const [storage, folder] = [new FileStorage(), path.join(disk.folder, 'out')];
+    const store = (onlyIfAbsent: boolean): Promise<void> =>
+      storage.write(`file://${folder}/a.json`, Buffer.alloc(64 * KIB), { signal: NEVER, onlyIfAbsent });
+    await disk.fill(8 * KIB);
+    for (const onlyIfAbsent of [false, true])
+      await assert.rejects(store(onlyIfAbsent), storageError('UNAVAILABLE', /a\.json: the disk is full$/));
+    assert.deepEqual(await filesIn(folder), []);
+    await disk.free();
+    await store(true);
+    assert.deepEqual(await filesIn(folder), ['a.json']);
   },
 );
