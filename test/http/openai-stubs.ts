@@ -11,6 +11,11 @@ export const chat: StubModel = {
       json: { text: 'Hi', finish_reason: 'stop', prompt_tokens: 3, completion_tokens: 2, token_ids: [1, 2] },
     }),
 };
+/** A segment of a transcript. */
+export const HELLO = {
+  ...{ id: 0, seek: 0, start: 0, end: 1.5, text: ' Hello', tokens: [1, 2] },
+  ...{ temperature: 0, avg_logprob: -0.5, compression_ratio: 1, no_speech_prob: 0.1 },
+};
 export const ears: StubModel = {
   name: 'ears',
   task: 'transcription',
@@ -21,7 +26,7 @@ export const ears: StubModel = {
         language: 'en',
         task: item.parameters?.['task'],
         duration: 1.5,
-        segments: item.parameters?.['timestamps'] === true ? [{ id: 0, start: 0, end: 1.5, text: ' Hello' }] : [],
+        segments: item.parameters?.['timestamps'] === true ? [HELLO] : [],
         real_time_factor: 0.1,
       },
     }),

@@ -1,6 +1,6 @@
-import assert from 'node:assert/strict';
 import { subscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import process from 'node:process';
 import { after } from 'node:test';
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
@@ -87,7 +87,10 @@ after(async () => {
   const answers = [...seen.values()];
   const check = new DocumentCheck(await realDocument());
   const problems = answers.flatMap((answer) => check.problems(answer));
-  assert.deepEqual(problems.slice(0, 10), []);
+  if (problems.length === 0) return;
+  // Not thrown: where a hook fails, the file's own are left out, and its servers would keep the process alive for good.
+  console.error(`Answers that /openapi.json does not describe:\n${problems.slice(0, 10).join('\n')}`);
+  process.exitCode = 1;
 });
 
 /** Not imported at the beginning, because that module imports this one. */
