@@ -20,7 +20,11 @@ export async function drain(parts: Parts, { started, why = 'asked to stop', clos
   for (const worker of parts.workers) worker.stop();
   trials.close();
   // A lane that is loading a model is as busy as one that runs it.
-  const loaded = Promise.all([repository.close(), started.catch(() => undefined)]);
+  const loaded = Promise.all([
+    repository.close(),
+    started.catch(() => undefined),
+    parts.loading?.catch(() => undefined),
+  ]);
   const idle = loaded
     .then(() => Promise.all([core.idle(), ...parts.workers.map(({ ended }) => ended.catch(() => undefined))]))
     .then(() => lanes.idle());

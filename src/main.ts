@@ -60,6 +60,8 @@ export interface Parts {
   readonly cpu: CpuPool;
   readonly lanes: Lanes;
   readonly trials: TrialProcess;
+  /** The load of lanes and models, which goes on for a while where the start fails for another reason. */
+  loading?: Promise<unknown>;
   /** Undefined until the lanes have started. */
   plan: LanePlan | undefined;
   /** None until the server is ready, and without JOB_SOURCE and JOBS_DIR. */

@@ -36,12 +36,14 @@ export async function start(parts: Parts): Promise<void> {
   // At once: models may take minutes, and a wrong address or password is not to be told after that.
   const opening = config.JOB_SOURCE === 'none' ? undefined : openQueue(parts);
   let queue: Queue | undefined;
+  const loading = load(parts, fitness, stop.signal);
+  parts.loading = loading;
   try {
     let loaded: string;
-    [loaded, queue] = await Promise.all([load(parts, fitness, stop.signal), opening]);
+    [loaded, queue] = await Promise.all([loading, opening && orStopped(opening, stop.signal)]);
     state.enter('ready', loaded);
   } catch (error) {
-    void opening?.then(closeQueue).catch(() => undefined);
+    void opening?.then((late) => closeLate(late, parts)).catch(() => undefined);
     throw error;
   }
   parts.salad?.tellWork(() => workOf(parts));
@@ -49,6 +51,23 @@ export async function start(parts: Parts): Promise<void> {
   if (queue !== undefined) await pullJobs(queue, parts);
   if (parts.kept !== undefined) await pullJobs({ source: new LocalSource(parts.kept.jobs, systemClock, log) }, parts);
   if (batches !== undefined) await pullJobs({ source: batches.source }, parts);
+}
+
+/** Rejects if the server is stopped meanwhile: a queue that does not answer may take as long as its time limit. */
+function orStopped(opening: Promise<Queue>, signal: AbortSignal): Promise<Queue> {
+  return Promise.race([
+    opening,
+    new Promise<never>((_, reject) => {
+      const stop = (): void => reject(new StartError('stopped before the queue of jobs was open'));
+      if (signal.aborted) stop();
+      else signal.addEventListener('abort', stop, { once: true });
+    }),
+  ]);
+}
+
+/** Closes a queue that was opened for a server that does not start. */
+async function closeLate(queue: Queue, { board }: Parts): Promise<void> {
+  await Promise.all([closeQueue(queue), board?.close()]);
 }
 
 /** Starts the lanes and loads the models, on a node that does. Resolves with what there is then, in words. */

@@ -45,6 +45,7 @@ test('lazy models are listed, loaded by requests of every kind, and unloaded whe
   const [status, answer] = await post('/predict/language-id', big);
   assert.equal(status, 200);
   assert.equal((answer as { results: unknown[] }).results.length, 200);
+  await carpool.log(({ msg, model }) => msg === 'model loaded' && model === 'language-id');
   assert.deepEqual(loads(), ['voice-activity', 'square', 'language-id']);
 
   await carpool.log(({ msg, model }) => msg === 'model unloaded' && model === 'square');

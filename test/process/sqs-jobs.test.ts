@@ -70,7 +70,7 @@ test('a queue that is not there ends the process with its name', only, async (t)
   const { start } = await rig(t, 'there');
   const worker = start({ JOB_QUEUE: 'not-there' });
   assert.equal((await worker.exit()).code, 1);
-  assert.match(worker.stderr, /JOB_SOURCE=sqs: queue not-there: .*not exist/);
+  assert.match(worker.stderr, /JOB_SOURCE=sqs: .*queue not-there: .*not exist/);
 });
 
 /** Workers are killed, stand still and hang at random moments. In full: `JOBS=1000 node --test --test-name-pattern=chaos dist/test/process/sqs-jobs.test.js`. */
