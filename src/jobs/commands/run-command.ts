@@ -39,8 +39,8 @@ export interface StopSignals {
   readonly draining: AbortSignal;
 }
 
-/** After uploads have failed, this server claims nothing for so long, and others may. */
-const REST_MS = 60_000;
+/** After a failure of its own, of uploads or of its disk, this server claims nothing for so long, and others may. */
+export const REST_MS = 60_000;
 const MOST_TAIL_CHARACTERS = 2000;
 /** Errors of a storage that other servers would meet, too. */
 const LASTING = new Set(['FORBIDDEN', 'NOT_FOUND', 'BAD_PLACE', 'NOT_SUPPORTED', 'TOO_LARGE']);

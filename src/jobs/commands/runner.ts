@@ -13,7 +13,7 @@ import type { CommandReport } from './outcome.ts';
 import { AllowedPrograms, allowsCommands } from './programs.ts';
 import { CommandRefused } from './refused.ts';
 import { commandResult } from './result.ts';
-import { CommandRun, type RunParts, type StopSignals } from './run-command.ts';
+import { CommandRun, REST_MS, type RunParts, type StopSignals } from './run-command.ts';
 import { StateFile } from './state-file.ts';
 import { TemporaryFolder } from './temporary.ts';
 import { Transfers } from './transfers.ts';
@@ -95,9 +95,10 @@ export class Commands implements CommandRunner {
     const cancelled = new AbortController();
     const cancellable = { cancel: () => cancelled.abort() };
     cancellation.add(cancellable);
-    const temporary = new TemporaryFolder();
+    let temporary: TemporaryFolder | undefined;
     try {
       if (cancelled.signal.aborted || draining.aborted) return undefined;
+      temporary = new TemporaryFolder();
       return await this.#runIn(
         job,
         { temporary, onPhase, mayStore: isHeld },
@@ -105,10 +106,13 @@ export class Commands implements CommandRunner {
       );
     } catch (error) {
       if (error instanceof CommandRefused) return unreadResult(new JobError(job.id, error.message));
-      throw error;
+      // Not the job's fault: its folders cannot be made here, because the disk is full, say. Another server may do better.
+      const log = this.#parts.log.child({ jobId: job.id });
+      log.error({ err: error }, 'a command cannot be run here');
+      return { restMs: REST_MS };
     } finally {
       cancellation.remove(cancellable);
-      await temporary.remove();
+      await temporary?.remove();
     }
   }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { isAlive, Rig, told, until } from './rig.ts';
 
@@ -103,4 +103,26 @@ test('a program that stands still is cancelled, and has a time limit', async (t)
   });
   rig.cancellation.cancel();
   assert.equal(await served, undefined);
+});
+
+test('a command whose folders cannot be made is given back, and the next one runs when they can', async (t) => {
+  const rig = await Rig.open(t);
+  await rm(rig.folder('input'), { recursive: true });
+  await writeFile(rig.folder('input'), 'in the way');
+  assert.deepEqual(await rig.script('true'), { restMs: 60_000 });
+  await rm(rig.folder('input'));
+  const { TMPDIR } = process.env;
+  process.env['TMPDIR'] = rig.folder('missing');
+  t.after(() => (TMPDIR === undefined ? delete process.env['TMPDIR'] : (process.env['TMPDIR'] = TMPDIR)));
+  assert.deepEqual(await rig.script('true'), { restMs: 60_000 });
+  const told = rig.lines.filter(({ msg }) => msg === 'a command cannot be run here');
+  assert.deepEqual(
+    told.map(({ jobId, severity }) => [jobId, severity]),
+    [
+      ['job-1', 'ERROR'],
+      ['job-1', 'ERROR'],
+    ],
+  );
+  process.env['TMPDIR'] = rig.root;
+  assert.ok('kind' in ((await rig.script('true')) ?? {}));
 });
