@@ -25,7 +25,7 @@ const SECURITY = {
 // Addresses are relative, because the engine may be mounted below a path.
 const PAGE = `<!doctype html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Carpool API</title><link rel="stylesheet" href="docs/swagger-ui.css"></head>
+<head><meta charset="utf-8"><title>Carpool API</title><link rel="icon" href="docs/icon.svg"><link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body><p><a href="docs/index.html">Guides</a> and <a href="./">the server</a></p><div id="docs"></div><script src="docs/swagger-ui.js"></script><script src="docs/start.js"></script></body>
 </html>
 `;

@@ -189,7 +189,7 @@ test('the page and its parts come from here alone, also without a key', async ()
   const text = Buffer.from(page.bytes).toString();
   assert.doesNotMatch(text, /https?:|<script>|style=|on\w+=/);
   const parts = [...text.matchAll(/<(?:link|script) [^>]*(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
-  assert.equal(parts.length, 3);
+  assert.equal(parts.length, 4);
   assert.ok(!parts.some((part) => part.startsWith('/')));
   for (const part of parts) {
     // Relative, so that the page also works below a path.
