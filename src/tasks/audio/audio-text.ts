@@ -95,13 +95,11 @@ export async function createAudioTextTask(source: TaskSource): Promise<Task> {
   };
   const usual = { template: own.hypothesisTemplate, normalize: own.normalize, isMedia: isSound };
   const known = new KnownTexts();
-  const unused = servedBy('zero-shot-audio-classification');
   return {
     rawTypes: [...AUDIO_TYPES, ...TEXT_TYPES],
     isLight: () => false,
     isLightReply: () => true,
-    prepare: unused,
-    finish: unused,
+    ...servedBy('zero-shot-audio-classification'),
     ...pairServing({ usual, media, known, config: { isSigmoid: false, maxLength } }, rawSound),
     calls: {
       ...audioCalls,

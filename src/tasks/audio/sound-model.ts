@@ -50,7 +50,6 @@ export async function openSoundModel(source: TaskSource, own: SoundOptions): Pro
     };
     return { inputs, cost: 1 };
   };
-  const unused = servedBy('audio');
   return {
     run: async (item, context) => {
       const stretch = await readClip(audioOf(item), context, limits);
@@ -61,8 +60,7 @@ export async function openSoundModel(source: TaskSource, own: SoundOptions): Pro
       rawTypes: AUDIO_TYPES,
       isLight: () => false,
       isLightReply: () => true,
-      prepare: unused,
-      finish: unused,
+      ...servedBy('audio'),
       example: (): Prepared => workOf(features.read(Float32Array.from({ length: EXAMPLE_SAMPLES }, madeUp))),
       calls: {
         ...audioCalls,

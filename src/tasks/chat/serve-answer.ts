@@ -1,4 +1,5 @@
 import { ServerError } from '../../errors.ts';
+import { servedInTwoParts } from '../served.ts';
 import type { Prepared, Reply, ServeContext, Task } from '../task.ts';
 import type { TextTokenizer } from '../text/tokenizer.ts';
 import { Answer, type AnswerMemo, type AnswerPiece } from './answer.ts';
@@ -9,13 +10,10 @@ export function answerServing(
   tokenizer: TextTokenizer,
   { prepare, isLight }: Pick<Task, 'prepare' | 'isLight'>,
 ): Required<Pick<Task, 'serve' | 'reading'>> {
-  const serve = (prepared: Prepared, context: ServeContext): Promise<Reply> =>
-    writeAnswer(prepared, context, tokenizer);
-  return {
-    serve: async (item, context) =>
-      serve((await context.call('prepare', item, { light: isLight(item) })) as Prepared, context),
-    reading: { read: prepare, serve },
-  };
+  return servedInTwoParts({
+    ...{ read: prepare, call: 'prepare', isLight },
+    serve: (prepared: Prepared, context) => writeAnswer(prepared, context, tokenizer),
+  });
 }
 
 /** Runs one ticket, and tells pieces of its answer as they come; ends it when a stop text is met. */

@@ -48,13 +48,11 @@ export async function createImageTextTask(source: TaskSource): Promise<Task> {
   const known = new KnownTexts();
   const idsOf = (text: string): Int32Array =>
     Int32Array.from(encoder.single(text, { truncate: true, direction: 'right' }).ids);
-  const unused = servedBy(source.task);
   return {
     rawTypes: [...IMAGE_TYPES, ...TEXT_TYPES],
     isLight: () => false,
     isLightReply: () => true,
-    prepare: unused,
-    finish: unused,
+    ...servedBy(source.task),
     ...pairServing({ usual, media, known, config }, rawImage),
     calls: {
       image: async (item: Item): Promise<ImagePart> => {

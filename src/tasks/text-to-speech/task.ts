@@ -3,7 +3,7 @@ import { widenHalf } from '../../tensors/half-float.ts';
 import { typedView } from '../../tensors/tensor.ts';
 import { wholeBuffers } from '../../tensors/transferables.ts';
 import { readOptions } from '../options.ts';
-import { servedBy } from '../served.ts';
+import { servedBy, servedInTwoParts } from '../served.ts';
 import type { Item, Outputs, Prepared, Reply, ServeContext, Task, TaskSource, Work } from '../task.ts';
 import { textLength, TEXT_TYPES } from '../text/text-input.ts';
 import { FORMAT_FACTS, FORMATS, type Format } from './formats.ts';
@@ -62,12 +62,11 @@ export async function createTextToSpeechTask(source: TaskSource): Promise<Task> 
     prepare: (item) => prepareFirst(item, speaker),
     example: () => exampleOf(voices),
     isLightReply: () => false,
-    finish: servedBy('text-to-speech'),
-    serve: async (item, context) => {
-      const light = textLength(item) <= LIGHT_CHARACTERS;
-      return speak((await context.call('script', item, { light })) as Script, context, speaker);
-    },
-    reading: { read: script, serve: (read: Script, context) => speak(read, context, speaker) },
+    finish: servedBy('text-to-speech').finish,
+    ...servedInTwoParts({
+      ...{ read: script, call: 'script', isLight: (item: Item) => textLength(item) <= LIGHT_CHARACTERS },
+      serve: (read: Script, context) => speak(read, context, speaker),
+    }),
     calls: {
       script,
       ids: (call: PhonemesCall) => idsIn(call, voices),

@@ -7,7 +7,7 @@ import type { Item, ProgramSpec, Reply, ServeContext, Task, TaskSource } from '.
 import { findAnswers, type ScoredWindow, type SpanOptions } from './answer-spans.ts';
 import { inCharacters } from './code-points.ts';
 import { encoderOptions, encoderProgram, openEncoderModel, type EncoderModel } from './encoder-model.ts';
-import { servedBy } from '../served.ts';
+import { servedBy, servedInTwoParts } from '../served.ts';
 import { callWithScores, runTexts } from './run-windows.ts';
 import { isLightText } from './text-items.ts';
 import { cutWindows, windowRoom, type TextWindow } from './windows.ts';
@@ -62,7 +62,6 @@ export async function chooseQuestionAnsweringProgram(source: Omit<TaskSource, 's
 export async function createQuestionAnsweringTask(source: TaskSource): Promise<Task> {
   const own = readOptions(source, options);
   const model = await openEncoderModel(source, own, () => ({}));
-  const unused = servedBy('question-answering');
   const windows = (item: Item): ReadyQuestion => readyQuestion(item, model, own.maxCharacters);
   const serve = async (ready: ReadyQuestion, context: ServeContext): Promise<Reply> => {
     const scores = await runTexts(ready.windows, { encoder: model.encoder, context, wanted: { all: true } });
@@ -72,12 +71,9 @@ export async function createQuestionAnsweringTask(source: TaskSource): Promise<T
     rawTypes: [],
     isLight: isLightText,
     checkTensors: model.checkTensors,
-    prepare: unused,
+    ...servedBy('question-answering'),
     isLightReply: () => true,
-    finish: unused,
-    serve: async (item, context) =>
-      serve((await context.call('windows', item, { light: isLightText(item) })) as ReadyQuestion, context),
-    reading: { read: windows, serve },
+    ...servedInTwoParts({ read: windows, call: 'windows', serve, isLight: isLightText }),
     calls: {
       ...model.calls,
       windows,

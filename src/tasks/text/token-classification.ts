@@ -6,7 +6,7 @@ import type { Item, ProgramSpec, Reply, ServeContext, Task, TaskSource } from '.
 import { inCharacters } from './code-points.ts';
 import { encoderOptions, encoderProgram, openLabelledModel, type EncoderModel } from './encoder-model.ts';
 import { findEntities, STRATEGIES, type ScoredToken, type Strategy } from './entities.ts';
-import { servedBy } from '../served.ts';
+import { servedBy, servedInTwoParts } from '../served.ts';
 import { callWithScores, runTexts } from './run-windows.ts';
 import { ACTIVATIONS } from './scores.ts';
 import { readText, TEXT_TYPES } from './text-input.ts';
@@ -56,17 +56,16 @@ export async function createTokenClassificationTask(source: TaskSource): Promise
   const { model, labels = [] } = await openLabelledModel(source, own);
   const { maxCharacters, aggregationStrategy } = own;
   const windows = (item: Item): ReadyText => readyText(item, model, { maxCharacters, aggregationStrategy });
-  const unused = servedBy('token-classification');
   return {
     rawTypes: TEXT_TYPES,
     isLight: isLightText,
     checkTensors: model.checkTensors,
-    prepare: unused,
+    ...servedBy('token-classification'),
     isLightReply: () => true,
-    finish: unused,
-    serve: async (item, context) =>
-      serve((await context.call('windows', item, { light: isLightText(item) })) as ReadyText, context, model),
-    reading: { read: windows, serve: (ready: ReadyText, context) => serve(ready, context, model) },
+    ...servedInTwoParts({
+      ...{ read: windows, call: 'windows', isLight: isLightText },
+      serve: (ready: ReadyText, context) => serve(ready, context, model),
+    }),
     calls: {
       ...model.calls,
       windows,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ServerError } from '../../errors.ts';
 import { shortFloat32 } from '../../tensors/float-text.ts';
 import { MOST_TEMPLATE_CHARACTERS, readParameters } from '../parameters.ts';
+import { servedInTwoParts } from '../served.ts';
 import type { Item, Reply, ServeContext, Task } from '../task.ts';
 import type { Encoded } from './encode.ts';
 import type { EncoderModel } from './encoder-model.ts';
@@ -61,9 +62,10 @@ export function withZeroShot(task: Task, model: EncoderModel, entailment: number
   return {
     ...task,
     serves: ({ parameters: given }) => given?.['candidate_labels'] !== undefined,
-    serve: async (item, context) =>
-      rankLabels((await context.call('hypotheses', item, { light: areLight(item) })) as ReadyLabels, context, model),
-    reading: { read: hypotheses, serve: (ready: ReadyLabels, context) => rankLabels(ready, context, model) },
+    ...servedInTwoParts({
+      ...{ read: hypotheses, call: 'hypotheses', isLight: areLight },
+      serve: (ready: ReadyLabels, context) => rankLabels(ready, context, model),
+    }),
     calls: {
       ...task.calls,
       hypotheses,

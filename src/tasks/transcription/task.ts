@@ -64,13 +64,11 @@ export async function createTranscriptionTask(source: TaskSource): Promise<Task>
     canHearVoices: voiceActivityFile(source) !== undefined,
     ...own,
   };
-  const unused = servedBy('transcription');
   return {
     rawTypes: AUDIO_TYPES,
     isLight: () => false,
-    prepare: unused,
+    ...servedBy('transcription'),
     isLightReply: () => false,
-    finish: unused,
     serve: (item, context) => transcribe(item, context, model),
     reading: { read: rawSound, serve: (item: Item, context) => transcribe(item, context, model) },
     calls,

@@ -62,13 +62,11 @@ export async function createCtcTask(source: TaskSource): Promise<Task> {
     write: (parts: CtcTranscriptParts): CtcTranscript =>
       writeLetters(parts, vocabulary, frameSamples(read.convolutions)),
   };
-  const unused = servedBy('transcription');
   return {
     rawTypes: AUDIO_TYPES,
     isLight: () => false,
-    prepare: unused,
+    ...servedBy('transcription'),
     isLightReply: () => false,
-    finish: unused,
     serve: (item, context) => transcribe(item, context, model),
     reading: { read: rawSound, serve: (item: Item, context) => transcribe(item, context, model) },
     calls,
