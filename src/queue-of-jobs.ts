@@ -24,28 +24,30 @@ export interface Queue {
 export async function openQueue(parts: Parts): Promise<Queue> {
   const { services, salad, outbox } = parts;
   const { config, log } = services;
-  const map = await openMap(config).catch(cannotStart('JOB_MAP'));
+  const noQueue = cannotStart(`JOB_SOURCE=${config.JOB_SOURCE}`);
+  let map: JobMap | undefined;
+  let commands: Commands | undefined;
+  let source: JobSource | undefined;
   try {
-    const commands = await openCommands(services).catch(cannotStart('JOB_COMMANDS'));
-    const noQueue = cannotStart(`JOB_SOURCE=${config.JOB_SOURCE}`);
-    const source = await openSource({ config, log, salad: salad?.imds }).catch(noQueue);
-    try {
-      parts.board = await openBoard({ config, log, outbox }).catch(noQueue);
-    } catch (error) {
-      await source.close();
-      throw error;
-    }
+    map = await openMap(config).catch(cannotStart('JOB_MAP'));
+    commands = await openCommands(services).catch(cannotStart('JOB_COMMANDS'));
+    source = await openSource({ config, log, salad: salad?.imds }).catch(noQueue);
+    parts.board = await openBoard({ config, log, outbox }).catch(noQueue);
     log.info({ source: source.name, queue: config.JOB_QUEUE }, 'the source of jobs is there');
     return { source, commands, map };
   } catch (error) {
-    await map?.close();
+    await closeQueue({ source, commands, map });
     throw error;
   }
 }
 
-/** Closes a queue that is not to be pulled. */
-export async function closeQueue({ source, commands, map }: Queue): Promise<void> {
-  await Promise.all([source.close(), map?.close(), commands?.close()]);
+/** Closes what there is of a queue that is not to be pulled. */
+export async function closeQueue({
+  source,
+  commands,
+  map,
+}: { [Part in keyof Queue]: Queue[Part] | undefined }): Promise<void> {
+  await Promise.all([source?.close(), map?.close(), commands?.close()]);
 }
 
 /** Begins to pull jobs, unless the server has been asked to stop in the meantime. */

@@ -46,9 +46,9 @@ export function factsOf({ bytes, customId, priority = DEFAULT_PRIORITY, webhook,
   return { customId, priority, createdMs: Date.now(), digest: digestOf(bytes), secret, webhook, owner };
 }
 
-/** What a client calls the job of a message. */
-export function jobIdOf(messageId: string, { secret }: Pick<QueueFacts, 'secret'>): string {
-  return `${messageId}-${secret}`;
+/** What a client calls the job of a message; a message that somebody else has sent has no secret. */
+export function jobIdOf(messageId: string, facts: Pick<QueueFacts, 'secret'> | undefined): string {
+  return facts === undefined ? messageId : `${messageId}-${facts.secret}`;
 }
 
 /** The id of the message in that of a job; undefined if it is the id of no job. */

@@ -152,7 +152,7 @@ export class NatsSource implements JobSource<NatsJob> {
             (times) => delivery.count - times,
             () => Math.min(delivery.count, attempts),
           );
-    const jobId = delivery.facts === undefined ? String(delivery.id) : jobIdOf(String(delivery.id), delivery.facts);
+    const jobId = jobIdOf(String(delivery.id), delivery.facts);
     const job: NatsJob = {
       ...delivery,
       place: `message ${delivery.id}`,

@@ -214,7 +214,7 @@ function jobOf(
   const place = `message ${id}`;
   const isLast = deliveries >= attempts;
   const facts = readFacts(fieldOf(fields, FACTS_FIELD));
-  const jobId = facts === undefined ? id : jobIdOf(id, facts);
+  const jobId = jobIdOf(id, facts);
   return {
     id,
     jobId,
