@@ -56,3 +56,8 @@ export interface Patient {
 }
 
 export type Check = (patient: Patient) => Promise<readonly Found[]>;
+
+/** Bytes in GB (of a billion), as findings tell them, without the unit. */
+export function gigabytes(bytes: number): string {
+  return (bytes / 1e9).toFixed(1);
+}

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf } from '../errors.ts';
-import { ok, problem, warning, type Found, type Patient } from './finding.ts';
+import { gigabytes, ok, problem, warning, type Found, type Patient } from './finding.ts';
 import { quoted } from './options.ts';
 
 /** Folders that the server writes to: whether it may, and whether there is room. */
@@ -73,7 +73,6 @@ export function judgeRoom({ option, folder, bytes }: Place, free: number): Found
   const cure = `df -h ${quoted(folder)}`;
   if (free < NO_ROOM_BYTES) return [problem(`${option}: no room is left at ${folder}`, cure)];
   if (free >= bytes) return [];
-  const gigabytes = (value: number): string => (value / 1e9).toFixed(1);
   return [
     warning(`${option}: ${gigabytes(free)} GB are free at ${folder}, up to ${gigabytes(bytes)} may be wanted`, cure),
   ];

@@ -8,7 +8,7 @@ import { findGpus } from '../lanes/cuda.ts';
 import { planLanes } from '../lanes/plan.ts';
 import { listModels, type ListedModel } from '../repository/listing.ts';
 import { ModelsDir } from '../repository/models-dir.ts';
-import { ok, problem, warning, type Found, type Patient } from './finding.ts';
+import { gigabytes, ok, problem, warning, type Found, type Patient } from './finding.ts';
 import { cureOfModel, isFile, placeOf } from './model-cures.ts';
 import { quoted } from './options.ts';
 import { firstLine } from './runtime.ts';
@@ -93,7 +93,6 @@ function fits(models: readonly ListedModel[], { config, machine }: Patient): Fou
   const lanes = plan.lanes.length;
   const bytes = models.reduce((sum, model) => sum + model.bytes, 0) * lanes;
   if (bytes <= machine.memoryBytes * MOST_OF_MEMORY || config.MODEL_LOADING === 'lazy') return [];
-  const gigabytes = (value: number): string => (value / 1e9).toFixed(1);
   return [
     warning(
       `weights of ${gigabytes(bytes)} GB (${lanes} lanes hold a copy each) leave too little of ${gigabytes(machine.memoryBytes)} GB`,

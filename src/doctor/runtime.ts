@@ -4,7 +4,7 @@ import { availableParallelism, freemem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../errors.ts';
 import { isAtLeast } from '../salad/gpu.ts';
-import { ok, problem, warning, type Found, type Machine, type Patient } from './finding.ts';
+import { gigabytes, ok, problem, warning, type Found, type Machine, type Patient } from './finding.ts';
 import { leavingOut } from './options.ts';
 
 /** Node, ONNX Runtime, cores, memory and open files. */
@@ -82,13 +82,12 @@ export function checkCores({ config }: Patient): Promise<Found[]> {
   return Promise.resolve([ok(what)]);
 }
 
-const GB = 1e9;
-const LEAST_FREE_BYTES = 0.5 * GB;
+const LEAST_FREE_BYTES = 0.5e9;
 
 export function checkMemory({ machine }: Patient): Promise<Found[]> {
   const bytes = machine.memoryBytes;
   const free = freemem();
-  const text = `${(bytes / GB).toFixed(1)} GB for this process, ${(free / GB).toFixed(1)} GB free on the machine`;
+  const text = `${gigabytes(bytes)} GB for this process, ${gigabytes(free)} GB free on the machine`;
   return Promise.resolve([
     Math.min(bytes, free) < LEAST_FREE_BYTES
       ? warning(
